@@ -1,0 +1,53 @@
+"""How a program is written: types, the graph and its builder, text, the verifier, and rewriting."""
+
+from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Value, require
+from ttc.ir.rewrite import Rule, rewrite
+from ttc.ir.text import parse_graph, print_graph
+from ttc.ir.types import (
+    DRAM,
+    HOST,
+    L1,
+    TILE,
+    Buffer,
+    DType,
+    Layout,
+    MemoryConfig,
+    Sharding,
+    ShardSpec,
+    Spec,
+    TensorType,
+    round_up,
+)
+from ttc.ir.verify import verify
+from ttc.ir.weights import Weight, Weights
+
+__all__ = [
+    "DRAM",
+    "HOST",
+    "L1",
+    "TILE",
+    "Buffer",
+    "Builder",
+    "Const",
+    "DType",
+    "Graph",
+    "Input",
+    "Layout",
+    "MemoryConfig",
+    "Node",
+    "Op",
+    "Rule",
+    "ShardSpec",
+    "Sharding",
+    "Spec",
+    "TensorType",
+    "Value",
+    "Weight",
+    "Weights",
+    "parse_graph",
+    "print_graph",
+    "require",
+    "rewrite",
+    "round_up",
+    "verify",
+]

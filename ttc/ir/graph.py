@@ -1,0 +1,231 @@
+"""Typed SSA, immutable and straight-line: `Op`, `Value`, `Node`, `Graph`, and the `Builder` that makes graphs.
+
+An op is a frozen dataclass whose fields are its operands (`Value`s) and attributes. A value knows the
+op that defines it, so `match` reads a pattern as it is written:
+
+    case Relu(x=Value(Linear(x, w, bias))): ...
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
+from typing import Any, ClassVar
+
+from ttc.errors import TypeRuleError
+from ttc.ir.types import Type
+from ttc.ir.weights import Weights
+
+
+def snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+class Op:
+    """One operation. Subclasses are frozen dataclasses and give `infer` (result type or types).
+
+    `effect` marks an op that must stay even if nobody reads a result (and is never shared).
+    A field called `type` is declared on the left of a text line, not among the arguments.
+    """
+
+    registry: ClassVar[dict[str, type[Op]]] = {}
+    mnemonic: ClassVar[str]
+    effect: ClassVar[bool] = False
+
+    def __init_subclass__(cls, abstract: bool = False, name: str | None = None, **keywords: Any):
+        super().__init_subclass__(**keywords)
+        if not abstract:
+            cls.mnemonic = name or snake_case(cls.__name__)
+            known = Op.registry.setdefault(cls.mnemonic, cls)
+            assert known is cls, f"two ops are named {cls.mnemonic}"
+
+    @property
+    def key(self) -> Hashable:
+        """What two ops must share to be one; overridden where `==` is too coarse (0.0 and -0.0)."""
+        return self
+
+    def infer(self) -> Type | tuple[Type, ...]:
+        """The result type, a tuple for several results, () for none; TypeRuleError or Refusal if it cannot be."""
+        raise NotImplementedError(f"{type(self).__name__} has no type rule")
+
+    def operands(self) -> tuple[Value, ...]:
+        """All operand values in field order, lists flattened, absent ones left out."""
+        found: list[Value] = []
+        for name in field_names(type(self)):
+            item = getattr(self, name)
+            if isinstance(item, Value):
+                found.append(item)
+            elif isinstance(item, tuple):
+                found.extend(part for part in item if isinstance(part, Value))
+        return tuple(found)
+
+    def with_operands(self, new: Callable[[Value], Value]) -> Op:
+        """The same op with every operand `v` replaced by `new(v)`."""
+        changed: dict[str, Any] = {}
+        for name in field_names(type(self)):
+            item = getattr(self, name)
+            if isinstance(item, Value):
+                changed[name] = new(item)
+            elif isinstance(item, tuple) and any(isinstance(part, Value) for part in item):
+                changed[name] = tuple(new(part) if isinstance(part, Value) else part for part in item)
+        return replace(self, **changed) if changed else self  # type: ignore[type-var]
+
+
+@cache
+def field_names(cls: type[Op]) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Value:
+    """One result of an op; compared by identity. `Value(Relu(x))` as a pattern matches what a relu defines."""
+
+    op: Op
+    type: Type
+    name: str
+    index: int = 0
+
+    __match_args__ = ("op",)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def dtype(self):
+        return self.type.dtype
+
+    def __repr__(self) -> str:
+        return f"%{self.name}: {self.type}"
+
+
+@dataclass(frozen=True)
+class Node:
+    """One line of a program: an op and the values it defines."""
+
+    op: Op
+    results: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Input(Op):
+    """A run-time input, `name` as the user knows it."""
+
+    type: Type
+    name: str
+
+    def infer(self) -> Type:
+        return self.type
+
+
+@dataclass(frozen=True)
+class Const(Op):
+    """A weight by reference; its data, if any, is in the graph's `weights`."""
+
+    type: Type
+    ref: str
+
+    def infer(self) -> Type:
+        return self.type
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A program: nodes in order, named outputs, and the data that `Const` refers to."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[tuple[str, Value], ...]
+    weights: Weights = field(default_factory=Weights, compare=False)
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        return tuple(node.results[0] for node in self.nodes if isinstance(node.op, Input))
+
+    def values(self) -> Iterator[Value]:
+        for node in self.nodes:
+            yield from node.results
+
+    def uses(self) -> Counter[Value]:
+        """How often each value is read; being an output counts as one read."""
+        count = Counter(value for node in self.nodes for value in node.op.operands())
+        count.update(value for _, value in self.outputs)
+        return count
+
+    def signature(self) -> tuple[dict[str, Type], dict[str, Type]]:
+        """Input and output types by name."""
+        inputs = {value.op.name: value.type for value in self.inputs}
+        return inputs, {name: value.type for name, value in self.outputs}
+
+    def __str__(self) -> str:
+        from ttc.ir.text import print_graph
+
+        return print_graph(self)
+
+
+class Builder:
+    """Makes a graph: infers types, names values, shares equal ops, and drops dead ones at `finish`.
+
+    `uses` holds, during a rewrite, how often the original program reads what a new value stands for.
+    """
+
+    def __init__(self, weights: Weights | None = None):
+        self.weights = weights or Weights()
+        self.uses: Counter[Value] = Counter()
+        self.hint = ""  # the name that new values take unless told otherwise
+        self._nodes: list[Node] = []
+        self._known: dict[Hashable, tuple[Value, ...]] = {}
+        self._names: set[str] = set()
+        self._next: dict[str, int] = {}
+
+    def __call__(self, op: Op, name: str | None = None) -> Any:
+        """Add an op; its value, or a tuple of values if it has not exactly one result."""
+        results = self.add(op, (name,) if name else ())
+        return results[0] if len(results) == 1 else results
+
+    def add(self, op: Op, names: tuple[str, ...] = ()) -> tuple[Value, ...]:
+        """Add an op, or find its equal; `names` are hints, one for each result."""
+        shared = not op.effect and not isinstance(op, Input)
+        if shared and (known := self._known.get(op.key)):
+            return known
+        types = op.infer()
+        types = types if isinstance(types, tuple) else (types,)
+        if len(names) != len(types):
+            names = (self.hint or getattr(op, "ref", "") or getattr(op, "name", ""),) * len(types)
+        results = tuple(Value(op, t, self._fresh(n), i) for i, (t, n) in enumerate(zip(types, names, strict=True)))
+        self._nodes.append(Node(op, results))
+        if shared:
+            self._known[op.key] = results
+        return results
+
+    def _fresh(self, hint: str) -> str:
+        """A name not yet taken: the hint itself, or its stem with the next number."""
+        name = re.sub(r"[^A-Za-z0-9_.]+", "_", hint).strip("_")
+        stem = re.sub(r"_\d+$", "", name)
+        while not name or name in self._names:
+            number = self._next.get(stem, 0)
+            self._next[stem] = number + 1
+            name = f"{stem}_{number}" if stem else str(number)
+        self._names.add(name)
+        return name
+
+    def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
+        """The graph, without the nodes that no output, effect or input signature needs."""
+        pairs = tuple(outputs.items() if isinstance(outputs, Mapping) else outputs)
+        live: set[int] = {id(value) for _, value in pairs}
+        kept: list[Node] = []
+        for node in reversed(self._nodes):
+            if node.op.effect or isinstance(node.op, Input) or any(id(r) in live for r in node.results):
+                kept.append(node)
+                live.update(id(value) for value in node.op.operands())
+        kept.reverse()
+        refs = {node.op.ref for node in kept if isinstance(node.op, Const)}
+        return Graph(tuple(kept), pairs, self.weights.only(refs))
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a TypeRuleError with `message` unless `condition` holds: how type rules state themselves."""
+    if not condition:
+        raise TypeRuleError(message)

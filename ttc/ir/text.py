@@ -1,0 +1,322 @@
+"""The text form: prints a graph and reads it back exactly.
+
+    graph {
+      %x: f32[1,32] = input(name="x")
+      %w: f32[64,32] = const(ref="fc.weight")
+      %fc: f32[1,64] = linear(x=%x, w=%w)
+      return "output"=%fc
+    }
+
+Fields with their default value are left out. A call's operands are positional: `ttnn.relu(%x)`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import types as python_types
+import typing
+from dataclasses import MISSING, Field, fields, is_dataclass
+from enum import Enum
+from functools import cache
+from typing import Any
+
+from ttc.errors import TypeRuleError
+from ttc.ir.graph import Graph, Node, Op, Value
+from ttc.ir.types import Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, TensorType, Type
+from ttc.ir.weights import Weights
+
+# ---------------------------------------------------------------- printing
+
+
+def print_graph(graph: Graph) -> str:
+    lines = ["graph {", *(f"  {print_node(node)}" for node in graph.nodes)]
+    outputs = ", ".join(f"{json.dumps(name)}=%{value.name}" for name, value in graph.outputs)
+    return "\n".join([*lines, f"  return {outputs}".rstrip(), "}"]) + "\n"
+
+
+def print_node(node: Node) -> str:
+    call = f"{node.op.mnemonic}({_print_fields(node.op)})"
+    if not node.results:
+        return call
+    return f"{', '.join(f'%{v.name}: {v.type}' for v in node.results)} = {call}"
+
+
+def _print_fields(item: Any) -> str:
+    parts = []
+    for spec in fields(item):
+        value = getattr(item, spec.name)
+        if (isinstance(item, Op) and spec.name == "type") or _is_default(spec, value):
+            continue
+        text = _print_attribute(value)
+        parts.append(text if _positional(item, spec) else f"{spec.name}={text}")
+    return ", ".join(parts)
+
+
+def _positional(item: Any, spec: Field) -> bool:
+    return getattr(item, "positional", False) and not spec.kw_only
+
+
+def _is_default(spec: Field, value: Any) -> bool:
+    return spec.default is not MISSING and type(spec.default) is type(value) and repr(spec.default) == repr(value)
+
+
+def _print_attribute(value: Any) -> str:
+    match value:
+        case Value():
+            return f"%{value.name}"
+        case None:
+            return "none"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return json.dumps(value)
+        case int() | float():
+            return repr(value)
+        case tuple():
+            return f"[{', '.join(map(_print_attribute, value))}]"
+        case Enum():
+            return value.name
+        case TensorType():
+            return f"<{value}>"
+        case _ if is_dataclass(value):
+            return f"{type(value).__name__}({_print_fields(value)})"
+    raise TypeError(f"{value!r} has no text form")
+
+
+# ---------------------------------------------------------------- parsing
+
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<value>%[A-Za-z0-9_.]+)|(?P<string>"(?:[^"\\]|\\.)*")
+    |(?P<number>-?(?:inf\b|nan\b|\d+\.?\d*(?:e[+-]?\d+)?))|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)
+    |(?P<mark>[(){}\[\],:=<>]))""",
+    re.VERBOSE,
+)
+
+
+class _Tokens:
+    """A line-aware token stream with one token of look-ahead."""
+
+    def __init__(self, text: str):
+        self.text, self.position = text, 0
+        self.kind, self.token = "", ""
+        self.advance()
+
+    def advance(self) -> str:
+        taken = self.token
+        if not self.text[self.position :].strip():
+            self.kind, self.token = "end", ""
+            return taken
+        found = _TOKEN.match(self.text, self.position)
+        if not found:
+            raise self.error(f"cannot read {self.text[self.position :].strip()[:20]!r}")
+        self.kind, self.token, self.position = str(found.lastgroup), found[found.lastgroup or 0], found.end()
+        return taken
+
+    def expect(self, token: str) -> None:
+        if self.token != token:
+            raise self.error(f"expected {token!r}, found {self.token!r}")
+        self.advance()
+
+    def take(self, kind: str) -> str:
+        if self.kind != kind:
+            raise self.error(f"expected a {kind}, found {self.token!r}")
+        return self.advance()
+
+    def accept(self, token: str) -> bool:
+        if self.token != token:
+            return False
+        self.advance()
+        return True
+
+    def error(self, message: str) -> TypeRuleError:
+        line = self.text.count("\n", 0, self.position) + 1
+        return TypeRuleError(f"program text, line {line}: {message}")
+
+
+def parse_graph(text: str, weights: Weights | None = None) -> Graph:
+    """Read a graph; TypeRuleError with the line for anything malformed. Types are not verified here."""
+    tokens = _Tokens(text)
+    tokens.expect("graph")
+    tokens.expect("{")
+    env: dict[str, Value] = {}
+    nodes: list[Node] = []
+    while tokens.token != "return":
+        node = _parse_node(tokens, env)
+        nodes.append(node)
+        for value in node.results:
+            if env.setdefault(value.name, value) is not value:
+                raise tokens.error(f"%{value.name} is defined twice")
+    tokens.advance()
+    outputs: list[tuple[str, Value]] = []
+    while tokens.token != "}":
+        name = _string(tokens)
+        tokens.expect("=")
+        outputs.append((name, _parse_value(tokens, env)))
+        tokens.accept(",")
+    tokens.expect("}")
+    if tokens.kind != "end":
+        raise tokens.error(f"expected the end, found {tokens.token!r}")
+    return Graph(tuple(nodes), tuple(outputs), weights or Weights())
+
+
+def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
+    results: list[tuple[str, Type]] = []
+    while tokens.kind == "value":
+        name = tokens.advance()[1:]
+        tokens.expect(":")
+        results.append((name, parse_type(tokens)))
+        tokens.accept(",")
+    if results:
+        tokens.expect("=")
+    mnemonic = tokens.take("word")
+    cls = Op.registry.get(mnemonic)
+    if cls is None:
+        raise tokens.error(f"no op is called {mnemonic!r}")
+    given = {"type": results[0][1]} if results and "type" in _field_map(cls) else {}
+    op = _parse_fields(tokens, cls, env, given)
+    return Node(op, tuple(Value(op, t, name, i) for i, (name, t) in enumerate(results)))
+
+
+def parse_type(tokens: _Tokens) -> Type:
+    dtype = _member(tokens, DType, tokens.take("word"))
+    tokens.expect("[")
+    shape: list[int] = []
+    while not tokens.accept("]"):
+        shape.append(_integer(tokens))
+        tokens.accept(",")
+    if tokens.token not in {layout.value for layout in Layout}:
+        return TensorType(dtype, tuple(shape))
+    layout = Layout(tokens.advance())
+    return Spec(dtype, tuple(shape), layout, _parse_memory(tokens))
+
+
+def _parse_memory(tokens: _Tokens) -> MemoryConfig:
+    buffer = _by_value(tokens, Buffer, tokens.take("word"))
+    if tokens.token not in {sharding.value for sharding in Sharding}:
+        return MemoryConfig(buffer)
+    sharding = Sharding(tokens.advance())
+    if tokens.kind != "number":
+        return MemoryConfig(buffer, sharding)
+    columns, rows = _pair(tokens)
+    tokens.expect("of")
+    height, width = _pair(tokens)
+    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), (height, width), tokens.accept("column_major")))
+
+
+def _pair(tokens: _Tokens) -> tuple[int, int]:
+    """`8x7`, which the scanner reads as a number and a word."""
+    first, word = _integer(tokens), tokens.take("word")
+    if not re.fullmatch(r"x\d+", word):
+        raise tokens.error(f"expected two sizes such as 8x7, found {word!r}")
+    return first, int(word[1:])
+
+
+def _parse_fields(tokens: _Tokens, cls: type, env: dict[str, Value], given: dict[str, Any]) -> Any:
+    known = _field_map(cls)
+    positional = [name for name, spec in known.items() if _positional(cls, spec)]
+    tokens.expect("(")
+    while not tokens.accept(")"):
+        name = positional[len(given)] if tokens.kind != "word" and len(given) < len(positional) else ""
+        if not name:
+            name = tokens.take("word")
+            tokens.expect("=")
+        if name not in known or name in given:
+            raise tokens.error(f"{cls.__name__} takes no {'second ' if name in given else ''}{name!r}")
+        given[name] = _parse_attribute(tokens, _classes(cls, name), env)
+        tokens.accept(",")
+    missing = [n for n, s in known.items() if n not in given and s.default is MISSING and s.default_factory is MISSING]
+    if missing:
+        raise tokens.error(f"{cls.__name__} lacks {', '.join(missing)}")
+    return cls(**given)
+
+
+def _parse_attribute(tokens: _Tokens, classes: tuple[type, ...], env: dict[str, Value]) -> Any:
+    if tokens.kind == "value":
+        return _parse_value(tokens, env)
+    if tokens.kind == "string":
+        return _string(tokens)
+    if tokens.kind == "number":
+        return _number(tokens.advance())
+    if tokens.accept("["):
+        items: list[Any] = []
+        while not tokens.accept("]"):
+            items.append(_parse_attribute(tokens, classes, env))
+            tokens.accept(",")
+        return tuple(items)
+    if tokens.accept("<"):
+        found = parse_type(tokens)
+        tokens.expect(">")
+        return found
+    return _parse_word(tokens, classes, env)
+
+
+def _parse_word(tokens: _Tokens, classes: tuple[type, ...], env: dict[str, Value]) -> Any:
+    word = tokens.take("word")
+    if word in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[word]
+    for cls in classes:
+        if tokens.token == "(" and cls.__name__ == word and is_dataclass(cls):
+            return _parse_fields(tokens, cls, env, {})
+        if issubclass(cls, Enum) and word in cls.__members__:
+            return cls[word]
+    raise tokens.error(f"{word!r} means nothing here")
+
+
+def _parse_value(tokens: _Tokens, env: dict[str, Value]) -> Value:
+    name = tokens.take("value")[1:]
+    if name not in env:
+        raise tokens.error(f"%{name} is not defined")
+    return env[name]
+
+
+def _string(tokens: _Tokens) -> str:
+    token = tokens.take("string")
+    try:
+        return json.loads(token)
+    except json.JSONDecodeError:
+        raise tokens.error(f"{token} is no proper string") from None
+
+
+def _number(token: str) -> int | float:
+    return int(token) if re.fullmatch(r"-?\d+", token) else float(token)
+
+
+def _integer(tokens: _Tokens) -> int:
+    token = tokens.take("number")
+    if not re.fullmatch(r"-?\d+", token):
+        raise tokens.error(f"expected an integer, found {token}")
+    return int(token)
+
+
+def _member(tokens: _Tokens, enum: type[Enum], word: str) -> Any:
+    if word not in enum.__members__:
+        raise tokens.error(f"no {enum.__name__} is called {word!r}")
+    return enum[word]
+
+
+def _by_value(tokens: _Tokens, enum: type[Enum], word: str) -> Any:
+    for member in enum:
+        if member.value == word:
+            return member
+    raise tokens.error(f"no {enum.__name__} is called {word!r}")
+
+
+@cache
+def _field_map(cls: type) -> dict[str, Field]:
+    return {spec.name: spec for spec in fields(cls)}
+
+
+@cache
+def _classes(cls: type, name: str) -> tuple[type, ...]:
+    """The enums and dataclasses that the annotation of a field mentions."""
+    found: list[type] = []
+
+    def walk(hint: Any) -> None:
+        if isinstance(hint, type) and not isinstance(hint, python_types.GenericAlias):
+            found.append(hint)
+        for part in typing.get_args(hint):
+            walk(part)
+
+    walk(typing.get_type_hints(cls)[name])
+    return tuple(found)

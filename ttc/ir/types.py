@@ -1,0 +1,174 @@
+"""Types of values: what an op sees (`TensorType`) and what a TTNN call sees (`Spec`).
+
+Both print to one short text (`f32[1,32,32]`, `bf16[1,32,32] tile dram`) that `ir.text` reads back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from math import prod
+
+TILE = 32  # TTNN's tile is 32 x 32 elements.
+
+
+class DType(Enum):
+    """An element type; the value is `(bytes per element, kind)`, kind one of `float int uint bool`.
+
+    bfp8 and bfp4 are TTNN's block formats: 16 elements share an exponent byte, hence 1.0625 and 0.5625.
+    """
+
+    f64 = (8, "float", 1)
+    f32 = (4, "float", 2)
+    f16 = (2, "float", 3)
+    bf16 = (2, "float", 4)
+    bfp8 = (1.0625, "float", 5)
+    bfp4 = (0.5625, "float", 6)
+    i64 = (8, "int", 7)
+    i32 = (4, "int", 8)
+    i16 = (2, "int", 9)
+    i8 = (1, "int", 10)
+    u64 = (8, "uint", 11)
+    u32 = (4, "uint", 12)
+    u16 = (2, "uint", 13)
+    u8 = (1, "uint", 14)
+    bool = (1, "bool", 15)
+    c64 = (8, "complex", 16)
+
+    @property
+    def bytes(self) -> float:
+        return self.value[0]
+
+    @property
+    def kind(self) -> str:
+        return self.value[1]
+
+    @property
+    def is_float(self) -> bool:
+        return self.kind == "float"
+
+    @property
+    def is_integer(self) -> bool:
+        return self.kind in ("int", "uint")
+
+    def __str__(self) -> str:
+        return self.name
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """An element type and a static shape (outermost dimension first)."""
+
+    dtype: DType
+    shape: tuple[int, ...]
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def numel(self) -> int:
+        return prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return int(self.numel * self.dtype.bytes)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class Layout(Enum):
+    """How elements lie in memory: 32 x 32 tiles, or rows."""
+
+    TILE = "tile"
+    ROW_MAJOR = "row_major"
+
+
+class Buffer(Enum):
+    """Which memory: the card's DRAM, the cores' L1, or the host (convolution weights before preparation)."""
+
+    DRAM = "dram"
+    L1 = "l1"
+    HOST = "host"
+
+
+class Sharding(Enum):
+    """How a buffer is spread over banks."""
+
+    INTERLEAVED = "interleaved"
+    HEIGHT_SHARDED = "height_sharded"
+    WIDTH_SHARDED = "width_sharded"
+    BLOCK_SHARDED = "block_sharded"
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """A shard per core: the core grid as (columns, rows), the shard's (height, width) in elements."""
+
+    grid: tuple[int, int]
+    shape: tuple[int, int]
+    column_major: bool = False
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """Where a value lives. `shard` is None for interleaved, or where TTNN chose the shard itself."""
+
+    buffer: Buffer = Buffer.DRAM
+    sharding: Sharding = Sharding.INTERLEAVED
+    shard: ShardSpec | None = None
+
+    def __str__(self) -> str:
+        if self.sharding is Sharding.INTERLEAVED:
+            return self.buffer.value
+        text = f"{self.buffer.value} {self.sharding.value}"
+        if self.shard is None:
+            return text
+        (columns, rows), (height, width) = self.shard.grid, self.shard.shape
+        order = " column_major" if self.shard.column_major else ""
+        return f"{text} {columns}x{rows} of {height}x{width}{order}"
+
+
+DRAM = MemoryConfig(Buffer.DRAM)
+L1 = MemoryConfig(Buffer.L1)
+HOST = MemoryConfig(Buffer.HOST)
+
+
+def round_up(size: int, multiple: int) -> int:
+    return -(-size // multiple) * multiple
+
+
+@dataclass(frozen=True)
+class Spec(TensorType):
+    """A TTNN tensor: element type and logical shape, layout, and memory configuration."""
+
+    layout: Layout = Layout.TILE
+    memory: MemoryConfig = DRAM
+
+    @property
+    def padded_shape(self) -> tuple[int, ...]:
+        """The shape as stored: in TILE layout the last two dimensions are rounded up to 32."""
+        if self.layout is Layout.ROW_MAJOR:
+            return self.shape
+        if self.rank == 0:
+            return (TILE, TILE)
+        if self.rank == 1:
+            return (round_up(self.shape[0], TILE),)
+        return (*self.shape[:-2], round_up(self.shape[-2], TILE), round_up(self.shape[-1], TILE))
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes as stored, tile padding included (a 1-D tile tensor fills whole tiles)."""
+        count = prod(self.padded_shape)
+        if self.layout is Layout.TILE and self.rank == 1:
+            count *= TILE
+        return int(count * self.dtype.bytes)
+
+    def __str__(self) -> str:
+        return f"{super().__str__()} {self.layout.value} {self.memory}"
+
+
+Type = TensorType  # what a Value carries; a Spec is one too

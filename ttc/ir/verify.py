@@ -1,0 +1,62 @@
+"""The verifier: re-runs every type rule and compares with what the program says."""
+
+from __future__ import annotations
+
+from ttc.errors import TtcError, TypeRuleError
+from ttc.ir.graph import Graph, Node, Value
+
+
+def verify(graph: Graph, where: str = "") -> Graph:
+    """Return `graph` if it is well formed; else TypeRuleError with both sides and the lines around the fault.
+
+    Checked: each operand is defined earlier, each name once, `infer` agrees with each result type, and
+    outputs exist and have distinct names. `where` says when (a pass's name) in the message.
+    """
+    defined: set[Value] = set()
+    names: set[str] = set()
+    for position, node in enumerate(graph.nodes):
+        fault = _fault(node, defined, names)
+        if fault:
+            raise TypeRuleError(f"{where + ': ' if where else ''}{fault}\n{_around(graph, position)}")
+        defined.update(node.results)
+        names.update(value.name for value in node.results)
+    for name, value in graph.outputs:
+        if value not in defined:
+            raise TypeRuleError(
+                f"{where + ': ' if where else ''}output {name!r} is %{value.name}, which nothing defines"
+            )
+    if len({name for name, _ in graph.outputs}) != len(graph.outputs):
+        raise TypeRuleError(f"{where + ': ' if where else ''}two outputs share a name")
+    return graph
+
+
+def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
+    for operand in node.op.operands():
+        if operand not in defined:
+            return f"{node.op.mnemonic} reads %{operand.name} before it is defined"
+    for value in node.results:
+        if value.name in names:
+            return f"%{value.name} is defined twice"
+    try:
+        types = node.op.infer()
+    except TtcError as error:
+        return f"{node.op.mnemonic}: {error}"
+    types = types if isinstance(types, tuple) else (types,)
+    stated = tuple(value.type for value in node.results)
+    if types != stated:
+        return f"{node.op.mnemonic} gives {_list(types)} but the program says {_list(stated)}"
+    return None
+
+
+def _list(types: tuple) -> str:
+    return ", ".join(map(str, types)) or "nothing"
+
+
+def _around(graph: Graph, position: int) -> str:
+    from ttc.ir.text import print_node
+
+    lines = []
+    for index in range(max(0, position - 2), min(len(graph.nodes), position + 3)):
+        mark = ">" if index == position else " "
+        lines.append(f"{mark} {print_node(graph.nodes[index])}")
+    return "\n".join(lines)

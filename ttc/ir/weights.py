@@ -1,0 +1,83 @@
+"""Weights by reference: a name, a type, and a way to read the data (none for fake weights)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir.types import DType, TensorType
+
+NUMPY = {
+    DType.f64: np.dtype("float64"),
+    DType.f32: np.dtype("float32"),
+    DType.f16: np.dtype("float16"),
+    DType.bf16: np.dtype("uint16"),  # numpy has no bf16: the bit pattern
+    DType.i64: np.dtype("int64"),
+    DType.i32: np.dtype("int32"),
+    DType.i16: np.dtype("int16"),
+    DType.i8: np.dtype("int8"),
+    DType.u64: np.dtype("uint64"),
+    DType.u32: np.dtype("uint32"),
+    DType.u16: np.dtype("uint16"),
+    DType.u8: np.dtype("uint8"),
+    DType.bool: np.dtype("bool"),
+    DType.c64: np.dtype("complex64"),
+}
+"""How an array of each element type is held in numpy (bf16 as its bit pattern)."""
+
+
+def bf16_to_float32(bits: np.ndarray) -> np.ndarray:
+    """bf16 bit patterns (uint16) as float32; exact."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def float32_to_bf16(x: np.ndarray) -> np.ndarray:
+    """float32 as bf16 bit patterns (uint16), round to nearest even; NaN stays NaN."""
+    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+    return np.where(np.isnan(x), np.uint16(0x7FC0), rounded)
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight's type and its reader; `read` is None when there is no data (fake or meta tensors)."""
+
+    type: TensorType
+    read: Callable[[], np.ndarray] | None = None
+
+
+class Weights(Mapping[str, Weight]):
+    """An immutable mapping of references to weights."""
+
+    def __init__(self, items: Mapping[str, Weight] | None = None):
+        self._items = dict(items or {})
+
+    def __getitem__(self, ref: str) -> Weight:
+        return self._items[ref]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def only(self, refs: set[str]) -> Weights:
+        return Weights({ref: weight for ref, weight in self._items.items() if ref in refs})
+
+    def with_array(self, ref: str, type: TensorType, array: np.ndarray) -> Weights:
+        return Weights({**self._items, ref: Weight(type, lambda: array)})
+
+    @property
+    def fake(self) -> bool:
+        """Whether any weight has no data."""
+        return any(weight.read is None for weight in self._items.values())
+
+    def read(self, ref: str) -> np.ndarray:
+        """The data of one weight, in `NUMPY[dtype]`; InputError if it has none."""
+        weight = self._items.get(ref)
+        if weight is None or weight.read is None:
+            raise InputError(f"weight {ref!r} has no data: the model was compiled from fake weights; bind real ones")
+        return weight.read()

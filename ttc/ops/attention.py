@@ -1,0 +1,45 @@
+"""Scaled dot-product attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.rules import broadcast, same_dtype
+
+
+@dataclass(frozen=True)
+class Attention(Op):
+    """softmax(scale * q @ k.T + mask) @ v (Vaswani et al. 2017).
+
+    q [B, H, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] with Hkv dividing H (grouped queries).
+    The mask broadcasts to [B, H, Sq, Sk]: added if floating, where False is excluded if bool.
+    `causal` excludes key j for query i where j > i (top-left aligned, as torch does).
+    """
+
+    q: Value
+    k: Value
+    v: Value
+    mask: Value | None = None
+    causal: bool = False
+    scale: float = 1.0
+
+    def infer(self) -> TensorType:
+        q, k, v = self.q.shape, self.k.shape, self.v.shape
+        require(len(q) == len(k) == len(v) == 4, f"needs rank 4, got {self.q.type}, {self.k.type}, {self.v.type}")
+        require(q[-1] == k[-1], f"head sizes differ: q {q[-1]}, k {k[-1]}")
+        require(k[:3] == v[:3], f"k {list(k)} and v {list(v)} differ in more than the head size")
+        require(q[0] == k[0] and q[1] % k[1] == 0, f"q {list(q)} does not fit k {list(k)}")
+        if self.mask is not None:
+            scores = (q[0], q[1], q[2], k[2])
+            require(broadcast(self.mask.shape, scores) == scores, f"mask {self.mask.type} does not fit {list(scores)}")
+            require(self.mask.dtype in (DType.bool, self.q.dtype), f"the mask must be bool or {self.q.dtype}")
+        return TensorType(same_dtype(self.q, self.k, self.v), (*q[:3], v[3]))
+
+    def eval(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        return F.scaled_dot_product_attention(
+            q, k, v, mask, is_causal=self.causal, scale=self.scale, enable_gqa=q.shape[1] != k.shape[1]
+        )

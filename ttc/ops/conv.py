@@ -1,0 +1,193 @@
+"""Convolutions in 1 to 3 spatial dimensions.
+
+`x` is [N, C, *spatial], or, where `rows` = (N, *spatial) is given, [1, 1, N * prod(spatial), C]:
+channels last, one row per position. The result has the same form.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.matmul import ACTIVATIONS
+from ttc.ops.rules import images, images_type, same_dtype, window_output
+
+Pads = tuple[tuple[int, int], ...]
+"""(begin, end) for each spatial dimension."""
+
+
+def from_rows(x: Tensor, rows: tuple[int, ...]) -> Tensor:
+    """[1, 1, N * prod(spatial), C] -> [N, C, *spatial]; x itself where rows is empty."""
+    return x.reshape(*rows, x.shape[-1]).movedim(-1, 1) if rows else x
+
+
+def to_rows(y: Tensor, rows: tuple[int, ...]) -> Tensor:
+    """[N, C, *spatial] -> [1, 1, N * prod(spatial), C] where rows is not empty."""
+    return y.movedim(1, -1).reshape(1, 1, -1, y.shape[1]) if rows else y
+
+
+def pad_spatial(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
+    return F.pad(x, [size for pair in reversed(pads) for size in pair], value=value)
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """Cross-correlation with w [O, C / groups, *kernel], bias [O], then `activation`."""
+
+    x: Value
+    w: Value
+    bias: Value | None = None
+    stride: tuple[int, ...] = ()
+    padding: Pads = ()
+    dilation: tuple[int, ...] = ()
+    groups: int = 1
+    activation: str = ""
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        rank = self.w.type.rank - 2
+        require(
+            1 <= rank <= 3, f"the weight must be [O, C / groups, *kernel] with 1 to 3 kernel sizes, got {self.w.type}"
+        )
+        batch, channels, spatial = images(self.x, self.rows, rank)
+        require(
+            len(self.stride) == len(self.padding) == len(self.dilation) == rank,
+            f"needs {rank} strides, pads, dilations",
+        )
+        out, per_group, *kernel = self.w.shape
+        require(
+            channels == per_group * self.groups,
+            f"{channels} channels, but the weight takes {per_group} x {self.groups} groups",
+        )
+        require(out % self.groups == 0, f"{out} output channels are no multiple of {self.groups} groups")
+        require(self.bias is None or self.bias.shape == (out,), f"the bias must be [{out}]")
+        require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")
+        same_dtype(self.x, self.w, self.bias)
+        sizes = map(window_output, spatial, kernel, self.stride, self.padding, self.dilation)
+        return images_type(self.x, self.rows, out, tuple(sizes), batch)
+
+    def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        conv = (F.conv1d, F.conv2d, F.conv3d)[w.ndim - 3]
+        padded = pad_spatial(from_rows(x, self.rows), self.padding)
+        y = conv(padded, w, bias, self.stride, 0, self.dilation, self.groups)
+        return to_rows(ACTIVATIONS[self.activation](y), self.rows)
+
+
+@dataclass(frozen=True)
+class ConvTranspose(Op):
+    """The gradient of a convolution: w [C, O / groups, *kernel]; `padding` is cut off, `output_padding` added at the end."""
+
+    x: Value
+    w: Value
+    bias: Value | None = None
+    stride: tuple[int, ...] = ()
+    padding: Pads = ()
+    output_padding: tuple[int, ...] = ()
+    dilation: tuple[int, ...] = ()
+    groups: int = 1
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        rank = self.w.type.rank - 2
+        require(
+            1 <= rank <= 3, f"the weight must be [C, O / groups, *kernel] with 1 to 3 kernel sizes, got {self.w.type}"
+        )
+        batch, channels, spatial = images(self.x, self.rows, rank)
+        require(channels == self.w.shape[0], f"{channels} channels, but the weight takes {self.w.shape[0]}")
+        same_dtype(self.x, self.w, self.bias)
+        sizes = []
+        for i in range(rank):
+            span = self.dilation[i] * (self.w.shape[2 + i] - 1) + 1
+            sizes.append((spatial[i] - 1) * self.stride[i] + span - sum(self.padding[i]) + self.output_padding[i])
+        require(min(sizes) > 0, f"the result would have sizes {sizes}")
+        return images_type(self.x, self.rows, self.w.shape[1] * self.groups, tuple(sizes), batch)
+
+    def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[w.ndim - 3]
+        x = from_rows(x, self.rows)
+        full = conv(x, w, None, self.stride, 0, 0, self.groups, self.dilation)
+        full = F.pad(full, [size for extra in reversed(self.output_padding) for size in (0, extra)])
+        for axis, (begin, end) in enumerate(self.padding):
+            full = full.narrow(2 + axis, begin, full.shape[2 + axis] - begin - end)
+        if bias is not None:
+            full = full + bias.reshape(-1, *[1] * (w.ndim - 2))
+        return to_rows(full, self.rows)
+
+
+@dataclass(frozen=True)
+class MaxPool(Op):
+    """The largest element of each window; padding never wins."""
+
+    x: Value
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pads
+    dilation: tuple[int, ...]
+    ceil: bool = False
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        batch, channels, spatial = images(self.x, self.rows, len(self.kernel))
+        args = zip(spatial, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        return images_type(self.x, self.rows, channels, tuple(window_output(*a, self.ceil) for a in args), batch)
+
+    def eval(self, x: Tensor) -> Tensor:
+        y = _windows(
+            from_rows(x, self.rows), self, fill=-math.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
+        )
+        return to_rows(y.amax(dim=tuple(range(-len(self.kernel), 0))), self.rows)
+
+
+@dataclass(frozen=True)
+class AvgPool(Op):
+    """The mean of each window; `count_padding` says whether padding counts in the denominator."""
+
+    x: Value
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pads
+    dilation: tuple[int, ...]
+    ceil: bool = False
+    count_padding: bool = True
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        batch, channels, spatial = images(self.x, self.rows, len(self.kernel))
+        args = zip(spatial, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        return images_type(self.x, self.rows, channels, tuple(window_output(*a, self.ceil) for a in args), batch)
+
+    def eval(self, x: Tensor) -> Tensor:
+        x = from_rows(x, self.rows)
+        ones = torch.ones_like(x[:1, :1])
+        if self.count_padding:  # padding counts, what ceil mode adds beyond it does not
+            ones = pad_spatial(ones, self.padding, value=1.0)
+        dims = tuple(range(-len(self.kernel), 0))
+        total = _windows(x, self, fill=0.0).sum(dim=dims)
+        count = _windows(ones, self, fill=0.0, padded=self.count_padding).sum(dim=dims)
+        return to_rows(total / count, self.rows)
+
+
+def _windows(x: Tensor, op: MaxPool | AvgPool, fill: float, padded: bool = False) -> Tensor:
+    """[N, C, *out, *kernel]: all windows of x, `fill` in the padding (there already if `padded`)."""
+    spatial = x.shape[2:] if not padded else [s - sum(p) for s, p in zip(x.shape[2:], op.padding, strict=True)]
+    if not padded:
+        x = pad_spatial(x, op.padding, value=fill)
+    for axis, kernel in enumerate(op.kernel):
+        span = op.dilation[axis] * (kernel - 1) + 1
+        count = window_output(spatial[axis], kernel, op.stride[axis], op.padding[axis], op.dilation[axis], op.ceil)
+        missing = (count - 1) * op.stride[axis] + span - x.shape[2 + axis]
+        if missing > 0:
+            pads: Pads = tuple((0, missing if i == axis else 0) for i in range(len(op.kernel)))
+            x = pad_spatial(x, pads, value=fill)
+    for axis, kernel in enumerate(op.kernel):
+        span = op.dilation[axis] * (kernel - 1) + 1
+        x = x.unfold(2 + axis, span, op.stride[axis])[..., :: op.dilation[axis]]
+        count = window_output(spatial[axis], kernel, op.stride[axis], op.padding[axis], op.dilation[axis], op.ceil)
+        x = x.narrow(2 + axis, 0, count)
+    return x

@@ -1,0 +1,41 @@
+"""Evaluating what is known when compiling: ops on literals become literals."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ttc.ir import Builder, Const, DType, Op, Value
+from ttc.ops.constant import Full, Literal, constant
+from ttc.ops.interpret import evaluate_op
+from ttc.ops.torch_types import tensor_of
+
+FOLD_LIMIT = 1 << 20
+"""Bytes: larger results stay computed at run time, so that programs stay small."""
+
+
+def known(value: Value, builder: Builder) -> Tensor | None:
+    """The tensor that `value` is known to be, or None. Weights are never known: programs do not depend on them."""
+    match value.op:
+        case Full() | Literal():
+            return value.op.eval()
+        case Const(ref=ref, type=type) if ref.startswith("literal."):
+            return tensor_of(builder.weights.read(ref), type.dtype).reshape(type.shape)
+    return None
+
+
+def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
+    """A rewrite rule: `op` evaluated, if its operands are known and its results small; else None."""
+    if isinstance(op, (Full, Literal, Const)) or not hasattr(op, "eval") or op.effect:
+        return None
+    operands = op.operands()
+    tensors = {value: known(value, builder) for value in operands}
+    if any(tensor is None for tensor in tensors.values()) or not operands:
+        return None
+    types = op.infer()
+    types = types if isinstance(types, tuple) else (types,)
+    if any(t.bytes > FOLD_LIMIT or t.dtype in (DType.bfp8, DType.bfp4) for t in types):
+        return None
+    with torch.no_grad():
+        results = evaluate_op(op, tensors.__getitem__)  # type: ignore[arg-type]
+    return tuple(constant(builder, result.contiguous()) for result in results)

@@ -1,0 +1,85 @@
+"""Ops that look elements up by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.rules import check_dim, same_dtype
+
+
+@dataclass(frozen=True)
+class Embedding(Op):
+    """Rows of w [V, ...] by integer index of any shape; an index must be 0 <= i < V."""
+
+    w: Value
+    index: Value
+
+    def infer(self) -> TensorType:
+        require(self.index.dtype.is_integer, f"the index must be of integers, got {self.index.type}")
+        require(self.w.type.rank >= 1, f"the table must have a dimension, got {self.w.type}")
+        return TensorType(self.w.dtype, (*self.index.shape, *self.w.shape[1:]))
+
+    def eval(self, w: Tensor, index: Tensor) -> Tensor:
+        return w[index.long()]
+
+
+@dataclass(frozen=True)
+class Gather(Op):
+    """y[.., i, ..] = x[.., index[.., i, ..], ..] along `dim` (torch.gather, ONNX GatherElements)."""
+
+    x: Value
+    index: Value
+    dim: int
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} and x {self.x.type} differ in rank")
+        require(self.index.dtype.is_integer, f"the index must be of integers, got {self.index.type}")
+        return TensorType(self.x.dtype, self.index.shape)
+
+    def eval(self, x: Tensor, index: Tensor) -> Tensor:
+        return torch.gather(x, self.dim, index.long())
+
+
+@dataclass(frozen=True)
+class Scatter(Op):
+    """x with x[.., index[.., i, ..], ..] = updates[.., i, ..] along `dim`; `reduce` is "" or add."""
+
+    x: Value
+    index: Value
+    updates: Value
+    dim: int
+    reduce: str = ""
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        require(
+            self.index.shape == self.updates.shape, f"index {self.index.type} does not fit updates {self.updates.type}"
+        )
+        require(self.reduce in ("", "add"), f"no reduction is called {self.reduce!r}")
+        same_dtype(self.x, self.updates)
+        return self.x.type
+
+    def eval(self, x: Tensor, index: Tensor, updates: Tensor) -> Tensor:
+        if self.reduce == "add":
+            return x.scatter_add(self.dim, index.long(), updates)
+        return x.scatter(self.dim, index.long(), updates)
+
+
+@dataclass(frozen=True)
+class OneHot(Op):
+    """1 where the position along a new last dimension equals the index, else 0 (in the index's dtype)."""
+
+    index: Value
+    depth: int
+
+    def infer(self) -> TensorType:
+        return TensorType(self.index.dtype, (*self.index.shape, self.depth))
+
+    def eval(self, index: Tensor) -> Tensor:
+        return F.one_hot(index.long(), self.depth).to(index.dtype)

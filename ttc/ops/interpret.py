@@ -1,0 +1,70 @@
+"""What a graph of ops means: evaluates it with torch, one op after another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttc.errors import InputError
+from ttc.ir import Const, Graph, Input, Op, Value
+from ttc.ir.graph import field_names
+from ttc.ops.torch_types import tensor_of
+
+
+def evaluate_op(op: Op, tensor_for: Callable[[Value], Tensor]) -> tuple[Tensor, ...]:
+    """The results of one op, its operands looked up by `tensor_for`."""
+    operands: dict[str, Any] = {}
+    for name in field_names(type(op)):
+        item = getattr(op, name)
+        if isinstance(item, Value):
+            operands[name] = tensor_for(item)
+        elif isinstance(item, tuple) and item and isinstance(item[0], Value):
+            operands[name] = [tensor_for(part) for part in item]
+        elif item is None and name in _operand_names(type(op)):
+            operands[name] = None
+    results = op.eval(**operands)  # type: ignore[attr-defined]
+    return results if isinstance(results, tuple) else (results,)
+
+
+def _operand_names(cls: type[Op]) -> frozenset[str]:
+    code = cls.eval.__code__  # type: ignore[attr-defined]
+    return frozenset(code.co_varnames[1 : code.co_argcount])
+
+
+def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, Tensor]]:
+    """Evaluate `graph` and yield each value as it is computed; memory is freed after the last use.
+
+    `inputs` are tensors by input name. InputError if one is missing or a weight has no data.
+    """
+    remaining: Counter[Value] = graph.uses()
+    tensors: dict[Value, Tensor] = {}
+    for node in graph.nodes:
+        match node.op:
+            case Input(name=name):
+                if name not in inputs:
+                    raise InputError(f"input {name!r} is missing")
+                results: tuple[Tensor, ...] = (inputs[name],)
+            case Const(ref=ref, type=type):
+                results = (tensor_of(graph.weights.read(ref), type.dtype).reshape(type.shape),)
+            case op:
+                with torch.no_grad():
+                    results = evaluate_op(op, tensors.__getitem__)
+        for value, tensor in zip(node.results, results, strict=True):
+            if remaining[value]:
+                tensors[value] = tensor
+            yield value, tensor
+        for operand in node.op.operands():
+            remaining[operand] -= 1
+            if not remaining[operand]:
+                tensors.pop(operand, None)
+
+
+def evaluate(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The outputs of `graph` by name."""
+    wanted = {value for _, value in graph.outputs}
+    found = {value: tensor for value, tensor in steps(graph, inputs) if value in wanted}
+    return {name: found[value] for name, value in graph.outputs}

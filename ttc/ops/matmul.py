@@ -1,0 +1,63 @@
+"""Matrix products."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.rules import broadcast, same_dtype
+
+ACTIVATIONS = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "silu": F.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "": lambda x: x,
+}
+"""Activations that a product may end in, by the name its `activation` field holds."""
+
+
+@dataclass(frozen=True)
+class Matmul(Op):
+    """a @ b over the last two dimensions; leading ones broadcast: [..., M, K] @ [..., K, N]."""
+
+    a: Value
+    b: Value
+
+    def infer(self) -> TensorType:
+        a, b = self.a.shape, self.b.shape
+        require(len(a) >= 2 and len(b) >= 2, f"needs at least 2 dimensions each, got {self.a.type} and {self.b.type}")
+        require(a[-1] == b[-2], f"inner sizes differ: {a[-1]} in {self.a.type} and {b[-2]} in {self.b.type}")
+        return TensorType(same_dtype(self.a, self.b), (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))
+
+    def eval(self, a: Tensor, b: Tensor) -> Tensor:
+        return torch.matmul(a, b)
+
+
+@dataclass(frozen=True)
+class Linear(Op):
+    """activation(x @ w.T + bias): x [..., K], w [N, K], bias [N]."""
+
+    x: Value
+    w: Value
+    bias: Value | None = None
+    activation: str = ""
+
+    def infer(self) -> TensorType:
+        require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")
+        require(self.w.type.rank == 2, f"the weight must be [N, K], got {self.w.type}")
+        n, k = self.w.shape
+        require(
+            self.x.type.rank >= 1 and self.x.shape[-1] == k, f"x {self.x.type} does not end in the weight's K = {k}"
+        )
+        require(self.bias is None or self.bias.shape == (n,), f"the bias must be [{n}]")
+        return TensorType(same_dtype(self.x, self.w, self.bias), (*self.x.shape[:-1], n))
+
+    def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+        return ACTIVATIONS[self.activation](F.linear(x, w, bias))

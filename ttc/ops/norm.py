@@ -1,0 +1,132 @@
+"""Normalisations and softmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.conv import from_rows, to_rows
+from ttc.ops.rules import check_dim, same_dtype
+
+
+@dataclass(frozen=True)
+class LayerNorm(Op):
+    """(x - mean) / sqrt(var + eps) * w + bias over the last `dims` dimensions (Ba et al. 2016)."""
+
+    x: Value
+    w: Value | None = None
+    bias: Value | None = None
+    dims: int = 1
+    eps: float = 1e-5
+
+    def infer(self) -> TensorType:
+        require(1 <= self.dims <= self.x.type.rank, f"cannot normalise {self.dims} dimensions of {self.x.type}")
+        shape = self.x.shape[-self.dims :]
+        for operand in (self.w, self.bias):
+            require(operand is None or operand.shape == shape, f"weight and bias must be {list(shape)}")
+        same_dtype(self.x, self.w, self.bias)
+        return self.x.type
+
+    def eval(self, x: Tensor, w: Tensor | None, bias: Tensor | None) -> Tensor:
+        return F.layer_norm(x, x.shape[-self.dims :], w, bias, self.eps)
+
+
+@dataclass(frozen=True)
+class RmsNorm(Op):
+    """x / sqrt(mean(x^2) + eps) * w over the last dimension (Zhang & Sennrich 2019)."""
+
+    x: Value
+    w: Value | None = None
+    eps: float = 1e-5
+
+    def infer(self) -> TensorType:
+        require(self.w is None or self.w.shape == self.x.shape[-1:], f"the weight must be {list(self.x.shape[-1:])}")
+        same_dtype(self.x, self.w)
+        return self.x.type
+
+    def eval(self, x: Tensor, w: Tensor | None) -> Tensor:
+        return F.rms_norm(x, x.shape[-1:], w, self.eps)
+
+
+@dataclass(frozen=True)
+class GroupNorm(Op):
+    """Normalises each of `groups` channel groups of each sample (Wu & He 2018); groups = C is instance norm.
+
+    x is [N, C, *spatial], or channels-last rows with `rows` = (N, *spatial); w and bias are [C].
+    """
+
+    x: Value
+    w: Value | None = None
+    bias: Value | None = None
+    groups: int = 1
+    eps: float = 1e-5
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        channels = self.x.shape[-1 if self.rows else 1]
+        require(channels % self.groups == 0, f"{channels} channels are no multiple of {self.groups} groups")
+        for operand in (self.w, self.bias):
+            require(operand is None or operand.shape == (channels,), f"weight and bias must be [{channels}]")
+        same_dtype(self.x, self.w, self.bias)
+        return self.x.type
+
+    def eval(self, x: Tensor, w: Tensor | None, bias: Tensor | None) -> Tensor:
+        return to_rows(F.group_norm(from_rows(x, self.rows), self.groups, w, bias, self.eps), self.rows)
+
+
+@dataclass(frozen=True)
+class BatchNorm(Op):
+    """(x - mean) / sqrt(var + eps) * w + bias with given statistics, all [C]; x is [N, C, ...]."""
+
+    x: Value
+    w: Value
+    bias: Value
+    mean: Value
+    var: Value
+    eps: float = 1e-5
+
+    def infer(self) -> TensorType:
+        shape = self.x.shape[1:2]
+        for operand in (self.w, self.bias, self.mean, self.var):
+            require(operand.shape == shape, f"weight, bias, mean and var must be {list(shape)}, got {operand.type}")
+        same_dtype(self.x, self.w, self.bias, self.mean, self.var)
+        return self.x.type
+
+    def eval(self, x: Tensor, w: Tensor, bias: Tensor, mean: Tensor, var: Tensor) -> Tensor:
+        return F.batch_norm(x, mean, var, w, bias, training=False, eps=self.eps)
+
+
+@dataclass(frozen=True)
+class Softmax(Op):
+    """exp(x - max) / sum(exp(x - max)) along `dim`."""
+
+    x: Value
+    dim: int
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.softmax(x, self.dim)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Op):
+    """x - max - log(sum(exp(x - max))) along `dim`."""
+
+    x: Value
+    dim: int
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.log_softmax(x, self.dim)

@@ -1,0 +1,135 @@
+"""Reductions, prefix sums, and choices along a dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.rules import check_dim
+
+
+def reduced(x: Value, dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
+    """The shape of x with `dims` reduced to 1 (kept) or removed."""
+    if keep:
+        return tuple(1 if i in dims else size for i, size in enumerate(x.shape))
+    return tuple(size for i, size in enumerate(x.shape) if i not in dims)
+
+
+@dataclass(frozen=True)
+class Reduce(Op, abstract=True):
+    """f over `dims` (never empty, ascending); `keep` leaves them as size 1."""
+
+    x: Value
+    dims: tuple[int, ...]
+    keep: bool = False
+    function: ClassVar[Callable[..., Tensor]]
+
+    def infer(self) -> TensorType:
+        require(bool(self.dims) or self.x.type.rank == 0, "needs at least one dimension")
+        require(list(self.dims) == sorted(set(self.dims)), f"dims {list(self.dims)} must ascend")
+        for dim in self.dims:
+            check_dim(dim, self.x)
+        return TensorType(self.x.dtype, reduced(self.x, self.dims, self.keep))
+
+    def eval(self, x: Tensor) -> Tensor:
+        return type(self).function(x, self.dims, self.keep)
+
+
+def _sum(x: Tensor, dims: tuple[int, ...], keep: bool) -> Tensor:
+    return torch.sum(x, dims, keep, dtype=x.dtype) if dims else x
+
+
+def _mean(x: Tensor, dims: tuple[int, ...], keep: bool) -> Tensor:
+    return torch.mean(x, dims, keep) if dims else x
+
+
+def _prod(x: Tensor, dims: tuple[int, ...], keep: bool) -> Tensor:
+    for dim in reversed(dims):
+        x = torch.prod(x, dim, keep, dtype=x.dtype)
+    return x
+
+
+class Sum(Reduce):
+    """Sum over dims."""
+
+    function = _sum
+
+
+class Mean(Reduce):
+    """Mean over dims."""
+
+    function = _mean
+
+
+class Max(Reduce):
+    """Largest element over dims."""
+
+    function = torch.amax
+
+
+class Min(Reduce):
+    """Smallest element over dims."""
+
+    function = torch.amin
+
+
+class Prod(Reduce):
+    """Product over dims."""
+
+    function = _prod
+
+
+@dataclass(frozen=True)
+class Argmax(Op):
+    """Index (i64) of the first largest element along `dim`."""
+
+    x: Value
+    dim: int
+    keep: bool = False
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        return TensorType(DType.i64, reduced(self.x, (self.dim,), self.keep))
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.argmax(x, self.dim, self.keep)
+
+
+@dataclass(frozen=True)
+class Cumsum(Op):
+    """Inclusive prefix sum along `dim`."""
+
+    x: Value
+    dim: int
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.cumsum(x, self.dim, dtype=x.dtype)
+
+
+@dataclass(frozen=True)
+class Topk(Op):
+    """The k largest (or smallest) elements along `dim`, sorted, and their indices (i64)."""
+
+    x: Value
+    k: int
+    dim: int
+    largest: bool = True
+
+    def infer(self) -> tuple[TensorType, TensorType]:
+        check_dim(self.dim, self.x)
+        require(0 <= self.k <= self.x.shape[self.dim], f"k = {self.k} of {self.x.shape[self.dim]} elements")
+        shape = tuple(self.k if i == self.dim else size for i, size in enumerate(self.x.shape))
+        return TensorType(self.x.dtype, shape), TensorType(DType.i64, shape)
+
+    def eval(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        values, indices = torch.topk(x, self.k, self.dim, self.largest)
+        return values, indices

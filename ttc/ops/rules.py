@@ -1,0 +1,70 @@
+"""Pieces that type rules share: broadcasting, dimension numbers, window arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+from ttc.errors import TypeRuleError
+from ttc.ir import DType, TensorType, Value, require
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The numpy broadcast of shapes; TypeRuleError with all of them if there is none."""
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    result = []
+    for sizes in zip(*padded, strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise TypeRuleError(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+def same_dtype(*values: Value | None) -> DType:
+    """The one dtype of all present values; TypeRuleError if they differ."""
+    dtypes = {value.dtype for value in values if value is not None}
+    require(len(dtypes) == 1, f"operands have different dtypes: {', '.join(sorted(map(str, dtypes)))}")
+    return dtypes.pop()
+
+
+def is_permutation(dims: tuple[int, ...], rank: int) -> bool:
+    return sorted(dims) == list(range(rank))
+
+
+def check_dim(dim: int, x: Value) -> int:
+    """`dim`, which must be 0 <= dim < rank: front ends normalise negative ones."""
+    require(0 <= dim < max(x.type.rank, 1), f"dim {dim} is not in a tensor of rank {x.type.rank}")
+    return dim
+
+
+def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], dilation: int, ceil: bool = False) -> int:
+    """Output length of a sliding window, torch's rule: ceil mode drops windows that start in the end padding."""
+    span = size + sum(pads) - dilation * (kernel - 1) - 1
+    require(
+        span >= 0,
+        f"a window of {kernel} (dilation {dilation}) is larger than its input of {size} + padding {list(pads)}",
+    )
+    if not ceil:
+        return span // stride + 1
+    count = math.ceil(span / stride) + 1
+    return count - 1 if (count - 1) * stride >= size + pads[0] else count
+
+
+def images(x: Value, rows: tuple[int, ...], spatial: int) -> tuple[int, int, tuple[int, ...]]:
+    """Batch, channels and spatial sizes of `x`: [N, C, *spatial], or channels-last rows.
+
+    Rows means x is [1, 1, N * prod(spatial), C] and `rows` = (N, *spatial).
+    """
+    if not rows:
+        require(x.type.rank == spatial + 2, f"needs {spatial + 2} dimensions, got {x.type}")
+        return x.shape[0], x.shape[1], x.shape[2:]
+    require(len(rows) == spatial + 1, f"rows {list(rows)} do not fit {spatial} spatial dimensions")
+    require(x.shape[:-1] == (1, 1, math.prod(rows)), f"{x.type} does not hold rows {list(rows)}")
+    return rows[0], x.shape[-1], rows[1:]
+
+
+def images_type(x: Value, rows: tuple[int, ...], channels: int, spatial: tuple[int, ...], batch: int) -> TensorType:
+    """The type of a result with these sizes, in the same form as `images` read `x`."""
+    shape = (1, 1, batch * math.prod(spatial), channels) if rows else (batch, channels, *spatial)
+    return TensorType(x.dtype, shape)

@@ -1,0 +1,201 @@
+"""Ops that move elements and compute none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.rules import broadcast, check_dim, is_permutation, same_dtype
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """The same elements in row-major order under another shape."""
+
+    x: Value
+    shape: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        require(prod(self.shape) == self.x.type.numel, f"{self.x.type} has not the elements of {list(self.shape)}")
+        return TensorType(self.x.dtype, self.shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.reshape(self.shape)
+
+
+@dataclass(frozen=True)
+class Permute(Op):
+    """Dimension i of the result is dimension dims[i] of x."""
+
+    x: Value
+    dims: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        require(is_permutation(self.dims, self.x.type.rank), f"dims {list(self.dims)} do not permute {self.x.type}")
+        return TensorType(self.x.dtype, tuple(self.x.shape[d] for d in self.dims))
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.permute(self.dims)
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """x[start:end:step] in every dimension; 0 <= start <= end <= size, step >= 1."""
+
+    x: Value
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        bounds = list(zip(self.starts, self.ends, self.steps, self.x.shape, strict=True))
+        for start, end, step, size in bounds:
+            require(0 <= start <= end <= size and step >= 1, f"{start}:{end}:{step} is no slice of {size} elements")
+        return TensorType(self.x.dtype, tuple(-(-(end - start) // step) for start, end, step, _ in bounds))
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x[tuple(slice(*bounds) for bounds in zip(self.starts, self.ends, self.steps, strict=True))]
+
+
+@dataclass(frozen=True)
+class Flip(Op):
+    """The elements along each of `dims` in reverse order."""
+
+    x: Value
+    dims: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        for dim in self.dims:
+            check_dim(dim, self.x)
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.flip(self.dims)
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """The operands one after another along `dim`."""
+
+    xs: tuple[Value, ...]
+    dim: int
+
+    def infer(self) -> TensorType:
+        require(bool(self.xs), "needs an operand")
+        first = self.xs[0]
+        check_dim(self.dim, first)
+        for x in self.xs:
+            same = x.type.rank == first.type.rank and all(
+                a == b or i == self.dim for i, (a, b) in enumerate(zip(x.shape, first.shape, strict=True))
+            )
+            require(same, f"{x.type} does not fit {first.type} along dimension {self.dim}")
+        total = sum(x.shape[self.dim] for x in self.xs)
+        shape = tuple(total if i == self.dim else size for i, size in enumerate(first.shape))
+        return TensorType(same_dtype(*self.xs), shape)
+
+    def eval(self, xs: list[Tensor]) -> Tensor:
+        return torch.cat(xs, self.dim)
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """x with (begin, end) elements more in each dimension; mode constant, reflect or replicate."""
+
+    x: Value
+    pads: tuple[tuple[int, int], ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    def infer(self) -> TensorType:
+        require(len(self.pads) == self.x.type.rank, f"needs {self.x.type.rank} pairs, got {len(self.pads)}")
+        require(self.mode in ("constant", "reflect", "replicate"), f"no mode is called {self.mode!r}")
+        for (begin, end), size in zip(self.pads, self.x.shape, strict=True):
+            require(begin >= 0 and end >= 0, "pads cannot be negative; slice instead")
+            limit = size - 1 if self.mode == "reflect" else size if self.mode == "constant" else max(size, 1)
+            require(
+                self.mode == "constant" or max(begin, end) <= limit or self.mode == "replicate",
+                f"cannot {self.mode} {begin}, {end} of {size} elements",
+            )
+        shape = tuple(size + begin + end for (begin, end), size in zip(self.pads, self.x.shape, strict=True))
+        return TensorType(self.x.dtype, shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        if self.mode == "constant":
+            return F.pad(x, [size for pair in reversed(self.pads) for size in pair], value=self.value)
+        for dim, (begin, end) in enumerate(self.pads):
+            x = x.index_select(dim, _source_indices(x.shape[dim], begin, end, self.mode))
+        return x
+
+
+def _source_indices(size: int, begin: int, end: int, mode: str) -> Tensor:
+    """Which element each position of a padded dimension repeats."""
+    index = torch.arange(-begin, size + end)
+    if mode == "replicate":
+        return index.clamp(0, size - 1)
+    index = index.abs()
+    return torch.where(index >= size, 2 * (size - 1) - index, index)
+
+
+@dataclass(frozen=True)
+class Expand(Op):
+    """x broadcast to `shape` (numpy's rule)."""
+
+    x: Value
+    shape: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        require(
+            broadcast(self.x.shape, self.shape) == self.shape, f"{self.x.type} does not expand to {list(self.shape)}"
+        )
+        return TensorType(self.x.dtype, self.shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.expand(self.shape)
+
+
+@dataclass(frozen=True)
+class Repeat(Op):
+    """The whole of x repeats[i] times along dimension i (numpy's tile)."""
+
+    x: Value
+    repeats: tuple[int, ...]
+
+    def infer(self) -> TensorType:
+        require(len(self.repeats) == self.x.type.rank, f"needs {self.x.type.rank} counts, got {len(self.repeats)}")
+        return TensorType(self.x.dtype, tuple(size * n for size, n in zip(self.x.shape, self.repeats, strict=True)))
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.repeat(self.repeats)
+
+
+@dataclass(frozen=True)
+class Upsample(Op):
+    """Spatial sizes times whole factors `scales`: nearest repeats, bilinear interpolates (half-pixel centres).
+
+    x is [N, C, *spatial], or channels-last rows with `rows` = (N, *spatial).
+    """
+
+    x: Value
+    scales: tuple[int, ...]
+    mode: str = "nearest"
+    rows: tuple[int, ...] = ()
+
+    def infer(self) -> TensorType:
+        from ttc.ops.rules import images, images_type
+
+        require(self.mode in ("nearest", "linear"), f"no mode is called {self.mode!r}")
+        batch, channels, spatial = images(self.x, self.rows, len(self.scales))
+        sizes = tuple(size * scale for size, scale in zip(spatial, self.scales, strict=True))
+        return images_type(self.x, self.rows, channels, sizes, batch)
+
+    def eval(self, x: Tensor) -> Tensor:
+        from ttc.ops.conv import from_rows, to_rows
+
+        mode = "nearest" if self.mode == "nearest" else ("linear", "bilinear", "trilinear")[len(self.scales) - 1]
+        scales = [float(scale) for scale in self.scales]
+        return to_rows(F.interpolate(from_rows(x, self.rows), scale_factor=scales, mode=mode), self.rows)

@@ -1,0 +1,48 @@
+"""Our dtypes and torch's."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ttc.ir import DType
+
+TORCH = {
+    DType.f64: torch.float64,
+    DType.f32: torch.float32,
+    DType.f16: torch.float16,
+    DType.bf16: torch.bfloat16,
+    DType.i64: torch.int64,
+    DType.i32: torch.int32,
+    DType.i16: torch.int16,
+    DType.i8: torch.int8,
+    DType.u64: torch.uint64,
+    DType.u32: torch.uint32,
+    DType.u16: torch.uint16,
+    DType.u8: torch.uint8,
+    DType.bool: torch.bool,
+    DType.c64: torch.complex64,
+}
+FROM_TORCH = {theirs: ours for ours, theirs in TORCH.items()}
+
+
+def to_torch(dtype: DType) -> torch.dtype:
+    """The torch dtype that holds `dtype`."""
+    return TORCH[dtype]
+
+
+def tensor_of(array: np.ndarray, dtype: DType) -> torch.Tensor:
+    """A torch tensor over a weight's array (bf16 arrives as uint16 bit patterns)."""
+    if not array.flags.writeable or not array.flags.c_contiguous:
+        array = np.array(array)
+    return (
+        torch.from_numpy(array.view(np.int16)).view(torch.bfloat16) if dtype is DType.bf16 else torch.from_numpy(array)
+    )
+
+
+def array_of(tensor: torch.Tensor) -> np.ndarray:
+    """A weight's array over a torch tensor (bf16 as uint16 bit patterns)."""
+    tensor = tensor.detach().cpu().contiguous()
+    if tensor.dtype is torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(np.uint16)
+    return tensor.numpy()
