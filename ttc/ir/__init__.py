@@ -16,6 +16,7 @@ from ttc.ir.types import (
     ShardSpec,
     Spec,
     TensorType,
+    Type,
     round_up,
 )
 from ttc.ir.verify import verify
@@ -41,6 +42,7 @@ __all__ = [
     "Sharding",
     "Spec",
     "TensorType",
+    "Type",
     "Value",
     "Weight",
     "Weights",

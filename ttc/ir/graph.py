@@ -193,7 +193,8 @@ class Builder:
         types = op.infer()
         types = types if isinstance(types, tuple) else (types,)
         if len(names) != len(types):
-            names = (self.hint or getattr(op, "ref", "") or getattr(op, "name", ""),) * len(types)
+            own = op.ref if isinstance(op, Const) else op.name if isinstance(op, Input) else ""
+            names = (own or self.hint,) * len(types)
         results = tuple(Value(op, t, self._fresh(n), i) for i, (t, n) in enumerate(zip(types, names, strict=True)))
         self._nodes.append(Node(op, results))
         if shared:

@@ -1,0 +1,192 @@
+"""Lowering: each op becomes TTNN calls by its rule; what cannot be done is refused, all of it at once.
+
+A rule is a function `(op, to) -> Value | tuple` registered with `@lowers(ops.Thing)` in the file of its
+family. `to` is the `Lowering` at work: `to(op.x)` is an operand as a call value, `to.call(...)` adds a
+call, `to.static` and `to.upload` handle what is known before the first run (derived weights).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import count
+from typing import Any
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import ToLayout, Typecast
+from ttc.calls.target import Target
+from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
+from ttc.ops.constant import Full, Literal
+
+Rule = Callable[[Any, "Lowering"], Any]
+RULES: dict[type[Op], Rule] = {}
+
+
+def lowers(*kinds: type[Op]) -> Callable[[Rule], Rule]:
+    """Register a function as the lowering rule of these ops."""
+
+    def register(rule: Rule) -> Rule:
+        for kind in kinds:
+            assert kind not in RULES, f"two lowering rules for {kind.__name__}"
+            RULES[kind] = rule
+        return rule
+
+    return register
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A program of calls, and the graph of ops that computes its weights (an output for each reference)."""
+
+    program: Graph
+    weights: Graph
+
+
+def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType) -> Lowered:
+    """Lower every op for `target`; Refused with every reason if some cannot be.
+
+    `dtype` (bf16 or f32) is what floating values become, `weight_dtype` what weights of matrix products
+    and convolutions become.
+    """
+    to = Lowering(graph, target, dtype, weight_dtype)
+    for node in graph.nodes:
+        to.lower_node(node.op, node.results)
+    if to.refusals:
+        raise Refused(to.refusals)
+    return to.finish(graph)
+
+
+class Lowering:
+    """The state of one lowering: the program so far, the derived weights so far, the refusals so far."""
+
+    def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
+        self.target, self.dtype, self.weight_dtype = target, dtype, weight_dtype
+        self.refusals: list[tuple[str, str]] = []
+        self._program = Builder()
+        self._weights = Builder(graph.weights)
+        self._lowered: dict[Value, Value] = {}
+        self._static: dict[Value, Value] = {}
+        self._refused: set[Value] = set()
+        self._refs: dict[Value, str] = {}
+        self._taken: set[str] = set()
+
+    # ------------------------------------------------------------ what rules call
+
+    def __call__(self, value: Value) -> Value:
+        """An op's operand as a call value; a static one is uploaded in TILE layout."""
+        if value in self._lowered:
+            return self._lowered[value]
+        self._lowered[value] = self.upload(self._static[value])
+        return self._lowered[value]
+
+    def call(self, call: Call) -> Any:
+        """Add a call to the program: its value, or its values."""
+        return self._program(call)
+
+    def static(self, value: Value) -> Value | None:
+        """`value` in the graph of derived weights if it is known before the first run, else None."""
+        return self._static.get(value)
+
+    def derive(self, op: Op) -> Value:
+        """Add an op on static values: a derived weight."""
+        return self._weights(op)
+
+    def upload(
+        self,
+        static: Value,
+        dtype: DType | None = None,
+        layout: Layout = Layout.TILE,
+        memory: MemoryConfig = DRAM,
+    ) -> Value:
+        """A static value as a constant of the program, `dtype` by default that of `device_dtype`."""
+        spec = Spec(dtype or self.device_dtype(static.type), static.shape, layout, memory)
+        return self._program(Const(spec, self._ref(static)))
+
+    def host(self, static: Value, dtype: DType) -> Value:
+        """A static value kept on the host in rows, for calls that prepare their weights themselves."""
+        return self.upload(static, dtype, Layout.ROW_MAJOR, HOST)
+
+    def device_dtype(self, type: Type) -> DType:
+        """What a model's dtype becomes on the device: floats the program's, bool too (1 or 0), integers i32."""
+        if type.dtype.is_float or type.dtype is DType.bool:
+            return self.dtype
+        if type.dtype.is_integer:
+            return DType.i32
+        raise Refusal(f"{type.dtype} has no counterpart on the device")
+
+    def cast(self, value: Value, dtype: DType) -> Value:
+        """A call value in another dtype, by an explicit typecast where it differs."""
+        return value if value.dtype is dtype else self.call(Typecast(value, dtype))
+
+    def tile(self, value: Value) -> Value:
+        """A call value in TILE layout."""
+        return self._in_layout(value, Layout.TILE)
+
+    def row_major(self, value: Value) -> Value:
+        """A call value in ROW_MAJOR layout."""
+        return self._in_layout(value, Layout.ROW_MAJOR)
+
+    def _in_layout(self, value: Value, layout: Layout) -> Value:
+        return value if spec_of(value).layout is layout else self.call(ToLayout(value, layout))
+
+    # ------------------------------------------------------------ the walk
+
+    def lower_node(self, op: Op, results: tuple[Value, ...]) -> None:
+        """Lower one op, or note why not; whatever depends on a refused value is passed over in silence."""
+        if any(value in self._refused for value in op.operands()):
+            self._refused.update(results)
+            return
+        self._program.hint = self._weights.hint = results[0].name
+        try:
+            lowered = self._lower(op, results)
+        except (Refusal, TypeRuleError) as refusal:
+            self.refusals.append((f"{op.mnemonic} %{results[0].name}", str(refusal)))
+            self._refused.update(results)
+            return
+        self._lowered.update(zip(results, lowered, strict=bool(lowered)))
+
+    def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
+        if isinstance(op, Input):
+            return (self._program(replace(op, type=Spec(self.device_dtype(op.type), op.type.shape))),)
+        if isinstance(op, (Const, Full, Literal)) or (op.operands() and all(v in self._static for v in op.operands())):
+            values = self._weights.add(op.with_operands(self._static.__getitem__), tuple(v.name for v in results))
+            self._static.update(zip(results, values, strict=True))
+            return ()
+        rule = RULES.get(type(op))
+        if rule is None:
+            raise Refusal(f"no TTNN call does {op.mnemonic}")
+        lowered = rule(op, self)
+        lowered = lowered if isinstance(lowered, tuple) else (lowered,)
+        for value, result in zip(lowered, results, strict=True):
+            if value.shape != result.shape:
+                raise AssertionError(f"lowering {op.mnemonic} turned %{result.name} {result.type} into {value.type}")
+        return lowered
+
+    def _ref(self, static: Value) -> str:
+        """The reference by which the program names a static value: the weight's own, or a new one."""
+        if static not in self._refs:
+            ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
+            self._refs[static] = next(name for name in _numbered(ref) if name not in self._taken)
+            self._taken.add(self._refs[static])
+        return self._refs[static]
+
+    def finish(self, graph: Graph) -> Lowered:
+        """The program with the model's outputs, and the weights that it refers to."""
+        program = self._program.finish((name, self(value)) for name, value in graph.outputs)
+        used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
+        return Lowered(program, self._weights.finish((r, v) for v, r in self._refs.items() if r in used))
+
+
+def _origin(static: Value) -> str:
+    """The first weight that a static value depends on, or the value's own name if it depends on none."""
+    if isinstance(static.op, Const):
+        return static.op.ref
+    operands = static.op.operands()
+    return _origin(operands[0]) if operands else static.name
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    for number in count(1):
+        yield f"{name}.{number}"

@@ -1,0 +1,108 @@
+"""`Call`: a TTNN function call as an op, and the configurations that calls carry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import ClassVar
+
+from ttc.calls.target import Target
+from ttc.errors import Refusal
+from ttc.ir import DType, Layout, Op, Spec, Value
+
+FLOATS = frozenset({DType.bf16, DType.f32, DType.bfp8, DType.bfp4})
+PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
+INTEGERS = frozenset({DType.i32, DType.u32, DType.u16})
+
+
+class MathFidelity(Enum):
+    """How many passes the matrix engine makes over its operands' mantissas."""
+
+    LoFi = 0
+    HiFi2 = 2
+    HiFi3 = 3
+    HiFi4 = 4
+
+
+@dataclass(frozen=True)
+class ComputeKernelConfig:
+    """How a call accumulates; ttc's default is the most exact: all mantissa bits, sums kept in fp32."""
+
+    math_fidelity: MathFidelity = MathFidelity.HiFi4
+    math_approx_mode: bool = False
+    fp32_dest_acc_en: bool = True
+    packer_l1_acc: bool = True
+
+
+@dataclass(frozen=True)
+class CoreGrid:
+    """The cores a call may use: x columns, y rows."""
+
+    y: int
+    x: int
+
+
+@dataclass(frozen=True)
+class UnaryWithParam:
+    """An elementwise function fused into another call, by TTNN's UnaryOpType name."""
+
+    op_type: str
+    param: float | None = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """What a call needs besides its operands and results, in bytes per core."""
+
+    circular_buffers: int = 0
+    l1: int = 0
+    l1_small: int = 0
+
+
+class Call(Op, abstract=True):
+    """One TTNN call. Fields are TTNN's keyword names with TTNN's defaults; operands come first, positionally.
+
+    `flexible` calls run in TILE or ROW_MAJOR, all tensors in the same layout, and keep it.
+    `needs_device` calls take the device as a keyword. A call whose result the planner may place has a
+    `memory_config` field.
+    """
+
+    positional: ClassVar[bool] = True
+    flexible: ClassVar[bool] = False
+    needs_device: ClassVar[bool] = False
+
+    def alias(self) -> Value | None:
+        """The operand whose buffer the result shares (a view, or in place); None for a buffer of its own."""
+        return None
+
+    def workspace(self, target: Target) -> Workspace:
+        """Circular buffers and L1 that the call takes while it runs on `target`."""
+        return Workspace()
+
+
+def spec_of(value: Value) -> Spec:
+    """A value's spec; calls have no other operands."""
+    assert isinstance(value.type, Spec), f"%{value.name} has no spec"
+    return value.type
+
+
+def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType], what: str) -> None:
+    """Refuse `value` (called `what` in the message) unless its dtype is among `dtypes` and its layout fits.
+
+    `layouts` None accepts both. Block formats exist in TILE only.
+    """
+    if value is None:
+        return
+    spec = spec_of(value)
+    if spec.dtype not in dtypes:
+        raise Refusal(f"{what} is {spec.dtype}; accepted are {', '.join(sorted(map(str, dtypes)))}")
+    if layouts is not None and spec.layout is not layouts:
+        raise Refusal(f"{what} is in {spec.layout.name} layout; accepted is {layouts.name}")
+
+
+def one_layout(*values: Value | None) -> Layout:
+    """The layout that all present values share; Refusal if they differ."""
+    layouts = {spec_of(value).layout for value in values if value is not None}
+    if len(layouts) != 1:
+        raise Refusal("operands are in different layouts")
+    return layouts.pop()

@@ -1,0 +1,68 @@
+"""The card's number formats on the CPU.
+
+How each format is held in torch: bf16 as bfloat16; bfp8 and bfp4 as bfloat16, whose 8 significant bits hold
+theirs; f32 as float32; i32, u16 and u8 as int32; u32 as int64.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import torch
+from torch import Tensor
+
+from ttc.ir import DType, Spec
+
+STORED = {
+    DType.bf16: torch.bfloat16,
+    DType.bfp8: torch.bfloat16,
+    DType.bfp4: torch.bfloat16,
+    DType.f32: torch.float32,
+    DType.i32: torch.int32,
+    DType.u32: torch.int64,
+    DType.u16: torch.int32,
+    DType.u8: torch.int32,
+}
+
+
+class Mode(Enum):
+    """`exact`: IEEE fp32 inside a call, formats rounded at its end. `tensix`: as the card's matrix engine works."""
+
+    exact = "exact"
+    tensix = "tensix"
+
+
+def store(x: Tensor, spec: Spec) -> Tensor:
+    """Round numbers to the format of `spec`, as a call does when it writes its result."""
+    if spec.dtype is DType.bfp8:
+        return round_block_float(x.float(), 7).to(torch.bfloat16)
+    if spec.dtype is DType.bfp4:
+        return round_block_float(x.float(), 3).to(torch.bfloat16)
+    if spec.dtype.is_integer and x.is_floating_point():
+        x = x.trunc()
+    return x.to(STORED[spec.dtype])
+
+
+def load(x: Tensor) -> Tensor:
+    """A stored tensor as numbers to compute with: float32 for floats, integers as they are."""
+    return x.float() if x.is_floating_point() else x
+
+
+def round_block_float(x: Tensor, bits: int) -> Tensor:
+    """Round float32 to a block format: 16 elements of a row share the largest exponent, `bits` mantissa bits each."""
+    width = x.shape[-1] if x.ndim else 1
+    padded = torch.nn.functional.pad(x.reshape(-1, width), (0, -width % 16)).reshape(-1, 16)
+    _, exponent = torch.frexp(padded.abs().amax(dim=1, keepdim=True))
+    step = torch.ldexp(torch.ones_like(padded[:, :1]), exponent - bits)
+    limit = 2**bits - 1
+    rounded = torch.clamp(torch.round(padded / step), -limit, limit) * step
+    return rounded.reshape(-1, width + (-width % 16))[:, :width].reshape(x.shape)
+
+
+def matrix_operand(x: Tensor, mode: Mode) -> Tensor:
+    """A float32 operand as the matrix engine reads it: in `tensix` mode TF32, 10 mantissa bits, to nearest even."""
+    if mode is Mode.exact:
+        return x
+    bits = x.contiguous().view(torch.int32)
+    rounded = (bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF
+    return torch.where(torch.isfinite(x), rounded.view(torch.float32), x)
