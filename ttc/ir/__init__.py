@@ -1,7 +1,7 @@
 """How a program is written: types, the graph and its builder, text, the verifier, and rewriting."""
 
-from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Value, require
-from ttc.ir.rewrite import Rule, rewrite
+from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Rule, Value, require
+from ttc.ir.rewrite import rewrite
 from ttc.ir.text import parse_graph, print_graph
 from ttc.ir.types import (
     DRAM,

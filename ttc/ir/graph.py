@@ -63,14 +63,18 @@ class Op:
         return tuple(found)
 
     def with_operands(self, new: Callable[[Value], Value]) -> Op:
-        """The same op with every operand `v` replaced by `new(v)`."""
+        """The same op with every operand `v` replaced by `new(v)`; this very op if that changes nothing."""
         changed: dict[str, Any] = {}
         for name in field_names(type(self)):
             item = getattr(self, name)
             if isinstance(item, Value):
-                changed[name] = new(item)
+                value = new(item)
+                if value is not item:
+                    changed[name] = value
             elif isinstance(item, tuple) and any(isinstance(part, Value) for part in item):
-                changed[name] = tuple(new(part) if isinstance(part, Value) else part for part in item)
+                parts = tuple(new(part) if isinstance(part, Value) else part for part in item)
+                if any(a is not b for a, b in zip(parts, item, strict=True)):
+                    changed[name] = parts
         return replace(self, **changed) if changed else self  # type: ignore[type-var]
 
 
@@ -168,12 +172,16 @@ class Graph:
 class Builder:
     """Makes a graph: infers types, names values, shares equal ops, and drops dead ones at `finish`.
 
-    `uses` holds, during a rewrite, how often the original program reads what a new value stands for.
+    `normal` are rules that put every new op into its normal form (folding, simplifying): what they answer
+    is taken instead. `uses` holds, during a rewrite, how often the original program reads what a new value
+    stands for. `constants` are the values that depend on no input: weights, literals, and what is made of them.
     """
 
-    def __init__(self, weights: Weights | None = None):
+    def __init__(self, weights: Weights | None = None, normal: tuple[Rule, ...] = ()):
         self.weights = weights or Weights()
+        self.normal = normal
         self.uses: Counter[Value] = Counter()
+        self.constants: set[Value] = set()
         self.hint = ""  # the name that new values take unless told otherwise
         self._nodes: list[Node] = []
         self._known: dict[Hashable, tuple[Value, ...]] = {}
@@ -187,29 +195,57 @@ class Builder:
 
     def add(self, op: Op, names: tuple[str, ...] = ()) -> tuple[Value, ...]:
         """Add an op, or find its equal; `names` are hints, one for each result."""
-        shared = not op.effect and not isinstance(op, Input)
-        if shared and (known := self._known.get(op.key)):
-            return known
+        return self._shared(op, lambda: self._append(op, names))
+
+    def keep(self, node: Node) -> tuple[Value, ...]:
+        """Add a node of another graph as it is, its values included; as `add` does where a name is taken."""
+        names = tuple(value.name for value in node.results)
+        if not self._names.isdisjoint(names):
+            return self.add(node.op, names)
+        return self._shared(node.op, lambda: self._enter(node))
+
+    def _shared(self, op: Op, make: Callable[[], tuple[Value, ...]]) -> tuple[Value, ...]:
+        """The results of an equal op, or of the op's normal form, or of `make`."""
+        if op.effect or type(op) is Input:
+            return make()
+        key = op.key
+        found = self._known.get(key)
+        if found is None:
+            self._known[key] = found = answer(op, self.normal, self) or make()
+        return found
+
+    def _append(self, op: Op, names: tuple[str, ...]) -> tuple[Value, ...]:
         types = op.infer()
         types = types if isinstance(types, tuple) else (types,)
         if len(names) != len(types):
-            own = op.ref if isinstance(op, Const) else op.name if isinstance(op, Input) else ""
-            names = (own or self.hint,) * len(types)
+            names = (self._hint(op),) * len(types)
         results = tuple(Value(op, t, self._fresh(n), i) for i, (t, n) in enumerate(zip(types, names, strict=True)))
-        self._nodes.append(Node(op, results))
-        if shared:
-            self._known[op.key] = results
-        return results
+        return self._enter(Node(op, results))
+
+    def _enter(self, node: Node) -> tuple[Value, ...]:
+        self._nodes.append(node)
+        self._names.update(value.name for value in node.results)
+        if type(node.op) is not Input and not node.op.effect and self.constants.issuperset(node.op.operands()):
+            self.constants.update(node.results)
+        return node.results
+
+    def _hint(self, op: Op) -> str:
+        """A derived weight is named after the weight, other values after what they replace."""
+        operands = op.operands()
+        if operands and self.constants.issuperset(operands):
+            return operands[0].name
+        return self.hint or getattr(op, "ref", "") or getattr(op, "name", "")
 
     def _fresh(self, hint: str) -> str:
         """A name not yet taken: the hint itself, or its stem with the next number."""
         name = re.sub(r"[^A-Za-z0-9_.]+", "_", hint).strip("_")
+        if name and name not in self._names:
+            return name
         stem = re.sub(r"_\d+$", "", name)
         while not name or name in self._names:
             number = self._next.get(stem, 0)
             self._next[stem] = number + 1
             name = f"{stem}_{number}" if stem else str(number)
-        self._names.add(name)
         return name
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
@@ -224,6 +260,18 @@ class Builder:
         kept.reverse()
         refs = {node.op.ref for node in kept if isinstance(node.op, Const)}
         return Graph(tuple(kept), pairs, self.weights.only(refs))
+
+
+Rule = Callable[[Op, Builder], "Value | tuple[Value, ...] | None"]
+
+
+def answer(op: Op, rules: tuple[Rule, ...], builder: Builder) -> tuple[Value, ...]:
+    """What the first rule that answers makes of `op`; () if none does."""
+    for rule in rules:
+        found = rule(op, builder)
+        if found is not None:
+            return found if isinstance(found, tuple) else (found,)
+    return ()
 
 
 def require(condition: bool, message: str) -> None:

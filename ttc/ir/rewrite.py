@@ -6,39 +6,36 @@ a `match` looks up through producers that earlier rules have rewritten; None kee
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ttc.errors import TypeRuleError
-from ttc.ir.graph import Builder, Graph, Op, Value
-
-Rule = Callable[[Op, Builder], "Value | tuple[Value, ...] | None"]
+from ttc.ir.graph import Builder, Graph, Rule, Value, answer
 
 
-def rewrite(graph: Graph, *rules: Rule) -> Graph:
+def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
     """Rebuild `graph`, offering every op to each rule in turn; the first that answers wins.
 
-    What a rule builds is named after what it replaces. With no rules this shares equal ops and drops
-    dead ones.
+    What a rule builds is named after what it replaces, and put into normal form by the rules `normal`.
+    With no rules this shares equal ops and drops dead ones. What does not change stays the same object.
     """
-    builder = Builder(graph.weights)
+    builder = Builder(graph.weights, normal)
     uses = graph.uses()
     new: dict[Value, Value] = {}
     for node in graph.nodes:
         op = node.op.with_operands(new.__getitem__)
         names = tuple(value.name for value in node.results)
         builder.hint = names[0] if names else ""
-        results = _first_answer(op, rules, builder) or builder.add(op, names)
+        results = answer(op, rules, builder)
+        if not results:
+            results = builder.keep(node) if op is node.op else builder.add(op, names)
         for old, value in zip(node.results, results, strict=True):
-            if value.type != old.type:
+            if value is not old and value.type != old.type:
                 raise TypeRuleError(f"rewriting {op.mnemonic} changed %{old.name} from {old.type} to {value.type}")
             new[old] = value
             builder.uses[value] += uses[old]
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+    after = builder.finish((name, new[value]) for name, value in graph.outputs)
+    return graph if _same(graph, after) else after
 
 
-def _first_answer(op: Op, rules: tuple[Rule, ...], builder: Builder) -> tuple[Value, ...]:
-    for rule in rules:
-        answer = rule(op, builder)
-        if answer is not None:
-            return answer if isinstance(answer, tuple) else (answer,)
-    return ()
+def _same(before: Graph, after: Graph) -> bool:
+    if len(before.nodes) != len(after.nodes) or before.outputs != after.outputs:
+        return False
+    return all(a is b for a, b in zip(before.nodes, after.nodes, strict=True))

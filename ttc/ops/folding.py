@@ -26,16 +26,23 @@ def known(value: Value, builder: Builder) -> Tensor | None:
 
 def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     """A rewrite rule: `op` evaluated, if its operands are known and its results small; else None."""
-    if isinstance(op, (Full, Literal, Const)) or not hasattr(op, "eval") or op.effect:
-        return None
     operands = op.operands()
-    tensors = {value: known(value, builder) for value in operands}
-    if any(tensor is None for tensor in tensors.values()) or not operands:
+    if not operands or op.effect or not hasattr(op, "eval") or not all(map(_is_known, operands)):
         return None
     types = op.infer()
     types = types if isinstance(types, tuple) else (types,)
-    if any(t.bytes > FOLD_LIMIT or t.dtype in (DType.bfp8, DType.bfp4) for t in types):
+    if any(t.bytes > FOLD_LIMIT for t in (*types, *(value.type for value in operands))):
         return None
+    tensors = {value: known(value, builder) for value in operands}
     with torch.no_grad():
         results = evaluate_op(op, tensors.__getitem__)  # type: ignore[arg-type]
     return tuple(constant(builder, result.contiguous()) for result in results)
+
+
+def _is_known(value: Value) -> bool:
+    match value.op:
+        case Full() | Literal():
+            return value.dtype not in (DType.bfp8, DType.bfp4)
+        case Const(ref=ref):
+            return ref.startswith("literal.")
+    return False
