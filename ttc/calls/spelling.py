@@ -1,0 +1,154 @@
+"""How TTNN spells what calls carry: one translation, read as text (emitted Python) or as objects (a device).
+
+`spelled` turns an attribute into `Name`s, `Made` objects, lists and plain numbers; `text` prints that and
+`build` makes it from a module such as `ttnn`, which this file does not import.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
+
+from ttc.calls.call import Call, ComputeKernelConfig, MathFidelity, UnaryWithParam
+from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Value
+
+DTYPES = {
+    DType.f32: "float32",
+    DType.bf16: "bfloat16",
+    DType.bfp8: "bfloat8_b",
+    DType.bfp4: "bfloat4_b",
+    DType.i32: "int32",
+    DType.u32: "uint32",
+    DType.u16: "uint16",
+    DType.u8: "uint8",
+}
+"""TTNN's name of each element type that its tensors may have."""
+
+LAYOUTS = {Layout.TILE: "TILE_LAYOUT", Layout.ROW_MAJOR: "ROW_MAJOR_LAYOUT"}
+
+MEMORY_CONFIGS = {DRAM: "DRAM_MEMORY_CONFIG", L1: "L1_MEMORY_CONFIG"}
+"""TTNN's names of the interleaved memory configurations; others are made."""
+
+BUFFERS = {Buffer.DRAM: "BufferType.DRAM", Buffer.L1: "BufferType.L1"}
+
+
+@dataclass(frozen=True)
+class Name:
+    """Something that TTNN has a dotted name for, such as `MathFidelity.HiFi4`."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Made:
+    """An object that TTNN makes from positional and keyword arguments, themselves spelled."""
+
+    path: str
+    positional: tuple[Any, ...] = ()
+    keywords: tuple[tuple[str, Any], ...] = ()
+
+
+def spelled(attribute: Any) -> Any:
+    """An attribute of a call as TTNN takes it; values must have been replaced before."""
+    match attribute:
+        case None | bool() | int() | float() | str():
+            return attribute
+        case tuple():
+            return [spelled(part) for part in attribute]
+        case DType():
+            return Name(DTYPES[attribute])
+        case Layout():
+            return Name(LAYOUTS[attribute])
+        case MathFidelity():
+            return Name(f"MathFidelity.{attribute.name}")
+        case MemoryConfig():
+            return _memory_config(attribute)
+        case ComputeKernelConfig():
+            # One class serves every architecture, its name notwithstanding; TTNN's own defaults differ: state all.
+            return Made("WormholeComputeKernelConfig", keywords=_keywords(attribute, all_fields=True))
+        case UnaryWithParam():
+            parameter = () if attribute.param is None else (attribute.param,)
+            return Made("UnaryWithParam", (Name(f"UnaryOpType.{attribute.op_type}"), *parameter))
+        case _ if is_dataclass(attribute) and not isinstance(attribute, Value):
+            return Made(type(attribute).__name__, keywords=_keywords(attribute))
+    raise TypeError(f"{attribute!r} has no TTNN spelling")
+
+
+def arguments(call: Call) -> tuple[list[Any], dict[str, Any]]:
+    """A call's positional and keyword arguments as its fields hold them; keywords with their default left out."""
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for field in fields(call):  # type: ignore[arg-type]
+        item = getattr(call, field.name)
+        if not field.kw_only:
+            positional.append(item)
+        elif not _is_default(field, item):
+            keywords[field.name] = item
+    return positional, keywords
+
+
+def text(item: Any, module: str = "ttnn") -> str:
+    """What `spelled` gives, as Python source."""
+    match item:
+        case Name(path):
+            return f"{module}.{path}"
+        case Made(path, positional, keywords):
+            parts = [text(part, module) for part in positional]
+            parts += [f"{name}={text(part, module)}" for name, part in keywords]
+            return f"{module}.{path}({', '.join(parts)})"
+        case list():
+            return f"[{', '.join(text(part, module) for part in item)}]"
+        case float() if item != item or item in (float("inf"), float("-inf")):
+            return f'float("{item}")'
+        case str():
+            return json.dumps(item)
+    return repr(item)
+
+
+def build(item: Any, module: Any) -> Any:
+    """What `spelled` gives, as objects of `module`."""
+    match item:
+        case Name(path):
+            return resolve(path, module)
+        case Made(path, positional, keywords):
+            made = resolve(path, module)
+            return made(*(build(part, module) for part in positional), **{k: build(v, module) for k, v in keywords})
+        case list():
+            return [build(part, module) for part in item]
+    return item
+
+
+def resolve(path: str, module: Any) -> Any:
+    """The object with a dotted name, such as `transformer.split_heads`, in `module`."""
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
+def _memory_config(memory: MemoryConfig) -> Any:
+    if memory in MEMORY_CONFIGS:
+        return Name(MEMORY_CONFIGS[memory])
+    sharding = Name(f"TensorMemoryLayout.{memory.sharding.name}")
+    buffer = Name(BUFFERS[memory.buffer])
+    if memory.sharding is Sharding.INTERLEAVED or memory.shard is None:
+        return Made("MemoryConfig", (sharding, buffer))
+    return Made("MemoryConfig", (sharding, buffer, _shard_spec(memory.shard)))
+
+
+def _shard_spec(shard: ShardSpec) -> Made:
+    columns, rows = shard.grid
+    cores = Made("CoreRange", (Made("CoreCoord", (0, 0)), Made("CoreCoord", (columns - 1, rows - 1))))
+    order = Name(f"ShardOrientation.{'COL_MAJOR' if shard.column_major else 'ROW_MAJOR'}")
+    return Made("ShardSpec", (Made("CoreRangeSet", ([cores],)), list(shard.shape), order))
+
+
+def _keywords(attribute: Any, all_fields: bool = False) -> tuple[tuple[str, Any], ...]:
+    """The fields of a configuration, those with TTNN's default left out unless `all_fields`."""
+    named = [(field, getattr(attribute, field.name)) for field in fields(attribute)]
+    return tuple((field.name, spelled(item)) for field, item in named if all_fields or not _is_default(field, item))
+
+
+def _is_default(field: Any, item: Any) -> bool:
+    # `==` alone would leave out False for a default of 0, or -0.0 for 0.0.
+    return field.default is not MISSING and type(item) is type(field.default) and repr(item) == repr(field.default)
