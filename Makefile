@@ -1,0 +1,27 @@
+# `make demo` and `make test` need nothing but Python 3.10-3.12; everything else stands on their environments.
+
+.PHONY: demo test lint bench sweep clean
+
+demo: .venv/ready
+	.venv/bin/python examples/sentences.py
+
+test: .venv/ready .venv-ttnn/ready
+	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --quiet
+
+lint: .venv/ready
+	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
+
+bench: .venv/ready .venv-ttnn/ready
+	.venv/bin/python -m bench
+
+sweep: .venv/ready .venv-ttnn/ready
+	.venv/bin/python -m pytest -m sweep
+
+.venv/ready: pyproject.toml constraints.txt scripts/make_venv
+	scripts/make_venv
+
+.venv-ttnn/ready: constraints-ttnn.txt scripts/make_venv_ttnn
+	scripts/make_venv_ttnn
+
+clean:
+	rm -rf .venv .venv-ttnn

