@@ -8,14 +8,16 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from ttc.models.model import Built, Model
 
 CONFIGS = {
-    "real": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12},
+    "real": {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "eos_token_id": 49407},
     "tiny": {"vocab_size": 100, "hidden_size": 64, "intermediate_size": 128}
-    | {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 32},
+    | {"num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 32}
+    | {"bos_token_id": 98, "eos_token_id": 99},
 }
 
 
 def build(size: str) -> Built:
-    config = CLIPTextConfig(**CONFIGS[size], eos_token_id=99 if size == "tiny" else 49407)
+    """The module and its inputs at a size of `CONFIGS`."""
+    config = CLIPTextConfig(**CONFIGS[size])
     return CLIPTextModel(config), {"input_ids": torch.randint(0, 99, (1, config.max_position_embeddings))}
 
 

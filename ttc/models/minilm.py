@@ -49,6 +49,7 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 
 
 def build(size: str) -> Built:
+    """The trained module and one tokenised sentence."""
     with torch.device("cpu"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # transformers warns about its own deprecated arguments
         encoder = AutoModel.from_pretrained(folder())
