@@ -32,10 +32,11 @@ def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
             new[old] = value
             builder.uses[value] += uses[old]
     after = builder.finish((name, new[value]) for name, value in graph.outputs)
-    return graph if _same(graph, after) else after
+    return settled(graph, after)
 
 
-def _same(before: Graph, after: Graph) -> bool:
+def settled(before: Graph, after: Graph) -> Graph:
+    """`before` itself if `after` consists of the very same nodes and outputs: how a pass says that nothing changed."""
     if len(before.nodes) != len(after.nodes) or before.outputs != after.outputs:
-        return False
-    return all(a is b for a, b in zip(before.nodes, after.nodes, strict=True))
+        return after
+    return before if all(a is b for a, b in zip(before.nodes, after.nodes, strict=True)) else after
