@@ -1,0 +1,241 @@
+"""Readings of convolutions, pools and resizing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.export import compose
+from ttc.frontend.export.table import ExportBuilder, aten
+from ttc.ir import Value
+from ttc.ops.conv import Pads
+
+Sizes = list[int] | int
+
+
+def _each(sizes: Sizes, rank: int) -> tuple[int, ...]:
+    """One number for each spatial dimension."""
+    sizes = [sizes] if isinstance(sizes, int) else list(sizes)
+    return tuple(sizes * rank if len(sizes) == 1 else sizes)
+
+
+def _pads(sizes: Sizes, rank: int) -> Pads:
+    return tuple((size, size) for size in _each(sizes, rank))
+
+
+def _batched(b: ExportBuilder, x: Value, rank: int, read: Callable[[Value], Value]) -> Value:
+    """`read` on x with a batch dimension, which goes again where x had none."""
+    if x.type.rank == rank + 2:
+        return read(x)
+    y = read(compose.unsqueeze(b, x, 0))
+    return compose.reshape(b, y, y.shape[1:])
+
+
+@aten("conv1d", "conv2d", "conv3d")
+def conv(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Sizes = 1,
+    padding: Sizes | str = 0,
+    dilation: Sizes = 1,
+    groups: int = 1,
+) -> Value:
+    rank = weight.type.rank - 2
+    steps, dilations = _each(stride, rank), _each(dilation, rank)
+    pads = _named_pads(padding, weight, dilations) if isinstance(padding, str) else _pads(padding, rank)
+    return _batched(b, x, rank, lambda x: b(ops.Conv(x, weight, bias, steps, pads, dilations, groups)))
+
+
+def _named_pads(padding: str, weight: Value, dilation: tuple[int, ...]) -> Pads:
+    """`same` puts the odd element at the end."""
+    totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    return tuple((total // 2, total - total // 2) for total in totals)
+
+
+@aten("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def conv_transpose(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Value:
+    rank = weight.type.rank - 2
+    op = partial(
+        ops.ConvTranspose,
+        w=weight,
+        bias=bias,
+        stride=_each(stride, rank),
+        padding=_pads(padding, rank),
+        output_padding=_each(output_padding, rank),
+        dilation=_each(dilation, rank),
+        groups=groups,
+    )
+    return _batched(b, x, rank, lambda x: b(op(x)))
+
+
+@aten("convolution", "_convolution")
+def convolution(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value,
+    bias: Value | None,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    transposed: bool,
+    output_padding: Sizes,
+    groups: int,
+    *_: bool,
+) -> Value:
+    if transposed:
+        return conv_transpose(b, x, weight, bias, stride, padding, output_padding, groups, dilation)
+    return conv(b, x, weight, bias, stride, padding, dilation, groups)
+
+
+@aten("max_pool1d", "max_pool2d", "max_pool3d")
+def max_pool(
+    b: ExportBuilder,
+    x: Value,
+    kernel_size: Sizes,
+    stride: Sizes = (),  # type: ignore[assignment]
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+    *,
+    rank: int = 0,
+) -> Value:
+    rank = rank or _spatial(b, x, kernel_size)
+    kernel = _each(kernel_size, rank)
+    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    op = partial(ops.MaxPool, kernel=kernel, stride=steps, padding=_pads(padding, rank))
+    return _batched(b, x, rank, lambda x: b(op(x, dilation=_each(dilation, rank), ceil=ceil_mode)))
+
+
+def _spatial(b: ExportBuilder, x: Value, kernel_size: Sizes) -> int:
+    """The number of spatial dimensions: torch always lists the kernel's sizes."""
+    return 1 if isinstance(kernel_size, int) else len(kernel_size)
+
+
+@aten("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d_with_indices")
+def max_pool_with_indices(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> tuple[Value]:
+    return (max_pool(b, x, *args, **keywords),)  # type: ignore[arg-type]
+
+
+@aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
+def avg_pool(
+    b: ExportBuilder,
+    x: Value,
+    kernel_size: Sizes,
+    stride: Sizes = (),  # type: ignore[assignment]
+    padding: Sizes = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Value:
+    if divisor_override is not None:
+        raise Refusal("average pooling with divisor_override is not supported")
+    rank = _spatial(b, x, kernel_size)
+    kernel = _each(kernel_size, rank)
+    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    op = partial(ops.AvgPool, kernel=kernel, stride=steps, padding=_pads(padding, rank), dilation=(1,) * rank)
+    return _batched(b, x, rank, lambda x: b(op(x, ceil=ceil_mode, count_padding=count_include_pad)))
+
+
+@aten(
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"
+)
+def adaptive_avg_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> Value:
+    """A mean if one output per dimension remains, windows where sizes divide, else a product along each dimension."""
+    rank = len(output_size)
+    sizes = x.shape[-rank:]
+    if set(output_size) == {1}:
+        dims = tuple(range(x.type.rank - rank, x.type.rank))
+        return b(ops.Mean(x, dims, keep=True))
+    kernel = _divided(sizes, output_size)
+    if kernel:
+        return avg_pool(b, x, list(kernel))
+    for dim, (size, out) in enumerate(zip(sizes, output_size, strict=True), start=x.type.rank - rank):
+        matrix = F.adaptive_avg_pool1d(torch.eye(size)[None], out)[0].T
+        x = compose.along(b, x, dim, matrix)
+    return x
+
+
+@aten("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
+def adaptive_max_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> tuple[Value]:
+    kernel = _divided(x.shape[-len(output_size) :], output_size)
+    if not kernel:
+        sizes = list(x.shape[-len(output_size) :])
+        raise Refusal(f"adaptive max pooling of sizes {sizes} to {list(output_size)}, which do not divide them")
+    return (max_pool(b, x, list(kernel)),)
+
+
+def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
+    """Equal windows that give the output sizes, or () where there are none."""
+    if any(size % out for size, out in zip(sizes, output_size, strict=True)):
+        return ()
+    return tuple(size // out for size, out in zip(sizes, output_size, strict=True))
+
+
+def _resize(mode: str, exact: bool = False):
+    """A reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
+
+    def read(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> Value:
+        align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
+        scales = [arg for arg in args[1:] if isinstance(arg, list)]
+        return resize(b, x, mode, bool(align), scales[0] if scales else None)
+
+    return read
+
+
+def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None) -> Value:
+    """x [N, C, *spatial] at the declared sizes: by whole factors as Upsample, else one dimension at a time."""
+    spatial, sizes = x.shape[2:], b.result.shape[2:]
+    whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
+    natural = factors is None or all(f == new / old for f, old, new in zip(factors, spatial, sizes, strict=True))
+    if whole and natural and mode in ("nearest", "nearest-exact"):
+        return b(ops.Upsample(x, tuple(new // old for old, new in zip(spatial, sizes, strict=True))))
+    if whole and natural and mode == "linear" and not align_corners:
+        return b(ops.Upsample(x, tuple(new // old for old, new in zip(spatial, sizes, strict=True)), "linear"))
+    for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
+        factor = None if factors is None else factors[dim - 2]
+        if old != new or not natural:
+            x = _resize_dim(b, x, dim, new, mode, align_corners, factor)
+    return x
+
+
+def _resize_dim(
+    b: ExportBuilder, x: Value, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
+) -> Value:
+    """Interpolation along one dimension: torch's own, of the identity, is the matrix; nearest picks positions."""
+    eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
+    plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
+    corners = align_corners if plane != mode else None
+    if factor is None:
+        lines = F.interpolate(eye, size=(size, 1), mode=plane, align_corners=corners)
+    else:
+        lines = F.interpolate(
+            eye, scale_factor=(factor, 1.0), mode=plane, align_corners=corners, recompute_scale_factor=False
+        )
+    matrix = lines[0, :, :, 0].T
+    if plane == mode:
+        return compose.take(b, x, dim, ops.constant(b, matrix.argmax(1)))
+    return compose.along(b, x, dim, matrix)
+
+
+for _rank, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
+    aten(f"upsample_nearest{_rank}d")(_resize("nearest"))
+    aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact"))
+    aten(f"upsample_{_linear}{_rank}d")(_resize("linear"))
+aten("upsample_bicubic2d")(_resize("cubic"))

@@ -1,0 +1,223 @@
+"""Readings of aten ops that are layers: products, convolutions, norms, attention."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.export import compose
+from ttc.frontend.export.compose import result_as
+from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
+from ttc.ir import DType, Value
+from ttc.ops.rules import broadcast
+from ttc.ops.torch_types import to_torch
+
+
+@aten("linear")
+def linear(b: ExportBuilder, x: Value, weight: Value, bias: Value | None = None) -> Value:
+    if weight.type.rank == 1:
+        y = compose.matmul(b, x, weight)
+        return y if bias is None else b(ops.Add(y, bias))
+    return b(ops.Linear(x, weight, bias))
+
+
+@aten("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner")
+def matmul(b: ExportBuilder, x: Value, other: Value) -> Value:
+    return compose.matmul(b, x, other)
+
+
+@aten("addmm", "baddbmm", "addbmm", "addmv")
+def addmm(b: ExportBuilder, x: Value, a: Value, c: Value, beta: Number = 1, alpha: Number = 1) -> Value:
+    product = compose.matmul(b, a, c)
+    product = product if alpha == 1 else b(ops.Mul(product, result_as(b, alpha)))
+    if beta == 0:
+        return product
+    return b(ops.Add(x if beta == 1 else b(ops.Mul(x, result_as(b, beta))), product))
+
+
+@aten("outer", "ger")
+def outer(b: ExportBuilder, x: Value, vec2: Value) -> Value:
+    return b(ops.Mul(compose.unsqueeze(b, result_as(b, x), 1), compose.unsqueeze(b, result_as(b, vec2), 0)))
+
+
+@aten("embedding")
+def embedding(
+    b: ExportBuilder, weight: Value, indices: Value, padding_idx: int = -1, scale: bool = False, sparse: bool = False
+) -> Value:
+    return b(ops.Embedding(weight, indices))
+
+
+@aten("scaled_dot_product_attention")
+def scaled_dot_product_attention(
+    b: ExportBuilder,
+    query: Value,
+    key: Value,
+    value: Value,
+    attn_mask: Value | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Value:
+    if dropout_p:
+        raise Refusal("attention with dropout: export the model in eval mode (model.eval())")
+    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
+    if attn_mask is not None and attn_mask.dtype is not DType.bool:
+        attn_mask = cast(b, attn_mask, query.dtype)
+    lead = (
+        broadcast(query.shape[:-2], attn_mask.shape[:-2] if attn_mask else ())
+        if enable_gqa
+        else _lead(query, key, value, attn_mask)
+    )
+    q = _heads(b, query, lead)
+    k, v = (x if enable_gqa and x.type.rank == 4 else _heads(b, x, lead) for x in (key, value))
+    mask = None if attn_mask is None else _mask(b, attn_mask, lead)
+    y = b(ops.Attention(q, k, v, mask, is_causal, scale))
+    return compose.reshape(b, y, b.result.shape)
+
+
+def _lead(query: Value, key: Value, value: Value, mask: Value | None) -> tuple[int, ...]:
+    """The batch dimensions, which torch broadcasts."""
+    return broadcast(query.shape[:-2], key.shape[:-2], value.shape[:-2], mask.shape[:-2] if mask else ())
+
+
+def _heads(b: ExportBuilder, x: Value, lead: tuple[int, ...]) -> Value:
+    """x [*lead, S, D] (broadcast to lead) as [B, H, S, D]."""
+    x = compose.expand(b, x, (*lead, *x.shape[-2:]))
+    if len(lead) == 2:
+        return x
+    heads = 1 if len(lead) < 2 else lead[-1]
+    return compose.reshape(b, x, (math.prod(lead) // heads, heads, *x.shape[-2:]))
+
+
+def _mask(b: ExportBuilder, mask: Value, lead: tuple[int, ...]) -> Value:
+    """A mask that broadcasts to [B, H, Sq, Sk], kept as small as it is where the batch dimensions allow."""
+    rank = len(lead)
+    mask = compose.reshape(b, mask, (1,) * (rank + 2 - mask.type.rank) + mask.shape)
+    if rank == 2:
+        return mask
+    if rank < 2:
+        return compose.reshape(b, mask, (mask.shape[0] if rank else 1, 1, *mask.shape[-2:]))
+    batch = mask.shape[:-3]
+    if set(batch) > {1} or len(set(batch)) > 1:
+        mask = compose.expand(b, mask, (*lead[:-1], *mask.shape[-3:]))
+    return compose.reshape(b, mask, (math.prod(mask.shape[:-3]), *mask.shape[-3:]))
+
+
+@aten("layer_norm")
+def layer_norm(
+    b: ExportBuilder,
+    x: Value,
+    normalized_shape: list[int],
+    weight: Value | None = None,
+    bias: Value | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Value:
+    return b(ops.LayerNorm(x, weight, bias, len(normalized_shape), float(eps)))
+
+
+@aten("native_layer_norm")
+def native_layer_norm(
+    b: ExportBuilder, x: Value, normalized_shape: list[int], weight: Value | None, bias: Value | None, eps: float
+) -> tuple[Value]:
+    return (layer_norm(b, x, normalized_shape, weight, bias, eps),)
+
+
+@aten("rms_norm")
+def rms_norm(
+    b: ExportBuilder, x: Value, normalized_shape: list[int], weight: Value | None = None, eps: float | None = None
+) -> Value:
+    """Several dimensions are merged into one; without eps it is the dtype's."""
+    eps = torch.finfo(to_torch(x.dtype)).eps if eps is None else eps
+    keep = x.type.rank - len(normalized_shape)
+    rows = compose.reshape(b, x, (*x.shape[:keep], math.prod(x.shape[keep:])))
+    w = None if weight is None else compose.reshape(b, weight, (-1,))
+    return compose.reshape(b, b(ops.RmsNorm(rows, w, float(eps))), x.shape)
+
+
+@aten("group_norm")
+def group_norm(
+    b: ExportBuilder,
+    x: Value,
+    num_groups: int,
+    weight: Value | None = None,
+    bias: Value | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Value:
+    return b(ops.GroupNorm(x, weight, bias, num_groups, float(eps)))
+
+
+@aten("instance_norm")
+def instance_norm(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    running_mean: Value | None,
+    running_var: Value | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Value:
+    if use_input_stats:
+        return b(ops.GroupNorm(x, weight, bias, x.shape[1], float(eps)))
+    return batch_norm(b, x, weight, bias, running_mean, running_var, False, momentum, eps)
+
+
+@aten("batch_norm")
+def batch_norm(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    running_mean: Value | None,
+    running_var: Value | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool = True,
+) -> Value:
+    if training or running_mean is None or running_var is None:
+        raise Refusal("batch norm with the batch's own statistics: export the model in eval mode (model.eval())")
+    channels = x.shape[1:2]
+    w = full(b, channels, 1, x.dtype) if weight is None else weight
+    shift = full(b, channels, 0, x.dtype) if bias is None else bias
+    operands = (cast(b, operand, x.dtype) for operand in (w, shift, running_mean, running_var))
+    return b(ops.BatchNorm(x, *operands, eps=float(eps)))
+
+
+@aten("_native_batch_norm_legit_no_training")
+def batch_norm_no_training(
+    b: ExportBuilder,
+    x: Value,
+    weight: Value | None,
+    bias: Value | None,
+    running_mean: Value,
+    running_var: Value,
+    momentum: float,
+    eps: float,
+) -> tuple[Value]:
+    return (batch_norm(b, x, weight, bias, running_mean, running_var, False, momentum, eps),)
+
+
+@aten("softmax", "_softmax", "special_softmax")
+def softmax(b: ExportBuilder, x: Value, dim: int, dtype: DType | bool | None = None) -> Value:
+    return b(ops.Softmax(result_as(b, x), compose.axis(x, dim)))
+
+
+@aten("log_softmax", "_log_softmax")
+def log_softmax(b: ExportBuilder, x: Value, dim: int, dtype: DType | bool | None = None) -> Value:
+    return b(ops.LogSoftmax(result_as(b, x), compose.axis(x, dim)))
+
+
+@aten("_weight_norm")
+def weight_norm(b: ExportBuilder, v: Value, g: Value, dim: int = 0) -> Value:
+    """v * g / |v|, the norm taken over all dimensions but `dim` (-1: over all)."""
+    dims = tuple(i for i in range(v.type.rank) if dim == -1 or i != compose.axis(v, dim))
+    return b(ops.Mul(v, b(ops.Div(g, compose.norm(b, v, 2, dims, keep=True)))))

@@ -1,0 +1,223 @@
+"""Reads an ExportedProgram: its aten ops through the table, its parameters and buffers as weights."""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensor
+from torch.export import ExportedProgram
+from torch.export.graph_signature import (
+    ConstantArgument,
+    InputKind,
+    InputSpec,
+    OutputKind,
+    TensorArgument,
+)
+from torch.fx import Node
+
+from ttc import ops
+from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.frontend.export.signature import Signature
+from ttc.frontend.export.table import ExportBuilder, function_for
+from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
+from ttc.ops.torch_types import FROM_TORCH, array_of
+
+MEANINGLESS = {
+    "layout",
+    "device",
+    "pin_memory",
+    "memory_format",
+    "non_blocking",
+    "generator",
+    "implicit",
+    "requires_grad",
+}
+"""Keyword operands that say where or how torch keeps a tensor."""
+
+
+def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
+    """The program as ops; Refused with every distinct reason, where it stands first, if it cannot be read.
+
+    Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
+    `Const`s under their own names, without data where they are fake or meta tensors.
+    """
+    with warnings.catch_warnings():
+        # torch copies its own LeafSpec objects here, a class it has deprecated.
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        program = program.run_decompositions({})
+    return _Reader(program, signature or Signature.of(program)).graph()
+
+
+@dataclass
+class _Reader:
+    program: ExportedProgram
+    signature: Signature
+    builder: ExportBuilder = field(default_factory=ExportBuilder)
+    values: dict[Node, Any] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)  # where, by reason
+
+    def graph(self) -> Graph:
+        self._refuse_mutations()
+        live = _live(self.program)
+        self.builder.weights = Weights(dict(self._weights(live)))
+        inputs = iter(self.signature.inputs)
+        for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
+            name = next(inputs) if spec.kind is InputKind.USER_INPUT else None
+            self._read(node, partial(self._placeholder, node, spec, name, node in live))
+        for node in self.program.graph.nodes:
+            if node in live and node.op not in ("placeholder", "output"):
+                self._read(node, partial(self._call, node))
+        if self.reasons:
+            raise Refused([(where, reason) for reason, where in self.reasons.items()])
+        return self.builder.finish(self._outputs())
+
+    def _read(self, node: Node, read: Any) -> None:
+        """Record what `read` gives, or why it gives nothing."""
+        try:
+            self.values[node] = read()
+        except (Refusal, TypeRuleError) as error:
+            self.reasons.setdefault(str(error), _place(node))
+
+    def _refuse_mutations(self) -> None:
+        signature = self.program.graph_signature
+        for name in signature.buffers_to_mutate.values():
+            self.reasons[f"buffer {name!r} is changed by the model, which is not supported yet"] = name
+        for name in signature.user_inputs_to_mutate.values():
+            self.reasons[f"input {name!r} is changed in place by the model, which is not supported yet"] = name
+
+    def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
+        for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
+            tensor = self._tensor(spec)
+            if node in live and tensor is not None and tensor.dtype in FROM_TORCH:
+                has_data = not isinstance(tensor, FakeTensor) and not tensor.is_meta
+                yield _ref(spec), Weight(_type(tensor), partial(array_of, tensor) if has_data else None)
+
+    def _tensor(self, spec: InputSpec) -> torch.Tensor | None:
+        """The parameter, buffer or constant behind a placeholder."""
+        if spec.target is None:
+            return None
+        found = self.program.state_dict.get(spec.target, self.program.constants.get(spec.target))
+        return found if isinstance(found, torch.Tensor) else None
+
+    def _placeholder(self, node: Node, spec: InputSpec, name: Any, live: bool) -> Any:
+        self.builder.hint = ""
+        if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
+            return spec.arg.value
+        if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
+            return self.builder(Input(_declared(node), name))
+        if not live:
+            return None
+        tensor = self._tensor(spec)
+        if tensor is None:
+            raise Refusal(f"an operand of kind {spec.kind.name} is not supported")
+        if spec.kind is InputKind.CONSTANT_TENSOR and spec.target.startswith("lifted_tensor_"):
+            constant = getattr(tensor, "constant", None) if isinstance(tensor, FakeTensor) else tensor
+            if constant is not None and not constant.is_meta:
+                return ops.constant(self.builder, constant.detach().cpu())
+        return self.builder(Const(_type(tensor), _ref(spec)))
+
+    def _call(self, node: Node) -> Any:
+        """The value or values of one call; None where an operand could not be read."""
+        if node.target is operator.getitem:
+            source = self.values.get(node.args[0])
+            return None if source is None else source[node.args[1]]
+        if not isinstance(node.target, torch._ops.OpOverload):
+            name = getattr(node.target, "__name__", node.target)
+            raise Refusal(f"{name} on a size that is not fixed" if node.op == "call_function" else f"{name} is no op")
+        function = function_for(node.target)
+        if any(self.values.get(operand) is None for operand in node.all_input_nodes):
+            return None
+        types = _declared_types(node)
+        self.builder.result, self.builder.hint = types[0], node.name
+        keywords = {key: self._operand(item) for key, item in node.kwargs.items() if key not in MEANINGLESS}
+        found = function(self.builder, *map(self._operand, node.args), **keywords)
+        _check(found if isinstance(found, (tuple, list)) else (found,), types)
+        return found
+
+    def _operand(self, item: Any) -> Any:
+        match item:
+            case Node():
+                return self.values[item]
+            case torch.dtype():
+                return _dtype(item)
+            case list() | tuple():
+                return [self._operand(part) for part in item]
+        return item
+
+    def _outputs(self) -> Iterator[tuple[str, Value]]:
+        nodes = {node.name: node for node in self.program.graph.nodes}
+        user = [s for s in self.program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
+        for spec, name in zip(user, self.signature.outputs, strict=True):
+            if isinstance(name, str):
+                yield name, self.values[nodes[spec.arg.name]]
+
+
+def _placeholders(program: ExportedProgram) -> list[Node]:
+    return [node for node in program.graph.nodes if node.op == "placeholder"]
+
+
+def _live(program: ExportedProgram) -> set[Node]:
+    """The nodes that an output depends on; what remains are assertions and leftovers."""
+    pending = list(program.graph.output_node().all_input_nodes)
+    live: set[Node] = set()
+    while pending:
+        node = pending.pop()
+        if node not in live:
+            live.add(node)
+            pending.extend(node.all_input_nodes)
+    return live
+
+
+def _ref(spec: InputSpec) -> str:
+    """A weight's own name; "literal." is taken by known tensors."""
+    assert spec.target is not None
+    return f"weight.{spec.target}" if spec.target.startswith("literal.") else spec.target
+
+
+def _place(node: Node) -> str:
+    """A node's name and the module it comes from."""
+    stack = list(node.meta.get("nn_module_stack", {}).values())
+    path = stack[-1][0] if stack else ""
+    return f"{node.name} in {path}" if path else node.name
+
+
+def _dtype(dtype: torch.dtype) -> DType:
+    if dtype.is_complex:
+        raise Refusal("complex numbers are not supported yet")
+    if dtype not in FROM_TORCH:
+        raise Refusal(f"{dtype} is not supported")
+    return FROM_TORCH[dtype]
+
+
+def _type(tensor: torch.Tensor) -> TensorType:
+    for size in tensor.shape:
+        if not isinstance(size, int):
+            raise Refusal(f"the size {size} of {list(tensor.shape)} is not fixed: export with fixed sizes")
+    return TensorType(_dtype(tensor.dtype), tuple(tensor.shape))
+
+
+def _declared(node: Node) -> TensorType:
+    return _type(node.meta["val"])
+
+
+def _declared_types(node: Node) -> list[TensorType]:
+    """The result types that torch declares, one for each result."""
+    value = node.meta.get("val")
+    if isinstance(value, torch.Tensor):
+        return [_type(value)]
+    if isinstance(value, (tuple, list)) and value and all(isinstance(part, torch.Tensor) for part in value):
+        return [_type(part) for part in value]
+    raise Refusal(f"{node.target} gives no tensor")
+
+
+def _check(found: Any, declared: list[TensorType]) -> None:
+    """Our reading must have the types that torch declares, for as many results as it gives."""
+    for value, type in zip(found, declared, strict=False):
+        if value.type != type:
+            raise Refusal(f"it was read as {value.type}, but torch declares {type}")

@@ -1,0 +1,29 @@
+"""Aten ops that are not read, with the reason."""
+
+from __future__ import annotations
+
+from ttc.frontend.export.table import refuse
+
+refuse(
+    "random numbers must come in as an input",
+    "rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "bernoulli", "multinomial",
+    "normal", "uniform", "exponential", "poisson", "rrelu", "rrelu_with_noise",
+)  # fmt: skip
+refuse(
+    "recurrences are not supported yet (they come with lengths)",
+    "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
+)  # fmt: skip
+refuse("Fourier transforms are not supported yet", "stft", "istft", "_fft_r2c", "_fft_c2r", "_fft_c2c")
+refuse(
+    "the size of its result depends on data",
+    "nonzero", "nonzero_numpy", "masked_select", "unique_dim", "_unique", "_unique2", "unique_consecutive",
+    "repeat_interleave", "bincount",
+)  # fmt: skip
+refuse(
+    "it makes a Python number of a tensor, which is not known when compiling",
+    "item", "_local_scalar_dense", "is_nonzero", "equal", "_is_all_true", "_is_any_true",
+)  # fmt: skip
+refuse(
+    "complex numbers are not supported yet",
+    "view_as_complex", "view_as_real", "polar", "complex", "real", "imag", "angle", "conj", "_conj",
+)  # fmt: skip

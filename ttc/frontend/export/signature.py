@@ -1,0 +1,147 @@
+"""What a program takes and gives: names by pytree path, and the way from a call's structure to tensors by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.utils import _pytree as pytree
+
+from ttc.errors import InputError
+
+
+@dataclass(frozen=True)
+class Constant:
+    """An argument or result that is no tensor: a number, flag, string or None."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Signature:
+    """The structure of a call's arguments and results; leaves are names of tensors, or constants."""
+
+    in_spec: pytree.TreeSpec
+    out_spec: pytree.TreeSpec
+    inputs: tuple[str | Constant, ...]
+    outputs: tuple[str | Constant, ...]
+
+    @classmethod
+    def of(cls, program: ExportedProgram, model: torch.nn.Module | None = None) -> Signature:
+        """The signature of an exported program; the model, if there is one, names variable arguments better."""
+        in_spec, out_spec = program.call_spec.in_spec, program.call_spec.out_spec
+        arguments, options = in_spec.children()
+        positional = _positional_names(program, arguments.num_children, model)
+        paths = [
+            *(path for name, spec in zip(positional, arguments.children(), strict=True) for path in _paths(spec, name)),
+            *_paths(options, ()),
+        ]
+        user = [s.arg for s in program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
+        results = [s.arg for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
+        out_paths = [("output",)] if out_spec.is_leaf() else list(_paths(out_spec, ()))
+        return cls(in_spec, out_spec, _leaves(paths, user), _leaves(out_paths, results))
+
+    def flatten_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
+        """The tensors of a call by input name; InputError if the call has another structure or other constants."""
+        leaves, spec = pytree.tree_flatten((tuple(args), self._ordered(dict(kwargs or {}))))
+        if spec != self.in_spec:
+            raise InputError(f"the call's arguments have the structure {spec}, but the program takes {self.in_spec}")
+        found: dict[str, Tensor] = {}
+        for slot, leaf in zip(self.inputs, leaves, strict=True):
+            if isinstance(slot, str):
+                found[slot] = leaf
+            elif type(leaf) is not type(slot.value) or leaf != slot.value:
+                raise InputError(f"the program was compiled for the argument {slot.value!r}, but got {leaf!r}")
+        return found
+
+    def _ordered(self, kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Keyword arguments in the program's order, if they are the same ones."""
+        names = self.in_spec.child(1).context
+        return {name: kwargs[name] for name in names} if set(names) == set(kwargs) else kwargs
+
+    def unflatten_outputs(self, values: Mapping[str, Any]) -> Any:
+        """The model's own output structure from tensors by output name."""
+        leaves = [values[slot] if isinstance(slot, str) else slot.value for slot in self.outputs]
+        return pytree.tree_unflatten(leaves, self.out_spec)
+
+
+def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Hashable:
+    """What two calls must share to run the same program: structure, dtypes, shapes, and what is no tensor."""
+    options = dict(sorted((kwargs or {}).items()))
+    leaves, spec = pytree.tree_flatten((tuple(args), options))
+    return str(spec), tuple(_leaf_key(leaf) for leaf in leaves)
+
+
+def _leaf_key(leaf: Any) -> Hashable:
+    if isinstance(leaf, Tensor):
+        return "tensor", str(leaf.dtype), tuple(leaf.shape)
+    return type(leaf).__qualname__, repr(leaf)
+
+
+def _positional_names(program: ExportedProgram, count: int, model: torch.nn.Module | None) -> list[tuple[str, ...]]:
+    """The parameter names of `forward` for the first `count` arguments; `xs.0`, `xs.1` for a variable one."""
+    if model is not None:
+        names: list[tuple[str, ...]] = []
+        for parameter in inspect.signature(model.forward).parameters.values():
+            if parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+                names.extend((parameter.name, str(i)) for i in range(count - len(names)))
+            elif parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+                names.append((parameter.name,))
+        if len(names) >= count:
+            return names[:count]
+    entry = next((entry for entry in program.module_call_graph if entry.fqn == ""), None)
+    stored = (entry.signature.forward_arg_names if entry and entry.signature else None) or []
+    return [(stored[i],) if i < len(stored) else ("args", str(i)) for i in range(count)]
+
+
+def _paths(spec: pytree.TreeSpec, prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """The path of every leaf, as texts."""
+    if spec.is_leaf():
+        yield prefix
+        return
+    for name, child in zip(_child_names(spec), spec.children(), strict=True):
+        yield from _paths(child, (*prefix, name))
+
+
+def _child_names(spec: pytree.TreeSpec) -> list[str]:
+    """Keys or field names where the container has them, else positions."""
+    match spec.type, spec.context:
+        case (_, [list() as keys, *_]) | (_, [_, list() as keys]) if len(keys) == spec.num_children:
+            return [str(key) for key in keys]
+        case (_, list() | tuple() as keys) if len(keys) == spec.num_children and _are_names(spec.type, keys):
+            return [str(key) for key in keys]
+        case (_, type() as named) if hasattr(named, "_fields"):
+            return list(named._fields)
+    return [str(i) for i in range(spec.num_children)]
+
+
+def _are_names(container: type | None, keys: list[Any] | tuple[Any, ...]) -> bool:
+    return (isinstance(container, type) and issubclass(container, dict)) or all(isinstance(key, str) for key in keys)
+
+
+def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | Constant, ...]:
+    """A unique name for each tensor, the constant for each other leaf."""
+    taken: set[str] = set()
+    slots: list[str | Constant] = []
+    for path, argument in zip(paths, arguments, strict=True):
+        if isinstance(argument, ConstantArgument):
+            slots.append(Constant(argument.value))
+            continue
+        slots.append(_unique(".".join(path) or "_", taken))
+    return tuple(slots)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    number = 0
+    candidate = name
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    taken.add(candidate)
+    return candidate

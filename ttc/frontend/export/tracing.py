@@ -1,0 +1,150 @@
+"""From a module and example arguments to an ExportedProgram and its graph."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from ttc.errors import InputError, TtcError
+from ttc.frontend.export.reader import load
+from ttc.frontend.export.signature import Signature
+from ttc.ir import Graph
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A model as torch exported it, as a graph of ops, and with the structure of its calls."""
+
+    program: ExportedProgram
+    signature: Signature
+    graph: Graph
+
+
+def export(
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+    dynamic_shapes: Any = None,
+) -> Exported:
+    """Export a module for a call with these arguments (tensors of this shape and dtype, these constants).
+
+    Parameters may be real, meta or fake. InputError if the module is in training mode where that matters, or
+    torch cannot export it; Refused if it exports but cannot be read.
+    """
+    _require_eval(model)
+    model, args, kwargs = _prepared(model, tuple(args), dict(kwargs or {}))
+    with _quiet(), torch.no_grad():
+        try:
+            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+        except TtcError:
+            raise
+        except Exception as error:  # the user's own forward runs in here and may raise anything
+            raise InputError(f"torch.export cannot export {type(model).__name__}: {_first_line(error)}") from error
+    signature = Signature.of(program, model)
+    return Exported(program, signature, load(program, signature))
+
+
+def read_program(program: ExportedProgram) -> Exported:
+    """An ExportedProgram that the user has made."""
+    signature = Signature.of(program)
+    return Exported(program, signature, load(program, signature))
+
+
+def read_file(path: str | Path) -> Exported:
+    """A `.pt2` file; InputError if it is missing or no such file."""
+    if not Path(path).is_file():
+        raise InputError(f"there is no file {str(path)!r}")
+    try:
+        with _quiet():
+            program = torch.export.load(str(path))
+    except Exception as error:  # torch's reader raises whatever a damaged archive leads it into
+        raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2): {_first_line(error)}") from error
+    return read_program(program)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _require_eval(model: nn.Module) -> None:
+    for name, module in model.named_modules():
+        if module.training and _depends_on_training(module):
+            where = f"its {type(module).__name__} {name!r}" if name else "it"
+            raise InputError(
+                f"{type(model).__name__} is in training mode, where {where} behaves differently: call model.eval()"
+            )
+
+
+def _depends_on_training(module: nn.Module) -> bool:
+    match module:
+        case nn.modules.dropout._DropoutNd():
+            return module.p > 0
+        case nn.modules.batchnorm._BatchNorm():
+            return True
+        case nn.modules.instancenorm._InstanceNorm():
+            return module.track_running_stats
+        case nn.RNNBase() | nn.MultiheadAttention():
+            return module.dropout > 0
+    return False
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what torch says about its own use of itself while exporting."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        # nn.LSTM and nn.GRU set their list of weights anew in forward.
+        warnings.filterwarnings("ignore", message="The tensor attributes? .*were assigned during export")
+        yield
+
+
+def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn.Module, tuple, dict[str, Any]]:
+    """Model and arguments as torch.export takes them: every tensor its own, all on one kind of device."""
+    tensors = [*model.parameters(), *model.buffers()]
+    mode = next((t.fake_mode for t in tensors if isinstance(t, FakeTensor)), None)
+    if mode is None and any(t.is_meta for t in tensors):
+        model = _on_meta(model) if any(not t.is_meta for t in tensors) else model
+    meta = mode is None and any(t.is_meta for t in tensors)
+    seen: set[int] = set()
+
+    def own(leaf: Any) -> Any:
+        if not isinstance(leaf, Tensor):
+            return leaf
+        if mode is not None:
+            return leaf if isinstance(leaf, FakeTensor) else _fake(leaf, mode)
+        if meta:
+            return torch.empty_like(leaf, device="meta")
+        if id(leaf) in seen:  # one tensor passed twice: torch.export would take the two inputs for one
+            return leaf.detach().clone()
+        seen.add(id(leaf))
+        return leaf
+
+    args, kwargs = pytree.tree_map(own, (args, kwargs))
+    return model, args, kwargs
+
+
+def _fake(tensor: Tensor, mode: FakeTensorMode) -> Tensor:
+    with mode:
+        return torch.empty(tensor.shape, dtype=tensor.dtype)
+
+
+def _on_meta(model: nn.Module) -> nn.Module:
+    """A copy of a module that is partly on meta, wholly on meta; no data is copied."""
+    tensors = {id(t): t for t in (*model.parameters(), *model.buffers())}
+    memo: dict[int, Any] = {key: tensor.detach().to("meta") for key, tensor in tensors.items()}
+    for key, tensor in tensors.items():
+        if isinstance(tensor, nn.Parameter):
+            memo[key] = nn.Parameter(memo[key], requires_grad=False)
+    return copy.deepcopy(model, memo)
