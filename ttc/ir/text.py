@@ -180,15 +180,21 @@ def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
 
 def parse_type(tokens: _Tokens) -> Type:
     dtype = _member(tokens, DType, tokens.take("word"))
+    shape = _parse_shape(tokens)
+    if tokens.token not in {layout.value for layout in Layout}:
+        return TensorType(dtype, shape)
+    layout = Layout(tokens.advance())
+    memory = _parse_memory(tokens)
+    return Spec(dtype, shape, layout, memory, _parse_shape(tokens) if tokens.accept("padded") else ())
+
+
+def _parse_shape(tokens: _Tokens) -> tuple[int, ...]:
     tokens.expect("[")
     shape: list[int] = []
     while not tokens.accept("]"):
         shape.append(_integer(tokens))
         tokens.accept(",")
-    if tokens.token not in {layout.value for layout in Layout}:
-        return TensorType(dtype, tuple(shape))
-    layout = Layout(tokens.advance())
-    return Spec(dtype, tuple(shape), layout, _parse_memory(tokens))
+    return tuple(shape)
 
 
 def _parse_memory(tokens: _Tokens) -> MemoryConfig:

@@ -143,14 +143,20 @@ def round_up(size: int, multiple: int) -> int:
 
 @dataclass(frozen=True)
 class Spec(TensorType):
-    """A TTNN tensor: element type and logical shape, layout, and memory configuration."""
+    """A TTNN tensor: element type and logical shape, layout, and memory configuration.
+
+    `padded` is the shape as stored where TTNN pads beyond the tile (prepared convolution weights), else ().
+    """
 
     layout: Layout = Layout.TILE
     memory: MemoryConfig = DRAM
+    padded: tuple[int, ...] = ()
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
         """The shape as stored: in TILE layout the last two dimensions are rounded up to 32."""
+        if self.padded:
+            return self.padded
         if self.layout is Layout.ROW_MAJOR:
             return self.shape
         if self.rank == 0:
@@ -168,7 +174,8 @@ class Spec(TensorType):
         return int(count * self.dtype.bytes)
 
     def __str__(self) -> str:
-        return f"{super().__str__()} {self.layout.value} {self.memory}"
+        padded = f" padded [{','.join(map(str, self.padded))}]" if self.padded else ""
+        return f"{super().__str__()} {self.layout.value} {self.memory}{padded}"
 
 
 Type = TensorType  # what a Value carries; a Spec is one too

@@ -1,0 +1,33 @@
+"""Graph -> Graph, knowing no target: one idea in each file, and the order they run in."""
+
+from ttc.passes.channels_last import channels_last
+from ttc.passes.cse import share
+from ttc.passes.decompose import decompose
+from ttc.passes.fold import fold
+from ttc.passes.fuse_activation import fuse_activation
+from ttc.passes.fuse_attention import fuse_attention
+from ttc.passes.fuse_batch_norm import fuse_batch_norm
+from ttc.passes.fuse_linear import fuse_linear
+from ttc.passes.fuse_norm import fuse_norm
+from ttc.passes.fuse_pad import fuse_pad
+from ttc.passes.merge_linear import merge_linear
+from ttc.passes.runner import Pass, run
+from ttc.passes.simplify import simplify
+
+PIPELINE: tuple[Pass, ...] = (
+    share,  # first: the passes after it see every expression once
+    fold,  # before simplify, which asks for numbers
+    simplify,  # the one spelling that all patterns below are written in; every later pass keeps to it
+    fuse_activation,  # before anything that counts readers: a gelu by hand reads its x twice, as one op once
+    fuse_norm,  # likewise; and before fuse_batch_norm could take a norm's scale and shift apart
+    fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads
+    fuse_pad,  # any time before channels_last
+    fuse_linear,  # matmuls become linears
+    fuse_batch_norm,  # after fuse_linear has made linears
+    fuse_linear,
+    merge_linear,  # after fuse_linear has given every projection its bias
+    decompose,  # after the fusions, which look for whole ops
+    channels_last,  # last: it hides shapes that patterns look for
+)
+
+__all__ = ["PIPELINE", "Pass", "channels_last", "decompose", "run"]

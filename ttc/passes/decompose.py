@@ -1,0 +1,143 @@
+"""Ops that TTNN lacks, in terms of ones it has, by exact arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Op, TensorType, Value
+from ttc.ops.torch_types import to_torch
+from ttc.passes.normal import rebuild
+
+FLIP_LIMIT = 40
+"""Slices that a flip may cost; a longer prime dimension stays a flip."""
+DIRECT_FLIP = 8
+"""Up to this size slices alone are cheaper than fewer slices between reshapes."""
+
+
+def decompose(graph: Graph) -> Graph:
+    """log_softmax, one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
+
+    Before:
+        %y: f32[4,8] = log_softmax(x=%x, dim=1)
+    After:
+        %y_0: f32[4,1] = max(x=%x, dims=[1], keep=true)
+        %y_1: f32[4,8] = sub(a=%x, b=%y_0)
+        %y_2: f32[4,8] = exp(x=%y_1)
+        %y_3: f32[4,1] = sum(x=%y_2, dims=[1], keep=true)
+        %y_4: f32[4,1] = log(x=%y_3)
+        %y: f32[4,8] = sub(a=%y_1, b=%y_4)
+    """
+    return rebuild(graph, _decomposed)
+
+
+def _decomposed(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.LogSoftmax(x=x, dim=dim):
+            return _log_softmax(x, dim, builder)
+        case ops.OneHot(index=index, depth=depth):
+            return _one_hot(index, depth, builder)
+        case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
+            line = builder(ops.Add(builder(ops.Mul(x, _number(x, alpha, builder))), _number(x, beta, builder)))
+            return builder(ops.Clamp(line, 0.0, 1.0))
+        case ops.Prod(x=x, dims=dims, keep=keep) if len(dims) > 1:
+            for dim in reversed(dims):
+                x = builder(ops.Prod(x, (dim,), keep))
+            return x
+        case ops.Flip(x=x, dims=dims):
+            short = [dim for dim in dims if sum(_prime_factors(x.shape[dim])) <= FLIP_LIMIT]
+            return _flipped(x, short, dims, builder) if short else None
+        case ops.Pad(x=x, pads=pads, mode="reflect" | "replicate" as mode):
+            if mode == "reflect" and any(sum(_prime_factors(count)) > FLIP_LIMIT for pair in pads for count in pair):
+                return None
+            for dim, (begin, end) in enumerate(pads):
+                x = _padded(x, dim, begin, end, mode, builder)
+            return x
+    return None
+
+
+def _number(like: Value, number: float, builder: Builder) -> Value:
+    return builder(ops.Full(TensorType(like.dtype, ()), number))
+
+
+def _log_softmax(x: Value, dim: int, builder: Builder) -> Value:
+    shifted = builder(ops.Sub(x, builder(ops.Max(x, (dim,), keep=True))))
+    total = builder(ops.Sum(builder(ops.Exp(shifted)), (dim,), keep=True))
+    return builder(ops.Sub(shifted, builder(ops.Log(total))))
+
+
+def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
+    """index == 0, 1, .. along a new last dimension."""
+    column = builder(ops.Reshape(index, (*index.shape, 1)))
+    classes = ops.constant(builder, torch.arange(depth, dtype=to_torch(index.dtype)))
+    return builder(ops.Cast(builder(ops.Eq(column, classes)), index.dtype))
+
+
+def _part(x: Value, dim: int, start: int, end: int, builder: Builder) -> Value:
+    starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
+    ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
+    return builder(ops.Slice(x, starts, ends, (1,) * x.type.rank))
+
+
+def _flipped(x: Value, short: list[int], dims: tuple[int, ...], builder: Builder) -> Value:
+    for dim in short:
+        x = _flip(x, dim, builder)
+    rest = tuple(dim for dim in dims if dim not in short)
+    return builder(ops.Flip(x, rest)) if rest else x
+
+
+def _flip(x: Value, dim: int, builder: Builder) -> Value:
+    """Reversing a * b elements reverses the a blocks and each block of b: log n steps instead of n slices."""
+    size, shape = x.shape[dim], x.shape
+    blocks = _prime_factors(size)
+    if size <= DIRECT_FLIP or len(blocks) == 1:
+        return _reversed(x, dim, builder)
+    before, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
+    outer = size
+    for block in blocks:
+        outer //= block
+        x = builder(ops.Reshape(x, (before * outer, block, inner)))
+        x = builder(ops.Reshape(_reversed(x, 1, builder), shape))
+        inner *= block
+    return x
+
+
+def _reversed(x: Value, dim: int, builder: Builder) -> Value:
+    """Slice by slice."""
+    parts = tuple(_part(x, dim, i, i + 1, builder) for i in reversed(range(x.shape[dim])))
+    return builder(ops.Concat(parts, dim))
+
+
+def _prime_factors(size: int) -> list[int]:
+    factors, divisor = [], 2
+    while size > 1:
+        while size % divisor == 0:
+            factors.append(divisor)
+            size //= divisor
+        divisor += 1 if divisor * divisor <= size else max(size - divisor, 1)
+    return factors
+
+
+def _padded(x: Value, dim: int, begin: int, end: int, mode: str, builder: Builder) -> Value:
+    """x with its mirrored (or repeated) edges beside it."""
+    if not begin and not end:
+        return x
+    size = x.shape[dim]
+    if mode == "reflect":
+        edges = ((1, begin + 1), (size - 1 - end, size - 1))
+    else:
+        edges = ((0, 1), (size - 1, size))
+    sides = []
+    for (start, stop), count in zip(edges, (begin, end), strict=True):
+        if not count:
+            continue
+        edge = _part(x, dim, start, stop, builder)
+        if mode == "reflect":
+            sides.append(_flip(edge, dim, builder))
+        else:
+            shape = tuple(count if i == dim else n for i, n in enumerate(x.shape))
+            sides.append(builder(ops.Expand(edge, shape)))
+    left, right = sides[: bool(begin)], sides[bool(begin) :]
+    return builder(ops.Concat((*left, x, *right), dim))

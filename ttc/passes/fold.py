@@ -1,0 +1,18 @@
+"""Constant folding."""
+
+from __future__ import annotations
+
+from ttc import ops
+from ttc.ir import Graph, rewrite
+
+
+def fold(graph: Graph) -> Graph:
+    """Evaluates what is known when compiling, up to 1 MB; weights are not known, only literals.
+
+    Before:
+        %a: i64[2] = literal(data=[1, 2])
+        %b: i64[2] = add(a=%a, b=%a)
+    After:
+        %b: i64[2] = literal(data=[2, 4])
+    """
+    return rewrite(graph, normal=(ops.fold,))

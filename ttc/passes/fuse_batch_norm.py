@@ -1,0 +1,125 @@
+"""Batch norms, and per-channel scales and shifts, move into the weights of the product before them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Op, Value
+from ttc.passes.normal import rebuild
+
+
+def fuse_batch_norm(graph: Graph) -> Graph:
+    """x * scale + shift by channel: into conv, transposed conv or linear; chains of them into one.
+
+    Scale and shift are derived weights. What no product precedes stays as a mul and an add.
+
+    Before:
+        %c: f32[1,8,4,4] = conv(x=%x, w=%w, ...)
+        %y: f32[1,8,4,4] = batch_norm(x=%c, w=%g, bias=%b, mean=%m, var=%v)
+    After:
+        %scale = g / sqrt(v + eps); %shift = b - m * scale
+        %y: f32[1,8,4,4] = conv(x=%x, w=%w * %scale, bias=%shift, ...)
+    """
+    return rebuild(graph, _batch_norm, _affine)
+
+
+def _batch_norm(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.BatchNorm(x=x, w=w, bias=bias, mean=mean, var=var, eps=eps):
+            small = builder(ops.Full(replace(var.type, shape=()), eps))
+            deviation = builder(ops.Sqrt(builder(ops.Add(var, small))))
+            scale = builder(ops.Div(w, deviation))
+            shift = builder(ops.Sub(bias, builder(ops.Mul(mean, scale))))
+            return _add(_multiply(x, scale, builder), shift, builder)
+    return None
+
+
+def _affine(op: Op, builder: Builder) -> Value | None:
+    """A mul or add by a constant per channel, after something that can take it up."""
+    match op:
+        case ops.Mul(a=x, b=factor) if _takes(x, builder, scale=True):
+            vector = _vector(factor, x, builder)
+            return None if vector is None else _multiply(x, vector, builder)
+        case ops.Add(a=x, b=term) if _takes(x, builder, scale=False):
+            vector = _vector(term, x, builder)
+            return None if vector is None else _add(x, vector, builder)
+    return None
+
+
+def _takes(x: Value, builder: Builder, scale: bool) -> bool:
+    """Whether x's op can take up a scale, or else a shift: nothing else reads x, and the result is no longer."""
+    if x in builder.constants or builder.uses[x] > 1 or x.type.rank < 2:
+        return False
+    match x.op:
+        case ops.Conv(activation="", rows=()) | ops.Linear(activation="") | ops.ConvTranspose(rows=()):
+            return True
+        case ops.Mul(b=b) if scale:
+            return _vector(b, x, builder) is not None
+        case ops.Add(a=a, b=b):
+            return _vector(b, x, builder) is not None and (not scale or _takes(a, builder, scale=True))
+    return False
+
+
+def _channel(x: Value) -> int:
+    return x.type.rank - 1 if isinstance(x.op, ops.Linear) else 1
+
+
+def _vector(value: Value, x: Value, builder: Builder) -> Value | None:
+    """`value` as [C] if it is a constant that differs by channel of x only, else None."""
+    if value not in builder.constants or value.type.rank > x.type.rank:
+        return None
+    channel = _channel(x)
+    shape = (1,) * (x.type.rank - value.type.rank) + value.shape
+    if any(size != 1 for dim, size in enumerate(shape) if dim != channel):
+        return None
+    if shape[channel] == 1 and isinstance(x.op, ops.Linear):
+        return None  # a scale for all of a projection belongs to the attention that follows
+    flat = builder(ops.Reshape(value, (shape[channel],)))
+    return builder(ops.Expand(flat, (x.shape[channel],)))
+
+
+def _per_channel(vector: Value, x: Value, builder: Builder) -> Value:
+    """[C] as [C, 1, 1]: what broadcasts against x."""
+    return builder(ops.Reshape(vector, (vector.shape[0], *(1,) * (x.type.rank - 1 - _channel(x)))))
+
+
+def _multiply(x: Value, scale: Value, builder: Builder) -> Value:
+    """x * scale for every channel."""
+    if _takes(x, builder, scale=True):
+        match x.op:
+            case ops.Conv(w=w, bias=bias) | ops.Linear(w=w, bias=bias):
+                column = builder(ops.Reshape(scale, (scale.shape[0], *(1,) * (w.type.rank - 1))))
+                return builder(replace(x.op, w=builder(ops.Mul(w, column)), bias=_scaled(bias, scale, builder)))
+            case ops.ConvTranspose(w=w, bias=bias, groups=groups):
+                w = _scale_outputs(w, scale, groups, builder)
+                return builder(replace(x.op, w=w, bias=_scaled(bias, scale, builder)))
+            case ops.Mul(a=source, b=b):
+                return _multiply(source, builder(ops.Mul(_vector(b, x, builder), scale)), builder)
+            case ops.Add(a=source, b=b):
+                term = builder(ops.Mul(_vector(b, x, builder), scale))
+                return _add(_multiply(source, scale, builder), term, builder)
+    return builder(ops.Mul(x, _per_channel(scale, x, builder)))
+
+
+def _scale_outputs(w: Value, scale: Value, groups: int, builder: Builder) -> Value:
+    """A transposed convolution's weight [C, O / groups, *kernel], scaled by output channel."""
+    inputs, outputs, *kernel = w.shape
+    grouped = builder(ops.Reshape(w, (groups, inputs // groups, outputs, *kernel)))
+    factor = builder(ops.Reshape(scale, (groups, 1, outputs, *(1 for _ in kernel))))
+    return builder(ops.Reshape(builder(ops.Mul(grouped, factor)), w.shape))
+
+
+def _scaled(bias: Value | None, scale: Value, builder: Builder) -> Value | None:
+    return None if bias is None else builder(ops.Mul(bias, scale))
+
+
+def _add(x: Value, shift: Value, builder: Builder) -> Value:
+    """x + shift for every channel."""
+    if _takes(x, builder, scale=False):
+        match x.op:
+            case ops.Conv(bias=bias) | ops.Linear(bias=bias) | ops.ConvTranspose(bias=bias):
+                return builder(replace(x.op, bias=shift if bias is None else builder(ops.Add(bias, shift))))
+            case ops.Add(a=source, b=b):
+                return _add(source, builder(ops.Add(_vector(b, x, builder), shift)), builder)
+    return builder(ops.Add(x, _per_channel(shift, x, builder)))

@@ -1,0 +1,102 @@
+"""Layer norm and rms norm written out by hand become one op."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Op, Value
+from ttc.passes.normal import rebuild
+
+
+def fuse_norm(graph: Graph) -> Graph:
+    """(x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b, over the last dimensions, and its rms form.
+
+    Before:
+        %m: f32[4,8] = mean(x=%x, dims=[1], keep=true)
+        %d: f32[4,8] = sub(a=%x, b=%m)
+        %q: f32[4,8] = mul(a=%d, b=%d)
+        %v: f32[4,1] = mean(x=%q, dims=[1], keep=true)
+        %e: f32[4,1] = add(a=%v, b=%eps)
+        %r: f32[4,1] = sqrt(x=%e)
+        %n: f32[4,8] = div(a=%d, b=%r)
+        %s: f32[4,8] = mul(a=%n, b=%w)
+        %y: f32[4,8] = add(a=%s, b=%b)
+    After:
+        %y: f32[4,8] = layer_norm(x=%x, w=%w, bias=%b, eps=1e-05)
+    """
+    return rebuild(graph, _norm, _scale, _shift)
+
+
+def _norm(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Div(a=x, b=Value(ops.Sqrt(x=shifted))) | ops.Mul(a=x, b=Value(ops.Rsqrt(x=shifted))):
+            return _normalised(x, shifted, builder)
+        case ops.Mul(a=Value(ops.Rsqrt(x=shifted)), b=x):
+            return _normalised(x, shifted, builder)
+        case ops.Mul(a=x, b=Value(ops.Reciprocal(x=Value(ops.Sqrt(x=shifted))))):
+            return _normalised(x, shifted, builder)
+        case ops.Mul(a=Value(ops.Reciprocal(x=Value(ops.Sqrt(x=shifted)))), b=x):
+            return _normalised(x, shifted, builder)
+        case ops.Div(a=x, b=Value(ops.Pow(a=shifted, b=half))) if ops.number_of(half) == 0.5:
+            return _normalised(x, shifted, builder)
+        case ops.Mul(a=x, b=Value(ops.Pow(a=shifted, b=half))) if ops.number_of(half) == -0.5:
+            return _normalised(x, shifted, builder)
+    return None
+
+
+def _normalised(x: Value, shifted: Value, builder: Builder) -> Value | None:
+    """x / sqrt(shifted), where shifted = mean(x^2) + eps; a layer norm if x is something less its mean."""
+    match shifted.op:
+        case ops.Add(a=Value(ops.Mean(x=Value(ops.Mul(a=a, b=b)), dims=dims, keep=True)), b=small):
+            eps = ops.number_of(small)
+            if a is not x or b is not x or not eps or not _trailing(dims, x):
+                return None
+            source = _uncentred(x, dims)
+            if source is not None:
+                return builder(ops.LayerNorm(source, dims=len(dims), eps=eps))
+            return builder(ops.RmsNorm(x, eps=eps)) if len(dims) == 1 else None
+    return None
+
+
+def _uncentred(x: Value, dims: tuple[int, ...]) -> Value | None:
+    """y where x is y - mean(y)."""
+    match x.op:
+        case ops.Sub(a=source, b=Value(ops.Mean(x=same, dims=across, keep=True))) if same is source and across == dims:
+            return source
+    return None
+
+
+def _trailing(dims: tuple[int, ...], x: Value) -> bool:
+    return dims == tuple(range(x.type.rank - len(dims), x.type.rank))
+
+
+def _scale(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Mul(a=Value(ops.LayerNorm(w=None, bias=None, dims=dims) as norm) as x, b=w):
+            pass
+        case ops.Mul(a=Value(ops.RmsNorm(w=None) as norm) as x, b=w):
+            dims = 1
+        case _:
+            return None
+    fitted = _parameter(w, x, dims, op, builder)
+    return None if fitted is None else builder(replace(norm, w=fitted))
+
+
+def _shift(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Add(a=Value(ops.LayerNorm(bias=None, dims=dims) as norm) as x, b=bias):
+            fitted = _parameter(bias, x, dims, op, builder)
+            return None if fitted is None else builder(replace(norm, bias=fitted))
+    return None
+
+
+def _parameter(value: Value, x: Value, dims: int, op: Op, builder: Builder) -> Value | None:
+    """A weight of the normalised shape, or None if it is none, or if others read the result without it."""
+    rank = value.type.rank
+    if value not in builder.constants or builder.uses[x] > 1 or op.infer() != x.type:
+        return None
+    if any(size != 1 for size in value.shape[: max(rank - dims, 0)]):
+        return None
+    shape = value.shape[max(rank - dims, 0) :]
+    return builder(ops.Expand(builder(ops.Reshape(value, shape)), x.shape[-dims:]))

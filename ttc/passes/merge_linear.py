@@ -1,0 +1,111 @@
+"""Projections of one value into heads become one product."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Input, Node, Op, Value
+from ttc.passes.normal import builder_for
+
+Group = tuple[Node, ...]
+
+
+def merge_linear(graph: Graph) -> Graph:
+    """Linears of equal widths that share x and are split into heads: one linear, and a slice for each.
+
+    Before:
+        %q: f32[1,5,8] = linear(x=%x, w=%wq)
+        %k: f32[1,5,8] = linear(x=%x, w=%wk)
+    After:
+        %wq_0: f32[16,8] = concat(xs=[%wq, %wk], dim=0)
+        %q: f32[1,5,16] = linear(x=%x, w=%wq_0)
+        %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8], steps=[1, 1, 1])
+        %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16], steps=[1, 1, 1])
+    """
+    groups = {node.results[0]: group for group in _groups(graph) for node in group}
+    if not groups:
+        return graph
+    builder = builder_for(graph)
+    new: dict[Value, Value] = {}
+    for node in _weights_first(graph, groups):
+        builder.hint = node.results[0].name if node.results else ""
+        group = groups.get(node.results[0]) if node.results else None
+        if group:
+            new[node.results[0]] = _part(group, group.index(node), new, builder)
+            continue
+        op = node.op.with_operands(new.__getitem__)
+        names = tuple(value.name for value in node.results)
+        results = builder.keep(node) if op is node.op else builder.add(op, names)
+        new.update(zip(node.results, results, strict=True))
+    return builder.finish((name, new[value]) for name, value in graph.outputs)
+
+
+def _groups(graph: Graph) -> list[Group]:
+    """Two or more linears over the same x, alike but for their weights, all split into heads."""
+    readers: defaultdict[Value, list[Op]] = defaultdict(list)
+    for node in graph.nodes:
+        for value in node.op.operands():
+            readers[value].append(node.op)
+    outputs = {value for _, value in graph.outputs}
+    constants = _constants(graph)
+    found: defaultdict[tuple, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        match node.op:
+            case ops.Linear(x=x, w=w, bias=bias, activation=""):
+                value = node.results[0]
+                known = w in constants and (bias is None or bias in constants)
+                if known and value not in outputs and _is_split(readers[value], readers):
+                    found[x, w.shape, bias is None].append(node)
+    return [tuple(group) for group in found.values() if len(group) > 1]
+
+
+def _is_split(reading: list[Op], readers: dict[Value, list[Op]]) -> bool:
+    """Whether the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]."""
+    match reading:
+        case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
+            return heads * size == x.shape[-1] and len(batch) == 2 and heads > 1
+    return False
+
+
+def _constants(graph: Graph) -> set[Value]:
+    """The values that depend on no input."""
+    constants: set[Value] = set()
+    for node in graph.nodes:
+        if not isinstance(node.op, Input) and not node.op.effect and constants.issuperset(node.op.operands()):
+            constants.update(node.results)
+    return constants
+
+
+def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
+    """The nodes, with all weights of a group before its first member."""
+    producer = {value: node for node in graph.nodes for value in node.results}
+    order: dict[int, Node] = {}
+
+    def emit(node: Node) -> None:
+        if id(node) in order:
+            return
+        for value in node.op.operands():
+            emit(producer[value])
+        order[id(node)] = node
+
+    for node in graph.nodes:
+        group = groups.get(node.results[0], ()) if node.results else ()
+        for value in (value for member in group for value in member.op.operands()):
+            emit(producer[value])
+        order.setdefault(id(node), node)
+    return list(order.values())
+
+
+def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -> Value:
+    """The result of one member: its slice of the merged product."""
+    first = group[0].op
+    assert isinstance(first, ops.Linear)
+    w = builder(ops.Concat(tuple(new[node.op.w] for node in group), 0))
+    bias = builder(ops.Concat(tuple(new[node.op.bias] for node in group), 0)) if first.bias is not None else None
+    product = builder(ops.Linear(new[first.x], w, bias))
+    width = first.w.shape[0]
+    starts = [0] * product.type.rank
+    ends = list(product.shape)
+    starts[-1], ends[-1] = index * width, (index + 1) * width
+    return builder(ops.Slice(product, tuple(starts), tuple(ends), (1,) * product.type.rank))
