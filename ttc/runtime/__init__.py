@@ -1,0 +1,1 @@
+"""How a program runs: the artifact, sessions, and the devices; needs numpy, and neither torch nor onnx."""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
 
 from ttc.calls.call import Call
-from ttc.ir import Spec
+from ttc.ir import Spec, Value
 
 Tensor = Any
 """A device's own tensor; sessions pass it around and never look inside."""
 
 
 class Device(Protocol):
-    """Keeps tensors and runs calls."""
+    """Keeps tensors and runs calls. A tensor is freed when nothing refers to it any more."""
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
         """A tensor of `spec` from float32, int32 or uint32 numbers (bf16 weights as uint16 bit patterns)."""
@@ -26,5 +28,28 @@ class Device(Protocol):
         ...
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
-        """The numbers of a tensor as float32, int32 or uint32."""
+        """The numbers of a tensor as float32, int32 or uint32, in an array of its own."""
         ...
+
+
+def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[str, Any]:
+    """The operands of `call` by field name, as `Device.run` takes them."""
+    operands: dict[str, Any] = {}
+    for name in operand_fields(type(call)):
+        item = getattr(call, name)
+        if isinstance(item, tuple):
+            operands[name] = [tensor_for(part) for part in item]
+        else:
+            operands[name] = None if item is None else tensor_for(item)
+    return operands
+
+
+@cache
+def operand_fields(cls: type[Call]) -> tuple[str, ...]:
+    """The fields of a call class whose annotation says `Value`, alone, optional or in a tuple."""
+    hints = typing.get_type_hints(cls)
+    return tuple(name for name, hint in hints.items() if _mentions_value(hint))
+
+
+def _mentions_value(hint: Any) -> bool:
+    return hint is Value or any(_mentions_value(part) for part in typing.get_args(hint))

@@ -1,0 +1,170 @@
+"""A card, or a mock of one, through the genuine `ttnn`: the only file that imports it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import ttnn
+
+from ttc.calls.call import Call
+from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
+from ttc.errors import InputError, Refusal, TtcError
+from ttc.ir import HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
+from ttc.ir.weights import bf16_to_float32
+from ttc.runtime.device import operand_fields
+from ttc.runtime.mock import MOCK_CARD
+
+L1_SMALL_BYTES = 32768
+"""What is set aside of each core's L1 for the index tables of convolutions and pools."""
+
+OUR_DTYPES = {resolve(name, ttnn): dtype for dtype, name in DTYPES.items()}
+NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint16, DType.u8: np.uint8}
+"""What TTNN takes for each integer type; floats all come from float32. Anything else may end the process."""
+
+
+def is_mock() -> bool:
+    """Whether this process would open a mock card."""
+    return bool(os.environ.get(MOCK_CARD))
+
+
+class TtnnDevice:
+    """One opened card. Close it, or use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.device = ttnn.open_device(device_id=0, l1_small_size=L1_SMALL_BYTES)
+
+    def __enter__(self) -> TtnnDevice:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the card back; tensors on it are lost."""
+        ttnn.close_device(self.device)
+
+    @property
+    def arch(self) -> str:
+        """`wormhole_b0` or `blackhole`."""
+        return self.device.arch().name.lower()
+
+    def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
+        """A tensor of `spec`; sharded ones arrive interleaved and are spread on the card."""
+        array = _uploadable(array, spec)
+        form = {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
+        if spec.memory == HOST:
+            return ttnn.Tensor(array, **form)
+        tensor = ttnn.Tensor(array, **form, device=self.device, mem_config=ttnn.DRAM_MEMORY_CONFIG)
+        memory = theirs(spec.memory)
+        return tensor if memory == ttnn.DRAM_MEMORY_CONFIG else ttnn.to_memory_config(tensor, memory)
+
+    def empty(self, spec: Spec) -> ttnn.Tensor:
+        """A tensor of `spec` without data; takes no memory of the host unless it lives there."""
+        if spec.memory == HOST:
+            return self.upload(np.zeros(spec.shape, NUMPY_INTEGERS.get(spec.dtype, np.float32)), spec)
+        return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
+
+    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[ttnn.Tensor, ...]:
+        """Run one call; Refusal with TTNN's own words if it does not take it."""
+        positional, keywords = self.arguments(call, operands)
+        try:
+            result = resolve(call.mnemonic.removeprefix("ttnn."), ttnn)(*positional, **keywords)
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise Refusal(in_its_own_words(error)) from None
+        if result is None:
+            return ()
+        return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+    def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What TTNN's function gets for `call`: tensors for its values, TTNN's own objects for the rest."""
+        tensors: dict[Value, Any] = {}
+        for name in operand_fields(type(call)):
+            item = getattr(call, name)
+            tensors.update(
+                zip(item, operands[name], strict=True) if isinstance(item, tuple) else [(item, operands[name])]
+            )
+
+        def argument(item: Any) -> Any:
+            if isinstance(item, Value):
+                return tensors[item]
+            if isinstance(item, tuple) and item and isinstance(item[0], Value):
+                return [tensors[part] for part in item]
+            return theirs(item)
+
+        positional, keywords = arguments(call)
+        given = {name: argument(item) for name, item in keywords.items()}
+        if call.needs_device:
+            given["device"] = self.device
+        return [argument(item) for item in positional], given
+
+    def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
+        """The tensor's numbers in its logical shape."""
+        host = tensor.cpu()
+        if spec.dtype.is_float:
+            return np.array(ttnn.to_dtype(host, ttnn.float32).to_numpy(), np.float32).reshape(spec.shape)
+        kind = np.uint32 if spec.dtype is DType.u32 else np.int32
+        return np.array(host.to_numpy(), kind).reshape(spec.shape)
+
+
+def open_card(arch: str, target: str) -> TtnnDevice:
+    """A real card to run a program of `target` on; InputError for another kind, TtcError for a mock one."""
+    if is_mock():
+        raise TtcError(f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one")
+    device = TtnnDevice()
+    if device.arch == arch:
+        return device
+    found = device.arch
+    device.close()
+    raise InputError(f"the program was compiled for {target} ({arch}), the card in this machine is a {found}")
+
+
+def theirs(attribute: Any) -> Any:
+    """One of our attributes as TTNN's own object."""
+    return build(spelled(attribute), ttnn)
+
+
+def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
+    """The array in a form that TTNN takes; InputError for numbers that it would misread."""
+    if spec.dtype.is_float and array.dtype == np.uint16:
+        array = bf16_to_float32(array)
+    if array.dtype.kind not in ("f" if spec.dtype.is_float else "iu"):
+        raise InputError(f"{array.dtype} numbers cannot become a tensor of {spec.dtype}")
+    return np.asarray(array.reshape(spec.shape), NUMPY_INTEGERS.get(spec.dtype, np.float32), order="C")
+
+
+def spec_of_tensor(tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
+    """The spec of a tensor as TTNN made it, and its padded shape.
+
+    The shard is None where no `ShardSpec` can say it: cores that are no rectangle from the first core on.
+    """
+    memory = _our_memory(tensor.memory_config()) if ttnn.is_tensor_storage_on_device(tensor) else HOST
+    layout = Layout.TILE if tensor.layout == ttnn.TILE_LAYOUT else Layout.ROW_MAJOR
+    return Spec(OUR_DTYPES[tensor.dtype], tuple(tensor.shape), layout, memory), tuple(tensor.padded_shape)
+
+
+def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
+    buffer = Buffer.L1 if config.buffer_type == ttnn.BufferType.L1 else Buffer.DRAM
+    sharding, shard = Sharding[config.memory_layout.name], config.shard_spec
+    if shard is None:
+        return MemoryConfig(buffer, sharding)
+    end = shard.grid.bounding_box().end
+    columns, rows = end.x + 1, end.y + 1
+    if shard.grid.num_cores() != columns * rows:
+        return MemoryConfig(buffer, sharding)
+    column_major = shard.orientation == ttnn.ShardOrientation.COL_MAJOR
+    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major))
+
+
+def in_its_own_words(error: Exception) -> str:
+    """TTNN's message without the place in its source and the backtrace; of a misfit call also what it got."""
+    text = str(error)
+    found = re.search(r"\ninfo:\n(.*?)(?:\nbacktrace:|\Z)", text, re.DOTALL)
+    if found and found[1].strip():
+        return found[1].strip()
+    got = re.search(r"^Called with:\s*(.*)", text, re.MULTILINE)
+    first = text.strip().partition("\n")[0]
+    return f"{first} Called with {got[1]}" if got else first

@@ -1,0 +1,9 @@
+"""A card that is not there: what the genuine `ttnn` needs to open a mock device without hardware or toolchain.
+
+On a mock device TTNN checks arguments, infers results, allocates and sizes circular buffers as on a card,
+but nothing computes. `environment(target)` gives the variables to set before `import ttnn`.
+"""
+
+from ttc.runtime.mock.environment import MOCK_CARD, environment
+
+__all__ = ["MOCK_CARD", "environment"]

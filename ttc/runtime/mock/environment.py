@@ -1,0 +1,78 @@
+"""The environment variables of a mock process, and the user's cache directory that they point to."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from ttc.calls.target import target_named
+from ttc.errors import TtcError
+from ttc.runtime.mock.null_kernel import null_kernel
+from ttc.runtime.mock.toolchain import compiler_script, make_runtime_root
+
+MOCK_CARD = "TT_METAL_MOCK_CLUSTER_DESC_PATH"
+"""The variable that makes TTNN open a mock card; it names a cluster descriptor."""
+
+CARDS = Path(__file__).parent / "cards"
+QUIET = {"TT_METAL_LOGGER_LEVEL": "OFF", "TT_METAL_DISABLE_BACKTRACE": "1", "LOGURU_LEVEL": "ERROR"}
+
+
+def environment(target: str) -> dict[str, str]:
+    """What to put into `os.environ` before `import ttnn` so that it opens a mock `target`.
+
+    Only for an interpreter that has ttnn. The first call for a ttnn version makes the runtime root in the
+    user's cache directory. InputError for an unknown target, TtcError without ttnn or a place to write.
+    """
+    card = CARDS / f"{target_named(target).name}.yaml"
+    home = kit_directory(ttnn_package())
+    return {
+        "TT_METAL_RUNTIME_ROOT": str(home / "root"),
+        "TT_METAL_CACHE": str(home / "kernels"),  # of its own: what the stub made must not pass for a real kernel
+        "TT_METAL_LOGS_PATH": str(home / "logs"),
+        MOCK_CARD: str(card),
+        **QUIET,
+    }
+
+
+def ttnn_package() -> Path:
+    """The directory of the ttnn package of this interpreter, without importing it."""
+    found = importlib.util.find_spec("ttnn")
+    if found is None or not found.origin:
+        raise TtcError("this Python has no ttnn; install the `ttnn` extra on Python 3.10 or 3.12")
+    return Path(found.origin).resolve().parent
+
+
+def kit_directory(package: Path) -> Path:
+    """The kit for this package, made if it is not there yet; the name changes with whatever it is made of."""
+    made_of = f"{importlib.metadata.version('ttnn')} {package} {compiler_script(package)}".encode() + null_kernel()
+    home = cache_directory() / f"mock-{hashlib.sha256(made_of).hexdigest()[:16]}"
+    try:
+        if not (home / "root").is_dir():
+            _make(package, home)
+    except OSError as error:
+        raise TtcError(f"cannot write {home}: {error.strerror}; XDG_CACHE_HOME may name another place") from None
+    return home
+
+
+def cache_directory() -> Path:
+    """ttc's directory in the user's cache: `$XDG_CACHE_HOME/ttc`, by default `~/.cache/ttc`."""
+    stated = os.environ.get("XDG_CACHE_HOME")
+    return (Path(stated) if stated else Path("~/.cache").expanduser()) / "ttc"
+
+
+def _make(package: Path, home: Path) -> None:
+    """Make the root aside and move it in place, so that no process ever sees half of one."""
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=home))
+    make_runtime_root(package, draft)
+    try:
+        draft.rename(home / "root")
+    except OSError:
+        if not (home / "root").is_dir():
+            raise
+        shutil.rmtree(draft)  # another process was faster
