@@ -1,0 +1,21 @@
+"""The ONNX front end: `load` makes a graph of ops from a file or model, `dynamic_dims` lists what must be bound."""
+
+from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operators)
+    attention,
+    conv,
+    einsum,
+    elementwise,
+    index,
+    matmul,
+    microsoft,
+    norm,
+    quantize,
+    reduce,
+    resize,
+    shape,
+)
+from ttc.frontend.onnx.dims import dynamic_dims
+from ttc.frontend.onnx.importer import load
+from ttc.frontend.onnx.table import names as operators
+
+__all__ = ["dynamic_dims", "load", "operators"]

@@ -1,0 +1,47 @@
+"""ONNX Attention (opset 23 on): the plain forms as one op, the rest by ONNX's own function body."""
+
+from __future__ import annotations
+
+import math
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.table import EXPAND, onnx_op
+from ttc.ir import DType, Value
+
+
+@onnx_op(since=23)
+def Attention(
+    b: Emitter, q: Value, k: Value, v: Value, mask: Value | None = None, past_key: Value | None = None,
+    past_value: Value | None = None, nonpad_kv_seqlen: Value | None = None, *, is_causal=0, kv_num_heads=0,
+    q_num_heads=0, qk_matmul_output_mode=0, scale=None, softcap=0.0, softmax_precision=None,
+) -> Value | object:  # fmt: skip
+    """q, k, v as [B, H, S, D], or [B, S, H * D] with the numbers of heads given."""
+    special = softcap or b.wants(1) or b.wants(2) or b.wants(3) or softmax_precision not in (None, 1)
+    if special or past_key is not None or nonpad_kv_seqlen is not None or (is_causal and mask is not None):
+        return EXPAND
+    if mask is not None and (
+        mask.dtype not in (DType.bool, q.dtype) or mask.shape[-1] != k.shape[-2 if k.type.rank == 4 else 1]
+    ):
+        return EXPAND
+    flat = q.type.rank == 3
+    if flat:
+        q = split_heads(b, q, q_num_heads)
+        k, v = (split_heads(b, item, kv_num_heads) for item in (k, v))
+    y = b(ops.Attention(q, k, v, mask, bool(is_causal), 1 / math.sqrt(q.shape[-1]) if scale is None else scale))
+    return merge_heads(b, y) if flat else y
+
+
+def split_heads(b: Emitter, x: Value, heads: int) -> Value:
+    """[B, S, H * D] -> [B, H, S, D]."""
+    batch, length, width = x.shape
+    if not heads or width % heads:
+        raise Refusal(f"{width} channels are no multiple of {heads} heads")
+    return b.permute(b.reshape(x, (batch, length, heads, width // heads)), (0, 2, 1, 3))
+
+
+def merge_heads(b: Emitter, x: Value) -> Value:
+    """[B, H, S, D] -> [B, S, H * D]."""
+    batch, heads, length, width = x.shape
+    return b.reshape(b.permute(x, (0, 2, 1, 3)), (batch, length, heads * width))

@@ -1,0 +1,143 @@
+"""ONNX convolutions and pools."""
+
+from __future__ import annotations
+
+import math
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.table import Ints, onnx_op
+from ttc.ir import Value
+from ttc.ops.rules import window_output
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
+    """(begin, end) per spatial dimension; SAME_* pads so that the output has ceil(size / stride) elements."""
+    rank = len(kernel)
+    if auto_pad in ("NOTSET", ""):
+        given = pads or (0,) * 2 * rank
+        if len(given) != 2 * rank:
+            raise Refusal(f"{len(given)} pads for {rank} spatial dimensions")
+        return tuple((given[i], given[i + rank]) for i in range(rank))
+    if auto_pad == "VALID":
+        return ((0, 0),) * rank
+    if auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
+        raise Refusal(f"no auto_pad is called {auto_pad!r}")
+    found = []
+    for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
+        total = max(0, (-(-size // s) - 1) * s + d * (k - 1) + 1 - size)
+        small, large = total // 2, total - total // 2
+        found.append((small, large) if auto_pad == "SAME_UPPER" else (large, small))
+    return tuple(found)
+
+
+def split_negative(b: Emitter, x: Value, pads: Pairs) -> tuple[Value, Pairs]:
+    """Negative pads cut x."""
+    for axis, (begin, end) in enumerate(pads, start=2):
+        x = b.slice(x, axis, max(0, -begin), x.shape[axis] - max(0, -end))
+    return x, tuple((max(0, begin), max(0, end)) for begin, end in pads)
+
+
+@onnx_op()
+def Conv(
+    b: Emitter, x: Value, w: Value, bias: Value | None = None, *,
+    auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None,
+) -> Value:  # fmt: skip
+    kernel = w.shape[2:]
+    _check_rank(x, kernel, kernel_shape)
+    stride, dilation = strides or (1,) * len(kernel), dilations or (1,) * len(kernel)
+    x, padding = split_negative(b, x, window_pads(auto_pad, pads, x.shape[2:], kernel, stride, dilation))
+    return b(ops.Conv(x, w, bias, stride, padding, dilation, group))
+
+
+def _check_rank(x: Value, kernel: Ints, kernel_shape: Ints | None) -> None:
+    if kernel_shape is not None and kernel_shape != kernel:
+        raise Refusal(f"its kernel_shape {list(kernel_shape)} is not that of its weight, {list(kernel)}")
+    if x.type.rank != len(kernel) + 2:
+        raise Refusal(f"needs {len(kernel) + 2} dimensions, got {x.type}")
+
+
+@onnx_op()
+def ConvTranspose(
+    b: Emitter, x: Value, w: Value, bias: Value | None = None, *, auto_pad="NOTSET", dilations=None,
+    group=1, kernel_shape=None, output_padding=None, output_shape=None, pads=None, strides=None,
+) -> Value:  # fmt: skip
+    kernel = w.shape[2:]
+    _check_rank(x, kernel, kernel_shape)
+    rank = len(kernel)
+    stride, dilation = strides or (1,) * rank, dilations or (1,) * rank
+    extra = output_padding or (0,) * rank
+    sizes = x.shape[2:]
+    if output_shape is None and auto_pad.startswith("SAME"):
+        output_shape = tuple(size * s for size, s in zip(sizes, stride, strict=True))
+    if output_shape is None:
+        padding = window_pads(auto_pad, pads, sizes, kernel, stride, dilation)
+    else:
+        full = [
+            (n - 1) * s + d * (k - 1) + 1 + e
+            for n, s, d, k, e in zip(sizes, stride, dilation, kernel, extra, strict=True)
+        ]
+        cuts = [whole - size for whole, size in zip(full, output_shape[-rank:], strict=True)]
+        extra = tuple(e + max(0, -cut) for e, cut in zip(extra, cuts, strict=True))
+        padding = tuple(_cut(max(0, cut), auto_pad) for cut in cuts)
+    if any(begin < 0 or end < 0 for begin, end in padding):
+        raise Refusal(f"has negative pads: {[list(pair) for pair in padding]}")
+    return b(ops.ConvTranspose(x, w, bias, stride, padding, extra, dilation, group))
+
+
+def _cut(total: int, auto_pad: str) -> tuple[int, int]:
+    """How much of a transposed convolution's surplus is cut off at either end."""
+    half = total // 2
+    return (half, total - half) if auto_pad == "SAME_UPPER" else (total - half, half)
+
+
+@onnx_op()
+def MaxPool(
+    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, pads=None,
+    storage_order=0, strides=None,
+) -> Value:  # fmt: skip
+    _check_rank(x, kernel_shape, None)
+    stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
+    padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
+    return b(ops.MaxPool(x, kernel_shape, stride, padding, dilation, bool(ceil_mode)))
+
+
+@onnx_op()
+def AveragePool(
+    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, count_include_pad=0, dilations=None,
+    pads=None, strides=None,
+) -> Value:  # fmt: skip
+    _check_rank(x, kernel_shape, None)
+    stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
+    padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
+    counted = bool(count_include_pad) or not any(map(any, padding))
+    return b(ops.AvgPool(x, kernel_shape, stride, padding, dilation, bool(ceil_mode), counted))
+
+
+@onnx_op()
+def LpPool(
+    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, p=2, pads=None, strides=None
+) -> Value:
+    """(sum |x|^p)^(1/p) of each window: an average times its count, all padding explicit."""
+    _check_rank(x, kernel_shape, None)
+    stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
+    padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
+    if ceil_mode:
+        padding = _ceiled(x.shape[2:], kernel_shape, stride, padding, dilation)
+    power = b(ops.Mul(x, x)) if p == 2 else b(ops.Pow(b(ops.Abs(x)), b.full(p, x.dtype)))
+    mean = b(ops.AvgPool(power, kernel_shape, stride, padding, dilation))
+    total = b(ops.Mul(mean, b.full(math.prod(kernel_shape), x.dtype)))
+    return b(ops.Sqrt(total)) if p == 2 else b(ops.Pow(total, b.full(1 / p, x.dtype)))
+
+
+def _ceiled(sizes: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Pairs:
+    """The padding with which a floor-mode window gives what ceil mode gives."""
+    found = []
+    for size, k, s, pads, d in zip(sizes, kernel, stride, padding, dilation, strict=True):
+        count = window_output(size, k, s, pads, d, ceil=True)
+        missing = (count - 1) * s + d * (k - 1) + 1 - size - sum(pads)
+        found.append((pads[0], pads[1] + max(0, missing)))
+    return tuple(found)

@@ -1,0 +1,124 @@
+"""Einsum as permutes, reshapes, products and sums, two operands at a time."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.table import onnx_op
+from ttc.ir import Value
+from ttc.ops.torch_types import to_torch
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A value and a label for each of its dimensions."""
+
+    x: Value
+    labels: tuple[str, ...]
+
+    def size(self, label: str) -> int:
+        return self.x.shape[self.labels.index(label)]
+
+
+@onnx_op()
+def Einsum(b: Emitter, *xs: Value, equation) -> Value:
+    terms, wanted = _parse(equation, [x.type.rank for x in xs])
+    items = [_diagonal(b, Labelled(x, term)) for x, term in zip(xs, terms, strict=True)]
+    left = items[0]
+    for position, right in enumerate(items[1:], start=1):
+        later = {label for item in items[position + 1 :] for label in item.labels}
+        left = _product(b, left, right, later | set(wanted))
+    left = _summed(b, left, set(wanted))
+    return b.permute(left.x, tuple(left.labels.index(label) for label in wanted))
+
+
+def _parse(equation: str, ranks: list[int]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+    """Labels of each operand and of the result; `...` becomes labels 0, 1, ... counted from the right."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(ranks):
+        raise Refusal(f"the equation {equation!r} is for {len(terms)} operands, got {len(ranks)}")
+    found = []
+    for term, rank in zip(terms, ranks, strict=True):
+        hidden = rank - len(term.replace("...", ""))
+        if hidden < 0 or (hidden and "..." not in term) or not re.fullmatch(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*", term):
+            raise Refusal(f"the term {term!r} of {equation!r} does not fit rank {rank}")
+        found.append(_labels(term, hidden))
+    widest = max((sum(label.isdigit() for label in labels) for labels in found), default=0)
+    if arrow:
+        return found, _labels(right, widest)
+    letters = [label for labels in found for label in labels if not label.isdigit()]
+    once = sorted(label for label in set(letters) if letters.count(label) == 1)
+    return found, (*_labels("...", widest), *once)
+
+
+def _labels(term: str, hidden: int) -> tuple[str, ...]:
+    before, dots, after = term.partition("...")
+    return (*before, *(str(i) for i in reversed(range(hidden)) if dots), *after)
+
+
+def _diagonal(b: Emitter, item: Labelled) -> Labelled:
+    """Repeated labels taken once: times an identity matrix, summed over the second."""
+    for label in item.labels:
+        if item.labels.count(label) < 2:
+            continue
+        first = item.labels.index(label)
+        second = item.labels.index(label, first + 1)
+        size = item.x.shape[first]
+        shape = tuple(n if i in (first, second) else 1 for i, n in enumerate(item.x.shape))
+        eye = b.reshape(b.constant(torch.eye(size, dtype=to_torch(item.x.dtype))), shape)
+        x = b(ops.Sum(b(ops.Mul(item.x, eye)), (second,)))
+        return _diagonal(b, Labelled(x, item.labels[:second] + item.labels[second + 1 :]))
+    return item
+
+
+def _summed(b: Emitter, item: Labelled, kept: set[str]) -> Labelled:
+    """Summed over all labels that are not kept."""
+    dims = tuple(i for i, label in enumerate(item.labels) if label not in kept)
+    if not dims:
+        return item
+    return Labelled(b(ops.Sum(item.x, dims)), tuple(label for label in item.labels if label in kept))
+
+
+def _product(b: Emitter, left: Labelled, right: Labelled, kept: set[str]) -> Labelled:
+    """One matmul: common labels that stay are its batch, common ones that go are contracted."""
+    left = _summed(b, left, kept | set(right.labels))
+    right = _summed(b, right, kept | set(left.labels))
+    common = [label for label in left.labels if label in right.labels]
+    contracted = [label for label in common if label not in kept and left.size(label) == right.size(label)]
+    batch = [label for label in common if label not in contracted]
+    rows = [label for label in left.labels if label not in common]
+    columns = [label for label in right.labels if label not in common]
+    if not contracted:
+        return _summed(b, _outer(b, left, right, batch, rows, columns), kept)
+    a = _grouped(b, left, batch, rows, contracted)
+    c = _grouped(b, right, batch, contracted, columns)
+    y = b(ops.Matmul(a, c))
+    sizes = (*y.shape[:-2], *(left.size(label) for label in rows), *(right.size(label) for label in columns))
+    return _summed(b, Labelled(b.reshape(y, sizes), (*batch, *rows, *columns)), kept)
+
+
+def _grouped(b: Emitter, item: Labelled, batch: list[str], first: list[str], second: list[str]) -> Value:
+    """[*batch, prod(first), prod(second)]."""
+    order = [*batch, *first, *second]
+    x = b.permute(item.x, tuple(item.labels.index(label) for label in order))
+    sizes = [math.prod(item.size(label) for label in group) for group in (first, second)]
+    return b.reshape(x, (*(item.size(label) for label in batch), *sizes))
+
+
+def _outer(
+    b: Emitter, left: Labelled, right: Labelled, batch: list[str], rows: list[str], columns: list[str]
+) -> Labelled:
+    """Elementwise over common labels, every row with every column."""
+    x = b.permute(left.x, tuple(left.labels.index(label) for label in [*batch, *rows]))
+    y = b.permute(right.x, tuple(right.labels.index(label) for label in [*batch, *columns]))
+    x = b.reshape(x, (*x.shape, *[1] * len(columns)))
+    y = b.reshape(y, (*y.shape[: len(batch)], *[1] * len(rows), *y.shape[len(batch) :]))
+    return Labelled(b(ops.Mul(x, y)), (*batch, *rows, *columns))

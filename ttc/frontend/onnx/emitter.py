@@ -1,0 +1,196 @@
+"""What a table function writes to: a builder that folds small constants and knows numbers when compiling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.tensors import is_literal, tensor_data
+from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights
+from ttc.ops.constant import LITERAL_LIMIT
+from ttc.ops.folding import FOLD_LIMIT
+from ttc.ops.torch_types import to_torch
+
+UNFOLDED = (DType.u16, DType.u32, DType.u64)  # torch computes little in these
+
+
+class Emitter:
+    """Adds ops for one node after another; `opset`, `outputs` and `hint` are those of the current node.
+
+    Calling it adds an op, or its result where that is small and all operands are known: integers and
+    booleans up to 1 MB, floats up to 64 elements. So shape arithmetic leaves no trace.
+    """
+
+    def __init__(self, weights: Mapping[str, Weight]):
+        self.builder = Builder()
+        self.weights = dict(weights)
+        self.opset = 0
+        self.outputs: tuple[str, ...] = ()
+        self._tensors: dict[Value, Tensor] = {}
+
+    def __call__(self, op: Op) -> Any:
+        operands = op.operands()
+        if operands and all(is_known(value) for value in operands):
+            match op:
+                case (
+                    ops.Reshape(x=Value(ops.Full(value=number)))
+                    | ops.Expand(x=Value(ops.Full(value=number)))
+                    | ops.Permute(x=Value(ops.Full(value=number)))
+                    | ops.Slice(x=Value(ops.Full(value=number)))
+                ):
+                    return self.builder(ops.Full(op.infer(), number))  # type: ignore[arg-type]
+            if self._foldable(op, operands) and (folded := ops.fold(op, self.builder)):
+                return folded[0] if isinstance(folded, tuple) and len(folded) == 1 else folded
+        return self.builder(op)
+
+    def _foldable(self, op: Op, operands: tuple[Value, ...]) -> bool:
+        types = op.infer()
+        types = types if isinstance(types, tuple) else (types,)
+        if any(t.dtype in UNFOLDED for t in (*types, *(value.type for value in operands))):
+            return False
+        return all(t.numel <= LITERAL_LIMIT or (not t.dtype.is_float and t.bytes <= FOLD_LIMIT) for t in types)
+
+    def constant(self, tensor: Tensor) -> Value:
+        """A known tensor."""
+        return ops.constant(self.builder, tensor)
+
+    def full(self, number: float, dtype: DType, shape: tuple[int, ...] = ()) -> Value:
+        """One number everywhere, in `dtype`."""
+        kind = float if dtype.is_float else bool if dtype is DType.bool else int
+        return self.builder(ops.Full(TensorType(dtype, shape), kind(number)))
+
+    def cast(self, x: Value, dtype: DType) -> Value:
+        return x if x.dtype is dtype else self(ops.Cast(x, dtype))
+
+    def reshape(self, x: Value, shape: tuple[int, ...]) -> Value:
+        return x if x.shape == shape else self(ops.Reshape(x, shape))
+
+    def permute(self, x: Value, dims: tuple[int, ...]) -> Value:
+        return x if dims == tuple(range(len(dims))) else self(ops.Permute(x, dims))
+
+    def expand(self, x: Value, shape: tuple[int, ...]) -> Value:
+        return x if x.shape == shape else self(ops.Expand(x, shape))
+
+    def slice(self, x: Value, dim: int, start: int, end: int, step: int = 1) -> Value:
+        """x[start:end:step] along one dimension."""
+        if (start, end, step) == (0, x.shape[dim], 1):
+            return x
+        starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
+        ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
+        steps = tuple(step if i == dim else 1 for i in range(x.type.rank))
+        return self(ops.Slice(x, starts, ends, steps))
+
+    def concat(self, xs: tuple[Value, ...], dim: int) -> Value:
+        return xs[0] if len(xs) == 1 else self(ops.Concat(xs, dim))
+
+    def wants(self, index: int) -> bool:
+        """Whether the model uses this output of the current node."""
+        return index < len(self.outputs) and bool(self.outputs[index])
+
+    def known(self, value: Any, kind: str, name: str) -> Any:
+        """The numbers of a value needed when compiling, as a tuple (`Ints`, `Numbers`) or one (`Int`, `Number`)."""
+        if not isinstance(value, Value):
+            return value
+        tensor = self.tensor(value)
+        if tensor is None:
+            raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value))}")
+        items = tensor.flatten().tolist()
+        if kind in ("Ints", "Numbers"):
+            return tuple(items)
+        if len(items) != 1:
+            raise Refusal(f"needs one number as its {name}, got {value.type}")
+        return items[0]
+
+    def tensor(self, value: Value) -> Tensor | None:
+        """The tensor that a value holds in every run, or None. Small weights count: here they say how to compute."""
+        if value in self._tensors:
+            return self._tensors[value]
+        found = ops.known(value, self.builder)
+        match value.op:
+            case _ if found is not None:
+                pass
+            case Const(type=type, ref=ref) if type.numel <= LITERAL_LIMIT and self.weights[ref].read:
+                found = tensor_data(self.weights[ref])
+            case Input() | Const():
+                return None
+            case op:
+                found = self._computed(op, value)
+        if found is not None:
+            self._tensors[value] = found
+        return found
+
+    def _computed(self, op: Op, value: Value) -> Tensor | None:
+        operands = {operand: self.tensor(operand) for operand in op.operands()}
+        if any(tensor is None for tensor in operands.values()) or value.type.bytes > FOLD_LIMIT:
+            return None
+        with torch.no_grad():
+            return ops.evaluate_op(op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
+
+    def initialiser(self, name: str, weight: Weight) -> Value:
+        """A model's constant: a literal if it is small and integer or one number, else a weight by reference."""
+        if is_literal(weight.type) and weight.read and weight.type.dtype is not DType.c64:
+            return ops.constant(self.builder, tensor_data(weight))
+        return self.builder(Const(weight.type, name))
+
+    def add_weight(self, name: str, weight: Weight) -> Value:
+        """A constant met on the way (in a branch, or of a Constant node), under a reference not yet taken."""
+        ref, number = name, 1
+        while ref in self.weights:
+            number += 1
+            ref = f"{name}.{number}"
+        self.weights[ref] = weight
+        return self.initialiser(ref, weight)
+
+    def finish(self, outputs: list[tuple[str, Value]]) -> Graph:
+        """The graph, with the weights that it refers to."""
+        self.builder.weights = Weights({**self.weights, **self.builder.weights})
+        return self.builder.finish(outputs)
+
+    def arange(self, count: int, dtype: DType = DType.i64) -> Value:
+        return self.constant(torch.arange(count, dtype=to_torch(dtype)))
+
+
+def is_known(value: Value) -> bool:
+    """Whether the value is a literal of the program."""
+    match value.op:
+        case ops.Full() | ops.Literal():
+            return True
+        case Const(ref=ref):
+            return ref.startswith("literal.")
+    return False
+
+
+def is_constant(value: Value) -> bool:
+    """Whether the value depends on no run-time input (a literal, a weight, or computed from such)."""
+    pending, seen = [value], set()
+    while pending:
+        value = pending.pop()
+        if isinstance(value.op, Input):
+            return False
+        if value not in seen:
+            seen.add(value)
+            pending.extend(value.op.operands())
+    return True
+
+
+def _sources(value: Value) -> list[str]:
+    """The run-time inputs and weights that a value depends on, by name, in order."""
+    found: dict[str, None] = {}
+    pending, seen = [value], set()
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        match current.op:
+            case Input(name=name):
+                found[f"the input {name!r}"] = None
+            case Const(ref=ref):
+                found[f"the weight {ref!r}"] = None
+        pending.extend(current.op.operands())
+    return sorted(found)

@@ -1,0 +1,59 @@
+"""Opening an ONNX file: what is wrong with it, said in one sentence."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from ttc.errors import InputError
+from ttc.frontend.onnx.tensors import Store
+
+OLDEST_OPSET = 7
+
+
+def open_model(model: str | PathLike | onnx.ModelProto) -> tuple[onnx.ModelProto, Store]:
+    """The model and where its external data may lie; InputError if it cannot be read or is too old or new."""
+    if isinstance(model, onnx.ModelProto):
+        return _checked(model, "the model"), Store(None)
+    path = Path(model)
+    if not path.exists():
+        raise InputError(f"there is no file {str(path)!r}")
+    if path.is_dir():
+        raise InputError(f"{str(path)!r} is a folder, not an .onnx file")
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+    return _checked(_parse(data, str(path)), repr(str(path))), Store(path)
+
+
+def _parse(data: bytes, path: str) -> onnx.ModelProto:
+    if not data:
+        raise InputError(f"{path!r} is empty")
+    if _is_text(data[:512]):
+        hint = " (a Git LFS pointer: fetch the real file)" if data.startswith(b"version https://git-lfs") else ""
+        raise InputError(f"{path!r} is a text file, not an ONNX model{hint}")
+    try:
+        return onnx.ModelProto.FromString(data)
+    except DecodeError:
+        raise InputError(f"{path!r} is not an ONNX model, or it is cut short or damaged") from None
+
+
+def _is_text(start: bytes) -> bool:
+    return all(byte in b"\t\r\n\f" or 32 <= byte < 127 for byte in start)
+
+
+def _checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    if not model.graph.output:
+        raise InputError(f"{name} is not an ONNX model, or it is cut short: it has no outputs")
+    versions = {entry.domain: entry.version for entry in model.opset_import}
+    versions.setdefault("", versions.get("ai.onnx", 0))
+    newest = onnx.defs.onnx_opset_version()
+    if not any(versions.values()):
+        raise InputError(f"{name} is not an ONNX model, or it is cut short: it names no opset")
+    if versions[""] and not OLDEST_OPSET <= versions[""] <= newest:
+        raise InputError(f"{name} uses ONNX opset {versions['']}; opsets {OLDEST_OPSET} to {newest} are supported")
+    return model

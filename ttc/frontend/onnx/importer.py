@@ -1,0 +1,239 @@
+"""An ONNX graph as ops: walks the nodes, expands functions, and collects what cannot be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+
+from ttc.errors import InputError, Refusal, Refused, TypeRuleError
+from ttc.frontend.onnx import table
+from ttc.frontend.onnx.dims import input_types
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.file import open_model
+from ttc.frontend.onnx.functions import Body, body_of, local_bodies
+from ttc.frontend.onnx.tensors import Store, weight
+from ttc.ir import Graph, Input, Value, Weight
+
+
+class Poison:
+    """The value of an output that a refused node would have made."""
+
+
+POISON = Poison()
+Environment = dict[str, "Value | Poison"]
+DEFAULT_DOMAINS = ("", "ai.onnx")
+
+
+def load(
+    model: str | PathLike | ModelProto,
+    *,
+    lengths: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+) -> Graph:
+    """An ONNX model as a graph of ops; the weights stay where they are until they are read.
+
+    `lengths` binds dynamic sizes by name; `inputs` (arrays or shapes by input name) binds them by example.
+    Constants: integers and booleans of up to 64 elements and single floating numbers are literals of the
+    program, all others are weights by reference, so that the program does not depend on trained data.
+
+    Raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled.
+    """
+    proto, store = open_model(model)
+    importer = _Importer(proto, store)
+    return importer.run(input_types_or_refused(proto, lengths, inputs))
+
+
+def input_types_or_refused(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
+    try:
+        return input_types(proto, lengths, inputs)
+    except Refusal as refusal:
+        raise Refused([(proto.graph.name or "the model", str(refusal))]) from None
+
+
+class _Importer:
+    """One run of `load`: the emitter, the weights found so far, and the reasons collected."""
+
+    def __init__(self, model: ModelProto, store: Store):
+        self.model = model
+        self.store = store
+        self.opsets = {_domain(entry.domain): entry.version for entry in model.opset_import}
+        self.bodies = local_bodies(model)
+        self.reasons: list[tuple[str, str]] = []
+        self.initialisers: dict[str, Weight] = {}
+        self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
+        self.b: Emitter
+
+    def run(self, types: Mapping[str, Any]) -> Graph:
+        graph = self.model.graph
+        found, refused = self.weights(graph)
+        self.b = Emitter(found)
+        env: Environment = {}
+        for name, type in types.items():
+            env[name] = self.b.builder(Input(type, name), name)
+        env.update(self.constants(found, refused))
+        self.nodes(graph.node, env, self.opsets)
+        outputs = [(output.name, self.lookup(output.name, env, output.name)) for output in graph.output]
+        if self.reasons:
+            raise Refused(self.reasons)
+        return self.b.finish([(name, value) for name, value in outputs if isinstance(value, Value)])
+
+    def weights(self, graph: GraphProto) -> tuple[dict[str, Weight], list[str]]:
+        """The graph's initialisers, and the names of those that cannot be weights (reasons noted)."""
+        found: dict[str, Weight] = {}
+        refused: list[str] = []
+        for tensor in graph.initializer:
+            try:
+                found[tensor.name] = weight(tensor, self.store)
+            except Refusal as refusal:
+                self.reasons.append((tensor.name, str(refusal)))
+                refused.append(tensor.name)
+        for sparse in graph.sparse_initializer:
+            self.reasons.append((sparse.values.name, "sparse initialisers are not supported"))
+            refused.append(sparse.values.name)
+        return found, refused
+
+    def constants(self, found: Mapping[str, Weight], refused: Iterable[str]) -> Environment:
+        env: Environment = {name: self.b.initialiser(name, item) for name, item in found.items()}
+        env.update((name, POISON) for name in refused)
+        return env
+
+    def lookup(self, name: str, env: Environment, where: str) -> Value | Poison:
+        if name not in env:
+            self.reasons.append((where, f"reads {name!r}, which nothing defines"))
+            env[name] = POISON
+        return env[name]
+
+    def nodes(self, nodes: Iterable[NodeProto], env: Environment, opsets: Mapping[str, int], inside: str = "") -> None:
+        """Import nodes in order; a refused node notes its reason and poisons its outputs."""
+        for node in nodes:
+            where = inside or node.name or next(filter(None, node.output), node.op_type)
+            inputs = [self.lookup(name, env, where) if name else None for name in node.input]
+            if any(item is POISON for item in inputs):
+                results: list[Any] = [POISON] * len(node.output)
+            else:
+                results = self.node(node, inputs, env, opsets, where)
+            for name, value in zip(node.output, results, strict=False):
+                if name:
+                    env[name] = value
+
+    def node(
+        self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
+    ) -> list[Any]:
+        while inputs and inputs[-1] is None:
+            inputs.pop()
+        before = len(self.reasons)
+        try:
+            results = self.results(node, inputs, env, opsets, where)
+            wanted = len(node.output)
+            while wanted and (wanted > len(results)) and not node.output[wanted - 1]:
+                wanted -= 1
+            if wanted > len(results):
+                raise Refusal(f"its output number {len(results) + 1} is not supported")
+            return results
+        except (Refusal, TypeRuleError) as error:
+            if len(self.reasons) == before:
+                self.reasons.append((where, f"{node.op_type}: {error}"))
+            return [POISON] * len(node.output)
+
+    def results(
+        self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
+    ) -> list[Any]:
+        """The values that a node defines: by its table entry, else by its function body."""
+        b, domain = self.b, _domain(node.domain)
+        opset = opsets.get(domain, self.opsets.get(domain, 0))
+        b.opset, b.outputs = opset, tuple(node.output)
+        b.builder.hint = next(filter(None, node.output), "")
+        if node.op_type == "Constant" and not domain:
+            return [self.constant(node)]
+        if node.op_type == "If" and not domain:
+            return self.branch(node, inputs, env, opsets, where)
+        local = self.bodies.get((domain, node.op_type, getattr(node, "overload", "")))
+        entry = None if local else table.find(domain, node.op_type, opset)
+        if entry:
+            answer = entry.call(b, inputs, {item.name: attribute(item) for item in node.attribute})
+            if answer is not table.EXPAND:
+                return list(answer) if isinstance(answer, (tuple, list)) else [answer]
+        body = local or body_of(node, domain, opset, inputs)
+        if body is None:
+            raise Refusal(_unsupported(node, domain, opset))
+        return self.expand(node, inputs, body, where)
+
+    def expand(self, node: NodeProto, inputs: list[Any], body: Body, where: str) -> list[Any]:
+        """The results of a function, its body imported in place."""
+        key = (node.domain, node.op_type)
+        if key in self.open:
+            raise Refusal("the function calls itself")
+        self.open.append(key)
+        given = dict(zip(body.inputs, inputs, strict=False))
+        env: Environment = {name: given[name] for name in body.inputs if given.get(name) is not None}
+        absent = {name for name in body.inputs if name not in env}
+        self.nodes(body.nodes(node, absent), env, body.opsets or self.opsets, where)
+        self.open.pop()
+        return [self.lookup(name, env, where) for name, _ in zip(body.outputs, node.output, strict=False)]
+
+    def branch(
+        self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
+    ) -> list[Any]:
+        """The results of an If whose condition is known: those of the branch it takes."""
+        taken = bool(self.b.known(inputs[0], "Int", "condition"))
+        graph = next(item.g for item in node.attribute if item.name == ("then_branch" if taken else "else_branch"))
+        found, refused = self.weights(graph)
+        prefix = next(filter(None, node.output), "if")
+        scope = dict(env)
+        scope.update((name, self.b.add_weight(f"{prefix}.{name}", item)) for name, item in found.items())
+        scope.update((name, POISON) for name in refused)
+        self.nodes(graph.node, scope, opsets, where)
+        return [self.lookup(output.name, scope, where) for output in graph.output]
+
+    def constant(self, node: NodeProto) -> Value:
+        """A Constant node's value, by the same rule as an initialiser's."""
+        item = node.attribute[0]
+        name = node.output[0]
+        if item.name == "value":
+            found = weight(item.t, self.store)
+        elif item.name in ("value_float", "value_floats", "value_int", "value_ints"):
+            data = np.array(attribute(item), np.float32 if "float" in item.name else np.int64)
+            found = weight(onnx.numpy_helper.from_array(data, name), self.store)
+        else:
+            raise Refusal(f"a constant given by its {item.name} is not supported")
+        return self.b.add_weight(name, found)
+
+
+def attribute(item: AttributeProto) -> Any:
+    """An attribute's value: numbers, strings, tuples, or the tensor itself.
+
+    A float is the shortest decimal that rounds to it (1e-05, not 9.999999747378752e-06).
+    """
+    match item.type:
+        case AttributeProto.FLOAT:
+            return float(str(np.float32(item.f)))
+        case AttributeProto.FLOATS:
+            return tuple(float(str(np.float32(number))) for number in item.floats)
+        case AttributeProto.INT:
+            return item.i
+        case AttributeProto.INTS:
+            return tuple(item.ints)
+        case AttributeProto.STRING:
+            return item.s.decode("utf-8", "replace")
+        case AttributeProto.STRINGS:
+            return tuple(text.decode("utf-8", "replace") for text in item.strings)
+        case AttributeProto.TENSOR:
+            return item.t
+    raise Refusal(f"its attribute {item.name} is of a kind that is not supported")
+
+
+def _domain(domain: str) -> str:
+    return "" if domain in DEFAULT_DOMAINS else domain
+
+
+def _unsupported(node: NodeProto, domain: str, opset: int) -> str:
+    where = f"{domain} (version {opset})" if domain else f"ONNX opset {opset}"
+    return f"the operator {node.op_type} of {where} is not supported"
+
+
+__all__ = ["InputError", "load"]

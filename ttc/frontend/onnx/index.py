@@ -1,0 +1,188 @@
+"""ONNX operators that look up, choose or place elements by index."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.table import Int, Ints, onnx_op
+from ttc.ir import DType, Input, Value
+
+
+def from_front(b: Emitter, index: Value, size: int | Value) -> Value:
+    """Indices counted from the front: ONNX's negative ones count from the end.
+
+    Costs nothing where they cannot be negative. Run-time inputs used as indices are taken as not negative:
+    they are token ids and positions, whose range is checked where they come in.
+    """
+    if _never_negative(index, 0):
+        return index
+    span = b.full(size, index.dtype) if isinstance(size, int) else size
+    return b(ops.Where(b(ops.Lt(index, b.full(0, index.dtype))), b(ops.Add(index, span)), index))
+
+
+def _never_negative(value: Value, depth: int) -> bool:
+    """Whether integers cannot be negative, as far as the last few ops tell."""
+    if value.dtype.kind in ("uint", "bool") or isinstance(value.op, (Input, ops.Argmax, ops.Topk)):
+        return isinstance(value.op, (Input, ops.Argmax, ops.Topk)) or value.dtype.kind != "int"
+    match value.op:
+        case ops.Full(value=number):
+            return number >= 0
+        case ops.Literal(data=data):
+            return min(data) >= 0
+        case _ if depth > 6:
+            return False
+        case ops.Cast(x=x) if x.dtype.is_float:
+            return False
+        case (
+            ops.Add() | ops.Mul() | ops.Reshape() | ops.Slice() | ops.Cast() | ops.Expand() | ops.Permute() | ops.Sum()
+        ):
+            return all(_never_negative(operand, depth + 1) for operand in value.op.operands())
+        case ops.Concat() | ops.Cumsum() | ops.Max() | ops.Min() | ops.Minimum() | ops.Repeat() | ops.Flip():
+            return all(_never_negative(operand, depth + 1) for operand in value.op.operands())
+        case ops.Where(a=a, b=b):
+            return _never_negative(a, depth + 1) and _never_negative(b, depth + 1)
+        case ops.Clamp(low=low):
+            return low is not None and low >= 0
+    return False
+
+
+@onnx_op()
+def Gather(b: Emitter, x: Value, indices: Value, *, axis=0) -> Value:
+    """Consecutive known indices slice; others look rows up, the axis moved to the front."""
+    axis = axis_of(axis, x.type.rank)
+    size = x.shape[axis]
+    shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    if (run := _run(b, indices, size)) is not None:
+        return b.reshape(b.slice(x, axis, *run), shape)
+    index = from_front(b, indices, size)
+    if axis == 0:
+        return b(ops.Embedding(x, index))
+    rest = tuple(i for i in range(x.type.rank) if i != axis)
+    y = b(ops.Embedding(b.permute(x, (axis, *rest)), index))
+    count = index.type.rank
+    back = (*range(count, count + axis), *range(count), *range(count + axis, y.type.rank))
+    return b.permute(y, back)
+
+
+def _run(b: Emitter, indices: Value, size: int) -> tuple[int, int] | None:
+    """(start, end) if the indices are known and count up by one."""
+    tensor = b.tensor(indices)
+    if tensor is None or not tensor.numel():
+        return None
+    flat = tensor.flatten().long()
+    flat = torch.where(flat < 0, flat + size, flat)
+    start, end = int(flat[0]), int(flat[-1]) + 1
+    if not 0 <= int(flat.min()) <= int(flat.max()) < size:
+        raise Refusal(f"index {int(tensor.flatten().min())} or {int(tensor.max())} is not in {size} elements")
+    return (start, end) if torch.equal(flat, torch.arange(start, start + len(flat))) else None
+
+
+@onnx_op()
+def GatherElements(b: Emitter, x: Value, indices: Value, *, axis=0) -> Value:
+    axis = axis_of(axis, x.type.rank)
+    return b(ops.Gather(x, from_front(b, indices, x.shape[axis]), axis))
+
+
+@onnx_op()
+def GatherND(b: Emitter, x: Value, indices: Value, *, batch_dims=0) -> Value:
+    """Index tuples become row numbers of x with its indexed dimensions merged."""
+    depth = indices.shape[-1]
+    batch, rest = x.shape[:batch_dims], x.shape[batch_dims + depth :]
+    rows = _row_numbers(b, indices, x.shape[batch_dims : batch_dims + depth])
+    if batch:
+        stride = math.prod(x.shape[batch_dims : batch_dims + depth])
+        first = b.constant(
+            (torch.arange(math.prod(batch)) * stride).reshape(*batch, *[1] * (rows.type.rank - batch_dims))
+        )
+        rows = b(ops.Add(rows, first))
+    table = b.reshape(x, (math.prod(x.shape[: batch_dims + depth]), *rest))
+    return b(ops.Embedding(table, rows))
+
+
+def _row_numbers(b: Emitter, indices: Value, sizes: Ints) -> Value:
+    """Index tuples [..., depth] over `sizes` as row-major numbers [...]."""
+    indices = b.cast(indices, DType.i64)
+    indices = from_front(b, indices, b.constant(torch.tensor(sizes, dtype=torch.int64)))
+    if len(sizes) == 1:
+        return b.reshape(indices, indices.shape[:-1])
+    strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    weighted = b(ops.Mul(indices, b.constant(torch.tensor(strides, dtype=torch.int64))))
+    return b(ops.Sum(weighted, (indices.type.rank - 1,)))
+
+
+@onnx_op()
+def Scatter(b: Emitter, x: Value, indices: Value, updates: Value, *, axis=0) -> Value:
+    return ScatterElements(b, x, indices, updates, axis=axis)
+
+
+@onnx_op()
+def ScatterElements(b: Emitter, x: Value, indices: Value, updates: Value, *, axis=0, reduction="none") -> Value:
+    axis = axis_of(axis, x.type.rank)
+    index = from_front(b, indices, x.shape[axis])
+    return b(ops.Scatter(x, index, updates, axis, _reduction(reduction)))
+
+
+def _reduction(name: str) -> str:
+    if name not in ("none", "add"):
+        raise Refusal(f"its reduction {name!r} is not supported")
+    return "" if name == "none" else "add"
+
+
+@onnx_op()
+def ScatterND(b: Emitter, x: Value, indices: Value, updates: Value, *, reduction="none") -> Value:
+    """Scatters rows of x with its indexed dimensions merged; a known run of rows is replaced by concatenation."""
+    depth = indices.shape[-1]
+    rest = x.shape[depth:]
+    table = b.reshape(x, (math.prod(x.shape[:depth]), math.prod(rest)))
+    rows = _row_numbers(b, indices, x.shape[:depth])
+    rows = b.reshape(rows, (rows.type.numel,))
+    new = b.reshape(updates, (rows.type.numel, math.prod(rest)))
+    known = b.tensor(rows)
+    if reduction == "none" and known is not None and _counts_up(known):
+        start, end = int(known[0]), int(known[-1]) + 1
+        parts = [b.slice(table, 0, 0, start)] if start else []
+        parts += [new, *([b.slice(table, 0, end, table.shape[0])] if end < table.shape[0] else [])]
+        return b.reshape(b.concat(tuple(parts), 0), x.shape)
+    index = b.expand(b.reshape(rows, (rows.type.numel, 1)), new.shape)
+    return b.reshape(b(ops.Scatter(table, index, new, 0, _reduction(reduction))), x.shape)
+
+
+def _counts_up(rows: torch.Tensor) -> bool:
+    return rows.numel() > 0 and torch.equal(rows, torch.arange(int(rows[0]), int(rows[0]) + rows.numel()))
+
+
+@onnx_op()
+def OneHot(b: Emitter, indices: Value, depth: Int, values: Value, *, axis=-1) -> Value:
+    """values = [off, on]; an index outside -depth..depth-1 gives no on value."""
+    rank = indices.type.rank + 1
+    axis = axis_of(axis, rank)
+    depth = int(depth)
+    index = b.cast(indices, DType.i64)
+    index = b(ops.Where(b(ops.Lt(index, b.full(0, DType.i64))), b(ops.Add(index, b.full(depth, DType.i64))), index))
+    index = b.reshape(index, (*index.shape[:axis], 1, *index.shape[axis:]))
+    positions = b.reshape(b.arange(depth), tuple(depth if i == axis else 1 for i in range(rank)))
+    off, on = (b.reshape(b.slice(values, 0, i, i + 1), ()) for i in range(2))
+    return b(ops.Where(b(ops.Eq(index, positions)), on, off))
+
+
+@onnx_op()
+def Compress(b: Emitter, x: Value, condition: Ints, *, axis=None) -> Value:
+    """The elements whose condition, known when compiling, holds."""
+    if axis is None:
+        x, axis = b.reshape(x, (x.type.numel,)), 0
+    chosen = [i for i, flag in enumerate(condition) if flag]
+    return Gather(b, x, b.constant(torch.tensor(chosen, dtype=torch.int64)), axis=axis)
+
+
+@onnx_op()
+def NonZero(b: Emitter, x: Value) -> Value:
+    tensor = b.tensor(x)
+    if tensor is None:
+        raise Refusal("the size of its result depends on run-time data")
+    return b.constant(torch.nonzero(tensor).T.contiguous())

@@ -1,0 +1,144 @@
+"""ONNX normalisations and softmax."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.elementwise import shifted
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.table import Ints, onnx_op
+from ttc.frontend.onnx.tensors import dtype_of
+from ttc.ir import Op, Value
+from ttc.ops.torch_types import to_torch
+
+
+def _softmax(op: type[Op]) -> Callable:
+    def entry(b: Emitter, x: Value, *, axis=-1) -> Value:
+        return b(op(x, axis_of(axis, x.type.rank)))  # type: ignore[call-arg]
+
+    return entry
+
+
+def _flat_softmax(op: type[Op]) -> Callable:
+    """Before opset 13 all axes from `axis` on were one."""
+
+    def entry(b: Emitter, x: Value, *, axis=1) -> Value:
+        axis = axis_of(axis, x.type.rank)
+        if math.prod(x.shape[axis + 1 :]) == 1:
+            return b(op(x, axis))  # type: ignore[call-arg]
+        flat = b.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
+        return b.reshape(b(op(flat, 1)), x.shape)  # type: ignore[call-arg]
+
+    return entry
+
+
+for _name, _op in (("Softmax", ops.Softmax), ("LogSoftmax", ops.LogSoftmax)):
+    onnx_op(_name, since=13)(_softmax(_op))
+    onnx_op(_name)(_flat_softmax(_op))
+
+
+@onnx_op()
+def BatchNormalization(
+    b: Emitter, x: Value, scale: Value, bias: Value, mean: Value, var: Value, *,
+    epsilon=1e-5, momentum=0.9, spatial=1, training_mode=0,
+) -> Value:  # fmt: skip
+    if training_mode or not spatial:
+        raise Refusal("normalises by its own batch in training mode" if training_mode else "is not spatial")
+    w, bias, mean, var = (b.cast(item, x.dtype) for item in (scale, bias, mean, var))
+    return b(ops.BatchNorm(x, w, bias, mean, var, epsilon))
+
+
+@onnx_op()
+def InstanceNormalization(b: Emitter, x: Value, scale: Value, bias: Value, *, epsilon=1e-5) -> Value:
+    return b(ops.GroupNorm(x, scale, bias, x.shape[1], epsilon))
+
+
+@onnx_op(since=18)
+def GroupNormalization(
+    b: Emitter, x: Value, scale: Value, bias: Value, *, num_groups, epsilon=1e-5, stash_type=1
+) -> Value:
+    """Scale and bias are per channel from opset 21 on, per group before."""
+    if b.opset < 21:
+        each = x.shape[1] // num_groups
+        scale, bias = (
+            b.reshape(b.expand(b.reshape(item, (num_groups, 1)), (num_groups, each)), (x.shape[1],))
+            for item in (scale, bias)
+        )
+    return b(ops.GroupNorm(x, scale, bias, num_groups, epsilon))
+
+
+@onnx_op()
+def LayerNormalization(
+    b: Emitter, x: Value, scale: Value, bias: Value | None = None, *, axis=-1, epsilon=1e-5, stash_type=1
+) -> list[Value]:
+    axis = axis_of(axis, x.type.rank)
+    y = layer_norm(b, x, scale, bias, axis, epsilon)
+    return [y, *_statistics(b, x, axis, epsilon, stash_type)] if b.wants(1) or b.wants(2) else [y]
+
+
+def layer_norm(b: Emitter, x: Value, scale: Value, bias: Value | None, axis: int, eps: float) -> Value:
+    """A layer norm whose scale and bias may be any that broadcast to x."""
+    shape = x.shape[axis:]
+    dims = x.type.rank - axis
+    scale, bias = (_fitted(b, item, shape) for item in (scale, bias))
+    if all(item is None or item.shape == shape for item in (scale, bias)):
+        return b(ops.LayerNorm(x, scale, bias, dims, eps))
+    y = b(ops.Mul(b(ops.LayerNorm(x, None, None, dims, eps)), scale))
+    return y if bias is None else b(ops.Add(y, bias))
+
+
+def _fitted(b: Emitter, item: Value | None, shape: Ints) -> Value | None:
+    """A scale as one of the normalised shape, where it only lacks or adds leading ones."""
+    if item is None or item.type.numel != math.prod(shape):
+        return item
+    return b.reshape(item, shape) if tuple(s for s in item.shape if s > 1) == tuple(s for s in shape if s > 1) else item
+
+
+def _statistics(b: Emitter, x: Value, axis: int, eps: float, stash_type: int) -> tuple[Value, Value]:
+    """Mean and 1 / sqrt(var + eps), the second and third output of a layer norm."""
+    dims = tuple(range(axis, x.type.rank))
+    x = b.cast(x, dtype_of(stash_type))
+    mean = b(ops.Mean(x, dims, True))
+    centred = b(ops.Sub(x, mean))
+    var = b(ops.Mean(b(ops.Mul(centred, centred)), dims, True))
+    return mean, b(ops.Rsqrt(shifted(b, var, eps)))
+
+
+@onnx_op("SimplifiedLayerNormalization")
+@onnx_op(since=23)
+def RMSNormalization(b: Emitter, x: Value, scale: Value, *, axis=-1, epsilon=1e-5, stash_type=1) -> Value:
+    return rms_norm(b, x, scale, axis_of(axis, x.type.rank), epsilon)
+
+
+def rms_norm(b: Emitter, x: Value, scale: Value, axis: int, eps: float) -> Value:
+    """An RMS norm over the dimensions from `axis` on, which are merged into one."""
+    flat = b.reshape(x, (*x.shape[:axis], math.prod(x.shape[axis:])))
+    scale = _fitted(b, scale, x.shape[axis:]) or scale
+    if scale.shape == x.shape[axis:] and scale.dtype is x.dtype:
+        return b.reshape(b(ops.RmsNorm(flat, b.reshape(scale, flat.shape[-1:]), eps)), x.shape)
+    y = b.reshape(b(ops.RmsNorm(flat, None, eps)), x.shape)
+    return b(ops.Mul(b.cast(y, scale.dtype), scale))
+
+
+@onnx_op()
+def LRN(b: Emitter, x: Value, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Value:
+    """x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
+
+    The sum over channels is a 1 x 1 convolution with a banded matrix.
+    """
+    if x.type.rank < 3:
+        raise Refusal(f"needs spatial dimensions, got {x.type}")
+    channels, spatial = x.shape[1], x.type.rank - 2
+    offsets = torch.arange(channels)[None, :] - torch.arange(channels)[:, None]
+    band = ((offsets >= -((size - 1) // 2)) & (offsets <= size // 2)).double() * (alpha / size)
+    w = b.constant(band.to(to_torch(x.dtype)).reshape(channels, channels, *[1] * spatial))
+    shift = b.full(bias, x.dtype, (channels,))
+    once = (1,) * spatial
+    total = b(ops.Conv(b(ops.Mul(x, x)), w, shift, once, ((0, 0),) * spatial, once))
+    return b(ops.Mul(x, b(ops.Pow(total, b.full(-beta, x.dtype)))))

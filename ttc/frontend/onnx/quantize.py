@@ -1,0 +1,57 @@
+"""ONNX quantisation to and from integers, per tensor, per axis or per block."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.table import onnx_op
+from ttc.frontend.onnx.tensors import dtype_of
+from ttc.ir import DType, Value
+from ttc.ops.torch_types import to_torch
+
+
+@onnx_op()
+def DequantizeLinear(
+    b: Emitter, x: Value, scale: Value, zero_point: Value | None = None, *, axis=1, block_size=0, output_dtype=0
+) -> Value:
+    """(x - zero_point) * scale."""
+    dtype = dtype_of(output_dtype) if output_dtype else scale.dtype
+    scale, zero = (_spread(b, item, x, axis, block_size) for item in (scale, zero_point))
+    y = b.cast(x, scale.dtype)
+    y = y if zero is None else b(ops.Sub(y, b.cast(zero, scale.dtype)))
+    return b.cast(b(ops.Mul(y, scale)), dtype)
+
+
+@onnx_op()
+def QuantizeLinear(
+    b: Emitter, x: Value, scale: Value, zero_point: Value | None = None, *,
+    axis=1, block_size=0, output_dtype=0, precision=0, saturate=1,
+) -> Value:  # fmt: skip
+    """round(x / scale) + zero_point, within the range of the integer type."""
+    dtype = zero_point.dtype if zero_point is not None else dtype_of(output_dtype) if output_dtype else DType.u8
+    if not dtype.is_integer:
+        raise Refusal(f"quantises to {dtype}")
+    scale, zero = (_spread(b, item, x, axis, block_size) for item in (scale, zero_point))
+    y = b(ops.Round(b(ops.Div(b.cast(x, scale.dtype), scale))))
+    y = y if zero is None else b(ops.Add(y, b.cast(zero, scale.dtype)))
+    info = torch.iinfo(to_torch(dtype))
+    return b.cast(b(ops.Clamp(y, float(info.min), float(info.max))), dtype)
+
+
+def _spread(b: Emitter, item: Value | None, x: Value, axis: int, block: int) -> Value | None:
+    """A scale or zero point in a shape that broadcasts to x."""
+    if item is None or item.type.numel == 1:
+        return item if item is None else b.reshape(item, ())
+    axis = axis_of(axis, x.type.rank)
+    if not block:
+        return b.reshape(item, tuple(size if i == axis else 1 for i, size in enumerate(x.shape)))
+    wide = (*item.shape[: axis + 1], block, *item.shape[axis + 1 :])
+    y = b.expand(b.reshape(item, (*item.shape[: axis + 1], 1, *item.shape[axis + 1 :])), wide)
+    y = b.reshape(y, (*item.shape[:axis], math.prod(wide[axis : axis + 2]), *item.shape[axis + 1 :]))
+    return b.slice(y, axis, 0, x.shape[axis])

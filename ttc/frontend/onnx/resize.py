@@ -1,0 +1,160 @@
+"""ONNX Resize and Upsample: repeats and slices where they do, else a product with an interpolation matrix per axis."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.interpolation import Sampling, matrix
+from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.table import Ints, Numbers, onnx_op
+from ttc.ir import Value
+from ttc.ops.torch_types import to_torch
+
+
+@onnx_op(since=7)
+def Upsample(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Value:
+    return _resized(b, x, scales, _scaled_sizes(x, scales), Sampling(mode, "asymmetric", "floor"))
+
+
+@onnx_op("Resize", since=10)
+def _resize_10(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Value:
+    """Opset 10 rounds down when it enlarges and up when it shrinks."""
+    nearest = "ceil" if min(scales) < 1 else "floor"
+    return _resized(b, x, scales, _scaled_sizes(x, scales), Sampling(mode, "asymmetric", nearest))
+
+
+@onnx_op(since=11)
+def Resize(
+    b: Emitter, x: Value, roi: Numbers | None = None, scales: Numbers | None = None, sizes: Ints | None = None, *,
+    antialias=0, axes=None, coordinate_transformation_mode="half_pixel", cubic_coeff_a=-0.75, exclude_outside=0,
+    extrapolation_value=0.0, keep_aspect_ratio_policy="stretch", mode="nearest", nearest_mode="round_prefer_floor",
+) -> Value:  # fmt: skip
+    rank = x.type.rank
+    chosen = tuple(range(rank)) if axes is None else tuple(axis_of(axis, rank) for axis in axes)
+    given = [x.shape[axis] for axis in chosen]
+    if not scales and not sizes:
+        raise Refusal("needs scales or sizes")
+    if scales:
+        wanted = [math.floor(size * scale) for size, scale in zip(given, scales, strict=True)]
+    else:
+        assert sizes is not None
+        scales, wanted = _fit(given, sizes, keep_aspect_ratio_policy)
+    factors = [1.0] * rank
+    shape = list(x.shape)
+    crop = [(0.0, 1.0)] * rank
+    for i, axis in enumerate(chosen):
+        factors[axis], shape[axis] = scales[i], wanted[i]
+        if coordinate_transformation_mode == "tf_crop_and_resize":
+            if not roi:
+                raise Refusal("needs a region of interest")
+            crop[axis] = (roi[i], roi[i + len(chosen)])
+    sampling = Sampling(
+        mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a, bool(exclude_outside), bool(antialias)
+    )
+    return _resized(b, x, tuple(factors), tuple(shape), sampling, crop, extrapolation_value)
+
+
+def _scaled_sizes(x: Value, scales: Numbers) -> Ints:
+    if len(scales) != x.type.rank:
+        raise Refusal(f"{len(scales)} scales for {x.type}")
+    return tuple(math.floor(size * scale) for size, scale in zip(x.shape, scales, strict=True))
+
+
+def _fit(given: list[int], sizes: Ints, policy: str) -> tuple[Numbers, list[int]]:
+    """Scales and sizes; a policy other than stretch keeps the aspect ratio."""
+    ratios = [size / old for size, old in zip(sizes, given, strict=True)]
+    if policy == "stretch":
+        return tuple(ratios), list(sizes)
+    ratio = min(ratios) if policy == "not_larger" else max(ratios)
+    return (ratio,) * len(given), [math.floor(ratio * old + 0.5) for old in given]
+
+
+def _resized(
+    b: Emitter, x: Value, scales: Numbers, shape: Ints, sampling: Sampling,
+    crop: list[tuple[float, float]] | None = None, filling: float = 0.0,
+) -> Value:  # fmt: skip
+    matrices: dict[int, Tensor] = {}
+    outside: dict[int, Tensor] = {}
+    for axis, (size, scale) in enumerate(zip(x.shape, scales, strict=True)):
+        found, beyond = matrix(size, shape[axis], scale, sampling, crop[axis] if crop else (0.0, 1.0))
+        if not torch.equal(found, torch.eye(size, dtype=found.dtype)):
+            matrices[axis] = found
+        if beyond.any():
+            outside[axis] = beyond
+    y = _upsampled(b, x, matrices)
+    if y is None:
+        y = x
+        for axis in sorted(matrices, reverse=True):
+            y = _along(b, y, axis, matrices[axis])
+    for axis, beyond in outside.items():
+        mask = b.constant(beyond.reshape([-1 if i == axis else 1 for i in range(x.type.rank)]))
+        y = b(ops.Where(mask, b.full(filling, y.dtype), y))
+    return y
+
+
+def _upsampled(b: Emitter, x: Value, matrices: dict[int, Tensor]) -> Value | None:
+    """One upsampling op, if all matrices are those of whole factors over spatial dimensions."""
+    rank = x.type.rank
+    if not matrices or min(matrices) < 2 or rank > 5 or not x.dtype.is_float:
+        return None
+    factors = tuple(len(matrices[axis]) // x.shape[axis] if axis in matrices else 1 for axis in range(2, rank))
+    for mode in ("nearest", "linear"):
+        if all(_is_whole_factor(matrices[axis], factors[axis - 2], mode) for axis in matrices):
+            return b(ops.Upsample(x, factors, mode))
+    return None
+
+
+def _is_whole_factor(found: Tensor, factor: int, mode: str) -> bool:
+    count, size = found.shape
+    if factor < 2 or count != factor * size:
+        return False
+    eye = torch.eye(size, dtype=torch.float64)[None]
+    expected = F.interpolate(eye, scale_factor=float(factor), mode=mode)[0].T
+    return torch.allclose(found, expected, rtol=0, atol=1e-9)
+
+
+def _along(b: Emitter, x: Value, axis: int, found: Tensor) -> Value:
+    """matrix @ x along one axis: a slice where it picks every n-th element, a lookup for integers."""
+    picked = _picked(found)
+    if picked is not None and (step := _step(picked)):
+        return b.slice(x, axis, picked[0], picked[-1] + 1, step)
+    if not x.dtype.is_float:
+        if picked is None:
+            raise Refusal(f"interpolates {x.dtype}")
+        return _looked_up(b, x, axis, picked)
+    rank = x.type.rank
+    if axis == rank - 2:
+        return b(ops.Matmul(b.constant(found.to(to_torch(x.dtype))), x))
+    order = (*(i for i in range(rank) if i != axis), axis)
+    y = b.permute(x, order) if rank > 1 else b.reshape(x, (1, *x.shape))
+    y = b(ops.Matmul(y, b.constant(found.T.contiguous().to(to_torch(x.dtype)))))
+    return b.permute(y, tuple(order.index(i) for i in range(rank))) if rank > 1 else b.reshape(y, y.shape[1:])
+
+
+def _looked_up(b: Emitter, x: Value, axis: int, picked: list[int]) -> Value:
+    order = (axis, *(i for i in range(x.type.rank) if i != axis))
+    y = b(ops.Embedding(b.permute(x, order), b.constant(torch.tensor(picked))))
+    return b.permute(y, tuple(order.index(i) for i in range(x.type.rank)))
+
+
+def _picked(found: Tensor) -> list[int] | None:
+    """The index that each row picks, if rows are all 0 but one 1."""
+    if not bool(((found == 0) | (found == 1)).all()) or not bool((found.sum(1) == 1).all()):
+        return None
+    return found.argmax(1).tolist()
+
+
+def _step(picked: list[int]) -> int:
+    """The distance between picked indices, if it is the same positive one throughout; else 0."""
+    if len(picked) < 2:
+        return 1
+    steps = {after - before for before, after in itertools.pairwise(picked)}
+    return steps.pop() if len(steps) == 1 and min(steps) > 0 else 0

@@ -1,0 +1,220 @@
+"""ONNX operators that move elements or tell sizes."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
+from ttc.ir import DType, Value
+from ttc.ops.rules import broadcast
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis counted from the front; Refusal if there is no such axis."""
+    if not -rank <= axis < max(rank, 1):
+        raise Refusal(f"axis {axis} is not in a tensor of rank {rank}")
+    return axis % rank if rank else 0
+
+
+def axes_of(axes: Ints, rank: int) -> Ints:
+    """Axes counted from the front, ascending; Refusal if one is missing or named twice."""
+    found = tuple(sorted(axis_of(axis, rank) for axis in axes))
+    if len(set(found)) != len(found):
+        raise Refusal(f"axes {list(axes)} name one axis twice")
+    return found
+
+
+@onnx_op()
+def Shape(b: Emitter, x: Value, *, start=0, end=None) -> Value:
+    return b.constant(torch.tensor(x.shape[start:end], dtype=torch.int64))
+
+
+@onnx_op()
+def Size(b: Emitter, x: Value) -> Value:
+    return b.full(x.type.numel, DType.i64)
+
+
+@onnx_op()
+def Reshape(b: Emitter, x: Value, shape: Ints, *, allowzero=0) -> Value:
+    """0 keeps a size (unless `allowzero`), one -1 takes what is left."""
+    if not allowzero:
+        if any(size == 0 and i >= x.type.rank for i, size in enumerate(shape)):
+            raise Refusal(f"the shape {list(shape)} keeps a dimension that {x.type} has not")
+        shape = tuple(x.shape[i] if size == 0 else size for i, size in enumerate(shape))
+    if shape.count(-1) == 1:
+        known = math.prod(size for size in shape if size != -1)
+        if not known or x.type.numel % known:
+            raise Refusal(f"{x.type} does not reshape to {list(shape)}")
+        shape = tuple(x.type.numel // known if size == -1 else size for size in shape)
+    return b.reshape(x, shape)
+
+
+@onnx_op()
+def Flatten(b: Emitter, x: Value, *, axis=1) -> Value:
+    axis = axis if axis == x.type.rank else axis_of(axis, x.type.rank)
+    return b.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
+
+
+@onnx_op()
+def Squeeze(b: Emitter, x: Value, axes: Ints | None = None) -> Value:
+    if axes is None:
+        axes = tuple(i for i, size in enumerate(x.shape) if size == 1)
+    axes = axes_of(axes, x.type.rank)
+    if any(x.shape[axis] != 1 for axis in axes):
+        raise Refusal(f"axes {list(axes)} of {x.type} are not all 1")
+    return b.reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in axes))
+
+
+@onnx_op()
+def Unsqueeze(b: Emitter, x: Value, axes: Ints) -> Value:
+    axes = axes_of(axes, x.type.rank + len(axes))
+    sizes = iter(x.shape)
+    return b.reshape(x, tuple(1 if i in axes else next(sizes) for i in range(x.type.rank + len(axes))))
+
+
+@onnx_op()
+def Transpose(b: Emitter, x: Value, *, perm=None) -> Value:
+    return b.permute(x, tuple(reversed(range(x.type.rank))) if perm is None else perm)
+
+
+@onnx_op()
+def Concat(b: Emitter, *xs: Value, axis) -> Value:
+    if not xs:
+        raise Refusal("has no inputs")
+    return b.concat(xs, axis_of(axis, xs[0].type.rank))
+
+
+@onnx_op()
+def Split(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, num_outputs=None) -> list[Value]:
+    """Chunks of the given sizes, or equal ones (the last may be smaller)."""
+    axis = axis_of(axis, x.type.rank)
+    count = num_outputs or len(b.outputs)
+    if split is None:
+        chunk = -(-x.shape[axis] // count)
+        split = tuple(max(0, min(chunk, x.shape[axis] - i * chunk)) for i in range(count))
+    if sum(split) != x.shape[axis]:
+        raise Refusal(f"the sizes {list(split)} do not add up to {x.shape[axis]}")
+    ends = [sum(split[: i + 1]) for i in range(len(split))]
+    return [b.slice(x, axis, end - size, end) for size, end in zip(split, ends, strict=True)]
+
+
+@onnx_op()
+def Slice(b: Emitter, x: Value, starts: Ints, ends: Ints, axes: Ints | None = None, steps: Ints | None = None) -> Value:
+    """numpy's slicing; a negative step slices forwards and flips."""
+    axes = tuple(range(len(starts))) if axes is None else tuple(axis_of(axis, x.type.rank) for axis in axes)
+    steps = (1,) * len(axes) if steps is None else steps
+    if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
+        raise Refusal(f"starts {starts}, ends {ends}, axes {axes} and steps {steps} do not fit together")
+    bounds = [(0, size, 1) for size in x.shape]
+    flipped = []
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        chosen = range(*slice(start, end, step).indices(x.shape[axis]))
+        if step < 0:
+            flipped.append(axis)
+            chosen = chosen[::-1]
+        bounds[axis] = (chosen.start, chosen.stop, chosen.step) if chosen else (0, 0, 1)
+    if any((0, size, 1) != bound for bound, size in zip(bounds, x.shape, strict=True)):
+        limits = [(start, min(end, size), step) for (start, end, step), size in zip(bounds, x.shape, strict=True)]
+        x = b(ops.Slice(x, *map(tuple, zip(*limits, strict=True))))
+    return b(ops.Flip(x, tuple(sorted(flipped)))) if flipped else x
+
+
+@onnx_op()
+def Expand(b: Emitter, x: Value, shape: Ints) -> Value:
+    return b.expand(x, broadcast(x.shape, shape))
+
+
+@onnx_op()
+def Tile(b: Emitter, x: Value, repeats: Ints) -> Value:
+    return x if set(repeats) <= {1} else b(ops.Repeat(x, repeats))
+
+
+@onnx_op()
+def Pad(
+    b: Emitter,
+    x: Value,
+    pads: Ints,
+    constant_value: Number = 0.0,
+    axes: Ints | None = None,
+    *,
+    mode="constant",
+    value=0.0,
+) -> Value:
+    """Negative pads slice; wrapped ones are slices of the other end."""
+    rank = x.type.rank
+    chosen = tuple(range(rank)) if axes is None else tuple(axis_of(axis, rank) for axis in axes)
+    if len(pads) != 2 * len(chosen):
+        raise Refusal(f"{len(pads)} pads for {len(chosen)} dimensions")
+    pairs = [(0, 0)] * rank
+    for i, axis in enumerate(chosen):
+        pairs[axis] = (pads[i], pads[i + len(chosen)])
+    for axis, (begin, end) in enumerate(pairs):
+        x = b.slice(x, axis, max(0, -begin), x.shape[axis] - max(0, -end))
+    pairs = [(max(0, begin), max(0, end)) for begin, end in pairs]
+    if not any(map(any, pairs)):
+        return x
+    if mode == "wrap":
+        return _wrapped(b, x, pairs)
+    names = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+    if mode not in names:
+        raise Refusal(f"no mode is called {mode!r}")
+    return b(ops.Pad(x, tuple(pairs), names[mode], _filling(x, constant_value or value) if mode == "constant" else 0.0))
+
+
+def _filling(x: Value, number: float) -> float:
+    return float(number) if x.dtype.is_float else int(number)
+
+
+def _wrapped(b: Emitter, x: Value, pairs: list[tuple[int, int]]) -> Value:
+    for axis, (begin, end) in enumerate(pairs):
+        size = x.shape[axis]
+        if max(begin, end) > size:
+            raise Refusal(f"cannot wrap {begin}, {end} of {size} elements")
+        parts = [b.slice(x, axis, size - begin, size)] if begin else []
+        parts += [x, *([b.slice(x, axis, 0, end)] if end else [])]
+        x = b.concat(tuple(parts), axis)
+    return x
+
+
+@onnx_op()
+def DepthToSpace(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
+    n, channels, h, w = x.shape
+    s, depth = blocksize, channels // blocksize**2
+    if mode == "DCR":
+        y = b.permute(b.reshape(x, (n, s, s, depth, h, w)), (0, 3, 4, 1, 5, 2))
+    else:
+        y = b.permute(b.reshape(x, (n, depth, s, s, h, w)), (0, 1, 4, 2, 5, 3))
+    return b.reshape(y, (n, depth, h * s, w * s))
+
+
+@onnx_op()
+def SpaceToDepth(b: Emitter, x: Value, *, blocksize) -> Value:
+    n, c, h, w = x.shape
+    s = blocksize
+    y = b.permute(b.reshape(x, (n, c, h // s, s, w // s, s)), (0, 3, 5, 1, 2, 4))
+    return b.reshape(y, (n, c * s * s, h // s, w // s))
+
+
+@onnx_op()
+def Trilu(b: Emitter, x: Value, k: Int = 0, *, upper=1) -> Value:
+    """Keeps one triangle by a mask that is known when compiling."""
+    rows, columns = x.shape[-2:]
+    ones = torch.ones(rows, columns, dtype=torch.bool)
+    mask = b.constant(ones.triu(k) if upper else ones.tril(k))
+    if x.dtype is DType.bool:
+        return b(ops.And(x, mask))
+    return b(ops.Where(mask, x, b.full(0, x.dtype)))
+
+
+@onnx_op()
+def Range(b: Emitter, start: Value, limit: Value, delta: Value) -> Value:
+    known = [b.known(item, "Number", name) for item, name in ((start, "start"), (limit, "limit"), (delta, "delta"))]
+    tensor = b.tensor(start)
+    assert tensor is not None
+    count = max(0, math.ceil((known[1] - known[0]) / known[2]))
+    return b.constant((torch.arange(count, dtype=torch.float64) * known[2] + known[0]).to(tensor.dtype))

@@ -1,0 +1,115 @@
+"""The table of ONNX operators: how an entry is declared, found by opset, and called.
+
+An entry is a function whose signature is the operator's own: inputs are positional, attributes have
+their ONNX names, absent optional inputs are None. A parameter annotated `Ints`, `Int`, `Number` or
+`Numbers` must be known when compiling; it may come as an input or, as in older opsets, as an
+attribute of the same name.
+
+    @onnx_op(since=13)
+    def Squeeze(b, x, axes: Ints | None = None): ...
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ttc.errors import Refusal
+
+Int = int
+Ints = tuple[int, ...]
+Number = float | int
+Numbers = tuple[float, ...]
+KNOWN_KINDS = ("Int", "Ints", "Number", "Numbers")
+
+EXPAND = object()
+"""What an entry returns to have the operator expanded by the function body of its ONNX schema."""
+
+MICROSOFT = "com.microsoft"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table function, valid from opset `since` on; `kinds` gives the annotation of each input."""
+
+    function: Callable[..., Any]
+    since: int
+    inputs: tuple[str, ...]
+    kinds: tuple[str, ...]
+    required: int
+    variadic: bool
+    attributes: dict[str, bool]  # name -> whether it must be given
+
+    def call(self, b: Any, inputs: list[Any], attributes: dict[str, Any]) -> Any:
+        """The results; Refusal if the node's inputs or attributes do not fit the signature."""
+        count = len(inputs)
+        if not self.variadic and count > len(self.inputs):
+            raise Refusal(f"takes at most {len(self.inputs)} inputs, got {count}")
+        given = dict(zip(self.inputs, inputs, strict=False))
+        for name, kind in zip(self.inputs, self.kinds, strict=True):
+            if kind and given.get(name) is not None:
+                given[name] = b.known(given[name], kind, name)
+        rest = inputs[len(self.inputs) :]
+        for name, value in attributes.items():
+            if name not in self.attributes and name not in self.inputs:
+                raise Refusal(f"its attribute {name} = {value!r} is not supported")
+            if given.get(name) is None:
+                given[name] = value
+        for name in self.inputs[: self.required]:
+            if given.get(name) is None:
+                raise Refusal(f"lacks its input {name}")
+        for name, needed in self.attributes.items():
+            if needed and given.get(name) is None:
+                raise Refusal(f"lacks its attribute {name}")
+        positional = [given.pop(name, None) for name in self.inputs[: self.required]]
+        if rest:
+            positional += [given.pop(name, None) for name in self.inputs[self.required :]]
+        return self.function(b, *positional, *rest, **{k: v for k, v in given.items() if v is not None})
+
+
+_TABLE: dict[tuple[str, str], list[Entry]] = {}
+
+
+def onnx_op(name: str = "", *, since: int = 1, domain: str = "") -> Callable[[Callable], Callable]:
+    """Register a function for an operator (default: its own name) from an opset version on."""
+
+    def register(function: Callable) -> Callable:
+        entries = _TABLE.setdefault((domain, name or function.__name__), [])
+        entries.append(_entry(function, since))
+        entries.sort(key=lambda entry: -entry.since)
+        return function
+
+    return register
+
+
+def _entry(function: Callable, since: int) -> Entry:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    kinds = tuple(next((k for k in KNOWN_KINDS if str(p.annotation).split(" ")[0] == k), "") for p in inputs)
+    return Entry(
+        function,
+        since,
+        tuple(p.name for p in inputs),
+        kinds,
+        sum(p.default is p.empty for p in inputs),
+        any(p.kind is p.VAR_POSITIONAL for p in parameters),
+        {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY},
+    )
+
+
+def find(domain: str, name: str, opset: int) -> Entry | None:
+    """The entry for an operator at an opset version, or None."""
+    for entry in _TABLE.get((domain, name), ()):
+        if entry.since <= opset:
+            return entry
+    return None
+
+
+def names() -> dict[str, list[str]]:
+    """All operators in the table, by domain."""
+    found: dict[str, list[str]] = {}
+    for domain, name in sorted(_TABLE):
+        found.setdefault(domain, []).append(name)
+    return found
