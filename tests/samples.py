@@ -3,7 +3,8 @@
 `S(kind, **fields)`: a field written as a type ("f32[2,3]") is a run-time input, "weight f32[2,3]" a weight,
 anything else an attribute; a list of such strings is a list of operands. `ranges` bounds an operand's
 numbers, e.g. ranges={"index": (0, 10)}; `bf16` and `fp32` are the accuracy asked of the emulated program
-(PCC, scaled error), with a reason beside any that is not the default.
+(PCC, scaled error), `refused` the dtypes for which compiling must be refused; a reason stands beside any of
+these that is not the default.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 from ttc import ops
-from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights
+from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Weight, Weights
 from ttc.ops.torch_types import array_of, to_torch
 
 _OPERAND = re.compile(r"(weight )?(\w+)\[([\d,]*)\]")
@@ -31,6 +32,7 @@ class Sample:
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     bf16: float = 0.99
     fp32: float = 1e-5
+    refused: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = (f"{name}={value}" for name, value in self.fields.items())
@@ -86,12 +88,16 @@ def _numbers(type: TensorType, bounds: tuple[float, float] | None, generator: to
     return (torch.rand(type.shape, generator=generator) * (high - low) + low).to(to_torch(type.dtype))
 
 
-def S(kind: type[Op], *, ranges: Mapping | None = None, bf16: float = 0.99, fp32: float = 1e-5, **fields: Any) -> Sample:
-    return Sample(kind, fields, ranges or {}, bf16, fp32)
-
-
-def value_types(values: tuple[Value, ...]) -> tuple[TensorType, ...]:
-    return tuple(value.type for value in values)
+def S(
+    kind: type[Op],
+    *,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    bf16: float = 0.99,
+    fp32: float = 1e-5,
+    refused: tuple[str, ...] = (),
+    **fields: Any,
+) -> Sample:
+    return Sample(kind, fields, ranges or {}, bf16, fp32, refused)
 
 
 ELEMENTWISE: list[Sample] = [

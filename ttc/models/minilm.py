@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging
 
 from ttc.errors import InputError
 from ttc.models.model import Built, Model
@@ -50,8 +50,8 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 
 def build(size: str) -> Built:
     """The trained module and one tokenised sentence."""
-    with torch.device("cpu"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # transformers warns about its own deprecated arguments
+    logging.disable_progress_bar()
+    with torch.device("cpu"):
         encoder = AutoModel.from_pretrained(folder())
         return SentenceEmbedder(encoder), tokenize(["A sentence to be turned into a vector."])
 

@@ -1,0 +1,139 @@
+"""The tests that every op gets from its samples: meaning, text, lowering, emulation, and the real library's word."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from tests.accuracy import pcc, scaled_error
+from tests.samples import SAMPLES, Sample
+from ttc import calls, ops
+from ttc.calls.call import Call
+from ttc.calls.target import TARGETS
+from ttc.errors import Refused
+from ttc.ir import Op, parse_graph, verify
+from ttc.pipeline import Build, compile_graph
+from ttc.runtime.check import check_many
+from ttc.runtime.emulator import EMULATIONS
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
+
+DTYPES = ("bf16", "fp32")
+each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
+each_dtype = pytest.mark.parametrize("dtype", DTYPES)
+
+
+@cache
+def compiled(index: int, target: str, dtype: str) -> Build | Refused:
+    """A sample's program, or the refusal: each compiled once for all tests."""
+    try:
+        return compile_graph(SAMPLES[index].graph()[0], TARGETS[target], dtype)
+    except Refused as refusal:
+        return refusal
+
+
+@each_sample
+def test_type_rule_agrees_with_meaning(sample: Sample):
+    graph, inputs = sample.graph()
+    for name, tensor in ops.evaluate(graph, inputs).items():
+        assert ops.type_of(tensor) == dict(graph.outputs)[name].type
+
+
+@each_sample
+def test_text_round_trips(sample: Sample):
+    graph, _ = sample.graph()
+    assert str(parse_graph(str(graph))) == str(graph)
+    verify(parse_graph(str(graph)))
+
+
+@each_sample
+@each_dtype
+def test_program_text_round_trips(sample: Sample, dtype: str):
+    for target in TARGETS:
+        build = compiled(SAMPLES.index(sample), target, dtype)
+        if isinstance(build, Build):
+            text = str(build.program.graph)
+            assert str(verify(parse_graph(text))) == text
+
+
+@each_sample
+@each_dtype
+def test_lowered_or_refused_with_a_reason(sample: Sample, dtype: str):
+    for target in TARGETS:
+        build = compiled(SAMPLES.index(sample), target, dtype)
+        if isinstance(build, Refused):
+            assert dtype in sample.refused, f"refused for {target}: {build}"
+            assert all(reason for _, reason in build.reasons)
+        else:
+            assert dtype not in sample.refused, "lowered now: take the refusal out of the sample"
+
+
+@each_sample
+@each_dtype
+def test_emulated_program_gives_the_numbers_of_the_op(sample: Sample, dtype: str):
+    build = compiled(SAMPLES.index(sample), "n150", dtype)
+    if isinstance(build, Refused):
+        return
+    graph, inputs = sample.graph()
+    session = Session(build.program, dict(build.weight_arrays()), EmulatorDevice("exact"))
+    found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    for name, tensor in ops.evaluate(graph, inputs).items():
+        wanted = tensor.numpy()
+        assert found[name].dtype == wanted.dtype
+        assert found[name].shape == wanted.shape
+        if not wanted.size:
+            continue
+        if np.issubdtype(wanted.dtype, np.inexact) and dtype == "bf16":
+            assert pcc(found[name], wanted) >= sample.bf16
+        elif dtype == "fp32":
+            assert scaled_error(found[name], wanted) <= sample.fp32
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@each_dtype
+def test_real_ttnn_accepts_every_program_as_predicted(target: str, dtype: str, ttnn_python: str):
+    builds = {index: compiled(index, target, dtype) for index in range(len(SAMPLES))}
+    programs = {index: str(b.program.graph) for index, b in builds.items() if isinstance(b, Build)}
+    reports = check_many(list(programs.values()), TARGETS[target])
+    faults = [
+        f"{SAMPLES[index]}: {report.refusal or report.spec_mismatches}"
+        for index, report in zip(programs, reports, strict=True)
+        if not report.ok
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_every_op_has_a_sample():
+    sampled = {sample.kind for sample in SAMPLES}
+    ours = {kind for kind in Op.registry.values() if kind.__module__.startswith("ttc.ops")}
+    assert not {kind.mnemonic for kind in ours - sampled}
+
+
+def call_classes() -> set[type[Call]]:
+    return {kind for kind in Op.registry.values() if issubclass(kind, Call)}
+
+
+def test_every_call_has_an_emulation_and_every_emulation_a_call():
+    assert calls.__name__ == "ttc.calls"
+    lifetime = {"ttnn.deallocate"}
+    assert {kind.mnemonic for kind in call_classes()} - lifetime == {kind.mnemonic for kind in EMULATIONS} - lifetime
+
+
+def test_every_call_is_reached_by_a_sample():
+    reached = set()
+    for index in range(len(SAMPLES)):
+        for target in TARGETS:
+            for dtype in DTYPES:
+                build = compiled(index, target, dtype)
+                if isinstance(build, Build):
+                    reached |= {type(node.op) for node in build.program.graph.nodes}
+    assert not {kind.mnemonic for kind in call_classes() - reached}
+
+
+def test_samples_do_not_fail_silently():
+    torch.manual_seed(0)
+    with pytest.raises(AssertionError):
+        assert scaled_error(np.ones(4), np.zeros(4) + 2) <= 1e-5

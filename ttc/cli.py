@@ -1,0 +1,60 @@
+"""The command line: `ttc compile | run | validate | inspect | check | ops | passes | models | doctor`.
+
+Exit status: 0 done; 1 a comparison or check failed; 2 bad usage, bad input or an unsupported model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from ttc.errors import TtcError
+
+COMMANDS = {
+    "compile": "compile a model into a .ttc artifact",
+    "run": "run an artifact",
+    "validate": "compare a compiled model with its own framework",
+    "inspect": "show a program and its numbers",
+    "check": "put a program's calls to the real ttnn library, on a mock card or a real one",
+    "ops": "list what each op becomes",
+    "passes": "list the passes in their order",
+    "models": "list the models that ttc carries",
+    "doctor": "say what this machine has of what ttc can use",
+}
+"""Each command's one line; its module is `ttc.commands.<name>`."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status; errors become sentences on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        parsed = _parser(given).parse_args(given)
+        return import_module(f"ttc.commands.{parsed.command}").run(parsed)
+    except TtcError as error:
+        print(f"ttc: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("ttc: interrupted", file=sys.stderr)
+        return 130
+
+
+def _parser(given: list[str]) -> argparse.ArgumentParser:
+    """The parser; only the chosen command's module is imported."""
+    parser = argparse.ArgumentParser("ttc", description="Compile PyTorch and ONNX models for Tenstorrent cards.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in given if word in COMMANDS), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
+        if name == chosen:
+            import_module(f"ttc.commands.{name}").add_arguments(command)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

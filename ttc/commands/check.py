@@ -1,0 +1,41 @@
+"""`ttc check`: a program's calls put to the real ttnn library."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ttc.commands.options import add_json, existing, print_json
+from ttc.runtime.check import CheckReport
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The artifact and the card."""
+    parser.add_argument("artifact", metavar="OUT.ttc", type=Path)
+    parser.add_argument("--target", help="the card, by default the one that the artifact was compiled for")
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Check and print; 1 if the library refused a call or returned something else than predicted."""
+    from ttc.calls.target import target_named
+    from ttc.runtime.artifact import load
+    from ttc.runtime.check import check
+
+    program = load(existing(arguments.artifact)).program
+    report = check(program, target_named(arguments.target or program.target))
+    print_json(report.to_dict()) if arguments.json else print(describe(report))
+    return 0 if report.ok else 1
+
+
+def describe(report: CheckReport) -> str:
+    """A check's result in a few lines for people."""
+    lines = [
+        f"{report.calls} calls, {report.device_programs} device programs, {report.conversions} layout conversions",
+        f"DRAM allocated {report.dram_bytes:,} B, peak L1 per core {report.peak_l1_per_core:,} B",
+    ]
+    lines += [f"not as predicted: {mismatch}" for mismatch in report.spec_mismatches]
+    if report.refusal:
+        lines.append(f"refused: {report.refusal}")
+    lines.append("accepted by ttnn" if report.ok else "NOT accepted by ttnn")
+    return "\n".join(lines)

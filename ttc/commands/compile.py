@@ -1,0 +1,55 @@
+"""`ttc compile`: a model into a .ttc artifact."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ttc.commands.options import add_json, add_model, existing, print_json
+from ttc.commands.progress import ProgressBar
+from ttc.errors import InputError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The model, where to write, what to show on the way."""
+    add_model(parser)
+    parser.add_argument("-o", "--output", metavar="OUT.ttc", type=Path, help="the artifact to write")
+    parser.add_argument("--dump-ir", metavar="DIR", type=Path, help="write NN-pass.ttir where a pass changed the text")
+    parser.add_argument("--stop-after", metavar="PASS", help="print the text after this pass and write no artifact")
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Compile, then dump, print or save."""
+    if arguments.output is None and arguments.stop_after is None:
+        raise InputError("say where to write the artifact: -o OUT.ttc (or --stop-after PASS to see a stage)")
+    import ttc
+
+    with ProgressBar("compiling") as bar:
+        compiled = ttc.compile(
+            existing(arguments.model),
+            target=arguments.target,
+            dtype=arguments.dtype,
+            lengths=dict(arguments.lengths),
+            progress=bar.step,
+        )
+        stages = compiled.stages
+        if arguments.dump_ir:
+            _dump(compiled, arguments.dump_ir)
+        if arguments.stop_after:
+            print(compiled.after(arguments.stop_after), end="")
+            return 0
+        compiled.save(arguments.output)
+    report = compiled.report
+    if arguments.json:
+        print_json({**report.to_dict(), "stages": list(stages), "output": str(arguments.output)})
+    else:
+        print(f"{report}\nwrote {arguments.output}")
+    return 0
+
+
+def _dump(compiled, folder: Path) -> None:
+    """One file for each stage, numbered in order."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, stage in enumerate(compiled.stages):
+        (folder / f"{number:02}-{stage}.ttir").write_text(compiled.dump(stage))

@@ -1,0 +1,42 @@
+"""`ttc run`: an artifact on a card, or on this machine with the card's number formats."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ttc.commands.arrays import random_inputs, read_npz, write_npz
+from ttc.commands.options import add_mode, existing
+from ttc.commands.progress import ProgressBar
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The artifact, its inputs, the device."""
+    parser.add_argument("artifact", metavar="OUT.ttc", type=Path)
+    parser.add_argument("--inputs", metavar="IN.npz", type=Path, help="arrays by input name; random ones if not given")
+    parser.add_argument("--device", choices=("emulator", "ttnn"), help="default: a card if there is one")
+    add_mode(parser)
+    parser.add_argument("-o", "--output", metavar="OUT.npz", type=Path, help="write the outputs here")
+
+
+def run(arguments: Namespace) -> int:
+    """Run once; print what came out, or write it."""
+    import ttc
+
+    loaded = ttc.load(existing(arguments.artifact))
+    program = loaded.program
+    inputs = read_npz(arguments.inputs) if arguments.inputs else random_inputs(program)
+    with ProgressBar("running") as bar:
+        started = time.perf_counter()
+        session = loaded.session(device=arguments.device, mode=arguments.mode)
+        calls = len(program.graph.nodes)
+        outputs = session.run(inputs, observer=lambda event: bar.step(event.call.mnemonic, calls))
+        seconds = time.perf_counter() - started
+    for name, array in outputs.items():
+        print(f"{name}: {array.dtype}{list(array.shape)}")
+    print(f"ran in {seconds:.2f} s")
+    if arguments.output:
+        write_npz(arguments.output, outputs)
+        print(f"wrote {arguments.output}")
+    return 0

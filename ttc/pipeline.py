@@ -1,0 +1,64 @@
+"""THE pipeline: a graph of ops in, a program of TTNN calls and the graph of its weights out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial, update_wrapper
+
+import numpy as np
+
+from ttc import backend, passes
+from ttc.calls.target import Target
+from ttc.errors import InputError
+from ttc.ir import DType, Graph
+from ttc.ops import steps
+from ttc.ops.torch_types import array_of, to_torch
+from ttc.runtime.program import Program, signature_of
+
+DTYPES = {
+    "bf16": (DType.bf16, DType.bf16),
+    "fp32": (DType.f32, DType.f32),
+    "bfp8": (DType.bf16, DType.bfp8),
+    "bfp4": (DType.bf16, DType.bfp4),
+}
+"""A program's dtype by name: what values become, and what weights of products and convolutions become."""
+
+Observer = Callable[[str, Graph], None]
+
+
+@dataclass(frozen=True)
+class Build:
+    """What compiling gives: the program, and the graph of ops that computes the weights it refers to."""
+
+    program: Program
+    weights: Graph
+
+    def weight_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Each weight of the program as it is computed, in its storage dtype; InputError for fake weights."""
+        names = {value: name for name, value in self.weights.outputs}
+        for value, tensor in steps(self.weights, {}):
+            if value in names:
+                name = names[value]
+                yield name, array_of(tensor.to(to_torch(self.program.storage[name])))
+
+
+def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Observer | None = None) -> Build:
+    """Compile for one card; Refused with every reason if some op cannot run there.
+
+    `observe(name, graph)` sees the graph as imported, after each pass that changed it, and after lowering.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
+    observe = observe or (lambda name, graph: None)
+    observe("import", graph)
+    ops = passes.run(passes.PIPELINE, graph, observe)
+    lowered = backend.lower(ops, target, *DTYPES[dtype])
+    observe("lower", lowered.program)
+    calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
+    return Build(Program(calls, signature_of(graph), target.name, dtype), lowered.weights)
+
+
+def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:
+    """A backend pass with its target filled in, still under its own name."""
+    return update_wrapper(partial(step, target=target), step)

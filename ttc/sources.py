@@ -1,0 +1,142 @@
+"""Where a model comes from, and how a call with certain inputs picks the one static graph to compile.
+
+A source answers two questions: is there a graph before anybody calls (`ready`), and which graph does this
+call need (`for_inputs`, `for_call`)? The answer is a `Specialisation`: calls with equal keys share a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir import Graph
+
+if TYPE_CHECKING:
+    from ttc.frontend.export import Signature
+
+Inputs = Mapping[str, Any] | Sequence[Any] | np.ndarray
+"""Arrays by input name, in order, or just one."""
+
+Lengths = Mapping[str, int | Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Specialisation:
+    """One static form of a model: its key, how to read its graph, and a call's arrays by input name."""
+
+    key: Hashable
+    read: Callable[[], tuple[Graph, Signature | None]]
+    inputs: Mapping[str, Any]
+
+
+class Source(Protocol):
+    """A model that may still have sizes to bind."""
+
+    def ready(self) -> Specialisation | None:
+        """The only form, if the model and its lengths determine one."""
+        ...
+
+    def for_inputs(self, inputs: Inputs) -> Specialisation:
+        """The form that these arrays need."""
+        ...
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """The form that this call with torch tensors needs."""
+        ...
+
+
+def source_of(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: Lengths | None) -> Source:
+    """The source for what a user hands to `ttc.compile`; InputError for anything else."""
+    bound = single_lengths(lengths or {})
+    if isinstance(model, (str, PathLike)):
+        return _file_source(Path(model), bound)
+    if type(model).__module__.startswith("onnx"):
+        return _onnx_source(model, bound)
+    from ttc.sources_torch import torch_source
+
+    return torch_source(model, args, kwargs, dynamic_shapes, bound)
+
+
+def single_lengths(lengths: Lengths) -> dict[str, int]:
+    """One size for each name; InputError where several are given."""
+    bound: dict[str, int] = {}
+    for name, sizes in lengths.items():
+        listed = [sizes] if isinstance(sizes, int) else list(sizes)
+        if len(listed) != 1:
+            raise InputError(f"the length {name} has {len(listed)} sizes; one size for each name can be compiled")
+        bound[name] = listed[0]
+    return bound
+
+
+def _file_source(path: Path, lengths: dict[str, int]) -> Source:
+    match path.suffix:
+        case ".onnx":
+            return _onnx_source(path, lengths)
+        case ".pt2":
+            from ttc.frontend.export import read_file
+            from ttc.sources_torch import ProgramSource
+
+            return ProgramSource(read_file(path), lengths)
+    raise InputError(f"{path}: a model is a .onnx or a .pt2 file")
+
+
+def _onnx_source(model: Any, lengths: dict[str, int]) -> Source:
+    from ttc.frontend.onnx import dynamic_dims
+
+    return OnnxSource(model, lengths, dynamic_dims(model))
+
+
+@dataclass(frozen=True)
+class OnnxSource:
+    """An ONNX file or model; `dims` are its named sizes by input and axis, `lengths` binds some of them."""
+
+    model: Any
+    lengths: dict[str, int]
+    dims: Mapping[str, Mapping[int, str]]
+
+    def ready(self) -> Specialisation | None:
+        """The static form, unless a named size is unbound."""
+        unbound = {name for dims in self.dims.values() for name in dims.values()} - set(self.lengths)
+        return None if unbound else Specialisation((), lambda: self._read({}), {})
+
+    def for_inputs(self, inputs: Inputs) -> Specialisation:
+        """The form with the unbound sizes of these arrays."""
+        named = by_name(inputs, self._names())
+        shapes = {name: np.shape(named[name]) for name in self.dims if name in named}
+        if self.ready():
+            return Specialisation((), lambda: self._read({}), named)
+        return Specialisation(tuple(shapes.items()), lambda: self._read(shapes), named)
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """As `for_inputs`: positional arguments are inputs in order."""
+        arrays = {name: array for name, array in zip(self._names(), args)}  # noqa: B905 (a length mismatch is told below)
+        if len(args) > len(arrays):
+            raise InputError(f"the model takes {len(self._names())} inputs, got {len(args)}")
+        return self.for_inputs({**arrays, **kwargs})
+
+    def _names(self) -> list[str]:
+        from ttc.frontend.onnx import input_names
+
+        return input_names(self.model)
+
+    def _read(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Graph, None]:
+        from ttc.frontend.onnx import load
+
+        return load(self.model, lengths=self.lengths, inputs=shapes), None
+
+
+def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
+    """A run's inputs by name: given so, or in order, or as one array."""
+    if isinstance(inputs, Mapping):
+        return dict(inputs)
+    if isinstance(inputs, np.ndarray) or np.isscalar(inputs) or hasattr(inputs, "detach"):
+        inputs = [inputs]
+    if len(inputs) != len(names):
+        raise InputError(f"the model takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}")
+    return dict(zip(names, inputs, strict=True))

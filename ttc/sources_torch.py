@@ -1,0 +1,151 @@
+"""Models from PyTorch: modules, which are exported for each kind of call, and exported programs."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from ttc.errors import InputError
+from ttc.frontend.export import Exported, Signature, call_key, export, read_program
+from ttc.ir import Graph
+from ttc.sources import Inputs, Source, Specialisation, by_name
+
+
+def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:
+    """The source for a module or an exported program; InputError for anything else."""
+    if isinstance(model, ExportedProgram):
+        return ProgramSource(read_program(model), lengths)
+    if not isinstance(model, nn.Module):
+        raise InputError(f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}")
+    example = None if args is None and kwargs is None else (tuple(args or ()), dict(kwargs or {}))
+    named = named_dims(dynamic_shapes, example, model) if dynamic_shapes is not None and example else {}
+    unknown = set(lengths) - {name for dims in named.values() for name in dims.values()}
+    if unknown:
+        raise InputError(f"no dimension is called {', '.join(sorted(unknown))}: dynamic_shapes names them")
+    return ModuleSource(model, example, named, lengths)
+
+
+@dataclass
+class ModuleSource:
+    """A module, exported anew for each structure, shapes, dtypes and constants that it is called with.
+
+    `dims` are the names that the user gave to dimensions of the example's leaves, by leaf number and axis.
+    """
+
+    module: nn.Module
+    example: tuple[tuple[Any, ...], dict[str, Any]] | None
+    dims: Mapping[int, Mapping[int, str]]
+    lengths: dict[str, int]
+    signature: Signature | None = field(default=None, init=False)
+
+    def ready(self) -> Specialisation | None:
+        """The example's form, if there is one and no named dimension is left open."""
+        if self.example is None or {n for dims in self.dims.values() for n in dims.values()} - set(self.lengths):
+            return None
+        return self._specialised(*self._resized(*self.example))
+
+    def for_inputs(self, inputs: Inputs) -> Specialisation:
+        """The form for arrays by name or in order; before the first export names are those of `forward`."""
+        if self.signature is None:
+            args, kwargs = self._first_call(inputs)
+            return self._specialised(args, kwargs)
+        names = [slot for slot in self.signature.inputs if isinstance(slot, str)]
+        named = by_name(inputs, names)
+        missing = [name for name in names if name not in named]
+        if missing or set(named) - set(names):
+            wrong = f"lack {', '.join(missing)}" if missing else f"have no {', '.join(sorted(set(named) - set(names)))}"
+            raise InputError(f"the inputs {wrong}; the model takes {', '.join(names)}")
+        leaves = [to_tensor(named[s]) if isinstance(s, str) else s.value for s in self.signature.inputs]
+        args, kwargs = pytree.tree_unflatten(leaves, self.signature.in_spec)
+        return self._specialised(args, kwargs)
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """The form for this call."""
+        return self._specialised(args, dict(kwargs))
+
+    def _first_call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        if isinstance(inputs, Mapping):
+            return (), {name: to_tensor(array) for name, array in inputs.items()}
+        arrays = [inputs] if isinstance(inputs, (np.ndarray, Tensor)) else inputs
+        return tuple(map(to_tensor, arrays)), {}
+
+    def _specialised(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
+        leaves = pytree.tree_leaves((args, dict(kwargs)))
+
+        def read() -> tuple[Graph, Signature]:
+            exported = export(self.module, args, kwargs)
+            self.signature = exported.signature
+            return exported.graph, exported.signature
+
+        return Specialisation(call_key(args, kwargs), read, {"": leaves})
+
+    def _resized(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The example with its named dimensions at the given lengths."""
+        leaves, spec = pytree.tree_flatten((args, kwargs))
+        for number, dims in self.dims.items():
+            sizes = [self.lengths.get(dims.get(axis, ""), size) for axis, size in enumerate(leaves[number].shape)]
+            leaves[number] = leaves[number].new_zeros(sizes)
+        return pytree.tree_unflatten(leaves, spec)
+
+
+@dataclass(frozen=True)
+class ProgramSource:
+    """An exported program; one with symbolic sizes is bound by lengths or by the first run."""
+
+    exported: Exported
+    lengths: dict[str, int]
+
+    def ready(self) -> Specialisation | None:
+        """The program as it is."""
+        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), {})
+
+    def for_inputs(self, inputs: Inputs) -> Specialisation:
+        """The only form there is."""
+        names = [slot for slot in self.exported.signature.inputs if isinstance(slot, str)]
+        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), by_name(inputs, names))
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """The only form there is."""
+        named = self.exported.signature.flatten_inputs(args, kwargs)
+        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), named)
+
+
+def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Module) -> dict[int, dict[int, str]]:
+    """The names in torch's `dynamic_shapes` (strings or `Dim`s) by number of the example's leaf and axis."""
+    arguments = inspect.signature(model.forward).bind(*example[0], **example[1]).arguments
+    if not isinstance(dynamic_shapes, Mapping):
+        dynamic_shapes = dict(zip(arguments, dynamic_shapes, strict=False))
+    unknown = set(dynamic_shapes) - set(arguments)
+    if unknown:
+        raise InputError(f"dynamic_shapes names {', '.join(sorted(unknown))}, which the call does not give")
+    numbers = {id(leaf): number for number, leaf in enumerate(pytree.tree_leaves(example))}
+    found: dict[int, dict[int, str]] = {}
+    for name, spec in dynamic_shapes.items():
+        for leaf, dims in _dims_of_leaves(arguments[name], spec):
+            found[numbers[id(leaf)]] = {axis: dim for axis, dim in dims.items() if dim}
+    return found
+
+
+def _dims_of_leaves(value: Any, spec: Any) -> Iterator[tuple[Tensor, dict[int, str]]]:
+    """Each tensor in `value` that `spec` says something about, with the names of its axes."""
+    if spec is None:
+        return
+    pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
+    if isinstance(value, Tensor):
+        yield value, {axis: dim if isinstance(dim, str) else getattr(dim, "__name__", "") for axis, dim in pairs}
+        return
+    for key, part in pairs:
+        yield from _dims_of_leaves(value[key], part)
+
+
+def to_tensor(array: Any) -> Any:
+    """An array as a torch tensor; tensors as they are."""
+    return torch.from_numpy(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array
