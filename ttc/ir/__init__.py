@@ -1,7 +1,7 @@
 """How a program is written: types, the graph and its builder, text, the verifier, and rewriting."""
 
 from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Rule, Value, require
-from ttc.ir.rewrite import rewrite
+from ttc.ir.rewrite import rewrite, settled
 from ttc.ir.text import parse_graph, print_graph
 from ttc.ir.types import (
     DRAM,
@@ -51,5 +51,6 @@ __all__ = [
     "require",
     "rewrite",
     "round_up",
+    "settled",
     "verify",
 ]

@@ -154,24 +154,18 @@ class Spec(TensorType):
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
-        """The shape as stored: in TILE layout the last two dimensions are rounded up to 32."""
+        """The shape as stored, as TTNN states it: tiles round the last two dimensions up to 32, and rank 2 is the least."""
         if self.padded:
             return self.padded
         if self.layout is Layout.ROW_MAJOR:
-            return self.shape
-        if self.rank == 0:
-            return (TILE, TILE)
-        if self.rank == 1:
-            return (round_up(self.shape[0], TILE),)
-        return (*self.shape[:-2], round_up(self.shape[-2], TILE), round_up(self.shape[-1], TILE))
+            return self.shape or (1,)
+        *outer, height, width = (1, 1, *self.shape)[-max(self.rank, 2) :]
+        return (*outer, round_up(height, TILE), round_up(width, TILE))
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes as stored, tile padding included (a 1-D tile tensor fills whole tiles)."""
-        count = prod(self.padded_shape)
-        if self.layout is Layout.TILE and self.rank == 1:
-            count *= TILE
-        return int(count * self.dtype.bytes)
+        """Bytes as stored, padding included."""
+        return int(prod(self.padded_shape) * self.dtype.bytes)
 
     def __str__(self) -> str:
         padded = f" padded [{','.join(map(str, self.padded))}]" if self.padded else ""

@@ -7,6 +7,7 @@ from ttc.passes.fold import fold
 from ttc.passes.fuse_activation import fuse_activation
 from ttc.passes.fuse_attention import fuse_attention
 from ttc.passes.fuse_batch_norm import fuse_batch_norm
+from ttc.passes.fuse_epilogue import fuse_epilogue
 from ttc.passes.fuse_linear import fuse_linear
 from ttc.passes.fuse_norm import fuse_norm
 from ttc.passes.fuse_pad import fuse_pad
@@ -21,11 +22,11 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_activation,  # before anything that counts readers: a gelu by hand reads its x twice, as one op once
     fuse_norm,  # likewise; and before fuse_batch_norm could take a norm's scale and shift apart
     fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads
+    fuse_linear,  # before fuse_batch_norm and merge_linear, which look for linears with their bias
+    fuse_batch_norm,
+    fuse_epilogue,  # after whatever can stand between a product and its activation
+    merge_linear,
     fuse_pad,  # any time before channels_last
-    fuse_linear,  # matmuls become linears
-    fuse_batch_norm,  # after fuse_linear has made linears
-    fuse_linear,
-    merge_linear,  # after fuse_linear has given every projection its bias
     decompose,  # after the fusions, which look for whole ops
     channels_last,  # last: it hides shapes that patterns look for
 )

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from ttc import ops
-from ttc.ir import Graph, Op, Value, reuse
+from ttc.ir import Graph, Op, Value, settled
 from ttc.ops.elementwise import Binary, Unary
 from ttc.ops.reduce import Reduce
 from ttc.passes.forms import Forms, rows_of_constant
 from ttc.passes.normal import builder_for
 from ttc.passes.rows import moved, reduced, reshaped, spatial
 
-POINTWISE = (Unary, ops.Gelu, ops.LeakyRelu, ops.Elu, ops.Softplus, ops.HardSigmoid, ops.Clamp, ops.Cast, ops.IsNan, ops.Not)
+POINTWISE = (
+    Unary,
+    ops.Gelu,
+    ops.LeakyRelu,
+    ops.Elu,
+    ops.Softplus,
+    ops.HardSigmoid,
+    ops.Clamp,
+    ops.Cast,
+    ops.IsNan,
+    ops.Not,
+)
 
 
 def channels_last(graph: Graph) -> Graph:
@@ -41,7 +52,7 @@ def channels_last(graph: Graph) -> Graph:
         names = tuple(value.name for value in node.results)
         results = forms.builder.keep(node) if op is node.op else forms.builder.add(op, names)
         forms.plain.update(zip(node.results, results, strict=True))
-    return reuse(graph, forms.builder.finish((name, forms.plain_of(value)) for name, value in graph.outputs))
+    return settled(graph, forms.builder.finish((name, forms.plain_of(value)) for name, value in graph.outputs))
 
 
 def _in_rows(op: Op, result: Value, forms: Forms) -> bool:

@@ -130,7 +130,9 @@ def _finite_rows(mask: Value | None, builder: Builder) -> bool:
     if mask is None or _bound(mask) < math.inf:
         return True
     known = ops.known(mask, builder)
-    return known is not None and bool(known.isfinite().any(-1).all()) and not bool((known.isnan() | (known > 1e30)).any())
+    return (
+        known is not None and bool(known.isfinite().any(-1).all()) and not bool((known.isnan() | (known > 1e30)).any())
+    )
 
 
 def _bound(value: Value) -> float:

@@ -1,4 +1,4 @@
-"""Matrix products with weights, their bias and their activation become one op."""
+"""Matrix products with weights, and their bias, become one op."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_linear(graph: Graph) -> Graph:
-    """matmul by a weight -> linear; + bias; then an activation that nothing else looks behind.
+    """matmul by a weight -> linear; then the bias.
 
     Before:
         %p: f32[4,16] = matmul(a=%x, b=%w)
-        %s: f32[4,16] = add(a=%p, b=%bias)
-        %y: f32[4,16] = relu(x=%s)
+        %y: f32[4,16] = add(a=%p, b=%bias)
     After:
         %w_0: f32[16,8] = permute(x=%w, dims=[1, 0])
-        %y: f32[4,16] = linear(x=%x, w=%w_0, bias=%bias, activation="relu")
+        %y: f32[4,16] = linear(x=%x, w=%w_0, bias=%bias)
     """
-    return rebuild(graph, _product, _bias, _activation)
+    return rebuild(graph, _product, _bias)
 
 
 def _product(op: Op, builder: Builder) -> Value | None:
@@ -33,11 +32,17 @@ def _product(op: Op, builder: Builder) -> Value | None:
 
 def _bias(op: Op, builder: Builder) -> Value | None:
     match op:
-        case ops.Add(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if bias in builder.constants:
+        case ops.Add(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if (
+            bias in builder.constants
+        ):
             return _with_bias(product, x, bias, op, builder)
-        case ops.Add(a=bias, b=Value(ops.Linear(bias=None, activation="") as product) as x) if bias in builder.constants:
+        case ops.Add(a=bias, b=Value(ops.Linear(bias=None, activation="") as product) as x) if (
+            bias in builder.constants
+        ):
             return _with_bias(product, x, bias, op, builder)
-        case ops.Sub(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if bias in builder.constants:
+        case ops.Sub(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if (
+            bias in builder.constants
+        ):
             return _with_bias(product, x, builder(ops.Neg(bias)), op, builder)
     return None
 
@@ -49,19 +54,3 @@ def _with_bias(product: ops.Linear, x: Value, bias: Value, op: Op, builder: Buil
     size = x.shape[-1:]
     bias = builder(ops.Reshape(bias, bias.shape[-1:] or (1,)))
     return builder(replace(product, bias=builder(ops.Expand(bias, size))))
-
-
-def _activation(op: Op, builder: Builder) -> Value | None:
-    match op:
-        case ops.Relu() | ops.Gelu() | ops.Silu() | ops.Sigmoid() | ops.Tanh():
-            producer = op.x.op
-            if isinstance(producer, (ops.Linear, ops.Conv)) and not producer.activation and builder.uses[op.x] <= 1:
-                return builder(replace(producer, activation=_name(op)))
-    return None
-
-
-def _name(op: Op) -> str:
-    match op:
-        case ops.Gelu(approximate=True):
-            return "gelu_tanh"
-    return op.mnemonic

@@ -1,0 +1,37 @@
+"""An activation joins the product before it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Op, Value
+from ttc.passes.normal import rebuild
+
+
+def fuse_epilogue(graph: Graph) -> Graph:
+    """Linear or conv, then an activation that nothing else looks behind.
+
+    Before:
+        %p: f32[4,16] = linear(x=%x, w=%w, bias=%b)
+        %y: f32[4,16] = relu(x=%p)
+    After:
+        %y: f32[4,16] = linear(x=%x, w=%w, bias=%b, activation="relu")
+    """
+    return rebuild(graph, _activation)
+
+
+def _activation(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Relu(x=x) | ops.Gelu(x=x) | ops.Silu(x=x) | ops.Sigmoid(x=x) | ops.Tanh(x=x):
+            product = x.op
+            if isinstance(product, (ops.Linear, ops.Conv)) and not product.activation and builder.uses[x] <= 1:
+                return builder(replace(product, activation=_name(op)))
+    return None
+
+
+def _name(op: Op) -> str:
+    match op:
+        case ops.Gelu(approximate=True):
+            return "gelu_tanh"
+    return op.mnemonic
