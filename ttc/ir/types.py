@@ -154,7 +154,7 @@ class Spec(TensorType):
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
-        """The shape as stored, as TTNN states it: tiles round the last two dimensions up to 32, and rank 2 is the least."""
+        """The shape as TTNN stores it: tiles round the last two dimensions up to 32, and there are at least two."""
         if self.padded:
             return self.padded
         if self.layout is Layout.ROW_MAJOR:
