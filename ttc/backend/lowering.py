@@ -12,12 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
+from torch import Tensor
+
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
-from ttc.ops.constant import Full, Literal
+from ttc.ops.constant import Full, Literal, constant
 
 Rule = Callable[[Any, "Lowering"], Any]
 RULES: dict[type[Op], Rule] = {}
@@ -91,6 +93,10 @@ class Lowering:
     def derive(self, op: Op) -> Value:
         """Add an op on static values: a derived weight."""
         return self._weights(op)
+
+    def constant(self, tensor: Tensor) -> Value:
+        """A known tensor as a derived weight."""
+        return constant(self._weights, tensor)
 
     def upload(
         self,

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
+from enum import Enum
 from typing import Any
 
-from ttc.calls.call import Call, ComputeKernelConfig, MathFidelity, UnaryWithParam
+from ttc.calls.call import Call, ComputeKernelConfig, UnaryWithParam
+from ttc.calls.conv import CoreRectangle, SliceType
 from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Value
 
 DTYPES = {
@@ -60,10 +62,16 @@ def spelled(attribute: Any) -> Any:
             return Name(DTYPES[attribute])
         case Layout():
             return Name(LAYOUTS[attribute])
-        case MathFidelity():
-            return Name(f"MathFidelity.{attribute.name}")
+        case Sharding():
+            return Name(f"TensorMemoryLayout.{attribute.name}")
+        case SliceType():
+            return Name(f"Op2DSliceConfig.SliceTypeEnum.{attribute.name}")
+        case Enum():
+            return Name(f"{type(attribute).__name__}.{attribute.name}")
         case MemoryConfig():
             return _memory_config(attribute)
+        case CoreRectangle(columns, rows):
+            return _cores(columns, rows)
         case ComputeKernelConfig():
             # One class serves every architecture, its name notwithstanding; TTNN's own defaults differ: state all.
             return Made("WormholeComputeKernelConfig", keywords=_keywords(attribute, all_fields=True))
@@ -137,10 +145,13 @@ def _memory_config(memory: MemoryConfig) -> Any:
 
 
 def _shard_spec(shard: ShardSpec) -> Made:
-    columns, rows = shard.grid
-    cores = Made("CoreRange", (Made("CoreCoord", (0, 0)), Made("CoreCoord", (columns - 1, rows - 1))))
     order = Name(f"ShardOrientation.{'COL_MAJOR' if shard.column_major else 'ROW_MAJOR'}")
-    return Made("ShardSpec", (Made("CoreRangeSet", ([cores],)), list(shard.shape), order))
+    return Made("ShardSpec", (_cores(*shard.grid), list(shard.shape), order))
+
+
+def _cores(columns: int, rows: int) -> Made:
+    cores = Made("CoreRange", (Made("CoreCoord", (0, 0)), Made("CoreCoord", (columns - 1, rows - 1))))
+    return Made("CoreRangeSet", ([cores],))
 
 
 def _keywords(attribute: Any, all_fields: bool = False) -> tuple[tuple[str, Any], ...]:

@@ -1,0 +1,66 @@
+"""Numerics of convolutions.
+
+A prepared weight is kept as [1, 1, h * w * I, O] in the plain order (h, w, I) by O: the order that TTNN gives its
+rows, and what it pads, is its own affair and changes no number.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
+from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.registry import emulates
+
+ACTIVATIONS = {"RELU": torch.relu, "GELU": F.gelu, "SILU": F.silu, "TANH": torch.tanh}
+
+
+@emulates(PrepareConvWeights)
+def prepare_conv_weights(call: PrepareConvWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
+    """[O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
+    out, per_group, height, width = weight_tensor.shape
+    dense = weight_tensor.new_zeros(call.groups, out // call.groups, call.groups, per_group, height, width)
+    group = torch.arange(call.groups)
+    dense[group, :, group] = weight_tensor.reshape(call.groups, -1, per_group, height, width)
+    return dense.reshape(out, -1, height, width).permute(2, 3, 1, 0).reshape(1, 1, -1, out)
+
+
+@emulates(PrepareConvBias)
+def prepare_conv_bias(call: PrepareConvBias, mode: Mode, bias_tensor: Tensor) -> Tensor:
+    """The bias as it is."""
+    return bias_tensor
+
+
+@emulates(Conv2d)
+def conv2d(
+    call: Conv2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
+) -> Tensor:
+    """Cross-correlation in fp32, plus bias, then the activation; rounded once at the end."""
+    top, bottom, left, right = call.padding
+    x = F.pad(matrix_operand(images(call, input_tensor), mode), (left, right, top, bottom))
+    w = matrix_operand(grouped(call, weight_tensor), mode)
+    bias = None if bias_tensor is None else bias_tensor.reshape(-1)
+    y = F.conv2d(x, w, bias, call.stride, 0, call.dilation, call.groups)
+    return activated(call, y).permute(0, 2, 3, 1).reshape(1, 1, -1, call.out_channels)
+
+
+def images(call: Convolution, x: Tensor) -> Tensor:
+    """Rows [1, 1, N * H * W, C] as [N, C, H, W]."""
+    return x.reshape(call.batch_size, call.input_height, call.input_width, -1).permute(0, 3, 1, 2)
+
+
+def grouped(call: Convolution, weight: Tensor) -> Tensor:
+    """A prepared weight back as [O, I / groups, h, w]."""
+    groups, out = call.groups, call.out_channels
+    dense = weight.reshape(*call.kernel_size, call.in_channels, out).permute(3, 2, 0, 1)
+    group = torch.arange(groups)
+    blocks = dense.reshape(groups, out // groups, groups, call.in_channels // groups, *call.kernel_size)
+    return blocks[group, :, group].reshape(out, -1, *call.kernel_size)
+
+
+def activated(call: Convolution, y: Tensor) -> Tensor:
+    """The activation that the convolution ends in."""
+    activation = call.conv_config.activation
+    return y if activation is None else ACTIVATIONS[activation.op_type](y)
