@@ -117,7 +117,7 @@ class Cumsum(Op):
 
 @dataclass(frozen=True)
 class Topk(Op):
-    """The k largest (or smallest) elements along `dim`, sorted, and their indices (i64)."""
+    """The k largest (or smallest) elements along `dim`, sorted, and their indices (i64); of equals, the first."""
 
     x: Value
     k: int
@@ -131,5 +131,5 @@ class Topk(Op):
         return TensorType(self.x.dtype, shape), TensorType(DType.i64, shape)
 
     def eval(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        values, indices = torch.topk(x, self.k, self.dim, self.largest)
-        return values, indices
+        values, indices = torch.sort(x, stable=True, dim=self.dim, descending=self.largest)
+        return values.narrow(self.dim, 0, self.k), indices.narrow(self.dim, 0, self.k)
