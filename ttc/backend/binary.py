@@ -1,0 +1,192 @@
+"""How TTNN runs elementwise ops with two operands: arithmetic, comparisons, logic, and selection.
+
+An operand that is one number everywhere becomes a Python number in the call. Booleans are 1 or 0 in their
+producer's dtype, so operands may have to be brought to one dtype first.
+"""
+
+from __future__ import annotations
+
+from math import isinf
+
+from ttc import ops
+from ttc.backend.lowering import Lowering, lowers
+from ttc.calls import binary as calls
+from ttc.calls import unary as unary_calls
+from ttc.calls.call import spec_of
+from ttc.errors import Refusal
+from ttc.ir import DType, Op, TensorType, Value
+from ttc.ops.elementwise import Binary
+
+LARGEST_BF16 = 3.3895313892515355e38
+
+CALLS: dict[type[Op], type[calls.BinaryCall]] = {
+    ops.Add: calls.Add,
+    ops.Atan2: calls.Atan2,
+    ops.Eq: calls.Eq,
+    ops.Fmod: calls.Fmod,
+    ops.Ge: calls.Ge,
+    ops.Gt: calls.Gt,
+    ops.Le: calls.Le,
+    ops.Lt: calls.Lt,
+    ops.Maximum: calls.Maximum,
+    ops.Minimum: calls.Minimum,
+    ops.Mul: calls.Multiply,
+    ops.Ne: calls.Ne,
+    ops.Remainder: calls.Remainder,
+    ops.Sub: calls.Subtract,
+}
+"""Ops that one TTNN call without attributes does."""
+
+SWAPPED: dict[type[calls.BinaryCall], type[calls.BinaryCall]] = {
+    calls.Eq: calls.Eq,
+    calls.Ge: calls.Le,
+    calls.Gt: calls.Lt,
+    calls.Le: calls.Ge,
+    calls.Lt: calls.Gt,
+    calls.Maximum: calls.Maximum,
+    calls.Minimum: calls.Minimum,
+    calls.Multiply: calls.Multiply,
+    calls.Ne: calls.Ne,
+}
+"""The call that gives the same result with its operands exchanged."""
+
+LOGIC: dict[type[Op], tuple[type[calls.BinaryCall], type[calls.BinaryCall]]] = {
+    ops.And: (calls.LogicalAnd, calls.BitwiseAnd),
+    ops.Or: (calls.LogicalOr, calls.BitwiseOr),
+    ops.Xor: (calls.LogicalXor, calls.BitwiseXor),
+}
+"""What each logical op is for booleans, and for integers."""
+
+POWERS: dict[float, type[unary_calls.UnaryCall]] = {
+    2.0: unary_calls.Square,
+    0.5: unary_calls.Sqrt,
+    -0.5: unary_calls.Rsqrt,
+    -1.0: unary_calls.Reciprocal,
+}
+"""Exponents that have a call of their own."""
+
+
+@lowers(*CALLS)
+def binary(op: Binary, to: Lowering) -> Value:
+    """The call of the same meaning, with a number where TTNN takes one."""
+    return combine(CALLS[type(op)], op, to)
+
+
+@lowers(*LOGIC)
+def logic(op: Binary, to: Lowering) -> Value:
+    """Logical calls for booleans, bitwise ones for integers."""
+    logical, bitwise = LOGIC[type(op)]
+    return combine(logical if op.a.dtype is DType.bool else bitwise, op, to)
+
+
+@lowers(ops.Div)
+def divide(op: ops.Div, to: Lowering) -> Value:
+    """Integers divide towards zero."""
+    if op.a.dtype.is_float and number_for(op.a, op.b, to) == 1.0:
+        return to.call(unary_calls.Reciprocal(to(op.b)))
+    return combine(calls.Div, op, to, rounding_mode="trunc" if op.a.dtype.is_integer else None)
+
+
+@lowers(ops.FloorDiv)
+def floor_divide(op: ops.FloorDiv, to: Lowering) -> Value:
+    """Division with TTNN's own rounding down."""
+    return combine(calls.Div, op, to, rounding_mode="floor")
+
+
+@lowers(ops.Pow)
+def power(op: ops.Pow, to: Lowering) -> Value:
+    """Squares, roots and reciprocals by their own calls; whole exponents as integers, which TTNN multiplies out."""
+    exponent = number_for(op.b, op.a, to)
+    if exponent == 1:
+        return to(op.a)
+    if exponent in POWERS and (op.a.dtype.is_float or exponent == 2):
+        return to.call(POWERS[float(exponent)](to(op.a)))
+    if exponent is not None:
+        base = to(op.a) if op.a.dtype.is_float else to.tile(to(op.a))
+        return to.call(calls.Pow(base, int(exponent) if exponent >= 0 and exponent % 1 == 0 else exponent))
+    base = number_for(op.a, op.b, to) if op.a.dtype.is_float else None
+    if base is not None and base > 0:
+        return to.call(unary_calls.Rpow(to(op.b), base))
+    return combine(calls.Pow, op, to)
+
+
+@lowers(ops.Where)
+def where(op: ops.Where, to: Lowering) -> Value:
+    """Predicate and values in one dtype; a value may be a number if the others have the result's shape."""
+    shape = op.infer().shape
+    dtype = one_dtype(to, op.a, op.b)
+    a = number_in(dtype, op.a) if calls.broadcast(op.condition.shape, op.b.shape) == shape else None
+    b = number_in(dtype, op.b) if calls.broadcast(op.condition.shape, op.a.shape) == shape else None
+    if a is not None and b is not None and (dtype.is_integer or op.condition.shape != shape):
+        b = None
+    predicate = in_dtype(to, op.condition, dtype)
+    values = (in_dtype(to, op.a, dtype) if a is None else a, in_dtype(to, op.b, dtype) if b is None else b)
+    if a is None and b is None:
+        return to.call(calls.Where(*(to.tile(tensor) for tensor in (predicate, *values))))
+    return to.call(calls.Where(*in_one_layout(to, predicate, *values)))
+
+
+# ---------------------------------------------------------------- operands
+
+
+def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: str | None) -> Value:
+    """`kind` on the operands of `op`: numbers where it takes them (exchanged if that helps), else tensors."""
+    first, second = number_for(op.a, op.b, to), number_for(op.b, op.a, to)
+    if first is not None and kind in SWAPPED:
+        return to.call(SWAPPED[kind](to(op.b), first, **keywords))
+    if first is not None and kind.number_first:
+        return to.call(kind(first, to(op.b), **keywords))
+    if second is not None and kind.number_second:
+        return to.call(kind(to(op.a), second, **keywords))
+    dtype = one_dtype(to, op.a, op.b)
+    a = in_dtype(to, op.a, dtype, single=first is not None)
+    b = in_dtype(to, op.b, dtype, single=second is not None)
+    return to.call(kind(*in_one_layout(to, a, b), **keywords))
+
+
+def number_for(value: Value, other: Value, to: Lowering) -> float | None:
+    """The number that may stand for `value` beside `other`: it must be one everywhere and widen nothing."""
+    if calls.broadcast(value.shape, other.shape) != other.shape or to.static(other) is not None:
+        return None
+    return number_in(to(other).dtype, value)
+
+
+def number_in(dtype: DType, value: Value) -> float | None:
+    """The number that `value` is everywhere, as TTNN packs it beside a tensor of `dtype`; None if it is not one.
+
+    A finite number stays finite: masks of the largest float32 would become infinite in bf16.
+    """
+    number = ops.number_of(value)
+    if number is None:
+        return None
+    if dtype.is_integer:
+        if not -(2**31) <= number < 2**31:
+            raise Refusal(f"the integer {number} does not fit the device's 32 bits")
+        return int(number)
+    if dtype is not DType.f32 and not isinf(number):
+        return max(-LARGEST_BF16, min(LARGEST_BF16, float(number)))
+    return float(number)
+
+
+def one_dtype(to: Lowering, *values: Value) -> DType:
+    """The dtype in which call values meet: their own if they agree, else what the model's becomes on the device."""
+    dtypes = {to(value).dtype for value in values if to.static(value) is None}
+    return dtypes.pop() if len(dtypes) == 1 else to.device_dtype(values[0].type)
+
+
+def in_dtype(to: Lowering, value: Value, dtype: DType, single: bool = False) -> Value:
+    """An operand as a tensor of `dtype`; `single` uploads a uniform one as one element, for TTNN to broadcast."""
+    static = to.static(value)
+    if static is None:
+        return to.cast(to(value), dtype)
+    if single and value.type.numel > 1:
+        static = to.derive(ops.Full(TensorType(value.dtype, (1,) * value.type.rank), ops.number_of(value)))
+    return to.upload(static, dtype)
+
+
+def in_one_layout(to: Lowering, *operands: Value | float) -> tuple[Value | float, ...]:
+    """Operands whose tensors share a layout: TILE if they differed."""
+    layouts = {spec_of(operand).layout for operand in operands if isinstance(operand, Value)}
+    if len(layouts) == 1:
+        return operands
+    return tuple(to.tile(operand) if isinstance(operand, Value) else operand for operand in operands)

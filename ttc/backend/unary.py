@@ -1,0 +1,125 @@
+"""How TTNN runs elementwise ops with one operand."""
+
+from __future__ import annotations
+
+from math import ceil, floor, inf
+
+from ttc import ops
+from ttc.backend.lowering import Lowering, lowers
+from ttc.calls import binary as binary_calls
+from ttc.calls import unary as calls
+from ttc.errors import Refusal
+from ttc.ir import DType, Op, Value
+
+CALLS: dict[type[Op], type[calls.UnaryCall]] = {
+    ops.Abs: calls.Abs,
+    ops.Acos: calls.Acos,
+    ops.Acosh: calls.Acosh,
+    ops.Asin: calls.Asin,
+    ops.Asinh: calls.Asinh,
+    ops.Atan: calls.Atan,
+    ops.Atanh: calls.Atanh,
+    ops.Ceil: calls.Ceil,
+    ops.Cos: calls.Cos,
+    ops.Cosh: calls.Cosh,
+    ops.Erf: calls.Erf,
+    ops.Exp: calls.Exp,
+    ops.Expm1: calls.Expm1,
+    ops.Floor: calls.Floor,
+    ops.HardSwish: calls.Hardswish,
+    ops.IsNan: calls.Isnan,
+    ops.Log: calls.Log,
+    ops.Log1p: calls.Log1p,
+    ops.Mish: calls.Mish,
+    ops.Neg: calls.Neg,
+    ops.Not: calls.LogicalNot,
+    ops.Reciprocal: calls.Reciprocal,
+    ops.Relu: calls.Relu,
+    ops.Round: calls.Round,
+    ops.Rsqrt: calls.Rsqrt,
+    ops.Sigmoid: calls.Sigmoid,
+    ops.Silu: calls.Silu,
+    ops.Sin: calls.Sin,
+    ops.Sinh: calls.Sinh,
+    ops.Softsign: calls.Softsign,
+    ops.Sqrt: calls.Sqrt,
+    ops.Tan: calls.Tan,
+    ops.Tanh: calls.Tanh,
+    ops.Trunc: calls.Trunc,
+}
+"""Ops that one TTNN call without attributes does."""
+
+
+@lowers(*CALLS)
+def unary(op: Op, to: Lowering) -> Value:
+    """The call of the same meaning."""
+    return to.call(CALLS[type(op)](to(op.x)))  # type: ignore[attr-defined]
+
+
+@lowers(ops.Sign)
+def sign(op: ops.Sign, to: Lowering) -> Value:
+    """TTNN's sign takes floats; an integer's is (x > 0) - (x < 0)."""
+    x = to(op.x)
+    if op.x.dtype.is_float:
+        return to.call(calls.Sign(x))
+    return to.call(binary_calls.Subtract(to.call(binary_calls.Gt(x, 0)), to.call(binary_calls.Lt(x, 0))))
+
+
+@lowers(ops.Gelu)
+def gelu(op: ops.Gelu, to: Lowering) -> Value:
+    """The exact form, or the tanh form where the model has that."""
+    variant = calls.GeluVariant.Tanh if op.approximate else calls.GeluVariant.Accurate
+    return to.call(calls.Gelu(to(op.x), variant=variant))
+
+
+@lowers(ops.LeakyRelu)
+def leaky_relu(op: ops.LeakyRelu, to: Lowering) -> Value:
+    """With the model's slope."""
+    return to.call(calls.LeakyRelu(to(op.x), op.slope))
+
+
+@lowers(ops.Elu)
+def elu(op: ops.Elu, to: Lowering) -> Value:
+    """With the model's alpha."""
+    return to.call(calls.Elu(to(op.x), alpha=op.alpha))
+
+
+@lowers(ops.Softplus)
+def softplus(op: ops.Softplus, to: Lowering) -> Value:
+    """With the model's beta and threshold."""
+    return to.call(calls.Softplus(to(op.x), beta=op.beta, threshold=op.threshold))
+
+
+@lowers(ops.HardSigmoid)
+def hard_sigmoid(op: ops.HardSigmoid, to: Lowering) -> Value:
+    """One call for torch's slope and offset, the formula written out for others (ONNX's default slope is 0.2)."""
+    x = to(op.x)
+    if (op.alpha, op.beta) == (1 / 6, 0.5):
+        return to.call(calls.Hardsigmoid(x))
+    line = to.call(binary_calls.Add(to.call(binary_calls.Multiply(x, op.alpha)), op.beta))
+    return to.call(calls.Clamp(line, min=0.0, max=1.0))
+
+
+@lowers(ops.Clamp)
+def clamp(op: ops.Clamp, to: Lowering) -> Value:
+    """Integers take the integer bounds that let the same integers through."""
+    low, high = op.low, op.high
+    if op.x.dtype.is_integer:
+        low = None if low in (None, -inf) else ceil(low)
+        high = None if high in (None, inf) else floor(high)
+    if low is None and high is None:
+        return to(op.x)
+    return to.call(calls.Clamp(to(op.x), min=low, max=high))
+
+
+@lowers(ops.Cast)
+def cast(op: ops.Cast, to: Lowering) -> Value:
+    """Floats to integers truncate in TTNN too; to bool is a comparison with 0; between floats nothing is to do."""
+    x, source, target = to(op.x), op.x.dtype, op.dtype
+    if target is DType.bool:
+        return x if source is DType.bool else to.call(calls.Nez(x))
+    if target.is_float:
+        return to.cast(x, to.dtype)
+    if target.is_integer:
+        return to.cast(x, DType.i32)
+    raise Refusal(f"{target} has no counterpart on the device")

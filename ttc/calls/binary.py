@@ -1,0 +1,269 @@
+"""Elementwise calls with two operands: both tensors, or a tensor and a number; shapes broadcast as numpy's do."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, one_layout, spec_of
+from ttc.calls.target import Target
+from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
+from ttc.errors import Refusal
+from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
+
+ORDERED = FLOATS | {DType.i32, DType.u32}
+
+
+@dataclass(frozen=True)
+class BinaryCall(Call, abstract=True):
+    """y[i] = f(a[i], b[i]); the result has the first tensor's dtype, layout and memory.
+
+    Where `number_second` says so, b may be a number that stands for a tensor full of it (an integer for
+    integer tensors); `number_first` calls take one for a as well. Floating dtypes may mix.
+    """
+
+    input_tensor_a: Value | float
+    input_tensor_b: Value | float
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    dtypes: ClassVar[frozenset[DType]] = NUMBERS
+    number_first: ClassVar[bool] = False
+    number_second: ClassVar[bool] = True
+    flexible: ClassVar[bool] = True
+
+    @property
+    def tensors(self) -> tuple[Value, ...]:
+        """The operands that are tensors, one or two."""
+        return tuple(x for x in (self.input_tensor_a, self.input_tensor_b) if isinstance(x, Value))
+
+    def infer(self) -> Spec:
+        return binary_spec(self, self.result_dtype())
+
+    def result_dtype(self) -> DType:
+        """The dtype of the result."""
+        return self.tensors[0].dtype
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two pages for each operand and the result, and two more where one is broadcast."""
+        return Workspace(circular_buffers=tiles(8, widest(self.tensors)))
+
+
+def binary_spec(call: BinaryCall, dtype: DType) -> Spec:
+    """The result's spec, after checking the operands."""
+    tensors = call.tensors
+    for operand, allowed in ((call.input_tensor_a, call.number_first), (call.input_tensor_b, call.number_second)):
+        if not isinstance(operand, Value) and not allowed:
+            raise Refusal(f"{call.mnemonic} takes no number in that place")
+    if not tensors:
+        raise Refusal(f"{call.mnemonic} needs a tensor")
+    for tensor in tensors:
+        accept(tensor, None, call.dtypes, "an operand")
+    layout = one_layout(*tensors)
+    if len({tensor.dtype for tensor in tensors}) > 1 and not all(tensor.dtype.is_float for tensor in tensors):
+        raise Refusal(f"{call.mnemonic} cannot mix {' and '.join(str(tensor.dtype) for tensor in tensors)}")
+    shape = broadcast(*(tensor.shape for tensor in tensors))
+    return Spec(dtype, shape, layout, call.memory_config or spec_of(tensors[0]).memory)
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The numpy broadcast of shapes; Refusal if there is none."""
+    rank = max(map(len, shapes))
+    result = []
+    for sizes in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise Refusal(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)
+
+
+def widest(tensors: tuple[Value, ...]) -> Spec:
+    """The spec with the most bytes per element."""
+    return max(map(spec_of, tensors), key=lambda spec: spec.dtype.bytes)
+
+
+class Add(BinaryCall, name="ttnn.add"):
+    """a + b."""
+
+    number_first = True
+
+
+class Subtract(BinaryCall, name="ttnn.subtract"):
+    """a - b."""
+
+    number_first = True
+
+
+class Multiply(BinaryCall, name="ttnn.multiply"):
+    """a * b."""
+
+
+@dataclass(frozen=True)
+class Div(BinaryCall, name="ttnn.div"):
+    """a / b; `rounding_mode` "trunc" or "floor" keeps integers, without it they give f32."""
+
+    _: KW_ONLY
+    rounding_mode: str | None = None
+    dtypes: ClassVar[frozenset[DType]] = SIGNED
+    number_first: ClassVar[bool] = True
+
+    def result_dtype(self) -> DType:
+        dtype = self.tensors[0].dtype
+        return DType.f32 if dtype.is_integer and self.rounding_mode is None else dtype
+
+
+@dataclass(frozen=True)
+class Pow(BinaryCall, name="ttnn.pow"):
+    """a to the b; integers take a number b >= 0 and are in TILE layout."""
+
+    def infer(self) -> Spec:
+        spec = binary_spec(self, self.result_dtype())
+        if spec.dtype.is_float:
+            return spec
+        if isinstance(self.input_tensor_b, Value):
+            raise Refusal("an integer tensor cannot be raised to a tensor")
+        if self.input_tensor_b < 0:
+            raise Refusal("an integer tensor cannot be raised to a negative number")
+        if spec.layout is not Layout.TILE:
+            raise Refusal("an integer tensor must be in TILE layout to be raised to a number")
+        return spec
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether both layouts will do: integers need TILE."""
+        return self.tensors[0].dtype.is_float
+
+
+class Maximum(BinaryCall, name="ttnn.maximum"):
+    """The larger."""
+
+    dtypes = ORDERED
+
+
+class Minimum(BinaryCall, name="ttnn.minimum"):
+    """The smaller."""
+
+    dtypes = ORDERED
+
+
+class Remainder(BinaryCall, name="ttnn.remainder"):
+    """a - b * floor(a / b): the sign of b."""
+
+    dtypes = ORDERED
+
+
+class Fmod(BinaryCall, name="ttnn.fmod"):
+    """a - b * trunc(a / b): the sign of a."""
+
+    dtypes = SIGNED
+
+
+class Atan2(BinaryCall, name="ttnn.atan2"):
+    """The angle of (b, a)."""
+
+    dtypes = FLOATS
+    number_second = False
+
+
+class Eq(BinaryCall, name="ttnn.eq"):
+    """1 where a == b, else 0, in a's dtype."""
+
+
+class Ne(BinaryCall, name="ttnn.ne"):
+    """1 where a != b, else 0, in a's dtype."""
+
+
+class Lt(BinaryCall, name="ttnn.lt"):
+    """1 where a < b, else 0, in a's dtype."""
+
+
+class Le(BinaryCall, name="ttnn.le"):
+    """1 where a <= b, else 0, in a's dtype."""
+
+
+class Gt(BinaryCall, name="ttnn.gt"):
+    """1 where a > b, else 0, in a's dtype."""
+
+
+class Ge(BinaryCall, name="ttnn.ge"):
+    """1 where a >= b, else 0, in a's dtype."""
+
+
+class LogicalCall(BinaryCall, abstract=True):
+    """Both operands are first reduced to 1 (not zero) or 0."""
+
+    def workspace(self, target: Target) -> Workspace:
+        """As other binary calls, and two pages for each reduced operand."""
+        return Workspace(circular_buffers=tiles(12, widest(self.tensors)))
+
+
+class LogicalAnd(LogicalCall, name="ttnn.logical_and"):
+    """1 where both are not zero, else 0."""
+
+
+class LogicalOr(LogicalCall, name="ttnn.logical_or"):
+    """1 where one is not zero, else 0."""
+
+
+class LogicalXor(LogicalCall, name="ttnn.logical_xor"):
+    """1 where exactly one is not zero, else 0."""
+
+
+class BitwiseAnd(BinaryCall, name="ttnn.bitwise_and"):
+    """a & b."""
+
+    dtypes = INTEGERS
+
+
+class BitwiseOr(BinaryCall, name="ttnn.bitwise_or"):
+    """a | b."""
+
+    dtypes = INTEGERS
+
+
+class BitwiseXor(BinaryCall, name="ttnn.bitwise_xor"):
+    """a ^ b."""
+
+    dtypes = INTEGERS
+
+
+@dataclass(frozen=True)
+class Where(Call, name="ttnn.where"):
+    """true_value where predicate is not 0, else false_value: tensors, or numbers; all broadcast.
+
+    With two tensor values TILE only. The result has the first value tensor's dtype, the predicate's memory.
+    """
+
+    predicate: Value
+    true_value: Value | float
+    false_value: Value | float
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether both layouts will do: not with three tensors."""
+        return not (isinstance(self.true_value, Value) and isinstance(self.false_value, Value))
+
+    @property
+    def tensors(self) -> tuple[Value, ...]:
+        """The operands that are tensors, the predicate first."""
+        return tuple(x for x in (self.predicate, self.true_value, self.false_value) if isinstance(x, Value))
+
+    def infer(self) -> Spec:
+        tensors = self.tensors
+        layout = one_layout(*tensors)
+        if len(tensors) == 3 and layout is not Layout.TILE:
+            raise Refusal("where with three tensors runs in TILE layout")
+        dtypes = ALL_DTYPES if len(tensors) == 3 else ORDERED if len(tensors) == 2 else FLOATS
+        for tensor in tensors:
+            accept(tensor, None, dtypes, "an operand")
+        if len({tensor.dtype for tensor in tensors}) > 1:
+            raise Refusal("where takes operands of one dtype")
+        shape = broadcast(*(tensor.shape for tensor in tensors))
+        memory = self.memory_config or spec_of(self.predicate).memory
+        return Spec(tensors[-1].dtype, shape, layout, memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two pages for each operand and the result, and two more where one is broadcast."""
+        return Workspace(circular_buffers=tiles(10, widest(self.tensors)))

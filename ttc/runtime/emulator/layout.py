@@ -1,0 +1,36 @@
+"""Numerics of calls that change a tensor's form: only a typecast changes numbers."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
+from ttc.ir import DType
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.registry import emulates
+
+LIMITS = {DType.i32: (-(2**31), 2**31 - 1), DType.u32: (0, 2**32 - 1), DType.u16: (0, 2**16 - 1)}
+
+
+@emulates(ToLayout, ToMemoryConfig)
+def move(call: ToLayout | ToMemoryConfig, mode: Mode, tensor: Tensor) -> Tensor:
+    """The same numbers."""
+    return tensor
+
+
+@emulates(Typecast)
+def typecast(call: Typecast, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Floats become i32 and u32 towards zero and u16 to nearest, saturating (TTNN's kernels); u8 wraps."""
+    if call.dtype.is_float:
+        return input_tensor.float()
+    x = input_tensor
+    if x.is_floating_point():
+        x = torch.nan_to_num(x.double(), nan=float(2**32), posinf=float(2**32), neginf=-float(2**32))
+        x = x.round() if call.dtype is DType.u16 else x.trunc()
+    if call.dtype is DType.u8:
+        return x.to(torch.int64) % 256
+    if input_tensor.is_floating_point() or call.dtype is DType.u16:
+        return x.clamp(*LIMITS[call.dtype]).to(torch.int64)
+    x = x.to(torch.int64) % 2**32
+    return torch.where(x >= 2**31, x - 2**32, x) if call.dtype is DType.i32 else x
