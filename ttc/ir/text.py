@@ -92,6 +92,8 @@ _TOKEN = re.compile(
     |(?P<mark>[(){}\[\],:=<>]))""",
     re.VERBOSE,
 )
+_END = re.compile(r"\s*\Z")
+_EQUALS = re.compile(r"\s*=")
 
 
 class _Tokens:
@@ -104,7 +106,7 @@ class _Tokens:
 
     def advance(self) -> str:
         taken = self.token
-        if not self.text[self.position :].strip():
+        if _END.match(self.text, self.position):
             self.kind, self.token = "end", ""
             return taken
         found = _TOKEN.match(self.text, self.position)
@@ -117,6 +119,11 @@ class _Tokens:
         if self.token != token:
             raise self.error(f"expected {token!r}, found {self.token!r}")
         self.advance()
+
+    @property
+    def at_keyword(self) -> bool:
+        """Whether the token is a word with `=` after it."""
+        return self.kind == "word" and bool(_EQUALS.match(self.text, self.position))
 
     def take(self, kind: str) -> str:
         if self.kind != kind:
@@ -223,7 +230,7 @@ def _parse_fields(tokens: _Tokens, cls: type, env: dict[str, Value], given: dict
     positional = [name for name, spec in known.items() if _positional(cls, spec)]
     tokens.expect("(")
     while not tokens.accept(")"):
-        name = positional[len(given)] if tokens.kind != "word" and len(given) < len(positional) else ""
+        name = positional[len(given)] if not tokens.at_keyword and len(given) < len(positional) else ""
         if not name:
             name = tokens.take("word")
             tokens.expect("=")
