@@ -184,7 +184,7 @@ class Builder:
         self.constants: set[Value] = set()
         self.hint = ""  # the name that new values take unless told otherwise
         self._nodes: list[Node] = []
-        self._known: dict[Hashable, tuple[Value, ...]] = {}
+        self._known: dict[Hashable, tuple[Value, ...]] = {}  # in order of appearance
         self._names: set[str] = set()
         self._next: dict[str, int] = {}
 
@@ -203,6 +203,20 @@ class Builder:
         if not self._names.isdisjoint(names):
             return self.add(node.op, names)
         return self._shared(node.op, lambda: self._enter(node))
+
+    def mark(self) -> tuple[int, int]:
+        """The program so far, for `undo`."""
+        return len(self._nodes), len(self._known)
+
+    def undo(self, mark: tuple[int, int]) -> None:
+        """Forget what was added after `mark`: what a rule built before it gave up."""
+        nodes, known = mark
+        while len(self._known) > known:
+            self._known.popitem()
+        for node in self._nodes[nodes:]:
+            self._names.difference_update(value.name for value in node.results)
+            self.constants.difference_update(node.results)
+        del self._nodes[nodes:]
 
     def _shared(self, op: Op, make: Callable[[], tuple[Value, ...]]) -> tuple[Value, ...]:
         """The results of an equal op, or of the op's normal form, or of `make`."""

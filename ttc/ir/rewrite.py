@@ -23,8 +23,10 @@ def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
         op = node.op.with_operands(new.__getitem__)
         names = tuple(value.name for value in node.results)
         builder.hint = names[0] if names else ""
+        before = builder.mark()
         results = answer(op, rules, builder)
         if not results:
+            builder.undo(before)
             results = builder.keep(node) if op is node.op else builder.add(op, names)
         for old, value in zip(node.results, results, strict=True):
             if value is not old and value.type != old.type:

@@ -22,6 +22,7 @@ POINTWISE = (
     ops.IsNan,
     ops.Not,
 )
+SPATIAL = (ops.Conv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.Upsample, ops.GroupNorm)
 
 
 def channels_last(graph: Graph) -> Graph:
@@ -43,7 +44,7 @@ def channels_last(graph: Graph) -> Graph:
         %m: f32[1,16,8] = reshape(x=%z, shape=[1, 16, 8])
         %m_0: f32[1,8] = mean(x=%m, dims=[1])
     """
-    forms = Forms(builder_for(graph))
+    forms = Forms(builder_for(graph), wanted=_wanted(graph))
     for node in graph.nodes:
         forms.builder.hint = node.results[0].name if node.results else ""
         if len(node.results) == 1 and not forms.all_constant(node.op) and _in_rows(node.op, node.results[0], forms):
@@ -55,11 +56,22 @@ def channels_last(graph: Graph) -> Graph:
     return settled(graph, forms.builder.finish((name, forms.plain_of(value)) for name, value in graph.outputs))
 
 
+def _wanted(graph: Graph) -> frozenset[Value]:
+    wanted: set[Value] = set()
+    for node in reversed(graph.nodes):
+        op = node.op
+        if isinstance(op, SPATIAL) and not op.rows:
+            wanted.add(op.x)
+        elif isinstance(op, (*POINTWISE, Binary, ops.Where)) and not wanted.isdisjoint(node.results):
+            wanted.update(x for x in op.operands() if x.shape == node.results[0].shape)
+    return frozenset(wanted)
+
+
 def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
     """Compute `op` on rows, if it can and should be; whether it was."""
+    if isinstance(op, SPATIAL):
+        return spatial(op, result, forms)
     match op:
-        case ops.Conv() | ops.ConvTranspose() | ops.MaxPool() | ops.AvgPool() | ops.Upsample() | ops.GroupNorm():
-            return spatial(op, result, forms)
         case ops.Reshape() | ops.Permute() | ops.Linear():
             return reshaped(op, result, forms)
         case ops.Concat() | ops.Slice() | ops.Pad() | ops.Softmax():
@@ -86,7 +98,7 @@ def _broadcast(op: Op, result: Value, forms: Forms) -> bool:
 
 
 def _operand(x: Value, shape: tuple[int, ...], forms: Forms) -> Value | None:
-    """`x`, which broadcasts to the [N, C, *spatial] of `shape`, so that it broadcasts to its rows; None if it cannot."""
+    """`x`, which broadcasts to the [N, C, *spatial] of `shape`, as what broadcasts to its rows; None if it cannot."""
     builder = forms.builder
     batch, channels, *sizes = shape
     if x.type.numel == 1:

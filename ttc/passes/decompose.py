@@ -125,10 +125,8 @@ def _padded(x: Value, dim: int, begin: int, end: int, mode: str, builder: Builde
     if not begin and not end:
         return x
     size = x.shape[dim]
-    if mode == "reflect":
-        edges = ((1, begin + 1), (size - 1 - end, size - 1))
-    else:
-        edges = ((0, 1), (size - 1, size))
+    reflected = ((1, begin + 1), (size - 1 - end, size - 1))
+    edges = reflected if mode == "reflect" else ((0, 1), (size - 1, size))
     sides = []
     for (start, stop), count in zip(edges, (begin, end), strict=True):
         if not count:

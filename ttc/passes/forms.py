@@ -28,19 +28,21 @@ class Forms:
     builder: Builder
     plain: dict[Value, Value] = field(default_factory=dict)
     rows: dict[Value, Value] = field(default_factory=dict)
+    wanted: frozenset[Value] = frozenset()
+    """Values of the old program that reach a spatial op through elementwise ops alone."""
 
     def plain_of(self, x: Value) -> Value:
         """`x` in its own shape."""
         if x not in self.plain:
             images = self.images_of(x)
-            self.plain[x] = self.builder(ops.Permute(images, to_first(x.type.rank)))
+            self.plain[x] = self.builder(ops.Permute(images, to_first(x.type.rank)), x.name)
         return self.plain[x]
 
     def rows_of(self, x: Value) -> Value:
         """`x`, an [N, C, *spatial], as [1, 1, N * prod(spatial), C]."""
         if x not in self.rows:
-            images = self.builder(ops.Permute(self.plain_of(x), to_last(x.type.rank)))
-            self.rows[x] = self.builder(ops.Reshape(images, self.rows_shape(x.shape)))
+            images = self.builder(ops.Permute(self.plain_of(x), to_last(x.type.rank)), f"{x.name}.last")
+            self.rows[x] = self.builder(ops.Reshape(images, self.rows_shape(x.shape)), f"{x.name}.rows")
         return self.rows[x]
 
     def images_of(self, x: Value) -> Value:

@@ -30,7 +30,7 @@ def reshaped(op: ops.Reshape | ops.Permute | ops.Linear, result: Value, forms: F
             forms.rows[result] = shuffle
         case ops.Permute(dims=dims) if x in forms.rows and dims == to_last(x.type.rank):
             forms.plain[result] = builder(ops.Reshape(forms.rows[x], result.shape))
-        case ops.Permute(dims=dims) if x not in forms.rows and len(dims) > 2 and dims == to_first(x.type.rank):
+        case ops.Permute(dims=dims) if result in forms.wanted and dims == to_first(x.type.rank):
             forms.set_images(result, forms.plain_of(x))
         case ops.Linear(x=Value(ops.Reshape(x=source))) if source in forms.rows and forms.constant(op.w):
             return _flattened(op, source, result, forms)

@@ -40,7 +40,19 @@ def _reshape(x: Value, shape: tuple[int, ...], builder: Builder) -> Value | None
         return x
     if isinstance(x.op, ops.Reshape):
         return builder(ops.Reshape(x.op.x, shape))
+    if isinstance(x.op, ops.Permute) and x.op.dims[0] == 0:
+        return _split_first(x.op, shape, builder)
     return None
+
+
+def _split_first(moved: ops.Permute, shape: tuple[int, ...], builder: Builder) -> Value | None:
+    """A reshape that only splits dimension 0 of a permutation that leaves it first: splits before it."""
+    rest = len(moved.dims) - 1
+    extra = len(shape) - 1 - rest
+    if extra < 1 or shape[1 + extra :] != moved.infer().shape[1:]:
+        return None
+    split = builder(ops.Reshape(moved.x, (*shape[: 1 + extra], *moved.x.shape[1:])))
+    return builder(ops.Permute(split, (*range(1 + extra), *(dim + extra for dim in moved.dims[1:]))))
 
 
 def _permute(x: Value, dims: tuple[int, ...], builder: Builder) -> Value | None:
