@@ -1,0 +1,98 @@
+"""Numbers at the edges of a program: what the user gives and gets, and what a device takes and returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir import DType, Spec, TensorType
+from ttc.ir.weights import NUMPY
+from ttc.runtime.program import Program, Signature
+
+ON_DEVICE = {
+    DType.i32: np.dtype("int32"),
+    DType.u32: np.dtype("uint32"),
+    DType.u16: np.dtype("uint16"),
+    DType.u8: np.dtype("uint8"),
+}
+"""How the numbers of an integer tensor travel to a device; all others as float32."""
+
+
+def user_dtype(type: TensorType) -> np.dtype:
+    """The numpy dtype in which a user meets a declared type; numpy has no bfloat16, float32 stands for it."""
+    return np.dtype("float32") if type.dtype is DType.bf16 else NUMPY[type.dtype]
+
+
+def bind_inputs(program: Program, inputs: Any) -> dict[str, np.ndarray]:
+    """The arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
+
+    InputError, naming the culprit, for what is missing, unknown, or of another shape or dtype than declared.
+    """
+    by_name = _by_name(program.inputs, inputs)
+    declared = dict(program.inputs)
+    names = ", ".join(declared) or "no inputs"
+    for name in by_name:
+        if name not in declared:
+            raise InputError(f"there is no input {name!r}; the program takes {names}")
+    for name in declared:
+        if name not in by_name:
+            raise InputError(f"input {name!r} is missing; the program takes {names}")
+    return {name: _checked(name, by_name[name], type) for name, type in declared.items()}
+
+
+def _by_name(declared: Signature, inputs: Any) -> Mapping[str, Any]:
+    if isinstance(inputs, Mapping):
+        return inputs
+    given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    if len(given) != len(declared):
+        names = ", ".join(name for name, _ in declared)
+        raise InputError(f"the program takes {len(declared)} inputs ({names}), got {len(given)}")
+    return {name: item for (name, _), item in zip(declared, given, strict=True)}
+
+
+def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
+    """One input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it."""
+    wanted = user_dtype(type)
+    try:
+        array = np.asarray(item)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"input {name!r} is no array: {error}") from None
+    plain = not hasattr(item, "dtype") and array.dtype.kind in "bif" and wanted.kind in _HOLDS[array.dtype.kind]
+    if array.dtype != wanted and not plain:
+        raise InputError(f"input {name!r} is {array.dtype}, the program takes {wanted}")
+    if array.shape != type.shape:
+        raise InputError(f"input {name!r} has shape {list(array.shape)}, the program takes {list(type.shape)}")
+    return array.astype(wanted, copy=False)
+
+
+_HOLDS = {"b": "biuf", "i": "iuf", "f": "f"}
+"""For plain Python numbers: which kinds of dtype can stand for which."""
+
+
+def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
+    """A declared array as float32, int32 or uint32 for upload; InputError where a number does not fit."""
+    wanted = ON_DEVICE.get(spec.dtype, np.dtype("float32"))
+    if array.dtype == wanted:
+        return array
+    if wanted.kind == "f":
+        with np.errstate(over="ignore"):
+            narrow = array.astype(wanted)
+        lost = np.isinf(narrow) & ~np.isinf(array) if array.dtype.kind == "f" else np.zeros((), bool)
+    else:
+        limits = np.iinfo(wanted)
+        narrow, lost = array.astype(wanted), (array < limits.min) | (array > limits.max)
+    if lost.any():
+        culprit = array[lost].flat[0] if array.ndim else array
+        raise InputError(f"input {name!r} holds {culprit}, which {wanted} on the device cannot hold")
+    return narrow
+
+
+def from_device(array: np.ndarray, type: TensorType) -> np.ndarray:
+    """A downloaded array in the dtype that the model declares; booleans are whatever is not zero."""
+    if type.dtype is DType.bool:
+        return array != 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        return array.astype(user_dtype(type), copy=False)

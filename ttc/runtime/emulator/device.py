@@ -1,0 +1,81 @@
+"""The emulator as a device: the program's very calls, on this machine's CPU, in the card's number formats.
+
+Tensors are torch tensors in their logical shape, held as `numerics.STORED` says: what tiles are padded with
+never reaches a result on the card either, so there is no padding here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ttc.calls.call import Call
+from ttc.calls.layout import Deallocate
+from ttc.ir import DType, Spec
+from ttc.runtime.emulator.numerics import Mode, load, store
+from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
+
+
+class EmulatorDevice:
+    """Runs calls by their emulations in one numeric mode."""
+
+    def __init__(self, mode: Mode | str = Mode.exact):
+        self.mode = Mode(mode)
+        self._specs: dict[Call, tuple[Spec, ...]] = {}
+
+    def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
+        """Numbers rounded to the format of `spec`; bf16 bit patterns are taken without a copy."""
+        if spec.dtype.is_float and array.dtype == np.uint16:
+            x = torch.from_numpy(_writable(array).view(np.int16)).view(torch.bfloat16)
+        elif array.dtype.kind == "u":
+            x = torch.from_numpy(array.astype(np.int64))
+        else:
+            x = torch.from_numpy(_writable(array))
+        return store(x.reshape(spec.shape), spec)
+
+    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
+        """Emulate one call and round its results; AssertionError if a result has not the predicted shape."""
+        if isinstance(call, Deallocate):
+            return ()
+        emulation = EMULATIONS[type(call)]
+        stored = type(call) in STORED_OPERANDS
+        given = operands if stored else {name: _loaded(item) for name, item in operands.items()}
+        with torch.no_grad():
+            results = emulation(call, self.mode, **given)
+            results = results if isinstance(results, tuple) else (results,)
+            return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, self._results(call), strict=True))
+
+    def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
+        """The tensor's numbers in an array of its own."""
+        if spec.dtype.is_float:
+            return tensor.to(torch.float32, copy=True).numpy()
+        array = tensor.to(torch.int64 if spec.dtype is DType.u32 else torch.int32, copy=True).numpy()
+        return array.astype(np.uint32) if spec.dtype is DType.u32 else array
+
+    def _results(self, call: Call) -> tuple[Spec, ...]:
+        """The specs that the call predicts, worked out once."""
+        if call not in self._specs:
+            specs = call.infer()
+            self._specs[call] = specs if isinstance(specs, tuple) else (specs,)
+        return self._specs[call]
+
+
+def _finished(call: Call, x: Tensor, spec: Spec, stored: bool) -> Tensor:
+    if tuple(x.shape) != spec.shape:
+        raise AssertionError(f"the emulation of {call.mnemonic} gave {list(x.shape)}, the call says {spec}")
+    return x if stored else store(x, spec)
+
+
+def _loaded(item: Any) -> Any:
+    if isinstance(item, list):
+        return [load(x) for x in item]
+    return None if item is None else load(item)
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """torch wants arrays that could be written to, though nothing here writes."""
+    return array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C")

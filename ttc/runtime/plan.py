@@ -1,0 +1,70 @@
+"""What of a program happens once and what in every run, and when each value can be let go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import Deallocate
+from ttc.ir import Buffer, Const, Graph, Node, Value
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call, its position among the graph's nodes, and the values that nobody reads after it."""
+
+    index: int
+    call: Call
+    results: tuple[Value, ...]
+    releases: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`setup` depends on `constants` alone and is done once; `steps` are a run.
+
+    `inputs` are those that a run uploads: what is only passed through to an output stays on the host.
+    """
+
+    constants: tuple[Value, ...]
+    setup: tuple[Step, ...]
+    inputs: tuple[Value, ...]
+    steps: tuple[Step, ...]
+
+
+def plan(graph: Graph) -> Plan:
+    """Split a program's calls. A result in L1 is never kept from run to run: its room is planned for one run.
+
+    What is kept is let go by dropping it, not by the program's `deallocate`, which is for every run.
+    """
+    constants = tuple(node.results[0] for node in graph.nodes if isinstance(node.op, Const))
+    kept = set(constants)
+    setup: list[tuple[int, Node]] = []
+    steps: list[tuple[int, Node]] = []
+    for index, node in enumerate(graph.nodes):
+        if not isinstance(node.op, Call):
+            continue
+        known = kept.issuperset(node.op.operands())
+        if isinstance(node.op, Deallocate):
+            steps += [] if known else [(index, node)]
+        elif known and not node.op.effect and all(spec_of(v).memory.buffer is not Buffer.L1 for v in node.results):
+            kept.update(node.results)
+            setup.append((index, node))
+        else:
+            steps.append((index, node))
+    outputs = {value for _, value in graph.outputs}
+    read = {value for _, node in steps for value in node.op.operands()}
+    inputs = tuple(value for value in graph.inputs if value in read)
+    return Plan(constants, _with_releases(setup, read | outputs), inputs, _with_releases(steps, kept | outputs))
+
+
+def _with_releases(nodes: list[tuple[int, Node]], stay: set[Value]) -> tuple[Step, ...]:
+    """Steps that release each value, unless it is to `stay`, after its last use or, if unused, at once."""
+    steps: list[Step] = []
+    stay = set(stay)
+    for index, node in reversed(nodes):
+        done = tuple(dict.fromkeys(v for v in (*node.op.operands(), *node.results) if v not in stay))
+        stay.update(done)
+        assert isinstance(node.op, Call)
+        steps.append(Step(index, node.op, node.results, done))
+    return tuple(reversed(steps))

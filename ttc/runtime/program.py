@@ -1,0 +1,81 @@
+"""`Program`: a model as TTNN calls, with the signature that its user knows."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ttc import calls
+from ttc.calls.call import Call, spec_of
+from ttc.errors import InputError, TtcError
+from ttc.ir import Const, DType, Graph, Input, Node, Spec, TensorType, Value, parse_graph, verify
+
+Signature = tuple[tuple[str, TensorType], ...]
+"""Names and the model's own types, in order."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """A graph of calls for one target.
+
+    `inputs` and `outputs` are what the model declares (int64, bool, float64 and so on); the graph's own
+    types are those on the device. `dtype` is what the program was compiled with: bf16, fp32, bfp8 or bfp4.
+    """
+
+    graph: Graph
+    inputs: Signature
+    outputs: Signature
+    target: str
+    dtype: str
+
+    def calls(self) -> Iterator[Node]:
+        """The nodes that run on the device, in order."""
+        return (node for node in self.graph.nodes if isinstance(node.op, Call))
+
+    def constants(self) -> dict[str, Value]:
+        """The weights' values by reference."""
+        return {node.op.ref: node.results[0] for node in self.graph.nodes if isinstance(node.op, Const)}
+
+
+def check_program(program: Program) -> Program:
+    """Return `program` if its graph is well formed, of calls only, and fits its signature; else InputError."""
+    for node in program.graph.nodes:
+        if not isinstance(node.op, (Call, Input, Const)):
+            raise InputError(f"the program contains {node.op.mnemonic}, which is no TTNN call")
+        if not all(isinstance(value.type, Spec) for value in node.results):
+            raise InputError(f"the program does not say where %{node.results[0].name} lives")
+    try:
+        verify(program.graph)
+    except TtcError as error:
+        raise InputError(f"the program is not well formed: {error}") from None
+    inputs, outputs = program.graph.signature()
+    _same_signature("input", inputs, program.inputs)
+    _same_signature("output", outputs, program.outputs)
+    return program
+
+
+def _same_signature(what: str, types: dict[str, TensorType], declared: Signature) -> None:
+    if [name for name, _ in declared] != list(types):
+        raise InputError(f"the program's {what}s are {', '.join(types)}, its signature says otherwise")
+    for name, type in declared:
+        if types[name].shape != type.shape:
+            raise InputError(f"{what} {name!r} is {type} in the signature and {types[name]} in the program")
+
+
+def storage_type(spec: Spec) -> TensorType:
+    """How a weight is kept in a file: block formats as bf16, which holds every number they can."""
+    return TensorType(DType.bf16 if spec.dtype in (DType.bfp8, DType.bfp4) else spec.dtype, spec.shape)
+
+
+def weight_types(program: Program) -> dict[str, TensorType]:
+    """What an artifact stores for each weight of the program."""
+    return {ref: storage_type(spec_of(value)) for ref, value in program.constants().items()}
+
+
+def parse_program(text: str) -> Graph:
+    """Read a graph of calls, every call known to ttc; TypeRuleError with the line for anything malformed."""
+    for module in pkgutil.iter_modules(calls.__path__):
+        importlib.import_module(f"{calls.__name__}.{module.name}")
+    return parse_graph(text)

@@ -1,0 +1,78 @@
+"""`Session`: a program on a device, ready to run again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ttc.calls.call import Call, spec_of
+from ttc.errors import InputError
+from ttc.ir import Const, Input, Value, Weights
+from ttc.runtime.convert import bind_inputs, from_device, to_device
+from ttc.runtime.device import Device, Tensor, gather_operands
+from ttc.runtime.plan import Step, plan
+from ttc.runtime.program import Program
+
+Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
+"""Called after each call of a run: its position among the program's nodes, it, its operands, its results."""
+
+
+class Session:
+    """Uploads the weights and runs what depends on them alone, once; `run` does the rest.
+
+    InputError if a weight has no data or another shape than the program's.
+    """
+
+    def __init__(self, program: Program, weights: Weights, device: Device):
+        self.program, self.device = program, device
+        self._plan = plan(program.graph)
+        self._kept = {value: self._upload_weight(value, weights) for value in self._plan.constants}
+        self._execute(self._plan.setup, self._kept, None)
+        self._passed = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
+
+    def run(self, inputs: Any, observer: Observer | None = None) -> dict[str, np.ndarray]:
+        """The outputs by name, in the dtypes that the model declares (bfloat16 as float32).
+
+        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one.
+        """
+        given = bind_inputs(self.program, inputs)
+        tensors = dict(self._kept)
+        for value in self._plan.inputs:
+            name, spec = value.op.name, spec_of(value)
+            tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
+        self._execute(self._plan.steps, tensors, observer)
+        declared = dict(self.program.outputs)
+        outputs: dict[str, np.ndarray] = {}
+        for name, value in self.program.graph.outputs:
+            if name in self._passed:
+                outputs[name] = np.array(given[self._passed[name]])
+            else:
+                outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
+        return outputs
+
+    def reset(self) -> None:
+        """Forget the state that runs have left; programs keep none so far."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The state that runs have left, by name; programs keep none so far."""
+        return {}
+
+    def _upload_weight(self, value: Value, weights: Weights) -> Tensor:
+        assert isinstance(value.op, Const)
+        array = weights.read(value.op.ref)
+        if array.size != value.type.numel:
+            raise InputError(f"weight {value.op.ref!r} has shape {list(array.shape)}, the program wants {value.type}")
+        return self.device.upload(array, spec_of(value))
+
+    def _execute(self, steps: Iterable[Step], tensors: dict[Value, Tensor], observer: Observer | None) -> None:
+        for step in steps:
+            operands = gather_operands(step.call, tensors.__getitem__)
+            results = self.device.run(step.call, operands)
+            tensors.update(zip(step.results, results, strict=True))
+            if observer:
+                observer(step.index, step.call, operands, results)
+            for value in step.releases:
+                del tensors[value]
+            del operands, results
