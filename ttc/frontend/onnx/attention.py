@@ -15,20 +15,20 @@ from ttc.ir import DType, Value
 def Attention(
     b: Emitter, q: Value, k: Value, v: Value, mask: Value | None = None, past_key: Value | None = None,
     past_value: Value | None = None, nonpad_kv_seqlen: Value | None = None, *, is_causal=0, kv_num_heads=0,
-    q_num_heads=0, qk_matmul_output_mode=0, scale=None, softcap=0.0, softmax_precision=None,
+    left_window_size=-1, q_num_heads=0, qk_matmul_output_mode=0, right_window_size=-1, scale=None, softcap=0.0,
+    softmax_precision=None,
 ) -> Value | object:  # fmt: skip
     """q, k, v as [B, H, S, D], or [B, S, H * D] with the numbers of heads given."""
-    special = softcap or b.wants(1) or b.wants(2) or b.wants(3) or softmax_precision not in (None, 1)
-    if special or past_key is not None or nonpad_kv_seqlen is not None or (is_causal and mask is not None):
-        return EXPAND
-    if mask is not None and (
-        mask.dtype not in (DType.bool, q.dtype) or mask.shape[-1] != k.shape[-2 if k.type.rank == 4 else 1]
-    ):
+    extra = past_key is not None or nonpad_kv_seqlen is not None or (is_causal and mask is not None)
+    windowed = left_window_size >= 0 or right_window_size >= 0
+    if extra or windowed or softcap or any(map(b.wants, (1, 2, 3))) or softmax_precision not in (None, 1):
         return EXPAND
     flat = q.type.rank == 3
     if flat:
         q = split_heads(b, q, q_num_heads)
         k, v = (split_heads(b, item, kv_num_heads) for item in (k, v))
+    if mask is not None and (mask.dtype not in (DType.bool, q.dtype) or mask.shape[-1] != k.shape[2]):
+        return EXPAND
     y = b(ops.Attention(q, k, v, mask, bool(is_causal), 1 / math.sqrt(q.shape[-1]) if scale is None else scale))
     return merge_heads(b, y) if flat else y
 

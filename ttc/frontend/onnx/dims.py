@@ -68,14 +68,15 @@ def input_types(
     bound = _checked_lengths(lengths or {}, dims)
     for name, shape in shapes.items():
         _bind(name, dims[name], shape, bound)
+    dtypes = {name: _dtype(value) for name, value in values.items()}
     types: dict[str, TensorType] = {}
     unbound: dict[str, None] = {}
-    for name, value in values.items():
+    for name in values:
         sizes = shapes.get(name) if dims[name] is None else [_size(dim, bound) for dim in dims[name] or ()]
         if sizes is None:
             raise InputError(f"the input {name!r} has no shape in the model: give example inputs")
         unbound.update({name: None for name in sizes if isinstance(name, str)})
-        types[name] = TensorType(_dtype(value), tuple(size for size in sizes if isinstance(size, int)))
+        types[name] = TensorType(dtypes[name], tuple(size for size in sizes if isinstance(size, int)))
     if unbound:
         flags = " ".join(f"{name}=..." for name in unbound)
         plural = "s" if len(unbound) > 1 else ""
@@ -86,7 +87,7 @@ def input_types(
 def _dtype(value: ValueInfoProto):
     kind = value.type.WhichOneof("value")
     if kind != "tensor_type":
-        raise Refusal(f"the input {value.name!r} is no tensor but a {(kind or 'thing without a type').split('_')[0]}")
+        raise Refusal(f"the input {value.name!r} is no tensor: its type is {(kind or 'unknown').split('_')[0]}")
     try:
         return dtype_of(value.type.tensor_type.elem_type)
     except Refusal as refusal:

@@ -16,7 +16,11 @@ from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import to_torch
 
-UNFOLDED = (DType.u16, DType.u32, DType.u64)  # torch computes little in these
+UNCOMPUTED = (DType.u16, DType.u32, DType.u64)  # torch moves these, but computes little in them
+MOVES = (
+    ops.Cast, ops.Concat, ops.Embedding, ops.Expand, ops.Flip, ops.Full, ops.Gather, ops.Literal, ops.Permute,
+    ops.Repeat, ops.Reshape, ops.Slice,
+)  # fmt: skip
 
 
 class Emitter:
@@ -31,10 +35,15 @@ class Emitter:
         self.weights = dict(weights)
         self.opset = 0
         self.outputs: tuple[str, ...] = ()
-        self._tensors: dict[Value, Tensor] = {}
+        self._runtime: set[Value] = set()  # what depends on an input
+        self._computable: set[Value] = set()  # what `tensor` can compute from literals and small weights
+        self._tensors: dict[Value, Tensor | None] = {}
 
     def __call__(self, op: Op) -> Any:
         operands = op.operands()
+        for value in operands:
+            if value.dtype in UNCOMPUTED and not isinstance(op, MOVES):
+                raise Refusal(f"computes in {value.dtype}, which is not supported")
         if operands and all(is_known(value) for value in operands):
             match op:
                 case (
@@ -46,12 +55,34 @@ class Emitter:
                     return self.builder(ops.Full(op.infer(), number))  # type: ignore[arg-type]
             if self._foldable(op, operands) and (folded := ops.fold(op, self.builder)):
                 return folded[0] if isinstance(folded, tuple) and len(folded) == 1 else folded
-        return self.builder(op)
+        return self._add(op)
+
+    def _add(self, op: Op) -> Any:
+        results = self.builder.add(op)
+        operands = op.operands()
+        if any(value in self._runtime for value in operands):
+            self._runtime.update(results)
+        elif all(value in self._computable or self._is_small(value) for value in operands):
+            self._computable.update(results)
+        return results[0] if len(results) == 1 else results
+
+    def input(self, type: TensorType, name: str) -> Value:
+        """A run-time input."""
+        value = self.builder(Input(type, name), name)
+        self._runtime.add(value)
+        return value
+
+    def is_constant(self, value: Value) -> bool:
+        """Whether the value depends on no run-time input (a literal, a weight, or computed from such)."""
+        return value not in self._runtime
+
+    def _is_small(self, value: Value) -> bool:
+        return is_known(value) or (isinstance(value.op, Const) and value.type.numel <= LITERAL_LIMIT)
 
     def _foldable(self, op: Op, operands: tuple[Value, ...]) -> bool:
         types = op.infer()
         types = types if isinstance(types, tuple) else (types,)
-        if any(t.dtype in UNFOLDED for t in (*types, *(value.type for value in operands))):
+        if any(t.dtype in UNCOMPUTED for t in (*types, *(value.type for value in operands))):
             return False
         return all(t.numel <= LITERAL_LIMIT or (not t.dtype.is_float and t.bytes <= FOLD_LIMIT) for t in types)
 
@@ -108,28 +139,23 @@ class Emitter:
 
     def tensor(self, value: Value) -> Tensor | None:
         """The tensor that a value holds in every run, or None. Small weights count: here they say how to compute."""
-        if value in self._tensors:
-            return self._tensors[value]
-        found = ops.known(value, self.builder)
-        match value.op:
-            case _ if found is not None:
-                pass
-            case Const(type=type, ref=ref) if type.numel <= LITERAL_LIMIT and self.weights[ref].read:
-                found = tensor_data(self.weights[ref])
-            case Input() | Const():
-                return None
-            case op:
-                found = self._computed(op, value)
-        if found is not None:
-            self._tensors[value] = found
-        return found
+        if value not in self._tensors:
+            self._tensors[value] = self._find_tensor(value)
+        return self._tensors[value]
 
-    def _computed(self, op: Op, value: Value) -> Tensor | None:
-        operands = {operand: self.tensor(operand) for operand in op.operands()}
-        if any(tensor is None for tensor in operands.values()) or value.type.bytes > FOLD_LIMIT:
+    def _find_tensor(self, value: Value) -> Tensor | None:
+        if is_known(value):
+            return ops.known(value, self.builder)
+        if isinstance(value.op, Const):
+            weight = self.weights[value.op.ref]
+            return tensor_data(weight) if value.type.numel <= LITERAL_LIMIT and weight.read else None
+        if value not in self._computable or value.type.bytes > FOLD_LIMIT:
+            return None
+        operands = {operand: self.tensor(operand) for operand in value.op.operands()}
+        if any(tensor is None for tensor in operands.values()):
             return None
         with torch.no_grad():
-            return ops.evaluate_op(op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
+            return ops.evaluate_op(value.op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
 
     def initialiser(self, name: str, weight: Weight) -> Value:
         """A model's constant: a literal if it is small and integer or one number, else a weight by reference."""
@@ -163,19 +189,6 @@ def is_known(value: Value) -> bool:
         case Const(ref=ref):
             return ref.startswith("literal.")
     return False
-
-
-def is_constant(value: Value) -> bool:
-    """Whether the value depends on no run-time input (a literal, a weight, or computed from such)."""
-    pending, seen = [value], set()
-    while pending:
-        value = pending.pop()
-        if isinstance(value.op, Input):
-            return False
-        if value not in seen:
-            seen.add(value)
-            pending.extend(value.op.operands())
-    return True
 
 
 def _sources(value: Value) -> list[str]:

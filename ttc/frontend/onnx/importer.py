@@ -10,14 +10,14 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from ttc.errors import InputError, Refusal, Refused, TypeRuleError
+from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.file import open_model
 from ttc.frontend.onnx.functions import Body, body_of, local_bodies
 from ttc.frontend.onnx.tensors import Store, weight
-from ttc.ir import Graph, Input, Value, Weight
+from ttc.ir import Graph, Value, Weight
 
 
 class Poison:
@@ -74,7 +74,7 @@ class _Importer:
         self.b = Emitter(found)
         env: Environment = {}
         for name, type in types.items():
-            env[name] = self.b.builder(Input(type, name), name)
+            env[name] = self.b.input(type, name)
         env.update(self.constants(found, refused))
         self.nodes(graph.node, env, self.opsets)
         outputs = [(output.name, self.lookup(output.name, env, output.name)) for output in graph.output]
@@ -135,6 +135,10 @@ class _Importer:
             if wanted > len(results):
                 raise Refusal(f"its output number {len(results) + 1} is not supported")
             return results
+        except (ValueError, IndexError, ZeroDivisionError, OverflowError, RuntimeError) as error:
+            # The node's sizes and numbers are the user's: where they contradict each other, it is no defect of ttc.
+            self.reasons.append((where, f"{node.op_type}: its inputs and attributes do not fit together ({error})"))
+            return [POISON] * len(node.output)
         except (Refusal, TypeRuleError) as error:
             if len(self.reasons) == before:
                 self.reasons.append((where, f"{node.op_type}: {error}"))
@@ -174,7 +178,8 @@ class _Importer:
         absent = {name for name in body.inputs if name not in env}
         self.nodes(body.nodes(node, absent), env, body.opsets or self.opsets, where)
         self.open.pop()
-        return [self.lookup(name, env, where) for name, _ in zip(body.outputs, node.output, strict=False)]
+        wanted = zip(body.outputs, node.output, strict=False)
+        return [self.lookup(name, env, where) if used else None for name, used in wanted]
 
     def branch(
         self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
@@ -234,6 +239,3 @@ def _domain(domain: str) -> str:
 def _unsupported(node: NodeProto, domain: str, opset: int) -> str:
     where = f"{domain} (version {opset})" if domain else f"ONNX opset {opset}"
     return f"the operator {node.op_type} of {where} is not supported"
-
-
-__all__ = ["InputError", "load"]

@@ -13,42 +13,46 @@ from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
 from ttc.ir import DType, Input, Value
 
+KEEP_SIGN = (
+    ops.Add, ops.Mul, ops.Sum, ops.Cumsum, ops.Max, ops.Min, ops.Maximum, ops.Minimum, ops.Cast, ops.Reshape,
+    ops.Slice, ops.Expand, ops.Permute, ops.Concat, ops.Repeat, ops.Flip,
+)  # fmt: skip
+"""Ops that make no negative integer of others."""
 
-def from_front(b: Emitter, index: Value, size: int | Value) -> Value:
+
+def from_front(b: Emitter, index: Value, size: int | Value, trusted: bool = False) -> Value:
     """Indices counted from the front: ONNX's negative ones count from the end.
 
-    Costs nothing where they cannot be negative. Run-time inputs used as indices are taken as not negative:
-    they are token ids and positions, whose range is checked where they come in.
+    Costs nothing where they cannot be negative. `trusted` takes run-time inputs as not negative: those that
+    look rows up are token ids and positions, whose range is checked where they come in.
     """
-    if _never_negative(index, 0):
+    if _never_negative(index, trusted):
         return index
     span = b.full(size, index.dtype) if isinstance(size, int) else size
     return b(ops.Where(b(ops.Lt(index, b.full(0, index.dtype))), b(ops.Add(index, span)), index))
 
 
-def _never_negative(value: Value, depth: int) -> bool:
+def _never_negative(value: Value, trusted: bool, depth: int = 6) -> bool:
     """Whether integers cannot be negative, as far as the last few ops tell."""
-    if value.dtype.kind in ("uint", "bool") or isinstance(value.op, (Input, ops.Argmax, ops.Topk)):
-        return isinstance(value.op, (Input, ops.Argmax, ops.Topk)) or value.dtype.kind != "int"
+    if value.dtype.kind in ("uint", "bool"):
+        return True
     match value.op:
+        case Input():
+            return trusted
+        case ops.Argmax() | ops.Topk():
+            return True
         case ops.Full(value=number):
             return number >= 0
         case ops.Literal(data=data):
-            return min(data) >= 0
-        case _ if depth > 6:
-            return False
+            return min(data, default=0) >= 0
         case ops.Cast(x=x) if x.dtype.is_float:
             return False
-        case (
-            ops.Add() | ops.Mul() | ops.Reshape() | ops.Slice() | ops.Cast() | ops.Expand() | ops.Permute() | ops.Sum()
-        ):
-            return all(_never_negative(operand, depth + 1) for operand in value.op.operands())
-        case ops.Concat() | ops.Cumsum() | ops.Max() | ops.Min() | ops.Minimum() | ops.Repeat() | ops.Flip():
-            return all(_never_negative(operand, depth + 1) for operand in value.op.operands())
-        case ops.Where(a=a, b=b):
-            return _never_negative(a, depth + 1) and _never_negative(b, depth + 1)
         case ops.Clamp(low=low):
             return low is not None and low >= 0
+        case ops.Where(a=a, b=b):
+            return depth > 0 and all(_never_negative(item, trusted, depth - 1) for item in (a, b))
+        case _ if depth > 0 and isinstance(value.op, KEEP_SIGN):
+            return all(_never_negative(item, trusted, depth - 1) for item in value.op.operands())
     return False
 
 
@@ -60,7 +64,7 @@ def Gather(b: Emitter, x: Value, indices: Value, *, axis=0) -> Value:
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     if (run := _run(b, indices, size)) is not None:
         return b.reshape(b.slice(x, axis, *run), shape)
-    index = from_front(b, indices, size)
+    index = from_front(b, indices, size, trusted=True)
     if axis == 0:
         return b(ops.Embedding(x, index))
     rest = tuple(i for i in range(x.type.rank) if i != axis)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.frontend.onnx.elementwise import scaled
-from ttc.frontend.onnx.emitter import Emitter, is_constant
+from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
 from ttc.ir import Value
 
@@ -37,7 +37,7 @@ def Gemm(b: Emitter, x: Value, w: Value, c: Value | None = None, *, alpha=1.0, b
     """alpha * x @ w + beta * c; a linear layer where w is a weight."""
     x = swapped(b, x) if transA else x
     c = None if c is None or beta == 0 else scaled(b, c, beta)
-    if not is_constant(w):
+    if not b.is_constant(w):
         y = scaled(b, b(ops.Matmul(x, swapped(b, w) if transB else w)), alpha)
         return y if c is None else b(ops.Add(y, c))
     w = w if transB else swapped(b, w)

@@ -105,8 +105,6 @@ def weight(tensor: TensorProto, store: Store) -> Weight:
     if tensor.data_location == TensorProto.EXTERNAL:
         return Weight(type, _external_reader(type, *store.locate(tensor, type)))
     if tensor.HasField("raw_data"):
-        if tensor.ByteSize() < type.bytes:
-            raise InputError(f"the tensor {tensor.name!r} holds fewer bytes than its type {type} needs")
         return Weight(type, lambda: _raw(tensor, type))
     return Weight(type, lambda: _typed(tensor, type))
 
