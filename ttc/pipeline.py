@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 
@@ -11,10 +11,10 @@ import numpy as np
 from ttc import backend, passes
 from ttc.calls.target import Target
 from ttc.errors import InputError
-from ttc.ir import DType, Graph
-from ttc.ops import steps
+from ttc.ir import DType, Graph, TensorType, Weight, Weights
+from ttc.ops import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, to_torch
-from ttc.runtime.program import Program, signature_of
+from ttc.runtime.program import Program, weight_types
 
 DTYPES = {
     "bf16": (DType.bf16, DType.bf16),
@@ -29,18 +29,28 @@ Observer = Callable[[str, Graph], None]
 
 @dataclass(frozen=True)
 class Build:
-    """What compiling gives: the program, and the graph of ops that computes the weights it refers to."""
+    """What compiling gives: the program, and the graph of ops that derives the weights it refers to."""
 
     program: Program
-    weights: Graph
+    derivations: Graph
 
-    def weight_arrays(self) -> Iterator[tuple[str, np.ndarray]]:
-        """Each weight of the program as it is computed, in its storage dtype; InputError for fake weights."""
-        names = {value: name for name, value in self.weights.outputs}
-        for value, tensor in steps(self.weights, {}):
-            if value in names:
-                name = names[value]
-                yield name, array_of(tensor.to(to_torch(self.program.storage[name])))
+    @property
+    def weights(self) -> Weights:
+        """The program's weights in their storage types, each derived when it is read."""
+        return derived_weights(self.program, self.derivations)
+
+
+def derived_weights(program: Program, derivations: Graph) -> Weights:
+    """The weights of `program`, each evaluated when it is read; those that depend on fake data are fake."""
+    values = dict(derivations.outputs)
+
+    def weight(ref: str, type: TensorType) -> Weight:
+        def read() -> np.ndarray:
+            return array_of(evaluate_value(values[ref], derivations.weights).to(to_torch(type.dtype)))
+
+        return Weight(type, read if has_data(values[ref], derivations.weights) else None)
+
+    return Weights({ref: weight(ref, type) for ref, type in weight_types(program).items()})
 
 
 def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Observer | None = None) -> Build:
@@ -56,7 +66,8 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
     lowered = backend.lower(ops, target, *DTYPES[dtype])
     observe("lower", lowered.program)
     calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
-    return Build(Program(calls, signature_of(graph), target.name, dtype), lowered.weights)
+    inputs, outputs = (tuple(side.items()) for side in graph.signature())
+    return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights)
 
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:

@@ -70,11 +70,12 @@ from ttc.ops.elementwise import (
 )
 from ttc.ops.folding import fold, known
 from ttc.ops.index import Embedding, Gather, OneHot, Scatter
-from ttc.ops.interpret import evaluate, evaluate_op, steps
+from ttc.ops.interpret import evaluate, evaluate_op, evaluate_value, has_data, steps
 from ttc.ops.matmul import Linear, Matmul
 from ttc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.ops.reduce import Argmax, Cumsum, Max, Mean, Min, Prod, Sum, Topk
 from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
+from ttc.ops.torch_types import type_of
 
 __all__ = [
     "Abs",
@@ -179,8 +180,11 @@ __all__ = [
     "constant",
     "evaluate",
     "evaluate_op",
+    "evaluate_value",
     "fold",
+    "has_data",
     "known",
     "number_of",
     "steps",
+    "type_of",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ttc.errors import InputError
-from ttc.ir import Const, Graph, Input, Op, Value
+from ttc.ir import Const, Graph, Input, Op, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ops.torch_types import tensor_of
 
@@ -68,3 +68,26 @@ def evaluate(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     wanted = {value for _, value in graph.outputs}
     found = {value: tensor for value, tensor in steps(graph, inputs) if value in wanted}
     return {name: found[value] for name, value in graph.outputs}
+
+
+def evaluate_value(value: Value, weights: Weights) -> Tensor:
+    """One value that depends on weights and literals only, computed from them; InputError for fake weights."""
+    known: dict[Value, Tensor] = {}
+
+    def tensor_for(value: Value) -> Tensor:
+        if value not in known:
+            if isinstance(value.op, Const):
+                known[value] = tensor_of(weights.read(value.op.ref), value.dtype).reshape(value.shape)
+            else:
+                with torch.no_grad():
+                    known[value] = evaluate_op(value.op, tensor_for)[value.index]
+        return known[value]
+
+    return tensor_for(value)
+
+
+def has_data(value: Value, weights: Weights) -> bool:
+    """Whether all weights that `value` depends on have data."""
+    if isinstance(value.op, Const):
+        return weights[value.op.ref].read is not None
+    return all(has_data(operand, weights) for operand in value.op.operands())

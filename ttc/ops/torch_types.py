@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ttc.ir import DType
+from ttc.ir import DType, TensorType
 
 TORCH = {
     DType.f64: torch.float64,
@@ -29,6 +29,11 @@ FROM_TORCH = {theirs: ours for ours, theirs in TORCH.items()}
 def to_torch(dtype: DType) -> torch.dtype:
     """The torch dtype that holds `dtype`."""
     return TORCH[dtype]
+
+
+def type_of(tensor: torch.Tensor) -> TensorType:
+    """Our type of a torch tensor."""
+    return TensorType(FROM_TORCH[tensor.dtype], tuple(tensor.shape))
 
 
 def tensor_of(array: np.ndarray, dtype: DType) -> torch.Tensor:

@@ -1,0 +1,145 @@
+"""`Compiled`: what `ttc.compile` returns, one program for each static form that the model is called in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ttc.calls.target import Target
+from ttc.errors import InputError, TtcError
+from ttc.executable import Executable
+from ttc.ir import Graph
+from ttc.pipeline import compile_graph
+from ttc.sources import Inputs, Source, Specialisation
+
+if TYPE_CHECKING:
+    from ttc.backend.report import Report
+    from ttc.frontend.export import Signature
+    from ttc.runtime.session import Session
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One compiled form: its executable, its graph after each stage, and its call structure (PyTorch only)."""
+
+    executable: Executable
+    stages: dict[str, Graph]
+    signature: Signature | None
+
+
+class Compiled:
+    """A model compiled for one card. Forms that are not known yet are compiled when a call first needs them."""
+
+    def __init__(self, source: Source, target: Target, dtype: str, progress: Callable[[str], None] | None = None):
+        self.target, self.dtype = target, dtype
+        self._source = source
+        self._progress = progress or (lambda what: None)
+        self._variants: dict[Hashable, Variant] = {}
+        self._latest: Variant | None = None
+        ready = source.ready()
+        if ready:
+            self._variant(ready)
+
+    # ------------------------------------------------------------ running
+
+    def run(self, inputs: Inputs, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
+        """Outputs by name from inputs by name, in order, or one array; from zero state.
+
+        `device` is "emulator" or "ttnn" (default: a real card if there is one), `mode` the emulator's
+        numerics, "exact" or "tensix". Outputs have the model's dtypes, bfloat16 as float32.
+        """
+        needed = self._source.for_inputs(inputs)
+        return self._variant(needed).executable.run(_arrays(needed.inputs), device, mode)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model as its own framework does: torch tensors out, in the module's own structure."""
+        from ttc.frontend.export import outputs_as_tensors
+
+        needed = self._source.for_call(args, kwargs)
+        variant = self._variant(needed)
+        found = variant.executable.run(_arrays(needed.inputs))
+        return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
+
+    def session(self, device: str | None = None, mode: str = "exact") -> Session:
+        """A session of its own state on the latest form."""
+        return self._form().executable.session(device, mode)
+
+    # ------------------------------------------------------------ looking
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages whose text differs from the one before: import, passes, lower, backend passes."""
+        return tuple(self._form().stages)
+
+    def dump(self, stage: str) -> str:
+        """The program's text after a stage; InputError with the stages' names for an unknown one."""
+        stages = self._form().stages
+        if stage not in stages:
+            raise InputError(f"no stage is called {stage!r}; this model has {', '.join(stages)}")
+        return str(stages[stage])
+
+    @property
+    def source(self) -> str:
+        """The program as a stand-alone Python file of TTNN calls."""
+        return self._form().executable.source
+
+    @property
+    def report(self) -> Report:
+        """Counts, bytes, peaks and predicted time; `.to_dict()` is JSON-able."""
+        return self._form().executable.report
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the latest form as a `.ttc` artifact, whole or not at all."""
+        self._form().executable.save(path)
+
+    # ------------------------------------------------------------ forms
+
+    def _form(self) -> Variant:
+        if self._latest is None:
+            raise TtcError("the model has no static form yet: give args (or lengths) when compiling, or run it once")
+        return self._latest
+
+    def _variant(self, needed: Specialisation) -> Variant:
+        """The form that a call needs, compiled now if it is new."""
+        if needed.key not in self._variants:
+            self._variants[needed.key] = self._compile(needed)
+        self._latest = self._variants[needed.key]
+        return self._latest
+
+    def _compile(self, needed: Specialisation) -> Variant:
+        self._progress("reading the model")
+        graph, signature = needed.read()
+        stages: dict[str, Graph] = {}
+
+        def observe(name: str, graph: Graph) -> None:
+            self._progress(name)
+            stages[_unused(name, stages)] = graph
+
+        build = compile_graph(graph, self.target, self.dtype, observe)
+        return Variant(Executable(build.program, build.derivations, build.weights), stages, signature)
+
+
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, or name-2, name-3 for a pass that runs again."""
+    number = 2
+    unused = name
+    while unused in taken:
+        unused = f"{name}-{number}"
+        number += 1
+    return unused
+
+
+def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs as a session takes them: torch tensors as arrays, bfloat16 as float32."""
+    return {name: _array(item) for name, item in inputs.items()}
+
+
+def _array(item: Any) -> Any:
+    if not hasattr(item, "detach"):
+        return item
+    item = item.detach().cpu()
+    return (item.float() if str(item.dtype) == "torch.bfloat16" else item).numpy()

@@ -1,0 +1,64 @@
+"""`Executable`: a compiled program with its weights, ready to run, save or inspect. `ttc.load` gives one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir import Graph, Weights
+from ttc.runtime import artifact
+from ttc.runtime.devices import open_device
+from ttc.runtime.program import Program
+from ttc.runtime.session import Session
+
+if TYPE_CHECKING:
+    from ttc.backend.report import Report
+
+
+@dataclass(eq=False)
+class Executable:
+    """A program of calls, the graph of ops that derives its weights, and the weights (perhaps without data)."""
+
+    program: Program
+    derivations: Graph
+    weights: Weights
+    _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
+
+    def session(self, device: str | None = None, mode: str = "exact") -> Session:
+        """A new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
+        if self.weights.fake:
+            raise InputError("the program was compiled from weights without data: ttc.load(path, weights=...) binds them")
+        return Session(self.program, self.weights, open_device(device, self.program, mode))
+
+    def run(self, inputs: Any, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
+        """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself."""
+        key = (device, mode)
+        if key not in self._sessions:
+            self._sessions[key] = self.session(device, mode)
+        self._sessions[key].reset()
+        return self._sessions[key].run(inputs)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`."""
+        artifact.save(Path(path), self.program, self.derivations, self.weights)
+
+    @cached_property
+    def source(self) -> str:
+        """The program as a stand-alone Python file of TTNN calls."""
+        from ttc.backend.script import script
+
+        return script(self.program.graph)
+
+    @cached_property
+    def report(self) -> Report:
+        """Counts, bytes, peaks and predicted time of the program."""
+        from ttc.backend.report import report
+        from ttc.calls.target import target_named
+
+        return report(self.program.graph, target_named(self.program.target))
