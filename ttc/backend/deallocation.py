@@ -1,0 +1,34 @@
+"""Deallocation: every buffer of a run is given back after its last use."""
+
+from __future__ import annotations
+
+from ttc.backend.liveness import Liveness
+from ttc.calls.layout import Deallocate
+from ttc.calls.target import Target
+from ttc.ir import Graph, Node
+
+
+def deallocate_after_last_use(graph: Graph, target: Target) -> Graph:
+    """Insert `ttnn.deallocate` after the last use of each buffer; views keep their buffer.
+
+        %a = ttnn.relu(%x)              %a = ttnn.relu(%x)
+        %b = ttnn.relu(%a)       ->     ttnn.deallocate(%x)
+        return "y"=%b                   %b = ttnn.relu(%a)
+                                        ttnn.deallocate(%a)
+                                        return "y"=%b
+
+    Inputs are given back too, as each run uploads its own; what is kept from run to run and what outputs read stay.
+    """
+    liveness = Liveness(graph)
+    ends: dict[int, list[Node]] = {}
+    for life in liveness.lives:
+        if life.kept or life.output:
+            continue
+        ends.setdefault(life.end, []).append(Node(Deallocate(life.value), ()))
+    nodes: list[Node] = []
+    for position, node in enumerate(graph.nodes):
+        if not isinstance(node.op, Deallocate):
+            nodes.append(node)
+        nodes += ends.get(position, ())
+    after = Graph(tuple(nodes), graph.outputs, graph.weights)
+    return graph if after.nodes == graph.nodes else after

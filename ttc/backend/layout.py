@@ -1,0 +1,211 @@
+"""Layouts: every value in TILE or ROW_MAJOR such that the fewest conversions remain, by a minimum cut.
+
+A *side* is what a layout is decided for: a flexible call (its position) or an input (its value); where
+nothing is to be decided it is a `Layout`. TILE is the cut's source, ROW_MAJOR its sink.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import networkx
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import ToLayout, ToMemoryConfig
+from ttc.calls.target import Target
+from ttc.errors import TtcError
+from ttc.ir import Buffer, Builder, Const, Graph, Input, Layout, Node, Op, Spec, Value
+from ttc.ir.rewrite import settled
+
+Side = Layout | int | Value
+
+CONVERSION = 1 << 48
+"""What a conversion weighs beside its bytes: fewest calls first, then fewest bytes."""
+
+REFUSED = 1 << 80
+"""What a conversion weighs that TTNN refuses."""
+
+
+def choose_layouts(graph: Graph, target: Target) -> Graph:
+    """Decide all layouts anew and convert only where sides differ; conversions that stand are forgotten.
+
+        %x: bf16[8,8] tile dram = input(name="x")         %x: bf16[8,8] row_major dram = input(name="x")
+        %a: ... tile dram = ttnn.relu(%x)              -> %a: ... row_major dram = ttnn.relu(%x)
+        %b: ... row_major dram = ttnn.to_layout(%a, ROW_MAJOR)
+        %c: ... row_major dram = ttnn.reads_rows(%b)      %c: ... row_major dram = ttnn.reads_rows(%a)
+
+    Flexible calls run in either layout, other calls as they stand. The host uploads inputs and constants
+    and reads outputs in either; a value read in both is converted once, a constant uploaded twice.
+    """
+    if not any(_in_rows_on_device(value) for value in graph.values()):
+        return graph
+    sides = [_side(position, node) for position, node in enumerate(graph.nodes)]
+    source = _sources(graph)
+    rows = _rows_side(_flow(_demands(graph, sides, source)))
+    layouts = [_decided(side, rows) for side in sides]
+    return _rebuilt(graph, layouts, source)
+
+
+def _in_rows_on_device(value: Value) -> bool:
+    spec = spec_of(value)
+    return spec.layout is Layout.ROW_MAJOR and spec.memory.buffer is not Buffer.HOST
+
+
+def _decided(side: Side | None, rows: set[Side]) -> Layout | None:
+    if side is None or isinstance(side, Layout):
+        return side
+    return Layout.ROW_MAJOR if side in rows else Layout.TILE
+
+
+# ---------------------------------------------------------------- who may choose
+
+
+def _side(position: int, node: Node) -> Side | None:
+    """The side on which a node's tensors all are; None for a node that keeps every layout as it stands."""
+    match node.op:
+        case Input():
+            return node.results[0]
+        case Call(flexible=True) as call:
+            stands = spec_of(node.results[0]).layout
+            other = Layout.TILE if stands is Layout.ROW_MAJOR else Layout.ROW_MAJOR
+            return position if _runs_in(call, other, node.results) else stands
+    return None
+
+
+def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
+    """Whether a call takes all its tensors in `layout`, and gives what it gives now in that layout."""
+    try:
+        types = call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout))).infer()
+    except TtcError:
+        return False
+    types = types if isinstance(types, tuple) else (types,)
+    return all(
+        isinstance(new, Spec) and new.layout is layout and new.shape == old.shape and new.dtype is old.dtype
+        for new, old in zip(types, results, strict=True)
+    )
+
+
+def _is_conversion(op: Op) -> bool:
+    return isinstance(op, ToLayout) and (op.memory_config is None or op.memory_config == spec_of(op.tensor).memory)
+
+
+def _sources(graph: Graph) -> dict[Value, Value]:
+    """What each value is a conversion of, else itself."""
+    source: dict[Value, Value] = {}
+    for node in graph.nodes:
+        for value in node.results:
+            source[value] = source[node.op.tensor] if _is_conversion(node.op) else value
+    return source
+
+
+# ---------------------------------------------------------------- the cut
+
+
+@dataclass
+class Demand:
+    """The side that makes a value, and the sides that read it (as keys, in order)."""
+
+    made: Side
+    read: dict[Side, None] = field(default_factory=dict)
+
+
+def _demands(graph: Graph, sides: list[Side | None], source: dict[Value, Value]) -> dict[Value, Demand]:
+    """Each value that is not a constant, with its demand. A call that moves its operand to other memory reads it
+    in whichever layout it is in, so it demands nothing."""
+    demands: dict[Value, Demand] = {}
+    for node, side in zip(graph.nodes, sides, strict=True):
+        if isinstance(node.op, Const) or _is_conversion(node.op):
+            continue
+        if not isinstance(node.op, ToLayout):
+            for operand in node.op.operands():
+                demand = demands.get(source[operand])
+                if demand:
+                    demand.read[spec_of(operand).layout if side is None else side] = None
+        for value in node.results:
+            demands[value] = Demand(spec_of(value).layout if side is None else side)
+    return demands
+
+
+def _flow(demands: dict[Value, Demand]) -> networkx.DiGraph:
+    """The flow network: for each value and layout one auxiliary node, so that several readers pay once."""
+    flow = networkx.DiGraph()
+    flow.add_nodes_from(Layout)
+    for value, demand in demands.items():
+        if all(isinstance(side, Layout) for side in (demand.made, *demand.read)):
+            continue
+        to_rows, to_tiles = (value, Layout.ROW_MAJOR), (value, Layout.TILE)
+        flow.add_edge(demand.made, to_rows, capacity=_weight(value, Layout.ROW_MAJOR))
+        flow.add_edge(to_tiles, demand.made, capacity=_weight(value, Layout.TILE))
+        flow.add_edges_from((to_rows, side) for side in demand.read)
+        flow.add_edges_from((side, to_tiles) for side in demand.read)
+    return flow
+
+
+def _weight(value: Value, layout: Layout) -> int:
+    """What converting `value` to `layout` costs in the cut."""
+    spec = spec_of(value)
+    before = replace(spec, layout=Layout.TILE if layout is Layout.ROW_MAJOR else Layout.ROW_MAJOR)
+    try:
+        after = ToLayout(replace(value, type=before), layout).infer()
+    except TtcError:
+        return REFUSED
+    return CONVERSION + before.stored_bytes + after.stored_bytes
+
+
+def _rows_side(flow: networkx.DiGraph) -> set[Side]:
+    """The sides that are ROW_MAJOR in the minimum cut with the fewest of them; only what meets rows is cut."""
+    inner = flow.subgraph([node for node in flow if not isinstance(node, Layout)])
+    near_rows = {*flow.predecessors(Layout.ROW_MAJOR), *flow.successors(Layout.ROW_MAJOR)}
+    rows: set[Side] = set()
+    for region in networkx.weakly_connected_components(inner):
+        if near_rows.isdisjoint(region):
+            continue
+        part = flow.subgraph([*region, *Layout])
+        _, sink_side = networkx.minimum_cut(part, Layout.TILE, Layout.ROW_MAJOR)[1]
+        rows |= sink_side
+    return rows
+
+
+# ---------------------------------------------------------------- the program anew
+
+
+def _rebuilt(graph: Graph, layouts: list[Layout | None], source: dict[Value, Value]) -> Graph:
+    """The program with its nodes in `layouts` (None: as they stand), converted where they differ."""
+    builder = Builder(graph.weights)
+    new: dict[Value, Value] = {}
+    for node, layout in zip(graph.nodes, layouts, strict=True):
+        if _is_conversion(node.op):
+            if new.get(node.op.tensor) is node.op.tensor:
+                builder.keep(node)  # found again, under its name, by who still wants it
+            continue
+        results = _placed(node, layout, new, source, builder)
+        new.update(zip(node.results, results, strict=True))
+    return settled(graph, builder.finish((name, new[source[value]]) for name, value in graph.outputs))
+
+
+def _placed(
+    node: Node, layout: Layout | None, new: dict[Value, Value], source: dict[Value, Value], builder: Builder
+) -> Iterable[Value]:
+    names = tuple(value.name for value in node.results)
+    match node.op:
+        case Input(type=Spec() as spec) as op if spec.layout is not layout:
+            assert layout is not None
+            return builder.add(replace(op, type=replace(spec, layout=layout)), names)
+        case ToLayout(tensor=tensor, memory_config=memory) as op:
+            assert memory is not None
+            value = new[source[tensor]]
+            same = spec_of(value).layout is op.layout
+            return builder.add(ToMemoryConfig(value, memory) if same else replace(op, tensor=value), names)
+    op = node.op.with_operands(lambda value: _in_layout(new[source[value]], layout or spec_of(value).layout, builder))
+    return builder.keep(node) if op is node.op else builder.add(op, names)
+
+
+def _in_layout(value: Value, layout: Layout, builder: Builder) -> Value:
+    """A value in a layout: as it is, uploaded so if it is a constant, else converted."""
+    spec = spec_of(value)
+    if spec.layout is layout or spec.memory.buffer is Buffer.HOST:
+        return value
+    if isinstance(value.op, Const):
+        return builder.add(replace(value.op, type=replace(spec, layout=layout)), (value.name,))[0]
+    return builder.add(ToLayout(value, layout), (value.name,))[0]

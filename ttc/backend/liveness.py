@@ -1,0 +1,85 @@
+"""When each buffer of a program lives: from the call that makes it to the last that reads it or a view of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import Deallocate
+from ttc.ir import Buffer, Const, Graph, Input, Op, Value
+
+
+@dataclass(frozen=True)
+class Life:
+    """A buffer, known by the value it was made for, and the first and last node during which it exists.
+
+    Inputs and what is kept from run to run exist from the start; what is kept, and what outputs read, until after
+    the last node. `reads` counts the operands that read it, those that read a view of it included.
+    """
+
+    value: Value
+    start: int
+    end: int
+    reads: int
+    kept: bool
+    output: bool
+
+
+class Liveness:
+    """The lives of a program's device buffers, in the order in which they are made; `Deallocate` is no use.
+
+    Kept are constants and what depends on them alone, as it is computed once; not if it is in L1, whose room is
+    planned for one run. What only other kept values read is gone when the first run begins.
+    """
+
+    def __init__(self, graph: Graph):
+        self._base: dict[Value, Value] = {}
+        self._kept: set[Value] = set()
+        start: dict[Value, int] = {}
+        end: dict[Value, int] = {}
+        reads: dict[Value, int] = {}
+        used: set[Value] = set()
+        for position, node in enumerate(graph.nodes):
+            if isinstance(node.op, Deallocate):
+                continue
+            kept = self._is_kept(node.op, node.results)
+            for operand in node.op.operands():
+                base = self._base[operand]
+                end[base], reads[base] = position, reads[base] + 1
+                if not kept:
+                    used.add(base)
+            viewed = node.op.alias() if isinstance(node.op, Call) else None
+            for value in node.results:
+                self._base[value] = value if viewed is None else self._base[viewed]
+                if kept:
+                    self._kept.add(value)
+                if viewed is None:
+                    start[value], end[value], reads[value] = position, position, 0
+        outputs = {self._base[value] for _, value in graph.outputs}
+        self.lives = tuple(
+            Life(
+                value,
+                0 if isinstance(value.op, Input) or value in self._kept else first,
+                len(graph.nodes) if value in outputs or (value in self._kept and value in used) else end[value],
+                reads[value],
+                value in self._kept,
+                value in outputs,
+            )
+            for value, first in start.items()
+            if spec_of(value).memory.buffer is not Buffer.HOST
+        )
+
+    def base(self, value: Value) -> Value:
+        """The value whose buffer `value` lies in: itself unless it is a view."""
+        return self._base[value]
+
+    def kept(self, value: Value) -> bool:
+        """Whether `value` stays from run to run."""
+        return value in self._kept
+
+    def _is_kept(self, op: Op, results: tuple[Value, ...]) -> bool:
+        if isinstance(op, Const):
+            return True
+        if isinstance(op, Input) or op.effect or not self._kept.issuperset(op.operands()):
+            return False
+        return all(spec_of(value).memory.buffer is not Buffer.L1 for value in results)
