@@ -1,0 +1,189 @@
+"""The `.ttc` artifact: one safetensors file with a program, its signature, and its weights.
+
+The metadata holds a manifest (JSON), the program's text, and the text of the graph that computes the
+program's weights from the model's. The manifest carries a SHA-256 of the whole file, taken with zeros in
+the digest's own place: the file is written with zeros there, hashed, and then the digest is put in.
+Nothing in a file is ever run: a program is text for the parser, and the tensors are numbers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from mmap import mmap
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from ttc.errors import InputError, TtcError
+from ttc.ir import DType, TensorType, Weight, Weights, print_graph
+from ttc.ir.weights import NUMPY, float32_to_bf16
+from ttc.runtime.program import Program, Signature, check_program, parse_program, weight_types
+from ttc.runtime.safetensors_file import Header, array_at, make_header, map_file, read_header
+from ttc.version import VERSION
+
+FORMAT = 1
+NO_DIGEST = "0" * 64
+CHUNK = 1 << 24
+MISFITS = (KeyError, TypeError, ValueError, AttributeError, AssertionError, IndexError, RecursionError)
+"""What a manifest or a program with things of the wrong kind in the wrong places may raise."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A program with its weights (without data if the model had none).
+
+    `derivation` is the text of the graph of ops that computes each weight from the model's own.
+    """
+
+    program: Program
+    derivation: str
+    weights: Weights
+
+
+def save(
+    path: str | os.PathLike, program: Program, derivation: str, weights: Iterable[tuple[str, np.ndarray]] | None
+) -> None:
+    """Write an artifact; `weights` yields each weight once, in any order, and is None if there is no data.
+
+    The file appears whole or not at all. InputError, naming the file, if it cannot be written.
+    """
+    target = Path(path)
+    types = weight_types(program) if weights is not None else {}
+    header = make_header(_metadata(program, derivation, weights is not None), types)
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        with open(draft, "x+b") as file:
+            _write(file, header, weights or ())
+        draft.replace(target)
+    except OSError as error:
+        raise InputError(f"cannot write {target}: {_reason(error)}") from None
+    finally:
+        draft.unlink(missing_ok=True)  # gone already if all went well
+
+
+def _metadata(program: Program, derivation: str, with_weights: bool) -> dict[str, str]:
+    manifest = {
+        "sha256": NO_DIGEST,  # first, so that no name in the file that looks like it comes before
+        "format": FORMAT,
+        "ttc": VERSION,
+        "target": program.target,
+        "dtype": program.dtype,
+        "inputs": _signature_to_json(program.inputs),
+        "outputs": _signature_to_json(program.outputs),
+        "weights": "present" if with_weights else "none",
+    }
+    return {"ttc": json.dumps(manifest), "program": print_graph(program.graph), "derivation": derivation}
+
+
+def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Header, weights wherever the header says, and the digest of it all."""
+    file.write(header.content)
+    missing = set(header.places)
+    for ref, array in weights:
+        if ref not in missing:
+            raise TtcError(f"weight {ref!r} is given twice or is none of the program's")
+        missing.remove(ref)
+        place = header.places[ref]
+        file.seek(place.start)
+        file.write(memoryview(_stored(ref, array, place.type)).cast("B"))
+    if missing:
+        raise TtcError(f"weight {min(missing)!r} is not given")
+    file.seek(0)
+    digest = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        digest.update(chunk)
+    file.seek(header.content.index(NO_DIGEST.encode()))
+    file.write(digest.hexdigest().encode())
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _stored(ref: str, array: np.ndarray, type: TensorType) -> np.ndarray:
+    """A weight as the file keeps it, flat; float32 is rounded where bf16 is kept."""
+    if type.dtype is DType.bf16 and array.dtype == np.float32:
+        array = float32_to_bf16(array)
+    if array.dtype != NUMPY[type.dtype] or array.size != type.numel:
+        raise TtcError(f"weight {ref!r} is {array.dtype}{list(array.shape)}, the program wants {type}")
+    return np.ascontiguousarray(array).reshape(-1)
+
+
+def load(path: str | os.PathLike) -> Artifact:
+    """Read and verify an artifact; its weights stay in the file until they are read.
+
+    InputError, naming the file, if it is no artifact, not whole, changed, or newer than this ttc.
+    """
+    try:
+        file = map_file(Path(path))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {_reason(error)}") from None
+    try:
+        return _read(file)
+    except TtcError as error:
+        raise InputError(f"{path} is no usable .ttc file: {error}") from None
+
+
+def _read(file: bytes | mmap) -> Artifact:
+    header = read_header(file)
+    try:
+        manifest = json.loads(header.metadata["ttc"])
+        version, digest = manifest["format"], manifest["sha256"]
+    except (KeyError, TypeError, ValueError):
+        raise InputError("it has no manifest of ttc's") from None
+    if version != FORMAT:
+        raise InputError(
+            f"it has format {version}, this ttc ({VERSION}) reads format {FORMAT}; compile the model again"
+        )
+    _verify_digest(file, header, digest)
+    try:
+        program = _program(manifest, header.metadata)
+        return Artifact(program, header.metadata["derivation"], _weights(file, header, program, manifest["weights"]))
+    except MISFITS as error:  # the checksum is right, so somebody made it so
+        raise InputError(f"its program is malformed ({type(error).__name__}: {error})") from None
+
+
+def _verify_digest(file: bytes | mmap, header: Header, digest: Any) -> None:
+    if len(file) < header.file_bytes:
+        raise InputError("it is cut off")
+    stated = digest.encode() if isinstance(digest, str) and len(digest) == len(NO_DIGEST) else b""
+    if not stated or header.content.count(stated) != 1:
+        raise InputError("its header is damaged")
+    found = hashlib.sha256(header.content.replace(stated, NO_DIGEST.encode()))
+    with memoryview(file) as view:
+        for start in range(len(header.content), len(file), CHUNK):
+            found.update(view[start : start + CHUNK])
+    if found.hexdigest().encode() != stated:
+        raise InputError("it has been changed since it was written (its checksum differs)")
+
+
+def _program(manifest: dict[str, Any], metadata: dict[str, str]) -> Program:
+    graph = parse_program(metadata["program"])
+    inputs, outputs = (_signature_from_json(manifest[side]) for side in ("inputs", "outputs"))
+    return check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
+
+
+def _weights(file: bytes | mmap, header: Header, program: Program, present: str) -> Weights:
+    types = weight_types(program)
+    if present == "none":
+        return Weights({ref: Weight(type) for ref, type in types.items()})
+    if {ref: place.type for ref, place in header.places.items()} != types:
+        raise InputError("its weights are not those of its program")
+    places = header.places.items()
+    return Weights({ref: Weight(place.type, lambda place=place: array_at(file, place)) for ref, place in places})
+
+
+def _signature_to_json(signature: Signature) -> list[list[Any]]:
+    return [[name, type.dtype.name, list(type.shape)] for name, type in signature]
+
+
+def _signature_from_json(signature: list[list[Any]]) -> Signature:
+    return tuple((name, TensorType(DType[dtype], tuple(shape))) for name, dtype, shape in signature)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
