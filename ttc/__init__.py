@@ -1,0 +1,75 @@
+"""ttc: from PyTorch and ONNX models to programs of Tenstorrent's TTNN calls.
+
+    compiled = ttc.compile("model.onnx")
+    outputs = compiled.run({"x": x})
+    compiled.save("model.ttc")
+
+Importing this package is cheap, and so is `ttc.runtime` without torch and onnx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from ttc.errors import TtcError
+
+if TYPE_CHECKING:
+    from ttc.compiled import Compiled
+    from ttc.executable import Executable
+
+__all__ = ["TtcError", "compile", "load"]
+
+
+def compile(  # noqa: A001 (the contract's name)
+    model: Any,
+    args: Sequence[Any] | None = None,
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    target: str = "n150",
+    dtype: str = "bf16",
+    lengths: Mapping[str, int | Sequence[int]] | None = None,
+    dynamic_shapes: Any = None,
+    allow_host: Sequence[str] = (),
+    progress: Callable[[str], None] | None = None,
+) -> Compiled:
+    """Compile a model for a card.
+
+    `model` is a path (.onnx, .pt2), an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram;
+    a module is exported for `args` and `kwargs`, or on its first run. `dtype` is "bf16", "fp32", "bfp8" or
+    "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
+    dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules.
+    `allow_host` names ops that may run on the host; `progress` is told what is being done.
+
+    Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
+    """
+    from ttc.calls.target import target_named
+    from ttc.compiled import Compiled
+    from ttc.errors import InputError
+    from ttc.pipeline import DTYPES
+    from ttc.sources import source_of
+
+    if dtype not in DTYPES:
+        raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
+    if allow_host:
+        raise InputError(f"no op can run on the host yet: {', '.join(allow_host)}")
+    card = target_named(target)
+    return Compiled(source_of(model, args, kwargs, dynamic_shapes, lengths), card, dtype, progress)
+
+
+def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:
+    """Load a `.ttc` artifact; nothing in it is run as code.
+
+    `weights` binds a model's own weights by name (numpy arrays or torch tensors) to an artifact saved without
+    data. Raises InputError for a file that is damaged or no artifact, and for weights that do not fit.
+    """
+    from ttc.executable import Executable
+    from ttc.runtime.artifact import load as load_artifact
+
+    artifact = load_artifact(path)
+    if weights is None:
+        return Executable(artifact.program, artifact.derivation, artifact.weights)
+    from ttc.binding import bound_weights
+
+    return Executable(artifact.program, artifact.derivation, bound_weights(artifact, weights))

@@ -53,15 +53,16 @@ class Compiled:
         numerics, "exact" or "tensix". Outputs have the model's dtypes, bfloat16 as float32.
         """
         needed = self._source.for_inputs(inputs)
-        return self._variant(needed).executable.run(_arrays(needed.inputs), device, mode)
+        variant = self._variant(needed)
+        return variant.executable.run(_arrays(needed.inputs(variant.signature)), device, mode)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
-        from ttc.frontend.export import outputs_as_tensors
+        from ttc.sources_torch import outputs_as_tensors
 
         needed = self._source.for_call(args, kwargs)
         variant = self._variant(needed)
-        found = variant.executable.run(_arrays(needed.inputs))
+        found = variant.executable.run(_arrays(needed.inputs(variant.signature)))
         return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
@@ -120,7 +121,7 @@ class Compiled:
             stages[_unused(name, stages)] = graph
 
         build = compile_graph(graph, self.target, self.dtype, observe)
-        return Variant(Executable(build.program, build.derivations, build.weights), stages, signature)
+        return Variant(Executable(build.program, str(build.derivations), build.weights), stages, signature)
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:

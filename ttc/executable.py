@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ttc.errors import InputError
-from ttc.ir import Graph, Weights
+from ttc.ir import Weights
 from ttc.runtime import artifact
 from ttc.runtime.devices import open_device
 from ttc.runtime.program import Program
@@ -23,18 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Executable:
-    """A program of calls, the graph of ops that derives its weights, and the weights (perhaps without data)."""
+    """A program of calls, the text of the graph that derives its weights, and the weights (perhaps without data)."""
 
     program: Program
-    derivations: Graph
+    derivation: str
     weights: Weights
     _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
         """A new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
         if self.weights.fake:
-            raise InputError("the program was compiled from weights without data: ttc.load(path, weights=...) binds them")
-        return Session(self.program, self.weights, open_device(device, self.program, mode))
+            raise InputError(
+                "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
+            )
+        return Session(self.program, self.weights, open_device(device, mode))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself."""
@@ -46,7 +47,8 @@ class Executable:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`."""
-        artifact.save(Path(path), self.program, self.derivations, self.weights)
+        arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
+        artifact.save(path, self.program, self.derivation, arrays)
 
     @cached_property
     def source(self) -> str:

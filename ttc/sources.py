@@ -28,11 +28,14 @@ Lengths = Mapping[str, int | Sequence[int]]
 
 @dataclass(frozen=True)
 class Specialisation:
-    """One static form of a model: its key, how to read its graph, and a call's arrays by input name."""
+    """One static form of a model: its key, how to read its graph, and the call's inputs by name.
+
+    Names may be known only after reading: `inputs` is asked with the signature that `read` has given.
+    """
 
     key: Hashable
     read: Callable[[], tuple[Graph, Signature | None]]
-    inputs: Mapping[str, Any]
+    inputs: Callable[[Any], Mapping[str, Any]]
 
 
 class Source(Protocol):
@@ -87,48 +90,42 @@ def _file_source(path: Path, lengths: dict[str, int]) -> Source:
 
 
 def _onnx_source(model: Any, lengths: dict[str, int]) -> Source:
-    from ttc.frontend.onnx import dynamic_dims
+    from ttc.frontend.onnx import dynamic_dims, input_names, open_model
 
-    return OnnxSource(model, lengths, dynamic_dims(model))
+    opened = open_model(model)
+    return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
 
 
 @dataclass(frozen=True)
 class OnnxSource:
-    """An ONNX file or model; `dims` are its named sizes by input and axis, `lengths` binds some of them."""
+    """An opened ONNX model; `dims` are its named sizes by input and axis, `lengths` binds some of them."""
 
-    model: Any
+    opened: Any
     lengths: dict[str, int]
     dims: Mapping[str, Mapping[int, str]]
+    names: Sequence[str]
 
     def ready(self) -> Specialisation | None:
         """The static form, unless a named size is unbound."""
         unbound = {name for dims in self.dims.values() for name in dims.values()} - set(self.lengths)
-        return None if unbound else Specialisation((), lambda: self._read({}), {})
+        return None if unbound else Specialisation((), lambda: self._read({}), lambda signature: {})
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The form with the unbound sizes of these arrays."""
-        named = by_name(inputs, self._names())
-        shapes = {name: np.shape(named[name]) for name in self.dims if name in named}
-        if self.ready():
-            return Specialisation((), lambda: self._read({}), named)
-        return Specialisation(tuple(shapes.items()), lambda: self._read(shapes), named)
+        named = by_name(inputs, self.names)
+        shapes = {} if self.ready() else {name: np.shape(named[name]) for name in self.dims if name in named}
+        return Specialisation(tuple(shapes.items()), lambda: self._read(shapes), lambda signature: named)
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """As `for_inputs`: positional arguments are inputs in order."""
-        arrays = {name: array for name, array in zip(self._names(), args)}  # noqa: B905 (a length mismatch is told below)
-        if len(args) > len(arrays):
-            raise InputError(f"the model takes {len(self._names())} inputs, got {len(args)}")
-        return self.for_inputs({**arrays, **kwargs})
-
-    def _names(self) -> list[str]:
-        from ttc.frontend.onnx import input_names
-
-        return input_names(self.model)
+        if len(args) > len(self.names):
+            raise InputError(f"the model takes {len(self.names)} inputs, got {len(args)}")
+        return self.for_inputs({**dict(zip(self.names, args, strict=False)), **kwargs})
 
     def _read(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Graph, None]:
         from ttc.frontend.onnx import load
 
-        return load(self.model, lengths=self.lengths, inputs=shapes), None
+        return load(self.opened, lengths=self.lengths, inputs=shapes), None
 
 
 def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ from torch.utils import _pytree as pytree
 from ttc.errors import InputError
 from ttc.frontend.export import Exported, Signature, call_key, export, read_program
 from ttc.ir import Graph
+from ttc.ops.torch_types import to_torch
+from ttc.runtime.program import Signature as Types
 from ttc.sources import Inputs, Source, Specialisation, by_name
 
 
@@ -24,7 +26,9 @@ def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, length
     if isinstance(model, ExportedProgram):
         return ProgramSource(read_program(model), lengths)
     if not isinstance(model, nn.Module):
-        raise InputError(f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}")
+        raise InputError(
+            f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}"
+        )
     example = None if args is None and kwargs is None else (tuple(args or ()), dict(kwargs or {}))
     named = named_dims(dynamic_shapes, example, model) if dynamic_shapes is not None and example else {}
     unknown = set(lengths) - {name for dims in named.values() for name in dims.values()}
@@ -78,14 +82,12 @@ class ModuleSource:
         return tuple(map(to_tensor, arrays)), {}
 
     def _specialised(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
-        leaves = pytree.tree_leaves((args, dict(kwargs)))
-
         def read() -> tuple[Graph, Signature]:
             exported = export(self.module, args, kwargs)
             self.signature = exported.signature
             return exported.graph, exported.signature
 
-        return Specialisation(call_key(args, kwargs), read, {"": leaves})
+        return Specialisation(call_key(args, kwargs), read, lambda signature: signature.flatten_inputs(args, kwargs))
 
     def _resized(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The example with its named dimensions at the given lengths."""
@@ -105,17 +107,19 @@ class ProgramSource:
 
     def ready(self) -> Specialisation | None:
         """The program as it is."""
-        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), {})
+        return self._form({})
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The only form there is."""
         names = [slot for slot in self.exported.signature.inputs if isinstance(slot, str)]
-        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), by_name(inputs, names))
+        return self._form(by_name(inputs, names))
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """The only form there is."""
-        named = self.exported.signature.flatten_inputs(args, kwargs)
-        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), named)
+        return self._form(self.exported.signature.flatten_inputs(args, kwargs))
+
+    def _form(self, inputs: Mapping[str, Any]) -> Specialisation:
+        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), lambda signature: inputs)
 
 
 def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Module) -> dict[int, dict[int, str]]:
@@ -149,3 +153,12 @@ def _dims_of_leaves(value: Any, spec: Any) -> Iterator[tuple[Tensor, dict[int, s
 def to_tensor(array: Any) -> Any:
     """An array as a torch tensor; tensors as they are."""
     return torch.from_numpy(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array
+
+
+def outputs_as_tensors(arrays: Mapping[str, np.ndarray], declared: Types, signature: Signature | None) -> Any:
+    """Outputs as torch tensors of their declared dtypes, in the module's structure; a tuple for other models."""
+    types = dict(declared)
+    tensors = {name: torch.from_numpy(array).to(to_torch(types[name].dtype)) for name, array in arrays.items()}
+    if signature is not None:
+        return signature.unflatten_outputs(tensors)
+    return next(iter(tensors.values())) if len(tensors) == 1 else tuple(tensors.values())

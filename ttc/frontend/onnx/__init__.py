@@ -14,8 +14,9 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     resize,
     shape,
 )
-from ttc.frontend.onnx.dims import dynamic_dims
+from ttc.frontend.onnx.dims import dynamic_dims, input_names
+from ttc.frontend.onnx.file import open_model
 from ttc.frontend.onnx.importer import load
 from ttc.frontend.onnx.table import names as operators
 
-__all__ = ["dynamic_dims", "load", "operators"]
+__all__ = ["dynamic_dims", "input_names", "load", "open_model", "operators"]

@@ -11,6 +11,7 @@ from typing import Any
 from onnx import ModelProto, ValueInfoProto
 
 from ttc.errors import InputError, Refusal
+from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import TensorType
 
@@ -37,17 +38,18 @@ def _dim(dim: Any, name: str) -> Dim:
     return dim.dim_param or name
 
 
-def dynamic_dims(model: str | PathLike | ModelProto) -> dict[str, dict[int, str]]:
+def input_names(model: str | PathLike | ModelProto | Opened) -> list[str]:
+    """The names of the run-time inputs, in order."""
+    return [value.name for value in runtime_inputs(open_model(model)[0])]
+
+
+def dynamic_dims(model: str | PathLike | ModelProto | Opened) -> dict[str, dict[int, str]]:
     """The dynamic dimensions of each input that has any: `{"x": {0: "batch", 1: "T"}}`.
 
     Reads the graph but no weights; InputError if the file is unusable.
     """
-    from ttc.frontend.onnx.file import open_model
-
-    if not isinstance(model, ModelProto):
-        model = open_model(model)[0]
     found: dict[str, dict[int, str]] = {}
-    for value in runtime_inputs(model):
+    for value in runtime_inputs(open_model(model)[0]):
         named = {axis: dim for axis, dim in enumerate(dims_of(value) or ()) if isinstance(dim, str)}
         if named:
             found[value.name] = named

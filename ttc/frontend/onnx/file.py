@@ -14,8 +14,14 @@ from ttc.frontend.onnx.tensors import Store
 OLDEST_OPSET = 7
 
 
-def open_model(model: str | PathLike | onnx.ModelProto) -> tuple[onnx.ModelProto, Store]:
-    """The model and where its external data may lie; InputError if it cannot be read or is too old or new."""
+Opened = tuple[onnx.ModelProto, Store]
+"""A model, and where its external data may lie."""
+
+
+def open_model(model: str | PathLike | onnx.ModelProto | Opened) -> Opened:
+    """Open a file or model, once: what is open stays so. InputError if it cannot be read or is too old or new."""
+    if isinstance(model, tuple):
+        return model
     if isinstance(model, onnx.ModelProto):
         return _checked(model, "the model"), Store(None)
     path = Path(model)

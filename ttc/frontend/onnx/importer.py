@@ -14,7 +14,7 @@ from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
-from ttc.frontend.onnx.file import open_model
+from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, body_of, local_bodies
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.ir import Graph, Value, Weight
@@ -30,7 +30,7 @@ DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
 def load(
-    model: str | PathLike | ModelProto,
+    model: str | PathLike | ModelProto | Opened,
     *,
     lengths: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
