@@ -94,7 +94,4 @@ def meshgrid(b: ExportBuilder, tensors: list[Value], indexing: str = "ij") -> li
     for position, x in enumerate(xs):
         line = compose.reshape(b, x, [-1 if i == position else 1 for i in range(len(xs))])
         grids.append(compose.expand(b, line, shape))
-    if indexing == "xy" and len(xs) > 1:
-        grids = [compose.transpose(b, grid, 0, 1) for grid in grids]
-        grids[0], grids[1] = grids[1], grids[0]
-    return grids
+    return [grids[1], grids[0], *grids[2:]] if xs is not tensors else grids

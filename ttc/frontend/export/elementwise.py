@@ -230,9 +230,11 @@ def leaky_relu(b: ExportBuilder, x: Value, negative_slope: float = 0.01) -> Valu
 
 @aten("elu")
 def elu(b: ExportBuilder, x: Value, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Value:
+    """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
     inner = x if input_scale == 1 else b(ops.Mul(x, cast(b, input_scale, x.dtype)))
-    y = b(ops.Elu(inner, float(alpha)))
-    return y if scale == 1 else b(ops.Mul(y, cast(b, scale, x.dtype)))
+    y = b(ops.Elu(inner, float(alpha * input_scale)))
+    factor = scale / input_scale
+    return y if factor == 1 else b(ops.Mul(y, cast(b, factor, x.dtype)))
 
 
 @aten("selu")

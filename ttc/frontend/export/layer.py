@@ -12,7 +12,6 @@ from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
 from ttc.ir import DType, Value
-from ttc.ops.rules import broadcast
 from ttc.ops.torch_types import to_torch
 
 
@@ -43,68 +42,22 @@ def outer(b: ExportBuilder, x: Value, vec2: Value) -> Value:
     return b(ops.Mul(compose.unsqueeze(b, result_as(b, x), 1), compose.unsqueeze(b, result_as(b, vec2), 0)))
 
 
+@aten("bilinear")
+def bilinear(b: ExportBuilder, x1: Value, x2: Value, weight: Value, bias: Value | None = None) -> Value:
+    """y[.., k] = x1[.., i] weight[k, i, j] x2[.., j] + bias[k]."""
+    out, left, right = weight.shape
+    rows = compose.reshape(b, compose.permute(b, weight, (1, 0, 2)), (left, out * right))
+    products = compose.reshape(b, b(ops.Matmul(x1, rows)), (*x1.shape[:-1], out, right))
+    y = compose.matmul(b, products, compose.unsqueeze(b, x2, -1))
+    y = compose.reshape(b, y, b.result.shape)
+    return y if bias is None else b(ops.Add(y, bias))
+
+
 @aten("embedding")
 def embedding(
     b: ExportBuilder, weight: Value, indices: Value, padding_idx: int = -1, scale: bool = False, sparse: bool = False
 ) -> Value:
     return b(ops.Embedding(weight, indices))
-
-
-@aten("scaled_dot_product_attention")
-def scaled_dot_product_attention(
-    b: ExportBuilder,
-    query: Value,
-    key: Value,
-    value: Value,
-    attn_mask: Value | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Value:
-    if dropout_p:
-        raise Refusal("attention with dropout: export the model in eval mode (model.eval())")
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else float(scale)
-    if attn_mask is not None and attn_mask.dtype is not DType.bool:
-        attn_mask = cast(b, attn_mask, query.dtype)
-    lead = (
-        broadcast(query.shape[:-2], attn_mask.shape[:-2] if attn_mask else ())
-        if enable_gqa
-        else _lead(query, key, value, attn_mask)
-    )
-    q = _heads(b, query, lead)
-    k, v = (x if enable_gqa and x.type.rank == 4 else _heads(b, x, lead) for x in (key, value))
-    mask = None if attn_mask is None else _mask(b, attn_mask, lead)
-    y = b(ops.Attention(q, k, v, mask, is_causal, scale))
-    return compose.reshape(b, y, b.result.shape)
-
-
-def _lead(query: Value, key: Value, value: Value, mask: Value | None) -> tuple[int, ...]:
-    """The batch dimensions, which torch broadcasts."""
-    return broadcast(query.shape[:-2], key.shape[:-2], value.shape[:-2], mask.shape[:-2] if mask else ())
-
-
-def _heads(b: ExportBuilder, x: Value, lead: tuple[int, ...]) -> Value:
-    """x [*lead, S, D] (broadcast to lead) as [B, H, S, D]."""
-    x = compose.expand(b, x, (*lead, *x.shape[-2:]))
-    if len(lead) == 2:
-        return x
-    heads = 1 if len(lead) < 2 else lead[-1]
-    return compose.reshape(b, x, (math.prod(lead) // heads, heads, *x.shape[-2:]))
-
-
-def _mask(b: ExportBuilder, mask: Value, lead: tuple[int, ...]) -> Value:
-    """A mask that broadcasts to [B, H, Sq, Sk], kept as small as it is where the batch dimensions allow."""
-    rank = len(lead)
-    mask = compose.reshape(b, mask, (1,) * (rank + 2 - mask.type.rank) + mask.shape)
-    if rank == 2:
-        return mask
-    if rank < 2:
-        return compose.reshape(b, mask, (mask.shape[0] if rank else 1, 1, *mask.shape[-2:]))
-    batch = mask.shape[:-3]
-    if set(batch) > {1} or len(set(batch)) > 1:
-        mask = compose.expand(b, mask, (*lead[:-1], *mask.shape[-3:]))
-    return compose.reshape(b, mask, (math.prod(mask.shape[:-3]), *mask.shape[-3:]))
 
 
 @aten("layer_norm")

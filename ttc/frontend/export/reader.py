@@ -24,7 +24,7 @@ from torch.fx import Node
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.frontend.export.signature import Signature
-from ttc.frontend.export.table import ExportBuilder, function_for
+from ttc.frontend.export.table import ExportBuilder, function_for, is_listed
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
@@ -40,6 +40,9 @@ MEANINGLESS = {
 }
 """Keyword operands that say where or how torch keeps a tensor."""
 
+MAX_DECOMPOSITIONS = 4
+"""How often what a decomposition gives is decomposed again."""
+
 
 def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
     """The program as ops; Refused with every distinct reason, where it stands first, if it cannot be read.
@@ -47,11 +50,27 @@ def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
     Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
     `Const`s under their own names, without data where they are fake or meta tensors.
     """
+    return _Reader(_functional(program), signature or Signature.of(program)).graph()
+
+
+def _functional(program: ExportedProgram) -> ExportedProgram:
+    """The program without in-place ops; what the table does not list is decomposed as torch itself would."""
     with warnings.catch_warnings():
         # torch copies its own LeafSpec objects here, a class it has deprecated.
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         program = program.run_decompositions({})
-    return _Reader(program, signature or Signature.of(program)).graph()
+        for _ in range(MAX_DECOMPOSITIONS):
+            unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
+            known = torch.export.default_decompositions() if unlisted else {}
+            table = {target: known[target] for target in unlisted if target in known}
+            if not table:
+                break
+            program = program.run_decompositions(table)
+    return program
+
+
+def _is_aten(node: Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten"
 
 
 @dataclass

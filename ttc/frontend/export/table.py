@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ttc import ops
 from ttc.errors import Refusal
-from ttc.ir import Builder, Const, DType, Op, TensorType, Value
+from ttc.ir import Builder, DType, TensorType, Value, Weights
 from ttc.ops.torch_types import FROM_TORCH, to_torch
 
 Number = bool | int | float
@@ -47,13 +48,23 @@ def refuse(reason: str, *names: str) -> None:
 
 def function_for(target: torch._ops.OpOverload) -> Function:
     """The function that reads an op; Refusal with its name if there is none."""
-    packet, overload = target._schema.name.removeprefix("aten::"), target._overloadname
-    function = TABLE.get(f"{packet}.{overload}") or TABLE.get(packet)
+    packet = _packet(target)
+    function = TABLE.get(f"{packet}.{target._overloadname}") or TABLE.get(packet)
     if function is not None:
         return function
     if packet in REFUSED:
         raise Refusal(f"{target} is not supported: {REFUSED[packet]}")
-    raise Refusal(f"there is no reading of {target}")
+    raise Refusal(f"{target} is not supported: there is no reading of it")
+
+
+def is_listed(target: torch._ops.OpOverload) -> bool:
+    """Whether the table says what to do with an op: read or refuse it."""
+    packet = _packet(target)
+    return f"{packet}.{target._overloadname}" in TABLE or packet in TABLE or packet in REFUSED
+
+
+def _packet(target: torch._ops.OpOverload) -> str:
+    return target._schema.name.removeprefix("aten::")
 
 
 class ExportBuilder(Builder):
@@ -64,23 +75,30 @@ class ExportBuilder(Builder):
 
     result: TensorType
 
-    def add(self, op: Op, names: tuple[str, ...] = ()) -> tuple[Value, ...]:
-        operands = op.operands()
-        if operands and all(map(is_known, operands)):
-            folded = ops.fold(op, self)
-            if folded is not None:
-                return folded if isinstance(folded, tuple) else (folded,)
-        return super().add(op, names)
+    def __init__(self, weights: Weights | None = None):
+        super().__init__(weights, normal=(ops.fold,))
+        self.static: dict[Value, Tensor | None] = {}  # what `static` has found
 
 
-def is_known(value: Value) -> bool:
-    """Whether a value is a number or small table of the program itself, not a weight."""
-    match value.op:
-        case ops.Full() | ops.Literal():
-            return True
-        case Const(ref=ref):
-            return ref.startswith("literal.")
-    return False
+STATIC_LIMIT = 1 << 26
+"""Elements: larger tensors are not evaluated while reading."""
+
+
+def static(b: ExportBuilder, x: Value) -> Tensor | None:
+    """The tensor that x is whatever the inputs and weights are (a mask made of positions), or None.
+
+    Unlike `ops.known` it also evaluates what is too large to be folded.
+    """
+    if x in b.static:
+        return b.static[x]
+    found = ops.known(x, b)
+    operands = x.op.operands()
+    if found is None and operands and x in b.constants and x.type.numel <= STATIC_LIMIT:
+        tensors = {operand: static(b, operand) for operand in operands}
+        if all(tensor is not None for tensor in tensors.values()):
+            found = ops.evaluate_op(x.op, tensors.__getitem__)[x.index]  # type: ignore[arg-type]
+    b.static[x] = found
+    return found
 
 
 @cache

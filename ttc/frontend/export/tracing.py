@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import copy
+import io
+import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,7 +105,22 @@ def _depends_on_training(module: nn.Module) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence what torch says about its own use of itself while exporting."""
+    """Silence what torch says about its own use of itself, and its reports about an export that fails."""
+    loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
+    printed = io.StringIO()
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        with _expected_warnings(), redirect_stderr(printed):
+            yield
+        sys.stderr.write(printed.getvalue())  # the export went well: this is what the user's own code has to say
+    finally:
+        for logger in loggers:
+            logger.disabled = False
+
+
+@contextmanager
+def _expected_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         # nn.LSTM and nn.GRU set their list of weights anew in forward.
