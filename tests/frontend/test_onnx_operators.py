@@ -1,0 +1,412 @@
+"""Each operator, at the opsets where its form changed, against onnxruntime."""
+
+import numpy as np
+import pytest
+from onnx import helper
+
+from tests.frontend.onnx_models import assert_agree, model_of
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape, dtype=np.float32)
+
+
+def ints(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.int64)
+
+
+def floats(*numbers: float) -> np.ndarray:
+    return np.array(numbers, np.float32)
+
+
+def check(kind: str, inputs: dict, opset: int = 21, weights: dict | None = None, outputs=("y",), order=None, **attrs):
+    """One node whose inputs are `inputs` and then `weights` (or as `order` says; "" leaves one out)."""
+    names = order or [*inputs, *(weights or {})]
+    domain = attrs.pop("domain", "")
+    node = helper.make_node(kind, names, list(outputs), domain=domain, **attrs)
+    domains = {domain: 1} if domain else {}
+    named = [name for name in outputs if name]
+    assert_agree(model_of([node], inputs, named, weights=weights, opset=opset, domains=domains), inputs)
+
+
+X = {"x": normal(2, 3, 4, 5)}
+IMAGE = {"x": normal(1, 4, 9, 8)}
+
+
+@pytest.mark.parametrize(
+    "kind", ["Abs", "Erf", "Exp", "Neg", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh", "Sign", "Floor", "Ceil"]
+)
+@pytest.mark.parametrize("opset", [9, 21])
+def test_elementwise(kind, opset):
+    check(kind, X, opset)
+
+
+@pytest.mark.parametrize("opset", [7, 12, 13])
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax", "Hardmax"])
+@pytest.mark.parametrize("axis", [None, 1, 2, 3])
+def test_softmax_is_flat_before_opset_13(kind, opset, axis):
+    check(kind, X, opset, **({} if axis is None else {"axis": axis}))
+
+
+@pytest.mark.parametrize(("opset", "form"), [(11, "attribute"), (13, "input")])
+@pytest.mark.parametrize("kind", ["Squeeze", "Unsqueeze"])
+def test_axes_moved_from_attribute_to_input(kind, opset, form):
+    inputs = {"x": normal(1, 3, 1, 4)}
+    if form == "attribute":
+        check(kind, inputs, opset, axes=[0, 2])
+    else:
+        check(kind, inputs, opset, {"axes": ints(0, 2)})
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        *["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"],
+        *["ReduceSumSquare", "ReduceLogSumExp"],
+    ],
+)
+@pytest.mark.parametrize("opset", [11, 13, 18])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_reductions(kind, opset, keep):
+    as_input = opset >= (13 if kind == "ReduceSum" else 18)
+    weights = {"axes": ints(1, -1)} if as_input else None
+    check(kind, X, opset, weights, keepdims=keep, **({} if as_input else {"axes": [1, -1]}))
+    check(kind, X, opset, keepdims=keep)
+
+
+def test_log_sum_of_positive_numbers():
+    check("ReduceLogSum", {"x": np.abs(normal(2, 5)) + 0.1}, axes=[1], opset=13)
+
+
+@pytest.mark.parametrize("opset", [9, 10, 13])
+@pytest.mark.parametrize(
+    ("starts", "ends", "steps"),
+    [
+        ((1, 0), (3, 100), (1, 1)),
+        ((-3, -100), (-1, -1), (1, 1)),
+        ((3, 4), (0, -100), (-1, -2)),
+        ((2, 0), (1, 3), (1, 2)),
+    ],
+)
+def test_slice(opset, starts, ends, steps):
+    if opset == 9 and set(steps) != {1}:
+        pytest.skip("opset 9 has no steps")
+    if opset == 9:
+        check("Slice", X, opset, starts=starts, ends=ends, axes=[2, 3])
+    else:
+        weights = {"starts": ints(*starts), "ends": ints(*ends), "axes": ints(2, 3), "steps": ints(*steps)}
+        check("Slice", X, opset, weights)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+def test_pad(mode):
+    check("Pad", X, 19, {"pads": ints(0, 0, 1, 2, 0, 0, 3, 1)}, mode=mode)
+
+
+def test_pad_forms():
+    check("Pad", X, 7, pads=[0, 1, 0, 0, 0, 0, 2, 0], value=2.5)
+    check("Pad", X, 11, {"pads": ints(0, 1, 0, 0, 0, 0, 2, 0), "value": np.float32(2.5)})
+    check("Pad", X, 18, {"pads": ints(1, 2), "value": np.float32(-1), "axes": ints(-1)})
+    check("Pad", X, 13, {"pads": ints(0, 0, -1, 0, 0, 0, -1, 2)})
+
+
+@pytest.mark.parametrize("opset", [9, 11, 13])
+def test_clip(opset):
+    if opset == 9:
+        check("Clip", X, opset, min=-0.5, max=0.25)
+        return
+    check("Clip", X, opset, {"low": np.float32(-0.5), "high": np.float32(0.25)})
+    check("Clip", X, opset, {"high": np.float32(0.25)}, order=["x", "", "high"])
+    check("Clip", {**X, "low": np.array(-0.1, np.float32)}, opset)
+
+
+def test_clip_of_integers():
+    check("Clip", {"x": np.arange(-5, 5, dtype=np.int64)}, weights={"low": np.int64(-2), "high": np.int64(3)})
+
+
+@pytest.mark.parametrize(
+    "pads", [{"auto_pad": "SAME_UPPER"}, {"auto_pad": "SAME_LOWER"}, {"auto_pad": "VALID"}, {"pads": [0, 1, 2, 1]}]
+)
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_windows(pads, stride):
+    weights = {"w": normal(6, 2, 3, 2), "bias": normal(6)}
+    check("Conv", IMAGE, 11, weights, group=2, strides=[stride, stride], **pads)
+    check("MaxPool", IMAGE, 12, kernel_shape=[3, 2], strides=[stride, stride], **pads)
+    for counted in (0, 1):
+        check(
+            "AveragePool", IMAGE, 19, kernel_shape=[3, 3], strides=[stride, stride], count_include_pad=counted, **pads
+        )
+    check("LpPool", IMAGE, 18, kernel_shape=[3, 3], strides=[stride, stride], p=3, **pads)
+
+
+@pytest.mark.parametrize("spatial", [(9,), (6, 7), (4, 5, 6)])
+def test_convolution_in_1_to_3_dimensions(spatial):
+    rank = len(spatial)
+    inputs = {"x": normal(2, 4, *spatial)}
+    check("Conv", inputs, 21, {"w": normal(3, 4, *[3] * rank)}, dilations=[1] * (rank - 1) + [2])
+    check("ConvTranspose", inputs, 21, {"w": normal(4, 3, *[3] * rank), "bias": normal(3)}, strides=[2] * rank)
+
+
+@pytest.mark.parametrize(
+    "attrs",
+    [
+        {"pads": [1, 0, 1, 1], "output_padding": [1, 0]},
+        {"auto_pad": "SAME_UPPER"},
+        {"auto_pad": "SAME_LOWER"},
+        {"output_shape": [19, 16]},
+        {"output_shape": [20, 17], "auto_pad": "SAME_UPPER"},
+        {"group": 2},
+    ],
+)
+def test_transposed_convolution(attrs):
+    check("ConvTranspose", IMAGE, 11, {"w": normal(4, 3, 3, 3)}, strides=[2, 2], **attrs)
+
+
+@pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
+@pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
+def test_pools_in_ceil_mode(kind, pads):
+    check(kind, IMAGE, 19, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=pads)
+
+
+def test_global_pools():
+    check("GlobalAveragePool", IMAGE)
+    check("GlobalMaxPool", IMAGE)
+    check("GlobalLpPool", IMAGE, p=2)
+
+
+@pytest.mark.parametrize("opset", [7, 9, 14, 15])
+def test_batch_norm(opset):
+    statistics = {"scale": normal(3), "bias": normal(3), "mean": normal(3), "var": np.abs(normal(3)) + 0.1}
+    check("BatchNormalization", X, opset, statistics, epsilon=1e-3)
+
+
+def test_norms():
+    scale, bias = {"scale": normal(3)}, {"bias": normal(3)}
+    check("InstanceNormalization", X, 6 + 1, {**scale, **bias})
+    check("LRN", {"x": normal(1, 7, 4, 4)}, 13, size=5, alpha=0.02, beta=0.75, bias=1.5)
+    check("LRN", {"x": normal(1, 7, 5)[..., None]}, 13, size=3, alpha=0.3, beta=0.5)
+    check("LayerNormalization", X, 17, {"scale": normal(4, 5), "bias": normal(4, 5)}, axis=2)
+    check("LayerNormalization", X, 17, {"scale": normal(5)}, outputs=("y", "mean", "deviation"))
+    check("LpNormalization", X, 13, axis=1, p=1)
+    check("MeanVarianceNormalization", X, 13)
+    check("GroupNormalization", {"x": normal(2, 6, 5)}, 21, {"scale": normal(6), "bias": normal(6)}, num_groups=2)
+    check("GroupNormalization", {"x": normal(2, 6, 5)}, 18, {"scale": normal(2), "bias": normal(2)}, num_groups=2)
+    check("RMSNormalization", X, 23, {"scale": normal(4, 5)}, axis=-2)
+
+
+@pytest.mark.parametrize("attrs", [{}, {"transA": 1}, {"transB": 1}, {"alpha": 0.5, "beta": 2.0, "transB": 1}])
+@pytest.mark.parametrize("c", [None, (4,), (1, 4), (3, 1), (3, 4), (1,), ()])
+@pytest.mark.parametrize("weight", [True, False])
+def test_gemm(attrs, c, weight):
+    x = {"x": normal(5, 3) if "transA" in attrs else normal(3, 5)}
+    w = {"w": normal(4, 5) if "transB" in attrs else normal(5, 4)}
+    c = {} if c is None else {"c": np.asarray(normal(*c), np.float32)}
+    if weight:
+        check("Gemm", x, 13, {**w, **c}, **attrs)
+    else:
+        check("Gemm", {**x, **w, **c}, 13, **attrs)
+
+
+@pytest.mark.parametrize(
+    ("a", "c"), [((3, 4), (4, 5)), ((4,), (4, 5)), ((2, 3, 4), (4,)), ((4,), (4,)), ((2, 1, 3, 4), (5, 4, 2))]
+)
+def test_matmul(a, c):
+    check("MatMul", {"x": normal(*a), "w": normal(*c)})
+
+
+@pytest.mark.parametrize(
+    ("equation", "shapes"),
+    [
+        ("bhid,bhjd->bhij", [(2, 3, 4, 5), (2, 3, 6, 5)]),
+        ("bij,bjk", [(2, 3, 4), (2, 4, 5)]),
+        ("ii->i", [(4, 4)]),
+        ("...ij->...ji", [(2, 3, 4)]),
+        ("i,j->ij", [(3,), (4,)]),
+        ("bij,jk,kl->bil", [(2, 3, 4), (4, 5), (5, 6)]),
+        ("ij,ij->", [(3, 4), (3, 4)]),
+        ("...d,ed->...e", [(2, 3, 4), (5, 4)]),
+        ("bnhd,bmhd->bhnm", [(2, 3, 4, 5), (2, 6, 4, 5)]),
+    ],
+)
+def test_einsum(equation, shapes):
+    inputs = {f"x{i}": normal(*shape) for i, shape in enumerate(shapes)}
+    check("Einsum", inputs, 13, equation=equation)
+
+
+def test_reshapes():
+    check("Reshape", X, 13, {"shape": ints(0, -1, 5)})
+    check("Reshape", {"x": normal(0, 3)}, 14, {"shape": ints(3, 0)}, allowzero=1)
+    for axis in (0, 1, -1, 4):
+        check("Flatten", X, 13, axis=axis)
+    check("Transpose", X)
+    check("Transpose", X, perm=[1, 3, 0, 2])
+    check("Expand", {"x": normal(3, 1)}, 13, {"shape": ints(2, 1, 4)})
+    check("Tile", {"x": normal(3, 2)}, 13, {"repeats": ints(2, 3)})
+    check("DepthToSpace", {"x": normal(1, 8, 2, 3)}, 13, blocksize=2, mode="CRD")
+    check("DepthToSpace", {"x": normal(1, 8, 2, 3)}, 13, blocksize=2)
+    check("SpaceToDepth", {"x": normal(1, 2, 4, 6)}, 13, blocksize=2)
+    check("Trilu", X, 14, {"k": np.int64(1)})
+    check("Trilu", X, 14, upper=0)
+
+
+@pytest.mark.parametrize("opset", [11, 13, 18])
+def test_split(opset):
+    outputs = ("a", "b", "c")
+    if opset == 11:
+        check("Split", {"x": normal(7, 2)}, opset, outputs=outputs, split=[1, 2, 4])
+        return
+    check("Split", {"x": normal(7, 2)}, opset, {"split": ints(1, 2, 4)}, outputs=outputs)
+    more = {"num_outputs": 3} if opset == 18 else {}
+    check("Split", {"x": normal(2, 6)}, opset, outputs=outputs, axis=1, **more)
+    if more:
+        check("Split", {"x": normal(2, 7)}, opset, outputs=outputs, axis=1, **more)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+@pytest.mark.parametrize("index", [[[0, 2], [1, 1]], [1, 2], [-1, 0], [0]])
+def test_gather(axis, index):
+    check("Gather", {"x": normal(3, 4, 3)}, 13, {"i": np.array(index, np.int64)}, axis=axis)
+    check("Gather", {"x": normal(3, 4, 3), "i": np.array(index, np.int64) % 3}, 13, axis=axis)
+
+
+def test_indices():
+    x = {"x": normal(3, 4)}
+    check("GatherElements", {**x, "i": np.array([[0, -1], [2, 1]], np.int64)}, 13, axis=1)
+    check("GatherND", {"x": normal(2, 3, 4), "i": np.array([[0, 1], [-1, 2]], np.int64)}, 13)
+    check("GatherND", {"x": normal(2, 3, 4), "i": np.array([[1], [-1]], np.int64)}, 13, batch_dims=1)
+    scatter = {**x, "i": np.array([[0, -1], [2, 1]], np.int64), "u": normal(2, 2)}
+    check("ScatterElements", scatter, 16, axis=1)
+    check("ScatterElements", scatter, 16, axis=1, reduction="add")
+    check("ScatterND", {**x, "i": np.array([[2], [-3]], np.int64), "u": normal(2, 4)}, 16)
+    check("ScatterND", {**x, "i": np.array([[1, 2], [1, 3]], np.int64), "u": normal(2)}, 16, reduction="add")
+    run = {"i": ints(1, 2).reshape(2, 1), "u": normal(2, 4)}
+    check("ScatterND", x, 16, run)
+
+
+@pytest.mark.parametrize("axis", [-1, 0, 1])
+def test_one_hot(axis):
+    weights = {"depth": ints(4), "values": floats(-1, 2)}
+    check("OneHot", {"i": np.array([[0, 3], [-1, 9]], np.int64)}, 11, weights, axis=axis)
+
+
+def test_choices():
+    x = {"x": np.array([[1, 3, 3, 0], [2, 2, 0, 0]], np.float32)}
+    for kind in ("ArgMax", "ArgMin"):
+        check(kind, x, 13, axis=1)
+        check(kind, x, 13, axis=1, keepdims=0, select_last_index=1)
+    for attrs in ({}, {"largest": 0}, {"axis": 0}):
+        check("TopK", x, 11, {"k": ints(2)}, outputs=("y", "i"), **attrs)
+    check("TopK", x, 9 + 1, {"k": ints(2)}, outputs=("y", "i"))
+
+
+@pytest.mark.parametrize("attrs", [{}, {"reverse": 1}, {"exclusive": 1}, {"reverse": 1, "exclusive": 1}])
+def test_cumulative_sum(attrs):
+    check("CumSum", X, 14, {"axis": np.int64(-2)}, **attrs)
+
+
+def test_arithmetic():
+    check("Pow", {"x": np.abs(normal(3)) + 0.5, "e": normal(2, 3)}, 13)
+    check("Pow", {"x": normal(3)}, 13, {"e": np.int64(2)})
+    whole = {"x": ints(-7, 7, -7), "c": ints(3, -3, -3)}
+    check("Mod", whole, 13)
+    check("Mod", whole, 13, fmod=1)
+    check("Div", whole, 14)
+    check("Mod", {"x": normal(4), "c": normal(4)}, 13, fmod=1)
+    for kind in ("Max", "Min", "Sum", "Mean"):
+        check(kind, {"a": normal(3), "b": normal(2, 3), "c": normal(1)}, 13)
+    check("Where", {"c": np.array([True, False]), "a": normal(3, 2), "b": normal(2)}, 16)
+    check("IsInf", {"x": floats(1, np.inf, -np.inf, np.nan)}, 20)
+    check("IsInf", {"x": floats(1, np.inf, -np.inf, np.nan)}, 20, detect_negative=0)
+    check("IsNaN", {"x": floats(1, np.inf, -np.inf, np.nan)}, 20)
+    check("PRelu", X, 16, {"slope": normal(3, 1, 1)})
+    check("PRelu", X, 16, {"slope": floats(0.1)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "attrs"),
+    [
+        ("Elu", {"alpha": 0.7}), ("Celu", {"alpha": 2.0}), ("Selu", {}), ("ThresholdedRelu", {"alpha": 0.3}),
+        ("LeakyRelu", {"alpha": 0.2}), ("HardSigmoid", {}), ("HardSwish", {}), ("Mish", {}), ("Gelu", {}),
+        ("Gelu", {"approximate": "tanh"}), ("Shrink", {"lambd": 0.3, "bias": 0.1}),
+    ],
+)  # fmt: skip
+def test_activations(kind, attrs):
+    check(kind, X, 21, **attrs)
+
+
+@pytest.mark.parametrize("to", [1, 6, 7, 9, 10, 11])
+@pytest.mark.parametrize("start", [np.float32, np.int64, np.bool_, np.float16])
+def test_cast(to, start):
+    check("Cast", {"x": np.array([-1.7, 0, 0.4, 2.5]).astype(start)}, 13, to=to)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("opset", [7, 9])
+def test_upsample(mode, opset):
+    scales = (1.0, 1.0, 2.0, 3.0)
+    if opset == 7:
+        check("Upsample", X, opset, mode=mode, scales=scales)
+    else:
+        check("Upsample", X, opset, {"scales": floats(*scales)}, mode=mode)
+
+
+COORDINATES = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"]
+
+
+@pytest.mark.parametrize("coordinates", COORDINATES)
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("scales", [(1, 1, 2, 2), (1, 1, 0.6, 0.5), (1, 1, 1.7, 3)])
+def test_resize_by_scales(coordinates, mode, scales):
+    attrs = {"mode": mode, "coordinate_transformation_mode": coordinates}
+    check("Resize", IMAGE, 19, {"scales": floats(*scales)}, order=["x", "", "scales"], **attrs)
+
+
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("sizes", [(1, 4, 18, 16), (1, 4, 4, 5), (1, 4, 1, 20)])
+def test_resize_to_sizes(mode, sizes):
+    for more in (
+        ({}, {"antialias": 1}) if mode != "nearest" else ({}, {"nearest_mode": "floor"}, {"nearest_mode": "ceil"})
+    ):
+        check("Resize", IMAGE, 19, {"sizes": ints(*sizes)}, order=["x", "", "", "sizes"], mode=mode, **more)
+
+
+def test_resize_10():
+    for scales in ((1.0, 1.0, 2.0, 2.0), (1.0, 1.0, 0.5, 0.6)):
+        check("Resize", IMAGE, 10, {"scales": floats(*scales)}, mode="nearest")
+
+
+@pytest.mark.parametrize("opset", [10, 13, 19])
+def test_quantisation(opset):
+    weights = {"scale": np.float32(0.05), "zero": np.uint8(100)}
+    check("QuantizeLinear", X, opset, weights)
+    check("DequantizeLinear", {"x": np.arange(200, 220, dtype=np.uint8)}, opset, weights)
+    if opset > 10:
+        per_axis = {"scale": np.abs(normal(3)) + 0.01, "zero": np.zeros(3, np.int8)}
+        check("DequantizeLinear", {"x": RNG.integers(-9, 9, (2, 3, 4), np.int8)}, opset, per_axis, axis=1)
+
+
+@pytest.mark.parametrize("causal", [0, 1])
+@pytest.mark.parametrize("heads", [2, 4])
+def test_attention(causal, heads):
+    inputs = {"q": normal(2, 4, 6, 8), "k": normal(2, heads, 6, 8), "v": normal(2, heads, 6, 8)}
+    check("Attention", inputs, 23, is_causal=causal)
+    flat = {"q": normal(2, 6, 32), "k": normal(2, 5, 8 * heads), "v": normal(2, 5, 8 * heads)}
+    check("Attention", flat, 23, {"mask": normal(6, 5)}, q_num_heads=4, kv_num_heads=heads)
+
+
+MICROSOFT = "com.microsoft"
+
+
+def test_operators_of_onnxruntime():
+    rows = {"x": normal(2, 3, 8)}
+    check("Gelu", rows, domain=MICROSOFT)
+    check("BiasGelu", rows, weights={"bias": normal(8)}, domain=MICROSOFT)
+    check("FastGelu", rows, weights={"bias": normal(8)}, domain=MICROSOFT)
+    check("QuickGelu", rows, domain=MICROSOFT, alpha=1.5)
+    check("FusedMatMul", {"x": normal(2, 4, 3), "w": normal(2, 5, 4)}, domain=MICROSOFT, transA=1, transB=1, alpha=0.3)
+    norm = {"gamma": normal(8), "beta": normal(8), "bias": normal(8)}
+    check("SkipLayerNormalization", {**rows, "skip": normal(2, 3, 8)}, weights=norm, outputs=("y", "", "", "sum"),
+          domain=MICROSOFT, epsilon=1e-5)  # fmt: skip
+    check("FusedConv", IMAGE, weights={"w": normal(4, 4, 1, 1)}, domain=MICROSOFT, activation="Relu")
