@@ -32,7 +32,7 @@ def fuse_attention(graph: Graph) -> Graph:
     After:
         %y: f32[1,2,5,4] = attention(q=%q, k=%k, v=%v, mask=%mask, scale=0.5)
     """
-    return rebuild(graph, _attention)
+    return rebuild(graph, _attention, _grouped)
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,25 @@ def _attention(op: Op, builder: Builder) -> Value | None:
     except TypeRuleError:  # one of the products broadcasts batches
         return None
     return builder(attention) if fits else None
+
+
+def _grouped(op: Op, builder: Builder) -> Value | None:
+    """Attention whose k and v were repeated for every query of their group: it does that itself."""
+    match op:
+        case ops.Attention(k=k, v=v):
+            first, second = _unrepeated(k), _unrepeated(v)
+            if first is not None and second is not None and first.shape[1] == second.shape[1]:
+                return builder(replace(op, k=first, v=second))
+    return None
+
+
+def _unrepeated(x: Value) -> Value | None:
+    """[B, Hkv, S, D] before each head was repeated: reshaped to [B, Hkv, 1, S, D], expanded, reshaped to [B, H, S, D]."""
+    match x.op:
+        case ops.Reshape(x=Value(ops.Expand(x=Value(ops.Reshape(x=heads, shape=(b, h, 1, s, d))), shape=wide))):
+            fits = heads.shape == (b, h, s, d) and wide == (b, h, wide[2], s, d)
+            return heads if fits and x.shape == (b, h * wide[2], s, d) else None
+    return None
 
 
 def _guarded(where: Value) -> Value | None:
