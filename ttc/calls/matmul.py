@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from math import prod
 
-from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, CoreGrid, accept, spec_of
+from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
+from ttc.calls.sizes import tile_bytes
+from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
+from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
 FUSED_ACTIVATIONS = frozenset({"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
 """Activation strings that `linear` takes and fuses where a core grid is given."""
@@ -30,10 +33,17 @@ class Matmul(Call, name="ttnn.matmul"):
         shape = product_shape(self.input_tensor_a, self.input_tensor_b, self.transpose_a, self.transpose_b)
         return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
 
+    def workspace(self, target: Target) -> Workspace:
+        return Workspace(circular_buffers=product_workspace(self, None, target))
+
 
 @dataclass(frozen=True)
 class Linear(Call, name="ttnn.linear"):
-    """activation(a @ b + bias): bias is (N,) or (1, ..., 1, N)."""
+    """activation(a @ b + bias): bias is (N,), or (1, ..., 1, N) of no higher rank than a.
+
+    With a core grid, bias and activation are fused in every memory; without one, TTNN adds the bias by a
+    second device program where an operand or the result is in L1.
+    """
 
     input_tensor_a: Value
     input_tensor_b: Value
@@ -55,6 +65,9 @@ class Linear(Call, name="ttnn.linear"):
         if self.activation is not None and self.activation not in FUSED_ACTIVATIONS:
             raise Refusal(f"linear knows no activation {self.activation!r}")
         return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
+
+    def workspace(self, target: Target) -> Workspace:
+        return Workspace(circular_buffers=product_workspace(self, self.bias, target))
 
 
 def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:
@@ -79,6 +92,40 @@ def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> t
 
 
 def product_spec(a: Value, shape: tuple[int, ...], dtype: DType | None, memory: MemoryConfig | None) -> Spec:
-    """The result's spec: a's dtype and memory unless stated."""
-    spec = spec_of(a)
-    return Spec(dtype or spec.dtype, shape, Layout.TILE, memory or spec.memory)
+    """The result's spec: a's dtype and DRAM unless stated."""
+    return Spec(dtype or spec_of(a).dtype, shape, Layout.TILE, memory or DRAM)
+
+
+NARROW = 8
+"""From this ratio of sides on, TTNN gives each core whole rows or columns of the result instead of a rectangle."""
+
+
+def product_workspace(call: Matmul | Linear, bias: Value | None, target: Target) -> int:
+    """Bytes of circular buffers per core, from how TTNN divides a product over the cores.
+
+    A core has a block of the result, in the result's format and once more in fp32, and twice a strip of each
+    operand. Blocks too large for L1 are cut by TTNN, so that the limit is the bound.
+    """
+    result = call.infer()
+    inner = call.input_tensor_a.shape[-2 if call.transpose_a else -1]
+    height, width, depth = -(-result.shape[-2] // TILE), -(-result.shape[-1] // TILE), -(-inner // TILE)
+    if all(size == 1 for size in call.input_tensor_b.shape[:-2]):
+        height *= prod(result.shape[:-2])
+        rows, columns = _block(height, width, target)
+    else:
+        rows, columns = min(height, 8), min(width, 8)
+    strip = min(depth, 4) if call.core_grid else max(4, -(-depth // target.grid[0]))
+    first, second = tile_bytes(call.input_tensor_a.dtype), tile_bytes(call.input_tensor_b.dtype)
+    needed = 2 * strip * (rows * first + columns * second)
+    needed += rows * columns * (tile_bytes(result.dtype) + tile_bytes(DType.f32))
+    needed += columns * tile_bytes(bias.dtype) if bias is not None else 0
+    return min(needed, target.l1_bytes)
+
+
+def _block(height: int, width: int, target: Target) -> tuple[int, int]:
+    """Rows and columns of tiles that a core computes of a result of height x width tiles."""
+    columns, rows = target.grid
+    if max(height, width) >= NARROW * min(height, width) or min(height, width) == 1:
+        cores = target.cores
+        return (height, -(-width // cores)) if width > height else (-(-height // cores), width)
+    return -(-height // rows), -(-width // columns)

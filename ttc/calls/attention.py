@@ -1,0 +1,161 @@
+"""Scaled dot-product attention, and the split of rows into heads and back."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+
+from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.sizes import tile_bytes
+from ttc.calls.target import Target
+from ttc.errors import Refusal
+from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
+
+ATTENDED = FLOATS - {DType.f32}
+SPLIT = FLOATS - {DType.bfp4}
+
+
+@dataclass(frozen=True)
+class SDPAProgramConfig:
+    """How attention is cut up: a core takes `q_chunk_size` queries and goes over the keys by `k_chunk_size`.
+
+    Both are multiples of 32. `exp_approx_mode` must be stated: TTNN's default is the approximate exponential.
+    """
+
+    compute_with_storage_grid_size: tuple[int, int]
+    q_chunk_size: int
+    k_chunk_size: int
+    exp_approx_mode: bool | None = None
+
+
+@dataclass(frozen=True)
+class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_attention"):
+    """softmax(scale * q @ k.T + attn_mask) @ v: q [B, H, Sq, D], k and v [B, Hkv, Sk, D], D a multiple of 32.
+
+    The mask is [1 or B, 1 or H, Sq, Sk]; no mask with `is_causal`, which needs Sq = Sk. The result is
+    [B, H, Sq, D], or [B, 1, Sq, H * D] with `output_concat_heads`, in DRAM unless stated. TTNN multiplies the
+    mask by 1 / scale first, in its own dtype: its numbers must stay finite.
+    """
+
+    input_tensor_q: Value
+    input_tensor_k: Value
+    input_tensor_v: Value
+    _: KW_ONLY
+    attn_mask: Value | None = None
+    is_causal: bool = True
+    scale: float | None = None
+    memory_config: MemoryConfig | None = None
+    program_config: SDPAProgramConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+    output_concat_heads: bool = False
+
+    def infer(self) -> Spec:
+        for operand in (self.input_tensor_q, self.input_tensor_k, self.input_tensor_v):
+            accept(operand, Layout.TILE, ATTENDED, "q, k and v")
+            if operand.type.rank != 4:
+                raise Refusal(f"attention takes rank 4, got {list(operand.shape)}")
+        q, k, v = self.input_tensor_q.shape, self.input_tensor_k.shape, self.input_tensor_v.shape
+        if k != v or q[0] != k[0] or q[3] != k[3] or q[1] % k[1]:
+            raise Refusal(f"q {list(q)}, k {list(k)} and v {list(v)} do not fit")
+        if q[3] % TILE:
+            raise Refusal(f"head dim {q[3]} is no multiple of the tile (32)")
+        if self.is_causal and (self.attn_mask is not None or q[2] != k[2]):
+            raise Refusal("causal attention takes no mask, and as many keys as queries")
+        self._check_mask(q, k)
+        shape = (q[0], 1, q[2], q[1] * q[3]) if self.output_concat_heads else q
+        return replace(spec_of(self.input_tensor_q), shape=shape, memory=self.memory_config or DRAM)
+
+    def _check_mask(self, q: tuple[int, ...], k: tuple[int, ...]) -> None:
+        if self.attn_mask is None:
+            return
+        accept(self.attn_mask, Layout.TILE, ATTENDED, "the mask")
+        mask = self.attn_mask.shape
+        if len(mask) != 4 or mask[0] not in (1, q[0]) or mask[1] not in (1, q[1]) or mask[2:] != (q[2], k[2]):
+            raise Refusal(f"the mask {list(mask)} does not fit scores {[q[0], q[1], q[2], k[2]]}")
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two chunks each of q, k and v, the scores, the output in fp32, and statistics: fitted to captures."""
+        config = self.program_config or SDPAProgramConfig(target.grid, TILE, TILE)
+        head = self.input_tensor_q.shape[3]
+        count = chunk_tiles(config, head, self.attn_mask is not None)
+        l1 = 0
+        if self.attn_mask is not None and spec_of(self.attn_mask).memory.buffer is not DRAM.buffer:
+            l1 = -(-spec_of(self.attn_mask).stored_bytes // target.cores) + tile_bytes(self.attn_mask.dtype)
+        return Workspace(circular_buffers=count * tile_bytes(DType.bf16), l1=l1)
+
+
+def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool) -> int:
+    """Tiles of circular buffers per core for attention with these chunks and head size."""
+    q, k, d = config.q_chunk_size // TILE, config.k_chunk_size // TILE, -(-head // TILE)
+    return 6 * q * d + 4 * k * d + 3 * q + 7 + int((4 if masked else 2.5625) * q * k)
+
+
+@dataclass(frozen=True)
+class SplitQueryKeyValueAndSplitHeads(Call, name="ttnn.transformer.split_query_key_value_and_split_heads"):
+    """[B, S, (H + 2 * Hkv) * D] as q [B, H, S, D], k [B, Hkv, S, D] (or [B, Hkv, D, S]) and v [B, Hkv, S, D]."""
+
+    input_tensor: Value
+    _: KW_ONLY
+    num_heads: int
+    num_kv_heads: int | None = None
+    transpose_key: bool = True
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> tuple[Spec, Spec, Spec]:
+        accept(self.input_tensor, Layout.TILE, SPLIT, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        keys = self.num_kv_heads or self.num_heads
+        if spec.rank != 3 or spec.shape[2] % (self.num_heads + 2 * keys):
+            raise Refusal(f"{list(spec.shape)} does not split into {self.num_heads} + 2 * {keys} heads")
+        batch, rows, width = spec.shape
+        head = width // (self.num_heads + 2 * keys)
+        if head % TILE:
+            raise Refusal(f"head dim {head} is no multiple of the tile (32)")
+        result = replace(spec, shape=(batch, self.num_heads, rows, head), memory=self.memory_config or spec.memory)
+        value = replace(result, shape=(batch, keys, rows, head))
+        key = replace(result, shape=(batch, keys, head, rows)) if self.transpose_key else value
+        return result, key, value
+
+    def workspace(self, target: Target) -> Workspace:
+        """Tiles on their way, and turned ones for a transposed key."""
+        return Workspace(circular_buffers=(12 if self.transpose_key else 4) * tile_bytes(self.input_tensor.dtype))
+
+
+@dataclass(frozen=True)
+class ConcatenateHeads(Call, name="ttnn.transformer.concatenate_heads"):
+    """[B, H, S, D] as [B, S, H * D], D a multiple of 32."""
+
+    input_tensor: Value
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, SPLIT, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        if spec.rank != 4 or spec.shape[3] % TILE:
+            raise Refusal(f"heads to join are [B, H, S, D] with D a multiple of 32, got {list(spec.shape)}")
+        batch, heads, rows, head = spec.shape
+        return replace(spec, shape=(batch, rows, heads * head), memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two rows of tiles of the result."""
+        _, heads, _, head = self.input_tensor.shape
+        return Workspace(circular_buffers=2 * heads * (head // TILE) * tile_bytes(self.input_tensor.dtype))
+
+
+@dataclass(frozen=True)
+class FillImplicitTilePadding(Call, name="ttnn.fill_implicit_tile_padding"):
+    """The operand itself, the padding of its last tiles overwritten with `fill_value`, in place."""
+
+    input_tensor: Value
+    fill_value: float
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.f32}), "input_tensor")
+        return spec_of(self.input_tensor)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor
+
+    def workspace(self, target: Target) -> Workspace:
+        """Tiles to read, fill and write back."""
+        return Workspace(circular_buffers=6 * tile_bytes(self.input_tensor.dtype))

@@ -1,0 +1,129 @@
+"""Normalisations and softmax: TILE, floating; the result in the operand's dtype and memory."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+
+from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.sizes import tile_bytes
+from ttc.calls.target import Target
+from ttc.errors import Refusal
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value, round_up
+
+NORMALISED = FLOATS - {DType.bfp4}
+FLOAT_TILE = tile_bytes(DType.f32)
+
+
+@dataclass(frozen=True)
+class LayerNorm(Call, name="ttnn.layer_norm"):
+    """(x - mean) / sqrt(var + epsilon) * weight + bias over the last dimension; weight and bias hold D elements."""
+
+    input_tensor: Value
+    _: KW_ONLY
+    epsilon: float = 1e-12
+    weight: Value | None = None
+    bias: Value | None = None
+    memory_config: MemoryConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+
+    def infer(self) -> Spec:
+        return normalised(self.input_tensor, self.memory_config, self.weight, self.bias)
+
+    def workspace(self, target: Target) -> Workspace:
+        """A row of tiles of each operand, x - mean and its square in fp32; in blocks where rows are too long."""
+        spec = spec_of(self.input_tensor)
+        parameters = [spec_of(value) for value in (self.weight, self.bias) if value is not None]
+        return norm_workspace(spec, parameters, 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
+
+
+@dataclass(frozen=True)
+class RmsNorm(Call, name="ttnn.rms_norm"):
+    """x / sqrt(mean(x^2) + epsilon) * weight over the last dimension; the weight holds D elements."""
+
+    input_tensor: Value
+    _: KW_ONLY
+    epsilon: float = 1e-12
+    weight: Value | None = None
+    memory_config: MemoryConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+
+    def infer(self) -> Spec:
+        return normalised(self.input_tensor, self.memory_config, self.weight)
+
+    def workspace(self, target: Target) -> Workspace:
+        """As `LayerNorm` without x - mean."""
+        spec = spec_of(self.input_tensor)
+        parameters = [spec_of(self.weight)] if self.weight is not None else []
+        return norm_workspace(spec, parameters, FLOAT_TILE, 12 * FLOAT_TILE, target)
+
+
+LONG_ROWS = 704 * 1024
+"""Bytes per core that TTNN's norms take at most once a row's tiles do not fit and they work in blocks."""
+
+
+def normalised(x: Value, memory: MemoryConfig | None, *parameters: Value | None) -> Spec:
+    """The spec of a norm over x's last dimension."""
+    accept(x, Layout.TILE, NORMALISED, "input_tensor")
+    for parameter in parameters:
+        accept(parameter, Layout.TILE, NORMALISED, "weight and bias")
+        if parameter is not None and (parameter.type.numel, *parameter.shape[-1:]) != (x.shape[-1], x.shape[-1]):
+            raise Refusal(f"weight and bias must hold {x.shape[-1]} elements, got {list(parameter.shape)}")
+    spec = spec_of(x)
+    return replace(spec, memory=memory or spec.memory)
+
+
+def norm_workspace(x: Spec, parameters: list[Spec], interim: int, fixed: int, target: Target) -> Workspace:
+    """`interim` bytes for each tile of a row beside the operands' own, `fixed` ones, and blocks of 8 tiles."""
+    tiles = round_up(-(-x.shape[-1] // TILE), 4)
+    each = tile_bytes(x.dtype) + interim + sum(tile_bytes(parameter.dtype) for parameter in parameters)
+    needed = tiles * each + 8 * tile_bytes(x.dtype) + fixed + (8 * FLOAT_TILE if parameters else 0)
+    return Workspace(circular_buffers=needed if needed <= target.l1_bytes - 65536 else LONG_ROWS)
+
+
+@dataclass(frozen=True)
+class Softmax(Call, name="ttnn.softmax"):
+    """exp(x - max) / sum(exp(x - max)) along `dim`, the maximum subtracted if `numeric_stable`."""
+
+    input_tensor: Value
+    dim: int
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+    numeric_stable: bool = True
+
+    def infer(self) -> Spec:
+        return normalised(self.input_tensor, self.memory_config)
+
+    def workspace(self, target: Target) -> Workspace:
+        """A row (or column) of tiles with its exponentials in fp32, up to what TTNN gives long ones."""
+        spec = spec_of(self.input_tensor)
+        if self.dim != spec.rank - 1:
+            return Workspace(circular_buffers=line_workspace(spec, self.dim))
+        tiles = round_up(-(-spec.shape[-1] // TILE), 4)
+        each = max(tile_bytes(spec.dtype) + FLOAT_TILE, 2 * FLOAT_TILE if spec.shape[-1] % TILE else 0)
+        needed = tiles * each + 16 * tile_bytes(spec.dtype) + (5 * FLOAT_TILE if spec.shape[-1] % TILE else 0)
+        return Workspace(circular_buffers=min(needed, 1_100_000))
+
+
+@dataclass(frozen=True)
+class LogSoftmax(Call, name="ttnn.moreh_logsoftmax"):
+    """x - max - log(sum(exp(x - max))) along `dim`."""
+
+    input_tensor: Value
+    _: KW_ONLY
+    dim: int
+    memory_config: MemoryConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+
+    def infer(self) -> Spec:
+        return normalised(self.input_tensor, self.memory_config)
+
+    def workspace(self, target: Target) -> Workspace:
+        return Workspace(circular_buffers=line_workspace(spec_of(self.input_tensor), self.dim))
+
+
+def line_workspace(x: Spec, dim: int) -> int:
+    """Bytes that moreh's softmax takes for a line of tiles along `dim`; beyond 512 KiB it works in blocks."""
+    count = -(-x.shape[dim] // TILE) if dim >= x.rank - 2 else 1
+    each = 2 * tile_bytes(x.dtype) + 2 * FLOAT_TILE
+    return min(count * each + 3 * tile_bytes(x.dtype) + 3 * FLOAT_TILE, 512 * 1024)

@@ -1,0 +1,296 @@
+"""Calls that move elements: reshape, permute, slice, concat, pad, expand, repeat. All run in TILE or ROW_MAJOR."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+from math import prod
+from typing import ClassVar
+
+from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, one_layout, spec_of
+from ttc.calls.sizes import conversion_bytes, interim_l1, row_bytes, rows_of, tile_bytes
+from ttc.calls.target import Target
+from ttc.errors import Refusal
+from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
+
+MOVABLE = FLOATS | INTEGERS
+RESHAPABLE = FLOATS | {DType.i32, DType.u32}
+
+
+@dataclass(frozen=True)
+class Reshape(Call, name="ttnn.reshape"):
+    """The same elements under another shape; a view where rows, and the tiles they lie in, stay as they are."""
+
+    input_tensor: Value
+    shape: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        if prod(self.shape) != spec.numel:
+            raise Refusal(f"cannot reshape {list(spec.shape)} to {list(self.shape)}")
+        result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
+        if not self.is_view:
+            accept(self.input_tensor, None, RESHAPABLE, "input_tensor")
+        return result
+
+    @property
+    def is_view(self) -> bool:
+        """Whether the result is the operand's buffer under another name."""
+        spec = spec_of(self.input_tensor)
+        if self.memory_config not in (None, spec.memory):
+            return False
+        (height, width), (new_height, new_width) = rows_of(spec.shape), rows_of(self.shape)
+        if width != new_width:
+            return False
+        if spec.layout is Layout.ROW_MAJOR or height == new_height:
+            return True
+        return height % TILE == 0 and new_height % TILE == 0
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if self.is_view else None
+
+    def workspace(self, target: Target) -> Workspace:
+        """A source and a result tile with the map between them; in ROW_MAJOR rows of both."""
+        if self.is_view:
+            return Workspace()
+        spec = spec_of(self.input_tensor)
+        if spec.layout is Layout.TILE:
+            return Workspace(circular_buffers=4 * tile_bytes(spec.dtype))
+        return Workspace(circular_buffers=4 * (row_bytes(spec) + row_bytes(replace(spec, shape=self.shape))))
+
+
+@dataclass(frozen=True)
+class Permute(Call, name="ttnn.permute"):
+    """Dimension i of the result is dimension dims[i] of the operand."""
+
+    input_tensor: Value
+    dims: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, None, MOVABLE, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        if sorted(self.dims) != list(range(spec.rank)):
+            raise Refusal(f"dims {list(self.dims)} do not permute {list(spec.shape)}")
+        shape = tuple(spec.shape[dim] for dim in self.dims)
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if self.dims == tuple(range(len(self.dims))) else None
+
+    def workspace(self, target: Target) -> Workspace:
+        """Blocks of 32 x 32 elements on their way in, turned, and out; or two rows."""
+        spec = spec_of(self.input_tensor)
+        return Workspace(circular_buffers=max(7 * tile_bytes(spec.dtype), 2 * row_bytes(spec)))
+
+
+@dataclass(frozen=True)
+class Slice(Call, name="ttnn.slice"):
+    """x[start:end:step] in every dimension.
+
+    In TILE layout a slice that starts inside a tile, or has a step, runs as untilize, slice, tilize.
+    """
+
+    input_tensor: Value
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+    steps: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, None, MOVABLE, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        bounds = list(zip(self.starts, self.ends, self.steps, spec.shape, strict=True))
+        for start, end, step, size in bounds:
+            if not (0 <= start < end <= size and step >= 1):
+                raise Refusal(f"{start}:{end}:{step} is no slice of {size} elements that leaves any")
+        shape = tuple(-(-(end - start) // step) for start, end, step, _ in bounds)
+        if spec.dtype in (DType.bfp8, DType.bfp4) and not self.by_tiles:
+            raise Refusal(f"{spec.dtype} is sliced in whole tiles only")
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    @property
+    def by_tiles(self) -> bool:
+        """Whether each tile of the result is a tile of the operand, so that TILE layout needs no conversion."""
+        return all(start % TILE == 0 for start in self.starts[-2:]) and all(step == 1 for step in self.steps)
+
+    def alias(self) -> Value | None:
+        spec = spec_of(self.input_tensor)
+        return self.input_tensor if self.infer() == spec else None
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two tiles; some rows in ROW_MAJOR; what the conversions take where tiles are cut."""
+        spec = spec_of(self.input_tensor)
+        rows = max(2 * tile_bytes(spec.dtype) * 2, 4 * row_bytes(spec)) + 64
+        if spec.layout is Layout.ROW_MAJOR:
+            return Workspace(circular_buffers=rows)
+        if self.by_tiles:
+            return Workspace(circular_buffers=2 * tile_bytes(spec.dtype) + 64)
+        return Workspace(circular_buffers=max(rows, conversion_bytes(spec)), l1=interim_l1(self.infer(), spec, target))
+
+
+@dataclass(frozen=True)
+class Concat(Call, name="ttnn.concat"):
+    """The operands one after another along `dim`; the result goes to DRAM unless stated."""
+
+    tensors: tuple[Value, ...]
+    dim: int
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        layout = one_layout(*self.tensors)
+        first = spec_of(self.tensors[0])
+        for tensor in self.tensors:
+            accept(tensor, None, MOVABLE, "an operand")
+            if tensor.dtype is not first.dtype:
+                raise Refusal(f"concat takes one dtype, got {first.dtype} and {tensor.dtype}")
+            rest = (*tensor.shape[: self.dim], *tensor.shape[self.dim + 1 :])
+            if tensor.type.rank != first.rank or rest != (*first.shape[: self.dim], *first.shape[self.dim + 1 :]):
+                raise Refusal(f"{list(tensor.shape)} does not fit {list(first.shape)} along dimension {self.dim}")
+        total = sum(tensor.shape[self.dim] for tensor in self.tensors)
+        shape = tuple(total if i == self.dim else size for i, size in enumerate(first.shape))
+        memory = self.memory_config or (first.memory if len(self.tensors) == 1 else DRAM)
+        return Spec(first.dtype, shape, layout, memory)
+
+    def alias(self) -> Value | None:
+        return self.tensors[0] if len(self.tensors) == 1 else None
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two tiles or rows; more where tiles are cut or rows are not aligned."""
+        result = self.infer()
+        tile = tile_bytes(result.dtype)
+        if result.layout is Layout.ROW_MAJOR:
+            return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
+        if not self.cuts_tiles:
+            return Workspace(circular_buffers=2 * tile)
+        needed = max(conversion_bytes(result), 2 * row_bytes(result), 20 * tile)
+        return Workspace(circular_buffers=needed, l1=interim_l1(result, result, target))
+
+    @property
+    def cuts_tiles(self) -> bool:
+        """Whether an operand ends inside a tile along `dim`, so that TILE layout needs conversions."""
+        from_end = self.tensors[0].type.rank - self.dim
+        return from_end <= 2 and any(tensor.shape[self.dim] % TILE for tensor in self.tensors)
+
+
+@dataclass(frozen=True)
+class Pad(Call, name="ttnn.pad"):
+    """The operand with (begin, end) elements of `value` more in each dimension.
+
+    TILE pads at the end only. There the padding inside the last tiles is written in place, so ttc allows
+    no other number than 0: it may be read later as the padding of a matrix product.
+    """
+
+    input_tensor: Value
+    padding: tuple[tuple[int, int], ...]
+    value: float
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether both layouts will do."""
+        return self.value == 0 and all(begin == 0 for begin, _ in self.padding)
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, None, FLOATS | {DType.i32, DType.u32}, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        if len(self.padding) != spec.rank:
+            raise Refusal(f"{len(self.padding)} pairs do not pad {list(spec.shape)}")
+        if spec.layout is Layout.TILE and any(begin for begin, _ in self.padding):
+            raise Refusal("in TILE layout pad adds at the end only")
+        if spec.layout is Layout.TILE and self.value != 0:
+            raise Refusal("in TILE layout ttc pads with 0 only")
+        shape = tuple(size + begin + end for size, (begin, end) in zip(spec.shape, self.padding, strict=True))
+        result = replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+        if self._in_place(result) and result.memory != spec.memory:
+            raise Refusal("a pad within the last tiles stays in the operand's memory")
+        return result
+
+    def _in_place(self, result: Spec) -> bool:
+        spec = spec_of(self.input_tensor)
+        return spec.layout is Layout.TILE and result.padded_shape == spec.padded_shape
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if self._in_place(self.infer()) else None
+
+    def workspace(self, target: Target) -> Workspace:
+        """Tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
+        spec, result = spec_of(self.input_tensor), self.infer()
+        if spec.layout is Layout.TILE:
+            return Workspace(circular_buffers=6 * tile_bytes(spec.dtype))
+        row = row_bytes(result)
+        return Workspace(circular_buffers=max(1, 32 * 1024 // row) * row + 34 * min(row, 2048) + 4 * row)
+
+
+@dataclass(frozen=True)
+class Expand(Call, name="ttnn.expand"):
+    """The operand broadcast to `output_shape`; in TILE layout with conversions if a tiled dimension grows."""
+
+    input_tensor: Value
+    output_shape: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        accept(self.input_tensor, None, PLAIN, "input_tensor")
+        aligned = (1,) * (len(self.output_shape) - spec.rank) + spec.shape
+        if len(aligned) != len(self.output_shape) or any(
+            size not in (1, wide) for size, wide in zip(aligned, self.output_shape, strict=True)
+        ):
+            raise Refusal(f"{list(spec.shape)} does not expand to {list(self.output_shape)}")
+        return replace(spec, shape=self.output_shape, memory=self.memory_config or spec.memory)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if self.output_shape == self.input_tensor.shape else None
+
+    def workspace(self, target: Target) -> Workspace:
+        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
+
+
+PLAIN = frozenset({DType.bf16, DType.f32, DType.i32, DType.u32})
+"""What TTNN repeats whether or not tiles are cut."""
+
+
+@dataclass(frozen=True)
+class Repeat(Call, name="ttnn.repeat"):
+    """The whole operand repeat_dims[i] times along dimension i."""
+
+    input_tensor: Value
+    repeat_dims: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        accept(self.input_tensor, None, PLAIN, "input_tensor")
+        shape = tuple(size * count for size, count in zip(spec.shape, self.repeat_dims, strict=True))
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if set(self.repeat_dims) <= {1} else None
+
+    def workspace(self, target: Target) -> Workspace:
+        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
+
+
+def repeat_workspace(operand: Spec, result: Spec, target: Target) -> Workspace:
+    """Eight pages (tiles or rows), and the conversions where a tiled dimension grows."""
+    if operand.layout is Layout.ROW_MAJOR:
+        return Workspace(circular_buffers=8 * (row_bytes(operand) + row_bytes(result)))
+    if rows_of(operand.shape) == rows_of(result.shape):
+        return Workspace(circular_buffers=8 * tile_bytes(operand.dtype) + 256)
+    rows = 8 * (row_bytes(operand) + row_bytes(result))
+    needed = max(rows, 2 * conversion_bytes(operand), conversion_bytes(result), 8 * tile_bytes(operand.dtype))
+    return Workspace(circular_buffers=needed, l1=interim_l1(result, operand, target))
