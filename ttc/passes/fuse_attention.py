@@ -97,11 +97,12 @@ def _scores(value: Value, builder: Builder) -> _Scores | None:
             for product, mask in ((a, b), (b, a)):
                 found = _product(product, builder)
                 if found is not None and _broadcasts(mask, product.shape):
-                    return replace(found, mask=mask)
+                    return replace(found, mask=_rank_four(mask, builder))
         case ops.Where(condition=condition, a=a, b=b):
             for product, other, keep in ((a, b, True), (b, a, False)):
                 found, low = _product(product, builder), ops.number_of(other)
                 if found is not None and low is not None and low <= EXCLUDED and _broadcasts(condition, product.shape):
+                    condition = _rank_four(condition, builder)
                     return replace(found, mask=_added(condition, low, keep, value, builder))
     return _product(value, builder)
 
@@ -111,6 +112,10 @@ def _added(condition: Value, low: float, keep: bool, like: Value, builder: Build
     scalar = TensorType(like.dtype, ())
     zero, excluded = builder(ops.Full(scalar, 0.0)), builder(ops.Full(scalar, low))
     return builder(ops.Where(condition, *((zero, excluded) if keep else (excluded, zero))))
+
+
+def _rank_four(mask: Value, builder: Builder) -> Value:
+    return builder(ops.Reshape(mask, (1,) * (4 - mask.type.rank) + mask.shape))
 
 
 def _broadcasts(mask: Value, shape: tuple[int, ...]) -> bool:

@@ -1,0 +1,121 @@
+import pytest
+
+from tests.passes.check import agree, body, graph_of
+from ttc.passes.fuse_attention import fuse_attention
+from ttc.passes.runner import run
+from ttc.passes.simplify import simplify
+
+HEAD = """%q0: f32[2,5,3,4] = input(name="q")
+%k0: f32[2,5,3,4] = input(name="k")
+%v: f32[2,3,5,4] = input(name="v")
+%q: f32[2,3,5,4] = permute(x=%q0, dims=[0, 2, 1, 3])
+%kt: f32[2,3,4,5] = permute(x=%k0, dims=[0, 2, 3, 1])
+%two: f32[] = full(value=2.0)
+%half: f32[] = full(value=0.5)
+%root: f32[] = full(value=0.7071067811865476)
+"""
+SOFTMAX = "%p: f32[2,3,5,5] = softmax(x=%m, dim=3)\n"
+END = '%y: f32[2,3,5,4] = matmul(a=%p, b=%v)\nreturn "y"=%y'
+PLAIN = "%s: f32[2,3,5,5] = matmul(a=%q, b=%kt)\n"
+SCALED = {
+    "divided": PLAIN + "%m: f32[2,3,5,5] = div(a=%s, b=%two)\n",
+    "multiplied": PLAIN + "%m: f32[2,3,5,5] = mul(a=%half, b=%s)\n",
+    "query": "%qs: f32[2,3,5,4] = mul(a=%q, b=%half)\n%m: f32[2,3,5,5] = matmul(a=%qs, b=%kt)\n",
+    "split": "%qs: f32[2,3,5,4] = mul(a=%q, b=%root)\n%ks: f32[2,3,4,5] = mul(a=%kt, b=%root)\n"
+    "%m: f32[2,3,5,5] = matmul(a=%qs, b=%ks)\n",
+    "projection": "%qs0: f32[2,5,3,4] = mul(a=%q0, b=%half)\n%qs: f32[2,3,5,4] = permute(x=%qs0, dims=[0, 2, 1, 3])\n"
+    "%m: f32[2,3,5,5] = matmul(a=%qs, b=%kt)\n",
+}
+
+
+def last(graph):
+    return body(graph).splitlines()[-2].split(" = ")[1]
+
+
+@pytest.mark.parametrize("scores", SCALED.values(), ids=SCALED)
+def test_wherever_the_scale_is(scores):
+    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX + END))
+    after = run((fuse_attention,), graph, twice=True)
+    assert last(after) in ("attention(q=%q, k=%y, v=%v, scale=0.5)", "attention(q=%y, k=%y_0, v=%v, scale=0.5)") or (
+        "scale=0.5000000" in last(after)
+    )
+    assert "mul(" not in body(after)
+    assert "softmax" not in body(after)
+    agree(graph, after)
+
+
+MASK = '%mask: f32[2,1,1,5] = input(name="mask")\n'
+
+
+@pytest.mark.parametrize("sides", ["a=%d, b=%mask", "a=%mask, b=%d"])
+def test_added_mask(sides):
+    scores = SCALED["divided"].replace("%m:", "%d:") + MASK + f"%m: f32[2,3,5,5] = add({sides})\n"
+    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX + END))
+    after = run((fuse_attention,), graph, twice=True)
+    assert last(after) == "attention(q=%q, k=%y, v=%v, mask=%mask, scale=0.5)"
+    agree(graph, after)
+
+
+@pytest.mark.parametrize("low", ["-inf", "-3.4028234663852886e+38", "-1000000000.0"])
+def test_chosen_mask(low):
+    scores = SCALED["divided"].replace("%m:", "%d:")
+    scores += '%keep: bool[2,1,5,5] = input(name="keep")\n'
+    scores += f"%low: f32[] = full(value={low})\n%m: f32[2,3,5,5] = where(condition=%keep, a=%d, b=%low)\n"
+    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX + END))
+    after = run((fuse_attention,), graph, twice=True)
+    assert "attention(q=%q, k=%y, v=%v, mask=%" in last(after)
+    agree(graph, after)
+
+
+GUARD = "%zero: f32[] = full(value=0.0)\n%n: bool[2,3,5,5] = is_nan(x=%p0)\n%p: f32[2,3,5,5] = where(condition=%n, a=%zero, b=%p0)\n"
+
+
+@pytest.mark.parametrize(
+    ("mask", "goes"),
+    [
+        ("", True),
+        ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-1e4)\n%zero0: f32[] = full(value=0.0)\n'
+         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", True),
+        ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-inf)\n%zero0: f32[] = full(value=0.0)\n'
+         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", False),
+        ("%mask: f32[5] = literal(data=[0.0, 0.0, -inf, -inf, 0.0])\n", True),
+        ("%mask: f32[2,1,1,5] = literal(data=[0.0, 0.0, 0.0, 0.0, 0.0, -inf, -inf, -inf, -inf, -inf])\n", False),
+        (MASK, False),
+    ],
+)  # fmt: skip
+def test_a_guard_goes_only_where_no_row_is_wholly_masked(mask, goes):
+    scores = SCALED["divided"]
+    if mask:
+        scores = scores.replace("%m:", "%d:") + mask + "%m: f32[2,3,5,5] = add(a=%d, b=%mask)\n"
+    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX.replace("%p:", "%p0:") + GUARD + END))
+    after = run((fuse_attention,), graph, twice=True)
+    assert ("attention(" in body(after)) is goes
+    assert goes or after is graph
+    agree(graph, after)
+
+
+def test_repeated_heads_are_taken_back():
+    lines = """%q: f32[2,4,5,8] = input(name="q")
+%k: f32[2,2,5,8] = input(name="k")
+%v: f32[2,2,5,8] = input(name="v")
+"""
+    for name in "kv":
+        lines += f"%{name}1: f32[2,2,1,5,8] = reshape(x=%{name}, shape=[2, 2, 1, 5, 8])\n"
+        lines += f"%{name}2: f32[2,2,2,5,8] = expand(x=%{name}1, shape=[2, 2, 2, 5, 8])\n"
+        lines += f"%{name}3: f32[2,4,5,8] = reshape(x=%{name}2, shape=[2, 4, 5, 8])\n"
+    graph = graph_of(lines + '%y: f32[2,4,5,8] = attention(q=%q, k=%k3, v=%v3, scale=0.5)\nreturn "y"=%y')
+    after = run((fuse_attention,), graph, twice=True)
+    assert last(after) == "attention(q=%q, k=%k, v=%v, scale=0.5)"
+    agree(graph, after)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("dim=3", "dim=2"),
+        ("%kt: f32[2,3,4,5] = permute(x=%k0, dims=[0, 2, 3, 1])", '%kt: f32[2,3,4,5] = input(name="kt")'),
+    ],
+)
+def test_others_stay(old, new):
+    graph = run((simplify,), graph_of((HEAD + SCALED["divided"] + SOFTMAX + END).replace(old, new)))
+    assert run((fuse_attention,), graph) is graph
