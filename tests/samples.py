@@ -1,10 +1,10 @@
 """One line a sample: an op with small operands. `test_samples.py` derives the same tests for each.
 
 `S(kind, **fields)`: a field written as a type ("f32[2,3]") is a run-time input, "weight f32[2,3]" a weight,
-"0.5 in f32[2,3]" a constant, anything else an attribute; a list of such strings is a list of operands. `ranges` bounds an operand's
-numbers, e.g. ranges={"index": (0, 10)}; `bf16` and `fp32` are the accuracy asked of the emulated program
-(PCC, scaled error), `refused` the dtypes for which compiling must be refused; a reason stands beside any of
-these that is not the default.
+"0.5 in f32[2,3]" a constant, anything else an attribute; a list of such strings is a list of operands.
+`ranges` bounds an operand's numbers, e.g. ranges={"index": (0, 10)}, or makes them "distinct" (see
+`distinct`); `bf16` and `fp32` are the accuracy asked of the emulated program (PCC, scaled error), `refused`
+the dtypes for which compiling must be refused; a reason stands beside any of these that is not the default.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Sample:
 
     kind: type[Op]
     fields: dict[str, Any]
-    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    ranges: Mapping[str, tuple[float, float] | str] = field(default_factory=dict)
     bf16: float = 0.99
     fp32: float = 1e-5
     refused: tuple[str, ...] = ()
@@ -78,8 +78,11 @@ def _type(found: re.Match) -> TensorType:
     return TensorType(DType[found[2]], tuple(int(size) for size in found[3].split(",") if size))
 
 
-def _numbers(type: TensorType, bounds: tuple[float, float] | None, generator: torch.Generator) -> torch.Tensor:
+def _numbers(type: TensorType, bounds: tuple[float, float] | str | None, generator: torch.Generator) -> torch.Tensor:
     """Seeded numbers: normal floats, small integers or coin flips unless `bounds` says otherwise."""
+    if isinstance(bounds, str):
+        assert bounds == "distinct", bounds
+        return distinct(type.shape, generator).to(to_torch(type.dtype))
     if type.dtype is DType.bool:
         return torch.rand(type.shape, generator=generator) > 0.5
     if type.dtype.is_integer:
@@ -91,10 +94,19 @@ def _numbers(type: TensorType, bounds: tuple[float, float] | None, generator: to
     return (torch.rand(type.shape, generator=generator) * (high - low) + low).to(to_torch(type.dtype))
 
 
+def distinct(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    """Integers below 251, which bf16 holds exactly, no two equal along a dimension (of size 251 at most)."""
+    numbers = torch.zeros(shape, dtype=torch.int64)
+    for dim, size in enumerate(shape):
+        step = torch.randint(1, 251, (), generator=generator)
+        numbers += (step * torch.arange(size)).reshape([-1 if i == dim else 1 for i in range(len(shape))])
+    return numbers % 251
+
+
 def S(
     kind: type[Op],
     *,
-    ranges: Mapping[str, tuple[float, float]] | None = None,
+    ranges: Mapping[str, tuple[float, float] | str] | None = None,
     bf16: float = 0.99,
     fp32: float = 1e-5,
     refused: tuple[str, ...] = (),
@@ -229,7 +241,36 @@ ELEMENTWISE: list[Sample] = [
     S(ops.Cast, x="f32[2,33]", dtype=DType.f16, fp32=1e-3),  # the program keeps f32
 ]
 
-REDUCE: list[Sample] = []
+REDUCE: list[Sample] = [
+    S(ops.Sum, x="f32[2,33,65]", dims=[2]),
+    S(ops.Sum, x="f32[2,33,65]", dims=[0, 2], keep=True),
+    S(ops.Sum, x="f32[2,33,65]", dims=[0, 1, 2]),
+    S(ops.Sum, x="i64[2,33]", dims=[1], keep=True),
+    S(ops.Sum, x="bool[2,33]", dims=[1]),
+    S(ops.Mean, x="f32[1,197,64]", dims=[1]),
+    S(ops.Mean, x="f32[2,3,33,65]", dims=[2, 3], keep=True),
+    S(ops.Mean, x="f32[65]", dims=[0]),
+    S(ops.Max, x="f32[2,33,65]", dims=[1]),
+    S(ops.Max, x="f32[3,2,2,33,65]", dims=[1, 4], keep=True),
+    S(ops.Max, x="i64[2,33]", dims=[0]),
+    S(ops.Min, x="f32[2,33,65]", dims=[2], keep=True),
+    S(ops.Min, x="bool[2,33]", dims=[1]),
+    S(ops.Prod, x="f32[2,5,65]", dims=[1], ranges={"x": (0.5, 1.5)}),
+    S(ops.Prod, x="f32[2,5,6]", dims=[0, 2], keep=True, ranges={"x": (0.5, 1.5)}),
+    S(ops.Prod, x="bool[2,33]", dims=[1]),
+    S(ops.Prod, x="i64[2,3]", dims=[1], refused=("bf16", "fp32")),
+    S(ops.Argmax, x="f32[2,33,65]", dim=2, ranges={"x": "distinct"}),
+    S(ops.Argmax, x="f32[2,33,65]", dim=1, keep=True, ranges={"x": "distinct"}),
+    S(ops.Argmax, x="f32[2,3,33,65]", dim=0, ranges={"x": "distinct"}),
+    S(ops.Argmax, x="i64[2,77]", dim=1),
+    S(ops.Argmax, x="i64[2,77]", dim=0, refused=("bf16", "fp32")),
+    S(ops.Cumsum, x="f32[2,33,65]", dim=2),
+    S(ops.Cumsum, x="f32[2,33,65]", dim=0),
+    S(ops.Cumsum, x="i64[2,77]", dim=1),
+    S(ops.Topk, x="f32[2,33,65]", k=5, dim=2, ranges={"x": "distinct"}),
+    S(ops.Topk, x="f32[2,33,65]", k=3, dim=1, largest=False, ranges={"x": "distinct"}),
+    S(ops.Topk, x="i64[2,33]", k=3, dim=1, refused=("bf16", "fp32")),
+]
 
 MATMUL: list[Sample] = [
     S(ops.Linear, x="f32[1,197,64]", w="weight f32[96,64]", bias="weight f32[96]"),

@@ -1,0 +1,82 @@
+"""How TTNN runs reductions, prefix sums, and choices along a dimension."""
+
+from __future__ import annotations
+
+from ttc import ops
+from ttc.backend.lowering import Lowering, lowers
+from ttc.calls import reduce as calls
+from ttc.calls.call import ComputeKernelConfig
+from ttc.errors import Refusal
+from ttc.ir import DType, Op, Value
+from ttc.ops.reduce import Reduce
+
+CALLS: dict[type[Op], type[calls.ReduceCall]] = {
+    ops.Max: calls.Max,
+    ops.Mean: calls.Mean,
+    ops.Min: calls.Min,
+    ops.Sum: calls.Sum,
+}
+
+TRUTH: dict[type[Op], type[calls.ReduceCall]] = {
+    ops.Max: calls.Max,
+    ops.Min: calls.Min,
+    ops.Prod: calls.Min,
+    ops.Sum: calls.Max,
+}
+"""What a reduction of booleans is: any is the largest, all the smallest of ones and zeros."""
+
+
+@lowers(*CALLS)
+def reduction(op: Reduce, to: Lowering) -> Value:
+    """One call over all dimensions at once."""
+    return reduce_with(TRUTH[type(op)] if op.x.dtype is DType.bool else CALLS[type(op)], op, to)
+
+
+@lowers(ops.Prod)
+def product(op: ops.Prod, to: Lowering) -> Value:
+    """A dimension at a time, the last first; integers have no call."""
+    if op.x.dtype is DType.bool:
+        return reduce_with(TRUTH[type(op)], op, to)
+    if op.x.dtype.is_integer and op.dims:
+        raise Refusal("TTNN has no product of integers")
+    x = to.tile(to(op.x)) if op.dims else to(op.x)
+    for dim in reversed(op.dims):
+        x = to.call(calls.Prod(x, dim, op.keep))
+    return x
+
+
+@lowers(ops.Argmax)
+def argmax(op: ops.Argmax, to: Lowering) -> Value:
+    """Floats in TILE layout, integers along the last dimension in ROW_MAJOR; the u32 indices become i32."""
+    x = to(op.x)
+    if op.x.type.rank == 0:
+        raise Refusal("argmax needs a dimension")
+    x = to.tile(x) if x.dtype.is_float else to.row_major(x)
+    return to.cast(to.call(calls.Argmax(x, op.dim, op.keep)), DType.i32)
+
+
+@lowers(ops.Cumsum)
+def cumsum(op: ops.Cumsum, to: Lowering) -> Value:
+    """In the operand's own dtype; a single number is its own prefix sum."""
+    if op.x.type.rank == 0:
+        return to(op.x)
+    return to.call(calls.Cumsum(to.tile(to(op.x)), op.dim))
+
+
+@lowers(ops.Topk)
+def topk(op: ops.Topk, to: Lowering) -> tuple[Value, Value]:
+    """Stable, so that the first of equals is taken; the unsigned indices become i32."""
+    if op.x.type.rank == 0:
+        raise Refusal("topk needs a dimension")
+    if not op.x.dtype.is_float:
+        raise Refusal(f"TTNN has no topk of {op.x.dtype}")
+    values, indices = to.call(calls.Topk(to.tile(to(op.x)), op.k, op.dim, op.largest, stable=True))
+    return values, to.cast(indices, DType.i32)
+
+
+def reduce_with(kind: type[calls.ReduceCall], op: Reduce, to: Lowering) -> Value:
+    """`kind` over the op's dimensions, summing in fp32; over none, the operand itself."""
+    if not op.dims:
+        return to(op.x)
+    x = to.tile(to(op.x))
+    return to.call(kind(x, op.dims, op.keep, compute_kernel_config=ComputeKernelConfig()))

@@ -1,0 +1,197 @@
+"""Reductions, prefix sums, and choices along a dimension.
+
+Workspaces are upper bounds measured on the mock cards: TTNN permutes, pads and reduces in several device
+programs, each with its own circular buffers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+from math import ceil
+from typing import ClassVar
+
+from ttc.calls.call import Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.target import Target
+from ttc.calls.unary import ALL_DTYPES, tiles
+from ttc.errors import Refusal
+from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value, round_up
+
+REDUCIBLE = frozenset({DType.bf16, DType.f32, DType.bfp8})
+COMPARABLE = REDUCIBLE | {DType.i32, DType.u32}
+WIDEST_U16 = 65536
+"""Dimensions from this size on have indices that need u32."""
+
+
+@dataclass(frozen=True)
+class ReduceCall(Call, abstract=True):
+    """f over the dimensions `dim`: TILE in and out, the operand's dtype and memory."""
+
+    input_tensor: Value
+    dim: tuple[int, ...]
+    keepdim: bool = False
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = None
+    dtypes: ClassVar[frozenset[DType]] = COMPARABLE
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, self.dtypes, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        shape = reduced(spec.shape, self.dim, self.keepdim)
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Twenty pages at most; two permuted copies where the result is in L1."""
+        return Workspace(tiles(20, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
+
+
+class Sum(ReduceCall, name="ttnn.sum"):
+    """Sum."""
+
+
+class Mean(ReduceCall, name="ttnn.mean"):
+    """Mean."""
+
+    dtypes = REDUCIBLE
+
+
+class Max(ReduceCall, name="ttnn.max"):
+    """Largest element."""
+
+
+class Min(ReduceCall, name="ttnn.min"):
+    """Smallest element."""
+
+
+@dataclass(frozen=True)
+class Prod(Call, name="ttnn.prod"):
+    """Product over one dimension: TILE, floating."""
+
+    input_tensor: Value
+    dim: int
+    keepdim: bool = False
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        shape = reduced(spec.shape, (self.dim,), self.keepdim)
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Seven pages; two permuted copies where the result is in L1."""
+        return Workspace(tiles(7, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
+
+
+@dataclass(frozen=True)
+class Argmax(Call, name="ttnn.argmax"):
+    """Index of the first largest element, u32 in ROW_MAJOR.
+
+    TILE floats along any dimension, ROW_MAJOR integers along the last.
+    """
+
+    input_tensor: Value
+    dim: int
+    keepdim: bool = False
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        if spec.dtype.is_float:
+            accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.f32}), "input_tensor")
+        else:
+            accept(self.input_tensor, Layout.ROW_MAJOR, frozenset({DType.i32, DType.u32, DType.u16}), "input_tensor")
+            if self.dim != spec.rank - 1:
+                raise Refusal("argmax of integers runs along the last dimension only")
+        shape = reduced(spec.shape, (self.dim,), self.keepdim)
+        return Spec(DType.u32, shape, Layout.ROW_MAJOR, self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Floats: pages of the operand, rows of indices. Integers: what every core found, and its part of a row."""
+        spec = spec_of(self.input_tensor)
+        width = spec.shape[-1]
+        if spec.dtype.is_float:
+            rows = 2 * round_up(width, TILE) * TILE * DType.u32.bytes if self.dim < spec.rank - 2 else 0
+            line = 4 * max(round_up(size, TILE) for size in spec.shape[-2:])
+            return Workspace(max(int(rows), tiles(4, spec)) + line)
+        found = round_up(4 * (spec.shape[-2] if spec.rank > 1 else 1), 32)
+        return Workspace((2 * target.cores + 1) * found + 16 * ceil(width / target.cores) + 1024)
+
+
+@dataclass(frozen=True)
+class Cumsum(Call, name="ttnn.cumsum"):
+    """Inclusive prefix sum: TILE, any dtype."""
+
+    input: Value
+    dim: int
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        accept(self.input, Layout.TILE, ALL_DTYPES, "input")
+        spec = spec_of(self.input)
+        return replace(spec, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Ten pages; two permuted copies where the result is in L1."""
+        return Workspace(tiles(10, spec_of(self.input)), scratch(self, self.input, target))
+
+
+@dataclass(frozen=True)
+class Topk(Call, name="ttnn.topk"):
+    """The k largest (or smallest) elements, sorted, and their indices: TILE, floating, results where the operand is.
+
+    Indices are u16 beside bf16 along dimensions below 65,536, else u32. `stable` takes the first of equals.
+    """
+
+    input_tensor: Value
+    k: int
+    dim: int
+    largest: bool = True
+    sorted: bool = True
+    _: KW_ONLY
+    stable: bool = False
+
+    def infer(self) -> tuple[Spec, Spec]:
+        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.f32}), "input_tensor")
+        spec = spec_of(self.input_tensor)
+        if not 0 < self.k <= spec.shape[self.dim]:
+            raise Refusal(f"topk cannot take {self.k} of {spec.shape[self.dim]} elements")
+        values = replace(spec, shape=tuple(self.k if i == self.dim else n for i, n in enumerate(spec.shape)))
+        return values, replace(values, dtype=self.index_dtype)
+
+    @property
+    def index_dtype(self) -> DType:
+        """The dtype of the indices."""
+        spec = spec_of(self.input_tensor)
+        return DType.u16 if spec.dtype is DType.bf16 and spec.shape[self.dim] < WIDEST_U16 else DType.u32
+
+    def workspace(self, target: Target) -> Workspace:
+        """Pages for values and indices: on one core by k; along rows split over cores by k and the row's width."""
+        spec = spec_of(self.input_tensor)
+        pair = int(TILE * TILE * (spec.dtype.bytes + self.index_dtype.bytes))
+        taken, across = ceil(self.k / TILE), ceil(spec.shape[self.dim] / TILE)
+        pages = 8 + 3 * taken
+        if taken <= 2 and across >= 32 and spec.shape[self.dim] < WIDEST_U16:
+            pages = max(pages, 12 + 32 * taken + across // 16)
+        copies = 3 * scratch(self, self.input_tensor, target)
+        return Workspace(pages * pair, copies)
+
+
+def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
+    """The shape with `dims` as 1, or without them; Refusal for a dimension that is not there."""
+    if any(not 0 <= dim < len(shape) for dim in dims):
+        raise Refusal(f"dims {list(dims)} are not in a tensor of rank {len(shape)}")
+    return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
+
+
+def scratch(call: Call, operand: Value, target: Target) -> int:
+    """Bytes per core of two copies of the operand, spread over the cores, if the operand or the result is in L1."""
+    spec = spec_of(operand)
+    memory = getattr(call, "memory_config", None) or spec.memory
+    if Buffer.L1 not in (memory.buffer, spec.memory.buffer):
+        return 0
+    page = int(TILE * TILE * spec.dtype.bytes)
+    return 2 * ceil(spec.stored_bytes / page / target.cores) * page
