@@ -251,15 +251,17 @@ class Builder:
         return self.hint or getattr(op, "ref", "") or getattr(op, "name", "")
 
     def _fresh(self, hint: str) -> str:
-        """A name not yet taken: the hint itself, or its stem with the next number."""
+        """A name not yet taken, taken now: the hint itself, or its stem with the next number."""
         name = re.sub(r"[^A-Za-z0-9_.]+", "_", hint).strip("_")
         if name and name not in self._names:
+            self._names.add(name)
             return name
         stem = re.sub(r"_\d+$", "", name)
         while not name or name in self._names:
             number = self._next.get(stem, 0)
             self._next[stem] = number + 1
             name = f"{stem}_{number}" if stem else str(number)
+        self._names.add(name)
         return name
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
