@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,16 @@ import ttnn
 from ttc.calls.call import Call
 from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
 from ttc.errors import InputError, Refusal, TtcError
-from ttc.ir import HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
+from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
 from ttc.ir.weights import bf16_to_float32
 from ttc.runtime.device import operand_fields
 from ttc.runtime.mock import MOCK_CARD
 
 L1_SMALL_BYTES = 32768
 """What is set aside of each core's L1 for the index tables of convolutions and pools."""
+
+graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
+RunMode = graph_capture.RunMode
 
 OUR_DTYPES = {resolve(name, ttnn): dtype for dtype, name in DTYPES.items()}
 NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint16, DType.u8: np.uint8}
@@ -56,28 +60,61 @@ class TtnnDevice:
         """A tensor of `spec`; sharded ones arrive interleaved and are spread on the card."""
         array = _uploadable(array, spec)
         form = {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
-        if spec.memory == HOST:
-            return ttnn.Tensor(array, **form)
-        tensor = ttnn.Tensor(array, **form, device=self.device, mem_config=ttnn.DRAM_MEMORY_CONFIG)
-        memory = theirs(spec.memory)
-        return tensor if memory == ttnn.DRAM_MEMORY_CONFIG else ttnn.to_memory_config(tensor, memory)
+        with refusals():
+            if spec.memory == HOST:
+                return ttnn.Tensor(array, **form)
+            tensor = ttnn.Tensor(array, **form, device=self.device, mem_config=ttnn.DRAM_MEMORY_CONFIG)
+            return tensor if spec.memory == DRAM else ttnn.to_memory_config(tensor, theirs(spec.memory))
 
     def empty(self, spec: Spec) -> ttnn.Tensor:
         """A tensor of `spec` without data; takes no memory of the host unless it lives there."""
         if spec.memory == HOST:
             return self.upload(np.zeros(spec.shape, NUMPY_INTEGERS.get(spec.dtype, np.float32)), spec)
-        return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
+        with refusals():
+            return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
 
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[ttnn.Tensor, ...]:
         """Run one call; Refusal with TTNN's own words if it does not take it."""
         positional, keywords = self.arguments(call, operands)
-        try:
+        with refusals():
             result = resolve(call.mnemonic.removeprefix("ttnn."), ttnn)(*positional, **keywords)
-        except (RuntimeError, TypeError, ValueError) as error:
-            raise Refusal(in_its_own_words(error)) from None
         if result is None:
             return ()
         return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+    def traced(self, call: Call, operands: Mapping[str, Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict], int]:
+        """Run one call: its results, what TTNN noted while it ran, and its own peak of L1 per core in bytes.
+
+        It runs twice: as on a card, with the real allocator, and without dispatch, which alone tells the
+        sizes of circular buffers. Refusal if TTNN does not take it.
+        """
+        results, notes = self._captured(RunMode.NORMAL, call, operands)
+        _, sizes = self._captured(RunMode.NO_DISPATCH, call, operands)
+        return results, notes, graph_capture.extract_resource_usage_per_core(sizes).peak_total
+
+    def _captured(
+        self, mode: Any, call: Call, operands: Mapping[str, Any]
+    ) -> tuple[tuple[ttnn.Tensor, ...], list[dict]]:
+        graph_capture.begin_graph_capture(mode)
+        try:
+            results = self.run(call, operands)
+        finally:
+            notes = graph_capture.end_graph_capture()
+        return results, notes
+
+    def spec_of(self, tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
+        """The spec of a tensor as TTNN made it, and its padded shape."""
+        return spec_of_tensor(tensor)
+
+    def dram_banks(self) -> int:
+        """How many banks DRAM is spread over."""
+        return ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM).num_banks
+
+    def allocated(self) -> tuple[int, int]:
+        """Bytes allocated now: in DRAM altogether, and in L1 per core."""
+        dram = ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM)
+        l1 = ttnn.get_memory_view(self.device, ttnn.BufferType.L1)
+        return dram.num_banks * dram.total_bytes_allocated_per_bank, l1.total_bytes_allocated_per_bank
 
     def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """What TTNN's function gets for `call`: tensors for its values, TTNN's own objects for the rest."""
@@ -157,6 +194,15 @@ def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
         return MemoryConfig(buffer, sharding)
     column_major = shard.orientation == ttnn.ShardOrientation.COL_MAJOR
     return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Errors of TTNN as Refusals in its own words."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise Refusal(in_its_own_words(error)) from None
 
 
 def in_its_own_words(error: Exception) -> str:

@@ -1,0 +1,205 @@
+"""`Checker`: runs a program's calls, without data, on a mock card and notes what TTNN did and made of them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import Deallocate
+from ttc.errors import TtcError
+from ttc.ir import Graph, Node, Spec, Value
+from ttc.ir.text import print_node
+from ttc.runtime.device import Tensor, gather_operands
+from ttc.runtime.plan import Step, plan
+from ttc.runtime.program import parse_program
+
+DEVICE_OP = re.compile(r"\w+Operation|Pool2D")
+CONVERSION = re.compile(r"(Tilize|Untilize|Typecast|InterleavedToSharded|ShardedToInterleaved|Reshard|Copy)\w*")
+"""Device ops that change a tensor's form and compute nothing."""
+
+
+class Card(Protocol):
+    """What a checker needs of a mock card (`TtnnDevice`)."""
+
+    def empty(self, spec: Spec) -> Tensor: ...
+    def run(self, call: Call, operands: dict[str, Any]) -> tuple[Tensor, ...]: ...
+    def traced(self, call: Call, operands: dict[str, Any]) -> tuple[tuple[Tensor, ...], list[dict], int]: ...
+    def allocated(self) -> tuple[int, int]: ...
+    def dram_banks(self) -> int: ...
+    def spec_of(self, tensor: Tensor) -> tuple[Spec, tuple[int, ...]]: ...
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one call did: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core."""
+
+    programs: int = 0
+    device_ops: Counter[str] = field(default_factory=Counter)
+    dram: int = 0
+    l1: int = 0
+
+
+@dataclass
+class Findings:
+    """What is known of a program; DRAM in bytes at its fullest, L1 in bytes per core at the fullest core."""
+
+    calls: int = 0
+    device_programs: int = 0
+    dram_bytes: int = 0
+    peak_l1_per_core: int = 0
+    conversions: Counter[str] = field(default_factory=Counter)
+    spec_mismatches: list[str] = field(default_factory=list)
+    refusal: str | None = None
+    per_call: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checker:
+    """Checks programs one after another; a call like one seen before is run, but not traced again."""
+
+    def __init__(self, card: Card):
+        self.card = card
+        self._traces: dict[Hashable, Trace] = {}
+
+    def check(self, text: str, progress: Callable[[int, int, str], None]) -> Findings:
+        """Run a program in order, up to the first call that TTNN refuses.
+
+        `progress` hears, before each step, its number, how many there are, and its line of program text.
+        """
+        run = _Run(self, Findings())
+        line = ""
+        try:
+            steps = run.steps(parse_program(text))
+            for number, (node, step) in enumerate(steps):
+                line = print_node(node)
+                progress(number, len(steps), line)
+                step()
+        except TtcError as refusal:
+            run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
+        return run.found
+
+    def trace(self, call: Call, operands: dict[str, Any], l1_taken: int) -> tuple[tuple[Tensor, ...], Trace]:
+        """Run a call, traced if it is the first of its kind with this much L1 taken."""
+        if isinstance(call, Deallocate):
+            return self.card.run(call, operands), Trace()
+        key = (*_kind(call), l1_taken)
+        if key in self._traces:
+            return self.card.run(call, operands), self._traces[key]
+        results, notes, l1 = self.card.traced(call, operands)
+        ops = (n["params"]["name"] for n in notes if n["node_type"] == "function_start")
+        self._traces[key] = Trace(
+            programs=sum(n["node_type"] == "program_execution" for n in notes),
+            device_ops=Counter(name for name in ops if DEVICE_OP.fullmatch(name)),
+            dram=self.card.dram_banks() * peak_dram_per_bank(notes),
+            l1=l1,
+        )
+        return results, self._traces[key]
+
+
+class _Run:
+    """One program's tensors and findings."""
+
+    def __init__(self, checker: Checker, found: Findings):
+        self.checker, self.card, self.found = checker, checker.card, found
+        self.tensors: dict[Value, Tensor] = {}
+
+    def steps(self, graph: Graph) -> list[tuple[Node, Callable[[], None]]]:
+        """Everything that a session does, in order, each with the line it comes from."""
+        order = plan(graph)
+        makers = {value: node for node in graph.nodes for value in node.results}
+
+        def uploads(values: tuple[Value, ...]) -> list[tuple[Node, Callable[[], None]]]:
+            return [(makers[value], lambda value=value: self._make(value)) for value in values]
+
+        def runs(steps: tuple[Step, ...], counted: bool) -> list[tuple[Node, Callable[[], None]]]:
+            return [(graph.nodes[s.index], lambda s=s: self._run(s, counted)) for s in steps]
+
+        once = uploads(order.constants) + runs(order.setup, counted=False)
+        return once + uploads(order.inputs) + runs(order.steps, counted=True)
+
+    def _make(self, value: Value) -> None:
+        self.tensors[value] = self.card.empty(spec_of(value))
+        self._compare(value, "an empty tensor")
+        self._note_memory(self.card.allocated(), Trace())
+
+    def _run(self, step: Step, counted: bool) -> None:
+        """Run one call; what is done once, before the first run, is not counted."""
+        operands = gather_operands(step.call, self.tensors.__getitem__)
+        before = self.card.allocated()
+        results, trace = self.checker.trace(step.call, operands, before[1])
+        self._note_memory(before, trace)
+        if len(results) != len(step.results):
+            what = f"{step.call.mnemonic} returns {len(results)} tensors, predicted are {len(step.results)}"
+            raise TtcError(what)
+        self.tensors.update(zip(step.results, results, strict=True))
+        for value in step.results:
+            self._compare(value, step.call.mnemonic)
+        if counted and not isinstance(step.call, Deallocate):
+            self._count(step, trace)
+        del operands, results
+        for value in step.releases:
+            del self.tensors[value]
+
+    def _count(self, step: Step, trace: Trace) -> None:
+        found = self.found
+        conversions = {name: n for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
+        found.calls += 1
+        found.device_programs += trace.programs
+        found.conversions.update(conversions)
+        entry = {"node": step.index, "call": step.call.mnemonic, "programs": trace.programs, "l1": trace.l1}
+        found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
+
+    def _note_memory(self, before: tuple[int, int], trace: Trace) -> None:
+        """A call's own peak comes on top of what was allocated before it."""
+        found = self.found
+        found.dram_bytes = max(found.dram_bytes, before[0] + trace.dram, self.card.allocated()[0])
+        found.peak_l1_per_core = max(found.peak_l1_per_core, before[1] + trace.l1)
+
+    def _compare(self, value: Value, what: str) -> None:
+        actual, padded = self.card.spec_of(self.tensors[value])
+        fault = mismatch(spec_of(value), actual, padded)
+        if fault:
+            self.found.spec_mismatches.append(f"%{value.name} of {what}: {fault}")
+
+
+def mismatch(predicted: Spec, actual: Spec, padded: tuple[int, ...]) -> str:
+    """Where TTNN's tensor is not as predicted, both sides shown; "" if it is. A shard counts where one is stated."""
+    pairs = {
+        "dtype": (predicted.dtype, actual.dtype),
+        "shape": (list(predicted.shape), list(actual.shape)),
+        "padded shape": (list(predicted.padded_shape), list(padded)),
+        "layout": (predicted.layout.value, actual.layout.value),
+        "buffer": (predicted.memory.buffer.value, actual.memory.buffer.value),
+        "memory layout": (predicted.memory.sharding.value, actual.memory.sharding.value),
+    }
+    if predicted.memory.shard is not None:
+        pairs["shard"] = (predicted.memory.shard, actual.memory.shard)
+    faults = [f"{what} {ours} predicted, {theirs} found" for what, (ours, theirs) in pairs.items() if ours != theirs]
+    return "; ".join(faults)
+
+
+def peak_dram_per_bank(notes: list[dict]) -> int:
+    """The most DRAM that a call's own buffers took at once, in bytes per bank."""
+    taken = peak = 0
+    for note in notes:
+        if note["node_type"] in ("buffer_allocate", "buffer_deallocate") and note["params"]["type"] == "DRAM":
+            size = int(note["params"]["max_size_per_bank"])
+            taken += size if note["node_type"] == "buffer_allocate" else -size
+            peak = max(peak, taken)
+    return peak
+
+
+def _kind(call: Call) -> tuple[Hashable, ...]:
+    """What two calls share that TTNN treats alike: the function, the attributes, and the operands' specs."""
+
+    def item(field_value: Any) -> Hashable:
+        if isinstance(field_value, Value):
+            return field_value.type
+        if isinstance(field_value, tuple) and field_value and isinstance(field_value[0], Value):
+            return tuple(part.type for part in field_value)
+        return field_value
+
+    return (type(call), *(item(getattr(call, f.name)) for f in fields(call)))  # type: ignore[arg-type]
