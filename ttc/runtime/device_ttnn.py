@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,11 +12,10 @@ import ttnn
 
 from ttc.calls.call import Call
 from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
-from ttc.errors import InputError, Refusal, TtcError
+from ttc.errors import InputError, Refusal
 from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
 from ttc.ir.weights import bf16_to_float32
 from ttc.runtime.device import operand_fields
-from ttc.runtime.mock import MOCK_CARD
 
 L1_SMALL_BYTES = 32768
 """What is set aside of each core's L1 for the index tables of convolutions and pools."""
@@ -28,11 +26,6 @@ RunMode = graph_capture.RunMode
 OUR_DTYPES = {resolve(name, ttnn): dtype for dtype, name in DTYPES.items()}
 NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint16, DType.u8: np.uint8}
 """What TTNN takes for each integer type; floats all come from float32. Anything else may end the process."""
-
-
-def is_mock() -> bool:
-    """Whether this process would open a mock card."""
-    return bool(os.environ.get(MOCK_CARD))
 
 
 class TtnnDevice:
@@ -148,9 +141,7 @@ class TtnnDevice:
 
 
 def open_card(arch: str, target: str) -> TtnnDevice:
-    """A real card to run a program of `target` on; InputError for another kind, TtcError for a mock one."""
-    if is_mock():
-        raise TtcError(f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one")
+    """The card in this machine, to run a program of `target` on; InputError if it is of another kind."""
     device = TtnnDevice()
     if device.arch == arch:
         return device

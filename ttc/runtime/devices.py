@@ -1,39 +1,68 @@
-"""Which device a program runs on: a card if there is one, else the emulator."""
+"""Devices by name: a real card where there is one, else the emulator."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import importlib.util
+import os
 from pathlib import Path
 
-from ttc.errors import InputError
+from ttc.calls.target import target_named
+from ttc.errors import InputError, TtcError
 from ttc.runtime.device import Device
+from ttc.runtime.mock import MOCK_CARD
 
-DEVICES = ("emulator", "ttnn")
-MODES = ("exact", "tensix")
 CARDS = Path("/dev/tenstorrent")
-"""Where the kernel driver shows cards; mock descriptors do not appear here."""
+"""Where the driver shows its cards."""
+
+DEVICES = ("emulator", "ttnn", "null")
+MODES = ("exact", "tensix")
+
+
+def open_device(name: str | None, target: str, mode: str = "exact") -> Device:
+    """The device to run a program of `target` on: `emulator`, `ttnn` (a real card), `null`, or the default.
+
+    `mode` is the emulator's. InputError for an unknown name or mode or the wrong kind of card; TtcError if
+    the device, or a package that it needs, is not there.
+    """
+    name = name or ("ttnn" if has_card() else "emulator")
+    if mode not in MODES:
+        raise InputError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
+    match name:
+        case "emulator":
+            return _emulator(mode)
+        case "ttnn":
+            return _card(target)
+        case "null":
+            from ttc.runtime.device_null import NullDevice
+
+            return NullDevice()
+    raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")
 
 
 def has_card() -> bool:
-    """Whether this machine has a card and the library to use it."""
-    return CARDS.is_dir() and any(CARDS.iterdir()) and find_spec("ttnn") is not None
+    """Whether programs can run on a real card here; a mock card computes nothing and does not count."""
+    return not os.environ.get(MOCK_CARD) and _card_files() and importlib.util.find_spec("ttnn") is not None
 
 
-def open_device(name: str | None, mode: str = "exact") -> Device:
-    """The device called `name`, by default a card if there is one; InputError for others and for a mock card."""
-    name = name or ("ttnn" if has_card() else "emulator")
-    if mode not in MODES:
-        raise InputError(f"no mode is called {mode!r}; choose from {', '.join(MODES)}")
-    if name == "emulator":
-        from ttc.runtime.emulator.device import EmulatorDevice
+def _card_files() -> bool:
+    return CARDS.is_dir() and any(CARDS.iterdir())
 
-        return EmulatorDevice(mode)
-    if name != "ttnn":
-        raise InputError(f"no device is called {name!r}; choose from {', '.join(DEVICES)}")
-    if find_spec("ttnn") is None:
-        raise InputError("the device 'ttnn' needs the package ttnn, which this interpreter does not have")
-    from ttc.runtime.device_ttnn import TtnnDevice, is_mock
 
-    if is_mock():
-        raise InputError("the device 'ttnn' would be a mock card here, which computes nothing; use the emulator or `ttc check`")
-    return TtnnDevice()
+def _emulator(mode: str) -> Device:
+    if importlib.util.find_spec("torch") is None:
+        raise TtcError("the emulator needs torch, which is not installed; a card needs only ttnn")
+    from ttc.runtime.emulator.device import EmulatorDevice
+
+    return EmulatorDevice(mode)
+
+
+def _card(target: str) -> Device:
+    if os.environ.get(MOCK_CARD):
+        raise TtcError(f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one")
+    if not _card_files():
+        raise TtcError(f"there is no Tenstorrent card in this machine ({CARDS} is empty); the emulator runs anywhere")
+    if importlib.util.find_spec("ttnn") is None:
+        raise TtcError("running on a card needs ttnn, which this Python does not have")
+    from ttc.runtime.device_ttnn import open_card
+
+    return open_card(target_named(target).arch, target)
