@@ -25,6 +25,9 @@ STORED = {
 }
 
 
+SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
+
+
 class Mode(Enum):
     """`exact`: IEEE fp32 inside a call, formats rounded at its end. `tensix`: as the card's matrix engine works."""
 
@@ -49,14 +52,29 @@ def load(x: Tensor) -> Tensor:
 
 
 def round_block_float(x: Tensor, bits: int) -> Tensor:
-    """Round float32 to a block format: 16 elements of a row share the largest exponent, `bits` mantissa bits each."""
+    """Round float32 to a block format: 16 elements of a row share the largest exponent, `bits` mantissa bits each.
+
+    To nearest even, saturating; denormals and what rounds to -0 become +0, and an infinity or NaN takes the
+    exponent above all numbers, so that its block's other elements vanish: TTNN's own conversion, bit for bit.
+    """
     width = x.shape[-1] if x.ndim else 1
     padded = torch.nn.functional.pad(x.reshape(-1, width), (0, -width % 16)).reshape(-1, 16)
+    padded = torch.where(padded.abs() < SMALLEST_NORMAL, 0.0, padded)
+    if not padded.isfinite().all():
+        padded = _beyond_infinity(padded)
     _, exponent = torch.frexp(padded.abs().amax(dim=1, keepdim=True))
     step = torch.ldexp(torch.ones_like(padded[:, :1]), exponent - bits)
     limit = 2**bits - 1
-    rounded = torch.clamp(torch.round(padded / step), -limit, limit) * step
+    rounded = torch.clamp(torch.round(padded / step), -limit, limit) * step + 0.0
+    rounded = torch.where(rounded.abs() > 2.0**128, torch.nan, rounded).float()
     return rounded.reshape(-1, width + (-width % 16))[:, :width].reshape(x.shape)
+
+
+def _beyond_infinity(x: Tensor) -> Tensor:
+    """float32 as float64, with infinity as 2^128 and NaNs above it by their mantissas, as the bits would read."""
+    bits = x.view(torch.int32)
+    magnitude = (1 + (bits & 0x7FFFFF).double() / 2**23) * 2.0**128
+    return torch.where(x.isfinite(), x.double(), torch.where(bits < 0, -magnitude, magnitude))
 
 
 def matrix_operand(x: Tensor, mode: Mode) -> Tensor:
