@@ -67,7 +67,10 @@ def test_chosen_mask(low):
     agree(graph, after)
 
 
-GUARD = "%zero: f32[] = full(value=0.0)\n%n: bool[2,3,5,5] = is_nan(x=%p0)\n%p: f32[2,3,5,5] = where(condition=%n, a=%zero, b=%p0)\n"
+GUARD = (
+    "%zero: f32[] = full(value=0.0)\n%n: bool[2,3,5,5] = is_nan(x=%p0)\n"
+    "%p: f32[2,3,5,5] = where(condition=%n, a=%zero, b=%p0)\n"
+)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ X = '%x: f32[1,3,4,4] = input(name="x")\n'
 W = '%w: f32[8,3,3,3] = const(ref="w")\n'
 PAD = "%p: f32[1,3,6,7] = pad(x=%x, pads=[[0, 0], [0, 0], [1, 1], [1, 2]])\n"
 CONV = "%y: f32[1,8,4,7] = conv(x=%{x}, w=%w, stride=[1, 1], padding=[[{a}, {a}], [{b}, {c}]], dilation=[1, 1])\n"
-POOL = "%y: f32[1,3,4,5] = avg_pool(x=%{x}, kernel=[3, 3], stride=[1, 1], padding=[[{a}, {a}], [{b}, {c}]], dilation=[1, 1])\n"
+POOL = "%y: f32[1,3,4,5] = avg_pool(x=%{x}, kernel=[3, 3], stride=[1, 1], "
+POOL += "padding=[[{a}, {a}], [{b}, {c}]], dilation=[1, 1])\n"
 END = 'return "y"=%y'
 
 

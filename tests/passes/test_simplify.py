@@ -111,16 +111,24 @@ ONE_WAY = [
     ("%o: f32[] = full(value=1.0)\n%y: f32[2,3,4] = div(a=%o, b=%x)", "reciprocal(x=%x)"),
     ("%o: f32[] = full(value=2.0)\n%y: f32[2,3,4] = pow(a=%x, b=%o)", "mul(a=%x, b=%x)"),
     ("%o: f32[] = full(value=0.0)\n%y: f32[2,3,4] = maximum(a=%o, b=%x)", "relu(x=%x)"),
-    ("%o: f32[] = full(value=6.0)\n%a: f32[2,3,4] = relu(x=%x)\n%y: f32[2,3,4] = minimum(a=%a, b=%o)", "clamp(x=%x, low=0.0, high=6.0)"),
+    ("%o: f32[] = full(value=6.0)\n%a: f32[2,3,4] = relu(x=%x)\n"
+         "%y: f32[2,3,4] = minimum(a=%a, b=%o)", "clamp(x=%x, low=0.0, high=6.0)"),
     ("%w: f32[4] = const(ref=\"w\")\n%y: f32[2,3,4] = add(a=%w, b=%x)", "add(a=%x, b=%w)"),
-    ("%e: f32[5,2,3,4] = expand(x=%x, shape=[5,2,3,4])\n%w: f32[5,2,3,4] = const(ref=\"w\")\n%y: f32[5,2,3,4] = mul(a=%e, b=%w)", "mul(a=%x, b=%w)"),
-    ("%a: f32[2,1,3,4] = reshape(x=%x, shape=[2,1,3,4])\n%y: f32[1,2,3,4] = permute(x=%a, dims=[1,0,2,3])", "reshape(x=%x, shape=[1, 2, 3, 4])"),
-    ("%a: f32[2,4,3] = permute(x=%x, dims=[0,2,1])\n%y: f32[1,2,4,3] = reshape(x=%a, shape=[1,2,4,3])", "permute(x=%y, dims=[0, 1, 3, 2])"),
-    ("%a: f32[2,3,2] = slice(x=%x, starts=[0,0,1], ends=[2,3,4], steps=[1,1,2])\n%y: f32[2,3,1] = slice(x=%a, starts=[0,0,1], ends=[2,3,2], steps=[1,1,1])", "slice(x=%x, starts=[0, 0, 3], ends=[2, 3, 4], steps=[1, 1, 2])"),
+    ("%e: f32[5,2,3,4] = expand(x=%x, shape=[5,2,3,4])\n%w: f32[5,2,3,4] = const(ref=\"w\")\n"
+         "%y: f32[5,2,3,4] = mul(a=%e, b=%w)", "mul(a=%x, b=%w)"),
+    ("%a: f32[2,1,3,4] = reshape(x=%x, shape=[2,1,3,4])\n"
+         "%y: f32[1,2,3,4] = permute(x=%a, dims=[1,0,2,3])", "reshape(x=%x, shape=[1, 2, 3, 4])"),
+    ("%a: f32[2,4,3] = permute(x=%x, dims=[0,2,1])\n"
+         "%y: f32[1,2,4,3] = reshape(x=%a, shape=[1,2,4,3])", "permute(x=%y, dims=[0, 1, 3, 2])"),
+    ("%a: f32[2,3,2] = slice(x=%x, starts=[0,0,1], ends=[2,3,4], steps=[1,1,2])\n"
+         "%y: f32[2,3,1] = slice(x=%a, starts=[0,0,1], ends=[2,3,2], steps=[1,1,1])",
+     "slice(x=%x, starts=[0, 0, 3], ends=[2, 3, 4], steps=[1, 1, 2])"),
     ("%i: i64[] = full(value=1)\n%y: f32[3,4] = embedding(w=%x, index=%i)", "reshape(x=%y, shape=[3, 4])"),
-    ("%y: f32[2,3,1] = avg_pool(x=%x, kernel=[4], stride=[1], padding=[[0,0]], dilation=[1])", "mean(x=%x, dims=[2], keep=true)"),
+    ("%y: f32[2,3,1] = avg_pool(x=%x, kernel=[4], stride=[1], padding=[[0,0]], dilation=[1])",
+     "mean(x=%x, dims=[2], keep=true)"),
     ("%y: f32[2,3,4] = flip(x=%x, dims=[0, 1])", None),
-    ("%a: f32[2,3,1] = slice(x=%x, starts=[0,0,0], ends=[2,3,1], steps=[1,1,1])\n%y: f32[2,3,7] = repeat(x=%a, repeats=[1,1,7])", "expand(x=%a, shape=[2, 3, 7])"),
+    ("%a: f32[2,3,1] = slice(x=%x, starts=[0,0,0], ends=[2,3,1], steps=[1,1,1])\n"
+         "%y: f32[2,3,7] = repeat(x=%a, repeats=[1,1,7])", "expand(x=%a, shape=[2, 3, 7])"),
 ]  # fmt: skip
 
 

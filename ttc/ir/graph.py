@@ -31,6 +31,7 @@ class Op:
     A field called `type` is declared on the left of a text line, not among the arguments.
     """
 
+    __dataclass_fields__: ClassVar[dict[str, Any]]  # every subclass is a dataclass
     registry: ClassVar[dict[str, type[Op]]] = {}
     mnemonic: ClassVar[str]
     effect: ClassVar[bool] = False
@@ -53,6 +54,12 @@ class Op:
 
     def operands(self) -> tuple[Value, ...]:
         """All operand values in field order, lists flattened, absent ones left out."""
+        found = self.__dict__.get("_operands")
+        if found is None:  # ops never change, and passes ask often
+            found = self.__dict__["_operands"] = self._find_operands()
+        return found
+
+    def _find_operands(self) -> tuple[Value, ...]:
         found: list[Value] = []
         for name in field_names(type(self)):
             item = getattr(self, name)
@@ -64,18 +71,16 @@ class Op:
 
     def with_operands(self, new: Callable[[Value], Value]) -> Op:
         """The same op with every operand `v` replaced by `new(v)`; this very op if that changes nothing."""
+        if all(new(value) is value for value in self.operands()):
+            return self
         changed: dict[str, Any] = {}
         for name in field_names(type(self)):
             item = getattr(self, name)
             if isinstance(item, Value):
-                value = new(item)
-                if value is not item:
-                    changed[name] = value
+                changed[name] = new(item)
             elif isinstance(item, tuple) and any(isinstance(part, Value) for part in item):
-                parts = tuple(new(part) if isinstance(part, Value) else part for part in item)
-                if any(a is not b for a, b in zip(parts, item, strict=True)):
-                    changed[name] = parts
-        return replace(self, **changed) if changed else self  # type: ignore[type-var]
+                changed[name] = tuple(new(part) if isinstance(part, Value) else part for part in item)
+        return replace(self, **changed)  # type: ignore[type-var]
 
 
 @cache

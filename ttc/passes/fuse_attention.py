@@ -75,7 +75,7 @@ def _grouped(op: Op, builder: Builder) -> Value | None:
 
 
 def _unrepeated(x: Value) -> Value | None:
-    """[B, Hkv, S, D] before each head was repeated: reshaped to [B, Hkv, 1, S, D], expanded, reshaped to [B, H, S, D]."""
+    """[B, Hkv, S, D] before it went by [B, Hkv, 1, S, D] and an expansion to [B, H, S, D]."""
     match x.op:
         case ops.Reshape(x=Value(ops.Expand(x=Value(ops.Reshape(x=heads, shape=(b, h, 1, s, d))), shape=wide))):
             fits = heads.shape == (b, h, s, d) and wide == (b, h, wide[2], s, d)
@@ -159,23 +159,25 @@ def _finite_rows(mask: Value | None, builder: Builder) -> bool:
     )
 
 
-def _bound(value: Value) -> float:
-    """A bound of |value|; infinite if none is known."""
+def _bound(value: Value, depth: int = 8) -> float:
+    """A bound of |value|; infinite if none is known, or none within `depth` ops."""
+    if not depth:
+        return math.inf
     match value.op:
         case ops.Full(value=number):
             return abs(number) if math.isfinite(number) else math.inf
         case ops.Literal(data=data):
             return max(map(abs, data)) if all(map(math.isfinite, data)) else math.inf
         case ops.Where(a=a, b=b):
-            return max(_bound(a), _bound(b))
+            return max(_bound(a, depth - 1), _bound(b, depth - 1))
         case ops.Cast(x=x) if x.dtype.kind == "bool":
             return 1.0
         case ops.Reshape(x=x) | ops.Permute(x=x) | ops.Slice(x=x) | ops.Expand(x=x) | ops.Cast(x=x) | ops.Neg(x=x):
-            return _bound(x)
+            return _bound(x, depth - 1)
         case ops.Add(a=a, b=b) | ops.Sub(a=a, b=b):
-            return _bound(a) + _bound(b)
+            return _bound(a, depth - 1) + _bound(b, depth - 1)
         case ops.Mul(a=a, b=b):
-            return _bound(a) * _bound(b)
+            return _bound(a, depth - 1) * _bound(b, depth - 1)
         case ops.Concat(xs=xs):
-            return max(map(_bound, xs))
+            return max(_bound(x, depth - 1) for x in xs)
     return math.inf

@@ -94,10 +94,10 @@ def _multiply(x: Value, scale: Value, builder: Builder) -> Value:
             case ops.ConvTranspose(w=w, bias=bias, groups=groups):
                 w = _scale_outputs(w, scale, groups, builder)
                 return builder(replace(x.op, w=w, bias=_scaled(bias, scale, builder)))
-            case ops.Mul(a=source, b=b):
-                return _multiply(source, builder(ops.Mul(_vector(b, x, builder), scale)), builder)
-            case ops.Add(a=source, b=b):
-                term = builder(ops.Mul(_vector(b, x, builder), scale))
+            case ops.Mul(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
+                return _multiply(source, builder(ops.Mul(own, scale)), builder)
+            case ops.Add(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
+                term = builder(ops.Mul(own, scale))
                 return _add(_multiply(source, scale, builder), term, builder)
     return builder(ops.Mul(x, _per_channel(scale, x, builder)))
 
@@ -120,6 +120,6 @@ def _add(x: Value, shift: Value, builder: Builder) -> Value:
         match x.op:
             case ops.Conv(bias=bias) | ops.Linear(bias=bias) | ops.ConvTranspose(bias=bias):
                 return builder(replace(x.op, bias=shift if bias is None else builder(ops.Add(bias, shift))))
-            case ops.Add(a=source, b=b):
-                return _add(source, builder(ops.Add(_vector(b, x, builder), shift)), builder)
+            case ops.Add(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
+                return _add(source, builder(ops.Add(own, shift)), builder)
     return builder(ops.Add(x, _per_channel(shift, x, builder)))

@@ -99,10 +99,11 @@ def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
 
 def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -> Value:
     """The result of one member: its slice of the merged product."""
-    first = group[0].op
-    assert isinstance(first, ops.Linear)
-    w = builder(ops.Concat(tuple(new[node.op.w] for node in group), 0))
-    bias = builder(ops.Concat(tuple(new[node.op.bias] for node in group), 0)) if first.bias is not None else None
+    linears = [node.op for node in group if isinstance(node.op, ops.Linear)]
+    first = linears[0]
+    w = builder(ops.Concat(tuple(new[op.w] for op in linears), 0))
+    biases = tuple(new[op.bias] for op in linears if op.bias is not None)
+    bias = builder(ops.Concat(biases, 0)) if biases else None
     product = builder(ops.Linear(new[first.x], w, bias))
     width = first.w.shape[0]
     starts = [0] * product.type.rank

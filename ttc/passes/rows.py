@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Op, Value
+from ttc.ir import Value
 from ttc.ops.reduce import Reduce
 from ttc.passes.forms import Forms, to_first, to_last
 
+Spatial = ops.Conv | ops.ConvTranspose | ops.MaxPool | ops.AvgPool | ops.Upsample | ops.GroupNorm
 
-def spatial(op: Op, result: Value, forms: Forms) -> bool:
+
+def spatial(op: Spatial, result: Value, forms: Forms) -> bool:
     """Convolutions, pools, resizing and group norm have a form of their own for rows."""
     x = op.x
     if op.rows or x.type.rank < 3:

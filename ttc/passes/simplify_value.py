@@ -126,9 +126,9 @@ def _clamp(op: ops.Clamp, builder: Builder) -> Value | None:
             return builder(ops.Relu(x))
         case ops.Clamp(x=Value(ops.Relu(x=x)), low=low, high=high) if high is None or high >= 0:
             return builder(ops.Clamp(x, max(low or 0.0, 0.0), high))
-        case ops.Clamp(x=Value(ops.Clamp(x=x, low=low, high=None)), low=None, high=high) if low <= high:
+        case ops.Clamp(x=Value(ops.Clamp(x=x, low=low, high=None)), low=None, high=high) if (low or 0) <= (high or 0):
             return builder(ops.Clamp(x, low, high))
-        case ops.Clamp(x=Value(ops.Clamp(x=x, low=None, high=high)), low=low, high=None) if low <= high:
+        case ops.Clamp(x=Value(ops.Clamp(x=x, low=None, high=high)), low=low, high=None) if (low or 0) <= (high or 0):
             return builder(ops.Clamp(x, low, high))
     return None
 
