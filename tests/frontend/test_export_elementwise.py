@@ -8,44 +8,12 @@ WHOLE = torch.randint(1, 9, (2, 3, 4))
 
 
 def test_functions_of_one_operand():
-    each_agrees(
-        "\n".join(
-            f"torch.{name}(x)"
-            for name in [
-                "abs",
-                "atan",
-                "asinh",
-                "cos",
-                "cosh",
-                "erf",
-                "erfc",
-                "exp",
-                "exp2",
-                "expm1",
-                "neg",
-                "relu",
-                "sigmoid",
-                "sign",
-                "sgn",
-                "sin",
-                "sinh",
-                "tan",
-                "tanh",
-                "ceil",
-                "floor",
-                "round",
-                "trunc",
-                "frac",
-                "square",
-                "isnan",
-                "isinf",
-                "isfinite",
-                "logical_not",
-            ]
-        )
-        + "\ntorch.round(x, decimals=2)\n-x\nx.clone()\nx.detach()",
-        x=X,
+    names = (
+        "abs atan asinh cos cosh erf erfc exp exp2 expm1 neg relu sigmoid sign sgn sin sinh tan tanh ceil floor round"
     )
+    names += " trunc frac square isnan isinf isfinite logical_not"
+    calls = [f"torch.{name}(x)" for name in names.split()]
+    each_agrees("\n".join([*calls, "torch.round(x, decimals=2)", "-x", "x.clone()", "x.detach()"]), x=X)
 
 
 def test_functions_defined_on_a_part_of_the_line():

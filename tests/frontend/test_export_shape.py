@@ -160,7 +160,6 @@ def test_lookups():
         x[:, i, i]
         x[i.clamp(0, 1), :, i]
         x[:, [0, -1]]
-        x[:, torch.tensor([True, False, True])]
         x[torch.arange(2), x.argmax(1)[:, 0]]
         torch.index_select(x, 1, i)
         torch.gather(s, 1, i[:, None].expand(3, 2))

@@ -3,11 +3,23 @@
 The table of aten ops is filled by the modules of op families, which are imported here.
 """
 
-from ttc.frontend.export import attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape
+from ttc.frontend.export import (
+    activation,
+    attention,
+    conv,
+    create,
+    einsum,
+    elementwise,
+    index,
+    layer,
+    reduce,
+    refused,
+    shape,
+)
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_file, read_program
 
-FAMILIES = (attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape)
+FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape)
 
 __all__ = ["Constant", "Exported", "Signature", "call_key", "export", "load", "read_file", "read_program"]

@@ -98,7 +98,7 @@ def index_select(b: ExportBuilder, x: Value, dim: int, index: Value) -> Value:
     return compose.take(b, x, dim, compose.reshape(b, index, (-1,)))
 
 
-@aten("take_along_dim", "gather")
+@aten("gather")
 def gather(b: ExportBuilder, x: Value, dim: int, index: Value, sparse_grad: bool = False) -> Value:
     return b(ops.Gather(x, index, compose.axis(x, dim)))
 

@@ -28,7 +28,7 @@ def matmul(b: ExportBuilder, x: Value, other: Value) -> Value:
     return compose.matmul(b, x, other)
 
 
-@aten("addmm", "baddbmm", "addbmm", "addmv")
+@aten("addmm", "baddbmm", "addmv")
 def addmm(b: ExportBuilder, x: Value, a: Value, c: Value, beta: Number = 1, alpha: Number = 1) -> Value:
     product = compose.matmul(b, a, c)
     product = product if alpha == 1 else b(ops.Mul(product, result_as(b, alpha)))

@@ -20,11 +20,12 @@ from torch.export.graph_signature import (
     TensorArgument,
 )
 from torch.fx import Node
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.frontend.export.signature import Signature
-from ttc.frontend.export.table import ExportBuilder, function_for, is_listed
+from ttc.frontend.export.table import ExportBuilder, binds, function_for, is_listed
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
@@ -130,7 +131,7 @@ class _Reader:
             return spec.arg.value
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
             return self.builder(Input(_declared(node), name))
-        if not live:
+        if not live or spec.kind is InputKind.TOKEN:
             return None
         tensor = self._tensor(spec)
         if tensor is None:
@@ -146,16 +147,20 @@ class _Reader:
         if node.target is operator.getitem:
             source = self.values.get(node.args[0])
             return None if source is None else source[node.args[1]]
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            raise Refusal(f"{node.target} (control flow, or an op with a side effect) is not supported")
         if not isinstance(node.target, torch._ops.OpOverload):
-            name = getattr(node.target, "__name__", node.target)
-            raise Refusal(f"{name} on a size that is not fixed" if node.op == "call_function" else f"{name} is no op")
+            raise Refusal(f"{getattr(node.target, '__name__', node.target)} computes with a size that is not fixed")
         function = function_for(node.target)
         if any(self.values.get(operand) is None for operand in node.all_input_nodes):
             return None
         types = _declared_types(node)
         self.builder.result, self.builder.hint = types[0], node.name
+        args = [self._operand(item) for item in node.args]
         keywords = {key: self._operand(item) for key, item in node.kwargs.items() if key not in MEANINGLESS}
-        found = function(self.builder, *map(self._operand, node.args), **keywords)
+        if not binds(function, args, keywords):
+            raise Refusal(f"{node.target} is not supported in this form")
+        found = function(self.builder, *args, **keywords)
         _check(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
 
@@ -215,9 +220,10 @@ def _dtype(dtype: torch.dtype) -> DType:
 
 
 def _type(tensor: torch.Tensor) -> TensorType:
-    for size in tensor.shape:
-        if not isinstance(size, int):
-            raise Refusal(f"the size {size} of {list(tensor.shape)} is not fixed: export with fixed sizes")
+    if free_unbacked_symbols(tensor):
+        raise Refusal(f"its size {list(tensor.shape)} depends on data")
+    if not all(isinstance(size, int) for size in tensor.shape):
+        raise Refusal(f"its size {list(tensor.shape)} is not fixed: export with fixed sizes")
     return TensorType(_dtype(tensor.dtype), tuple(tensor.shape))
 
 

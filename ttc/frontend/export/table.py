@@ -6,6 +6,7 @@ and gives a value or a tuple of values. It only renames; arithmetic stands in `c
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -55,6 +56,20 @@ def function_for(target: torch._ops.OpOverload) -> Function:
     if packet in REFUSED:
         raise Refusal(f"{target} is not supported: {REFUSED[packet]}")
     raise Refusal(f"{target} is not supported: there is no reading of it")
+
+
+def binds(function: Function, args: tuple, keywords: dict[str, Any]) -> bool:
+    """Whether a function takes these operands: an overload that only TorchScript or a GPU knows may not fit."""
+    try:
+        _signature(function).bind(None, *args, **keywords)
+    except TypeError:
+        return False
+    return True
+
+
+@cache
+def _signature(function: Function) -> inspect.Signature:
+    return inspect.signature(function)
 
 
 def is_listed(target: torch._ops.OpOverload) -> bool:

@@ -38,9 +38,8 @@ def export(
     model: nn.Module,
     args: tuple[Any, ...] = (),
     kwargs: Mapping[str, Any] | None = None,
-    dynamic_shapes: Any = None,
 ) -> Exported:
-    """Export a module for a call with these arguments (tensors of this shape and dtype, these constants).
+    """Export a module for a call with these arguments: tensors of just these shapes and dtypes, these constants.
 
     Parameters may be real, meta or fake. InputError if the module is in training mode where that matters, or
     torch cannot export it; Refused if it exports but cannot be read.
@@ -49,7 +48,7 @@ def export(
     model, args, kwargs = _prepared(model, tuple(args), dict(kwargs or {}))
     with _quiet(), torch.no_grad():
         try:
-            program = torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes, strict=False)
+            program = torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
             raise
         except Exception as error:  # the user's own forward runs in here and may raise anything
@@ -129,12 +128,12 @@ def _expected_warnings() -> Iterator[None]:
 
 
 def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn.Module, tuple, dict[str, Any]]:
-    """Model and arguments as torch.export takes them: every tensor its own, all on one kind of device."""
-    tensors = [*model.parameters(), *model.buffers()]
-    mode = next((t.fake_mode for t in tensors if isinstance(t, FakeTensor)), None)
-    if mode is None and any(t.is_meta for t in tensors):
-        model = _on_meta(model) if any(not t.is_meta for t in tensors) else model
-    meta = mode is None and any(t.is_meta for t in tensors)
+    """Model and arguments as torch.export takes them: every tensor its own, all real or all fake."""
+    tensors = _tensors(model)
+    mode = next((tensor.fake_mode for tensor in tensors if isinstance(tensor, FakeTensor)), None)
+    if mode is None and any(tensor.is_meta for tensor in tensors):
+        mode = FakeTensorMode()
+        model = _without_data(model, tensors, mode)
     seen: set[int] = set()
 
     def own(leaf: Any) -> Any:
@@ -142,8 +141,8 @@ def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn
             return leaf
         if mode is not None:
             return leaf if isinstance(leaf, FakeTensor) else _fake(leaf, mode)
-        if meta:
-            return torch.empty_like(leaf, device="meta")
+        if leaf.is_meta:
+            return torch.zeros_like(leaf, device="cpu")
         if id(leaf) in seen:  # one tensor passed twice: torch.export would take the two inputs for one
             return leaf.detach().clone()
         seen.add(id(leaf))
@@ -153,16 +152,22 @@ def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn
     return model, args, kwargs
 
 
+def _tensors(model: nn.Module) -> list[Tensor]:
+    """Parameters, buffers, and tensors that modules hold as plain attributes."""
+    held = (item for module in model.modules() for item in vars(module).values() if isinstance(item, Tensor))
+    return [*model.parameters(), *model.buffers(), *held]
+
+
 def _fake(tensor: Tensor, mode: FakeTensorMode) -> Tensor:
+    """A tensor without data, on the CPU as what the model's own code makes, so that both can meet."""
     with mode:
-        return torch.empty(tensor.shape, dtype=tensor.dtype)
+        return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
 
 
-def _on_meta(model: nn.Module) -> nn.Module:
-    """A copy of a module that is partly on meta, wholly on meta; no data is copied."""
-    tensors = {id(t): t for t in (*model.parameters(), *model.buffers())}
-    memo: dict[int, Any] = {key: tensor.detach().to("meta") for key, tensor in tensors.items()}
-    for key, tensor in tensors.items():
-        if isinstance(tensor, nn.Parameter):
-            memo[key] = nn.Parameter(memo[key], requires_grad=False)
+def _without_data(model: nn.Module, tensors: list[Tensor], mode: FakeTensorMode) -> nn.Module:
+    """A copy of a module with all its tensors fake; no data is read or copied."""
+    memo: dict[int, Any] = {}
+    for tensor in tensors:
+        fake = _fake(tensor, mode)
+        memo[id(tensor)] = nn.Parameter(fake, requires_grad=False) if isinstance(tensor, nn.Parameter) else fake
     return copy.deepcopy(model, memo)
