@@ -18,10 +18,10 @@ from dataclasses import asdict, dataclass, field
 from types import TracebackType
 from typing import IO, Any
 
-from ttc.calls.target import target_named
+from ttc.calls.target import Target, target_named
 from ttc.errors import TtcError
 from ttc.ir import print_graph
-from ttc.runtime.interpreter import command, surroundings, ttnn_python
+from ttc.runtime.interpreter import command, surroundings, ttnn_interpreter
 from ttc.runtime.program import Program
 
 SECONDS_PER_STEP = 120.0
@@ -61,20 +61,17 @@ class CheckReport:
         return {"ok": self.ok, **asdict(self)}
 
 
-def check(program: Program, target: str | None = None, progress: Progress | None = None) -> CheckReport:
-    """Check a program on a mock card, by default of its own target.
-
-    InputError for a target that is not supported; TtcError if no Python with ttnn is found.
-    """
-    return check_many([print_graph(program.graph)], target or program.target, progress)[0]
+def check(program: Program, target: Target | None = None, progress: Progress | None = None) -> CheckReport:
+    """Check a program on a mock card, by default of its own target; TtcError if no Python with ttnn is found."""
+    return check_many([print_graph(program.graph)], target or target_named(program.target), progress)[0]
 
 
-def check_many(texts: Sequence[str], target: str, progress: Progress | None = None) -> list[CheckReport]:
+def check_many(texts: Sequence[str], target: Target, progress: Progress | None = None) -> list[CheckReport]:
     """Check programs given as text, in one process; a program that crashes it is reported and the rest go on."""
-    return list(reports(texts, target_named(target).name, progress or _in_silence))
+    return list(reports(texts, target, progress or _in_silence))
 
 
-def reports(texts: Sequence[str], target: str, progress: Progress) -> Iterator[CheckReport]:
+def reports(texts: Sequence[str], target: Target, progress: Progress) -> Iterator[CheckReport]:
     """A report for each program, as soon as it is known."""
     waiting = list(texts)
     while waiting:
@@ -90,21 +87,25 @@ def _in_silence(step: int, steps: int) -> None:
 class Worker:
     """A `check_worker` process. Use it as a context manager; it is not `alive` after a crash."""
 
-    def __init__(self, target: str):
-        python = ttnn_python()
+    def __init__(self, target: Target):
+        python = ttnn_interpreter()
         self._errors = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed by __exit__)
-        self._process = subprocess.Popen(
-            command(python, "ttc.runtime.check_worker", target),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            env=surroundings(python),
-        )
+        try:
+            self._process = subprocess.Popen(
+                command(python, "ttc.runtime.check_worker", target.name),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                env=surroundings(python),
+            )
+        except OSError as error:
+            self._errors.close()
+            raise TtcError(f"{python} cannot be started: {error.strerror}") from None
         self.alive, self._late, self._heard = True, False, b""
         if "ready" not in (self._hear() or {}):
             reason = self._last_words()
             self.__exit__(None, None, None)
-            raise TtcError(f"{python} cannot open a mock {target} with ttnn: {reason}")
+            raise TtcError(f"{python} cannot open a mock {target.name} with ttnn: {reason}")
 
     def __enter__(self) -> Worker:
         return self

@@ -18,7 +18,7 @@ DEVICES = ("emulator", "ttnn", "null")
 MODES = ("exact", "tensix")
 
 
-def open_device(name: str | None, target: str, mode: str = "exact") -> Device:
+def open_device(name: str | None, mode: str, target: str) -> Device:
     """The device to run a program of `target` on: `emulator`, `ttnn` (a real card), `null`, or the default.
 
     `mode` is the emulator's. InputError for an unknown name or mode or the wrong kind of card; TtcError if

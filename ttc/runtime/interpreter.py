@@ -27,7 +27,7 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 # The package alone is brought over: the packages installed beside it are for another version of Python.
 
 
-def ttnn_python() -> str:
+def ttnn_interpreter() -> str:
     """A Python with ttnn: this one, else `$TTC_TTNN_PYTHON`, else what `make test` set up in a source tree.
 
     InputError if the variable names none; TtcError, saying what to do, if there is no such Python.
