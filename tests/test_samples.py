@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.accuracy import pcc, scaled_error
+from ttc.accuracy import pcc, scaled_error
 from tests.samples import SAMPLES, Sample
 from ttc import calls, ops
 from ttc.calls.call import Call

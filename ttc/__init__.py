@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["TtcError", "compile", "load"]
 
 
-def compile(  # noqa: A001 (the contract's name)
+def compile(
     model: Any,
     args: Sequence[Any] | None = None,
     kwargs: Mapping[str, Any] | None = None,

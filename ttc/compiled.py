@@ -13,7 +13,7 @@ from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError
 from ttc.executable import Executable
 from ttc.ir import Graph
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Build, compile_graph
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Variant:
-    """One compiled form: its executable, its graph after each stage, and its call structure (PyTorch only)."""
+    """One compiled form: its build, its executable, its graph after each stage, its call structure (PyTorch only)."""
 
+    build: Build
     executable: Executable
     stages: dict[str, Graph]
     signature: Signature | None
@@ -83,6 +84,20 @@ class Compiled:
             raise InputError(f"no stage is called {stage!r}; this model has {', '.join(stages)}")
         return str(stages[stage])
 
+    def after(self, name: str) -> str:
+        """The program's text after a pass, whether the pass changed it or not; InputError for an unknown pass."""
+        from ttc.pipeline import STAGES
+
+        if name not in STAGES:
+            raise InputError(f"no pass is called {name!r}; in order they are {', '.join(STAGES)}")
+        until = STAGES[: STAGES.index(name) + 1]
+        return self.dump(next(stage for stage in reversed(self.stages) if stage.partition("-")[0] in until))
+
+    @property
+    def build(self) -> Build:
+        """The latest form with what it was lowered from: for comparing the two step by step."""
+        return self._form().build
+
     @property
     def source(self) -> str:
         """The program as a stand-alone Python file of TTNN calls."""
@@ -121,7 +136,7 @@ class Compiled:
             stages[_unused(name, stages)] = graph
 
         build = compile_graph(graph, self.target, self.dtype, observe)
-        return Variant(Executable(build.program, str(build.derivations), build.weights), stages, signature)
+        return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:

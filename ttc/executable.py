@@ -35,7 +35,7 @@ class Executable:
             raise InputError(
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
-        return Session(self.program, self.weights, open_device(device, mode))
+        return Session(self.program, self.weights, open_device(device, mode, self.program.target))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself."""

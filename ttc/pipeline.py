@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial, update_wrapper
 
@@ -24,15 +24,28 @@ DTYPES = {
 }
 """A program's dtype by name: what values become, and what weights of products and convolutions become."""
 
+STAGES = (
+    "import",
+    *(step.__name__ for step in passes.PIPELINE),
+    "lower",
+    *(step.__name__ for step in backend.PIPELINE),
+)
+"""The names of all stages, in order; one that runs twice is there twice."""
+
 Observer = Callable[[str, Graph], None]
 
 
 @dataclass(frozen=True)
 class Build:
-    """What compiling gives: the program, and the graph of ops that derives the weights it refers to."""
+    """What compiling gives: the program, and the graph of ops that derives the weights it refers to.
+
+    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values.
+    """
 
     program: Program
     derivations: Graph
+    ops: Graph
+    names: Mapping[str, str]
 
     @property
     def weights(self) -> Weights:
@@ -67,7 +80,7 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
     observe("lower", lowered.program)
     calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
-    return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights)
+    return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights, ops, lowered.names)
 
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:

@@ -7,7 +7,7 @@ call, `to.static` and `to.upload` handle what is known before the first run (der
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -39,10 +39,14 @@ def lowers(*kinds: type[Op]) -> Callable[[Rule], Rule]:
 
 @dataclass(frozen=True)
 class Lowered:
-    """A program of calls, and the graph of ops that computes its weights (an output for each reference)."""
+    """A program of calls, and the graph of ops that computes its weights (an output for each reference).
+
+    `names` says which call value, by name, holds which op value: for comparing the two step by step.
+    """
 
     program: Graph
     weights: Graph
+    names: Mapping[str, str]
 
 
 def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType) -> Lowered:
@@ -181,7 +185,9 @@ class Lowering:
         """The program with the model's outputs, and the weights that it refers to."""
         program = self._program.finish((name, self(value)) for name, value in graph.outputs)
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
-        return Lowered(program, self._weights.finish((r, v) for v, r in self._refs.items() if r in used))
+        weights = self._weights.finish((ref, value) for value, ref in self._refs.items() if ref in used)
+        names = {op_value.name: value.name for op_value, value in self._lowered.items()}
+        return Lowered(program, weights, names)
 
 
 def _origin(static: Value) -> str:

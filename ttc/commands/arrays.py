@@ -10,7 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ttc.calls.call import Call
+from ttc.calls.index import Embedding
 from ttc.errors import InputError, TtcError
+from ttc.ir import Input, TensorType
+from ttc.runtime.convert import user_dtype
+from ttc.runtime.program import Program
 
 
 def read_npz(path: Path) -> dict[str, np.ndarray]:
@@ -35,3 +40,34 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
             raise
     except OSError as error:
         raise TtcError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
+    """Seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables."""
+    generator = np.random.default_rng(seed)
+    limits = index_limits(program)
+    return {name: _random(type, limits.get(name, 2), generator) for name, type in program.inputs}
+
+
+def _random(type: TensorType, limit: int, generator: np.random.Generator) -> np.ndarray:
+    dtype = user_dtype(type)
+    if dtype.kind == "b":
+        return generator.random(type.shape) < 0.5
+    if dtype.kind in "iu":
+        return generator.integers(0, limit, type.shape).astype(dtype)
+    return generator.standard_normal(type.shape).astype(dtype)
+
+
+def index_limits(program: Program) -> dict[str, int]:
+    """How many rows the smallest table has that an input, perhaps cast or reshaped, looks up."""
+    limits: dict[str, int] = {}
+    for node in program.graph.nodes:
+        if not isinstance(node.op, Embedding):
+            continue
+        source = node.op.input_tensor
+        while isinstance(source.op, Call):
+            source = source.op.operands()[0]
+        if isinstance(source.op, Input):
+            rows = node.op.weight.shape[-2]
+            limits[source.op.name] = min(rows, limits.get(source.op.name, rows))
+    return limits

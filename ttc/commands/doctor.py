@@ -23,7 +23,9 @@ def run(arguments: Namespace) -> int:
     for name, number in found.items():
         print(f"{name} {number or '(not installed)'}")
     print(f"real ttnn for `ttc check`: {_ttnn_interpreter()}")
-    cards = sorted(str(path) for path in Path("/dev/tenstorrent").glob("*")) if Path("/dev/tenstorrent").is_dir() else []
+    cards = (
+        sorted(str(path) for path in Path("/dev/tenstorrent").glob("*")) if Path("/dev/tenstorrent").is_dir() else []
+    )
     print(f"cards: {', '.join(cards) or 'none; `ttc run` uses the emulator'}")
     return 0 if found["torch"] and found["onnx"] else 1
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
-    """max|a - b| / max|b|; infinite if NaN or infinities stand in different places."""
+    """max|a - b| / max|b|; infinite if shapes differ or NaN or infinities stand in different places."""
     found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
     if found.shape != wanted.shape or not _same_specials(found, wanted):
         return np.inf
@@ -14,7 +14,7 @@ def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
     if not finite.any():
         return 0.0
     difference = np.abs(found[finite] - wanted[finite]).max()
-    return float(difference / (np.abs(wanted[finite]).max() or 1.0)) if difference else 0.0
+    return float(difference / (np.abs(wanted[finite]).max() or 1.0))
 
 
 def pcc(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -30,6 +30,7 @@ def pcc(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def _same_specials(found: np.ndarray, wanted: np.ndarray) -> bool:
-    return np.array_equal(np.isnan(found), np.isnan(wanted)) and np.array_equal(
-        np.where(np.isinf(found), found, 0), np.where(np.isinf(wanted), wanted, 0)
+    """Whether NaN and the infinities stand in the same places."""
+    return np.array_equal(
+        np.where(np.isfinite(found), 0, found), np.where(np.isfinite(wanted), 0, wanted), equal_nan=True
     )
