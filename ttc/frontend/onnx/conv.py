@@ -17,6 +17,10 @@ Pairs = tuple[tuple[int, int], ...]
 def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
     """(begin, end) per spatial dimension; SAME_* pads so that the output has ceil(size / stride) elements."""
     rank = len(kernel)
+    if not len(stride) == len(dilation) == rank or min((1, *kernel, *stride, *dilation)) < 1:
+        raise Refusal(
+            f"kernel {list(kernel)}, strides {list(stride)} and dilations {list(dilation)} do not fit together"
+        )
     if auto_pad in ("NOTSET", ""):
         given = pads or (0,) * 2 * rank
         if len(given) != 2 * rank:

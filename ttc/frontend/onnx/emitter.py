@@ -102,7 +102,7 @@ class Emitter:
         return x if x.shape == shape else self(ops.Reshape(x, shape))
 
     def permute(self, x: Value, dims: tuple[int, ...]) -> Value:
-        return x if dims == tuple(range(len(dims))) else self(ops.Permute(x, dims))
+        return x if dims == tuple(range(x.type.rank)) else self(ops.Permute(x, dims))
 
     def expand(self, x: Value, shape: tuple[int, ...]) -> Value:
         return x if x.shape == shape else self(ops.Expand(x, shape))

@@ -89,8 +89,24 @@ def _run(b: Emitter, indices: Value, size: int) -> tuple[int, int] | None:
 
 @onnx_op()
 def GatherElements(b: Emitter, x: Value, indices: Value, *, axis=0) -> Value:
+    """Known indices that count up along the axis slice."""
     axis = axis_of(axis, x.type.rank)
+    if (run := _run_along(b, indices, x, axis)) is not None:
+        return b.slice(x, axis, *run)
     return b(ops.Gather(x, from_front(b, indices, x.shape[axis]), axis))
+
+
+def _run_along(b: Emitter, indices: Value, x: Value, axis: int) -> tuple[int, int] | None:
+    """(start, end) if the indices are known, take all of the other axes, and count up by one along this one."""
+    tensor = b.tensor(indices)
+    others = all(i == axis or size == x.shape[i] for i, size in enumerate(indices.shape))
+    if tensor is None or not others or not tensor.numel():
+        return None
+    start, count = int(tensor.flatten()[0]), indices.shape[axis]
+    along = [count if i == axis else 1 for i in range(x.type.rank)]
+    fits = start >= 0 and start + count <= x.shape[axis]
+    same = torch.equal(tensor.long(), torch.arange(start, start + count).reshape(along).expand(indices.shape))
+    return (start, start + count) if fits and same else None
 
 
 @onnx_op()
@@ -106,6 +122,10 @@ def GatherND(b: Emitter, x: Value, indices: Value, *, batch_dims=0) -> Value:
         )
         rows = b(ops.Add(rows, first))
     table = b.reshape(x, (math.prod(x.shape[: batch_dims + depth]), *rest))
+    known = b.tensor(rows)
+    if known is not None and _counts_up(known.flatten()):
+        start = int(known.flatten()[0])
+        return b.reshape(b.slice(table, 0, start, start + known.numel()), (*rows.shape, *rest))
     return b(ops.Embedding(table, rows))
 
 
