@@ -34,6 +34,9 @@ class Target:
         return self.dram_banks * self.dram_bank_bytes
 
 
+L1_SMALL_BYTES = 32768
+"""What a device sets aside at the top of each core's L1 for the index tables of convolutions and pools."""
+
 TARGETS = {
     "n150": Target("n150", "wormhole_b0", (8, 8), 1_393_312, 1_499_136, 12, 1_072_693_184, 288e9, 1.0e9),
     "p150": Target("p150", "blackhole", (11, 10), 1_461_120, 1_572_864, 8, 4_277_141_376, 512e9, 1.35e9),

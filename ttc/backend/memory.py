@@ -1,0 +1,70 @@
+"""How much memory buffers take, and where TTNN's allocator puts them."""
+
+from __future__ import annotations
+
+from bisect import bisect
+
+from ttc.calls.target import Target
+from ttc.ir import TILE, Buffer, Layout, Sharding, Spec, round_up
+
+L1_ALIGNMENT = 16
+DRAM_ALIGNMENT = {"wormhole_b0": 32, "blackhole": 64}
+"""Bytes to which a page is rounded up in each bank; buffers in either memory begin and end at the latter's."""
+
+
+def page_bytes(spec: Spec) -> int:
+    """A tile, or in ROW_MAJOR a row, in bytes: what interleaved buffers are dealt out in."""
+    if spec.layout is Layout.TILE:
+        return int(TILE * TILE * spec.dtype.bytes)
+    return int((spec.shape[-1] if spec.shape else 1) * spec.dtype.bytes)
+
+
+def bank_bytes(spec: Spec, target: Target) -> int:
+    """What a tensor takes in each bank of its memory: a core's L1, or a DRAM bank. The fullest bank counts."""
+    in_l1, alignment = spec.memory.buffer is Buffer.L1, DRAM_ALIGNMENT[target.arch]
+    if spec.memory.shard is not None:
+        height, width = spec.memory.shard.shape
+        return round_up(int(height * width * spec.dtype.bytes), alignment)
+    page = page_bytes(spec)
+    if not page:
+        return 0
+    banks = target.cores if in_l1 else target.dram_banks
+    if spec.memory.sharding is not Sharding.INTERLEAVED:
+        banks = min(target.grid)  # TTNN's own choice of shards: no fewer cores than one line of the grid
+    pages = -(-spec.stored_bytes // page)
+    return round_up(-(-pages // banks) * round_up(page, L1_ALIGNMENT if in_l1 else alignment), alignment)
+
+
+class Arena:
+    """The free blocks of one core's L1: the highest that is large enough is taken, at its upper end, as TTNN does."""
+
+    def __init__(self, size: int):
+        self.size = size
+        self._free = [(0, size)]  # (start, end), ascending, never adjacent
+        self._taken: dict[int, int] = {}
+
+    def take(self, size: int) -> int | None:
+        """The address of a new buffer, None if no block is large enough."""
+        for index in range(len(self._free) - 1, -1, -1):
+            start, end = self._free[index]
+            if end - start >= size > 0:
+                self._free[index : index + 1] = [(start, end - size)] if end - start > size else []
+                self._taken[end - size] = end
+                return end - size
+        return None
+
+    def give_back(self, address: int) -> None:
+        """Free the buffer at `address`; free blocks that touch become one."""
+        end = self._taken.pop(address)
+        index = bisect(self._free, (address, end))
+        if index < len(self._free) and self._free[index][0] == end:
+            end = self._free.pop(index)[1]
+        if index and self._free[index - 1][1] == address:
+            address = self._free.pop(index - 1)[0]
+            index -= 1
+        self._free.insert(index, (address, end))
+
+    @property
+    def lowest(self) -> int:
+        """The lowest address in use; the size if none is."""
+        return min(self._taken, default=self.size)

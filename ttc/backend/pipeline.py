@@ -1,0 +1,21 @@
+"""The passes over a program of calls, in order; each is `(graph, target) -> graph`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ttc.backend.deallocation import deallocate_after_last_use
+from ttc.backend.edges import upload_as_used
+from ttc.backend.layout import choose_layouts
+from ttc.backend.placement import place
+from ttc.calls.target import Target
+from ttc.ir import Graph
+
+Pass = Callable[[Graph, Target], Graph]
+
+PIPELINE: tuple[Pass, ...] = (
+    upload_as_used,  # first: a typecast that is gone asks for no layout
+    choose_layouts,  # before placement, which needs to know every buffer and its size
+    place,
+    deallocate_after_last_use,  # last: it holds for exactly the program that runs
+)

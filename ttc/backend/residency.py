@@ -1,0 +1,85 @@
+"""A program replayed on L1: which buffers are there at each node, at which address, beside which circular buffers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttc.backend.liveness import Liveness
+from ttc.backend.memory import Arena, bank_bytes
+from ttc.calls.call import Call, Workspace, spec_of
+from ttc.calls.target import L1_SMALL_BYTES, Target
+from ttc.ir import Buffer, Graph
+
+HEADROOM = 32 * 1024
+"""Bytes per core left free beside what is known: calls that convert within themselves place buffers of their own,
+whose sizes are known as a bound only, so that later addresses may differ from the replayed ones."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A node of a program: what its call needs, and the buffers (by the position of their makers) made and freed."""
+
+    workspace: Workspace
+    made: tuple[tuple[int, int], ...]  # (position, bytes per core)
+    freed: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Replay:
+    """`peak`: the most L1 per core that buffers and circular buffers span. `clashes`: the nodes that do not fit."""
+
+    peak: int
+    clashes: tuple[int, ...]
+
+
+def l1_bank(target: Target) -> int:
+    """What buffers and circular buffers together may take of each core's L1, in bytes."""
+    return target.l1_bytes - L1_SMALL_BYTES
+
+
+def schedule(graph: Graph, target: Target) -> list[Moment]:
+    """What happens in L1 at each node."""
+    made: dict[int, list[tuple[int, int]]] = {}
+    freed: dict[int, list[int]] = {}
+    positions = {value: position for position, node in enumerate(graph.nodes) for value in node.results}
+    for life in Liveness(graph).lives:
+        spec = spec_of(life.value)
+        if spec.memory.buffer is Buffer.L1:
+            position = positions[life.value]
+            made.setdefault(position, []).append((position, bank_bytes(spec, target)))
+            freed.setdefault(life.end, []).append(position)
+    return [
+        Moment(
+            node.op.workspace(target) if isinstance(node.op, Call) else Workspace(),
+            tuple(made.get(position, ())),
+            tuple(freed.get(position, ())),
+        )
+        for position, node in enumerate(graph.nodes)
+    ]
+
+
+def replay(moments: list[Moment], target: Target, without: frozenset[int] = frozenset()) -> Replay:
+    """Allocate and free as TTNN would, leaving out what the nodes `without` make.
+
+    A node clashes where its buffers find no block, or circular buffers and head-room reach the lowest address.
+    """
+    arena = Arena(l1_bank(target))
+    held: dict[int, list[int]] = {}
+    peak = 0
+    clashes: list[int] = []
+    for position, moment in enumerate(moments):
+        interim = arena.take(moment.workspace.l1)
+        missing = interim is None and moment.workspace.l1 > 0
+        for maker, size in moment.made:
+            if maker in without:
+                continue
+            address = arena.take(size)
+            missing |= address is None
+            held.setdefault(maker, []).extend([] if address is None else [address])
+        used = arena.size - arena.lowest
+        peak = max(peak, used + moment.workspace.circular_buffers)
+        if missing or (used and used + moment.workspace.circular_buffers + HEADROOM > arena.size):
+            clashes.append(position)
+        for address in ([] if interim is None else [interim]) + [a for m in moment.freed for a in held.pop(m, ())]:
+            arena.give_back(address)
+    return Replay(peak, tuple(clashes))
