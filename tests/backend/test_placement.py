@@ -20,6 +20,7 @@ N150 = TARGETS["n150"]
 
 
 def check(before: str, after: str) -> None:
+    before, after = (text.replace("GRID", "CoreGrid(y=8, x=8)") for text in (before, after))
     found = place(verify(parse_program(before)), N150)
     assert [line.strip() for line in str(verify(found)).splitlines()] == [line.strip() for line in after.splitlines()]
     assert place(found, N150) is found
@@ -52,7 +53,7 @@ def test_a_product_without_a_core_grid_keeps_its_tensors_in_dram():
           %a: bf16[64,64] tile dram = ttnn.relu(%x)
           %b: bf16[64,64] tile dram = ttnn.linear(%a, %w)
           %c: bf16[64,64] tile dram = ttnn.relu(%b)
-          %d: bf16[64,64] tile dram = ttnn.linear(%c, %w, core_grid=CoreGrid(y=8, x=8))
+          %d: bf16[64,64] tile dram = ttnn.linear(%c, %w, core_grid=GRID)
           %y: bf16[64,64] tile dram = ttnn.relu(%d)
           return "y"=%y
         }""",
@@ -62,7 +63,7 @@ def test_a_product_without_a_core_grid_keeps_its_tensors_in_dram():
           %a: bf16[64,64] tile dram = ttnn.relu(%x)
           %b: bf16[64,64] tile dram = ttnn.linear(%a, %w)
           %c: bf16[64,64] tile l1 = ttnn.relu(%b, memory_config=MemoryConfig(buffer=L1))
-          %d: bf16[64,64] tile l1 = ttnn.linear(%c, %w, memory_config=MemoryConfig(buffer=L1), core_grid=CoreGrid(y=8, x=8))
+          %d: bf16[64,64] tile l1 = ttnn.linear(%c, %w, memory_config=MemoryConfig(buffer=L1), core_grid=GRID)
           %y: bf16[64,64] tile dram = ttnn.relu(%d, memory_config=MemoryConfig())
           return "y"=%y
         }""",
