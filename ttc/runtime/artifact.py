@@ -91,7 +91,7 @@ def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarr
         missing.remove(ref)
         place = header.places[ref]
         file.seek(place.start)
-        file.write(memoryview(_stored(ref, array, place.type)).cast("B"))
+        file.write(_stored(ref, array, place.type).view(np.uint8).data)
     if missing:
         raise TtcError(f"weight {min(missing)!r} is not given")
     file.seek(0)

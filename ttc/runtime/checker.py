@@ -118,7 +118,7 @@ class _Run:
             return [(graph.nodes[s.index], lambda s=s: self._run(s, counted)) for s in steps]
 
         once = uploads(order.constants) + runs(order.setup, counted=False)
-        return once + uploads(order.inputs) + runs(order.steps, counted=True)
+        return once + uploads(tuple(value for _, value in order.inputs)) + runs(order.steps, counted=True)
 
     def _make(self, value: Value) -> None:
         self.tensors[value] = self.card.empty(spec_of(value))

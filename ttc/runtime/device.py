@@ -32,6 +32,13 @@ class Device(Protocol):
         ...
 
 
+def predicted(call: Call) -> tuple[Spec, ...]:
+    """The specs of a call's results, as it states them."""
+    types = call.infer()
+    specs = types if isinstance(types, tuple) else (types,)
+    return tuple(spec for spec in specs if isinstance(spec, Spec))
+
+
 def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[str, Any]:
     """The operands of `call` by field name, as `Device.run` takes them."""
     operands: dict[str, Any] = {}

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import ttnn
+import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
 
 from ttc.calls.call import Call
 from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
+from ttc.calls.target import Target
 from ttc.errors import InputError, Refusal
 from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
 from ttc.ir.weights import bf16_to_float32
@@ -140,14 +141,16 @@ class TtnnDevice:
         return np.array(host.to_numpy(), kind).reshape(spec.shape)
 
 
-def open_card(arch: str, target: str) -> TtnnDevice:
-    """The card in this machine, to run a program of `target` on; InputError if it is of another kind."""
+def open_card(target: Target | None) -> TtnnDevice:
+    """The card in this machine; InputError if it is not of the kind that programs of `target` are for."""
     device = TtnnDevice()
-    if device.arch == arch:
-        return device
     found = device.arch
+    if target is None or found == target.arch:
+        return device
     device.close()
-    raise InputError(f"the program was compiled for {target} ({arch}), the card in this machine is a {found}")
+    raise InputError(
+        f"the program was compiled for {target.name} ({target.arch}), the card in this machine is a {found}"
+    )
 
 
 def theirs(attribute: Any) -> Any:

@@ -18,11 +18,11 @@ DEVICES = ("emulator", "ttnn", "null")
 MODES = ("exact", "tensix")
 
 
-def open_device(name: str | None, mode: str, target: str) -> Device:
-    """The device to run a program of `target` on: `emulator`, `ttnn` (a real card), `null`, or the default.
+def open_device(name: str | None = None, mode: str = "exact", target: str | None = None) -> Device:
+    """The device called `emulator`, `ttnn` (a real card) or `null`; by default a card where there is one.
 
-    `mode` is the emulator's. InputError for an unknown name or mode or the wrong kind of card; TtcError if
-    the device, or a package that it needs, is not there.
+    `mode` is the emulator's; `target` is what a program was compiled for. InputError for an unknown name
+    or mode, or a card of the wrong kind; TtcError if the device, or a package that it needs, is not there.
     """
     name = name or ("ttnn" if has_card() else "emulator")
     if mode not in MODES:
@@ -56,7 +56,7 @@ def _emulator(mode: str) -> Device:
     return EmulatorDevice(mode)
 
 
-def _card(target: str) -> Device:
+def _card(target: str | None) -> Device:
     if os.environ.get(MOCK_CARD):
         raise TtcError(f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one")
     if not _card_files():
@@ -65,4 +65,4 @@ def _card(target: str) -> Device:
         raise TtcError("running on a card needs ttnn, which this Python does not have")
     from ttc.runtime.device_ttnn import open_card
 
-    return open_card(target_named(target).arch, target)
+    return open_card(None if target is None else target_named(target))

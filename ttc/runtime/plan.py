@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import Deallocate
-from ttc.ir import Buffer, Const, Graph, Node, Value
+from ttc.ir import Buffer, Const, Graph, Input, Node, Value
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Step:
 class Plan:
     """`setup` depends on `constants` alone and is done once; `steps` are a run.
 
-    `inputs` are those that a run uploads: what is only passed through to an output stays on the host.
+    `inputs`, by name, are those that a run uploads: what is only passed through to an output stays on the host.
     """
 
     constants: tuple[Value, ...]
     setup: tuple[Step, ...]
-    inputs: tuple[Value, ...]
+    inputs: tuple[tuple[str, Value], ...]
     steps: tuple[Step, ...]
 
 
@@ -54,7 +54,7 @@ def plan(graph: Graph) -> Plan:
             steps.append((index, node))
     outputs = {value for _, value in graph.outputs}
     read = {value for _, node in steps for value in node.op.operands()}
-    inputs = tuple(value for value in graph.inputs if value in read)
+    inputs = tuple((v.op.name, v) for v in graph.inputs if isinstance(v.op, Input) and v in read)
     return Plan(constants, _with_releases(setup, read | outputs), inputs, _with_releases(steps, kept | outputs))
 
 

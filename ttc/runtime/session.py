@@ -39,8 +39,8 @@ class Session:
         """
         given = bind_inputs(self.program, inputs)
         tensors = dict(self._kept)
-        for value in self._plan.inputs:
-            name, spec = value.op.name, spec_of(value)
+        for name, value in self._plan.inputs:
+            spec = spec_of(value)
             tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
         self._execute(self._plan.steps, tensors, observer)
         declared = dict(self.program.outputs)

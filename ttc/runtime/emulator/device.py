@@ -16,6 +16,7 @@ from torch import Tensor
 from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
 from ttc.ir import DType, Spec
+from ttc.runtime.device import predicted
 from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
 
@@ -59,8 +60,7 @@ class EmulatorDevice:
     def _results(self, call: Call) -> tuple[Spec, ...]:
         """The specs that the call predicts, worked out once."""
         if call not in self._specs:
-            specs = call.infer()
-            self._specs[call] = specs if isinstance(specs, tuple) else (specs,)
+            self._specs[call] = predicted(call)
         return self._specs[call]
 
 
