@@ -1,6 +1,8 @@
 import pytest
+import torch
 
-from tests.passes.check import agree, body, graph_of
+from tests.passes.check import agree, body, graph_of, random
+from ttc import ops
 from ttc.passes.fuse_attention import fuse_attention
 from ttc.passes.runner import run
 from ttc.passes.simplify import simplify
@@ -80,13 +82,13 @@ GUARD = (
         ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-1e4)\n%zero0: f32[] = full(value=0.0)\n'
          "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", True),
         ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-inf)\n%zero0: f32[] = full(value=0.0)\n'
-         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", False),
+         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", True),
         ("%mask: f32[5] = literal(data=[0.0, 0.0, -inf, -inf, 0.0])\n", True),
         ("%mask: f32[2,1,1,5] = literal(data=[0.0, 0.0, 0.0, 0.0, 0.0, -inf, -inf, -inf, -inf, -inf])\n", False),
         (MASK, False),
     ],
 )  # fmt: skip
-def test_a_guard_goes_only_where_no_row_is_wholly_masked(mask, goes):
+def test_a_guard_goes_where_wholly_masked_rows_are_known(mask, goes):
     scores = SCALED["divided"]
     if mask:
         scores = scores.replace("%m:", "%d:") + mask + "%m: f32[2,3,5,5] = add(a=%d, b=%mask)\n"
@@ -122,3 +124,20 @@ def test_repeated_heads_are_taken_back():
 def test_others_stay(old, new):
     graph = run((simplify,), graph_of((HEAD + SCALED["divided"] + SOFTMAX + END).replace(old, new)))
     assert run((fuse_attention,), graph) is graph
+
+
+def test_a_wholly_masked_row_still_gives_zero():
+    scores = SCALED["divided"].replace("%m:", "%d:") + (
+        '%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-inf)\n%zero0: f32[] = full(value=0.0)\n'
+        "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n%m: f32[2,3,5,5] = add(a=%d, b=%mask)\n"
+    )
+    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX.replace("%p:", "%p0:") + GUARD + END))
+    after = run((fuse_attention,), graph, twice=True)
+    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
+    inputs["c"] = torch.zeros(1, 1, 5, 5, dtype=torch.bool)
+    inputs["c"][..., 2, :] = True
+    inputs["c"][..., 3, 1:] = True
+    expected, actual = (ops.evaluate(g, inputs)["y"] for g in (graph, after))
+    assert not expected[:, :, 2].any()
+    assert torch.equal(actual[:, :, 2], expected[:, :, 2])
+    assert torch.allclose(actual, expected, atol=1e-6)

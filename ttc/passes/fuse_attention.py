@@ -20,7 +20,8 @@ EXCLUDED = -1e9
 def fuse_attention(graph: Graph) -> Graph:
     """softmax(scale * q @ k.T + mask) @ v over [B, H, S, D], wherever the scale is applied.
 
-    A guard that turns the NaN of wholly masked rows into 0 goes if no row can be wholly masked, else all stays.
+    A guard that turns the NaN of wholly masked rows into 0 goes if no row can be wholly masked; if the mask is
+    where(c, 0, -inf) it becomes a choice by c, made once for all layers; else all stays.
 
     Before:
         %kt: f32[1,2,4,5] = permute(x=%k, dims=[0, 1, 3, 2])
@@ -54,14 +55,38 @@ def _attention(op: Op, builder: Builder) -> Value | None:
         case _:
             return None
     found = _scores(scores, builder)
-    if found is None or (guarded and not _finite_rows(found.mask, builder)):
+    if found is None:
+        return None
+    guarded = guarded and not _finite_rows(found.mask, builder)
+    kept = _kept_rows(found.mask, builder) if guarded else None
+    if guarded and kept is None:
         return None
     attention = ops.Attention(found.q, found.k, v, found.mask, scale=found.scale)
     try:
         fits = attention.infer() == op.infer() and found.k.shape[:2] == found.q.shape[:2]
     except TypeRuleError:  # one of the products broadcasts batches
         return None
-    return builder(attention) if fits else None
+    if not fits:
+        return None
+    result = _grouped(attention, builder) or builder(attention)
+    if kept is None:
+        return result
+    return builder(ops.Where(kept, result, builder(ops.Full(TensorType(result.dtype, ()), 0.0))))
+
+
+def _kept_rows(mask: Value | None, builder: Builder) -> Value | None:
+    """Where a mask that chooses between finite numbers and -inf leaves some key; None if it is no such mask."""
+    if mask is None or not isinstance(mask.op, ops.Where) or mask.op.condition.shape != mask.shape:
+        return None
+    condition, a, b = mask.op.condition, mask.op.a, mask.op.b
+    if ops.number_of(b) == -math.inf and _bound(a) < math.inf:
+        kept = condition
+    elif ops.number_of(a) == -math.inf and _bound(b) < math.inf:
+        kept = builder(ops.Not(condition))
+    else:
+        return None
+    count = builder(ops.Max(builder(ops.Cast(kept, mask.dtype)), (3,), keep=True))
+    return builder(ops.Gt(count, builder(ops.Full(TensorType(mask.dtype, ()), 0.0))))
 
 
 def _grouped(op: Op, builder: Builder) -> Value | None:
