@@ -29,8 +29,9 @@ class Small(nn.Module):
         return self.last(self.norm(self.first(x)).relu() * self.scale + self.shift + torch.tensor([1.0, 2.0, 3.0, 4.0]))
 
 
-TEXT = """\
-graph {
+OPERANDS = "x=%linear, w=%norm.weight, bias=%norm.bias, mean=%norm.running_mean, var=%norm.running_var"
+TEXT = f"""\
+graph {{
   %first.weight: f32[4,3] = const(ref="first.weight")
   %first.bias: f32[4] = const(ref="first.bias")
   %norm.weight: f32[4] = const(ref="norm.weight")
@@ -43,14 +44,14 @@ graph {
   %norm.running_var: f32[4] = const(ref="norm.running_var")
   %x: f32[2,3] = input(name="x")
   %linear: f32[2,4] = linear(x=%x, w=%first.weight, bias=%first.bias)
-  %native_batch_norm_legit_no_training: f32[2,4] = batch_norm(x=%linear, w=%norm.weight, bias=%norm.bias, mean=%norm.running_mean, var=%norm.running_var)
+  %native_batch_norm_legit_no_training: f32[2,4] = batch_norm({OPERANDS})
   %relu: f32[2,4] = relu(x=%native_batch_norm_legit_no_training)
   %mul: f32[2,4] = mul(a=%relu, b=%scale)
   %add: f32[2,4] = add(a=%mul, b=%shift)
   %add_1: f32[2,4] = add(a=%add, b=%0)
   %linear_1: f32[2,3] = linear(x=%add_1, w=%last.weight)
   return "output"=%linear_1
-}
+}}
 """
 
 
@@ -161,12 +162,14 @@ def test_what_torch_cannot_export_is_told_in_one_line(capfd):
     def branches(self, x):
         return x if x.sum() > 0 else -x
 
-    with pytest.raises(InputError, match="torch.export cannot export Module: GuardOnDataDependentSymNode: ") as caught:
+    with pytest.raises(
+        InputError, match=r"torch\.export cannot export Module: GuardOnDataDependentSymNode: "
+    ) as caught:
         export(module(branches), (X,))
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="cannot export Module: ValueError: no such mode"):
         export(module(raises), (X,))
-    with pytest.raises(Refused, match="_pack_padded_sequence.default is not supported: recurrences"):
+    with pytest.raises(Refused, match=r"_pack_padded_sequence\.default is not supported: recurrences"):
         export(Packs(), (torch.randn(2, 5, 3), torch.tensor([5, 3])))
     assert capfd.readouterr().err == ""
 

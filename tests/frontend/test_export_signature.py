@@ -48,9 +48,8 @@ def test_variable_arguments_are_numbered():
 
 
 def test_named_tuples_and_ordered_dicts():
-    exported = agree(
-        module(lambda self, p, d: Pair(p.left + d["a"], OrderedDict(z=p.right))), Pair(X, Y), OrderedDict(a=X)
-    )
+    model = module(lambda self, p, d: Pair(p.left + d["a"], OrderedDict(z=p.right)))
+    exported = agree(model, Pair(X, Y), OrderedDict(a=X))
     assert names(exported) == (["p.left", "p.right", "d.a"], ["left", "right.z"])
 
 

@@ -11,7 +11,8 @@ refuse(
 )  # fmt: skip
 refuse(
     "recurrences are not supported yet (they come with lengths)",
-    "_pack_padded_sequence", "_pad_packed_sequence", "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
+    "_pack_padded_sequence", "_pad_packed_sequence",
+    "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
 )  # fmt: skip
 refuse("Fourier transforms are not supported yet", "stft", "istft", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 refuse(
