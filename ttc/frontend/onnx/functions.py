@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import onnx
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
@@ -78,6 +79,16 @@ def local_bodies(model: ModelProto) -> dict[tuple[str, str, str], Body]:
         key = (domain, function.name, getattr(function, "overload", ""))
         found[key] = Body(function, defaults, opsets)
     return found
+
+
+@cache
+def attribute_kinds(name: str, domain: str, opset: int) -> Mapping[str, int]:
+    """The kind (`AttributeProto.type`) of each attribute of an ONNX operator; none for operators ONNX does not know."""
+    try:
+        schema = onnx.defs.get_schema(name, opset, domain)
+    except onnx.defs.SchemaError:
+        return {}
+    return {key: item.type.value for key, item in schema.attributes.items()}
 
 
 def body_of(node: NodeProto, domain: str, opset: int, inputs: list[Value | None]) -> Body | None:

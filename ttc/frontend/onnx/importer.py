@@ -15,7 +15,7 @@ from ttc.frontend.onnx import table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.file import Opened, open_model
-from ttc.frontend.onnx.functions import Body, body_of, local_bodies
+from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.ir import Graph, Value, Weight
 
@@ -159,7 +159,7 @@ class _Importer:
         local = self.bodies.get((domain, node.op_type, getattr(node, "overload", "")))
         entry = None if local else table.find(domain, node.op_type, opset)
         if entry:
-            answer = entry.call(b, inputs, {item.name: attribute(item) for item in node.attribute})
+            answer = entry.call(b, inputs, attributes(node, domain, opset))
             if answer is not table.EXPAND:
                 return list(answer) if isinstance(answer, (tuple, list)) else [answer]
         body = local or body_of(node, domain, opset, inputs)
@@ -186,7 +186,10 @@ class _Importer:
     ) -> list[Any]:
         """The results of an If whose condition is known: those of the branch it takes."""
         taken = bool(self.b.known(inputs[0], "Int", "condition"))
-        graph = next(item.g for item in node.attribute if item.name == ("then_branch" if taken else "else_branch"))
+        name = "then_branch" if taken else "else_branch"
+        graph = next((item.g for item in node.attribute if item.name == name), None)
+        if graph is None:
+            raise Refusal(f"lacks its {name}")
         found, refused = self.weights(graph)
         prefix = next(filter(None, node.output), "if")
         scope = dict(env)
@@ -207,6 +210,17 @@ class _Importer:
         else:
             raise Refusal(f"a constant given by its {item.name} is not supported")
         return self.b.add_weight(name, found)
+
+
+def attributes(node: NodeProto, domain: str, opset: int) -> dict[str, Any]:
+    """A node's attributes by name; Refusal if one is of another kind than ONNX gives it."""
+    kinds = attribute_kinds(node.op_type, domain, opset)
+    for item in node.attribute:
+        if kinds.get(item.name, item.type) != item.type:
+            raise Refusal(
+                f"its attribute {item.name} should be of kind {AttributeProto.AttributeType.Name(kinds[item.name])}"
+            )
+    return {item.name: attribute(item) for item in node.attribute}
 
 
 def attribute(item: AttributeProto) -> Any:

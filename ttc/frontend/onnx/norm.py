@@ -84,18 +84,17 @@ def LayerNormalization(
 
 def layer_norm(b: Emitter, x: Value, scale: Value, bias: Value | None, axis: int, eps: float) -> Value:
     """A layer norm whose scale and bias may be any that broadcast to x."""
-    shape = x.shape[axis:]
-    dims = x.type.rank - axis
-    scale, bias = (_fitted(b, item, shape) for item in (scale, bias))
+    shape, dims = x.shape[axis:], x.type.rank - axis
+    scale, bias = _fitted(b, scale, shape), None if bias is None else _fitted(b, bias, shape)
     if all(item is None or item.shape == shape for item in (scale, bias)):
         return b(ops.LayerNorm(x, scale, bias, dims, eps))
     y = b(ops.Mul(b(ops.LayerNorm(x, None, None, dims, eps)), scale))
     return y if bias is None else b(ops.Add(y, bias))
 
 
-def _fitted(b: Emitter, item: Value | None, shape: Ints) -> Value | None:
+def _fitted(b: Emitter, item: Value, shape: Ints) -> Value:
     """A scale as one of the normalised shape, where it only lacks or adds leading ones."""
-    if item is None or item.type.numel != math.prod(shape):
+    if item.type.numel != math.prod(shape):
         return item
     return b.reshape(item, shape) if tuple(s for s in item.shape if s > 1) == tuple(s for s in shape if s > 1) else item
 
@@ -119,7 +118,7 @@ def RMSNormalization(b: Emitter, x: Value, scale: Value, *, axis=-1, epsilon=1e-
 def rms_norm(b: Emitter, x: Value, scale: Value, axis: int, eps: float) -> Value:
     """An RMS norm over the dimensions from `axis` on, which are merged into one."""
     flat = b.reshape(x, (*x.shape[:axis], math.prod(x.shape[axis:])))
-    scale = _fitted(b, scale, x.shape[axis:]) or scale
+    scale = _fitted(b, scale, x.shape[axis:])
     if scale.shape == x.shape[axis:] and scale.dtype is x.dtype:
         return b.reshape(b(ops.RmsNorm(flat, b.reshape(scale, flat.shape[-1:]), eps)), x.shape)
     y = b.reshape(b(ops.RmsNorm(flat, None, eps)), x.shape)

@@ -22,7 +22,8 @@ def DequantizeLinear(
 ) -> Value:
     """(x - zero_point) * scale."""
     dtype = dtype_of(output_dtype) if output_dtype else scale.dtype
-    scale, zero = (_spread(b, item, x, axis, block_size) for item in (scale, zero_point))
+    scale = _spread(b, scale, x, axis, block_size)
+    zero = None if zero_point is None else _spread(b, zero_point, x, axis, block_size)
     y = b.cast(x, scale.dtype)
     y = y if zero is None else b(ops.Sub(y, b.cast(zero, scale.dtype)))
     return b.cast(b(ops.Mul(y, scale)), dtype)
@@ -37,17 +38,18 @@ def QuantizeLinear(
     dtype = zero_point.dtype if zero_point is not None else dtype_of(output_dtype) if output_dtype else DType.u8
     if not dtype.is_integer:
         raise Refusal(f"quantises to {dtype}")
-    scale, zero = (_spread(b, item, x, axis, block_size) for item in (scale, zero_point))
+    scale = _spread(b, scale, x, axis, block_size)
+    zero = None if zero_point is None else _spread(b, zero_point, x, axis, block_size)
     y = b(ops.Round(b(ops.Div(b.cast(x, scale.dtype), scale))))
     y = y if zero is None else b(ops.Add(y, b.cast(zero, scale.dtype)))
     info = torch.iinfo(to_torch(dtype))
     return b.cast(b(ops.Clamp(y, float(info.min), float(info.max))), dtype)
 
 
-def _spread(b: Emitter, item: Value | None, x: Value, axis: int, block: int) -> Value | None:
+def _spread(b: Emitter, item: Value, x: Value, axis: int, block: int) -> Value:
     """A scale or zero point in a shape that broadcasts to x."""
-    if item is None or item.type.numel == 1:
-        return item if item is None else b.reshape(item, ())
+    if item.type.numel == 1:
+        return b.reshape(item, ())
     axis = axis_of(axis, x.type.rank)
     if not block:
         return b.reshape(item, tuple(size if i == axis else 1 for i, size in enumerate(x.shape)))

@@ -35,6 +35,8 @@ def _sum_square(b: Emitter, x: Value, dims: Ints, keep: bool) -> Value:
 
 def _log_sum_exp(b: Emitter, x: Value, dims: Ints, keep: bool) -> Value:
     """max + log(sum(exp(x - max))), the maximum kept finite so that an empty sum stays -inf."""
+    if not x.dtype.is_float:
+        return b.cast(_log_sum_exp(b, b.cast(x, DType.f32), dims, keep), x.dtype)
     top = b(ops.Max(x, dims, True))
     limit = torch.finfo(to_torch(x.dtype)).max
     top = b(ops.Clamp(top, -limit, limit))

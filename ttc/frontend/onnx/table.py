@@ -52,6 +52,8 @@ class Entry:
             if kind and given.get(name) is not None:
                 given[name] = b.known(given[name], kind, name)
         rest = inputs[len(self.inputs) :]
+        if any(item is None for item in rest):
+            raise Refusal("lacks one of its inputs")
         for name, value in attributes.items():
             if name not in self.attributes and name not in self.inputs:
                 raise Refusal(f"its attribute {name} = {value!r} is not supported")
