@@ -5,16 +5,12 @@ Run by `make demo`. The model is all-MiniLM-L6-v2, which the package gt-all-mini
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -31,22 +27,14 @@ SENTENCES = [
 ]
 
 
-def export(path: Path) -> dict[str, np.ndarray]:
-    """Write the model as ONNX, as its users have it, and return its inputs for all sentences."""
-    module, _ = minilm.MODEL.build()
-    inputs = minilm.tokenize(SENTENCES)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
-        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["embedding"], dynamo=True)
-    return {name: tensor.numpy() for name, tensor in inputs.items()}
-
-
 def main() -> None:
     """Export, compile, run, compare, and print the nearest sentence of each."""
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "minilm.onnx"
-        inputs = export(path)
+        tokens = minilm.tokenize(SENTENCES)
+        minilm.export_onnx(path, tokens)
+        inputs = {name: tensor.numpy() for name, tensor in tokens.items()}
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         started = time.perf_counter()
         compiled = ttc.compile(str(path), target="n150", dtype="bf16")

@@ -249,11 +249,13 @@ class Builder:
         return node.results
 
     def _hint(self, op: Op) -> str:
-        """A derived weight is named after the weight, other values after what they replace."""
+        """A weight is named after its reference, a derived one after the weight, other values after what they replace."""
+        if isinstance(op, Const):
+            return op.ref
         operands = op.operands()
         if operands and self.constants.issuperset(operands):
             return operands[0].name
-        return self.hint or getattr(op, "ref", "") or getattr(op, "name", "")
+        return op.name if isinstance(op, Input) else self.hint
 
     def _fresh(self, hint: str) -> str:
         """A name not yet taken, taken now: the hint itself, or its stem with the next number."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import warnings
 from importlib.util import find_spec
+from logging import ERROR, getLogger
 from pathlib import Path
 
 import torch
@@ -46,6 +50,15 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
     tokenizer = AutoTokenizer.from_pretrained(folder())
     tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
+
+
+def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
+    """Write the model as ONNX for inputs of these shapes, its output called `embedding`."""
+    module, _ = MODEL.build()
+    getLogger("torch.onnx").setLevel(ERROR)  # it misses torchvision, which nothing here uses
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
+        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["embedding"], dynamo=True)
 
 
 def build(size: str) -> Built:

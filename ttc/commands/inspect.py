@@ -1,0 +1,44 @@
+"""`ttc inspect`: a program and its numbers."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from ttc.commands.options import add_compilation, existing
+from ttc.errors import TtcError
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """An artifact or a model, and which view."""
+    parser.add_argument("subject", metavar="OUT.ttc|MODEL", type=Path, help="an artifact, or a model to compile now")
+    add_compilation(parser)
+    parser.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with the program's graph and numbers")
+
+
+def run(arguments: Namespace) -> int:
+    """Print the program's text and report, or write the page."""
+    import ttc
+
+    path = existing(arguments.subject)
+    if path.suffix in (".onnx", ".pt2"):
+        compiled = ttc.compile(path, target=arguments.target, dtype=arguments.dtype, lengths=dict(arguments.lengths))
+        if arguments.after:
+            print(compiled.after(arguments.after), end="")
+            return 0
+        program, report = compiled.build.program, compiled.report
+    else:
+        if arguments.after:
+            raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
+        loaded = ttc.load(path)
+        program, report = loaded.program, loaded.report
+    if arguments.html:
+        from ttc.commands.page import write_page
+
+        write_page(arguments.html, path.name, program, report)
+        print(f"wrote {arguments.html}")
+        return 0
+    print(program.graph, end="")
+    print(report)
+    return 0
