@@ -1,0 +1,131 @@
+"""The emitted Python: its lines, and that it runs with the real ttnn."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ttc.backend.pipeline import PIPELINE
+from ttc.backend.script import script
+from ttc.calls.target import TARGETS
+from ttc.ir import Graph, TensorType, verify
+from ttc.runtime.artifact import save
+from ttc.runtime.interpreter import surroundings
+from ttc.runtime.program import Program, parse_program, weight_types
+
+PROGRAM = """graph {
+  %x: bf16[1,40,64] tile dram = input(name="pixel values")
+  %w: bf16[64,96] tile dram = const(ref="encoder.layer.0.fc.weight")
+  %b: bf16[96] tile dram = const(ref="encoder.layer.0.fc.bias")
+  %fc: bf16[1,40,96] tile dram = ttnn.linear(%x, %w, bias=%b, activation="gelu", compute_kernel_config=ComputeKernelConfig(), core_grid=CoreGrid(y=8, x=8))
+  %v: bfp8[96,64] tile dram = const(ref="encoder.layer.1.fc.weight")
+  %class: bf16[1,40,64] tile dram = ttnn.linear(%fc, %v, compute_kernel_config=ComputeKernelConfig(), core_grid=CoreGrid(y=4, x=8))
+  %k: f32[64] tile dram = const(ref="scale")
+  %k.bf16: bf16[64] tile dram = ttnn.typecast(%k, bf16)
+  %i: i32[1,40,64] tile dram = input(name="bias")
+  %2: bf16[1,40,64] tile dram = ttnn.typecast(%i, bf16)
+  %3: bf16[1,40,64] tile dram = ttnn.add(%class, %2)
+  %4: bf16[1,40,64] tile dram = ttnn.multiply(%3, %k.bf16)
+  %5: bf16[1,40,64] tile dram = ttnn.clamp(%4, min=-2.0)
+  return "last hidden state"=%5, "scale"=%k
+}"""  # noqa: E501
+
+RUN = """def run(device, inputs, weights):
+    \"\"\"One run of the model.\"\"\"
+    w = weights
+    x = upload(device, inputs["pixel values"], ttnn.bfloat16, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG)
+
+    # encoder.layer.0
+    fc = ttnn.linear(x, w["w"], bias=w["b"], activation="gelu", compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID)
+    ttnn.deallocate(x)
+
+    # encoder.layer.1
+    class_ = ttnn.linear(fc, w["v"], compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID_2)
+    ttnn.deallocate(fc)
+    i = upload(device, inputs["bias"], ttnn.int32, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG)
+    t2 = ttnn.typecast(i, ttnn.bfloat16)
+    ttnn.deallocate(i)
+    t3 = ttnn.add(class_, t2)
+    ttnn.deallocate(class_)
+    ttnn.deallocate(t2)
+    t4 = ttnn.multiply(t3, w["k.bf16"])
+    ttnn.deallocate(t3)
+    t5 = ttnn.clamp(t4, min=-2.0)
+    ttnn.deallocate(t4)
+    return {"last hidden state": download(t5), "scale": download(w["k"])}
+"""  # noqa: E501
+
+
+def deallocated(text: str) -> Graph:
+    return PIPELINE[-1](verify(parse_program(text)), TARGETS["n150"])
+
+
+def test_one_line_a_call_in_ttnns_own_words():
+    source = script(deallocated(PROGRAM))
+    ast.parse(source)
+    assert RUN in source
+    assert "CORE_GRID = ttnn.CoreGrid(y=8, x=8)\nCORE_GRID_2 = ttnn.CoreGrid(y=4, x=8)\n" in source
+    assert '    w["k.bf16"] = ttnn.typecast(w["k"], ttnn.bfloat16)\n    return w\n' in source
+    assert '    "pixel values": ((1, 40, 64), np.float32),\n' in source
+    assert (
+        '    "v": ("encoder.layer.1.fc.weight", ttnn.bfloat8_b, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG),\n' in source
+    )
+    assert "ttc." not in source.replace("MODEL.ttc", "").replace(".ttc file", "").replace("by ttc.", "")
+
+
+def test_names_are_python_names_and_differ():
+    source = script(
+        parse_program("""graph {
+          %x: bf16[32] tile dram = input(name="x")
+          %a.b: bf16[32] tile dram = ttnn.relu(%x)
+          %a_b: bf16[32] tile dram = ttnn.relu(%a.b)
+          %run: bf16[32] tile dram = ttnn.relu(%a_b)
+          %7.x: bf16[32] tile dram = ttnn.relu(%run)
+          return "y"=%7.x
+        }""")
+    )
+    ast.parse(source)
+    assert "    a_b = ttnn.relu(x)\n    a_b_2 = ttnn.relu(a_b)\n    run_2 = ttnn.relu(a_b_2)\n" in source
+    assert "    t7_x = ttnn.relu(run_2)\n" in source
+
+
+MOCK = """
+import os, runpy, sys
+source, package, target = sys.argv[1], sys.argv[2], sys.argv[4]
+sys.path.insert(0, package)
+from ttc.runtime.mock import environment
+os.environ.update(environment(target))
+sys.path.pop(0)
+del sys.argv[1:3]
+runpy.run_path(source, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_runs_where_ttnn_and_numpy_are(target: str, tmp_path, ttnn_python: str):
+    graph = parse_program(PROGRAM)
+    for step in PIPELINE:
+        graph = verify(step(graph, TARGETS[target]))
+    inputs, outputs = (
+        tuple((name, TensorType(type.dtype, type.shape)) for name, type in side.items()) for side in graph.signature()
+    )
+    program = Program(graph, inputs, outputs, target, "bf16")
+    random = np.random.default_rng(0)
+    weights = {
+        ref: random.standard_normal(type.shape).astype(np.float32) for ref, type in weight_types(program).items()
+    }
+    save(tmp_path / "model.ttc", program, "", weights.items())
+    (tmp_path / "program.py").write_text(script(graph))
+    package = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [ttnn_python, "-c", MOCK, str(tmp_path / "program.py"), package, str(tmp_path / "model.ttc"), target],
+        env=surroundings(ttnn_python),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "last hidden state (1, 40, 64) float32\nscale (64,) float32\n" in done.stdout

@@ -1,0 +1,214 @@
+"""A program as a stand-alone Python file of TTNN calls, one line a call, that needs `ttnn` and numpy only."""
+
+from __future__ import annotations
+
+import json
+import keyword
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ttc.backend.liveness import Liveness
+from ttc.calls.call import Call, spec_of
+from ttc.calls.spelling import Made, arguments, spelled, text
+from ttc.calls.target import L1_SMALL_BYTES
+from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Value
+from ttc.ir.graph import snake_case
+
+RESERVED = frozenset({"ttnn", "np", "json", "sys", "device", "inputs", "weights", "w", "upload", "download", "run"})
+"""Names that the file uses itself."""
+
+HEADER = '''"""A model as TTNN calls, written by ttc. It needs ttnn and numpy.
+
+    python THIS_FILE MODEL.ttc      # uploads the weights in MODEL.ttc and runs once, on random inputs
+
+`load_weights(device, path)` is done once, `run(device, inputs, weights)` as often as wanted: inputs and
+results are numpy arrays by name.
+"""
+
+import json
+import sys
+
+import numpy as np
+import ttnn
+'''
+
+READER = '''
+NUMPY = {"F32": np.float32, "I32": np.int32, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8}
+
+
+def upload(device, array, dtype, layout, memory):
+    """A tensor on the device, or on the host where memory is None."""
+    kinds = {ttnn.int32: np.int32, ttnn.uint32: np.uint32, ttnn.uint16: np.uint16, ttnn.uint8: np.uint8}
+    array = np.array(array, kinds.get(dtype, np.float32), order="C")
+    if memory is None:
+        return ttnn.Tensor(array, data_type=dtype, layout=layout)
+    return ttnn.Tensor(array, data_type=dtype, layout=layout, device=device, mem_config=memory)
+
+
+def download(tensor):
+    """A tensor's numbers in numpy, floats as float32."""
+    floats = (ttnn.bfloat16, ttnn.float32, ttnn.bfloat8_b, ttnn.bfloat4_b)
+    host = ttnn.to_dtype(tensor.cpu(), ttnn.float32) if tensor.dtype in floats else tensor.cpu()
+    return np.array(host.to_numpy()).reshape(tuple(tensor.shape))
+
+
+def load_weights(device, path):
+    """The weights of a .ttc file (safetensors) on the device, and what depends on them alone."""
+    with open(path, "rb") as file:
+        start = 8 + int.from_bytes(file.read(8), "little")
+        entries = json.loads(file.read(start - 8))
+        w = {}
+        for name, (key, dtype, layout, memory) in WEIGHTS.items():
+            first, last = entries[key]["data_offsets"]
+            file.seek(start + first)
+            data = file.read(last - first)
+            if entries[key]["dtype"] == "BF16":  # numpy has none: the upper half of a float32
+                array = (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)
+            else:
+                array = np.frombuffer(data, NUMPY[entries[key]["dtype"]])
+            w[name] = upload(device, array.reshape(entries[key]["shape"]), dtype, layout, memory)
+'''
+
+MAIN = f"""
+
+if __name__ == "__main__":
+    device = ttnn.open_device(device_id=0, l1_small_size={L1_SMALL_BYTES})
+    random = np.random.default_rng(0)
+    inputs = {{
+        name: np.zeros(shape, kind) if np.issubdtype(kind, np.integer) else random.standard_normal(shape, kind)
+        for name, (shape, kind) in INPUTS.items()
+    }}
+    for name, array in run(device, inputs, load_weights(device, sys.argv[1])).items():
+        print(name, array.shape, array.dtype)
+    ttnn.close_device(device)
+"""
+
+
+def script(graph: Graph) -> str:
+    """The Python source of a program; formatted but for the length of its lines."""
+    return "".join(_Script(graph).parts())
+
+
+class _Script:
+    """The names that one file gives to values and configurations."""
+
+    def __init__(self, graph: Graph):
+        self.graph, self.liveness = graph, Liveness(graph)
+        self.names = _identifiers(graph)
+        self.constants: dict[str, str] = {}  # a configuration's text -> its name
+
+    def parts(self) -> Iterator[str]:
+        run = list(self._run())  # first, as it finds the configurations
+        prepared = list(self._prepared())
+        weights = list(self._weights())
+        inputs = [f"    {json.dumps(v.op.name)}: ({v.shape}, {_kind(spec_of(v))}),\n" for v in self.graph.inputs]
+        yield HEADER
+        yield "".join(f"\n{name} = {made}" for made, name in self.constants.items())
+        yield f"\n\nINPUTS = {{\n{''.join(inputs)}}}\n\nWEIGHTS = {{\n{''.join(weights)}}}\n"
+        yield READER
+        yield "".join(f"    {line}\n" for line in (*prepared, "return w"))
+        yield "\n\ndef run(device, inputs, weights):\n"
+        yield '    """One run of the model."""\n    w = weights\n'
+        yield "".join(f"    {line}\n" if line else "\n" for line in run)
+        yield MAIN
+
+    # ------------------------------------------------------------ lines
+
+    def _weights(self) -> Iterator[str]:
+        for node in self.graph.nodes:
+            if isinstance(node.op, Const):
+                value = node.results[0]
+                yield f"    {json.dumps(value.name)}: ({json.dumps(node.op.ref)}, {self._form(spec_of(value))}),\n"
+
+    def _prepared(self) -> Iterator[str]:
+        """The calls that depend on weights alone."""
+        for node in self.graph.nodes:
+            if isinstance(node.op, Call) and node.results and self.liveness.kept(node.results[0]):
+                yield f"{', '.join(map(self._value, node.results))} = {self._call(node.op)}"
+
+    def _run(self) -> Iterator[str]:
+        part = ""
+        for node in self.graph.nodes:
+            if isinstance(node.op, Const) or (node.results and self.liveness.kept(node.results[0])):
+                continue
+            where = _part(node)
+            if where and where != part:
+                part = where
+                yield from ("", f"# {part}")
+            yield self._line(node)
+        outputs = ", ".join(f"{json.dumps(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
+        yield f"return {{{outputs}}}"
+
+    def _line(self, node: Node) -> str:
+        if isinstance(node.op, Input):
+            name, form = json.dumps(node.op.name), self._form(spec_of(node.results[0]))
+            return f"{self._value(node.results[0])} = upload(device, inputs[{name}], {form})"
+        assert isinstance(node.op, Call)
+        call = self._call(node.op)
+        return f"{', '.join(map(self._value, node.results))} = {call}" if node.results else call
+
+    def _call(self, call: Call) -> str:
+        positional, keywords = arguments(call)
+        parts = [self._argument(item) for item in positional]
+        parts += [f"{name}={self._argument(item)}" for name, item in keywords.items()]
+        parts += ["device=device"] if call.needs_device else []
+        return f"{call.mnemonic}({', '.join(parts)})"
+
+    # ------------------------------------------------------------ words
+
+    def _argument(self, item: Any) -> str:
+        if isinstance(item, Value):
+            return self._value(item)
+        if isinstance(item, tuple) and item and isinstance(item[0], Value):
+            return f"[{', '.join(map(self._value, item))}]"
+        word = spelled(item)
+        if not isinstance(word, Made):
+            return text(word)
+        return self._constant(text(word), snake_case(type(item).__name__).upper())
+
+    def _constant(self, made: str, kind: str) -> str:
+        if made not in self.constants:
+            taken = sum(1 for name in self.constants.values() if re.fullmatch(rf"{kind}(_\d+)?", name))
+            self.constants[made] = f"{kind}_{taken + 1}" if taken else kind
+        return self.constants[made]
+
+    def _value(self, value: Value) -> str:
+        return f"w[{json.dumps(value.name)}]" if self.liveness.kept(value) else self.names[value]
+
+    def _form(self, spec: Spec) -> str:
+        memory = "None" if spec.memory == HOST else self._memory(spec.memory)
+        return f"{text(spelled(spec.dtype))}, {text(spelled(spec.layout))}, {memory}"
+
+    def _memory(self, memory: MemoryConfig) -> str:
+        return self._argument(memory)
+
+
+def _part(node: Node) -> str:
+    """The numbered part of the model that a call's weights belong to, such as `encoder.layer.3`."""
+    for value in node.op.operands():
+        found = re.match(r".*?\.\d+(?=\.)", value.op.ref) if isinstance(value.op, Const) else None
+        if found:
+            return found[0]
+    return ""
+
+
+def _kind(spec: Spec) -> str:
+    kinds = {"i32": "np.int32", "u32": "np.uint32", "u16": "np.uint16", "u8": "np.uint8"}
+    return kinds.get(spec.dtype.name, "np.float32")
+
+
+def _identifiers(graph: Graph) -> dict[Value, str]:
+    """A Python name for each value: its own with other characters replaced, numbered where that is taken."""
+    names: dict[Value, str] = {}
+    taken = set(RESERVED)
+    for value in graph.values():
+        stem = re.sub(r"\W+", "_", value.name)
+        if not stem.isidentifier() or keyword.iskeyword(stem):
+            stem = f"t{stem}" if stem[:1].isdigit() else f"{stem}_"
+        name, number = stem, 2
+        while name in taken:
+            name, number = f"{stem}_{number}", number + 1
+        taken.add(name)
+        names[value] = name
+    return names
