@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.moves import expanded, reshaped
 from ttc.calls.call import ComputeKernelConfig, CoreGrid
-from ttc.calls.matmul import Linear
-from ttc.ir import Value
+from ttc.calls.matmul import Linear, Matmul
+from ttc.errors import Refusal
+from ttc.ir import DType, Value
+from ttc.ops.rules import broadcast
 
 
 @lowers(ops.Linear)
 def linear(op: ops.Linear, to: Lowering) -> Value:
-    """x @ w.T as TTNN's x @ w with the weight transposed once, before the first run."""
-    columns, rows = to.target.grid
+    """x @ w.T as TTNN's x @ w with the weight transposed once, before the first run.
+
+    The core grid is stated always: with it bias and activation are part of the product wherever it lives.
+    """
     w = to.static(op.w)
-    weight = to.upload(to.derive(ops.Permute(w, (1, 0))), to.weight_dtype) if w else to(op.w)
-    return to.call(
+    weight = to.upload(to.derive(ops.Permute(w, (1, 0))), to.weight_dtype) if w else to.tile(to(op.w))
+    x = to.tile(to(op.x))
+    row = reshaped(x, (1, *x.shape), to) if x.type.rank == 1 else x
+    y = to.call(
         Linear(
-            to.tile(to(op.x)),
+            row,
             weight,
-            bias=to(op.bias) if op.bias else None,
+            bias=to.tile(to(op.bias)) if op.bias else None,
             transpose_b=w is None,
             activation=op.activation or None,
             compute_kernel_config=ComputeKernelConfig(),
-            core_grid=CoreGrid(rows, columns) if op.activation else None,
+            core_grid=core_grid(to),
         )
     )
+    return reshaped(y, op.infer().shape, to)
+
+
+def core_grid(to: Lowering) -> CoreGrid:
+    """All the cores of the target."""
+    columns, rows = to.target.grid
+    return CoreGrid(rows, columns)
+
+
+@lowers(ops.Matmul)
+def matmul(op: ops.Matmul, to: Lowering) -> Value:
+    """a @ b; TTNN broadcasts one matrix b over a's batch, other batches are made equal first."""
+    if not op.a.dtype.is_float:
+        raise Refusal(f"TTNN multiplies matrices of floats, not {op.a.dtype}")
+    a, b = to.tile(to(op.a)), _right(op.b, to)
+    batch_a, batch_b = a.shape[:-2], b.shape[:-2]
+    if prod(batch_b) == 1:
+        b = reshaped(b, b.shape[-2:], to)
+        return reshaped(product(a, b, to, grid=core_grid(to)), op.infer().shape, to)
+    batch = broadcast(batch_a, batch_b)
+    return product(_widened(a, batch, to), _widened(b, batch, to), to)
+
+
+def product(a: Value, b: Value, to: Lowering, transpose_b: bool = False, grid: CoreGrid | None = None) -> Value:
+    """a @ b (or b transposed) of TILE values whose batches fit."""
+    config = ComputeKernelConfig()
+    return to.call(Matmul(a, b, transpose_b=transpose_b, compute_kernel_config=config, core_grid=grid))
+
+
+def _right(b: Value, to: Lowering) -> Value:
+    """The right operand: a weight of a matrix product takes the weights' dtype."""
+    static = to.static(b)
+    if static is None:
+        return to.tile(to(b))
+    return to.upload(static, to.weight_dtype if static.dtype is not DType.bool else None)
+
+
+def _widened(x: Value, batch: tuple[int, ...], to: Lowering) -> Value:
+    """x with exactly these batch sizes."""
+    x = reshaped(x, (1,) * (len(batch) + 2 - x.type.rank) + x.shape, to)
+    return to.tile(expanded(x, (*batch, *x.shape[-2:]), to))

@@ -39,14 +39,14 @@ class Embedding(Call, name="ttnn.embedding"):
         return self.input_tensor.shape[-1] % TILE == 0 and self.weight.shape[1] % TILE == 0
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of the table and the index; for TILE 32 rows, cut to 512 KiB, and as many tiles."""
+        """Two rows of the table and the index; for TILE 32 rows, cut to 1 MiB, and as many tiles."""
         result = self.infer()
         index = 2 * TILE * 4 * 2
         rows = 2 * row_bytes(replace(result, layout=Layout.ROW_MAJOR))
         if self.layout is Layout.ROW_MAJOR:
             return Workspace(circular_buffers=rows + index)
         tiles = -(-self.weight.shape[1] // TILE)
-        needed = max(min(4 * tiles * tile_bytes(DType.bf16), 512 * 1024), conversion_bytes(result), rows)
+        needed = max(min(4 * tiles * tile_bytes(DType.bf16), 1 << 20), conversion_bytes(result), rows)
         return Workspace(circular_buffers=needed + index, l1=0 if self.fused else interim_l1(result, result, target))
 
 

@@ -58,7 +58,8 @@ class Reshape(Call, name="ttnn.reshape"):
         spec = spec_of(self.input_tensor)
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=4 * tile_bytes(spec.dtype))
-        return Workspace(circular_buffers=4 * (row_bytes(spec) + row_bytes(replace(spec, shape=self.shape))))
+        rows = row_bytes(spec) + row_bytes(replace(spec, shape=self.shape))
+        return Workspace(circular_buffers=4 * rows + 512)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ class Permute(Call, name="ttnn.permute"):
 class Slice(Call, name="ttnn.slice"):
     """x[start:end:step] in every dimension.
 
-    In TILE layout a slice that starts inside a tile, or has a step, runs as untilize, slice, tilize.
+    In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize; ttc
+    asks for ROW_MAJOR there, so that those conversions are seen and shared.
     """
 
     input_tensor: Value
@@ -101,7 +103,11 @@ class Slice(Call, name="ttnn.slice"):
     steps: tuple[int, ...]
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    flexible: ClassVar[bool] = True
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return self.by_tiles
 
     def infer(self) -> Spec:
         accept(self.input_tensor, None, MOVABLE, "input_tensor")
@@ -137,13 +143,21 @@ class Slice(Call, name="ttnn.slice"):
 
 @dataclass(frozen=True)
 class Concat(Call, name="ttnn.concat"):
-    """The operands one after another along `dim`; the result goes to DRAM unless stated."""
+    """The operands one after another along `dim`; the result goes to DRAM unless stated.
+
+    Where an operand ends inside a tile, TILE layout means conversions inside, but for floats along the last
+    dimension: there one device program does, with 6 tiles of circular buffers for each tile of the row.
+    """
 
     tensors: tuple[Value, ...]
     dim: int
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    flexible: ClassVar[bool] = True
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return not self.cuts_tiles
 
     def infer(self) -> Spec:
         layout = one_layout(*self.tensors)
@@ -171,8 +185,15 @@ class Concat(Call, name="ttnn.concat"):
             return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
         if not self.cuts_tiles:
             return Workspace(circular_buffers=2 * tile)
-        needed = max(conversion_bytes(result), 2 * row_bytes(result), 20 * tile)
+        if result.dtype.is_float and self.dim == result.rank - 1:
+            return Workspace(circular_buffers=6 * self.row_tiles * tile)
+        needed = max(conversion_bytes(result), 2 * row_bytes(result), 7 * tile)
         return Workspace(circular_buffers=needed, l1=interim_l1(result, result, target))
+
+    @property
+    def row_tiles(self) -> int:
+        """Tiles in a row of all operands together."""
+        return sum(-(-tensor.shape[-1] // TILE) for tensor in self.tensors)
 
     @property
     def cuts_tiles(self) -> bool:
@@ -228,7 +249,7 @@ class Pad(Call, name="ttnn.pad"):
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=6 * tile_bytes(spec.dtype))
         row = row_bytes(result)
-        return Workspace(circular_buffers=max(1, 32 * 1024 // row) * row + 34 * min(row, 2048) + 4 * row)
+        return Workspace(circular_buffers=min(max(33 * row, 34 * 1024), 656 * 1024) + 4 * row)
 
 
 @dataclass(frozen=True)
@@ -239,7 +260,11 @@ class Expand(Call, name="ttnn.expand"):
     output_shape: tuple[int, ...]
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    flexible: ClassVar[bool] = True
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return rows_of(self.input_tensor.shape) == rows_of(self.output_shape)
 
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)
@@ -270,7 +295,11 @@ class Repeat(Call, name="ttnn.repeat"):
     repeat_dims: tuple[int, ...]
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    flexible: ClassVar[bool] = True
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return set(self.repeat_dims[-2:]) <= {1}
 
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)

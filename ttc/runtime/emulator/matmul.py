@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.matmul import Linear, Matmul
-from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.numerics import Mode, load, matrix_operand, store
 from ttc.runtime.emulator.registry import emulates
 
 ACTIVATIONS = {
@@ -20,17 +22,49 @@ ACTIVATIONS = {
     "tanh": torch.tanh,
 }
 
+FUSED = {
+    None: ("none", ""),
+    "relu": ("relu", ""),
+    "gelu": ("gelu", "none"),
+    "gelu_tanh": ("gelu", "tanh"),
+    "silu": ("swish", ""),
+    "sigmoid": ("sigmoid", ""),
+    "tanh": ("tanh", ""),
+}
+"""Activations as oneDNN names them; it applies them to the fp32 sum, before the one rounding to bf16."""
 
-@emulates(Matmul, Linear)
+
+@emulates(Matmul, Linear, stored=True)
 def matmul(
     call: Matmul | Linear, mode: Mode, input_tensor_a: Tensor, input_tensor_b: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """a @ b, transposed as asked, plus bias, then the activation; rounded once at the end."""
+    """a @ b, transposed as asked, plus bias, then the activation; rounded once at the end.
+
+    Products of bf16 are computed as such where the CPU can: sums are in fp32 there too.
+    """
     a = input_tensor_a.mT if call.transpose_a else input_tensor_a
     b = input_tensor_b.mT if call.transpose_b else input_tensor_b
-    y = torch.matmul(matrix_operand(a, mode), matrix_operand(b, mode))
-    if isinstance(call, Matmul):
-        return y
+    result = call.infer()
+    activation = call.activation if isinstance(call, Linear) else None
+    operands = (a, b) if bias is None else (a, b, bias)
+    if all(x.dtype is torch.bfloat16 for x in operands) and native_bf16() and mode is Mode.exact:
+        y = _native(a, b, None if bias is None else bias.reshape(-1), activation)
+        return store(y.reshape(result.shape), result)
+    y = torch.matmul(matrix_operand(load(a), mode), matrix_operand(load(b), mode))
     if bias is not None:
-        y = y + bias.reshape(-1)
-    return ACTIVATIONS[call.activation](y)
+        y = y + load(bias).reshape(-1)
+    return store(ACTIVATIONS[activation](y), result)
+
+
+@cache
+def native_bf16() -> bool:
+    """Whether this CPU multiplies bf16 matrices faster than float32 ones."""
+    return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+
+
+def _native(a: Tensor, b: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
+    if b.shape[:-2].numel() != 1:
+        return torch.matmul(a, b)
+    name, algorithm = FUSED[activation]
+    weight = b.reshape(b.shape[-2:]).mT
+    return torch.ops.mkldnn._linear_pointwise(a.contiguous(), weight, bias, name, [], algorithm)

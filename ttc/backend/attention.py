@@ -1,0 +1,157 @@
+"""How TTNN attends: its fused kernel in bf16; products and a softmax where that refuses (fp32, unequal head sizes)."""
+
+from __future__ import annotations
+
+import torch
+
+from ttc import ops
+from ttc.backend.heads import split_heads
+from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.matmul import product
+from ttc.backend.moves import expanded, padded, reshaped
+from ttc.calls.attention import (
+    ConcatenateHeads,
+    FillImplicitTilePadding,
+    ScaledDotProductAttention,
+    SDPAProgramConfig,
+    chunk_tiles,
+)
+from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.call import ComputeKernelConfig
+from ttc.calls.norm import Softmax
+from ttc.calls.shape import Slice
+from ttc.calls.sizes import tile_bytes
+from ttc.calls.target import Target
+from ttc.calls.unary import Clamp
+from ttc.ir import TILE, DType, TensorType, Value
+
+EXCLUDED = -1e30
+"""What stands for minus infinity in masks: finite, also after TTNN has multiplied it by 1 / scale."""
+
+
+@lowers(ops.Attention)
+def attention(op: ops.Attention, to: Lowering) -> Value:
+    """[B, H, Sq, Dv]."""
+    return attend(op, to)
+
+
+def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
+    """Attention's result, with `join` already as rows of all heads: [B, 1, Sq, H * Dv] or [B, Sq, H * Dv]."""
+    q, k, v = split_heads(op, to)
+    if to.dtype is DType.bf16 and op.q.shape[3] == op.v.shape[3]:
+        return _fused(op, q, k, v, to, join)
+    y = _by_products(op, q, k, v, to)
+    return to.call(ConcatenateHeads(y)) if join else y
+
+
+def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: bool) -> Value:
+    """One call; head sizes that are no multiple of 32 are filled up with zeros, which changes no product."""
+    head, extra = q.shape[3], -q.shape[3] % TILE
+    if extra:
+        q, k, v = (to.tile(padded(x, ((0, 0), (0, 0), (0, 0), (0, extra)), 0.0, to)) for x in (q, k, v))
+    simple = op.causal and op.mask is None and q.shape[2] == k.shape[2]
+    mask = None if simple else _score_mask(op, to)
+    y = to.call(
+        ScaledDotProductAttention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=simple,
+            scale=op.scale,
+            program_config=program_config(q.shape, k.shape[2], mask is not None, to.target),
+            compute_kernel_config=ComputeKernelConfig(),
+            output_concat_heads=join,
+        )
+    )
+    if not extra:
+        return y
+    return to.call(Slice(y, (0, 0, 0, 0), (*y.shape[:3], head), (1, 1, 1, 1)))
+
+
+def program_config(q: tuple[int, ...], keys: int, masked: bool, target: Target) -> SDPAProgramConfig:
+    """Chunks for the fewest rounds over the cores, and keys with little padding; cut to fit two thirds of L1."""
+    batch, heads, queries, head = q
+    sizes = range(TILE, 256 + TILE, TILE)
+
+    def rounds(size: int) -> int:
+        return -(-batch * heads * -(-queries // size) // target.cores) * (size + TILE)
+
+    chosen = SDPAProgramConfig(
+        target.grid, min(sizes, key=rounds), min(sizes, key=lambda size: -(-keys // size) * (size + 2 * TILE)), False
+    )
+    while chunk_tiles(chosen, head, masked) * tile_bytes(DType.bf16) > target.l1_bytes * 2 // 3:
+        q_size, k_size = chosen.q_chunk_size, chosen.k_chunk_size
+        if max(q_size, k_size) == TILE:
+            break
+        smaller = (q_size, k_size - TILE) if k_size >= q_size else (q_size - TILE, k_size)
+        chosen = SDPAProgramConfig(target.grid, *smaller, False)
+    return chosen
+
+
+def _score_mask(op: ops.Attention, to: Lowering) -> Value | None:
+    """The mask as the fused call takes it: [1 or B, 1 or H, Sq, Sk], excluded also where tiles are padded."""
+    mask = _additive_mask(op, to)
+    if mask is None:
+        return None
+    queries, keys = op.q.shape[2], op.k.shape[2]
+    mask = to.tile(expanded(mask, (*mask.shape[:2], queries, keys), to))
+    return to.call(FillImplicitTilePadding(mask, EXCLUDED)) if keys % TILE else mask
+
+
+def _additive_mask(op: ops.Attention, to: Lowering) -> Value | None:
+    """What is added to the scores, of rank 4 and no larger than it must be; None if nothing is excluded."""
+    causal = _causal_mask(op, to) if op.causal else None
+    if op.mask is None:
+        return causal
+    shape = (1,) * (4 - op.mask.type.rank) + op.mask.shape
+    static = to.static(op.mask)
+    if static is not None:
+        mask = to.upload(to.derive(ops.Reshape(_finite(static, to), shape)), to.dtype)
+    elif op.mask.dtype is DType.bool:
+        mask = to.call(Where(to.cast(to(op.mask), to.dtype), 0.0, EXCLUDED))
+    else:
+        mask = to.call(Clamp(to(op.mask), min=EXCLUDED))
+    mask = to.tile(reshaped(mask, shape, to))
+    return mask if causal is None else to.call(Add(mask, causal))
+
+
+def _finite(static: Value, to: Lowering) -> Value:
+    """A static mask as numbers to add, none below `EXCLUDED`."""
+    if static.dtype is not DType.bool:
+        return to.derive(ops.Clamp(static, low=EXCLUDED))
+    kept, excluded = (to.derive(ops.Full(TensorType(DType.f32, ()), number)) for number in (0.0, EXCLUDED))
+    return to.derive(ops.Where(static, kept, excluded))
+
+
+def _causal_mask(op: ops.Attention, to: Lowering) -> Value:
+    """[1, 1, Sq, Sk] with keys after the query excluded."""
+    queries = to.constant(torch.arange(op.q.shape[2]).reshape(-1, 1))
+    keys = to.constant(torch.arange(op.k.shape[2]).reshape(1, -1))
+    allowed = to.derive(ops.Ge(queries, keys))
+    shape = (1, 1, op.q.shape[2], op.k.shape[2])
+    return to.upload(to.derive(ops.Reshape(_finite(allowed, to), shape)), to.dtype)
+
+
+def _by_products(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) -> Value:
+    """q @ k.T, the mask added, softmax, @ v; grouped keys and values are repeated for their queries."""
+    k, v = (_ungrouped(x, q.shape[1], to) for x in (k, v))
+    if op.scale != 1 and to.dtype is DType.f32:
+        q = to.call(Multiply(q, op.scale))
+    scores = product(q, k, to, transpose_b=True)
+    if op.scale != 1 and to.dtype is not DType.f32:
+        scores = to.call(Multiply(scores, op.scale))
+    mask = _additive_mask(op, to)
+    if mask is not None:
+        scores = to.call(Add(scores, mask))
+    weights = to.call(Softmax(scores, 3, compute_kernel_config=ComputeKernelConfig()))
+    return product(weights, v, to)
+
+
+def _ungrouped(x: Value, heads: int, to: Lowering) -> Value:
+    """[B, Hkv, S, D] as [B, H, S, D], each head repeated for the queries that share it."""
+    batch, groups, rows, head = x.shape
+    if groups == heads:
+        return x
+    single = reshaped(x, (batch * groups, 1, rows, head), to)
+    return reshaped(expanded(single, (batch * groups, heads // groups, rows, head), to), (batch, heads, rows, head), to)

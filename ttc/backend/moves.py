@@ -1,0 +1,78 @@
+"""Elements moved by the fewest calls: what lowering rules of all families build on."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ttc.backend.lowering import Lowering
+from ttc.calls.call import spec_of
+from ttc.calls.shape import Concat, Expand, Pad, Permute, Reshape
+from ttc.errors import Refusal
+from ttc.ir import DType, Layout, Value
+
+DEEPEST = 6
+"""The highest rank that TTNN's permute and slice were tried with on all layouts."""
+
+WIDEST_ROW = 32
+"""Tiles of a row up to which floats that end inside tiles are joined in TILE layout."""
+
+
+def reshaped(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
+    """x under another shape."""
+    return x if x.shape == shape else to.call(Reshape(x, shape))
+
+
+def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
+    """x with its dimensions in another order."""
+    result = tuple(x.shape[dim] for dim in dims)
+    moved = [dim for dim in dims if x.shape[dim] != 1]
+    if moved == sorted(moved):
+        return reshaped(x, result, to)
+    if len(dims) <= DEEPEST:
+        return to.call(Permute(x, dims))
+    shape, order = joined(x.shape, dims)
+    if len(order) > DEEPEST:
+        raise Refusal(f"a permutation of {len(order)} dimensions: TTNN takes up to {DEEPEST}")
+    return reshaped(to.call(Permute(reshaped(x, shape, to), order)), result, to)
+
+
+def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The same permutation on fewer dimensions: those of size 1 left out, those that stay together joined."""
+    groups: list[list[int]] = []
+    for dim in (dim for dim in dims if shape[dim] != 1):
+        follows = groups and all(shape[between] == 1 for between in range(groups[-1][-1] + 1, dim))
+        if follows and dim > groups[-1][-1]:
+            groups[-1].append(dim)
+        else:
+            groups.append([dim])
+    sources = sorted(groups)
+    return tuple(prod(shape[dim] for dim in group) for group in sources), tuple(map(sources.index, groups))
+
+
+def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
+    """The values one after another along `dim`, all brought into one layout."""
+    if len(values) == 1:
+        return values[0]
+    if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
+        return to.call(Concat(tuple(values), dim))
+    call = Concat(tuple(to.tile(value) for value in values), dim)
+    last = dim == values[0].type.rank - 1 and values[0].dtype.is_float and call.row_tiles <= WIDEST_ROW
+    if call.cuts_tiles and not last:
+        call = Concat(tuple(to.row_major(value) for value in values), dim)
+    return to.call(call)
+
+
+def padded(x: Value, pads: tuple[tuple[int, int], ...], number: float, to: Lowering) -> Value:
+    """x with a constant around it."""
+    if x.dtype not in (DType.bf16, DType.f32):
+        number = int(number)
+    call = Pad(x, pads, number)
+    return to.call(call if call.flexible else Pad(to.row_major(x), pads, number))
+
+
+def expanded(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
+    """x broadcast to `shape`."""
+    if prod(x.shape) == prod(shape):
+        return reshaped(x, shape, to)
+    call = Expand(x, shape)
+    return to.call(call if call.flexible else Expand(to.row_major(x), shape))

@@ -1,0 +1,61 @@
+"""How TTNN normalises."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ttc import ops
+from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.moves import reshaped
+from ttc.calls.call import ComputeKernelConfig
+from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
+from ttc.ir import Value
+
+
+@lowers(ops.LayerNorm)
+def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
+    """Over the last dimension; several normalised dimensions are joined into one."""
+    x = to.tile(to(op.x))
+    shape = (*op.x.shape[: -op.dims], prod(op.x.shape[-op.dims :]))
+    y = to.call(
+        LayerNorm(
+            reshaped(x, shape, to),
+            epsilon=op.eps,
+            weight=_parameter(op.w, to),
+            bias=_parameter(op.bias, to),
+            compute_kernel_config=ComputeKernelConfig(),
+        )
+    )
+    return reshaped(y, op.x.shape, to)
+
+
+@lowers(ops.RmsNorm)
+def rms_norm(op: ops.RmsNorm, to: Lowering) -> Value:
+    """One call."""
+    weight = _parameter(op.w, to)
+    config = ComputeKernelConfig()
+    return to.call(RmsNorm(to.tile(to(op.x)), epsilon=op.eps, weight=weight, compute_kernel_config=config))
+
+
+def _parameter(value: Value | None, to: Lowering) -> Value | None:
+    """A weight or bias as one row."""
+    if value is None:
+        return None
+    static = to.static(value)
+    if static is not None and value.type.rank > 1:
+        return to.upload(to.derive(ops.Reshape(static, (value.type.numel,))))
+    return reshaped(to.tile(to(value)), (value.type.numel,), to)
+
+
+@lowers(ops.Softmax)
+def softmax(op: ops.Softmax, to: Lowering) -> Value:
+    """One call, along any dimension."""
+    x = to.tile(to(op.x))
+    return to.call(Softmax(x, op.dim, compute_kernel_config=ComputeKernelConfig()))
+
+
+@lowers(ops.LogSoftmax)
+def log_softmax(op: ops.LogSoftmax, to: Lowering) -> Value:
+    """One call of the moreh family, which subtracts the maximum first."""
+    x = to.tile(to(op.x))
+    return to.call(LogSoftmax(x, dim=op.dim, compute_kernel_config=ComputeKernelConfig()))

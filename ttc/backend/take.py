@@ -1,0 +1,41 @@
+"""Elements taken along one dimension by positions known when compiling: a gather over rows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.backend.lowering import Lowering
+from ttc.calls.index import Gather
+from ttc.calls.shape import Permute
+from ttc.ir import DType, Layout, Value
+
+
+def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
+    """y[.., i, ..] = x[.., indices[i], ..] along `dim`, exact in every dtype; the result is ROW_MAJOR."""
+    last = x.type.rank - 1
+    order = (*(d for d in range(last + 1) if d != dim), dim)
+    rows = to.row_major(x)
+    if dim != last:
+        rows = to.call(Permute(rows, order))
+    shape = (*rows.shape[:-1], indices.numel())
+    static = to.derive(ops.Expand(to.constant(indices), shape))
+    taken = to.call(Gather(rows, last, to.upload(static, DType.u32, Layout.ROW_MAJOR)))
+    if dim == last:
+        return taken
+    return to.call(Permute(taken, tuple(order.index(d) for d in range(last + 1))))
+
+
+def flipped_indices(size: int) -> Tensor:
+    """Positions from the last to the first."""
+    return torch.arange(size - 1, -1, -1, dtype=torch.int32)
+
+
+def padded_indices(size: int, begin: int, end: int, mode: str) -> Tensor:
+    """The positions that a reflected or replicated dimension repeats."""
+    indices = torch.arange(-begin, size + end, dtype=torch.int32)
+    if mode == "replicate":
+        return indices.clamp(0, size - 1)
+    indices = indices.abs()
+    return torch.where(indices >= size, 2 * (size - 1) - indices, indices)

@@ -1,0 +1,81 @@
+"""Numerics of attention, and of heads split and joined."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.attention import (
+    ConcatenateHeads,
+    FillImplicitTilePadding,
+    ScaledDotProductAttention,
+    SplitQueryKeyValueAndSplitHeads,
+)
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.registry import emulates
+
+
+@emulates(ScaledDotProductAttention)
+def attention(
+    call: ScaledDotProductAttention,
+    mode: Mode,
+    input_tensor_q: Tensor,
+    input_tensor_k: Tensor,
+    input_tensor_v: Tensor,
+    attn_mask: Tensor | None = None,
+) -> Tensor:
+    """Scores and sums in fp32; in `tensix` mode the weights are bf16 when they meet the values, as in the kernel.
+
+    The operands have no more than bf16's bits, which the matrix engine reads whole.
+    """
+    q, k, v = input_tensor_q, input_tensor_k, input_tensor_v
+    scale = 1 / math.sqrt(q.shape[-1]) if call.scale is None else call.scale
+    if mode is Mode.exact:
+        y = F.scaled_dot_product_attention(
+            q, k, v, attn_mask, is_causal=call.is_causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
+        )
+    else:
+        y = _attention_in_bf16(q, k, v, attn_mask, call.is_causal, scale)
+    if call.output_concat_heads:
+        y = y.permute(0, 2, 1, 3).reshape(y.shape[0], 1, y.shape[2], -1)
+    return y
+
+
+def _attention_in_bf16(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+    """Attention whose unnormalised weights are rounded to bf16 between the two products."""
+    shared = q.shape[1] // k.shape[1]
+    k, v = (x.repeat_interleave(shared, 1) for x in (k, v))
+    scores = (q @ k.mT) * scale
+    if causal:
+        scores = scores.masked_fill(torch.ones(scores.shape[-2:]).triu(1).bool(), -math.inf)
+    if mask is not None:
+        scores = scores + mask
+    weights = (scores - scores.amax(-1, keepdim=True)).exp().bfloat16().float()
+    return weights @ v / weights.sum(-1, keepdim=True)
+
+
+@emulates(SplitQueryKeyValueAndSplitHeads, stored=True)
+def split_heads(
+    call: SplitQueryKeyValueAndSplitHeads, mode: Mode, input_tensor: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Columns cut into q, k and v, and each into heads."""
+    keys = call.num_kv_heads or call.num_heads
+    head = input_tensor.shape[-1] // (call.num_heads + 2 * keys)
+    parts = input_tensor.split([call.num_heads * head, keys * head, keys * head], -1)
+    q, k, v = (part.unflatten(-1, (-1, head)).transpose(1, 2) for part in parts)
+    return q, (k.mT if call.transpose_key else k), v
+
+
+@emulates(ConcatenateHeads, stored=True)
+def concatenate_heads(call: ConcatenateHeads, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Heads side by side."""
+    return input_tensor.transpose(1, 2).flatten(2)
+
+
+@emulates(FillImplicitTilePadding, stored=True)
+def fill_padding(call: FillImplicitTilePadding, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Nothing: padding is not kept here."""
+    return input_tensor

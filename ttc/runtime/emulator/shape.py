@@ -1,0 +1,53 @@
+"""Numerics of calls that move elements: none; tensors stay as they are stored."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.shape import Concat, Expand, Pad, Permute, Repeat, Reshape, Slice
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.registry import emulates
+
+
+@emulates(Reshape, stored=True)
+def reshape(call: Reshape, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """The same elements in row-major order."""
+    return input_tensor.reshape(call.shape)
+
+
+@emulates(Permute, stored=True)
+def permute(call: Permute, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """A view."""
+    return input_tensor.permute(call.dims)
+
+
+@emulates(Slice, stored=True)
+def slice_(call: Slice, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """A view."""
+    return input_tensor[tuple(slice(*bounds) for bounds in zip(call.starts, call.ends, call.steps, strict=True))]
+
+
+@emulates(Concat, stored=True)
+def concat(call: Concat, mode: Mode, tensors: list[Tensor]) -> Tensor:
+    """One after another."""
+    return torch.cat(list(tensors), call.dim)
+
+
+@emulates(Pad, stored=True)
+def pad(call: Pad, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """A constant around."""
+    return F.pad(input_tensor, [size for pair in reversed(call.padding) for size in pair], value=call.value)
+
+
+@emulates(Expand, stored=True)
+def expand(call: Expand, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """A view."""
+    return input_tensor.expand(call.output_shape)
+
+
+@emulates(Repeat, stored=True)
+def repeat(call: Repeat, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """The whole again and again."""
+    return input_tensor.repeat(call.repeat_dims)
