@@ -1,6 +1,19 @@
 """How TTNN runs ops: a lowering rule for each, then passes over the calls."""
 
-from ttc.backend import binary, conv, matmul, reduce, spatial, unary  # noqa: F401  (each registers its rules)
+from ttc.backend import (  # noqa: F401  (each registers its rules)
+    attention,
+    binary,
+    conv,
+    conv_transpose,
+    index,
+    matmul,
+    norm,
+    pool,
+    reduce,
+    shape,
+    spatial,
+    unary,
+)
 from ttc.backend.lowering import RULES, Lowered, lower
 from ttc.backend.pipeline import PIPELINE
 

@@ -1,6 +1,20 @@
 """The card on the CPU: what each call computes, in the card's number formats; the only part of runtime with torch."""
 
-from ttc.runtime.emulator import binary, conv, layout, matmul, reduce, unary  # noqa: F401  (each registers its calls)
+from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
+    attention,
+    binary,
+    conv,
+    conv_transpose,
+    index,
+    layout,
+    matmul,
+    norm,
+    pool,
+    reduce,
+    shape,
+    spatial,
+    unary,
+)
 from ttc.runtime.emulator.registry import EMULATIONS
 
 __all__ = ["EMULATIONS"]
