@@ -42,9 +42,8 @@ def test_nested_arguments_are_named_by_their_path():
 
 
 def test_variable_arguments_are_numbered():
-    assert names(agree(module(lambda self, x, *xs, **rest: x + xs[0] + xs[1] + rest["z"]), X, Y, Y + 1, z=X + 2))[0] == [
-        "x", "xs.0", "xs.1", "z",
-    ]  # fmt: skip
+    exported = agree(module(lambda self, x, *xs, **rest: x + xs[0] + xs[1] + rest["z"]), X, Y, Y + 1, z=X + 2)
+    assert names(exported)[0] == ["x", "xs.0", "xs.1", "z"]
 
 
 def test_named_tuples_and_ordered_dicts():

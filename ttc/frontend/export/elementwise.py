@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ttc import ops
 from ttc.errors import Refusal
@@ -11,49 +12,52 @@ from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full, together
 from ttc.ir import DType, Op, Value
 
-UNARY: dict[str, type[Op]] = {
+Make = Callable[..., Op]
+"""A class of ops, called with its operands."""
+
+UNARY: dict[str, Make] = {
     "abs": ops.Abs, "acos": ops.Acos, "acosh": ops.Acosh, "asin": ops.Asin, "asinh": ops.Asinh, "atan": ops.Atan,
     "atanh": ops.Atanh, "cos": ops.Cos, "cosh": ops.Cosh, "erf": ops.Erf, "exp": ops.Exp, "expm1": ops.Expm1,
     "hardswish": ops.HardSwish, "log": ops.Log, "log1p": ops.Log1p, "mish": ops.Mish, "neg": ops.Neg,
     "reciprocal": ops.Reciprocal, "relu": ops.Relu, "rsqrt": ops.Rsqrt, "sigmoid": ops.Sigmoid, "sign": ops.Sign,
     "silu": ops.Silu, "sin": ops.Sin, "sinh": ops.Sinh, "sqrt": ops.Sqrt, "tan": ops.Tan, "tanh": ops.Tanh,
 }  # fmt: skip
-ROUNDING: dict[str, type[Op]] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.Round, "trunc": ops.Trunc}
-ARITHMETIC: dict[str, type[Op]] = {
+ROUNDING: dict[str, Make] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.Round, "trunc": ops.Trunc}
+ARITHMETIC: dict[str, Make] = {
     "mul": ops.Mul, "multiply": ops.Mul, "pow": ops.Pow, "remainder": ops.Remainder, "fmod": ops.Fmod,
     "maximum": ops.Maximum, "minimum": ops.Minimum, "max.other": ops.Maximum, "min.other": ops.Minimum,
     "fmax": ops.Maximum, "fmin": ops.Minimum, "atan2": ops.Atan2, "float_power": ops.Pow, "arctan2": ops.Atan2,
 }  # fmt: skip
-COMPARISONS: dict[str, type[Op]] = {
+COMPARISONS: dict[str, Make] = {
     "eq": ops.Eq, "ne": ops.Ne, "lt": ops.Lt, "le": ops.Le, "gt": ops.Gt, "ge": ops.Ge,
 }  # fmt: skip
-BITWISE: dict[str, type[Op]] = {
+BITWISE: dict[str, Make] = {
     "bitwise_and": ops.And, "__and__": ops.And, "bitwise_or": ops.Or, "__or__": ops.Or,
     "bitwise_xor": ops.Xor, "__xor__": ops.Xor,
 }  # fmt: skip
-LOGICAL: dict[str, type[Op]] = {"logical_and": ops.And, "logical_or": ops.Or, "logical_xor": ops.Xor}
+LOGICAL: dict[str, Make] = {"logical_and": ops.And, "logical_or": ops.Or, "logical_xor": ops.Xor}
 
 
-def _unary(op: type[Op]):
+def _unary(op: Make):
     return lambda b, x: b(op(result_as(b, x)))
 
 
-def _rounding(op: type[Op]):
+def _rounding(op: Make):
     return lambda b, x: b(op(x)) if x.dtype.is_float else x
 
 
-def _arithmetic(op: type[Op]):
+def _arithmetic(op: Make):
     def read(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
         return b(op(result_as(b, x), result_as(b, other)))
 
     return read
 
 
-def _comparison(op: type[Op]):
+def _comparison(op: Make):
     return lambda b, x, other: b(op(*together(b, x, other)))
 
 
-def _logical(op: type[Op]):
+def _logical(op: Make):
     return lambda b, x, other: b(op(cast(b, x, DType.bool), cast(b, other, DType.bool)))
 
 
@@ -80,7 +84,7 @@ def rsub(b: ExportBuilder, x: Value, other: Value | Number, alpha: Number = 1) -
     return _sum(b, ops.Sub, other, x, alpha)
 
 
-def _sum(b: ExportBuilder, op: type[Op], x: Value | Number, y: Value | Number, alpha: Number) -> Value:
+def _sum(b: ExportBuilder, op: Make, x: Value | Number, y: Value | Number, alpha: Number) -> Value:
     """x + alpha * y or x - alpha * y; booleans add as `or`."""
     if b.result.dtype is DType.bool:
         return b(ops.Or(result_as(b, x), result_as(b, y)))

@@ -20,8 +20,8 @@ def index(b: ExportBuilder, x: Value, indices: list[Value | None]) -> Value:
     """x[i, j, ...] by numpy's rule: adjacent indices keep their place, separated ones come first."""
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
-    if len(dims) == 1:
-        return compose.take(b, x, dims[0], compose.wrap_index(b, found[dims[0]], x.shape[dims[0]]))
+    if len(dims) == 1 and (only := found[dims[0]]) is not None:
+        return compose.take(b, x, dims[0], compose.wrap_index(b, only, x.shape[dims[0]]))
     position = _flat_position(b, x, found)
     rows = b(ops.Embedding(_indexed_first(b, x, dims), position))
     adjacent = dims == list(range(dims[0], dims[0] + len(dims)))

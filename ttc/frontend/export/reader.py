@@ -136,7 +136,7 @@ class _Reader:
         tensor = self._tensor(spec)
         if tensor is None:
             raise Refusal(f"an operand of kind {spec.kind.name} is not supported")
-        if spec.kind is InputKind.CONSTANT_TENSOR and spec.target.startswith("lifted_tensor_"):
+        if spec.kind is InputKind.CONSTANT_TENSOR and (spec.target or "").startswith("lifted_tensor_"):
             constant = getattr(tensor, "constant", None) if isinstance(tensor, FakeTensor) else tensor
             if constant is not None and not constant.is_meta:
                 return ops.constant(self.builder, constant.detach().cpu())
@@ -145,7 +145,7 @@ class _Reader:
     def _call(self, node: Node) -> Any:
         """The value or values of one call; None where an operand could not be read."""
         if node.target is operator.getitem:
-            source = self.values.get(node.args[0])
+            source = self.values.get(node.all_input_nodes[0])
             return None if source is None else source[node.args[1]]
         if isinstance(node.target, torch._ops.HigherOrderOperator):
             raise Refusal(f"{node.target} (control flow, or an op with a side effect) is not supported")
@@ -156,7 +156,7 @@ class _Reader:
             return None
         types = _declared_types(node)
         self.builder.result, self.builder.hint = types[0], node.name
-        args = [self._operand(item) for item in node.args]
+        args = tuple(self._operand(item) for item in node.args)
         keywords = {key: self._operand(item) for key, item in node.kwargs.items() if key not in MEANINGLESS}
         if not binds(function, args, keywords):
             raise Refusal(f"{node.target} is not supported in this form")

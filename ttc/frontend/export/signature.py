@@ -36,6 +36,8 @@ class Signature:
     def of(cls, program: ExportedProgram, model: torch.nn.Module | None = None) -> Signature:
         """The signature of an exported program; the model, if there is one, names variable arguments better."""
         in_spec, out_spec = program.call_spec.in_spec, program.call_spec.out_spec
+        assert in_spec is not None, "torch.export always records it"
+        assert out_spec is not None, "torch.export always records it"
         arguments, options = in_spec.children()
         positional = _positional_names(program, arguments.num_children, model)
         paths = [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from ttc.ops.torch_types import FROM_TORCH, to_torch
 Number = bool | int | float
 Result = Value | tuple[Value, ...] | list[Value]
 Function = Callable[..., Result]
+Reading = TypeVar("Reading", bound=Function)
 
 TABLE: dict[str, Function] = {}
 """By aten name, with an overload (`max.dim`) or without (`max`: every overload not listed)."""
@@ -30,10 +31,10 @@ REFUSED: dict[str, str] = {}
 """Why ops are refused, by aten name without overload."""
 
 
-def aten(*names: str) -> Callable[[Function], Function]:
+def aten(*names: str) -> Callable[[Reading], Reading]:
     """Register a function under aten names."""
 
-    def register(function: Function) -> Function:
+    def register(function: Reading) -> Reading:
         for name in names:
             assert name not in TABLE, f"two functions read aten.{name}"
             TABLE[name] = function
@@ -123,8 +124,8 @@ def _example(dtype: DType, ranked: bool) -> torch.Tensor:
 
 def promoted(a: Value | Number, b: Value | Number) -> DType:
     """The dtype in which torch computes on two operands (its rule: tensors, then 0-d tensors, then numbers)."""
-    examples = [_example(x.dtype, x.type.rank > 0) if isinstance(x, Value) else x for x in (a, b)]
-    return FROM_TORCH[torch.result_type(*examples)]
+    examples: list[Any] = [_example(x.dtype, x.type.rank > 0) if isinstance(x, Value) else x for x in (a, b)]
+    return FROM_TORCH[torch.result_type(examples[0], examples[1])]
 
 
 def cast(b: Builder, x: Value | Number, dtype: DType) -> Value:
