@@ -1,0 +1,82 @@
+"""The house stays as it was drawn: imports go one way, and files stay small enough to read."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import ttc
+
+ROOT = Path(ttc.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+MAY_IMPORT = {
+    "errors": set(),
+    "version": set(),
+    "accuracy": set(),
+    "ir": {"errors"},
+    "ops": {"errors", "ir"},
+    "frontend": {"errors", "ir", "ops"},
+    "passes": {"errors", "ir", "ops"},
+    "calls": {"errors", "ir"},
+    "backend": {"errors", "ir", "ops", "calls"},
+    "runtime": {"errors", "ir", "calls", "version"},
+}
+"""What each part of the package may import; parts that are not listed stand on top and may import all."""
+
+ANYWHERE_LIMIT = 400
+"""Lines of a file, with room above the 300 that call for an idea."""
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that a file imports, wherever in the file, type-checking imports included."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path):
+    part = part_of(path)
+    if part not in MAY_IMPORT:
+        return
+    ours = {name.split(".")[1] for name in imports(path) if name.startswith("ttc.")}
+    ours = {name for name in ours if (ROOT / name).is_dir() or (ROOT / f"{name}.py").is_file()}
+    assert ours <= MAY_IMPORT[part] | {part}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_libraries_stay_in_their_places(path: Path):
+    tops = {name.split(".")[0] for name in imports(path)}
+    part = part_of(path)
+    assert "ttnn" not in tops or path.name == "device_ttnn.py"
+    if part == "runtime" and "emulator" not in path.parts:
+        assert "torch" not in tops
+    if part in ("ir", "calls"):
+        assert tops.isdisjoint({"torch", "onnx", "networkx"})
+    if part in ("passes", "backend", "runtime"):
+        assert "onnx" not in tops
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_are_small(path: Path):
+    assert len(path.read_text().splitlines()) <= ANYWHERE_LIMIT
+
+
+@pytest.mark.parametrize("module", ["ttc", "ttc.runtime.session", "ttc.runtime.artifact", "ttc.runtime.check"])
+def test_runtime_needs_neither_torch_nor_onnx(module: str):
+    code = f"import sys, {module}; sys.exit(bool({{'torch', 'onnx', 'ttnn'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, check=False).returncode == 0
