@@ -15,7 +15,7 @@ from ttc.calls import unary as unary_calls
 from ttc.calls.call import spec_of
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, TensorType, Value
-from ttc.ops.elementwise import Binary
+from ttc.ops.binary import Binary
 
 LARGEST_BF16 = 3.3895313892515355e38
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.ir import Graph, Op, Value, settled
-from ttc.ops.elementwise import Binary, Unary
+from ttc.ops.binary import Binary
+from ttc.ops.unary import Unary
 from ttc.ops.reduce import Reduce
 from ttc.passes.forms import Forms, rows_of_constant
 from ttc.passes.normal import builder_for

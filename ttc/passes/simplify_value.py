@@ -11,7 +11,7 @@ from dataclasses import replace
 from ttc import ops
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Op, TensorType, Value
-from ttc.ops.elementwise import Binary
+from ttc.ops.binary import Binary
 from ttc.ops.reduce import Reduce
 from ttc.ops.rules import broadcast
 

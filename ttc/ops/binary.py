@@ -1,0 +1,196 @@
+"""Elementwise ops of two operands, and the choice between two; shapes broadcast as numpy does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.rules import broadcast, same_dtype
+
+
+@dataclass(frozen=True)
+class Binary(Op, abstract=True):
+    """y[i] = f(a[i], b[i]), shapes broadcast, dtypes equal."""
+
+    a: Value
+    b: Value
+    function: ClassVar[Callable[[Tensor, Tensor], Tensor]]
+    result: ClassVar[DType | None] = None  # None: the operands' dtype
+    kinds: ClassVar[tuple[str, ...]] = ("float", "int", "uint", "complex")
+
+    def infer(self) -> TensorType:
+        dtype = same_dtype(self.a, self.b)
+        require(dtype.kind in self.kinds, f"is not defined for {dtype}")
+        return TensorType(self.result or dtype, broadcast(self.a.shape, self.b.shape))
+
+    def eval(self, a: Tensor, b: Tensor) -> Tensor:
+        return type(self).function(a, b)
+
+
+def _divide(a: Tensor, b: Tensor) -> Tensor:
+    """True division for floats, division rounded towards zero for integers (ONNX Div)."""
+    return torch.div(a, b, rounding_mode=None if a.is_floating_point() or a.is_complex() else "trunc")
+
+
+_ORDERED = ("float", "int", "uint", "bool")
+_WHOLE = ("int", "uint", "bool")
+
+
+class Add(Binary):
+    """a + b."""
+
+    function = torch.add
+
+
+class Sub(Binary):
+    """a - b."""
+
+    function = torch.sub
+
+
+class Mul(Binary):
+    """a * b."""
+
+    function = torch.mul
+
+
+class Div(Binary):
+    """a / b; integers round towards zero."""
+
+    function = _divide
+
+
+class Pow(Binary):
+    """a to the b."""
+
+    function = torch.pow
+
+
+class Maximum(Binary):
+    """The larger; NaN wins."""
+
+    function = torch.maximum
+    kinds = _ORDERED
+
+
+class Minimum(Binary):
+    """The smaller; NaN wins."""
+
+    function = torch.minimum
+    kinds = _ORDERED
+
+
+class Remainder(Binary):
+    """a - b * floor(a / b): the sign of b (Python's %)."""
+
+    function = torch.remainder
+
+
+class Fmod(Binary):
+    """a - b * trunc(a / b): the sign of a (C's fmod)."""
+
+    function = torch.fmod
+
+
+class FloorDiv(Binary):
+    """floor(a / b)."""
+
+    function = torch.floor_divide
+
+
+class Atan2(Binary):
+    """Angle of (b, a) in radians."""
+
+    function = torch.atan2
+    kinds = ("float",)
+
+
+class Eq(Binary):
+    """a == b."""
+
+    function = torch.eq
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class Ne(Binary):
+    """a != b."""
+
+    function = torch.ne
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class Lt(Binary):
+    """a < b."""
+
+    function = torch.lt
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class Le(Binary):
+    """a <= b."""
+
+    function = torch.le
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class Gt(Binary):
+    """a > b."""
+
+    function = torch.gt
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class Ge(Binary):
+    """a >= b."""
+
+    function = torch.ge
+    result = DType.bool
+    kinds = _ORDERED
+
+
+class And(Binary):
+    """a and b; bitwise for integers."""
+
+    function = torch.bitwise_and
+    kinds = _WHOLE
+
+
+class Or(Binary):
+    """a or b; bitwise for integers."""
+
+    function = torch.bitwise_or
+    kinds = _WHOLE
+
+
+class Xor(Binary):
+    """a xor b; bitwise for integers."""
+
+    function = torch.bitwise_xor
+    kinds = _WHOLE
+
+
+@dataclass(frozen=True)
+class Where(Op):
+    """a where the condition holds, else b; all three broadcast."""
+
+    condition: Value
+    a: Value
+    b: Value
+
+    def infer(self) -> TensorType:
+        require(self.condition.dtype is DType.bool, f"the condition must be bool, got {self.condition.type}")
+        shape = broadcast(self.condition.shape, self.a.shape, self.b.shape)
+        return TensorType(same_dtype(self.a, self.b), shape)
+
+    def eval(self, condition: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        return torch.where(condition, a, b)

@@ -1,0 +1,252 @@
+"""Elementwise ops of one operand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.torch_types import to_torch
+
+
+@dataclass(frozen=True)
+class Unary(Op, abstract=True):
+    """y[i] = f(x[i])."""
+
+    x: Value
+    function: ClassVar[Callable[[Tensor], Tensor]]
+    floating: ClassVar[bool] = True  # whether f is defined for floating dtypes only
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype.is_float or not self.floating, f"needs a floating dtype, got {self.x.type}")
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return type(self).function(x)
+
+
+class Abs(Unary):
+    """|x|."""
+
+    function = torch.abs
+    floating = False
+
+
+class Acos(Unary):
+    """Inverse cosine."""
+
+    function = torch.acos
+
+
+class Acosh(Unary):
+    """Inverse hyperbolic cosine."""
+
+    function = torch.acosh
+
+
+class Asin(Unary):
+    """Inverse sine."""
+
+    function = torch.asin
+
+
+class Asinh(Unary):
+    """Inverse hyperbolic sine."""
+
+    function = torch.asinh
+
+
+class Atan(Unary):
+    """Inverse tangent."""
+
+    function = torch.atan
+
+
+class Atanh(Unary):
+    """Inverse hyperbolic tangent."""
+
+    function = torch.atanh
+
+
+class Ceil(Unary):
+    """Smallest integer not below x."""
+
+    function = torch.ceil
+
+
+class Cos(Unary):
+    """Cosine of radians."""
+
+    function = torch.cos
+
+
+class Cosh(Unary):
+    """Hyperbolic cosine."""
+
+    function = torch.cosh
+
+
+class Erf(Unary):
+    """Error function."""
+
+    function = torch.erf
+
+
+class Exp(Unary):
+    """e to the x."""
+
+    function = torch.exp
+
+
+class Expm1(Unary):
+    """e to the x, minus 1, accurate near 0."""
+
+    function = torch.expm1
+
+
+class Floor(Unary):
+    """Largest integer not above x."""
+
+    function = torch.floor
+
+
+class Log(Unary):
+    """Natural logarithm."""
+
+    function = torch.log
+
+
+class Log1p(Unary):
+    """log(1 + x), accurate near 0."""
+
+    function = torch.log1p
+
+
+class Neg(Unary):
+    """-x."""
+
+    function = torch.neg
+    floating = False
+
+
+class Reciprocal(Unary):
+    """1 / x."""
+
+    function = torch.reciprocal
+
+
+class Round(Unary):
+    """Nearest integer, halves to even."""
+
+    function = torch.round
+
+
+class Rsqrt(Unary):
+    """1 / sqrt(x)."""
+
+    function = torch.rsqrt
+
+
+class Sign(Unary):
+    """-1, 0 or 1."""
+
+    function = torch.sign
+    floating = False
+
+
+class Sin(Unary):
+    """Sine of radians."""
+
+    function = torch.sin
+
+
+class Sinh(Unary):
+    """Hyperbolic sine."""
+
+    function = torch.sinh
+
+
+class Sqrt(Unary):
+    """Square root."""
+
+    function = torch.sqrt
+
+
+class Tan(Unary):
+    """Tangent of radians."""
+
+    function = torch.tan
+
+
+class Tanh(Unary):
+    """Hyperbolic tangent."""
+
+    function = torch.tanh
+
+
+class Trunc(Unary):
+    """x without its fraction."""
+
+    function = torch.trunc
+
+
+@dataclass(frozen=True)
+class Clamp(Op):
+    """min(max(x, low), high); an absent bound does not bind."""
+
+    x: Value
+    low: float | None = None
+    high: float | None = None
+
+    def infer(self) -> TensorType:
+        require(self.low is not None or self.high is not None, "needs a bound")
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.clamp(x, self.low, self.high)
+
+
+@dataclass(frozen=True)
+class Not(Op):
+    """Not x, for booleans."""
+
+    x: Value
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype is DType.bool, f"needs bool, got {self.x.type}")
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.logical_not(x)
+
+
+@dataclass(frozen=True)
+class IsNan(Op):
+    """Whether x is not a number."""
+
+    x: Value
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        return TensorType(DType.bool, self.x.shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        return torch.isnan(x)
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """x in another dtype; floats to integers truncate, to bool tests for non-zero."""
+
+    x: Value
+    dtype: DType
+
+    def infer(self) -> TensorType:
+        return TensorType(self.dtype, self.x.shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.to(to_torch(self.dtype))
