@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ttc.errors import TypeRuleError
-from ttc.ir import Graph, verify
+from ttc.ir import Graph, Spec, verify
 
 Pass = Callable[[Graph], Graph]
 Observer = Callable[[str, Graph], None]
@@ -34,10 +34,18 @@ def _checked(step: Pass, graph: Graph) -> Graph:
     if after is graph:
         return graph
     verify(after, step.__name__)
-    if after.signature() != graph.signature():
+    if _outside(after) != _outside(graph):
         before, now = (_words(g) for g in (graph, after))
         raise TypeRuleError(f"{step.__name__} changed the signature from {before} to {now}")
     return after
+
+
+def _outside(graph: Graph) -> list[list[tuple[str, object]]]:
+    """What a user sees of a graph: names and types in order, of calls the shapes, as how they store it is their own."""
+    return [
+        [(name, type.shape if isinstance(type, Spec) else type) for name, type in side.items()]
+        for side in graph.signature()
+    ]
 
 
 def _words(graph: Graph) -> str:
