@@ -92,6 +92,7 @@ def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarr
         place = header.places[ref]
         file.seek(place.start)
         file.write(_stored(ref, array, place.type).view(np.uint8).data)
+        del array  # before the next one is made
     if missing:
         raise TtcError(f"weight {min(missing)!r} is not given")
     file.seek(0)

@@ -52,7 +52,7 @@ def plan(graph: Graph) -> Plan:
             setup.append((index, node))
         else:
             steps.append((index, node))
-    outputs = {value for _, value in graph.outputs}
+    outputs = {value for _, value in graph.outputs if not isinstance(value.op, Input)}
     read = {value for _, node in steps for value in node.op.operands()}
     inputs = tuple((v.op.name, v) for v in graph.inputs if isinstance(v.op, Input) and v in read)
     return Plan(constants, _with_releases(setup, read | outputs), inputs, _with_releases(steps, kept | outputs))
