@@ -231,7 +231,7 @@ class BitwiseXor(BinaryCall, name="ttnn.bitwise_xor"):
 class Where(Call, name="ttnn.where"):
     """true_value where predicate is not 0, else false_value: tensors, or numbers; all broadcast.
 
-    With two tensor values TILE only. The result has the first value tensor's dtype, the predicate's memory.
+    With two tensor values TILE only. The result's memory is the predicate's, or that of the one tensor beside a number.
     """
 
     predicate: Value
@@ -261,9 +261,10 @@ class Where(Call, name="ttnn.where"):
         if len({tensor.dtype for tensor in tensors}) > 1:
             raise Refusal("where takes operands of one dtype")
         shape = broadcast(*(tensor.shape for tensor in tensors))
-        memory = self.memory_config or spec_of(self.predicate).memory
+        follows = tensors[1] if len(tensors) == 2 else self.predicate
+        memory = self.memory_config or spec_of(follows).memory
         return Spec(tensors[-1].dtype, shape, layout, memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages for each operand and the result, and two more where one is broadcast."""
-        return Workspace(circular_buffers=tiles(10, widest(self.tensors)))
+        """Two pages for each operand and the result, and as many again but two where one is broadcast."""
+        return Workspace(circular_buffers=tiles(14 if len(self.tensors) == 3 else 8, widest(self.tensors)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import Call, spec_of
+from ttc.calls.call import Call, Workspace, spec_of
+from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
 
 BLOCK_FORMATS = (DType.bfp8, DType.bfp4)
 
@@ -25,7 +26,18 @@ class ToLayout(Call, name="ttnn.to_layout"):
         spec = spec_of(self.tensor)
         if self.layout is Layout.ROW_MAJOR and spec.dtype in BLOCK_FORMATS:
             raise Refusal(f"{spec.dtype} exists in TILE layout only")
+        if self.layout is Layout.TILE and spec.dtype is DType.u8:
+            raise Refusal("u8 cannot be brought into TILE layout on the device")
         return replace(spec, layout=self.layout, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place."""
+        spec = spec_of(self.tensor)
+        if Sharding.INTERLEAVED not in (spec.memory.sharding, (self.memory_config or spec.memory).sharding):
+            return Workspace()
+        columns = round_up(spec.shape[-1] if spec.rank else 1, TILE) // TILE
+        row = columns * int(TILE * TILE * spec.dtype.bytes)
+        return Workspace(min(4 * row, target.circular_buffer_end * 7 // 8))
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,12 @@ class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
 
     def infer(self) -> Spec:
         return replace(spec_of(self.tensor), memory=self.memory_config)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two pages: tiles, or rows with their alignment."""
+        spec = spec_of(self.tensor)
+        count = TILE * TILE if spec.layout is Layout.TILE else round_up(spec.shape[-1] if spec.rank else 1, 64)
+        return Workspace(2 * int(count * spec.dtype.bytes) + 512)
 
 
 @dataclass(frozen=True)
@@ -54,6 +72,10 @@ class Typecast(Call, name="ttnn.typecast"):
         if spec.layout is Layout.ROW_MAJOR and (spec.dtype in BLOCK_FORMATS or self.dtype in BLOCK_FORMATS):
             raise Refusal("block formats exist in TILE layout only")
         return replace(spec, dtype=self.dtype, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two pages in, two out."""
+        return Workspace(int(2 * TILE * TILE * (spec_of(self.input_tensor).dtype.bytes + self.dtype.bytes)))
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from ttc.calls.unary import ALL_DTYPES, tiles
 from ttc.errors import Refusal
 from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value, round_up
 
-REDUCIBLE = frozenset({DType.bf16, DType.f32, DType.bfp8})
+REDUCIBLE = frozenset({DType.bf16, DType.f32})
 COMPARABLE = REDUCIBLE | {DType.i32, DType.u32}
 WIDEST_U16 = 65536
-"""Dimensions from this size on have indices that need u32."""
+"""Dimensions beyond this size have indices that need u32."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,10 @@ class ReduceCall(Call, abstract=True):
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Twenty pages at most; two permuted copies where the result is in L1."""
-        return Workspace(tiles(20, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
+        """Twenty pages of bf16, eleven of wider dtypes unless many dimensions are permuted."""
+        spec = spec_of(self.input_tensor)
+        pages = 20 if spec.dtype is DType.bf16 or spec.rank > 4 else 11
+        return Workspace(tiles(pages, spec), scratch(self, self.input_tensor, target))
 
 
 class Sum(ReduceCall, name="ttnn.sum"):
@@ -80,8 +82,8 @@ class Prod(Call, name="ttnn.prod"):
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Seven pages; two permuted copies where the result is in L1."""
-        return Workspace(tiles(7, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
+        """Ten pages; two permuted copies where the result is in L1."""
+        return Workspace(tiles(10, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ class Argmax(Call, name="ttnn.argmax"):
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)
         if spec.dtype.is_float:
-            accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.f32}), "input_tensor")
+            accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
         else:
             accept(self.input_tensor, Layout.ROW_MAJOR, frozenset({DType.i32, DType.u32, DType.u16}), "input_tensor")
             if self.dim != spec.rank - 1:
@@ -113,9 +115,9 @@ class Argmax(Call, name="ttnn.argmax"):
         spec = spec_of(self.input_tensor)
         width = spec.shape[-1]
         if spec.dtype.is_float:
-            rows = 2 * round_up(width, TILE) * TILE * DType.u32.bytes if self.dim < spec.rank - 2 else 0
+            rows = 2 * round_up(width, TILE) * TILE * int(DType.u32.bytes) if self.dim < spec.rank - 2 else 0
             line = 4 * max(round_up(size, TILE) for size in spec.shape[-2:])
-            return Workspace(max(int(rows), tiles(4, spec)) + line)
+            return Workspace(min(max(rows, 6 * TILE * TILE * 4), target.circular_buffer_end // 2) + line)
         found = round_up(4 * (spec.shape[-2] if spec.rank > 1 else 1), 32)
         return Workspace((2 * target.cores + 1) * found + 16 * ceil(width / target.cores) + 1024)
 
@@ -143,7 +145,7 @@ class Cumsum(Call, name="ttnn.cumsum"):
 class Topk(Call, name="ttnn.topk"):
     """The k largest (or smallest) elements, sorted, and their indices: TILE, floating, results where the operand is.
 
-    Indices are u16 beside bf16 along dimensions below 65,536, else u32. `stable` takes the first of equals.
+    Indices are u16 beside bf16 along dimensions up to 65,536, else u32. `stable` takes the first of equals.
     """
 
     input_tensor: Value
@@ -155,7 +157,7 @@ class Topk(Call, name="ttnn.topk"):
     stable: bool = False
 
     def infer(self) -> tuple[Spec, Spec]:
-        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.f32}), "input_tensor")
+        accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
         spec = spec_of(self.input_tensor)
         if not 0 < self.k <= spec.shape[self.dim]:
             raise Refusal(f"topk cannot take {self.k} of {spec.shape[self.dim]} elements")
@@ -166,18 +168,17 @@ class Topk(Call, name="ttnn.topk"):
     def index_dtype(self) -> DType:
         """The dtype of the indices."""
         spec = spec_of(self.input_tensor)
-        return DType.u16 if spec.dtype is DType.bf16 and spec.shape[self.dim] < WIDEST_U16 else DType.u32
+        return DType.u16 if spec.dtype is DType.bf16 and spec.shape[self.dim] <= WIDEST_U16 else DType.u32
 
     def workspace(self, target: Target) -> Workspace:
-        """Pages for values and indices: on one core by k; along rows split over cores by k and the row's width."""
+        """Pages for values and indices: on one core by k; where rows are split over cores by k and their width."""
         spec = spec_of(self.input_tensor)
         pair = int(TILE * TILE * (spec.dtype.bytes + self.index_dtype.bytes))
         taken, across = ceil(self.k / TILE), ceil(spec.shape[self.dim] / TILE)
-        pages = 8 + 3 * taken
-        if taken <= 2 and across >= 32 and spec.shape[self.dim] < WIDEST_U16:
-            pages = max(pages, 12 + 32 * taken + across // 16)
-        copies = 3 * scratch(self, self.input_tensor, target)
-        return Workspace(pages * pair, copies)
+        pages = 8 + 4 * taken
+        if taken <= 2 and across >= 32 and across & (across - 1) == 0:
+            pages = max(pages, 48 + 16 * taken + 3 * across // 32)
+        return Workspace(pages * pair, 3 * scratch(self, self.input_tensor, target))
 
 
 def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
