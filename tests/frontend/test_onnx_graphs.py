@@ -228,6 +228,8 @@ def test_contradictions_are_refused_not_crashed_on():
         node("Conv", ["x", "x"], ["y"], group=0),
         node("Einsum", ["x"], ["y"], equation="ij->ji"),
         node("Reshape", ["x"], ["y"]),
+        node("Transpose", ["x"], ["y"], perm=1),
+        node("If", ["x"], ["y"]),
         node("Cast", ["x"], ["y"], to=99),
     ):
         with pytest.raises(Refused):

@@ -45,10 +45,10 @@ def load(
     """
     proto, store = open_model(model)
     importer = _Importer(proto, store)
-    return importer.run(input_types_or_refused(proto, lengths, inputs))
+    return importer.run(_input_types(proto, lengths, inputs))
 
 
-def input_types_or_refused(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
+def _input_types(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
     try:
         return input_types(proto, lengths, inputs)
     except Refusal as refusal:
