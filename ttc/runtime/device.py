@@ -40,14 +40,14 @@ def predicted(call: Call) -> tuple[Spec, ...]:
 
 
 def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[str, Any]:
-    """The operands of `call` by field name, as `Device.run` takes them."""
+    """The operands of `call` by field name, as `Device.run` takes them; None where a field holds a number."""
     operands: dict[str, Any] = {}
     for name in operand_fields(type(call)):
         item = getattr(call, name)
         if isinstance(item, tuple):
             operands[name] = [tensor_for(part) for part in item]
         else:
-            operands[name] = None if item is None else tensor_for(item)
+            operands[name] = tensor_for(item) if isinstance(item, Value) else None
     return operands
 
 
