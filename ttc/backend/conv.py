@@ -1,36 +1,25 @@
-"""How TTNN runs convolutions: always on channels-last rows, with weights prepared once at set-up.
-
-One spatial dimension lies on the height (width 1), where TTNN needs the least L1 for it.
-"""
+"""How TTNN runs convolutions: always on channels-last rows, with weights prepared once at set-up."""
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 
 from ttc import ops
+from ttc.backend.conv_plan import geometry, host_dtype, least_l1, on_width, plane, plane_weight
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.spatial import from_rows, to_rows
-from ttc.calls.call import PLAIN_FLOATS, ComputeKernelConfig, CoreGrid, UnaryWithParam
-from ttc.calls.conv import (
-    Conv2d,
-    Conv2dConfig,
-    Convolution,
-    CoreRectangle,
-    Op2DSliceConfig,
-    PrepareConvBias,
-    PrepareConvWeights,
-    SliceType,
-    sharded_bytes,
-)
+from ttc.calls.call import ComputeKernelConfig, CoreGrid, UnaryWithParam
+from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
-from ttc.calls.target import Target
+from ttc.calls.shape import Concat, Pad, Reshape, Slice
+from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
-from ttc.ir import DRAM, DType, Layout, Sharding, Value
+from ttc.ir import DRAM, Layout, Value
 from ttc.ops.conv import Pads
-from ttc.ops.rules import images
+from ttc.ops.rules import images, window_output
 from ttc.ops.torch_types import to_torch
 
 FUSED = {
@@ -42,147 +31,173 @@ FUSED = {
 }
 """Activations that a convolution ends in, by TTNN's name; GELU's number asks for the exact form."""
 
-WHOLE = Op2DSliceConfig(SliceType.L1Full)
 
-SMALL_BYTES = 32_768
-"""L1 per core that opening the device sets aside for index tables, out of what targets call allocatable."""
+@dataclass(frozen=True)
+class Layer:
+    """A convolution's numbers, in one or two spatial dimensions; `w` [O, I / groups, *kernel] and `b` are static."""
 
-Prepare = TypeVar("Prepare", bound=Convolution)
+    batch: int
+    channels: int
+    spatial: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pads
+    dilation: tuple[int, ...]
+    groups: int
+    activation: str
+    w: Value
+    b: Value | None
+
+    @property
+    def kernel(self) -> tuple[int, ...]:
+        return self.w.shape[2:]
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether every output pixel depends on the input pixel at its place, and no other."""
+        return {*self.kernel, *self.stride} == {1} and not any(map(any, self.padding))
+
+    @property
+    def tiles_image(self) -> bool:
+        """Whether the windows lie side by side and cover the image exactly."""
+        whole = all(size % length == 0 for size, length in zip(self.spatial, self.kernel, strict=True))
+        return whole and self.kernel == self.stride and not any(map(any, self.padding)) and set(self.dilation) == {1}
 
 
 @lowers(ops.Conv)
 def conv(op: ops.Conv, to: Lowering) -> Value:
-    """A matrix product where the kernel is one pixel, else conv2d."""
-    spatial = op.w.type.rank - 2
-    if spatial > 2:
-        raise Refusal("3-D convolution has no exact form in TTNN calls yet")
-    if to.static(op.w) is None or (op.bias and to.static(op.bias) is None):
+    """A matrix product where the kernel is one pixel, else conv2d; in three dimensions conv2d on stacked planes."""
+    w, b = to.static(op.w), op.bias and to.static(op.bias)
+    if w is None or (op.bias is not None and b is None):
         raise Refusal("a convolution's weight and bias must be known before the first run")
+    batch, channels, spatial = images(op.x, op.rows, len(op.stride))
+    layer = Layer(batch, channels, spatial, op.stride, op.padding, op.dilation, op.groups, op.activation, w, b)
     x = to_rows(op.x, op.rows, to)
-    y = pointwise(op, x, to) if is_pointwise(op) else convolution(op, x, to)
-    return from_rows(y, op, to)
+    if len(spatial) == 3 and not layer.pointwise:
+        layer, x = stacked(layer, x, to)
+    y = pointwise(layer, x, to) if layer.pointwise else convolution(layer, x, to)
+    return from_rows(y, op.rows, op.infer().shape, to)
 
 
-def is_pointwise(op: ops.Conv) -> bool:
-    """Whether every output pixel depends on the input pixel at its place, and no other."""
-    kernel = op.w.shape[2:]
-    return set(kernel) == {1} and set(op.stride) == {1} and not any(map(sum, op.padding))
-
-
-def pointwise(op: ops.Conv, x: Value, to: Lowering) -> Value:
+def pointwise(layer: Layer, x: Value, to: Lowering) -> Value:
     """x [.., pixels, I] @ weight [I, O] + bias, then the activation."""
     columns, rows = to.target.grid
-    bias = None if op.bias is None else to.upload(to.static(op.bias))  # type: ignore[arg-type]
-    weight = to.derive(ops.Permute(dense(op, to), (1, 0)))
+    matrix = to.derive(ops.Reshape(dense(layer, to), (layer.w.shape[0], layer.channels)))
     return to.call(
         Linear(
             x,
-            to.upload(weight, to.weight_dtype),
-            bias=bias,
-            activation=op.activation or None,
+            to.upload(to.derive(ops.Permute(matrix, (1, 0))), to.weight_dtype),
+            bias=None if layer.b is None else to.upload(layer.b),
+            activation=layer.activation or None,
             compute_kernel_config=ComputeKernelConfig(),
-            core_grid=CoreGrid(rows, columns) if op.activation else None,
+            core_grid=CoreGrid(rows, columns) if layer.activation else None,
         )
     )
 
 
-def dense(op: ops.Conv, to: Lowering) -> Value:
-    """A pointwise weight [O, I / groups] as one matrix [O, I], zero outside the groups' blocks."""
-    out, per_group = op.w.shape[:2]
-    weight, groups = to.static(op.w), op.groups
+def dense(layer: Layer, to: Lowering) -> Value:
+    """The weight [O, I / groups, *kernel] without groups, [O, I, *kernel]: zero outside the groups' blocks."""
+    groups = layer.groups
     if groups == 1:
-        return to.derive(ops.Reshape(weight, (out, per_group)))  # type: ignore[arg-type]
-    blocks = to.derive(ops.Reshape(weight, (groups, out // groups, 1, per_group)))  # type: ignore[arg-type]
-    place = to.constant(torch.eye(groups, dtype=to_torch(op.w.dtype)).reshape(groups, 1, groups, 1))
-    return to.derive(ops.Reshape(to.derive(ops.Mul(blocks, place)), (out, groups * per_group)))
+        return layer.w
+    out, per_group, *kernel = layer.w.shape
+    blocks = to.derive(ops.Reshape(layer.w, (groups, out // groups, 1, per_group, *kernel)))
+    place = torch.eye(groups, dtype=to_torch(layer.w.dtype)).reshape(groups, 1, groups, 1, *[1] * len(kernel))
+    return to.derive(ops.Reshape(to.derive(ops.Mul(blocks, to.constant(place))), (out, groups * per_group, *kernel)))
 
 
-def convolution(op: ops.Conv, x: Value, to: Lowering) -> Value:
-    """conv2d with its weights prepared, in the shard layout that needs the least L1."""
-    weight = to.derive(ops.Reshape(to.static(op.w), plane_weight(op.w.shape)))  # type: ignore[arg-type]
-    bias = None if op.bias is None else to.derive(ops.Reshape(to.static(op.bias), (1, 1, 1, op.w.shape[0])))  # type: ignore[arg-type]
-    prepare = planned(op, x, to.host(weight, host_dtype(to)), to)
+def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
+    """conv2d with weight and bias prepared, in the shard layout that needs the least L1.
+
+    TTNN has a form of its own for depthwise weights of images one pixel high; spelled out, they keep the common one.
+    """
+    if on_width(layer.stride) and layer.groups > 1:
+        layer = replace(layer, w=dense(layer, to), groups=1)
+    weight = to.derive(ops.Reshape(layer.w, plane_weight(layer.w.shape, on_width(layer.stride))))
+    prepare = planned(layer, x, to.host(weight, host_dtype(to)), to)
     shared = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
     shared["slice_config"] = prepare.slice_config
-    ending = replace(prepare.conv_config, activation=FUSED[op.activation])
+    bias = None if layer.b is None else to.call(prepared_bias(prepare, layer.b, shared, to))
+    shared["conv_config"] = replace(prepare.conv_config, activation=FUSED.get(layer.activation))
+    call = Conv2d(input_tensor=x, weight_tensor=to.call(prepare), bias_tensor=bias, memory_config=DRAM, **shared)
+    return activated(to.call(call), layer.activation, to)
+
+
+def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any], to: Lowering) -> PrepareConvBias:
+    """The preparation of a bias that goes with that of a weight."""
     where = {name: getattr(prepare, name) for name in ("input_memory_config", "input_layout", "input_dtype")}
-    return to.call(
-        Conv2d(
-            input_tensor=x,
-            weight_tensor=to.call(prepare),
-            bias_tensor=bias and to.call(PrepareConvBias(bias_tensor=to.host(bias, host_dtype(to)), **where, **shared)),
-            memory_config=DRAM,
-            **{**shared, "conv_config": ending},
-        )
-    )
+    row = to.derive(ops.Reshape(b, (1, 1, 1, prepare.out_channels)))
+    return PrepareConvBias(bias_tensor=to.host(row, host_dtype(to)), **where, **shared)
 
 
-def planned(op: ops.Conv, x: Value, weight: Value, to: Lowering) -> PrepareConvWeights:
-    """The preparation with the geometry of `op`, and of the two shard layouts the one that needs less L1.
+def activated(y: Value, activation: str, to: Lowering) -> Value:
+    """An activation that a convolution cannot end in, as a call of its own."""
+    match activation:
+        case "sigmoid":
+            return to.call(Sigmoid(y))
+        case "gelu_tanh":
+            return to.call(Gelu(y, variant=GeluVariant.Tanh))
+    assert activation in FUSED, f"no call does {activation}"
+    return y
 
-    What does not fit into L1 whole is left to TTNN to cut into slices.
-    """
+
+def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvWeights:
+    """The preparation of a layer's weight: folded where the windows tile the image, else in shards."""
+    wide = on_width(layer.stride)
+    config = Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True, enable_kernel_stride_folding=layer.tiles_image)
     call = PrepareConvWeights(
         weight_tensor=weight,
         weights_format="OIHW",
-        has_bias=op.bias is not None,
+        has_bias=layer.b is not None,
         input_memory_config=DRAM,
         input_layout=Layout.TILE,
         input_dtype=x.dtype,
-        out_channels=op.w.shape[0],
-        stride=plane(op.stride),
-        dilation=plane(op.dilation),
-        groups=op.groups,
-        conv_config=Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True),
+        batch_size=layer.batch,
+        in_channels=layer.channels,
+        out_channels=layer.w.shape[0],
+        dilation=plane(layer.dilation, wide),
+        groups=layer.groups,
+        conv_config=config,
         compute_config=ComputeKernelConfig(),
-        **input_geometry(op.x, op.rows, op.w.shape[2:], op.padding),
+        **geometry(layer.spatial, layer.kernel, layer.stride, layer.padding, wide),
     )
-    return least_l1(call, x.dtype, to.target)
+    if layer.tiles_image:
+        return call
+    best, slices = least_l1(call, x.dtype, to.target)
+    return replace(best, slice_config=slices)
 
 
-def least_l1(call: Prepare, dtype: DType, target: Target) -> Prepare:
-    """The call with the shard layout that needs the least L1, cut into slices only where not even that fits."""
-    grid = CoreRectangle(*target.grid)
-    height = replace(call.conv_config, shard_layout=Sharding.HEIGHT_SHARDED)
-    block = replace(
-        call.conv_config, shard_layout=Sharding.BLOCK_SHARDED, override_sharding_config=True, core_grid=grid
+def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:
+    """A 3-D convolution as a 2-D one: the planes that a window covers are stacked as channels.
+
+    x [1, 1, N * D * H * W, I] -> [1, 1, N * D' * H * W, taps * I], in ROW_MAJOR layout, where reshapes are views.
+    """
+    if layer.groups > 1:
+        raise Refusal("a 3-D convolution with groups has no exact form in TTNN calls")
+    depth, height, width = layer.spatial
+    taps, stride, dilation = layer.kernel[0], layer.stride[0], layer.dilation[0]
+    count = window_output(depth, taps, stride, layer.padding[0], dilation)
+    planes = to.call(Reshape(to.row_major(x), (layer.batch, depth, height * width, layer.channels)))
+    if any(layer.padding[0]):
+        planes = to.call(Pad(planes, ((0, 0), layer.padding[0], (0, 0), (0, 0)), 0.0))
+    size = planes.shape
+    parts = []
+    for tap in range(taps):
+        start, end = tap * dilation, tap * dilation + (count - 1) * stride + 1
+        parts.append(to.call(Slice(planes, (0, start, 0, 0), (size[0], end, *size[2:]), (1, stride, 1, 1))))
+    images = layer.batch * count
+    rows = to.call(Reshape(to.call(Concat(tuple(parts), 3)), (1, 1, images * height * width, taps * layer.channels)))
+    out, _, *kernel = layer.w.shape
+    w = to.derive(
+        ops.Reshape(to.derive(ops.Permute(layer.w, (0, 2, 1, 3, 4))), (out, taps * layer.channels, *kernel[1:]))
     )
-    need, best = min(
-        (
-            (sharded_bytes(candidate, dtype, target), candidate)
-            for config in (height, block)
-            for candidate in [replace(call, conv_config=config)]
-        ),
-        key=lambda pair: pair[0],
+    flat = replace(
+        layer,
+        batch=images,
+        channels=taps * layer.channels,
+        spatial=layer.spatial[1:],
+        stride=layer.stride[1:],
+        padding=layer.padding[1:],
+        dilation=layer.dilation[1:],
+        w=w,
     )
-    return replace(best, slice_config=WHOLE) if need <= target.l1_bytes - SMALL_BYTES else best
-
-
-def input_geometry(x: Value, rows: tuple[int, ...], kernel: tuple[int, ...], padding: Pads) -> dict[str, Any]:
-    """The fields that describe the input of a convolution, one spatial dimension laid on the height."""
-    batch, channels, spatial = images(x, rows, len(kernel))
-    height, width = (*spatial, 1)[:2]
-    (top, bottom), (left, right) = (*padding, (0, 0))[:2]
-    return {
-        "in_channels": channels,
-        "batch_size": batch,
-        "input_height": height,
-        "input_width": width,
-        "kernel_size": plane(kernel),
-        "padding": (top, bottom, left, right),
-    }
-
-
-def plane(sizes: tuple[int, ...]) -> tuple[int, int]:
-    """One or two sizes of a window as (height, width)."""
-    return (*sizes, 1)[:2]  # type: ignore[return-value]
-
-
-def plane_weight(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """A weight's shape with two kernel sizes."""
-    return (*shape[:2], *plane(shape[2:]))
-
-
-def host_dtype(to: Lowering) -> DType:
-    """What a weight is on the host: as it will be on the device, block formats from fp32."""
-    return to.weight_dtype if to.weight_dtype in PLAIN_FLOATS else DType.f32
+    return flat, to.tile(rows)

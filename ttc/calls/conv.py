@@ -12,8 +12,9 @@ from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 from typing import Any, ClassVar
 
-from ttc.calls.call import FLOATS, PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
+from ttc.calls.call import PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
 from ttc.calls.target import Target
+from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
 from ttc.ir import HOST, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
 
@@ -43,7 +44,10 @@ class CoreRectangle:
 
 @dataclass(frozen=True)
 class Conv2dConfig:
-    """TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding."""
+    """TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding.
+
+    Stride folding turns a window as large as its stride into channels, and the convolution into a product.
+    """
 
     weights_dtype: DType | None = None
     activation: UnaryWithParam | None = None
@@ -51,6 +55,11 @@ class Conv2dConfig:
     override_sharding_config: bool = False
     shard_layout: Sharding | None = None
     core_grid: CoreRectangle | None = None
+    enable_kernel_stride_folding: bool | None = None
+
+    @property
+    def folded(self) -> bool:
+        return bool(self.enable_kernel_stride_folding)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,8 @@ class Convolution(Call, abstract=True):
     """What a convolution and the preparation of its weights and bias must agree on.
 
     `padding` is (top, bottom, left, right); `conv_config` states the shard layout: height (rows of pixels over
-    all cores) or block (rows of pixels over core rows, channels over core columns, with the grid).
+    all cores) or block (rows of pixels over core rows, channels over core columns, with the grid); or, for a
+    window that tiles its image, stride folding.
     """
 
     _: KW_ONLY
@@ -79,20 +89,18 @@ class Convolution(Call, abstract=True):
     def taps(self) -> int:
         return math.prod(self.kernel_size)
 
-    def output_size(self) -> tuple[int, int]:
-        """Height and width of the result."""
-        sizes = (self.input_height, self.input_width)
-        pads = (sum(self.padding[:2]), sum(self.padding[2:]))
-        return tuple(  # type: ignore[return-value]
-            (size + pad - dilation * (kernel - 1) - 1) // stride + 1
-            for size, pad, dilation, kernel, stride in zip(
-                sizes, pads, self.dilation, self.kernel_size, self.stride, strict=True
-            )
-        )
+    @property
+    def window(self) -> Window:
+        size = (self.input_height, self.input_width)
+        return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def kept_rows(self, cores: int) -> int:
+        """Rows of the input shard that stay in L1 beside its halo."""
+        return 0
 
     def stored_channels(self, channels: int) -> int:
         """Channels as stored: whole tiles, in block layout as many for each core column that has any."""
-        if self.conv_config.shard_layout is Sharding.HEIGHT_SHARDED:
+        if self.conv_config.shard_layout is Sharding.HEIGHT_SHARDED or self.conv_config.folded:
             return round_up(channels, TILE)
         if self.conv_config.shard_layout is not Sharding.BLOCK_SHARDED or self.conv_config.core_grid is None:
             raise Refusal("a convolution must state height shards, or block shards and their grid")
@@ -156,14 +164,11 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
     needs_device: ClassVar[bool] = True
 
     def infer(self) -> Spec:
-        height, width = self.output_size()
-        dtype = spec_of(self.weight_tensor).dtype
-        expected = prepared_weights(self, dtype), self.bias_tensor and prepared_bias(self, dtype)
-        return convolved(self, (1, 1, self.batch_size * height * width, self.out_channels), expected)
+        return convolved(self, self.window.pixels)
 
     def workspace(self, target: Target) -> Workspace:
-        """The bound of `sharded_bytes` where the convolution runs whole, else all of L1."""
-        if self.slice_config is None:
+        """The bound of `sharded_bytes` where the convolution runs whole and in shards, else all of L1."""
+        if self.slice_config is None or self.conv_config.folded:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))
 
@@ -179,9 +184,9 @@ def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
 
 def prepared_weights(call: Convolution, dtype: DType) -> Spec:
     """The spec of prepared weights that came as `dtype`."""
-    rows = (call.in_channels, call.stored_channels(call.in_channels))
-    columns = (call.out_channels, call.stored_channels(call.out_channels))
-    shape, padded = ((1, 1, call.taps * i, o) for i, o in zip(rows, columns, strict=True))
+    rows = call.taps * call.in_channels
+    stored = call.taps * call.stored_channels(call.in_channels) if not call.conv_config.folded else round_up(rows, TILE)
+    shape, padded = (1, 1, rows, call.out_channels), (1, 1, stored, call.stored_channels(call.out_channels))
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 
@@ -192,17 +197,20 @@ def prepared_bias(call: Convolution, dtype: DType) -> Spec:
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 
-def convolved(call: Any, shape: tuple[int, ...], expected: tuple[Spec, Spec | None]) -> Spec:
-    """The result's spec, of a call whose operands fit its geometry and its weights' `expected` specs."""
+def convolved(call: Any, pixels: int) -> Spec:
+    """The result's spec, of a call whose operands fit its geometry: `pixels` rows in, weights as it prepares them."""
     accept(call.input_tensor, Layout.TILE, INPUTS, "input_tensor")
-    given = (1, 1, call.batch_size * call.input_height * call.input_width, call.in_channels)
+    given = (1, 1, pixels, call.in_channels)
     if call.input_tensor.shape != given:
         raise Refusal(f"input_tensor must be {list(given)}, got {call.input_tensor.type}")
+    dtype = spec_of(call.weight_tensor).dtype
+    expected = prepared_weights(call, dtype), prepared_bias(call, dtype)
     for value, spec in zip((call.weight_tensor, call.bias_tensor), expected, strict=True):
         if value is not None and value.type != spec:
             raise Refusal(f"a weight is prepared as {value.type}, but this convolution takes {spec}")
     if call.memory_config is None:
         raise Refusal("a convolution must state its result's memory")
+    shape = (1, 1, call.window.output_pixels, call.out_channels)
     return Spec(call.dtype or spec_of(call.input_tensor).dtype, shape, Layout.TILE, call.memory_config)
 
 
@@ -210,24 +218,28 @@ def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
     """Upper bound of the L1 that a convolution run whole takes per core, buffers and circular buffers, in bytes.
 
     The terms are what TTNN holds at once: one kernel row of weights, the input shard with its halo, two
-    activation blocks (rows and tiles), the result and its fp32 partial sums, index tables. Measured need is 0.7 to
-    1.0 of it over the convolutions of nine networks, bf16 and fp32, n150 and p150.
+    activation blocks (rows and tiles), the result and its fp32 partial sums, index tables; plus a twentieth.
+    Measured need is 0.75 to 0.95 of it over the convolutions of nine networks, bf16 and fp32, n150 and p150.
     """
+    return _bytes(call, dtype, target, None)
+
+
+def sliced_bytes(call: Convolution, dtype: DType, target: Target) -> int:
+    """As `sharded_bytes`, of the thinnest slice that TTNN can cut: one tile of rows on each core."""
+    return _bytes(call, dtype, target, TILE)
+
+
+def _bytes(call: Convolution, dtype: DType, target: Target, rows_per_core: int | None) -> int:
     columns, rows = target.grid
     cores = columns * rows
-    channels_in, channels_out = -(-call.in_channels // TILE), -(-call.out_channels // TILE)
+    tiles_in, tiles_out = -(-call.in_channels // TILE), -(-call.out_channels // TILE)
     if call.conv_config.shard_layout is Sharding.BLOCK_SHARDED:
         cores = rows
-        channels_in, channels_out = -(-channels_in // columns), -(-channels_out // columns)
-    channels_in, channels_out = channels_in * TILE, channels_out * TILE
-    height, width = call.output_size()
-    here = -(-call.batch_size * height * width // (TILE * cores)) * TILE
-    span = call.dilation[0] * (call.kernel_size[0] - 1) + 1
-    reach = min(
-        -(-here // width) * call.stride[0] + span, call.batch_size * (call.input_height + sum(call.padding[:2]))
-    )
-    halo = reach * (call.input_width + sum(call.padding[2:])) * channels_in * dtype.bytes
+        tiles_in, tiles_out = -(-tiles_in // columns), -(-tiles_out // columns)
+    channels_in, channels_out = tiles_in * TILE, tiles_out * TILE
+    here = rows_per_core or shard_rows(call.window.output_pixels, cores)
+    halo = (call.window.halo(here) + call.kept_rows(cores)) * channels_in * dtype.bytes
     weights = call.kernel_size[1] * channels_in * channels_out * dtype.bytes
     blocks = 2 * here * call.kernel_size[1] * channels_in * dtype.bytes
     results = 2 * here * channels_out * DType.f32.bytes
-    return int(weights + halo + blocks + results) + 4096
+    return int(1.05 * (weights + halo + blocks + results)) + 4096

@@ -20,11 +20,7 @@ ACTIVATIONS = {"RELU": torch.relu, "GELU": F.gelu, "SILU": F.silu, "TANH": torch
 @emulates(PrepareConvWeights)
 def prepare_conv_weights(call: PrepareConvWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
     """[O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
-    out, per_group, height, width = weight_tensor.shape
-    dense = weight_tensor.new_zeros(call.groups, out // call.groups, call.groups, per_group, height, width)
-    group = torch.arange(call.groups)
-    dense[group, :, group] = weight_tensor.reshape(call.groups, -1, per_group, height, width)
-    return dense.reshape(out, -1, height, width).permute(2, 3, 1, 0).reshape(1, 1, -1, out)
+    return dense(weight_tensor, call.groups).permute(2, 3, 1, 0).reshape(1, 1, -1, call.out_channels)
 
 
 @emulates(PrepareConvBias)
@@ -53,11 +49,28 @@ def images(call: Convolution, x: Tensor) -> Tensor:
 
 def grouped(call: Convolution, weight: Tensor) -> Tensor:
     """A prepared weight back as [O, I / groups, h, w]."""
-    groups, out = call.groups, call.out_channels
-    dense = weight.reshape(*call.kernel_size, call.in_channels, out).permute(3, 2, 0, 1)
+    return blocks(
+        weight.reshape(*call.kernel_size, call.in_channels, call.out_channels).permute(3, 2, 0, 1), call.groups
+    )
+
+
+def dense(weight: Tensor, groups: int) -> Tensor:
+    """A grouped weight [A, B / groups, h, w] as [A, B, h, w], zero outside the groups' blocks."""
+    if groups == 1:
+        return weight
+    first, per_group, *kernel = weight.shape
+    result = weight.new_zeros(groups, first // groups, groups, per_group, *kernel)
     group = torch.arange(groups)
-    blocks = dense.reshape(groups, out // groups, groups, call.in_channels // groups, *call.kernel_size)
-    return blocks[group, :, group].reshape(out, -1, *call.kernel_size)
+    result[group, :, group] = weight.reshape(groups, -1, per_group, *kernel)
+    return result.reshape(first, -1, *kernel)
+
+
+def blocks(weight: Tensor, groups: int) -> Tensor:
+    """What `dense` made, back as [A, B / groups, h, w]."""
+    first, second, *kernel = weight.shape
+    split = weight.reshape(groups, first // groups, groups, second // groups, *kernel)
+    group = torch.arange(groups)
+    return split[group, :, group].reshape(first, second // groups, *kernel)
 
 
 def activated(call: Convolution, y: Tensor) -> Tensor:

@@ -1,0 +1,73 @@
+"""Linear resampling along spatial axes as matrix products: average pools, linear upsampling.
+
+Each axis has a matrix [out, in] that is known when compiling. Small images take one product with the Kronecker
+product of all matrices; large ones take one for each axis.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import reduce
+
+import torch
+from torch import Tensor
+
+from ttc.backend.lowering import Lowering
+from ttc.calls.call import ComputeKernelConfig
+from ttc.calls.matmul import Matmul
+from ttc.calls.shape import Reshape
+from ttc.ir import DType, Value
+
+LIMIT_BYTES = 8 << 20
+"""The largest matrix of one product, in bytes on the device: as long in reading as the products that it saves."""
+
+
+def resampled(x: Value, batch: int, axes: Sequence[Tensor], to: Lowering) -> Value:
+    """Rows [1, 1, N * prod(in), C] as [1, 1, N * prod(out), C], each spatial axis multiplied by its matrix."""
+    whole = batch * math.prod(a.shape[0] for a in axes) * batch * math.prod(a.shape[1] for a in axes)
+    if whole * DType.f32.bytes <= LIMIT_BYTES:
+        return product(reduce(torch.kron, [torch.eye(batch, dtype=torch.float64), *axes]), x, to)
+    channels, sizes = x.shape[-1], [a.shape[1] for a in axes]
+    for axis in reversed(range(len(axes))):
+        before = batch * math.prod(sizes[:axis])
+        after = math.prod(sizes[axis + 1 :]) * channels
+        x = to.call(Reshape(x, (1, before, sizes[axis], after)))
+        x = product(axes[axis], x, to)
+        sizes[axis] = axes[axis].shape[0]
+    return to.call(Reshape(x, (1, 1, batch * math.prod(sizes), channels)))
+
+
+def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) -> Value:
+    """matrix @ x over x's last two dimensions, in x's dtype unless given; the matrix in fp32 unless bf16 holds it."""
+    numbers = matrix.to(torch.float32).reshape(1, 1, *matrix.shape)
+    exact = bool((numbers.to(torch.bfloat16).float() == numbers).all())
+    weight = to.upload(to.constant(numbers), DType.bf16 if exact else DType.f32)
+    return to.call(Matmul(weight, x, dtype=dtype or x.dtype, compute_kernel_config=ComputeKernelConfig()))
+
+
+def window_means(
+    size: int, kernel: int, stride: int, begin: int, dilation: int, count: int, counted: tuple[int, int]
+) -> Tensor:
+    """[count, size]: the mean of each window along one axis; places in [first, last) of `counted` count.
+
+    `begin` elements of padding, which add nothing, precede the input.
+    """
+    means = torch.zeros(count, size, dtype=torch.float64)
+    for row in range(count):
+        places = [row * stride - begin + dilation * tap for tap in range(kernel)]
+        share = 1.0 / sum(counted[0] <= place < counted[1] for place in places)
+        means[row, [place for place in places if 0 <= place < size]] = share
+    return means
+
+
+def linear_weights(size: int, scale: int) -> Tensor:
+    """[size * scale, size]: linear interpolation at half-pixel centres, edges held."""
+    source = ((torch.arange(size * scale, dtype=torch.float64) + 0.5) / scale - 0.5).clamp(min=0)
+    low = source.floor().long()
+    high = (low + 1).clamp(max=size - 1)
+    weights = torch.zeros(size * scale, size, dtype=torch.float64)
+    row = torch.arange(size * scale)
+    weights.index_put_((row, low), 1 - (source - low), accumulate=True)
+    weights.index_put_((row, high), source - low, accumulate=True)
+    return weights

@@ -1,0 +1,123 @@
+"""Transposed convolutions: the same shard layouts and prepared forms as convolutions have."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
+
+from ttc.calls.call import Workspace, spec_of
+from ttc.calls.conv import (
+    Convolution,
+    Op2DSliceConfig,
+    convolved,
+    on_host,
+    prepared_bias,
+    prepared_weights,
+    sharded_bytes,
+)
+from ttc.calls.target import Target
+from ttc.calls.window import Window, shard_rows
+from ttc.errors import Refusal
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value, round_up
+
+MOST_WEIGHT_ROWS = 1 << 19
+"""Rows of a prepared weight, taps * channels, up to which TTNN's preparation on the host is known to end."""
+
+
+@dataclass(frozen=True)
+class TransposedConvolution(Convolution, abstract=True):
+    """A convolution of stride 1 over the input spread by `stride`, less what `padding` cuts off."""
+
+    _: KW_ONLY
+    output_padding: tuple[int, int] = (0, 0)
+
+    @property
+    def window(self) -> Window:
+        """The window over the spread input, its borders included."""
+        sizes, pads = (self.input_height, self.input_width), (sum(self.padding[:2]), sum(self.padding[2:]))
+        spread = tuple(
+            (size - 1) * stride - pad + extra + 2 * dilation * (kernel - 1) + 1
+            for size, stride, pad, extra, dilation, kernel in zip(
+                sizes, self.stride, pads, self.output_padding, self.dilation, self.kernel_size, strict=True
+            )
+        )
+        return Window(self.batch_size, spread, self.kernel_size, (1, 1), (0, 0, 0, 0), self.dilation)  # type: ignore[arg-type]
+
+    @property
+    def input_pixels(self) -> int:
+        return self.batch_size * self.input_height * self.input_width
+
+    def kept_rows(self, cores: int) -> int:
+        return shard_rows(self.input_pixels, cores)
+
+    def check(self) -> None:
+        """Refusal for what TTNN does not prepare or compute."""
+        for side, pad in enumerate(self.padding):
+            reach = self.dilation[side // 2] * (self.kernel_size[side // 2] - 1)
+            if pad > reach:
+                raise Refusal(f"a transposed convolution cannot cut off {pad} where its kernel reaches {reach}")
+        if self.taps * round_up(self.in_channels, TILE) > MOST_WEIGHT_ROWS:
+            raise Refusal(f"TTNN does not finish preparing a weight of {self.taps} taps x {self.in_channels} channels")
+
+
+@dataclass(frozen=True)
+class PrepareConvTranspose2dWeights(TransposedConvolution, name="ttnn.prepare_conv_transpose2d_weights"):
+    """[I, O / groups, h, w] on the host -> the device form that conv_transpose2d takes: [1, 1, h * w * I, O]."""
+
+    _: KW_ONLY
+    weight_tensor: Value
+    input_memory_config: MemoryConfig
+    input_layout: Layout
+    weights_format: str
+    has_bias: bool
+    input_dtype: DType
+    dram_slice_config: Op2DSliceConfig | None = None
+    needs_device: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        self.check()
+        expected = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
+        return prepared_weights(self, on_host(self.weight_tensor, expected, "weight_tensor"))
+
+
+@dataclass(frozen=True)
+class PrepareConvTranspose2dBias(Convolution, name="ttnn.prepare_conv_transpose2d_bias"):
+    """[1, 1, 1, O] on the host -> the device form that conv_transpose2d takes."""
+
+    _: KW_ONLY
+    bias_tensor: Value
+    input_memory_config: MemoryConfig
+    input_layout: Layout
+    input_dtype: DType
+    dram_slice_config: Op2DSliceConfig | None = None
+    needs_device: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        return prepared_bias(self, on_host(self.bias_tensor, (1, 1, 1, self.out_channels), "bias_tensor"))
+
+
+@dataclass(frozen=True)
+class ConvTranspose2d(TransposedConvolution, name="ttnn.conv_transpose2d"):
+    """Transposed convolution of channels-last rows [1, 1, N * H * W, I] with prepared weights: [1, 1, N * H' * W', O].
+
+    The result's memory must be stated: left out, TTNN would shard it by its own choice.
+    """
+
+    _: KW_ONLY
+    input_tensor: Value
+    weight_tensor: Value
+    bias_tensor: Value | None = None
+    dtype: DType | None = None
+    memory_config: MemoryConfig | None = None
+    dram_slice_config: Op2DSliceConfig | None = None
+    needs_device: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        self.check()
+        return convolved(self, self.input_pixels)
+
+    def workspace(self, target: Target) -> Workspace:
+        """The bound of `sharded_bytes` where the convolution runs whole, else all of L1."""
+        if self.dram_slice_config is None:
+            return Workspace(circular_buffers=target.l1_bytes)
+        return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))

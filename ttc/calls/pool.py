@@ -1,0 +1,78 @@
+"""Pooling calls."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+
+from ttc.calls.call import Call, Workspace, accept
+from ttc.calls.conv import Op2DSliceConfig
+from ttc.calls.target import Target
+from ttc.calls.window import Window, shard_rows
+from ttc.errors import Refusal
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
+
+
+@dataclass(frozen=True)
+class MaxPool2d(Call, name="ttnn.max_pool2d"):
+    """The largest of each window of channels-last rows [1, 1, N * H * W, C], bf16 only; padding never wins.
+
+    `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, and
+    the shard layout that the call works in, must be stated: left out, TTNN would choose them itself.
+    """
+
+    input_tensor: Value
+    batch_size: int
+    input_h: int
+    input_w: int
+    channels: int
+    kernel_size: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    ceil_mode: bool
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    dram_slice_config: Op2DSliceConfig | None = None
+    applied_shard_scheme: Sharding | None = None
+    output_layout: Layout = Layout.ROW_MAJOR
+    config_tensor_in_dram: bool = False
+
+    @property
+    def window(self) -> Window:
+        size = (self.input_h, self.input_w)
+        return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16}), "input_tensor")
+        expected = (1, 1, self.window.pixels, self.channels)
+        if self.input_tensor.shape != expected:
+            raise Refusal(f"input_tensor must be {list(expected)}, got {self.input_tensor.type}")
+        if self.memory_config is None or self.applied_shard_scheme is None:
+            raise Refusal("a pool must state its result's memory and its shard layout")
+        if any(2 * pad > self.kernel_size[side // 2] for side, pad in enumerate(self.padding)):
+            raise Refusal(f"padding {list(self.padding)} is more than half of the kernel {list(self.kernel_size)}")
+        shape = (1, 1, self.window.output_pixels, self.channels)
+        return Spec(DType.bf16, shape, self.output_layout, self.memory_config)
+
+    def workspace(self, target: Target) -> Workspace:
+        """The bound of `pool_bytes` where the pool runs whole, else all of L1."""
+        if self.dram_slice_config is None or self.applied_shard_scheme is None:
+            return Workspace(circular_buffers=target.l1_bytes)
+        return Workspace(circular_buffers=pool_bytes(self.window, self.channels, self.applied_shard_scheme, target))
+
+
+def pool_bytes(window: Window, channels: int, layout: Sharding, target: Target) -> int:
+    """Upper bound of the L1 per core that a bf16 pool run whole takes, buffers and circular buffers, in bytes.
+
+    Input shard, its halo, result, and 64 rows in fp32, plus a fifth. In block layout TTNN gives each core column
+    the same number of whole tiles of channels. Measured need is 0.4 to 0.9 of it over the pools of nine networks.
+    """
+    columns, rows = target.grid
+    tiles, cores = -(-channels // TILE), columns * rows
+    if layout is Sharding.BLOCK_SHARDED:
+        tiles //= max(count for count in range(1, columns + 1) if tiles % count == 0)
+        cores = rows
+    here = shard_rows(window.output_pixels, cores)
+    pixels = shard_rows(window.pixels, cores) + window.halo(here) + here
+    row = tiles * TILE * int(DType.bf16.bytes)
+    return int(1.2 * row * (pixels + 128)) + 24_576

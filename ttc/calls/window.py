@@ -1,0 +1,73 @@
+"""Sliding windows over channels-last rows: the geometry that convolutions and pools share."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ttc.ir import TILE
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window of `kernel` over images of (height, width); padding is (top, bottom, left, right)."""
+
+    batch: int
+    size: tuple[int, int]
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int, int, int]
+    dilation: tuple[int, int]
+    ceil: bool = False
+
+    @property
+    def output(self) -> tuple[int, int]:
+        """Height and width of the result; in ceil mode a last window starts inside the input or its left padding."""
+        return self._output(0), self._output(1)
+
+    def _output(self, axis: int) -> int:
+        begin, end = self.padding[2 * axis : 2 * axis + 2]
+        span = self.size[axis] + begin + end - self.dilation[axis] * (self.kernel[axis] - 1) - 1
+        if not self.ceil:
+            return span // self.stride[axis] + 1
+        count = -(-span // self.stride[axis]) + 1
+        return count - 1 if (count - 1) * self.stride[axis] >= self.size[axis] + begin else count
+
+    @property
+    def pixels(self) -> int:
+        """Rows of the input."""
+        return self.batch * math.prod(self.size)
+
+    @property
+    def output_pixels(self) -> int:
+        """Rows of the result."""
+        return self.batch * math.prod(self.output)
+
+    @property
+    def padded(self) -> tuple[int, int]:
+        """Height and width of an image with its padding."""
+        return self.size[0] + sum(self.padding[:2]), self.size[1] + sum(self.padding[2:])
+
+    def halo(self, rows: int) -> int:
+        """The most padded input pixels between the first and the last that `rows` output pixels in a row read."""
+        (padded_height, padded_width), (height, width) = self.padded, self.output
+        spans = [dilation * (kernel - 1) + 1 for dilation, kernel in zip(self.dilation, self.kernel, strict=True)]
+        lines, rest = divmod(min(rows, self.output_pixels) - 1, width)
+        reach = lines * self.stride[0] * padded_width + rest * self.stride[1]
+        if rest and lines + 1 < self.batch * height:  # the pixels may begin inside a line and end in one more
+            reach += self.stride[0] * padded_width - width * self.stride[1]
+        between = max(0, padded_height - height * self.stride[0]) * padded_width
+        images = -(-rows // (height * width)) if self.batch > 1 else 0
+        reach += images * between + (spans[0] - 1) * padded_width + spans[1]
+        return min(reach, self.batch * padded_height * padded_width)
+
+    def runs(self, rows: int) -> int:
+        """Into how many runs of adjacent windows `rows` output pixels fall, about: one, or one for each line."""
+        if self.stride == (1, 1) and self.output[1] == self.padded[1]:
+            return 1
+        return -(-min(rows, self.output_pixels) // self.output[1])
+
+
+def shard_rows(pixels: int, cores: int) -> int:
+    """Rows of each core's shard, in whole tiles."""
+    return -(-pixels // (TILE * cores)) * TILE

@@ -1,0 +1,42 @@
+"""Numerics of transposed convolutions; prepared weights are kept in the plain order (h, w, I) by O."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.conv_transpose import ConvTranspose2d, PrepareConvTranspose2dBias, PrepareConvTranspose2dWeights
+from ttc.runtime.emulator.conv import blocks, dense
+from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.registry import emulates
+
+
+@emulates(PrepareConvTranspose2dWeights)
+def prepare_conv_transpose2d_weights(call: PrepareConvTranspose2dWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
+    """[I, O / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
+    return dense(weight_tensor, call.groups).permute(2, 3, 0, 1).reshape(1, 1, -1, call.out_channels)
+
+
+@emulates(PrepareConvTranspose2dBias)
+def prepare_conv_transpose2d_bias(call: PrepareConvTranspose2dBias, mode: Mode, bias_tensor: Tensor) -> Tensor:
+    """The bias as it is."""
+    return bias_tensor
+
+
+@emulates(ConvTranspose2d)
+def conv_transpose2d(
+    call: ConvTranspose2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
+) -> Tensor:
+    """Transposed convolution in fp32, its borders cut off, plus bias; rounded once at the end."""
+    x = input_tensor.reshape(call.batch_size, call.input_height, call.input_width, -1).permute(0, 3, 1, 2)
+    weight = weight_tensor.reshape(*call.kernel_size, call.in_channels, -1).permute(2, 3, 0, 1)
+    w = matrix_operand(blocks(weight, call.groups), mode)
+    full = F.conv_transpose2d(
+        matrix_operand(x, mode), w, None, call.stride, 0, 0, groups=call.groups, dilation=call.dilation
+    )
+    full = F.pad(full, (0, call.output_padding[1], 0, call.output_padding[0]))
+    top, bottom, left, right = call.padding
+    y = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
+    y = y.permute(0, 2, 3, 1).reshape(1, 1, -1, call.out_channels)
+    return y if bias_tensor is None else y + torch.reshape(bias_tensor, (-1,))

@@ -1,0 +1,37 @@
+"""Numerics of pools."""
+
+from __future__ import annotations
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.pool import MaxPool2d
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.registry import emulates
+
+
+@emulates(MaxPool2d)
+def max_pool2d(call: MaxPool2d, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """The largest of each window; the last windows of ceil mode reach beyond the padding."""
+    window = call.window
+    x = input_tensor.reshape(window.batch, *window.size, call.channels).permute(0, 3, 1, 2)
+    top, bottom, left, right = window.padding
+    beyond = [
+        max(0, (count - 1) * stride + dilation * (kernel - 1) + 1 - (size + begin + end))
+        for count, stride, dilation, kernel, size, begin, end in zip(
+            window.output,
+            window.stride,
+            window.dilation,
+            window.kernel,
+            window.size,
+            (top, left),
+            (bottom, right),
+            strict=True,
+        )
+    ]
+    x = F.pad(x, (left, right + beyond[1], top, bottom + beyond[0]), value=-math.inf)
+    y = F.max_pool2d(x, window.kernel, window.stride, 0, window.dilation)
+    height, width = window.output
+    return y[:, :, :height, :width].permute(0, 2, 3, 1).reshape(1, 1, -1, call.channels)
