@@ -275,19 +275,281 @@ REDUCE: list[Sample] = [
 MATMUL: list[Sample] = [
     S(ops.Linear, x="f32[1,197,64]", w="weight f32[96,64]", bias="weight f32[96]"),
     S(ops.Linear, x="f32[1,197,64]", w="weight f32[96,64]", bias="weight f32[96]", activation="gelu"),
+    *(
+        S(ops.Linear, x="f32[2,33,70]", w="weight f32[50,70]", bias="weight f32[50]", activation=name)
+        for name in ("relu", "gelu_tanh", "silu", "sigmoid", "tanh")
+    ),
+    S(ops.Linear, x="f32[64]", w="weight f32[96,64]", bias="weight f32[96]"),
+    S(ops.Linear, x="f32[2,3,4,5,64]", w="f32[96,64]"),
+    S(ops.Linear, x="weight f32[5,64]", w="f32[96,64]", bias="f32[96]", activation="relu"),
+    S(ops.Matmul, a="f32[2,3,40,50]", b="f32[2,3,50,60]"),
+    S(ops.Matmul, a="f32[2,3,40,50]", b="weight f32[50,60]"),
+    S(ops.Matmul, a="f32[40,50]", b="f32[2,3,50,60]"),
+    S(ops.Matmul, a="f32[2,1,40,50]", b="f32[1,3,50,60]"),
+    S(ops.Matmul, a="f32[3,40,50]", b="f32[2,3,50,60]"),
+    S(ops.Matmul, a="f32[40,50]", b="f32[1,1,50,60]"),
+    S(ops.Matmul, a="f32[2,3,4,1,6]", b="f32[2,3,4,6,1]"),
+    S(ops.Matmul, a="i64[2,3]", b="i64[3,4]", refused=("bf16", "fp32")),
 ]
 
-NORM: list[Sample] = []
+NORM: list[Sample] = [
+    S(ops.LayerNorm, x="f32[1,197,768]", w="weight f32[768]", bias="weight f32[768]"),
+    S(ops.LayerNorm, x="f32[2,33,50]", w="weight f32[50]", eps=1e-12),
+    S(ops.LayerNorm, x="f32[2,33,50]", bias="f32[50]"),
+    S(ops.LayerNorm, x="f32[2,3,5,7]", w="weight f32[5,7]", bias="weight f32[5,7]", dims=2),
+    S(ops.LayerNorm, x="f32[3,40]", dims=2),
+    S(ops.LayerNorm, x="f32[64]"),
+    S(ops.RmsNorm, x="f32[1,7,2048]", w="weight f32[2048]", eps=1e-6),
+    S(ops.RmsNorm, x="f32[2,3,4,5,50]"),
+    S(ops.Softmax, x="f32[1,12,197,197]", dim=3),
+    S(ops.Softmax, x="f32[2,3,33,40]", dim=1),
+    S(ops.Softmax, x="f32[33,40]", dim=0),
+    S(ops.Softmax, x="f32[40]", dim=0),
+    S(ops.Softmax, x="f32[2,2,3,4,5]", dim=0),
+    S(ops.LogSoftmax, x="f32[2,1000]", dim=1),
+    S(ops.LogSoftmax, x="f32[2,3,33,40]", dim=2),
+    S(ops.LogSoftmax, x="f32[2,3,33]", dim=0),
+]
 
-ATTENTION: list[Sample] = []
+ATTENTION: list[Sample] = [
+    *(
+        S(ops.Attention, q=f"f32[{q}]", k=f"f32[{k}]", v=f"f32[{v}]", scale=0.125, **rest)
+        for q, k, v, rest in (
+            ("1,12,197,64", "1,12,197,64", "1,12,197,64", {}),
+            ("2,4,33,32", "2,4,33,32", "2,4,33,32", {"causal": True}),
+            ("2,4,33,32", "2,4,50,32", "2,4,50,32", {"causal": True}),
+            ("2,4,33,64", "2,2,50,64", "2,2,50,64", {}),
+            ("2,4,33,40", "2,4,50,40", "2,4,50,40", {}),
+            ("2,4,33,40", "2,4,50,40", "2,4,50,24", {"mask": "bool[1,50]"}),
+            ("2,4,33,32", "2,4,50,32", "2,4,50,32", {"mask": "f32[33,50]"}),
+            ("2,4,33,32", "2,4,50,32", "2,4,50,32", {"mask": "bool[2,1,1,50]"}),
+            ("2,4,33,32", "2,4,64,32", "2,4,64,32", {"mask": "weight f32[1,4,33,64]"}),
+            ("2,4,33,32", "2,2,33,32", "2,2,33,32", {"mask": "weight bool[33,33]", "causal": True}),
+            ("2,4,33,32", "2,4,33,32", "2,4,33,32", {"mask": "bool[2,4,33,33]", "causal": True}),
+            ("1,1,2048,128", "1,1,2048,128", "1,1,2048,128", {}),
+        )
+    ),
+    S(ops.Attention, q="f32[1,2,7,32]", k="f32[1,2,7,32]", v="f32[1,2,7,32]"),
+]
 
-SHAPE: list[Sample] = []
+SHAPE: list[Sample] = [
+    S(ops.Reshape, x="f32[1,197,768]", shape=[197, 768]),
+    S(ops.Reshape, x="f32[1,197,768]", shape=[1, 197, 12, 64]),
+    S(ops.Reshape, x="f32[2,64,96]", shape=[4, 32, 96]),
+    S(ops.Reshape, x="f32[2,3,40]", shape=[240]),
+    S(ops.Reshape, x="f32[1]", shape=[]),
+    S(ops.Reshape, x="f32[]", shape=[1, 1, 1]),
+    S(ops.Reshape, x="i64[2,3,4,5,6]", shape=[6, 4, 30]),
+    S(ops.Reshape, x="bool[2,33]", shape=[33, 2]),
+    S(ops.Permute, x="f32[1,197,12,64]", dims=[0, 2, 1, 3]),
+    S(ops.Permute, x="f32[2,3,33,40]", dims=[0, 2, 3, 1]),
+    S(ops.Permute, x="f32[33,40]", dims=[1, 0]),
+    S(ops.Permute, x="f32[1,33,1,40]", dims=[2, 1, 0, 3]),
+    S(ops.Permute, x="i64[2,3,4,5,6,7]", dims=[5, 4, 3, 2, 1, 0]),
+    S(ops.Permute, x="f32[2,3,1,4,5,6,7,1]", dims=[0, 2, 3, 4, 1, 6, 5, 7]),
+    S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0], refused=("bf16", "fp32")),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128], steps=[1, 1, 1]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192], steps=[1, 1, 1]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99], steps=[1, 1, 1]),
+    S(ops.Slice, x="f32[2,3,33,40]", starts=[1, 0, 0, 1], ends=[2, 3, 33, 40], steps=[1, 2, 1, 3]),
+    S(ops.Slice, x="f32[40]", starts=[3], ends=[9], steps=[1]),
+    S(ops.Slice, x="i64[2,3,4,5,6]", starts=[0, 1, 0, 0, 1], ends=[2, 3, 4, 5, 4], steps=[1, 1, 1, 1, 1]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 0], ends=[2, 33], steps=[1, 1]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 4], ends=[2, 4], steps=[1, 1], refused=("bf16", "fp32")),
+    S(ops.Flip, x="f32[2,33,40]", dims=[2]),
+    S(ops.Flip, x="f32[2,33,40]", dims=[0, 1]),
+    S(ops.Flip, x="i64[5]", dims=[0]),
+    S(ops.Concat, xs=["f32[1,197,64]", "f32[1,197,32]"], dim=2),
+    S(ops.Concat, xs=["f32[1,1,96]", "f32[1,196,96]"], dim=1),
+    S(ops.Concat, xs=["f32[2,3,40]", "f32[2,3,24]", "f32[2,3,3]"], dim=2),
+    S(ops.Concat, xs=["i64[2,3,40]", "i64[2,3,24]"], dim=2),
+    S(ops.Concat, xs=["f32[33,1040]", "f32[33,24]"], dim=1),
+    S(ops.Concat, xs=["f32[3]", "f32[5]"], dim=0),
+    S(ops.Concat, xs=["bool[2,33]", "bool[1,33]"], dim=0),
+    S(ops.Concat, xs=["f32[2,1,3,4,5]", "f32[2,2,3,4,5]"], dim=1),
+    S(ops.Pad, x="f32[2,3,40,40]", pads=[(0, 0), (0, 0), (1, 1), (2, 3)]),
+    S(ops.Pad, x="f32[1,197,40]", pads=[(0, 0), (0, 27), (0, 5)]),
+    S(ops.Pad, x="f32[1,197,40]", pads=[(0, 1), (0, 0), (0, 50)]),
+    S(ops.Pad, x="f32[5,40]", pads=[(0, 3), (0, 1)], value=-1.5),
+    S(ops.Pad, x="i64[5,40]", pads=[(1, 0), (0, 1)], value=7),
+    S(ops.Pad, x="f32[1,3,33]", pads=[(0, 0), (0, 0), (5, 4)], mode="reflect"),
+    S(ops.Pad, x="f32[2,5,33]", pads=[(0, 0), (2, 1), (5, 40)], mode="replicate"),
+    S(ops.Expand, x="f32[1,1,96]", shape=[2, 197, 96]),
+    S(ops.Expand, x="f32[2,1,33,40]", shape=[2, 4, 33, 40]),
+    S(ops.Expand, x="f32[40,1]", shape=[3, 40, 50]),
+    S(ops.Expand, x="f32[]", shape=[3, 5]),
+    S(ops.Expand, x="i64[1,5]", shape=[33, 5]),
+    S(ops.Expand, x="f32[33,40]", shape=[1, 33, 40]),
+    S(ops.Repeat, x="f32[2,33,40]", repeats=[2, 1, 1]),
+    S(ops.Repeat, x="f32[1,33,40]", repeats=[1, 2, 3]),
+    S(ops.Repeat, x="i64[5]", repeats=[3]),
+    S(ops.Repeat, x="f32[33,40]", repeats=[1, 1]),
+]
 
-INDEX: list[Sample] = []
+INDEX: list[Sample] = [
+    *(
+        S(ops.Embedding, w=w, index=index, ranges={"index": (0, 50)}, **rest)
+        for w, index, rest in (
+            ("weight f32[50,64]", "i64[1,128]", {}),
+            ("weight f32[50,40]", "i64[2,33]", {}),
+            ("weight f32[50,3,8]", "i64[7]", {}),
+            ("weight f32[50]", "i64[2,3,4]", {}),
+            ("weight f32[50,32]", "i64[]", {}),
+            ("weight i64[50,3]", "i64[2,3]", {}),
+            ("f32[50,40]", "i64[2,3]", {}),
+            ("f32[50,40]", "weight i64[7]", {}),
+        )
+    ),
+    S(ops.Gather, x="f32[2,33,40]", index="i64[2,33,7]", dim=2, ranges={"index": (0, 40)}),
+    S(ops.Gather, x="f32[5,33,40]", index="i64[2,7,9]", dim=0, ranges={"index": (0, 5)}),
+    S(ops.Gather, x="i64[10]", index="i64[4]", dim=0, ranges={"index": (0, 10)}),
+    S(ops.Scatter, x="f32[2,33,40]", index="weight i64[2,33,1]", updates="f32[2,33,1]", dim=2, ranges={"index": (0, 40)}),
+    S(ops.Scatter, x="f32[9,2,3]", index="i64[1,2,3]", updates="f32[1,2,3]", dim=0, ranges={"index": (0, 9)}),
+    S(
+        ops.Scatter,
+        x="f32[2,33,40]",
+        index="i64[2,33,7]",
+        updates="f32[2,33,7]",
+        dim=2,
+        reduce="add",
+        ranges={"index": (0, 40)},
+    ),
+    S(
+        ops.Scatter,
+        x="f32[5,4]",
+        index="i64[2,4]",
+        updates="f32[2,4]",
+        dim=1,
+        ranges={"index": (0, 4)},
+        refused=("bf16", "fp32"),
+    ),
+    S(ops.OneHot, index="i64[2,33]", depth=10, ranges={"index": (0, 10)}),
+    S(ops.OneHot, index="i64[5]", depth=40, ranges={"index": (0, 40)}),
+]
 
-CONV: list[Sample] = []
+CONV: list[Sample] = [
+    *(
+        S(ops.Conv, x=x, w=f"weight {w}", bias=bias, stride=stride, padding=pads, dilation=dilation, **rest)
+        for x, w, bias, stride, pads, dilation, rest in (
+            ("f32[2,33,14,15]", "f32[40,33,3,3]", "weight f32[40]", (2, 1), ((1, 1), (0, 2)), (1, 1), {}),
+            (
+                "f32[1,64,20,20]",
+                "f32[48,64,1,1]",
+                "weight f32[48]",
+                (1, 1),
+                ((0, 0), (0, 0)),
+                (1, 1),
+                {"activation": "relu"},
+            ),
+            ("f32[1,64,20,20]", "f32[48,16,1,1]", None, (1, 1), ((0, 0), (0, 0)), (1, 1), {"groups": 4}),
+            ("f32[1,64,20,20]", "f32[48,64,1,1]", None, (2, 2), ((0, 0), (0, 0)), (1, 1), {}),
+            ("f32[1,48,16,16]", "f32[64,24,5,5]", "weight f32[64]", (1, 1), ((2, 2), (2, 2)), (1, 1), {"groups": 2}),
+            ("f32[1,288,12,12]", "f32[288,1,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"groups": 288}),
+            ("f32[1,3,64,64]", "f32[96,3,16,16]", "weight f32[96]", (16, 16), ((0, 0), (0, 0)), (1, 1), {}),
+            ("f32[1,3,56,56]", "f32[32,3,7,7]", None, (2, 2), ((3, 3), (3, 3)), (1, 1), {"activation": "relu"}),
+            ("f32[1,32,18,18]", "f32[32,32,3,3]", None, (1, 1), ((2, 2), (2, 2)), (2, 2), {"activation": "silu"}),
+            ("f32[1,32,8,8]", "f32[32,32,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"activation": "gelu"}),
+            ("f32[1,32,8,8]", "f32[32,32,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"activation": "tanh"}),
+            ("f32[1,32,8,8]", "f32[32,32,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"activation": "sigmoid"}),
+            ("f32[1,32,8,8]", "f32[32,32,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"activation": "gelu_tanh"}),
+            ("f32[2,40,200]", "f32[64,40,7]", "weight f32[64]", (1,), ((9, 9),), (3,), {}),
+            ("f32[1,64,100]", "f32[64,1,3]", None, (2,), ((2, 0),), (1,), {"groups": 64}),
+            ("f32[1,1,600,33]", "f32[40,33,3,3]", None, (1, 1), ((1, 1), (1, 1)), (1, 1), {"rows": (2, 15, 20)}),
+            ("f32[1,8,5,6,7]", "f32[12,8,3,3,3]", "weight f32[12]", (1, 2, 1), ((1, 1), (1, 1), (0, 1)), (1, 1, 1), {}),
+        )
+    ),
+    S(
+        ops.Conv,
+        x="f32[1,8,6,6]",
+        w="f32[8,8,3,3]",
+        stride=(1, 1),
+        padding=((1, 1), (1, 1)),
+        dilation=(1, 1),
+        refused=("bf16", "fp32"),  # TTNN prepares weights on the host
+    ),
+    *(
+        S(ops.ConvTranspose, x=x, w=f"weight {w}", bias=bias, stride=stride, padding=pads, output_padding=extra, **rest)
+        for x, w, bias, stride, pads, extra, rest in (
+            (
+                "f32[2,33,14,15]",
+                "f32[33,40,3,3]",
+                "weight f32[40]",
+                (2, 2),
+                ((1, 1), (1, 0)),
+                (1, 0),
+                {"dilation": (1, 1)},
+            ),
+            ("f32[1,64,16,16]", "f32[64,32,2,2]", None, (2, 2), ((0, 0), (0, 0)), (0, 0), {"dilation": (1, 1)}),
+            ("f32[1,64,75]", "f32[64,32,16]", "weight f32[32]", (8,), ((4, 4),), (0,), {"dilation": (1,)}),
+            ("f32[1,64,40]", "f32[64,1,3]", None, (2,), ((1, 1),), (1,), {"dilation": (1,), "groups": 64}),
+            (
+                "f32[1,64,9,9]",
+                "f32[64,16,3,3]",
+                None,
+                (1, 1),
+                ((0, 0), (0, 0)),
+                (0, 0),
+                {"dilation": (2, 2), "groups": 2},
+            ),
+        )
+    ),
+    S(
+        ops.ConvTranspose,
+        x="f32[1,8,4,4,4]",
+        w="weight f32[8,8,2,2,2]",
+        stride=(2, 2, 2),
+        padding=((0, 0),) * 3,
+        output_padding=(0, 0, 0),
+        dilation=(1, 1, 1),
+        refused=("bf16", "fp32"),  # TTNN has no 3-D form
+    ),
+]
 
-SPATIAL: list[Sample] = []
+SPATIAL: list[Sample] = [
+    *(
+        S(kind, x=x, kernel=kernel, stride=stride, padding=pads, dilation=dilation, **rest)
+        for kind in (ops.MaxPool, ops.AvgPool)
+        for x, kernel, stride, pads, dilation, rest in (
+            ("f32[2,40,14,15]", (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), {}),
+            ("f32[1,64,14,14]", (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), {}),
+            ("f32[1,33,13,12]", (3, 2), (2, 3), ((1, 0), (0, 1)), (1, 1), {"ceil": True}),
+            ("f32[1,528,13,13]", (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), {}),
+            ("f32[1,64,100]", (5,), (2,), ((2, 2),), (1,), {}),
+            ("f32[1,16,12,12]", (3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2), {}),
+            ("f32[1,1,256,32]", (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), {"rows": (1, 16, 16)}),
+            ("f32[1,8,4,6,5]", (2, 3, 2), (2, 1, 1), ((0, 0), (1, 1), (0, 0)), (1, 1, 1), {}),
+        )
+    ),
+    S(
+        ops.AvgPool,
+        x="f32[2,32,14,15]",
+        kernel=(3, 3),
+        stride=(2, 2),
+        padding=((1, 1), (1, 1)),
+        dilation=(1, 1),
+        ceil=True,
+        count_padding=False,
+    ),
+    S(ops.AvgPool, x="f32[1,8,96,64]", kernel=(2, 2), stride=(2, 2), padding=((0, 0), (0, 0)), dilation=(1, 1)),
+    S(ops.Upsample, x="f32[2,33,7,9]", scales=(2, 3)),
+    S(ops.Upsample, x="f32[1,64,50]", scales=(4,)),
+    S(ops.Upsample, x="f32[1,8,3,4,5]", scales=(2, 1, 2)),
+    S(ops.Upsample, x="f32[2,33,7,9]", scales=(2, 3), mode="linear"),
+    S(ops.Upsample, x="f32[1,8,48,40]", scales=(2, 2), mode="linear"),
+    S(ops.Upsample, x="f32[1,64,50]", scales=(4,), mode="linear"),
+    S(ops.GroupNorm, x="f32[2,48,7,9]", w="weight f32[48]", bias="weight f32[48]", groups=6),
+    S(ops.GroupNorm, x="f32[1,64,16,16]", groups=64, eps=1e-3),
+    S(ops.GroupNorm, x="f32[1,1,100,32]", w="weight f32[32]", groups=1, rows=(1, 10, 10)),
+    S(
+        ops.BatchNorm,
+        x="f32[2,33,7,9]",
+        w="weight f32[33]",
+        bias="weight f32[33]",
+        mean="weight f32[33]",
+        var="weight f32[33]",
+        ranges={"var": (0.5, 1.5)},
+    ),
+]
 
 CONSTANT: list[Sample] = []
 
