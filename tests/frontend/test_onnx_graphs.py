@@ -229,6 +229,7 @@ def test_contradictions_are_refused_not_crashed_on():
         node("Einsum", ["x"], ["y"], equation="ij->ji"),
         node("Reshape", ["x"], ["y"]),
         node("Transpose", ["x"], ["y"], perm=1),
+        node("Split", ["x"], ["y"], num_outputs=2**40),
         node("If", ["x"], ["y"]),
         node("Cast", ["x"], ["y"], to=99),
     ):

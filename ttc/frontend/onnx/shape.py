@@ -93,7 +93,9 @@ def Concat(b: Emitter, *xs: Value, axis) -> Value:
 def Split(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, num_outputs=None) -> list[Value]:
     """Chunks of the given sizes, or equal ones (the last may be smaller)."""
     axis = axis_of(axis, x.type.rank)
-    count = num_outputs or len(b.outputs)
+    count = len(b.outputs)
+    if num_outputs not in (None, count):
+        raise Refusal(f"has {count} outputs, but its num_outputs is {num_outputs}")
     if split is None:
         chunk = -(-x.shape[axis] // count)
         split = tuple(max(0, min(chunk, x.shape[axis] - i * chunk)) for i in range(count))
