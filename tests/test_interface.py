@@ -242,3 +242,14 @@ def test_sessions_observe_calls():
     assert "ttnn.linear" in seen
     session.reset()
     assert session.state() == {}
+
+
+def test_an_exported_program_with_open_sizes_is_bound_by_lengths_or_the_first_run(tmp_path: Path):
+    size = torch.export.Dim("T", min=2, max=64)
+    program = torch.export.export(nn.ReLU(), (torch.ones(1, 8),), dynamic_shapes=({1: size},))
+    torch.export.save(program, tmp_path / "open.pt2")
+    for model in (program, tmp_path / "open.pt2"):
+        compiled = ttc.compile(model)
+        assert compiled.run(np.ones((1, 5), np.float32))["output"].shape == (1, 5)
+        with pytest.raises(InputError, match="no length called"):
+            ttc.compile(model, lengths={"no_such": 3})

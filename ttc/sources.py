@@ -82,10 +82,10 @@ def _file_source(path: Path, lengths: dict[str, int]) -> Source:
         case ".onnx":
             return _onnx_source(path, lengths)
         case ".pt2":
-            from ttc.frontend.export import read_file
-            from ttc.sources_torch import ProgramSource
+            from ttc.frontend.export import open_file
+            from ttc.sources_torch import program_source
 
-            return ProgramSource(read_file(path), lengths)
+            return program_source(open_file(path), lengths)
     raise InputError(f"{path}: a model is a .onnx or a .pt2 file")
 
 

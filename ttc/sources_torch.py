@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
-from ttc.frontend.export import Exported, Signature, call_key, export, read_program
+from ttc.frontend.export import Exported, Signature, call_key, export, read_program, symbolic_dims
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.program import Signature as Types
@@ -24,17 +24,34 @@ from ttc.sources import Inputs, Source, Specialisation, by_name
 def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:
     """The source for a module or an exported program; InputError for anything else."""
     if isinstance(model, ExportedProgram):
-        return ProgramSource(read_program(model), lengths)
+        return program_source(model, lengths)
     if not isinstance(model, nn.Module):
         raise InputError(
             f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}"
         )
     example = None if args is None and kwargs is None else (tuple(args or ()), dict(kwargs or {}))
     named = named_dims(dynamic_shapes, example, model) if dynamic_shapes is not None and example else {}
-    unknown = set(lengths) - {name for dims in named.values() for name in dims.values()}
+    return ModuleSource(model, example, named, _known(lengths, named))
+
+
+def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
+    """The source for an exported program; one with open sizes is exported anew for each binding of them."""
+    dims = symbolic_dims(program)
+    _known(lengths, dims)
+    if not dims:
+        return ProgramSource(read_program(program))
+    args, kwargs = program.example_inputs
+    return ModuleSource(program.module(), (args, dict(kwargs)), dims, lengths)
+
+
+def _known(lengths: dict[str, int], dims: Mapping[int, Mapping[int, str]]) -> dict[str, int]:
+    """The lengths, if all of them name a dimension; InputError otherwise."""
+    names = {name for axes in dims.values() for name in axes.values()}
+    unknown = set(lengths) - names
     if unknown:
-        raise InputError(f"no dimension is called {', '.join(sorted(unknown))}: dynamic_shapes names them")
-    return ModuleSource(model, example, named, lengths)
+        there = f"it has {', '.join(sorted(names))}" if names else "all its sizes are fixed (dynamic_shapes names them)"
+        raise InputError(f"the model has no length called {', '.join(sorted(unknown))}: {there}")
+    return lengths
 
 
 @dataclass
@@ -100,10 +117,9 @@ class ModuleSource:
 
 @dataclass(frozen=True)
 class ProgramSource:
-    """An exported program; one with symbolic sizes is bound by lengths or by the first run."""
+    """An exported program whose sizes are all fixed."""
 
     exported: Exported
-    lengths: dict[str, int]
 
     def ready(self) -> Specialisation | None:
         """The program as it is."""

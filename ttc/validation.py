@@ -15,6 +15,7 @@ from ttc import ops
 from ttc.accuracy import pcc, scaled_error
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
+from ttc.frontend.export import Signature, open_file
 from ttc.ir import Value
 from ttc.ops.torch_types import TORCH
 from ttc.pipeline import Build
@@ -95,14 +96,12 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
 
 
 def _torch(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
-    from ttc.frontend.export import read_file
-
-    exported = read_file(path)
-    signature = exported.signature
+    program = open_file(path)
+    signature = Signature.of(program)
     leaves = [torch.from_numpy(inputs[slot]) if isinstance(slot, str) else slot.value for slot in signature.inputs]
     args, kwargs = pytree.tree_unflatten(leaves, signature.in_spec)
     with torch.no_grad():
-        results = pytree.tree_leaves(exported.program.module()(*args, **kwargs))
+        results = pytree.tree_leaves(program.module()(*args, **kwargs))
     pairs = zip(signature.outputs, results, strict=True)
     return {slot: _array(result) for slot, result in pairs if isinstance(slot, str)}
 

@@ -9,7 +9,7 @@ from tests.frontend.exporting import agree
 from tests.frontend.test_export_signature import module
 from ttc import ops
 from ttc.errors import InputError, Refused
-from ttc.frontend.export import export, load, read_file, read_program
+from ttc.frontend.export import export, load, open_file, read_program
 
 torch.manual_seed(0)
 X = torch.randn(2, 3)
@@ -193,7 +193,7 @@ def test_exported_programs_and_files(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what torch says while it saves is not our concern
         torch.export.save(program, path)
-    exported = read_file(path)
+    exported = read_program(open_file(path))
     assert str(exported.graph) == TEXT
     found = exported.signature.unflatten_outputs(ops.evaluate(exported.graph, exported.signature.flatten_inputs((X,))))
     assert torch.equal(found, wanted)
@@ -204,7 +204,7 @@ def test_files_that_are_no_archives(tmp_path, content):
     path = tmp_path / "broken.pt2"
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.pt2' is no PyTorch export archive"):
-        read_file(path)
+        open_file(path)
 
 
 def test_a_truncated_archive_and_a_missing_file(tmp_path):
@@ -214,6 +214,6 @@ def test_a_truncated_archive_and_a_missing_file(tmp_path):
         torch.export.save(torch.export.export(Small().eval(), (X,), strict=False), path)
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(InputError, match=r"cut\.pt2' is no PyTorch export archive"):
-        read_file(path)
+        open_file(path)
     with pytest.raises(InputError, match="there is no file"):
-        read_file(tmp_path / "absent.pt2")
+        open_file(tmp_path / "absent.pt2")

@@ -18,8 +18,8 @@ from ttc.frontend.export import (
 )
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
-from ttc.frontend.export.tracing import Exported, export, read_file, read_program
+from ttc.frontend.export.tracing import Exported, export, open_file, read_program, symbolic_dims
 
 FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape)
 
-__all__ = ["Constant", "Exported", "Signature", "call_key", "export", "load", "read_file", "read_program"]
+__all__ = ["Constant", "Exported", "Signature", "call_key", "export", "load", "open_file", "read_program", "symbolic_dims"]

@@ -63,8 +63,8 @@ def read_program(program: ExportedProgram) -> Exported:
     return Exported(program, signature, load(program, signature))
 
 
-def read_file(path: str | Path) -> Exported:
-    """A `.pt2` file; InputError if it is missing or no such file."""
+def open_file(path: str | Path) -> ExportedProgram:
+    """The program of a `.pt2` file; InputError if it is missing or no such file."""
     if not Path(path).is_file():
         raise InputError(f"there is no file {str(path)!r}")
     try:
@@ -72,7 +72,20 @@ def read_file(path: str | Path) -> Exported:
             program = torch.export.load(str(path))
     except Exception as error:  # torch's reader raises whatever a damaged archive leads it into
         raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2): {_first_line(error)}") from error
-    return read_program(program)
+    return program
+
+
+def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
+    """The names of sizes that an exported program leaves open, by number of the argument's leaf and axis."""
+    user = set(program.graph_signature.user_inputs)
+    nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
+    found: dict[int, dict[int, str]] = {}
+    for number, node in enumerate(nodes):
+        sizes = enumerate(getattr(node.meta.get("val"), "shape", ()))
+        open_sizes = {axis: str(size) for axis, size in sizes if isinstance(size, torch.SymInt)}
+        if open_sizes:
+            found[number] = open_sizes
+    return found
 
 
 def _first_line(error: Exception) -> str:
