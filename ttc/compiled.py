@@ -116,7 +116,7 @@ class Compiled:
 
     def _form(self) -> Variant:
         if self._latest is None:
-            raise TtcError("the model has no static form yet: give args (or lengths) when compiling, or run it once")
+            raise TtcError(_no_form(self._source.unbound()))
         return self._latest
 
     def _variant(self, needed: Specialisation) -> Variant:
@@ -137,6 +137,13 @@ class Compiled:
 
         build = compile_graph(graph, self.target, self.dtype, observe)
         return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
+
+
+def _no_form(unbound: list[str]) -> str:
+    if not unbound:
+        return "the model has no static form yet: give args when compiling, or run it once"
+    flags = " ".join(f"{name}=..." for name in unbound)
+    return f"the model has no static form yet: bind its sizes (--length {flags}; lengths=... in Python), or run it once"
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:

@@ -45,6 +45,10 @@ class Source(Protocol):
         """The only form, if the model and its lengths determine one."""
         ...
 
+    def unbound(self) -> list[str]:
+        """The named sizes that neither lengths nor an example bind."""
+        ...
+
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The form that these arrays need."""
         ...
@@ -107,8 +111,11 @@ class OnnxSource:
 
     def ready(self) -> Specialisation | None:
         """The static form, unless a named size is unbound."""
-        unbound = {name for dims in self.dims.values() for name in dims.values()} - set(self.lengths)
-        return None if unbound else Specialisation((), lambda: self._read({}), lambda signature: {})
+        return None if self.unbound() else Specialisation((), lambda: self._read({}), lambda signature: {})
+
+    def unbound(self) -> list[str]:
+        """The named sizes that `lengths` leaves open."""
+        return unbound(self.dims, self.lengths)
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The form with the unbound sizes of these arrays."""
@@ -126,6 +133,12 @@ class OnnxSource:
         from ttc.frontend.onnx import load
 
         return load(self.opened, lengths=self.lengths, inputs=shapes), None
+
+
+def unbound(dims: Mapping[Any, Mapping[int, str]], lengths: Mapping[str, int]) -> list[str]:
+    """The names in `dims` (by input and axis) that `lengths` does not bind, in order."""
+    names = dict.fromkeys(name for axes in dims.values() for name in axes.values())
+    return [name for name in names if name not in lengths]
 
 
 def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:

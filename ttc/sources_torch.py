@@ -18,7 +18,7 @@ from ttc.frontend.export import Exported, Signature, call_key, export, read_prog
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.program import Signature as Types
-from ttc.sources import Inputs, Source, Specialisation, by_name
+from ttc.sources import Inputs, Source, Specialisation, by_name, unbound
 
 
 def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:
@@ -69,9 +69,13 @@ class ModuleSource:
 
     def ready(self) -> Specialisation | None:
         """The example's form, if there is one and no named dimension is left open."""
-        if self.example is None or {n for dims in self.dims.values() for n in dims.values()} - set(self.lengths):
+        if self.example is None or self.unbound():
             return None
         return self._specialised(*self._resized(*self.example))
+
+    def unbound(self) -> list[str]:
+        """The named sizes that `lengths` leaves open."""
+        return unbound(self.dims, self.lengths)
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The form for arrays by name or in order; before the first export names are those of `forward`."""
@@ -124,6 +128,10 @@ class ProgramSource:
     def ready(self) -> Specialisation | None:
         """The program as it is."""
         return self._form({})
+
+    def unbound(self) -> list[str]:
+        """None."""
+        return []
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The only form there is."""
