@@ -324,8 +324,8 @@ ATTENTION: list[Sample] = [
             ("2,4,33,32", "2,4,50,32", "2,4,50,32", {"mask": "f32[33,50]"}),
             ("2,4,33,32", "2,4,50,32", "2,4,50,32", {"mask": "bool[2,1,1,50]"}),
             ("2,4,33,32", "2,4,64,32", "2,4,64,32", {"mask": "weight f32[1,4,33,64]"}),
-            ("2,4,33,32", "2,2,33,32", "2,2,33,32", {"mask": "weight bool[33,33]", "causal": True}),
-            ("2,4,33,32", "2,4,33,32", "2,4,33,32", {"mask": "bool[2,4,33,33]", "causal": True}),
+            ("2,4,33,32", "2,2,33,32", "2,2,33,32", {"mask": "weight f32[33,33]", "causal": True}),
+            ("2,4,33,32", "2,4,33,32", "2,4,33,32", {"mask": "f32[2,4,33,33]", "causal": True}),
             ("1,1,2048,128", "1,1,2048,128", "1,1,2048,128", {}),
         )
     ),
@@ -403,7 +403,14 @@ INDEX: list[Sample] = [
     S(ops.Gather, x="f32[2,33,40]", index="i64[2,33,7]", dim=2, ranges={"index": (0, 40)}),
     S(ops.Gather, x="f32[5,33,40]", index="i64[2,7,9]", dim=0, ranges={"index": (0, 5)}),
     S(ops.Gather, x="i64[10]", index="i64[4]", dim=0, ranges={"index": (0, 10)}),
-    S(ops.Scatter, x="f32[2,33,40]", index="weight i64[2,33,1]", updates="f32[2,33,1]", dim=2, ranges={"index": (0, 40)}),
+    S(
+        ops.Scatter,
+        x="f32[2,33,40]",
+        index="weight i64[2,33,1]",
+        updates="f32[2,33,1]",
+        dim=2,
+        ranges={"index": (0, 40)},
+    ),
     S(ops.Scatter, x="f32[9,2,3]", index="i64[1,2,3]", updates="f32[1,2,3]", dim=0, ranges={"index": (0, 9)}),
     S(
         ops.Scatter,
