@@ -26,7 +26,10 @@ from ttc.calls.unary import Clamp
 from ttc.ir import TILE, DType, TensorType, Value
 
 EXCLUDED = -1e30
-"""What stands for minus infinity in masks: finite, also after TTNN has multiplied it by 1 / scale."""
+"""What stands for minus infinity in masks: finite, also after TTNN has multiplied it by 1 / scale.
+
+A query that may see no key at all thus gets the mean of the values, where torch gives zeros.
+"""
 
 
 @lowers(ops.Attention)

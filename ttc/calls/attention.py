@@ -31,7 +31,7 @@ class SDPAProgramConfig:
 class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_attention"):
     """softmax(scale * q @ k.T + attn_mask) @ v: q [B, H, Sq, D], k and v [B, Hkv, Sk, D], D a multiple of 32.
 
-    The mask is [1 or B, 1 or H, Sq, Sk]; no mask with `is_causal`, which needs Sq = Sk. The result is
+    The mask, in DRAM, is [1 or B, 1 or H, Sq, Sk]; no mask with `is_causal`, which needs Sq = Sk. The result is
     [B, H, Sq, D], or [B, 1, Sq, H * D] with `output_concat_heads`, in DRAM unless stated. TTNN multiplies the
     mask by 1 / scale first, in its own dtype: its numbers must stay finite.
     """
@@ -68,6 +68,8 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
         if self.attn_mask is None:
             return
         accept(self.attn_mask, Layout.TILE, ATTENDED, "the mask")
+        if spec_of(self.attn_mask).memory != DRAM:
+            raise Refusal("the mask must be in DRAM")
         mask = self.attn_mask.shape
         if len(mask) != 4 or mask[0] not in (1, q[0]) or mask[1] not in (1, q[1]) or mask[2:] != (q[2], k[2]):
             raise Refusal(f"the mask {list(mask)} does not fit scores {[q[0], q[1], q[2], k[2]]}")
@@ -77,10 +79,7 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
         config = self.program_config or SDPAProgramConfig(target.grid, TILE, TILE)
         head = self.input_tensor_q.shape[3]
         count = chunk_tiles(config, head, self.attn_mask is not None)
-        l1 = 0
-        if self.attn_mask is not None and spec_of(self.attn_mask).memory.buffer is not DRAM.buffer:
-            l1 = -(-spec_of(self.attn_mask).stored_bytes // target.cores) + tile_bytes(self.attn_mask.dtype)
-        return Workspace(circular_buffers=count * tile_bytes(DType.bf16), l1=l1)
+        return Workspace(circular_buffers=count * tile_bytes(DType.bf16))
 
 
 def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool) -> int:
