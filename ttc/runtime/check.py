@@ -100,7 +100,7 @@ class Worker:
             )
         except OSError as error:
             self._errors.close()
-            raise TtcError(f"{python} cannot be started: {error.strerror}") from None
+            raise TtcError(f"{python} cannot be started: {str(error.strerror).lower()}") from None
         self.alive, self._late, self._heard = True, False, b""
         if "ready" not in (self._hear() or {}):
             reason = self._last_words()
@@ -112,7 +112,10 @@ class Worker:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._process.kill()
-        self._process.communicate()
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(self._process.stdin).close()
+        _pipe(self._process.stdout).close()
+        self._process.wait()
         self._errors.close()
 
     def check(self, text: str, progress: Progress) -> CheckReport:
@@ -144,7 +147,7 @@ class Worker:
     def _last_words(self) -> str:
         """Why there is no answer: how the process ended, and the last line that it printed."""
         if self._late:
-            return f"did not answer within {SECONDS_PER_STEP:.0f} s"
+            return f"did not answer within {SECONDS_PER_STEP:g} s"
         code = self._process.wait(SECONDS_PER_STEP)
         self._errors.seek(0)
         said = [line.strip() for line in self._errors if line.strip()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable
@@ -79,7 +80,11 @@ class Checker:
                 step()
         except TtcError as refusal:
             run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
-        return run.found
+        found = run.found
+        del run
+        if found.refusal is not None:
+            gc.collect()  # what was raised may be in a cycle with the frames that hold tensors
+        return found
 
     def trace(self, call: Call, operands: dict[str, Any], l1_taken: int) -> tuple[tuple[Tensor, ...], Trace]:
         """Run a call, traced if it is the first of its kind with this much L1 taken."""
