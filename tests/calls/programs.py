@@ -1,0 +1,55 @@
+"""One-call programs, and what the real library says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ttc.calls.call import Call
+from ttc.calls.target import TARGETS
+from ttc.ir import DRAM, Builder, DType, Input, Layout, MemoryConfig, Spec, Value, verify
+from ttc.runtime.check import check_many
+
+BF16, F32, I32 = DType.bf16, DType.f32, DType.i32
+TILED, ROWS = Layout.TILE, Layout.ROW_MAJOR
+
+
+def spec(dtype: DType, *shape: int, layout: Layout = TILED, memory: MemoryConfig = DRAM) -> Spec:
+    return Spec(dtype, shape, layout, memory)
+
+
+def values(*specs: Spec) -> tuple[Value, ...]:
+    """Inputs of these specs."""
+    builder = Builder()
+    return tuple(builder(Input(spec, f"x{i}")) for i, spec in enumerate(specs))
+
+
+@dataclass(frozen=True)
+class One:
+    """A program of one call on inputs of the given specs."""
+
+    call: Call
+    text: str
+
+
+def one(make: Callable[..., Call], *specs: Spec) -> One:
+    builder = Builder()
+    call = make(*(builder(Input(spec, f"x{i}")) for i, spec in enumerate(specs)))
+    results = builder.add(call)
+    return One(call, str(verify(builder.finish((f"y{i}", value) for i, value in enumerate(results)))))
+
+
+def assert_as_predicted(programs: Sequence[One], target: str, in_dram: bool = True) -> None:
+    """The real library takes each call and returns what `infer` says.
+
+    In programs that are wholly in DRAM it needs no more L1 than `workspace` says.
+    """
+    reports = check_many([program.text for program in programs], TARGETS[target])
+    faults = []
+    for program, report in zip(programs, reports, strict=True):
+        workspace = program.call.workspace(TARGETS[target])
+        if not report.ok:
+            faults.append(f"{report.refusal or report.spec_mismatches}\n{program.text}")
+        elif in_dram and report.peak_l1_per_core > workspace.circular_buffers + workspace.l1:
+            faults.append(f"needs {report.peak_l1_per_core} B of L1 a core, said {workspace}\n{program.text}")
+    assert not faults, "\n".join(faults)
