@@ -76,3 +76,11 @@ def test_an_emulation_that_gives_another_shape_is_a_defect(monkeypatch):
     monkeypatch.setitem(EMULATIONS, ToLayout, lambda call, mode, tensor: tensor[:1])
     with pytest.raises(AssertionError, match=r"emulation of ttnn.to_layout gave \[1, 2\], the call says f32\[2,2\]"):
         EmulatorDevice().run(ToLayout(x, Layout.ROW_MAJOR), {"tensor": torch.from_numpy(X)})
+
+
+def test_a_product_of_bf16_asked_for_in_float32_is_not_rounded_to_bf16():
+    a = value(Spec(DType.bf16, (1, 2)))
+    b = value(Spec(DType.bf16, (2, 1)))
+    x, y = torch.tensor([[1.0, 1.0]], dtype=torch.bfloat16), torch.tensor([[256.0], [1.0]], dtype=torch.bfloat16)
+    (product,) = EmulatorDevice().run(Matmul(a, b, dtype=DType.f32), {"input_tensor_a": x, "input_tensor_b": y})
+    assert product.item() == 257.0

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.matmul import Linear, Matmul
+from ttc.ir import DType
 from ttc.runtime.emulator.numerics import Mode, load, matrix_operand, store
 from ttc.runtime.emulator.registry import emulates
 
@@ -47,7 +48,8 @@ def matmul(
     result = call.infer()
     activation = call.activation if isinstance(call, Linear) else None
     operands = (a, b) if bias is None else (a, b, bias)
-    if all(x.dtype is torch.bfloat16 for x in operands) and native_bf16() and mode is Mode.exact:
+    native = mode is Mode.exact and result.dtype is DType.bf16 and native_bf16()
+    if native and all(x.dtype is torch.bfloat16 for x in operands):
         y = _native(a, b, None if bias is None else bias.reshape(-1), activation)
         return store(y.reshape(result.shape), result)
     y = torch.matmul(matrix_operand(load(a), mode), matrix_operand(load(b), mode))
