@@ -26,8 +26,9 @@ class Moment:
 
 @dataclass(frozen=True)
 class Replay:
-    """`peak`: the most L1 per core that buffers and circular buffers span. `clashes`: the nodes that do not fit."""
+    """Bytes of L1 per core that `buffers` span at most, and with circular buffers (`peak`); nodes that do not fit."""
 
+    buffers: int
     peak: int
     clashes: tuple[int, ...]
 
@@ -65,7 +66,7 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
     """
     arena = Arena(l1_bank(target))
     held: dict[int, list[int]] = {}
-    peak = 0
+    buffers = peak = 0
     clashes: list[int] = []
     for position, moment in enumerate(moments):
         interim = arena.take(moment.workspace.l1)
@@ -77,9 +78,10 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
             missing |= address is None
             held.setdefault(maker, []).extend([] if address is None else [address])
         used = arena.size - arena.lowest
+        buffers = max(buffers, used)
         peak = max(peak, used + moment.workspace.circular_buffers)
         if missing or (used and used + moment.workspace.circular_buffers + HEADROOM > arena.size):
             clashes.append(position)
         for address in ([] if interim is None else [interim]) + [a for m in moment.freed for a in held.pop(m, ())]:
             arena.give_back(address)
-    return Replay(peak, tuple(clashes))
+    return Replay(buffers, peak, tuple(clashes))

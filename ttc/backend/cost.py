@@ -1,0 +1,143 @@
+"""Predicted device time: a roofline of the matrix engine and DRAM, plus dispatch, for each call and for a run.
+
+Two constants are fitted, to the published times of bf16 HiFi2 products on N150 (512^3 to 4096^3, operands in
+DRAM, traced: 20.0, 69.0, 299 and 2009 us); the prediction is within 8.1% of each. Elementwise arithmetic and
+traffic within L1 count as free beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from ttc.backend.liveness import Liveness
+from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
+from ttc.calls.call import Call, MathFidelity, spec_of
+from ttc.calls.conv import Conv2d
+from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.index import Embedding
+from ttc.calls.layout import Deallocate
+from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.pool import MaxPool2d
+from ttc.calls.reduce import ReduceCall
+from ttc.calls.shape import Concat, Pad, Slice
+from ttc.calls.target import Target
+from ttc.ir import TILE, Buffer, Graph, Layout, Node, Value
+
+DISPATCH_SECONDS = 4e-6
+"""From one device program to the next in a captured trace."""
+
+MATRIX_EFFICIENCY = 0.484
+"""Share of the matrix engine's peak that a large product reaches."""
+
+DRAM_EFFICIENCY = 0.339
+"""Share of DRAM's peak rate that interleaved tiles reach."""
+
+CYCLES = {MathFidelity.LoFi: 16, MathFidelity.HiFi2: 32, MathFidelity.HiFi3: 48, MathFidelity.HiFi4: 64}
+"""Of the matrix engine for one product of two 32 x 32 tiles."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a call does: tile products, device programs, DRAM bytes moved; and the seconds predicted for it."""
+
+    tile_products: int
+    programs: int
+    dram_bytes: int
+    seconds: float
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of the matrix engine, padding included."""
+        return 2 * TILE**3 * self.tile_products
+
+
+def cost(node: Node, target: Target) -> Cost:
+    """The cost of one call."""
+    call = node.op
+    assert isinstance(call, Call)
+    count, products = programs(call), tile_products(call)
+    moved = sum(size for value, size in traffic(node) if spec_of(value).memory.buffer is Buffer.DRAM)
+    cores = min(target.cores, max(1, sum(_tiles(value.shape) for value in node.results)))
+    compute = products * CYCLES[_fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
+    memory = moved / target.dram_bytes_per_second / DRAM_EFFICIENCY
+    return Cost(products, count, moved, count * DISPATCH_SECONDS + max(compute, memory))
+
+
+def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
+    """The calls of one run in order; what is computed once, before the first run, is not among them."""
+    liveness = Liveness(graph)
+    for node in graph.nodes:
+        if isinstance(node.op, Call) and not isinstance(node.op, Deallocate) and not liveness.kept(node.results[0]):
+            yield node, cost(node, target)
+
+
+def programs(call: Call) -> int:
+    """How many device programs TTNN runs for a call, as seen on a mock card."""
+    match call:
+        case Deallocate():
+            return 0
+        case Pad() | FillImplicitTilePadding():
+            return 1
+        case _ if call.alias() is not None:
+            return 0
+        case Conv2d() | ConvTranspose2d() | MaxPool2d():
+            return 5  # to shards, halo, its move, the call itself, back from shards
+        case Linear(activation=str(), core_grid=None):
+            return 2
+        case ScaledDotProductAttention(attn_mask=Value()):
+            return 2  # the mask is scaled
+        case ReduceCall(input_tensor=Value() as x) if any(size % TILE for size in x.shape[-2:]):
+            return 2  # padding is filled
+        case Slice(by_tiles=False) | Concat(cuts_tiles=True) if spec_of(call.operands()[0]).layout is Layout.TILE:
+            return 2 + len(call.operands())  # to rows, the call itself, to tiles
+    return 1
+
+
+def tile_products(call: Call) -> int:
+    """Products of 32 x 32 tiles that the matrix engine computes, over padded sizes."""
+    match call:
+        case Matmul() | Linear():
+            a, b = call.input_tensor_a.shape, call.input_tensor_b.shape
+            rows, inner = (a[-1], a[-2]) if call.transpose_a else (a[-2], a[-1])
+            columns = b[-2] if call.transpose_b else b[-1]
+            return max(prod(a[:-2]), prod(b[:-2])) * _tiles((rows, inner)) * _count(columns)
+        case Conv2d() | ConvTranspose2d():
+            pixels = prod(call.infer().shape[:-1])
+            return call.taps * _count(pixels) * _count(call.in_channels) * _count(call.out_channels)
+        case ScaledDotProductAttention():
+            batch, heads, queries, head = call.input_tensor_q.shape
+            both = 2 * batch * heads * _count(queries) * _count(call.input_tensor_k.shape[2]) * _count(head)
+            return both // 2 if call.is_causal else both
+    return 0
+
+
+def traffic(node: Node) -> Iterator[tuple[Value, int]]:
+    """Each tensor that a call reads or writes, in whichever memory, with the bytes that it moves of it."""
+    call = node.op
+    if isinstance(call, Deallocate) or (isinstance(call, Call) and not programs(call)):
+        return
+    written = sum(spec_of(value).stored_bytes for value in node.results)
+    for value in dict.fromkeys(call.operands()):
+        size = spec_of(value).stored_bytes
+        if isinstance(call, Slice) or (isinstance(call, Embedding) and value is call.weight):
+            size = min(size, written)  # only what is taken of it
+        yield value, size
+    for value in node.results:
+        yield value, spec_of(value).stored_bytes
+
+
+def _fidelity(call: Any) -> MathFidelity:
+    config = getattr(call, "compute_kernel_config", None) or getattr(call, "compute_config", None)
+    return config.math_fidelity if config else MathFidelity.HiFi4
+
+
+def _count(size: int) -> int:
+    return -(-size // TILE)
+
+
+def _tiles(shape: tuple[int, ...]) -> int:
+    *batch, rows, columns = (1, 1, *shape)
+    return prod(batch) * _count(rows) * _count(columns)

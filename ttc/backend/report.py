@@ -1,0 +1,134 @@
+"""What a program takes: calls, conversions, bytes moved and their minimum, memory peaks, predicted time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from itertools import accumulate
+from typing import Any
+
+from ttc.backend.cost import run_costs, traffic
+from ttc.backend.liveness import Life, Liveness
+from ttc.backend.memory import bank_bytes
+from ttc.backend.residency import replay, schedule
+from ttc.calls.call import Call, spec_of
+from ttc.calls.layout import ToLayout
+from ttc.calls.target import Target
+from ttc.errors import TypeRuleError
+from ttc.ir import Buffer, Const, Graph, Input
+
+
+@dataclass(frozen=True)
+class Report:
+    """One run of a program on one card; what is done once, before the first run, is `setup_calls`.
+
+    `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak
+    counts whole pages and banks as they are allotted; the bound beside it, `max_live`, only what tensors hold.
+    L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds what calls need, as a bound.
+    """
+
+    target: str
+    calls: int
+    setup_calls: int
+    calls_by_kind: dict[str, int] = field(default_factory=dict)
+    device_programs: int = 0
+    layout_conversions: int = 0
+    host_ops: int = 0
+    flops: int = 0
+    dram_bytes: int = 0
+    minimum_dram_bytes: int = 0
+    peak_dram_bytes: int = 0
+    max_live_dram_bytes: int = 0
+    peak_l1_per_core: int = 0
+    max_live_l1_per_core: int = 0
+    l1_with_circular_buffers: int = 0
+    predicted_seconds: float = 0.0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{count} {kind.removeprefix('ttnn.')}" for kind, count in self.calls_by_kind.items())
+        setup = f", {self.setup_calls} before the first run" if self.setup_calls else ""
+        return "\n".join(
+            [
+                f"{self.calls} calls on {self.target} ({kinds}){setup}",
+                f"{self.device_programs} device programs, {self.layout_conversions} layout conversions, "
+                f"{self.host_ops} host ops",
+                f"DRAM moved {_mb(self.dram_bytes)}, at least {_mb(self.minimum_dram_bytes)}; "
+                f"peak {_mb(self.peak_dram_bytes)}, live at most {_mb(self.max_live_dram_bytes)}",
+                f"L1 per core: peak {_kb(self.peak_l1_per_core)}, live at most {_kb(self.max_live_l1_per_core)}, "
+                f"with circular buffers below {_kb(self.l1_with_circular_buffers)}",
+                f"predicted {self.predicted_seconds * 1e3:.3f} ms a run, {self.flops / 1e9:.2f} GFLOP",
+            ]
+        )
+
+
+def report(graph: Graph, target: Target) -> Report:
+    """The report of a program whose passes are done."""
+    _only_calls(graph)
+    liveness = Liveness(graph)
+    costs = list(run_costs(graph, target))
+    kinds = Counter(node.op.mnemonic for node, _ in costs)
+    dram = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.DRAM]
+    l1 = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.L1]
+    replayed = replay(schedule(graph, target), target)
+    length = len(graph.nodes) + 1
+    return Report(
+        target=target.name,
+        calls=len(costs),
+        setup_calls=sum(
+            isinstance(n.op, Call) and bool(n.results) and liveness.kept(n.results[0]) for n in graph.nodes
+        ),
+        calls_by_kind=dict(kinds.most_common()),
+        device_programs=sum(cost.programs for _, cost in costs),
+        layout_conversions=sum(isinstance(node.op, ToLayout) for node, _ in costs),
+        flops=sum(cost.flops for _, cost in costs),
+        dram_bytes=sum(cost.dram_bytes for _, cost in costs),
+        minimum_dram_bytes=_compulsory(graph, liveness),
+        peak_dram_bytes=_peak(((x, target.dram_banks * bank_bytes(spec_of(x.value), target)) for x in dram), length),
+        max_live_dram_bytes=_peak(((x, spec_of(x.value).stored_bytes) for x in dram), length),
+        peak_l1_per_core=replayed.buffers,
+        max_live_l1_per_core=_peak(((x, bank_bytes(spec_of(x.value), target)) for x in l1), length),
+        l1_with_circular_buffers=replayed.peak,
+        predicted_seconds=sum(cost.seconds for _, cost in costs),
+    )
+
+
+def _only_calls(graph: Graph) -> None:
+    for node in graph.nodes:
+        if not isinstance(node.op, (Call, Input, Const)):
+            raise TypeRuleError(f"{node.op.mnemonic} is no call: only a lowered program has a report")
+
+
+def _compulsory(graph: Graph, liveness: Liveness) -> int:
+    """Bytes of weights (what is used of them) and inputs that runs read, and of outputs that they write."""
+    needed: dict[Any, int] = {}
+    for node in graph.nodes:
+        if not isinstance(node.op, Call) or (node.results and liveness.kept(node.results[0])):
+            continue
+        for value, size in traffic(node):
+            if liveness.kept(value) or isinstance(value.op, Input):
+                needed[value] = max(needed.get(value, 0), size)
+    written = {liveness.base(value) for _, value in graph.outputs}
+    outputs = (v for v in written if not liveness.kept(v) and not isinstance(v.op, Input))
+    return sum(needed.values()) + sum(spec_of(value).stored_bytes for value in outputs)
+
+
+def _peak(sizes: Iterable[tuple[Life, int]], length: int) -> int:
+    """The largest sum over all nodes of the sizes that live there."""
+    change = [0] * (length + 1)
+    for life, size in sizes:
+        change[life.start] += size
+        change[life.end + 1] -= size
+    return max(accumulate(change))
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _kb(size: int) -> str:
+    return f"{size / 1e3:,.0f} kB"
