@@ -1,0 +1,47 @@
+"""Look-ups by indices that are known when compiling and run on from one to the next: slices."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ttc import ops
+from ttc.ir import Builder, Op, Value
+
+
+def simplify_index(op: Op, builder: Builder) -> Value | None:
+    """The slice that a look-up is, or None: a rule of the normal form."""
+    match op:
+        case ops.Embedding(w=w, index=index):
+            rows = ops.known(index, builder)
+            start = None if rows is None else _run_from(rows.flatten())
+            if start is None or start < 0 or start + rows.numel() > w.shape[0]:
+                return None
+            taken = _take(w, 0, start, rows.numel(), builder)
+            return builder(ops.Reshape(taken, op.infer().shape))
+        case ops.Gather(x=x, index=index, dim=dim) if _same_but(dim, x.shape, index.shape):
+            places = ops.known(index, builder)
+            if places is None or not places.numel():
+                return None
+            line = places.movedim(dim, -1).reshape(-1, places.shape[dim])
+            start = _run_from(line[0]) if bool((line == line[0]).all()) else None
+            if start is None or start < 0 or start + line.shape[1] > x.shape[dim]:
+                return None
+            return _take(x, dim, start, line.shape[1], builder)
+    return None
+
+
+def _run_from(index: Tensor) -> int | None:
+    """The first of indices that each follow the one before, or None if they do not."""
+    if not index.numel() or not bool((index[1:] - index[:-1] == 1).all()):
+        return None
+    return int(index[0])
+
+
+def _same_but(dim: int, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    return all(a == b for i, (a, b) in enumerate(zip(left, right, strict=True)) if i != dim)
+
+
+def _take(x: Value, dim: int, start: int, count: int, builder: Builder) -> Value:
+    starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
+    ends = tuple(start + count if i == dim else size for i, size in enumerate(x.shape))
+    return builder(ops.Slice(x, starts, ends, (1,) * x.type.rank))
