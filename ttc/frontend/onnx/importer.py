@@ -38,8 +38,8 @@ def load(
     """An ONNX model as a graph of ops; the weights stay where they are until they are read.
 
     `lengths` binds dynamic sizes by name; `inputs` (arrays or shapes by input name) binds them by example.
-    Constants: integers and booleans of up to 64 elements and single floating numbers are literals of the
-    program, all others are weights by reference, so that the program does not depend on trained data.
+    Constants: integers, booleans and single floating numbers are literals of the program (`is_literal`), all
+    others are weights by reference, so that the program does not depend on trained data.
 
     Raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled.
     """

@@ -17,6 +17,7 @@ from ttc.errors import InputError, Refusal
 from ttc.ir import DType, TensorType, Weight
 from ttc.ir.weights import NUMPY
 from ttc.ops.constant import LITERAL_LIMIT
+from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import tensor_of
 
 DTYPES = {
@@ -133,9 +134,12 @@ def _typed(tensor: TensorProto, type: TensorType) -> np.ndarray:
 def is_literal(type: TensorType) -> bool:
     """Whether a constant of this type is part of the program rather than a weight.
 
-    Integers and booleans of up to 64 elements are (they are shapes, axes, indices), and single floating
-    numbers (epsilons, scales). All else is a weight, so that programs do not depend on trained data.
+    Integers and booleans are (shapes, axes, indices, masks: up to 1 MB; bytes, in which trained weights may
+    be quantised, up to 64 elements), and single floating numbers (epsilons, scales). All else is a weight,
+    so that programs do not depend on trained data.
     """
+    if type.dtype in (DType.i64, DType.i32, DType.bool):
+        return type.bytes <= FOLD_LIMIT
     return type.numel == 1 or (not type.dtype.is_float and math.prod(type.shape) <= LITERAL_LIMIT)
 
 
