@@ -28,6 +28,8 @@ class ToLayout(Call, name="ttnn.to_layout"):
             raise Refusal(f"{spec.dtype} exists in TILE layout only")
         if self.layout is Layout.TILE and spec.dtype is DType.u8:
             raise Refusal("u8 cannot be brought into TILE layout on the device")
+        if self.layout is spec.layout:
+            raise Refusal(f"the tensor is in {spec.layout.name} layout already")
         return replace(spec, layout=self.layout, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
@@ -49,6 +51,9 @@ class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
 
     def infer(self) -> Spec:
         return replace(spec_of(self.tensor), memory=self.memory_config)
+
+    def alias(self) -> Value | None:
+        return self.tensor if spec_of(self.tensor).memory == self.memory_config else None
 
     def workspace(self, target: Target) -> Workspace:
         """Two pages: tiles, or rows with their alignment."""
