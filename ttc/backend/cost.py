@@ -22,9 +22,9 @@ from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.reduce import ReduceCall
-from ttc.calls.shape import Concat, Pad, Slice
+from ttc.calls.shape import Pad, Slice
 from ttc.calls.target import Target
-from ttc.ir import TILE, Buffer, Graph, Layout, Node, Value
+from ttc.ir import TILE, Buffer, Graph, Node, Value
 
 DISPATCH_SECONDS = 4e-6
 """From one device program to the next in a captured trace."""
@@ -91,8 +91,6 @@ def programs(call: Call) -> int:
             return 2  # the mask is scaled
         case ReduceCall(input_tensor=Value() as x) if any(size % TILE for size in x.shape[-2:]):
             return 2  # padding is filled
-        case Slice(by_tiles=False) | Concat(cuts_tiles=True) if spec_of(call.operands()[0]).layout is Layout.TILE:
-            return 2 + len(call.operands())  # to rows, the call itself, to tiles
     return 1
 
 

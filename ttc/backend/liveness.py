@@ -29,7 +29,7 @@ class Liveness:
     """The lives of a program's device buffers, in the order in which they are made; `Deallocate` is no use.
 
     Kept are constants and what depends on them alone, as it is computed once; not if it is in L1, whose room is
-    planned for one run. What only other kept values read is gone when the first run begins.
+    planned for one run. What only other kept values read is gone before the first run, and not among the lives.
     """
 
     def __init__(self, graph: Graph):
@@ -60,13 +60,14 @@ class Liveness:
             Life(
                 value,
                 0 if isinstance(value.op, Input) or value in self._kept else first,
-                len(graph.nodes) if value in outputs or (value in self._kept and value in used) else end[value],
+                len(graph.nodes) if value in outputs or value in self._kept else end[value],
                 reads[value],
                 value in self._kept,
                 value in outputs,
             )
             for value, first in start.items()
             if spec_of(value).memory.buffer is not Buffer.HOST
+            and (value not in self._kept or value in used or value in outputs)
         )
 
     def base(self, value: Value) -> Value:
