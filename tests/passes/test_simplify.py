@@ -161,3 +161,26 @@ def test_nan_and_infinity_stay():
     for name in before:
         assert torch.equal(before[name].nan_to_num(7.0), after[name].nan_to_num(7.0))
     assert before["y"].isnan().all()
+
+
+def test_casts_go_up_through_reshapes_and_are_shared():
+    rewrites(
+        simplify,
+        """
+        %x: i64[2,3] = input(name="x")
+        %r: i64[2,3,1] = reshape(x=%x, shape=[2, 3, 1])
+        %a: f32[2,3,1] = cast(x=%r, dtype=f32)
+        %b: f32[2,3] = cast(x=%x, dtype=f32)
+        %c: f32[2,1,3] = reshape(x=%b, shape=[2, 1, 3])
+        %y: f32[2,3,3] = mul(a=%a, b=%c)
+        return "y"=%y
+        """,
+        """
+        %x: i64[2,3] = input(name="x")
+        %a: f32[2,3] = cast(x=%x, dtype=f32)
+        %a_0: f32[2,3,1] = reshape(x=%a, shape=[2, 3, 1])
+        %c: f32[2,1,3] = reshape(x=%a, shape=[2, 1, 3])
+        %y: f32[2,3,3] = mul(a=%a_0, b=%c)
+        return "y"=%y
+        """,
+    )

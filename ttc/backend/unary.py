@@ -114,10 +114,13 @@ def clamp(op: ops.Clamp, to: Lowering) -> Value:
 
 @lowers(ops.Cast)
 def cast(op: ops.Cast, to: Lowering) -> Value:
-    """Floats to integers truncate in TTNN too; to bool is a comparison with 0; between floats nothing is to do."""
+    """Floats to integers truncate in TTNN too; to bool is a comparison with 0; between floats nothing is to do.
+
+    An integer is compared as the program's float, in which no other number rounds to 0: masks are read by floats.
+    """
     x, source, target = to(op.x), op.x.dtype, op.dtype
     if target is DType.bool:
-        return x if source is DType.bool else to.call(calls.Nez(x))
+        return x if source is DType.bool else to.call(calls.Nez(to.cast(x, to.dtype)))
     if target.is_float:
         return to.cast(x, to.dtype)
     if target.is_integer:

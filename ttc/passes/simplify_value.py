@@ -40,6 +40,9 @@ def simplify_value(op: Op, builder: Builder) -> Value | None:
             return x
         case ops.Cast(x=Value(ops.Cast(x=x, dtype=middle)), dtype=dtype) if middle in EXACT.get(x.dtype, ()):
             return builder(ops.Cast(x, dtype))
+        case ops.Cast(x=Value(ops.Reshape(x=x, shape=shape)), dtype=dtype):
+            # Casts go up to where a value comes from: several readers share them, and an input is uploaded so.
+            return builder(ops.Reshape(builder(ops.Cast(x, dtype)), shape))
         case ops.Neg(x=Value(ops.Neg(x=x))) | ops.Not(x=Value(ops.Not(x=x))):
             return x
         case ops.Relu(x=Value(ops.Relu()) as x):
