@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import TypeGuard
 
 import networkx
 
@@ -86,7 +87,8 @@ def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
     )
 
 
-def _is_conversion(op: Op) -> bool:
+def _is_conversion(op: Op) -> TypeGuard[ToLayout]:
+    """A change of layout alone; one that moves as well stays, though its operand may come in the other layout."""
     return isinstance(op, ToLayout) and (op.memory_config is None or op.memory_config == spec_of(op.tensor).memory)
 
 

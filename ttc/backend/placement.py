@@ -124,7 +124,7 @@ def _takes(node: Node, value: Value, memory: MemoryConfig, readers: dict[Value, 
     if not runs_alike_in_l1(call):
         return False
     moved = replace(value, type=replace(spec_of(value), memory=memory))
-    changed = call.with_operands(lambda operand: moved if operand is value else operand)
+    changed: Any = call.with_operands(lambda operand: moved if operand is value else operand)
     types = _inferred(changed)
     if not types:
         return False

@@ -12,7 +12,7 @@ from ttc.backend.liveness import Liveness
 from ttc.calls.call import Call, spec_of
 from ttc.calls.spelling import Made, arguments, spelled, text
 from ttc.calls.target import L1_SMALL_BYTES
-from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Value
+from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, TensorType, Value
 from ttc.ir.graph import snake_case
 
 RESERVED = frozenset({"ttnn", "np", "json", "sys", "device", "inputs", "weights", "w", "upload", "download", "run"})
@@ -102,7 +102,8 @@ class _Script:
         run = list(self._run())  # first, as it finds the configurations
         prepared = list(self._prepared())
         weights = list(self._weights())
-        inputs = [f"    {json.dumps(v.op.name)}: ({v.shape}, {_kind(spec_of(v))}),\n" for v in self.graph.inputs]
+        types = self.graph.signature()[0]
+        inputs = [f"    {json.dumps(name)}: ({type.shape}, {_kind(type)}),\n" for name, type in types.items()]
         yield HEADER
         yield "".join(f"\n{name} = {made}" for made, name in self.constants.items())
         yield f"\n\nINPUTS = {{\n{''.join(inputs)}}}\n\nWEIGHTS = {{\n{''.join(weights)}}}\n"
@@ -193,9 +194,9 @@ def _part(node: Node) -> str:
     return ""
 
 
-def _kind(spec: Spec) -> str:
+def _kind(type: TensorType) -> str:
     kinds = {"i32": "np.int32", "u32": "np.uint32", "u16": "np.uint16", "u8": "np.uint8"}
-    return kinds.get(spec.dtype.name, "np.float32")
+    return kinds.get(type.dtype.name, "np.float32")
 
 
 def _identifiers(graph: Graph) -> dict[Value, str]:
