@@ -73,6 +73,18 @@ def test_an_input_that_is_only_passed_through_comes_back_as_given():
     assert X.any()
 
 
+def test_an_input_passed_through_comes_back_in_the_outputs_dtype():
+    builder = Builder()
+    x = builder(Input(Spec(DType.i32, (3,)), "x"))
+    declared = {dtype: TensorType(dtype, (3,)) for dtype in (DType.i64, DType.f32)}
+    program = Program(
+        builder.finish({"y": x}), (("x", declared[DType.i64]),), (("y", declared[DType.f32]),), "n150", "fp32"
+    )
+    found = Session(program, Weights(), EmulatorDevice()).run(np.array([-1, 0, 2**24 + 1]))["y"]
+    assert found.dtype == np.float32
+    assert found.tolist() == [-1.0, 0.0, 2.0**24]
+
+
 def test_outputs_are_arrays_of_their_own():
     ready = session(DType.f32)
     ready.run(X)["y"][:] = 7

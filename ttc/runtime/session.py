@@ -10,7 +10,7 @@ import numpy as np
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
-from ttc.runtime.convert import bind_inputs, from_device, to_device
+from ttc.runtime.convert import bind_inputs, from_device, to_device, user_dtype
 from ttc.runtime.device import Device, Tensor, gather_operands
 from ttc.runtime.plan import Step, plan
 from ttc.runtime.program import Program
@@ -47,7 +47,7 @@ class Session:
         outputs: dict[str, np.ndarray] = {}
         for name, value in self.program.graph.outputs:
             if name in self._passed:
-                outputs[name] = np.array(given[self._passed[name]])
+                outputs[name] = np.array(given[self._passed[name]], dtype=user_dtype(declared[name]))
             else:
                 outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
         return outputs
