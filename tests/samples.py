@@ -558,7 +558,13 @@ SPATIAL: list[Sample] = [
     ),
 ]
 
-CONSTANT: list[Sample] = []
+CONSTANT: list[Sample] = [
+    S(ops.Full, type=TensorType(DType.f32, (2, 33)), value=-0.5),
+    S(ops.Full, type=TensorType(DType.i64, ()), value=70000),
+    S(ops.Full, type=TensorType(DType.bool, (3,)), value=True),
+    S(ops.Literal, type=TensorType(DType.f32, (2, 2)), data=(0.5, -1.25, 3.0, 0.0)),
+    S(ops.Literal, type=TensorType(DType.i64, (3,)), data=(-5, 0, 2**31 - 1)),
+]
 
 SAMPLES: list[Sample] = [
     *ELEMENTWISE,

@@ -36,6 +36,11 @@ def test_uniform_operands_become_numbers(op: str, a: str, b: str, call: str):
     assert two(op, a, b, "f32[2,33]") == f"%y: {call}"
 
 
+def test_a_value_times_itself_is_read_once():
+    text = lowered('%a: f32[5] = input(name="a")\n%y: f32[5] = mul(a=%a, b=%a)\nreturn "y"=%y')
+    assert text == "%y: bf16[5] tile dram = ttnn.square(%a)"
+
+
 def test_comparisons_turn_round_with_their_operands():
     assert two("lt", "4 in i64[1]", "i64[33]", "bool[33]") == "%y: i32[33] tile dram = ttnn.gt(%b, 4)"
 

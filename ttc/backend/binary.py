@@ -68,7 +68,9 @@ POWERS: dict[float, type[unary_calls.UnaryCall]] = {
 
 @lowers(*CALLS)
 def binary(op: Binary, to: Lowering) -> Value:
-    """The call of the same meaning, with a number where TTNN takes one."""
+    """The call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
+    if isinstance(op, ops.Mul) and op.a is op.b:
+        return to.call(unary_calls.Square(to(op.a)))
     return combine(CALLS[type(op)], op, to)
 
 
