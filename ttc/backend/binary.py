@@ -7,6 +7,7 @@ producer's dtype, so operands may have to be brought to one dtype first.
 from __future__ import annotations
 
 from math import isinf
+from typing import Any
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
@@ -121,17 +122,18 @@ def where(op: ops.Where, to: Lowering) -> Value:
     b = number_in(dtype, op.b) if calls.broadcast(op.condition.shape, op.a.shape) == shape else None
     if a is not None and b is not None and (dtype.is_integer or op.condition.shape != shape):
         b = None
-    predicate = in_dtype(to, op.condition, dtype)
-    values = (in_dtype(to, op.a, dtype) if a is None else a, in_dtype(to, op.b, dtype) if b is None else b)
-    if a is None and b is None:
-        return to.call(calls.Where(*(to.tile(tensor) for tensor in (predicate, *values))))
-    return to.call(calls.Where(*in_one_layout(to, predicate, *values)))
+    operands = (
+        in_dtype(to, op.condition, dtype),
+        in_dtype(to, op.a, dtype) if a is None else a,
+        in_dtype(to, op.b, dtype) if b is None else b,
+    )
+    return to.call(calls.Where(*in_one_layout(to, *operands, tile=a is None and b is None)))
 
 
 # ---------------------------------------------------------------- operands
 
 
-def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: str | None) -> Value:
+def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: Any) -> Value:
     """`kind` on the operands of `op`: numbers where it takes them (exchanged if that helps), else tensors."""
     first, second = number_for(op.a, op.b, to), number_for(op.b, op.a, to)
     if first is not None and kind in SWAPPED:
@@ -141,8 +143,8 @@ def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: 
     if second is not None and kind.number_second:
         return to.call(kind(to(op.a), second, **keywords))
     dtype = one_dtype(to, op.a, op.b)
-    a = in_dtype(to, op.a, dtype, single=first is not None)
-    b = in_dtype(to, op.b, dtype, single=second is not None)
+    a = in_dtype(to, op.a, dtype, first)
+    b = in_dtype(to, op.b, dtype, second)
     return to.call(kind(*in_one_layout(to, a, b), **keywords))
 
 
@@ -176,19 +178,19 @@ def one_dtype(to: Lowering, *values: Value) -> DType:
     return dtypes.pop() if len(dtypes) == 1 else to.device_dtype(values[0].type)
 
 
-def in_dtype(to: Lowering, value: Value, dtype: DType, single: bool = False) -> Value:
-    """An operand as a tensor of `dtype`; `single` uploads a uniform one as one element, for TTNN to broadcast."""
+def in_dtype(to: Lowering, value: Value, dtype: DType, number: float | None = None) -> Value:
+    """An operand as a tensor of `dtype`; a known `number` is uploaded as one element, for TTNN to broadcast."""
     static = to.static(value)
     if static is None:
         return to.cast(to(value), dtype)
-    if single and value.type.numel > 1:
-        static = to.derive(ops.Full(TensorType(value.dtype, (1,) * value.type.rank), ops.number_of(value)))
+    if number is not None and value.type.numel > 1:
+        static = to.derive(ops.Full(TensorType(value.dtype, (1,) * value.type.rank), number))
     return to.upload(static, dtype)
 
 
-def in_one_layout(to: Lowering, *operands: Value | float) -> tuple[Value | float, ...]:
-    """Operands whose tensors share a layout: TILE if they differed."""
+def in_one_layout(to: Lowering, *operands: Value | float, tile: bool = False) -> tuple[Any, ...]:
+    """Operands whose tensors share a layout: TILE if they differed, or if `tile` demands it."""
     layouts = {spec_of(operand).layout for operand in operands if isinstance(operand, Value)}
-    if len(layouts) == 1:
+    if len(layouts) == 1 and not tile:
         return operands
     return tuple(to.tile(operand) if isinstance(operand, Value) else operand for operand in operands)
