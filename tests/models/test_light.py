@@ -72,5 +72,16 @@ def test_real_ttnn_accepts_every_call_as_predicted(name: str, dtype: str, target
 def test_shipped_file_compiles_and_matches(name: str):
     proto = onnx.load(light.path(name))
     image = images(name)[0]
-    found = next(iter(ttc.compile(light.path(name), dtype="fp32").run(image).values()))
+    found = next(iter(ttc.compile(light.path(name)).run(image).values()))
+    assert pcc(found, run_onnxruntime(proto, image)) == 1.0
+
+
+@each_graph
+def test_shipped_file_matches_in_fp32_before_softmax(name: str):
+    # With constant weights squeezenet's logits are 6.7e9, all equal but for the order of summation: their last
+    # bit is worth 512, and softmax makes a coin toss of it.
+    proto = onnx.load(light.path(name))
+    light.drop_softmax(proto.graph)
+    image = images(name)[0]
+    found = next(iter(ttc.compile(proto, dtype="fp32").run(image).values()))
     assert scaled_error(found, run_onnxruntime(proto, image)) <= 1e-4

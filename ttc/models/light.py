@@ -50,9 +50,9 @@ def seeded(name: str, seed: int = 0) -> ModelProto:
         shape = tuple(int(size) for size in constants[node.input[0]])
         array = _numbers(node.output[0], shape, readers, generator)
         graph.initializer.append(numpy_helper.from_array(array, node.output[0]))
-    _drop_softmax(kept, graph)
     del graph.node[:]
     graph.node.extend(kept)
+    drop_softmax(graph)
     _drop_unread(graph)
     return model
 
@@ -87,14 +87,14 @@ def _fan_in_of_product(node: NodeProto, shape: tuple[int, ...]) -> int:
     return prod(shape[1:]) if transposed or len(shape) > 2 else shape[0]
 
 
-def _drop_softmax(nodes: list[NodeProto], graph: onnx.GraphProto) -> None:
+def drop_softmax(graph: onnx.GraphProto) -> None:
     """Make what a final Softmax reads the graph's output."""
     output = graph.output[0]
-    for node in nodes:
+    for node in graph.node:
         if node.op_type == "Softmax" and node.output[0] == output.name:
-            nodes.remove(node)
-            del graph.output[:]
             sizes = [d.dim_value for d in output.type.tensor_type.shape.dim]
+            graph.node.remove(node)
+            del graph.output[:]
             graph.output.append(helper.make_tensor_value_info(node.input[0], onnx.TensorProto.FLOAT, sizes))
             return
 
