@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from ttc.accuracy import pcc, scaled_error
 from tests.samples import SAMPLES, Sample
 from ttc import calls, ops
+from ttc.accuracy import pcc, scaled_error
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
@@ -78,7 +78,7 @@ def test_emulated_program_gives_the_numbers_of_the_op(sample: Sample, dtype: str
     if isinstance(build, Refused):
         return
     graph, inputs = sample.graph()
-    session = Session(build.program, dict(build.weight_arrays()), EmulatorDevice("exact"))
+    session = Session(build.program, build.weights, EmulatorDevice("exact"))
     found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
     for name, tensor in ops.evaluate(graph, inputs).items():
         wanted = tensor.numpy()
