@@ -25,22 +25,36 @@ Call = TypeVar("Call", bound=Convolution)
 def least_l1(call: Call, dtype: DType, target: Target) -> tuple[Call, Op2DSliceConfig | None]:
     """The call with the shard layout that needs the least L1, and how it is sliced.
 
-    What does not fit into L1 whole is cut by TTNN, in height layout; Refusal if not even thin slices fit.
+    What does not fit into L1 whole is cut into slices by TTNN; Refusal if not even thin slices fit.
     """
     limit = target.l1_bytes - SMALL_BYTES
-    config, grid = call.conv_config, CoreRectangle(*target.grid)
-    height = replace(config, shard_layout=Sharding.HEIGHT_SHARDED)
-    block = replace(config, shard_layout=Sharding.BLOCK_SHARDED, override_sharding_config=True, core_grid=grid)
-    candidates = [replace(call, conv_config=layout) for layout in (height, block)]
+    candidates = [in_height(call), in_blocks(call, target.grid)]
     fitting = [candidate for candidate in candidates if not has_long_index(candidate, target)]
     if not fitting:
         raise Refusal(f"TTNN has no room for the index of a result {call.window.output[1]} pixels wide")
     best = min(fitting, key=lambda candidate: sharded_bytes(candidate, dtype, target))
     if sharded_bytes(best, dtype, target) <= limit:
         return best, WHOLE
-    if sliced_bytes(candidates[0], dtype, target) > limit:
-        raise Refusal(f"a convolution of {call.in_channels} to {call.out_channels} channels does not fit into L1")
-    return candidates[0], None
+    for candidate in candidates:
+        if sliced_bytes(candidate, dtype, target) <= limit:
+            return candidate, None
+    raise Refusal(f"a convolution of {call.in_channels} to {call.out_channels} channels does not fit into L1")
+
+
+def in_height(call: Call) -> Call:
+    """The call with rows of pixels over all cores."""
+    return replace(call, conv_config=replace(call.conv_config, shard_layout=Sharding.HEIGHT_SHARDED))
+
+
+def in_blocks(call: Call, grid: tuple[int, int]) -> Call:
+    """The call with pixels over the rows and channels over the columns of `grid`."""
+    config = replace(
+        call.conv_config,
+        shard_layout=Sharding.BLOCK_SHARDED,
+        override_sharding_config=True,
+        core_grid=CoreRectangle(*grid),
+    )
+    return replace(call, conv_config=config)
 
 
 def has_long_index(call: Convolution, target: Target) -> bool:

@@ -71,6 +71,7 @@ class Convolution(Call, abstract=True):
     window that tiles its image, stride folding.
     """
 
+    slices_field: ClassVar[str] = "slice_config"
     _: KW_ONLY
     in_channels: int
     out_channels: int
@@ -90,6 +91,11 @@ class Convolution(Call, abstract=True):
         return math.prod(self.kernel_size)
 
     @property
+    def whole(self) -> bool:
+        """Whether the convolution is stated to run in one piece, not in slices."""
+        return getattr(self, self.slices_field, None) is not None
+
+    @property
     def window(self) -> Window:
         size = (self.input_height, self.input_width)
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
@@ -107,6 +113,20 @@ class Convolution(Call, abstract=True):
         tiles = -(-channels // TILE)
         per_core = -(-tiles // self.conv_config.core_grid.columns)
         return -(-tiles // per_core) * per_core * TILE
+
+    def stored_rows(self) -> int:
+        """Rows of the prepared weight as stored: the channels of each tap; slices in blocks go by 8 channels."""
+        config = self.conv_config
+        if config.folded:
+            return round_up(self.taps * self.in_channels, TILE)
+        if self.whole or config.shard_layout is not Sharding.BLOCK_SHARDED or config.core_grid is None:
+            return self.taps * self.stored_channels(self.in_channels)
+        per_core = round_up(-(-self.in_channels // config.core_grid.columns), 8)
+        return self.packed_rows(per_core) * -(-self.in_channels // per_core)
+
+    def packed_rows(self, channels: int) -> int:
+        """Rows of a core column's share of a weight for slices: whole tiles for each row of the kernel."""
+        return self.kernel_size[0] * round_up(self.kernel_size[1] * channels, TILE)
 
 
 @dataclass(frozen=True)
@@ -184,9 +204,8 @@ def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
 
 def prepared_weights(call: Convolution, dtype: DType) -> Spec:
     """The spec of prepared weights that came as `dtype`."""
-    rows = call.taps * call.in_channels
-    stored = call.taps * call.stored_channels(call.in_channels) if not call.conv_config.folded else round_up(rows, TILE)
-    shape, padded = (1, 1, rows, call.out_channels), (1, 1, stored, call.stored_channels(call.out_channels))
+    shape = (1, 1, call.taps * call.in_channels, call.out_channels)
+    padded = (1, 1, call.stored_rows(), call.stored_channels(call.out_channels))
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 

@@ -28,6 +28,7 @@ MOST_WEIGHT_ROWS = 1 << 19
 class TransposedConvolution(Convolution, abstract=True):
     """A convolution of stride 1 over the input spread by `stride`, less what `padding` cuts off."""
 
+    slices_field: ClassVar[str] = "dram_slice_config"
     _: KW_ONLY
     output_padding: tuple[int, int] = (0, 0)
 
@@ -49,6 +50,10 @@ class TransposedConvolution(Convolution, abstract=True):
 
     def kept_rows(self, cores: int) -> int:
         return shard_rows(self.input_pixels, cores)
+
+    def packed_rows(self, channels: int) -> int:
+        """As a convolution's, but whole tiles for each tap."""
+        return self.taps * round_up(channels, TILE)
 
     def check(self) -> None:
         """Refusal for what TTNN does not prepare or compute."""
