@@ -1,4 +1,4 @@
-"""The models that ttc carries whole: one small file each, found by name without importing the others."""
+"""The models that ttc carries whole: one small file for each family, found by name without importing the others."""
 
 from __future__ import annotations
 
@@ -10,11 +10,36 @@ from ttc.errors import InputError
 if TYPE_CHECKING:
     from ttc.models.model import Model
 
-NAMES = ("bert", "clip_text", "minilm", "vit")
+FILES = {
+    "bark": ("bark_semantic", "bark_coarse", "bark_fine"),
+    "bert": ("bert",),
+    "clip_text": ("clip_text", "clip_text_g"),
+    "flux": ("flux",),
+    "llama": ("llama",),
+    "minilm": ("minilm",),
+    "mochi": ("mochi",),
+    "motif": ("motif",),
+    "owlvit": ("owlvit",),
+    "qwen_image": ("qwen_image",),
+    "sd3": ("sd3",),
+    "speecht5": ("speecht5_encoder", "speecht5_decoder_step", "speecht5_postnet", "speecht5_hifigan"),
+    "t5": ("t5", "umt5"),
+    "vaes": tuple(f"vae_{name}_{half}" for name in ("kl", "mochi", "wan", "qwen") for half in ("encoder", "decoder")),
+    "vit": ("vit",),
+    "wan": ("wan",),
+}
+"""The models of each file, which the file holds in `MODELS`."""
+
+NAMES = tuple(name for names in FILES.values() for name in names)
 
 
 def named(name: str) -> Model:
-    """The model called `name`; InputError with the known names otherwise."""
-    if name not in NAMES:
+    """The model called `name`; InputError with the known names, or with the package that it needs."""
+    file = next((file for file, names in FILES.items() if name in names), None)
+    if file is None:
         raise InputError(f"no model is called {name!r}; known are {', '.join(NAMES)}")
-    return import_module(f"ttc.models.{name}").MODEL
+    try:
+        models = import_module(f"ttc.models.{file}").MODELS
+    except ModuleNotFoundError as error:
+        raise InputError(f"{name} needs the package {error.name}: pip install 'tt-compile[models]'") from None
+    return next(model for model in models if model.name == name)

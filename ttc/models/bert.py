@@ -25,4 +25,4 @@ def build(size: str) -> Built:
     }
 
 
-MODEL = Model("bert", "BERT-base text encoder", build)
+MODELS = (Model("bert", "BERT-base text encoder", build),)

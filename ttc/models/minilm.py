@@ -70,3 +70,4 @@ def build(size: str) -> Built:
 
 
 MODEL = Model("minilm", "all-MiniLM-L6-v2 sentence embedder (trained)", build, sizes=("real",))
+MODELS = (MODEL,)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-Built = tuple[nn.Module, dict[str, Tensor]]
-"""A module in eval mode, and example inputs by parameter name of its `forward`."""
+Built = tuple[nn.Module, dict[str, Any]]
+"""A module, and example arguments by parameter name of its `forward`: tensors, and constants where it takes them."""
 
 
 @dataclass(frozen=True)

@@ -23,4 +23,4 @@ def build(size: str) -> Built:
     return ViTForImageClassification(config), {"pixel_values": torch.randn(1, 3, config.image_size, config.image_size)}
 
 
-MODEL = Model("vit", "ViT-B/16 image classifier", build, sizes=tuple(CONFIGS))
+MODELS = (Model("vit", "ViT-B/16 image classifier", build, sizes=tuple(CONFIGS)),)
