@@ -7,21 +7,6 @@ from ttc.passes.runner import run
 X = '%x: f32[4,12,3] = input(name="x")\n'
 
 
-def test_log_softmax():
-    rewrites(
-        decompose,
-        X + '%y: f32[4,12,3] = log_softmax(x=%x, dim=1)\nreturn "y"=%y',
-        X
-        + """%y: f32[4,1,3] = max(x=%x, dims=[1], keep=true)
-%y_0: f32[4,12,3] = sub(a=%x, b=%y)
-%y_1: f32[4,12,3] = exp(x=%y_0)
-%y_2: f32[4,1,3] = sum(x=%y_1, dims=[1], keep=true)
-%y_3: f32[4,1,3] = log(x=%y_2)
-%y_4: f32[4,12,3] = sub(a=%y_0, b=%y_3)
-return "y"=%y_4""",
-    )
-
-
 def test_one_hot():
     rewrites(
         decompose,

@@ -18,25 +18,21 @@ DIRECT_FLIP = 8
 
 
 def decompose(graph: Graph) -> Graph:
-    """log_softmax, one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
+    """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
     Before:
-        %y: f32[4,8] = log_softmax(x=%x, dim=1)
+        %y: i64[2,5] = one_hot(index=%i, depth=5)
     After:
-        %y_0: f32[4,1] = max(x=%x, dims=[1], keep=true)
-        %y_1: f32[4,8] = sub(a=%x, b=%y_0)
-        %y_2: f32[4,8] = exp(x=%y_1)
-        %y_3: f32[4,1] = sum(x=%y_2, dims=[1], keep=true)
-        %y_4: f32[4,1] = log(x=%y_3)
-        %y: f32[4,8] = sub(a=%y_1, b=%y_4)
+        %y_0: i64[2,1] = reshape(x=%i, shape=[2, 1])
+        %y_1: i64[5] = literal(data=[0, 1, 2, 3, 4])
+        %y_2: bool[2,5] = eq(a=%y_0, b=%y_1)
+        %y: i64[2,5] = cast(x=%y_2, dtype=i64)
     """
     return rebuild(graph, _decomposed)
 
 
 def _decomposed(op: Op, builder: Builder) -> Value | None:
     match op:
-        case ops.LogSoftmax(x=x, dim=dim):
-            return _log_softmax(x, dim, builder)
         case ops.OneHot(index=index, depth=depth):
             return _one_hot(index, depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
@@ -60,12 +56,6 @@ def _decomposed(op: Op, builder: Builder) -> Value | None:
 
 def _number(like: Value, number: float, builder: Builder) -> Value:
     return builder(ops.Full(TensorType(like.dtype, ()), number))
-
-
-def _log_softmax(x: Value, dim: int, builder: Builder) -> Value:
-    shifted = builder(ops.Sub(x, builder(ops.Max(x, (dim,), keep=True))))
-    total = builder(ops.Sum(builder(ops.Exp(shifted)), (dim,), keep=True))
-    return builder(ops.Sub(shifted, builder(ops.Log(total))))
 
 
 def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
