@@ -62,7 +62,7 @@ def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: 
             attn_mask=mask,
             is_causal=simple,
             scale=op.scale,
-            program_config=program_config(q.shape, k.shape[2], mask is not None, to.target),
+            program_config=program_config(q.shape, k.shape[2], mask is not None, simple, to.target),
             compute_kernel_config=ComputeKernelConfig(),
             output_concat_heads=join,
         )
@@ -72,7 +72,7 @@ def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: 
     return to.call(Slice(y, (0, 0, 0, 0), (*y.shape[:3], head), (1, 1, 1, 1)))
 
 
-def program_config(q: tuple[int, ...], keys: int, masked: bool, target: Target) -> SDPAProgramConfig:
+def program_config(q: tuple[int, ...], keys: int, masked: bool, causal: bool, target: Target) -> SDPAProgramConfig:
     """Chunks for the fewest rounds over the cores, and keys with little padding; cut to fit two thirds of L1."""
     batch, heads, queries, head = q
     sizes = range(TILE, 256 + TILE, TILE)
@@ -83,7 +83,7 @@ def program_config(q: tuple[int, ...], keys: int, masked: bool, target: Target) 
     chosen = SDPAProgramConfig(
         target.grid, min(sizes, key=rounds), min(sizes, key=lambda size: -(-keys // size) * (size + 2 * TILE)), False
     )
-    while chunk_tiles(chosen, head, masked) * tile_bytes(DType.bf16) > target.l1_bytes * 2 // 3:
+    while chunk_tiles(chosen, head, masked, causal) * tile_bytes(DType.bf16) > target.l1_bytes * 2 // 3:
         q_size, k_size = chosen.q_chunk_size, chosen.k_chunk_size
         if max(q_size, k_size) == TILE:
             break

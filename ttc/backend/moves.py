@@ -6,7 +6,8 @@ from math import prod
 
 from ttc.backend.lowering import Lowering
 from ttc.calls.call import spec_of
-from ttc.calls.shape import Concat, Expand, Pad, Permute, Reshape
+from ttc.calls.repeat import Expand
+from ttc.calls.shape import Concat, Pad, Permute, Reshape
 from ttc.errors import Refusal
 from ttc.ir import DType, Layout, Value
 

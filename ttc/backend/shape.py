@@ -9,7 +9,8 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.moves import DEEPEST, concatenated, expanded, padded, permuted, reshaped
 from ttc.backend.take import flipped_indices, padded_indices, take
 from ttc.calls.attention import ConcatenateHeads
-from ttc.calls.shape import Repeat, Slice
+from ttc.calls.repeat import Repeat
+from ttc.calls.shape import Slice
 from ttc.errors import Refusal
 from ttc.ir import Value
 
@@ -37,13 +38,14 @@ def permute(op: ops.Permute, to: Lowering) -> Value:
 def slice_(op: ops.Slice, to: Lowering) -> Value:
     """One slice: in TILE layout if it takes whole tiles, else in rows."""
     x = to(op.x)
-    if 0 in op.infer().shape:
+    shape = op.infer().shape
+    if 0 in shape:
         raise Refusal("the slice is empty, and TTNN's tensors are not")
-    call = Slice(x, op.starts, op.ends, op.steps)
-    if call.alias() is not None:
+    if shape == x.shape:
         return x
     if x.type.rank > DEEPEST:
         raise Refusal(f"a slice of {x.type.rank} dimensions: TTNN takes up to {DEEPEST}")
+    call = Slice(x, op.starts, op.ends, op.steps)
     return to.call(call if call.by_tiles else Slice(to.row_major(x), op.starts, op.ends, op.steps))
 
 

@@ -78,14 +78,16 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
         """Two chunks each of q, k and v, the scores, the output in fp32, and statistics: fitted to captures."""
         config = self.program_config or SDPAProgramConfig(target.grid, TILE, TILE)
         head = self.input_tensor_q.shape[3]
-        count = chunk_tiles(config, head, self.attn_mask is not None)
+        count = chunk_tiles(config, head, self.attn_mask is not None, self.is_causal)
         return Workspace(circular_buffers=count * tile_bytes(DType.bf16))
 
 
-def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool) -> int:
+def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool, causal: bool) -> int:
     """Tiles of circular buffers per core for attention with these chunks and head size."""
     q, k, d = config.q_chunk_size // TILE, config.k_chunk_size // TILE, -(-head // TILE)
-    return 6 * q * d + 4 * k * d + 3 * q + 7 + int((4 if masked else 2.5625) * q * k)
+    keys = (5.5 if causal else 4) * k * d
+    scores = (4 if masked else 2.6) * q * k
+    return 6 * q * d + 5 * q + 2 * k + 8 + int(keys + scores)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from ttc.calls.call import Call, Workspace, accept, spec_of
-from ttc.calls.sizes import conversion_bytes, interim_l1, row_bytes, tile_bytes
+from ttc.calls.sizes import row_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -16,7 +16,10 @@ INDICES = frozenset({DType.u32})
 
 @dataclass(frozen=True)
 class Embedding(Call, name="ttnn.embedding"):
-    """Rows of `weight` [V, D] (bf16, ROW_MAJOR) by u32 ROW_MAJOR index [N] or [B, N]: [N, D] or [B, N, D]."""
+    """Rows of `weight` [V, D] (bf16, ROW_MAJOR) by u32 ROW_MAJOR index [N] or [B, N]: [N, D] or [B, N, D].
+
+    In TILE layout where N and D fill whole tiles.
+    """
 
     input_tensor: Value
     weight: Value
@@ -30,6 +33,8 @@ class Embedding(Call, name="ttnn.embedding"):
         index, weight = spec_of(self.input_tensor), spec_of(self.weight)
         if index.rank not in (1, 2) or weight.rank != 2:
             raise Refusal(f"embedding takes an index of rank 1 or 2 and a table of rank 2, got {index} and {weight}")
+        if self.layout is Layout.TILE and not self.fused:
+            raise Refusal("embedding makes whole tiles only, without another device program")
         shape = (*index.shape, weight.shape[1])
         return Spec(DType.bf16, shape, self.layout, self.memory_config or index.memory)
 
@@ -45,9 +50,8 @@ class Embedding(Call, name="ttnn.embedding"):
         rows = 2 * row_bytes(replace(result, layout=Layout.ROW_MAJOR))
         if self.layout is Layout.ROW_MAJOR:
             return Workspace(circular_buffers=rows + index)
-        tiles = -(-self.weight.shape[1] // TILE)
-        needed = max(min(4 * tiles * tile_bytes(DType.bf16), 1 << 20), conversion_bytes(result), rows)
-        return Workspace(circular_buffers=needed + index, l1=0 if self.fused else interim_l1(result, result, target))
+        tiles = self.weight.shape[1] // TILE
+        return Workspace(circular_buffers=max(min(4 * tiles * tile_bytes(DType.bf16), 1 << 20), rows) + index)
 
 
 @dataclass(frozen=True)

@@ -97,35 +97,37 @@ def product_spec(a: Value, shape: tuple[int, ...], dtype: DType | None, memory: 
 
 
 NARROW = 8
-"""From this ratio of sides on, TTNN gives each core whole rows or columns of the result instead of a rectangle."""
+"""Beyond this ratio of sides, cut to a whole number, TTNN gives each core whole rows or columns of the result."""
 
 
 def product_workspace(call: Matmul | Linear, bias: Value | None, target: Target) -> int:
     """Bytes of circular buffers per core, from how TTNN divides a product over the cores.
 
-    A core has a block of the result, in the result's format and once more in fp32, and twice a strip of each
-    operand. Blocks too large for L1 are cut by TTNN, so that the limit is the bound.
+    A core has a block of the result, in fp32 and in the result's format if that is another, and twice a strip
+    of each operand. Blocks too large for L1 are cut by TTNN, so that the limit is the bound.
     """
     result = call.infer()
-    inner = call.input_tensor_a.shape[-2 if call.transpose_a else -1]
-    height, width, depth = -(-result.shape[-2] // TILE), -(-result.shape[-1] // TILE), -(-inner // TILE)
-    if all(size == 1 for size in call.input_tensor_b.shape[:-2]):
-        height *= prod(result.shape[:-2])
-        rows, columns = _block(height, width, target)
-    else:
-        rows, columns = min(height, 8), min(width, 8)
-    strip = min(depth, 4) if call.core_grid else max(4, -(-depth // target.grid[0]))
+    rows, columns, strip = _block(call, result, target)
     first, second = tile_bytes(call.input_tensor_a.dtype), tile_bytes(call.input_tensor_b.dtype)
     needed = 2 * strip * (rows * first + columns * second)
-    needed += rows * columns * (tile_bytes(result.dtype) + tile_bytes(DType.f32))
+    needed += rows * columns * (tile_bytes(result.dtype) if result.dtype is not DType.f32 else 0)
+    needed += rows * columns * tile_bytes(DType.f32)
     needed += columns * tile_bytes(bias.dtype) if bias is not None else 0
     return min(needed, target.l1_bytes)
 
 
-def _block(height: int, width: int, target: Target) -> tuple[int, int]:
-    """Rows and columns of tiles that a core computes of a result of height x width tiles."""
+def _block(call: Matmul | Linear, result: Spec, target: Target) -> tuple[int, int, int]:
+    """Rows and columns of tiles that a core computes at a time, and how deep its strips of the operands are."""
+    inner = call.input_tensor_a.shape[-2 if call.transpose_a else -1]
+    height, width, depth = -(-result.shape[-2] // TILE), -(-result.shape[-1] // TILE), -(-inner // TILE)
+    if any(size != 1 for size in call.input_tensor_b.shape[:-2]):
+        return min(height, 8), min(width, 8), 4
+    height *= prod(result.shape[:-2])
     columns, rows = target.grid
-    if max(height, width) >= NARROW * min(height, width) or min(height, width) == 1:
-        cores = target.cores
-        return (height, -(-width // cores)) if width > height else (-(-height // cores), width)
-    return -(-height // rows), -(-width // columns)
+    narrow = max(height, width) // min(height, width) > NARROW or min(height, width) == 1
+    strip = min(depth, 2 if narrow else 4) if call.core_grid else max(4, -(-depth // columns))
+    if not narrow:
+        return -(-height // rows), -(-width // columns), strip
+    if width > height:
+        return height, -(-width // target.cores), strip
+    return -(-height // target.cores), width, strip

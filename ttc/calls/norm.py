@@ -102,7 +102,7 @@ class Softmax(Call, name="ttnn.softmax"):
         tiles = round_up(-(-spec.shape[-1] // TILE), 4)
         each = max(tile_bytes(spec.dtype) + FLOAT_TILE, 2 * FLOAT_TILE if spec.shape[-1] % TILE else 0)
         needed = tiles * each + 16 * tile_bytes(spec.dtype) + (5 * FLOAT_TILE if spec.shape[-1] % TILE else 0)
-        return Workspace(circular_buffers=min(needed, 1_100_000))
+        return Workspace(circular_buffers=min(needed, target.l1_bytes))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Calls that move elements: reshape, permute, slice, concat, pad, expand, repeat. All run in TILE or ROW_MAJOR."""
+"""Calls that move elements: reshape, permute, slice, concat, pad; in ROW_MAJOR, or in TILE by whole tiles."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, one_layout, spec_of
-from ttc.calls.sizes import conversion_bytes, interim_l1, row_bytes, rows_of, tile_bytes
+from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -52,14 +52,15 @@ class Reshape(Call, name="ttnn.reshape"):
         return self.input_tensor if self.is_view else None
 
     def workspace(self, target: Target) -> Workspace:
-        """A source and a result tile with the map between them; in ROW_MAJOR rows of both."""
+        """A source and a result tile with the map between them; in ROW_MAJOR rows of both, more where unaligned."""
         if self.is_view:
             return Workspace()
         spec = spec_of(self.input_tensor)
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=4 * tile_bytes(spec.dtype))
-        rows = row_bytes(spec) + row_bytes(replace(spec, shape=self.shape))
-        return Workspace(circular_buffers=4 * rows + 512)
+        result = self.infer()
+        pages = 8 * (row_bytes(spec) + row_bytes(result)) + 1024
+        return Workspace(circular_buffers=min(pages * (1 if result.memory == DRAM else 2), target.l1_bytes))
 
 
 @dataclass(frozen=True)
@@ -93,8 +94,8 @@ class Permute(Call, name="ttnn.permute"):
 class Slice(Call, name="ttnn.slice"):
     """x[start:end:step] in every dimension.
 
-    In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize; ttc
-    asks for ROW_MAJOR there, so that those conversions are seen and shared.
+    In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize. ttc
+    refuses that and asks for ROW_MAJOR, so that those conversions are seen and shared; so in other calls here.
     """
 
     input_tensor: Value
@@ -117,8 +118,8 @@ class Slice(Call, name="ttnn.slice"):
             if not (0 <= start < end <= size and step >= 1):
                 raise Refusal(f"{start}:{end}:{step} is no slice of {size} elements that leaves any")
         shape = tuple(-(-(end - start) // step) for start, end, step, _ in bounds)
-        if spec.dtype in (DType.bfp8, DType.bfp4) and not self.by_tiles:
-            raise Refusal(f"{spec.dtype} is sliced in whole tiles only")
+        if spec.layout is Layout.TILE and not self.by_tiles and shape != spec.shape:
+            raise Refusal("in TILE layout ttc slices whole tiles only")
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     @property
@@ -131,22 +132,19 @@ class Slice(Call, name="ttnn.slice"):
         return self.input_tensor if self.infer() == spec else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles; some rows in ROW_MAJOR; what the conversions take where tiles are cut."""
+        """Two tiles, or some rows in ROW_MAJOR."""
         spec = spec_of(self.input_tensor)
-        rows = max(2 * tile_bytes(spec.dtype) * 2, 4 * row_bytes(spec)) + 64
-        if spec.layout is Layout.ROW_MAJOR:
-            return Workspace(circular_buffers=rows)
-        if self.by_tiles:
+        if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=2 * tile_bytes(spec.dtype) + 64)
-        return Workspace(circular_buffers=max(rows, conversion_bytes(spec)), l1=interim_l1(self.infer(), spec, target))
+        return Workspace(circular_buffers=max(4 * tile_bytes(spec.dtype), 4 * row_bytes(spec)) + 64)
 
 
 @dataclass(frozen=True)
 class Concat(Call, name="ttnn.concat"):
     """The operands one after another along `dim`; the result goes to DRAM unless stated.
 
-    Where an operand ends inside a tile, TILE layout means conversions inside, but for floats along the last
-    dimension: there one device program does, with 6 tiles of circular buffers for each tile of the row.
+    TILE layout needs operands that end with whole tiles, but for floats along the last dimension: there one
+    device program does otherwise too, with 6 tiles of circular buffers for each tile of a row.
     """
 
     tensors: tuple[Value, ...]
@@ -169,6 +167,8 @@ class Concat(Call, name="ttnn.concat"):
             rest = (*tensor.shape[: self.dim], *tensor.shape[self.dim + 1 :])
             if tensor.type.rank != first.rank or rest != (*first.shape[: self.dim], *first.shape[self.dim + 1 :]):
                 raise Refusal(f"{list(tensor.shape)} does not fit {list(first.shape)} along dimension {self.dim}")
+        if layout is Layout.TILE and self.cuts_tiles and not self.merges_rows:
+            raise Refusal("in TILE layout ttc concatenates whole tiles only")
         total = sum(tensor.shape[self.dim] for tensor in self.tensors)
         shape = tuple(total if i == self.dim else size for i, size in enumerate(first.shape))
         memory = self.memory_config or (first.memory if len(self.tensors) == 1 else DRAM)
@@ -178,17 +178,17 @@ class Concat(Call, name="ttnn.concat"):
         return self.tensors[0] if len(self.tensors) == 1 else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles or rows; more where tiles are cut or rows are not aligned."""
+        """Two tiles or rows; more where rows are joined inside tiles, or are not aligned."""
         result = self.infer()
         tile = tile_bytes(result.dtype)
         if result.layout is Layout.ROW_MAJOR:
             return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
-        if not self.cuts_tiles:
-            return Workspace(circular_buffers=2 * tile)
-        if result.dtype.is_float and self.dim == result.rank - 1:
-            return Workspace(circular_buffers=6 * self.row_tiles * tile)
-        needed = max(conversion_bytes(result), 2 * row_bytes(result), 7 * tile)
-        return Workspace(circular_buffers=needed, l1=interim_l1(result, result, target))
+        return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else 2) * tile)
+
+    @property
+    def merges_rows(self) -> bool:
+        """Whether rows of floats are joined, which one device program does even inside tiles."""
+        return self.dim == self.tensors[0].type.rank - 1 and self.tensors[0].dtype.is_float
 
     @property
     def row_tiles(self) -> int:
@@ -249,77 +249,4 @@ class Pad(Call, name="ttnn.pad"):
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=6 * tile_bytes(spec.dtype))
         row = row_bytes(result)
-        return Workspace(circular_buffers=min(max(33 * row, 34 * 1024), 656 * 1024) + 4 * row)
-
-
-@dataclass(frozen=True)
-class Expand(Call, name="ttnn.expand"):
-    """The operand broadcast to `output_shape`; in TILE layout with conversions if a tiled dimension grows."""
-
-    input_tensor: Value
-    output_shape: tuple[int, ...]
-    _: KW_ONLY
-    memory_config: MemoryConfig | None = None
-
-    @property
-    def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
-        return rows_of(self.input_tensor.shape) == rows_of(self.output_shape)
-
-    def infer(self) -> Spec:
-        spec = spec_of(self.input_tensor)
-        accept(self.input_tensor, None, PLAIN, "input_tensor")
-        aligned = (1,) * (len(self.output_shape) - spec.rank) + spec.shape
-        if len(aligned) != len(self.output_shape) or any(
-            size not in (1, wide) for size, wide in zip(aligned, self.output_shape, strict=True)
-        ):
-            raise Refusal(f"{list(spec.shape)} does not expand to {list(self.output_shape)}")
-        return replace(spec, shape=self.output_shape, memory=self.memory_config or spec.memory)
-
-    def alias(self) -> Value | None:
-        return self.input_tensor if self.output_shape == self.input_tensor.shape else None
-
-    def workspace(self, target: Target) -> Workspace:
-        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
-
-
-PLAIN = frozenset({DType.bf16, DType.f32, DType.i32, DType.u32})
-"""What TTNN repeats whether or not tiles are cut."""
-
-
-@dataclass(frozen=True)
-class Repeat(Call, name="ttnn.repeat"):
-    """The whole operand repeat_dims[i] times along dimension i."""
-
-    input_tensor: Value
-    repeat_dims: tuple[int, ...]
-    _: KW_ONLY
-    memory_config: MemoryConfig | None = None
-
-    @property
-    def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
-        return set(self.repeat_dims[-2:]) <= {1}
-
-    def infer(self) -> Spec:
-        spec = spec_of(self.input_tensor)
-        accept(self.input_tensor, None, PLAIN, "input_tensor")
-        shape = tuple(size * count for size, count in zip(spec.shape, self.repeat_dims, strict=True))
-        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
-
-    def alias(self) -> Value | None:
-        return self.input_tensor if set(self.repeat_dims) <= {1} else None
-
-    def workspace(self, target: Target) -> Workspace:
-        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
-
-
-def repeat_workspace(operand: Spec, result: Spec, target: Target) -> Workspace:
-    """Eight pages (tiles or rows), and the conversions where a tiled dimension grows."""
-    if operand.layout is Layout.ROW_MAJOR:
-        return Workspace(circular_buffers=8 * (row_bytes(operand) + row_bytes(result)))
-    if rows_of(operand.shape) == rows_of(result.shape):
-        return Workspace(circular_buffers=8 * tile_bytes(operand.dtype) + 256)
-    rows = 8 * (row_bytes(operand) + row_bytes(result))
-    needed = max(rows, 2 * conversion_bytes(operand), conversion_bytes(result), 8 * tile_bytes(operand.dtype))
-    return Workspace(circular_buffers=needed, l1=interim_l1(result, operand, target))
+        return Workspace(circular_buffers=min(max(33 * row, 36 * 1024), 656 * 1024) + 12 * row)

@@ -11,6 +11,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     norm,
     pool,
     reduce,
+    repeat,
     shape,
     spatial,
     unary,

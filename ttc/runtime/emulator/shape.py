@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.calls.shape import Concat, Expand, Pad, Permute, Repeat, Reshape, Slice
+from ttc.calls.shape import Concat, Pad, Permute, Reshape, Slice
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
@@ -39,15 +39,3 @@ def concat(call: Concat, mode: Mode, tensors: list[Tensor]) -> Tensor:
 def pad(call: Pad, mode: Mode, input_tensor: Tensor) -> Tensor:
     """A constant around."""
     return F.pad(input_tensor, [size for pair in reversed(call.padding) for size in pair], value=call.value)
-
-
-@emulates(Expand, stored=True)
-def expand(call: Expand, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """A view."""
-    return input_tensor.expand(call.output_shape)
-
-
-@emulates(Repeat, stored=True)
-def repeat(call: Repeat, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The whole again and again."""
-    return input_tensor.repeat(call.repeat_dims)

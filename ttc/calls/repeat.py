@@ -1,0 +1,82 @@
+"""Calls that repeat elements: expand and repeat, in ROW_MAJOR, or in TILE by whole tiles."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass, replace
+
+from ttc.calls.call import Call, Workspace, accept, spec_of
+from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
+from ttc.calls.target import Target
+from ttc.errors import Refusal
+from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
+
+PLAIN = frozenset({DType.bf16, DType.f32, DType.i32, DType.u32})
+
+
+@dataclass(frozen=True)
+class Expand(Call, name="ttnn.expand"):
+    """The operand broadcast to `output_shape`; in TILE layout with conversions if a tiled dimension grows."""
+
+    input_tensor: Value
+    output_shape: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return rows_of(self.input_tensor.shape) == rows_of(self.output_shape)
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        accept(self.input_tensor, None, PLAIN, "input_tensor")
+        aligned = (1,) * (len(self.output_shape) - spec.rank) + spec.shape
+        if len(aligned) != len(self.output_shape) or any(
+            size not in (1, wide) for size, wide in zip(aligned, self.output_shape, strict=True)
+        ):
+            raise Refusal(f"{list(spec.shape)} does not expand to {list(self.output_shape)}")
+        if spec.layout is Layout.TILE and not self.flexible:
+            raise Refusal("in TILE layout ttc repeats whole tiles only")
+        return replace(spec, shape=self.output_shape, memory=self.memory_config or spec.memory)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if self.output_shape == self.input_tensor.shape else None
+
+    def workspace(self, target: Target) -> Workspace:
+        return repeat_workspace(spec_of(self.input_tensor), self.infer())
+
+
+@dataclass(frozen=True)
+class Repeat(Call, name="ttnn.repeat"):
+    """The whole operand repeat_dims[i] times along dimension i."""
+
+    input_tensor: Value
+    repeat_dims: tuple[int, ...]
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    @property
+    def flexible(self) -> bool:  # type: ignore[override]
+        """Whether TILE layout does without conversions inside."""
+        return set(self.repeat_dims[-2:]) <= {1}
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        accept(self.input_tensor, None, PLAIN, "input_tensor")
+        if spec.layout is Layout.TILE and not self.flexible:
+            raise Refusal("in TILE layout ttc repeats whole tiles only")
+        shape = tuple(size * count for size, count in zip(spec.shape, self.repeat_dims, strict=True))
+        return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
+
+    def alias(self) -> Value | None:
+        return self.input_tensor if set(self.repeat_dims) <= {1} else None
+
+    def workspace(self, target: Target) -> Workspace:
+        return repeat_workspace(spec_of(self.input_tensor), self.infer())
+
+
+def repeat_workspace(operand: Spec, result: Spec) -> Workspace:
+    """Eight tiles, or rows of both."""
+    if operand.layout is Layout.TILE:
+        return Workspace(circular_buffers=8 * tile_bytes(operand.dtype) + 256)
+    return Workspace(circular_buffers=8 * (row_bytes(operand) + row_bytes(result)))
