@@ -115,18 +115,19 @@ class Convolution(Call, abstract=True):
         return -(-tiles // per_core) * per_core * TILE
 
     def stored_rows(self) -> int:
-        """Rows of the prepared weight as stored: the channels of each tap; slices in blocks go by 8 channels."""
+        """Rows of the prepared weight as stored.
+
+        Whole tiles of channels for each tap; for slices in blocks a core column has a multiple of 8 channels, and
+        whole tiles for each row of the kernel.
+        """
         config = self.conv_config
         if config.folded:
             return round_up(self.taps * self.in_channels, TILE)
         if self.whole or config.shard_layout is not Sharding.BLOCK_SHARDED or config.core_grid is None:
             return self.taps * self.stored_channels(self.in_channels)
         per_core = round_up(-(-self.in_channels // config.core_grid.columns), 8)
-        return self.packed_rows(per_core) * -(-self.in_channels // per_core)
-
-    def packed_rows(self, channels: int) -> int:
-        """Rows of a core column's share of a weight for slices: whole tiles for each row of the kernel."""
-        return self.kernel_size[0] * round_up(self.kernel_size[1] * channels, TILE)
+        height, width = self.kernel_size
+        return height * round_up(width * per_core, TILE) * -(-self.in_channels // per_core)
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,6 @@ class TransposedConvolution(Convolution, abstract=True):
     def kept_rows(self, cores: int) -> int:
         return shard_rows(self.input_pixels, cores)
 
-    def packed_rows(self, channels: int) -> int:
-        """As a convolution's, but whole tiles for each tap."""
-        return self.taps * round_up(channels, TILE)
-
     def check(self) -> None:
         """Refusal for what TTNN does not prepare or compute."""
         for side, pad in enumerate(self.padding):

@@ -1,0 +1,116 @@
+"""Which calls convolutions become: text of the program for small ops."""
+
+import pytest
+
+from ttc.backend import lower
+from ttc.calls.conv import Conv2d
+from ttc.calls.target import TARGETS
+from ttc.errors import Refused
+from ttc.ir import DType, parse_graph
+
+
+UNIT = "stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1]"
+
+
+def calls(text: str, target: str = "n150", dtype: DType = DType.bf16) -> list:
+    program = lower(parse_graph(f"graph {{\n{text}\n}}"), TARGETS[target], dtype, dtype).program
+    return [node.op for node in program.nodes if node.op.mnemonic.startswith("ttnn.")]
+
+
+def mnemonics(text: str, **options) -> list[str]:
+    return [call.mnemonic.removeprefix("ttnn.") for call in calls(text, **options)]
+
+
+def conv2d(x: str, w: str, rest: str, **options) -> Conv2d:
+    text = f'%x: {x} = input(name="x")\n%w: {w} = const(ref="w")\n%y: {rest}\nreturn "y"=%y'
+    (found,) = [call for call in calls(text, **options) if isinstance(call, Conv2d)]
+    return found
+
+
+def test_one_pixel_kernels_are_matrix_products():
+    text = """
+      %x: f32[1,1,64,32] = input(name="x")
+      %w: f32[48,16,1,1] = const(ref="w")
+      %y: f32[1,1,64,48] = conv(x=%x, w=%w, groups=2, rows=[1, 8, 8], UNIT)
+      return "y"=%y"""
+    no_padding = UNIT.replace("[1, 1], [1, 1]", "[0, 0], [0, 0]")
+    assert mnemonics(text.replace("UNIT", no_padding)) == ["linear"]
+
+
+def test_weights_are_prepared_by_calls_on_constants_alone():
+    text = """
+      %x: f32[1,1,64,32] = input(name="x")
+      %w: f32[48,32,3,3] = const(ref="w")
+      %b: f32[48] = const(ref="b")
+      %y: f32[1,1,64,48] = conv(x=%x, w=%w, bias=%b, rows=[1, 8, 8], UNIT)
+      return "y"=%y"""
+    assert sorted(mnemonics(text.replace("UNIT", UNIT))) == ["conv2d", "prepare_conv_bias", "prepare_conv_weights"]
+
+
+@pytest.mark.parametrize(("size", "channels", "layout"), [(112, 16, "HEIGHT_SHARDED"), (14, 512, "BLOCK_SHARDED")])
+def test_many_pixels_lie_in_height_and_many_channels_in_blocks(size, channels, layout):
+    rows = size * size
+    call = conv2d(
+        f"f32[1,1,{rows},{channels}]",
+        f"f32[64,{channels},3,3]",
+        f"f32[1,1,{rows},64] = conv(x=%x, w=%w, stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1], "
+        f"rows=[1, {size}, {size}])",
+    )
+    assert call.conv_config.shard_layout.name == layout
+    assert call.whole
+
+
+def test_what_l1_cannot_hold_is_left_to_slices():
+    call = conv2d(
+        "f32[1,1,262144,128]",
+        "f32[128,128,3,3]",
+        f"f32[1,1,262144,128] = conv(x=%x, w=%w, rows=[1, 512, 512], {UNIT})",
+    )
+    assert not call.whole
+
+
+def test_patches_are_folded():
+    call = conv2d(
+        "f32[1,1,4096,3]",
+        "f32[96,3,16,16]",
+        "f32[1,1,16,96] = conv(x=%x, w=%w, stride=[16, 16], padding=[[0, 0], [0, 0]], dilation=[1, 1], "
+        "rows=[1, 64, 64])",
+    )
+    assert call.conv_config.folded
+
+
+@pytest.mark.parametrize(("stride", "length", "size"), [(1, 100, (100, 1)), (2, 50, (1, 100))])
+def test_one_dimension_lies_on_the_height_unless_it_is_strided(stride, length, size):
+    call = conv2d(
+        "f32[1,1,100,32]",
+        "f32[32,32,3]",
+        f"f32[1,1,{length},32] = conv(x=%x, w=%w, stride=[{stride}], padding=[[1, 1]], dilation=[1], rows=[1, 100])",
+    )
+    assert (call.input_height, call.input_width) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            '%x: f32[1,8,6,6] = input(name="x")\n%w: f32[8,8,3,3] = input(name="w")\n'
+            "%y: f32[1,8,4,4] = conv(x=%x, w=%w, stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1])\n",
+            "must be known before the first run",
+        ),
+        (
+            '%x: f32[1,1,800,8] = input(name="x")\n%w: f32[8,8,3,3] = const(ref="w")\n'
+            "%y: f32[1,1,800,8] = conv(x=%x, w=%w, stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1], "
+            "rows=[1, 800, 1])\n",
+            "no room for the index of a result 1 pixels wide",
+        ),
+        (
+            '%x: f32[1,1,50,1026] = input(name="x")\n%w: f32[1026,1,1024] = const(ref="w")\n'
+            "%y: f32[1,1,13568,1] = conv_transpose(x=%x, w=%w, stride=[256], padding=[[0, 0]], output_padding=[0], "
+            "dilation=[1], rows=[1, 50])\n",
+            "TTNN does not finish preparing a weight of 1024 taps x 1026 channels",
+        ),
+    ],
+)
+def test_refusals(text, reason):
+    with pytest.raises(Refused, match=reason):
+        calls(text + 'return "y"=%y')

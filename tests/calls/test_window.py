@@ -1,0 +1,40 @@
+"""Window geometry against a plain count of what windows read."""
+
+import itertools
+
+import pytest
+
+from ttc.calls.window import Window, shard_rows
+
+WINDOWS = [
+    Window(1, (9, 7), (3, 3), (1, 1), (1, 1, 1, 1), (1, 1)),
+    Window(2, (8, 9), (3, 2), (2, 2), (1, 0, 0, 1), (1, 1)),
+    Window(1, (12, 12), (3, 3), (1, 2), (2, 2, 2, 2), (2, 2)),
+    Window(3, (1, 20), (1, 5), (1, 3), (0, 0, 2, 2), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_halo_covers_what_any_run_of_outputs_reads(window):
+    (height, width), (padded_height, padded_width) = window.output, window.padded
+    firsts, lasts = [], []
+    for image, y, x in itertools.product(range(window.batch), range(height), range(width)):
+        top = image * padded_height + y * window.stride[0]
+        first = top * padded_width + x * window.stride[1]
+        reach = [dilation * (kernel - 1) for dilation, kernel in zip(window.dilation, window.kernel, strict=True)]
+        firsts.append(first)
+        lasts.append(first + reach[0] * padded_width + reach[1])
+    for rows in range(1, window.output_pixels + 1):
+        starts = range(window.output_pixels - rows + 1)
+        needed = max(lasts[start + rows - 1] - firsts[start] + 1 for start in starts)
+        assert needed <= window.halo(rows)
+
+
+def test_output_in_ceil_mode_drops_windows_that_start_in_the_padding():
+    assert Window(1, (5, 6), (2, 2), (2, 2), (0, 0, 0, 0), (1, 1), ceil=True).output == (3, 3)
+    assert Window(1, (4, 4), (3, 3), (3, 3), (1, 1, 1, 1), (1, 1), ceil=True).output == (2, 2)
+
+
+def test_shards_are_whole_tiles():
+    assert shard_rows(3136, 64) == 64
+    assert shard_rows(49, 8) == 32
