@@ -116,7 +116,7 @@ class Compiled:
 
     def _form(self) -> Variant:
         if self._latest is None:
-            raise TtcError(_no_form(self._source.unbound()))
+            raise TtcError(_no_form(self._source.unbound(), self._source.undecided()))
         return self._latest
 
     def _variant(self, needed: Specialisation) -> Variant:
@@ -139,7 +139,10 @@ class Compiled:
         return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
 
 
-def _no_form(unbound: list[str]) -> str:
+def _no_form(unbound: list[str], undecided: list[str]) -> str:
+    if undecided:
+        names = ", ".join(undecided)
+        return f"the model has no static form yet: the values of {names} decide shapes; run it once with them"
     if not unbound:
         return "the model has no static form yet: give args when compiling, or run it once"
     flags = " ".join(f"{name}=..." for name in unbound)

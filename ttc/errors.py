@@ -31,3 +31,11 @@ class Refused(TtcError):
         count = len(reasons)
         head = f"{count} thing{'s' if count > 1 else ''} in this model cannot be compiled:"
         super().__init__("\n".join([head, *(f"  {where}: {reason}" for where, reason in reasons)]))
+
+
+class NeedsValues(Refused):
+    """A model that can be compiled only once the values of some of its inputs (`names`) are known."""
+
+    def __init__(self, reasons: list[tuple[str, str]], names: list[str]):
+        super().__init__(reasons)
+        self.names = names

@@ -7,14 +7,14 @@ call need (`for_inputs`, `for_call`)? The answer is a `Specialisation`: calls wi
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from ttc.errors import InputError
+from ttc.errors import InputError, NeedsValues
 from ttc.ir import Graph
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ class Source(Protocol):
 
     def unbound(self) -> list[str]:
         """The named sizes that neither lengths nor an example bind."""
+        ...
+
+    def undecided(self) -> list[str]:
+        """The inputs, as far as known, whose values decide shapes: each value has a program of its own."""
         ...
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
@@ -102,26 +106,41 @@ def _onnx_source(model: Any, lengths: dict[str, int]) -> Source:
 
 @dataclass(frozen=True)
 class OnnxSource:
-    """An opened ONNX model; `dims` are its named sizes by input and axis, `lengths` binds some of them."""
+    """An opened ONNX model; `dims` are its named sizes by input and axis, `lengths` binds some of them.
+
+    Inputs that decide shapes (a Reshape's shape, a Slice's ends) are found by importing: the graph says which
+    values it lacks, and gets them from the call.
+    """
 
     opened: Any
     lengths: dict[str, int]
     dims: Mapping[str, Mapping[int, str]]
     names: Sequence[str]
+    _deciding: dict[str, None] = field(default_factory=dict, init=False)
+    _graphs: dict[Hashable, Graph] = field(default_factory=dict, init=False)
 
     def ready(self) -> Specialisation | None:
-        """The static form, unless a named size is unbound."""
-        return None if self.unbound() else Specialisation((), lambda: self._read({}), lambda signature: {})
+        """The static form, unless a named size is unbound or an input's value decides a shape."""
+        if self.unbound():
+            return None
+        try:
+            return self._form({}, {})
+        except NeedsValues:
+            return None
 
     def unbound(self) -> list[str]:
         """The named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
+    def undecided(self) -> list[str]:
+        """The inputs that a form has needed the values of."""
+        return list(self._deciding)
+
     def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The form with the unbound sizes of these arrays."""
+        """The form with the unbound sizes of these arrays, and with the values of those that decide shapes."""
         named = by_name(inputs, self.names)
-        shapes = {} if self.ready() else {name: np.shape(named[name]) for name in self.dims if name in named}
-        return Specialisation(tuple(shapes.items()), lambda: self._read(shapes), lambda signature: named)
+        shapes = {name: np.shape(named[name]) for name in self.dims if name in named} if self.unbound() else {}
+        return self._form(shapes, named)
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """As `for_inputs`: positional arguments are inputs in order."""
@@ -129,10 +148,28 @@ class OnnxSource:
             raise InputError(f"the model takes {len(self.names)} inputs, got {len(args)}")
         return self.for_inputs({**dict(zip(self.names, args, strict=False)), **kwargs})
 
-    def _read(self, shapes: Mapping[str, tuple[int, ...]]) -> tuple[Graph, None]:
+    def _form(self, shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, Any]) -> Specialisation:
+        """The form for these shapes; imports the model as often as that shows another value to be needed."""
+        while True:
+            values = {name: np.asarray(named[name]) for name in self._deciding if name in named}
+            known = tuple((name, str(item.dtype), item.shape, item.tobytes()) for name, item in values.items())
+            key = (tuple(shapes.items()), known)
+            try:
+                if key not in self._graphs:
+                    self._graphs[key] = self._read(shapes, values)
+                return self._found(key, {name: item for name, item in named.items() if name not in values})
+            except NeedsValues as needs:
+                self._deciding.update(dict.fromkeys(needs.names))
+                if not any(name in named and name not in values for name in needs.names):
+                    raise
+
+    def _found(self, key: Hashable, given: Mapping[str, Any]) -> Specialisation:
+        return Specialisation(key, lambda: (self._graphs[key], None), lambda signature: given)
+
+    def _read(self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]) -> Graph:
         from ttc.frontend.onnx import load
 
-        return load(self.opened, lengths=self.lengths, inputs=shapes), None
+        return load(self.opened, lengths=self.lengths, inputs=shapes, values=values)
 
 
 def unbound(dims: Mapping[Any, Mapping[int, str]], lengths: Mapping[str, int]) -> list[str]:

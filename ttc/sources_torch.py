@@ -77,6 +77,10 @@ class ModuleSource:
         """The named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
+    def undecided(self) -> list[str]:
+        """None: tensors decide no shapes in an exported graph."""
+        return []
+
     def for_inputs(self, inputs: Inputs) -> Specialisation:
         """The form for arrays by name or in order; before the first export names are those of `forward`."""
         if self.signature is None:
@@ -131,6 +135,10 @@ class ProgramSource:
 
     def unbound(self) -> list[str]:
         """None."""
+        return []
+
+    def undecided(self) -> list[str]:
+        """None: tensors decide no shapes in an exported graph."""
         return []
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:

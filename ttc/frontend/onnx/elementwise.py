@@ -47,6 +47,24 @@ def _binary(op: type[Op]) -> Callable:
     return entry
 
 
+def _binary_by_axis(op: type[Op]) -> Callable:
+    """Before opset 7 the second operand was broadcast only when asked, its dimensions beginning at `axis`."""
+
+    def entry(b: Emitter, a: Value, c: Value, *, broadcast=0, axis=None) -> Value:
+        return b(op(a, _from_axis(b, c, a, axis) if broadcast else c))  # type: ignore[call-arg]
+
+    return entry
+
+
+def _from_axis(b: Emitter, c: Value, like: Value, axis: int | None) -> Value:
+    if axis is None or c.type.rank == 0:
+        return c
+    after = like.type.rank - axis % like.type.rank - c.type.rank
+    if after < 0:
+        raise Refusal(f"{c.type} does not fit {like.type} from axis {axis} on")
+    return b.reshape(c, (*c.shape, *[1] * after))
+
+
 def _variadic(op: type[Op]) -> Callable:
     def entry(b: Emitter, x: Value, *others: Value) -> Value:
         return reduce(lambda a, c: b(op(a, c)), others, x)  # type: ignore[call-arg]
@@ -57,7 +75,8 @@ def _variadic(op: type[Op]) -> Callable:
 for _name, _op in UNARY.items():
     onnx_op(_name)(_unary(_op))
 for _name, _op in BINARY.items():
-    onnx_op(_name)(_binary(_op))
+    onnx_op(_name, since=7)(_binary(_op))
+    onnx_op(_name)(_binary_by_axis(_op))
 for _name, _op in VARIADIC.items():
     onnx_op(_name)(_variadic(_op))
 
@@ -84,8 +103,8 @@ def Identity(b: Emitter, x: Value) -> Value:
 
 
 @onnx_op()
-def Dropout(b: Emitter, x: Value, ratio: Number = 0.5, training_mode: Number = 0, *, seed=0) -> list[Value]:
-    if training_mode and ratio:
+def Dropout(b: Emitter, x: Value, ratio: Number = 0.5, training_mode: Number = 0, *, seed=0, is_test=0) -> list[Value]:
+    if (training_mode or (b.opset < 7 and not is_test)) and ratio:
         raise Refusal("drops at random in training mode")
     dtype = DType.bool if b.opset >= 10 else x.dtype
     return [x, *([b.full(1, dtype, x.shape)] if b.wants(1) else [])]
@@ -128,8 +147,9 @@ def _bound(b: Emitter, bound: Value | float | None, dtype: DType) -> Value | flo
 
 
 @onnx_op()
-def Pow(b: Emitter, x: Value, exponent: Value) -> Value:
+def Pow(b: Emitter, x: Value, exponent: Value, *, broadcast=0, axis=None) -> Value:
     """The result has the base's dtype; an integer base with a floating exponent computes in floats."""
+    exponent = _from_axis(b, exponent, x, axis) if broadcast else exponent
     if x.dtype is exponent.dtype:
         return b(ops.Pow(x, exponent))
     if x.dtype.is_float or exponent.dtype.is_integer:
@@ -169,6 +189,9 @@ def LeakyRelu(b: Emitter, x: Value, *, alpha=0.01) -> Value:
 
 @onnx_op()
 def PRelu(b: Emitter, x: Value, slope: Value) -> Value:
+    """Before opset 7 a slope has one number a channel, the second dimension."""
+    if b.opset < 7 and slope.type.numel > 1:
+        slope = b.reshape(slope, (slope.type.numel, *[1] * (x.type.rank - 2)))
     number = ops.number_of(slope)
     if number is not None and x.dtype.is_float:
         return b(ops.LeakyRelu(x, number))

@@ -35,6 +35,7 @@ class Emitter:
         self.weights = dict(weights)
         self.opset = 0
         self.outputs: tuple[str, ...] = ()
+        self.needed: dict[str, None] = {}  # the inputs whose values would have helped
         self._runtime: set[Value] = set()  # what depends on an input
         self._computable: set[Value] = set()  # what `tensor` can compute from literals and small weights
         self._tensors: dict[Value, Tensor | None] = {}
@@ -129,6 +130,7 @@ class Emitter:
             return value
         tensor = self.tensor(value)
         if tensor is None:
+            self.needed.update(dict.fromkeys(_inputs(value)))
             raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value))}")
         items = tensor.flatten().tolist()
         if kind in ("Ints", "Numbers"):
@@ -191,9 +193,27 @@ def is_known(value: Value) -> bool:
     return False
 
 
+VALUE_LIMIT = 1024
+"""Elements: a larger input is data; it does not decide shapes."""
+
+
+def _inputs(value: Value) -> list[str]:
+    """The inputs that would make `value` known, were their own values known; [] if that is not enough."""
+    leaves = _leaves(value)
+    inputs = [op.name for op in leaves if isinstance(op, Input) and op.type.numel <= VALUE_LIMIT]
+    return inputs if len(inputs) == len(leaves) else []
+
+
 def _sources(value: Value) -> list[str]:
     """The run-time inputs and weights that a value depends on, by name, in order."""
-    found: dict[str, None] = {}
+    return sorted(
+        f"the input {op.name!r}" if isinstance(op, Input) else f"the weight {op.ref!r}" for op in _leaves(value)
+    )
+
+
+def _leaves(value: Value) -> list[Input | Const]:
+    """The run-time inputs and weights that a value depends on."""
+    found: dict[str, Input | Const] = {}
     pending, seen = [value], set()
     while pending:
         current = pending.pop()
@@ -201,9 +221,7 @@ def _sources(value: Value) -> list[str]:
             continue
         seen.add(current)
         match current.op:
-            case Input(name=name):
-                found[f"the input {name!r}"] = None
-            case Const(ref=ref):
-                found[f"the weight {ref!r}"] = None
+            case Input(name=name) | Const(ref=name) if not is_known(current):
+                found[f"{current.op.mnemonic} {name}"] = current.op
         pending.extend(current.op.operands())
-    return sorted(found)
+    return list(found.values())

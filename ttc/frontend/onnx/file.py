@@ -11,7 +11,7 @@ from google.protobuf.message import DecodeError
 from ttc.errors import InputError
 from ttc.frontend.onnx.tensors import Store
 
-OLDEST_OPSET = 7
+OLDEST_OPSET = 1
 
 
 Opened = tuple[onnx.ModelProto, Store]

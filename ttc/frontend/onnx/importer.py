@@ -10,14 +10,16 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.errors import InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
 from ttc.frontend.onnx.tensors import Store, weight
-from ttc.ir import Graph, Value, Weight
+from ttc.ir import Graph, TensorType, Value, Weight
+from ttc.ir.weights import NUMPY
+from ttc.ops.torch_types import tensor_of
 
 
 class Poison:
@@ -34,18 +36,21 @@ def load(
     *,
     lengths: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
+    values: Mapping[str, np.ndarray] | None = None,
 ) -> Graph:
     """An ONNX model as a graph of ops; the weights stay where they are until they are read.
 
     `lengths` binds dynamic sizes by name; `inputs` (arrays or shapes by input name) binds them by example.
+    `values` are inputs that become constants of the program, because they decide shapes.
     Constants: integers, booleans and single floating numbers are literals of the program (`is_literal`), all
     others are weights by reference, so that the program does not depend on trained data.
 
-    Raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled.
+    Raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled;
+    NeedsValues, which is one, where `values` would help.
     """
     proto, store = open_model(model)
     importer = _Importer(proto, store)
-    return importer.run(_input_types(proto, lengths, inputs))
+    return importer.run(_input_types(proto, lengths, inputs), values or {})
 
 
 def _input_types(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
@@ -68,19 +73,27 @@ class _Importer:
         self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
         self.b: Emitter
 
-    def run(self, types: Mapping[str, Any]) -> Graph:
+    def run(self, types: Mapping[str, TensorType], values: Mapping[str, np.ndarray]) -> Graph:
         graph = self.model.graph
         found, refused = self.weights(graph)
         self.b = Emitter(found)
         env: Environment = {}
         for name, type in types.items():
-            env[name] = self.b.input(type, name)
+            env[name] = self.bound(name, type, values[name]) if name in values else self.b.input(type, name)
         env.update(self.constants(found, refused))
         self.nodes(graph.node, env, self.opsets)
         outputs = [(output.name, self.lookup(output.name, env, output.name)) for output in graph.output]
+        if self.reasons and self.b.needed:
+            raise NeedsValues(self.reasons, list(self.b.needed))
         if self.reasons:
             raise Refused(self.reasons)
         return self.b.finish([(name, value) for name, value in outputs if isinstance(value, Value)])
+
+    def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
+        """An input whose value is part of the program."""
+        if value.shape != type.shape or value.dtype != NUMPY[type.dtype]:
+            raise InputError(f"input {name!r} is {value.dtype}{list(value.shape)}, the model takes {type}")
+        return self.b.constant(tensor_of(np.ascontiguousarray(value), type.dtype).reshape(type.shape))
 
     def weights(self, graph: GraphProto) -> tuple[dict[str, Weight], list[str]]:
         """The graph's initialisers, and the names of those that cannot be weights (reasons noted)."""

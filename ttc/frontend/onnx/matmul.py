@@ -33,7 +33,9 @@ def swapped(b: Emitter, x: Value) -> Value:
 
 
 @onnx_op()
-def Gemm(b: Emitter, x: Value, w: Value, c: Value | None = None, *, alpha=1.0, beta=1.0, transA=0, transB=0) -> Value:
+def Gemm(
+    b: Emitter, x: Value, w: Value, c: Value | None = None, *, alpha=1.0, beta=1.0, broadcast=1, transA=0, transB=0
+) -> Value:
     """alpha * x @ w + beta * c; a linear layer where w is a weight."""
     x = swapped(b, x) if transA else x
     c = None if c is None or beta == 0 else scaled(b, c, beta)

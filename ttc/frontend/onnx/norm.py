@@ -9,7 +9,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
-from ttc.frontend.onnx.elementwise import shifted
+from ttc.frontend.onnx.elementwise import scaled, shifted
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
@@ -46,12 +46,32 @@ for _name, _op in (("Softmax", ops.Softmax), ("LogSoftmax", ops.LogSoftmax)):
 @onnx_op()
 def BatchNormalization(
     b: Emitter, x: Value, scale: Value, bias: Value, mean: Value, var: Value, *,
-    epsilon=1e-5, momentum=0.9, spatial=1, training_mode=0,
-) -> Value:  # fmt: skip
-    if training_mode or not spatial:
-        raise Refusal("normalises by its own batch in training mode" if training_mode else "is not spatial")
+    epsilon=1e-5, momentum=0.9, spatial=1, is_test=0, training_mode=0,
+) -> Value | list[Value]:  # fmt: skip
+    if not spatial:
+        raise Refusal("is not spatial")
+    if training_mode or (b.opset < 7 and not is_test):
+        return _trained_batch_norm(b, x, scale, bias, mean, var, epsilon, momentum)
     w, bias, mean, var = (b.cast(item, x.dtype) for item in (scale, bias, mean, var))
     return b(ops.BatchNorm(x, w, bias, mean, var, epsilon))
+
+
+def _trained_batch_norm(
+    b: Emitter, x: Value, scale: Value, bias: Value, mean: Value, var: Value, eps: float, momentum: float
+) -> list[Value]:
+    """Normalised by the batch's own statistics, and the running ones moved towards them."""
+    dims = (0, *range(2, x.type.rank))
+    column = (1, x.shape[1], *[1] * (x.type.rank - 2))
+    own = b(ops.Mean(x, dims, True))
+    centred = b(ops.Sub(x, own))
+    spread = b(ops.Mean(b(ops.Mul(centred, centred)), dims, True))
+    scale, bias = (b.reshape(b.cast(item, x.dtype), column) for item in (scale, bias))
+    y = b(ops.Mul(centred, b(ops.Mul(b(ops.Rsqrt(shifted(b, spread, eps))), scale))))
+    moved = [
+        b(ops.Add(scaled(b, old, momentum), scaled(b, b.cast(b.reshape(new, old.shape), old.dtype), 1 - momentum)))
+        for old, new in ((mean, own), (var, spread))
+    ]
+    return [b(ops.Add(y, bias)), *moved]
 
 
 @onnx_op()

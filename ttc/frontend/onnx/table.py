@@ -27,6 +27,9 @@ KNOWN_KINDS = ("Int", "Ints", "Number", "Numbers")
 EXPAND = object()
 """What an entry returns to have the operator expanded by the function body of its ONNX schema."""
 
+FORGOTTEN = ("consumed_inputs",)
+"""Attributes of the first opsets that say nothing about the result."""
+
 MICROSOFT = "com.microsoft"
 
 
@@ -55,6 +58,8 @@ class Entry:
         if any(item is None for item in rest):
             raise Refusal("lacks one of its inputs")
         for name, value in attributes.items():
+            if name in FORGOTTEN:
+                continue
             if name not in self.attributes and name not in self.inputs:
                 raise Refusal(f"its attribute {name} = {value!r} is not supported")
             if given.get(name) is None:
