@@ -9,6 +9,7 @@ import torch
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, TensorType, Value
 from ttc.ops.torch_types import to_torch
+from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.normal import rebuild
 
 FLIP_LIMIT = 40
@@ -33,6 +34,10 @@ def decompose(graph: Graph) -> Graph:
 
 def _decomposed(op: Op, builder: Builder) -> Value | None:
     match op:
+        case ops.Conv():
+            return decomposed_conv(op, builder)
+        case ops.ConvTranspose():
+            return decomposed_conv_transpose(op, builder)
         case ops.OneHot(index=index, depth=depth):
             return _one_hot(index, depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
