@@ -472,7 +472,6 @@ CONV: list[Sample] = [
         stride=(1, 1),
         padding=((1, 1), (1, 1)),
         dilation=(1, 1),
-        refused=("bf16", "fp32"),  # TTNN prepares weights on the host
     ),
     *(
         S(ops.ConvTranspose, x=x, w=f"weight {w}", bias=bias, stride=stride, padding=pads, output_padding=extra, **rest)
@@ -508,7 +507,6 @@ CONV: list[Sample] = [
         padding=((0, 0),) * 3,
         output_padding=(0, 0, 0),
         dilation=(1, 1, 1),
-        refused=("bf16", "fp32"),  # TTNN has no 3-D form
     ),
 ]
 

@@ -8,7 +8,6 @@ from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, parse_graph
 
-
 UNIT = "stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1]"
 
 

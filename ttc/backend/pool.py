@@ -67,7 +67,7 @@ def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
     """Maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
     batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
     y = to.call(Reshape(to.row_major(x), (batch, *spatial, channels)))
-    counts = [window_output(*axis, op.ceil) for axis in windows(op, spatial)]
+    counts = [window_output(*axis, ceil=op.ceil) for axis in windows(op, spatial)]
     beyond = tuple(
         (begin, max(end, (count - 1) * stride + dilation * (kernel - 1) + 1 - size - begin))
         for count, (size, kernel, stride, (begin, end), dilation) in zip(counts, windows(op, spatial), strict=True)
