@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.10-3.12; everything else stands on their environments.
 
-.PHONY: demo test lint bench sweep clean
+.PHONY: demo test lint bench sweep golden clean
 
 demo: .venv/ready
 	.venv/bin/python examples/sentences.py
@@ -22,6 +22,9 @@ sweep: .venv/ready .venv-ttnn/ready
 
 .venv-ttnn/ready: constraints-ttnn.txt scripts/make_venv_ttnn
 	scripts/make_venv_ttnn
+
+golden: .venv/ready
+	TTC_WRITE_GOLDEN=1 .venv/bin/python -m pytest --quiet tests/models/test_golden.py
 
 clean:
 	rm -rf .venv .venv-ttnn

@@ -42,7 +42,7 @@ def main() -> None:
         compiled_in = time.perf_counter() - started
         reference = session.run(None, inputs)[0]
         started = time.perf_counter()
-        embedding = compiled.run(inputs)["embedding"]
+        embedding = compiled.run(inputs)["sentence_embedding"]
         ran_in = time.perf_counter() - started
     cosine = (embedding * reference).sum(-1) / np.linalg.norm(embedding, axis=-1) / np.linalg.norm(reference, axis=-1)
 

@@ -73,7 +73,7 @@ def test_by_export(tokens: dict[str, torch.Tensor], wanted: np.ndarray):
 
 def test_by_onnx(tokens: dict[str, torch.Tensor], wanted: np.ndarray, onnx_path: Path):
     found = ttc.compile(onnx_path).run({name: tensor.numpy() for name, tensor in tokens.items()})
-    assert_same_neighbours(found["embedding"], wanted)
+    assert_same_neighbours(found["sentence_embedding"], wanted)
 
 
 @pytest.mark.parametrize("target", TARGETS)

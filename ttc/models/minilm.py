@@ -53,12 +53,12 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 
 
 def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
-    """Write the model as ONNX for inputs of these shapes, its output called `embedding`."""
+    """Write the model as ONNX for inputs of these shapes, its output called `sentence_embedding`."""
     module, _ = MODEL.build()
     getLogger("torch.onnx").setLevel(ERROR)  # it misses torchvision, which nothing here uses
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
-        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["embedding"], dynamo=True)
+        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["sentence_embedding"], dynamo=True)
 
 
 def build(size: str) -> Built:

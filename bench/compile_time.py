@@ -1,0 +1,34 @@
+"""Compile time beside onnxruntime's session creation, from the same file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+import ttc
+from bench.timing import Row, compare
+from ttc.models import light, minilm
+
+
+def session(path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def rows() -> Iterator[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        resnet = Path(folder) / "resnet50.onnx"
+        onnx.save(light.seeded("resnet50"), resnet)
+        sentences = Path(folder) / "minilm.onnx"
+        minilm.export_onnx(sentences, minilm.tokenize(["A sentence."]))
+        for name, path in (("light_resnet50", resnet), ("MiniLM", sentences)):
+            yield compare(
+                f"compile {name} (.onnx)",
+                {"ttc.compile": partial(ttc.compile, path), "onnxruntime": partial(session, path)},
+            )
