@@ -11,7 +11,8 @@ LAYERS = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "
 CONFIGS = {
     "real": {},
     "tiny": {
-        "text_config": LAYERS | {"vocab_size": 99, "max_position_embeddings": 16, "bos_token_id": 97, "eos_token_id": 98},
+        "text_config": LAYERS
+        | {"vocab_size": 99, "max_position_embeddings": 16, "bos_token_id": 97, "eos_token_id": 98},
         "vision_config": LAYERS | {"image_size": 64, "patch_size": 16},
         "projection_dim": 64,
     },

@@ -24,7 +24,9 @@ class Autoencoder:
     latents: dict[str, tuple[int, ...]]
 
 
-KL_BLOCKS = {f"{way}_block_types": (f"{name}Block2D",) * 4 for way, name in (("down", "DownEncoder"), ("up", "UpDecoder"))}
+KL_BLOCKS = {
+    f"{way}_block_types": (f"{name}Block2D",) * 4 for way, name in (("down", "DownEncoder"), ("up", "UpDecoder"))
+}
 KL = Autoencoder(
     AutoencoderKL,
     {

@@ -22,4 +22,14 @@ from ttc.frontend.export.tracing import Exported, export, open_file, read_progra
 
 FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape)
 
-__all__ = ["Constant", "Exported", "Signature", "call_key", "export", "load", "open_file", "read_program", "symbolic_dims"]
+__all__ = [
+    "Constant",
+    "Exported",
+    "Signature",
+    "call_key",
+    "export",
+    "load",
+    "open_file",
+    "read_program",
+    "symbolic_dims",
+]

@@ -173,6 +173,22 @@ def put(b: Builder, x: Value, src: Value, dim: int, start: int, end: int) -> Val
     return concat(b, [part(b, x, dim, 0, start), src, part(b, x, dim, end, END)], dim)
 
 
+def put_every(b: Builder, x: Value, src: Value, dim: int, start: int, step: int) -> Value:
+    """x with every `step`-th position from `start` along `dim` replaced by `src`: one column of rows of `step`."""
+    count = src.shape[dim]
+    begin, end = start - start % step, start - start % step + count * step
+    if end > x.shape[dim]:  # the last row is cut: fill it up, and cut the result
+        pads = tuple((0, end - size if axis == dim else 0) for axis, size in enumerate(x.shape))
+        whole = put_every(b, b(ops.Pad(x, pads)), src, dim, start, step)
+        return part(b, whole, dim, 0, x.shape[dim])
+    rows = (*x.shape[:dim], count, step, *x.shape[dim + 1 :])
+    middle = reshape(b, part(b, x, dim, begin, end), rows)
+    at = start % step
+    middle = put(b, middle, unsqueeze(b, src, dim + 1), dim + 1, at, at + 1)
+    merged = reshape(b, middle, (*x.shape[:dim], count * step, *x.shape[dim + 1 :]))
+    return put(b, x, merged, dim, begin, end)
+
+
 def result_as(b: ExportBuilder, x: Value | bool | int | float) -> Value:
     """x in the dtype that torch declares for the result."""
     return cast(b, x, b.result.dtype)

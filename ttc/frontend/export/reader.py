@@ -24,6 +24,7 @@ from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.table import ExportBuilder, binds, function_for, is_listed
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
@@ -51,7 +52,23 @@ def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
     Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
     `Const`s under their own names, without data where they are fake or meta tensors.
     """
-    return _Reader(_functional(program), signature or Signature.of(program)).graph()
+    signature = signature or Signature.of(program)
+    _refuse_complex_inputs(program, signature)
+    return _Reader(_functional(program), signature).graph()
+
+
+def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> None:
+    """torch itself fails to decompose programs that have them."""
+    user = set(program.graph_signature.user_inputs)
+    nodes = [node for node in _placeholders(program) if node.name in user]
+    names = [name for name in signature.inputs if isinstance(name, str)]
+    reasons = [
+        (name, f"the input {name} is complex: pass torch.view_as_real of it instead")
+        for name, node in zip(names, nodes, strict=False)
+        if _gives_complex(node)
+    ]
+    if reasons:
+        raise Refused(reasons)
 
 
 def _functional(program: ExportedProgram) -> ExportedProgram:
@@ -93,6 +110,9 @@ class _Reader:
         for node in self.program.graph.nodes:
             if node in live and node.op not in ("placeholder", "output"):
                 self._read(node, partial(self._call, node))
+        for node in self.program.graph.output_node().all_input_nodes:
+            if isinstance(self.values.get(node), Complex):
+                self.reasons["a complex result: return torch.view_as_real of it instead"] = node.name
         if self.reasons:
             raise Refused([(where, reason) for reason, where in self.reasons.items()])
         return self.builder.finish(self._outputs())
@@ -114,9 +134,12 @@ class _Reader:
     def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
             tensor = self._tensor(spec)
-            if node in live and tensor is not None and tensor.dtype in FROM_TORCH:
-                has_data = not isinstance(tensor, FakeTensor) and not tensor.is_meta
-                yield _ref(spec), Weight(_type(tensor), partial(array_of, tensor) if has_data else None)
+            if node not in live or tensor is None:
+                continue
+            has_data = not isinstance(tensor, FakeTensor) and not tensor.is_meta
+            for suffix, part in _real_tensors(tensor).items():
+                if part.dtype in FROM_TORCH:
+                    yield _ref(spec) + suffix, Weight(_type(part), partial(array_of, part) if has_data else None)
 
     def _tensor(self, spec: InputSpec) -> torch.Tensor | None:
         """The parameter, buffer or constant behind a placeholder."""
@@ -139,8 +162,10 @@ class _Reader:
         if spec.kind is InputKind.CONSTANT_TENSOR and (spec.target or "").startswith("lifted_tensor_"):
             constant = getattr(tensor, "constant", None) if isinstance(tensor, FakeTensor) else tensor
             if constant is not None and not constant.is_meta:
-                return ops.constant(self.builder, constant.detach().cpu())
-        return self.builder(Const(_type(tensor), _ref(spec)))
+                parts = _real_tensors(constant.detach().cpu()).values()
+                return _whole([ops.constant(self.builder, part) for part in parts])
+        parts = _real_tensors(tensor).items()
+        return _whole([self.builder(Const(_type(part), _ref(spec) + suffix)) for suffix, part in parts])
 
     def _call(self, node: Node) -> Any:
         """The value or values of one call; None where an operand could not be read."""
@@ -151,8 +176,10 @@ class _Reader:
             raise Refusal(f"{node.target} (control flow, or an op with a side effect) is not supported")
         if not isinstance(node.target, torch._ops.OpOverload):
             raise Refusal(f"{getattr(node.target, '__name__', node.target)} computes with a size that is not fixed")
-        function = function_for(node.target)
-        if any(self.values.get(operand) is None for operand in node.all_input_nodes):
+        operands = [self.values.get(operand) for operand in node.all_input_nodes]
+        complex = _gives_complex(node) or any(isinstance(operand, Complex) for operand in operands)
+        function = (complex_function_for if complex else function_for)(node.target)
+        if any(operand is None for operand in operands):
             return None
         types = _declared_types(node)
         self.builder.result, self.builder.hint = types[0], node.name
@@ -212,8 +239,8 @@ def _place(node: Node) -> str:
 
 
 def _dtype(dtype: torch.dtype) -> DType:
-    if dtype.is_complex:
-        raise Refusal("complex numbers are not supported yet")
+    """The dtype of a tensor, or of the parts of a complex one."""
+    dtype = PARTS.get(dtype, dtype)
     if dtype not in FROM_TORCH:
         raise Refusal(f"{dtype} is not supported")
     return FROM_TORCH[dtype]
@@ -243,6 +270,23 @@ def _declared_types(node: Node) -> list[TensorType]:
 
 def _check(found: Any, declared: list[TensorType]) -> None:
     """Our reading must have the types that torch declares, for as many results as it gives."""
-    for value, type in zip(found, declared, strict=False):
-        if value.type != type:
-            raise Refusal(f"it was read as {value.type}, but torch declares {type}")
+    for result, type in zip(found, declared, strict=False):
+        for value in (result.real, result.imag) if isinstance(result, Complex) else (result,):
+            if value.type != type:
+                raise Refusal(f"it was read as {value.type}, but torch declares {type}")
+
+
+def _gives_complex(node: Node) -> bool:
+    """Whether a result is complex."""
+    value = node.meta.get("val")
+    results = value if isinstance(value, (tuple, list)) else (value,)
+    return any(isinstance(result, torch.Tensor) and result.is_complex() for result in results)
+
+
+def _real_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """A tensor, or the parts of a complex one, by what is added to its name."""
+    return {".real": tensor.real, ".imag": tensor.imag} if tensor.is_complex() else {"": tensor}
+
+
+def _whole(parts: list[Value]) -> Value | Complex:
+    return parts[0] if len(parts) == 1 else Complex(*parts)

@@ -24,7 +24,3 @@ refuse(
     "it makes a Python number of a tensor, which is not known when compiling",
     "item", "_local_scalar_dense", "is_nonzero", "equal", "_is_all_true", "_is_any_true",
 )  # fmt: skip
-refuse(
-    "complex numbers are not supported yet",
-    "view_as_complex", "view_as_real", "polar", "complex", "real", "imag", "angle", "conj", "_conj",
-)  # fmt: skip

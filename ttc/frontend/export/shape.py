@@ -208,9 +208,9 @@ def slice_scatter(
     step: int = 1,
 ) -> Value:
     start, end, step = slice(start, end, step).indices(x.shape[dim])
-    if step != 1:
-        raise Refusal(f"assigning to every {step}th element of a slice is not supported")
-    return compose.put(b, x, result_as(b, src), dim, start, max(start, end))
+    if step == 1:
+        return compose.put(b, x, result_as(b, src), dim, start, max(start, end))
+    return compose.put_every(b, x, result_as(b, src), compose.axis(x, dim), start, step)
 
 
 @aten("select_scatter")

@@ -23,12 +23,16 @@ Number = bool | int | float
 Result = Value | tuple[Value, ...] | list[Value]
 Function = Callable[..., Result]
 Reading = TypeVar("Reading", bound=Function)
+Entry = TypeVar("Entry")
 
 TABLE: dict[str, Function] = {}
 """By aten name, with an overload (`max.dim`) or without (`max`: every overload not listed)."""
 
 REFUSED: dict[str, str] = {}
 """Why ops are refused, by aten name without overload."""
+
+OF_COMPLEX: set[str] = set()
+"""Ops that only complex numbers know, which have a table of their own."""
 
 
 def aten(*names: str) -> Callable[[Reading], Reading]:
@@ -50,13 +54,19 @@ def refuse(reason: str, *names: str) -> None:
 
 def function_for(target: torch._ops.OpOverload) -> Function:
     """The function that reads an op; Refusal with its name if there is none."""
-    packet = _packet(target)
-    function = TABLE.get(f"{packet}.{target._overloadname}") or TABLE.get(packet)
+    function = named(TABLE, target)
     if function is not None:
         return function
+    packet = _packet(target)
     if packet in REFUSED:
         raise Refusal(f"{target} is not supported: {REFUSED[packet]}")
     raise Refusal(f"{target} is not supported: there is no reading of it")
+
+
+def named(table: dict[str, Entry], target: torch._ops.OpOverload) -> Entry | None:
+    """What a table by aten names holds for an op: for its overload, else for all of them."""
+    packet = _packet(target)
+    return table.get(f"{packet}.{target._overloadname}") or table.get(packet)
 
 
 def binds(function: Function, args: tuple, keywords: dict[str, Any]) -> bool:
@@ -73,10 +83,14 @@ def _signature(function: Function) -> inspect.Signature:
     return inspect.signature(function)
 
 
+def refused(target: torch._ops.OpOverload) -> bool:
+    """Whether there is a reason of its own not to read an op."""
+    return _packet(target) in REFUSED
+
+
 def is_listed(target: torch._ops.OpOverload) -> bool:
     """Whether the table says what to do with an op: read or refuse it."""
-    packet = _packet(target)
-    return f"{packet}.{target._overloadname}" in TABLE or packet in TABLE or packet in REFUSED
+    return named(TABLE, target) is not None or refused(target) or _packet(target) in OF_COMPLEX
 
 
 def _packet(target: torch._ops.OpOverload) -> str:

@@ -1,0 +1,195 @@
+"""Complex numbers as pairs of real tensors: what aten ops do with the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.export import compose
+from ttc.frontend.export.compose import result_as
+from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Function, Number, full, function_for, named, refused
+from ttc.ir import Value
+
+PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
+"""The dtype of each part."""
+
+
+@dataclass(frozen=True)
+class Complex:
+    """real + i * imag; both have one type, which is the builder's `result` where torch declares a complex one."""
+
+    real: Value
+    imag: Value
+
+
+Operand = Complex | Value | Number
+TABLE: dict[str, Function] = {}
+
+EACH_PART = (
+    "view", "_unsafe_view", "reshape", "view_copy", "flatten.using_ints", "unflatten.int", "squeeze", "unsqueeze",
+    "permute", "transpose.int", "t", "movedim.int", "expand", "slice.Tensor", "narrow", "select.int", "unbind.int",
+    "split.Tensor", "split_with_sizes", "chunk", "cat", "stack", "flip", "roll", "repeat", "index.Tensor",
+    "index_select", "gather", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "neg", "sum", "mean",
+    "slice_scatter", "select_scatter", "constant_pad_nd",
+)  # fmt: skip
+"""Ops that treat real and imaginary parts alike, each by itself."""
+
+
+def complex_function_for(target: torch._ops.OpOverload) -> Function:
+    """The function that reads an op with a complex operand or result; Refusal with its name if there is none."""
+    found = named(TABLE, target)
+    if found is not None:
+        return found
+    if named(dict.fromkeys(EACH_PART, True), target):
+        return partial(_each_part, function_for(target))
+    if refused(target):
+        return function_for(target)
+    raise Refusal(f"{target} of complex numbers is not supported")
+
+
+def _aten(*names: str) -> Callable[[Function], Function]:
+    def register(function: Function) -> Function:
+        TABLE.update(dict.fromkeys(names, function))
+        OF_COMPLEX.update(names)
+        return function
+
+    return register
+
+
+def _each_part(function: Function, b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
+    """What `function` makes of the real parts, and of the imaginary ones."""
+    real = function(b, *_parts(args, "real"), **_parts(keywords, "real"))
+    imag = function(b, *_parts(args, "imag"), **_parts(keywords, "imag"))
+    if isinstance(real, (tuple, list)):
+        return tuple(map(Complex, real, imag))
+    return Complex(real, imag)  # type: ignore[arg-type]
+
+
+def _parts(item: Any, name: str) -> Any:
+    match item:
+        case Complex():
+            return getattr(item, name)
+        case dict():
+            return {key: _parts(part, name) for key, part in item.items()}
+        case list() | tuple():
+            return [_parts(part, name) for part in item]
+    return item
+
+
+@_aten("view_as_complex")
+def view_as_complex(b: ExportBuilder, x: Value) -> Complex:
+    """x [.., 2]: real and imaginary parts."""
+    return Complex(compose.select(b, x, -1, 0), compose.select(b, x, -1, 1))
+
+
+@_aten("view_as_real")
+def view_as_real(b: ExportBuilder, x: Complex) -> Value:
+    return compose.concat(b, [compose.unsqueeze(b, part, -1) for part in (x.real, x.imag)], -1)
+
+
+@_aten("polar")
+def polar(b: ExportBuilder, size: Value, angle: Value) -> Complex:
+    return Complex(b(ops.Mul(size, b(ops.Cos(angle)))), b(ops.Mul(size, b(ops.Sin(angle)))))
+
+
+@_aten("complex")
+def complex_(b: ExportBuilder, real: Value, imag: Value) -> Complex:
+    return Complex(*compose.same_shape(b, real, imag))
+
+
+@_aten("real")
+def real(b: ExportBuilder, x: Complex) -> Value:
+    return x.real
+
+
+@_aten("imag")
+def imag(b: ExportBuilder, x: Complex) -> Value:
+    return x.imag
+
+
+@_aten("conj", "_conj", "_conj_physical", "conj_physical")
+def conj(b: ExportBuilder, x: Complex) -> Complex:
+    return Complex(x.real, b(ops.Neg(x.imag)))
+
+
+@_aten("resolve_conj", "resolve_neg")
+def resolve(b: ExportBuilder, x: Complex) -> Complex:
+    return x
+
+
+@_aten("abs")
+def abs_(b: ExportBuilder, x: Complex) -> Value:
+    return b(ops.Sqrt(_square(b, x)))
+
+
+@_aten("angle")
+def angle(b: ExportBuilder, x: Complex) -> Value:
+    return b(ops.Atan2(x.imag, x.real))
+
+
+@_aten("_to_copy", "to")
+def to_copy(b: ExportBuilder, x: Operand, *_: object, **__: object) -> Complex:
+    x = _complex(b, x)
+    return Complex(result_as(b, x.real), result_as(b, x.imag))
+
+
+@_aten("add")
+def add(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
+    return _sum(b, ops.Add, x, y, alpha)
+
+
+@_aten("sub")
+def sub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
+    return _sum(b, ops.Sub, x, y, alpha)
+
+
+def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha: Number) -> Complex:
+    x, y = _complex(b, x), _complex(b, y)
+    y = y if alpha == 1 else mul(b, y, alpha)
+    return Complex(b(op(x.real, y.real)), b(op(x.imag, y.imag)))
+
+
+@_aten("mul")
+def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
+    if isinstance(x, Complex) and isinstance(y, Complex):
+        real = b(ops.Sub(b(ops.Mul(x.real, y.real)), b(ops.Mul(x.imag, y.imag))))
+        return Complex(real, b(ops.Add(b(ops.Mul(x.real, y.imag)), b(ops.Mul(x.imag, y.real)))))
+    pair, factor = (x, y) if isinstance(x, Complex) else (y, x)
+    number = _real(b, factor)
+    pair = _complex(b, pair)
+    return Complex(b(ops.Mul(pair.real, number)), b(ops.Mul(pair.imag, number)))
+
+
+@_aten("div")
+def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
+    """By a complex number: times its conjugate, over its square."""
+    x = _complex(b, x)
+    if isinstance(y, Complex):
+        x, y = mul(b, x, conj(b, y)), _square(b, y)
+    number = _real(b, y)
+    return Complex(b(ops.Div(x.real, number)), b(ops.Div(x.imag, number)))
+
+
+def _square(b: ExportBuilder, x: Complex) -> Value:
+    return b(ops.Add(b(ops.Mul(x.real, x.real)), b(ops.Mul(x.imag, x.imag))))
+
+
+def _real(b: ExportBuilder, x: Operand) -> Value:
+    if isinstance(x, complex):
+        raise Refusal(f"the complex number {x} is not supported as an operand: make it a tensor")
+    assert not isinstance(x, Complex)
+    return result_as(b, x)
+
+
+def _complex(b: ExportBuilder, x: Operand) -> Complex:
+    """A real operand with an imaginary part of zero."""
+    if isinstance(x, Complex):
+        return x
+    part = _real(b, x)
+    return Complex(part, full(b, part.shape, 0, part.dtype))
