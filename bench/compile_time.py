@@ -8,17 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import onnx
-import onnxruntime
 
 import ttc
+from bench.reference import session
 from bench.timing import Row, compare
 from ttc.models import light, minilm
-
-
-def session(path: Path) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def rows() -> Iterator[Row]:
@@ -30,5 +24,5 @@ def rows() -> Iterator[Row]:
         for name, path in (("light_resnet50", resnet), ("MiniLM", sentences)):
             yield compare(
                 f"compile {name} (.onnx)",
-                {"ttc.compile": partial(ttc.compile, path), "onnxruntime": partial(session, path)},
+                {"ttc.compile": partial(ttc.compile, path), "onnxruntime": partial(session, str(path))},
             )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
-import onnxruntime
 import torch
 
 import ttc
+from bench.reference import session
 from bench.timing import Row, compare
 from ttc.compiled import Compiled
 from ttc.models import light, minilm, named
@@ -22,9 +23,7 @@ def rows() -> Iterator[Row]:
 
 def _resnet() -> Row:
     proto = light.seeded("resnet50")
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    reference = onnxruntime.InferenceSession(proto.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    reference = session(proto.SerializeToString())
     (value,) = reference.get_inputs()
     inputs = {value.name: np.random.default_rng(0).standard_normal(value.shape).astype(np.float32)}
     contenders = {
@@ -60,6 +59,5 @@ def _beside_torch(what: str, module: torch.nn.Module, inputs: dict[str, torch.Te
     return compare(what, contenders)
 
 
-def _runner(compiled: Compiled, inputs: dict[str, np.ndarray]):
-    session = compiled.session("emulator")
-    return lambda: session.run(inputs)
+def _runner(compiled: Compiled, inputs: dict[str, np.ndarray]) -> Callable[[], object]:
+    return partial(compiled.session("emulator").run, inputs)
