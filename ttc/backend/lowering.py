@@ -68,6 +68,7 @@ class Lowering:
 
     def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
         self.target, self.dtype, self.weight_dtype = target, dtype, weight_dtype
+        self.uses = graph.uses()  # how many readers each of the model's values has
         self.refusals: list[tuple[str, str]] = []
         self._program = Builder()
         self._weights = Builder(graph.weights)

@@ -15,7 +15,7 @@ from ttc.ir import Value
 @lowers(ops.LayerNorm)
 def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
     """Over the last dimension; several normalised dimensions are joined into one."""
-    x = to.tile(to(op.x))
+    x, residual = _summands(op.x, to)
     shape = (*op.x.shape[: -op.dims], prod(op.x.shape[-op.dims :]))
     y = to.call(
         LayerNorm(
@@ -23,6 +23,7 @@ def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
             epsilon=op.eps,
             weight=_parameter(op.w, to),
             bias=_parameter(op.bias, to),
+            residual_input_tensor=None if residual is None else reshaped(residual, shape, to),
             compute_kernel_config=ComputeKernelConfig(),
         )
     )
@@ -32,9 +33,24 @@ def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
 @lowers(ops.RmsNorm)
 def rms_norm(op: ops.RmsNorm, to: Lowering) -> Value:
     """One call."""
-    weight = _parameter(op.w, to)
-    config = ComputeKernelConfig()
-    return to.call(RmsNorm(to.tile(to(op.x)), epsilon=op.eps, weight=weight, compute_kernel_config=config))
+    x, residual = _summands(op.x, to)
+    return to.call(
+        RmsNorm(
+            x,
+            epsilon=op.eps,
+            weight=_parameter(op.w, to),
+            residual_input_tensor=residual,
+            compute_kernel_config=ComputeKernelConfig(),
+        )
+    )
+
+
+def _summands(x: Value, to: Lowering) -> tuple[Value, Value | None]:
+    """x, or the two values whose sum it is if nothing else reads that: the norm adds them itself."""
+    match x.op:
+        case ops.Add(a=a, b=b) if to.uses[x] == 1 and a.shape == b.shape and to.static(a) is to.static(b) is None:
+            return to.tile(to(a)), to.tile(to(b))
+    return to.tile(to(x)), None
 
 
 def _parameter(value: Value | None, to: Lowering) -> Value | None:

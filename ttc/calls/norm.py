@@ -16,48 +16,51 @@ FLOAT_TILE = tile_bytes(DType.f32)
 
 @dataclass(frozen=True)
 class LayerNorm(Call, name="ttnn.layer_norm"):
-    """(x - mean) / sqrt(var + epsilon) * weight + bias over the last dimension; weight and bias hold D elements."""
+    """(x - mean) / sqrt(var + epsilon) * weight + bias over the last dimension; weight and bias hold D elements.
+
+    x is the operand, plus the residual if there is one: added in fp32, of the same shape.
+    """
 
     input_tensor: Value
     _: KW_ONLY
     epsilon: float = 1e-12
     weight: Value | None = None
     bias: Value | None = None
+    residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
     compute_kernel_config: ComputeKernelConfig | None = None
 
     def infer(self) -> Spec:
+        check_residual(self.input_tensor, self.residual_input_tensor)
         return normalised(self.input_tensor, self.memory_config, self.weight, self.bias)
 
     def workspace(self, target: Target) -> Workspace:
         """A row of tiles of each operand, x - mean and its square in fp32; in blocks where rows are too long."""
-        spec = spec_of(self.input_tensor)
-        parameters = [spec_of(value) for value in (self.weight, self.bias) if value is not None]
-        return norm_workspace(spec, parameters, 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
+        return norm_workspace(self, (self.weight, self.bias), 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
 
 
 @dataclass(frozen=True)
 class RmsNorm(Call, name="ttnn.rms_norm"):
-    """x / sqrt(mean(x^2) + epsilon) * weight over the last dimension; the weight holds D elements."""
+    """x / sqrt(mean(x^2) + epsilon) * weight over the last dimension; operands as of `LayerNorm`."""
 
     input_tensor: Value
     _: KW_ONLY
     epsilon: float = 1e-12
     weight: Value | None = None
+    residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
     compute_kernel_config: ComputeKernelConfig | None = None
 
     def infer(self) -> Spec:
+        check_residual(self.input_tensor, self.residual_input_tensor)
         return normalised(self.input_tensor, self.memory_config, self.weight)
 
     def workspace(self, target: Target) -> Workspace:
         """As `LayerNorm` without x - mean."""
-        spec = spec_of(self.input_tensor)
-        parameters = [spec_of(self.weight)] if self.weight is not None else []
-        return norm_workspace(spec, parameters, FLOAT_TILE, 12 * FLOAT_TILE, target)
+        return norm_workspace(self, (self.weight,), FLOAT_TILE, 12 * FLOAT_TILE, target)
 
 
-LONG_ROWS = 704 * 1024
+LONG_ROWS = 800 * 1024
 """Bytes per core that TTNN's norms take at most once a row's tiles do not fit and they work in blocks."""
 
 
@@ -72,11 +75,23 @@ def normalised(x: Value, memory: MemoryConfig | None, *parameters: Value | None)
     return replace(spec, memory=memory or spec.memory)
 
 
-def norm_workspace(x: Spec, parameters: list[Spec], interim: int, fixed: int, target: Target) -> Workspace:
+def check_residual(x: Value, residual: Value | None) -> None:
+    """Refuse a residual that is not of x's very shape."""
+    accept(residual, Layout.TILE, NORMALISED, "the residual")
+    if residual is not None and residual.shape != x.shape:
+        raise Refusal(f"the residual {list(residual.shape)} has not the shape of {list(x.shape)}")
+
+
+def norm_workspace(
+    call: LayerNorm | RmsNorm, parameters: tuple[Value | None, ...], interim: int, fixed: int, target: Target
+) -> Workspace:
     """`interim` bytes for each tile of a row beside the operands' own, `fixed` ones, and blocks of 8 tiles."""
-    tiles = round_up(-(-x.shape[-1] // TILE), 4)
-    each = tile_bytes(x.dtype) + interim + sum(tile_bytes(parameter.dtype) for parameter in parameters)
-    needed = tiles * each + 8 * tile_bytes(x.dtype) + fixed + (8 * FLOAT_TILE if parameters else 0)
+    x = spec_of(call.input_tensor)
+    own = tile_bytes(x.dtype)
+    present = [tile_bytes(parameter.dtype) for parameter in parameters if parameter is not None]
+    held, added = (own, 0) if call.residual_input_tensor is None else (FLOAT_TILE, 16 * own)
+    needed = round_up(-(-x.shape[-1] // TILE), 4) * (held + interim + sum(present))
+    needed += 8 * own + fixed + added + (8 * FLOAT_TILE if present else 0)
     return Workspace(circular_buffers=needed if needed <= target.l1_bytes - 65536 else LONG_ROWS)
 
 

@@ -13,18 +13,33 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(LayerNorm)
 def layer_norm(
-    call: LayerNorm, mode: Mode, input_tensor: Tensor, weight: Tensor | None = None, bias: Tensor | None = None
+    call: LayerNorm,
+    mode: Mode,
+    input_tensor: Tensor,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    residual_input_tensor: Tensor | None = None,
 ) -> Tensor:
     """Mean and variance over the last dimension, taken from x as the matrix engine reads it."""
-    x = matrix_operand(input_tensor, mode)
+    x = matrix_operand(_sum(input_tensor, residual_input_tensor), mode)
     return F.layer_norm(x, x.shape[-1:], _row(weight), _row(bias), call.epsilon)
 
 
 @emulates(RmsNorm)
-def rms_norm(call: RmsNorm, mode: Mode, input_tensor: Tensor, weight: Tensor | None = None) -> Tensor:
+def rms_norm(
+    call: RmsNorm,
+    mode: Mode,
+    input_tensor: Tensor,
+    weight: Tensor | None = None,
+    residual_input_tensor: Tensor | None = None,
+) -> Tensor:
     """x over the root of its mean square."""
-    x = matrix_operand(input_tensor, mode)
+    x = matrix_operand(_sum(input_tensor, residual_input_tensor), mode)
     return F.rms_norm(x, x.shape[-1:], _row(weight), call.epsilon)
+
+
+def _sum(x: Tensor, residual: Tensor | None) -> Tensor:
+    return x if residual is None else x + residual
 
 
 def _row(parameter: Tensor | None) -> Tensor | None:
