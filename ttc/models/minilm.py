@@ -55,7 +55,8 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
     """Write the model as ONNX for inputs of these shapes, its output called `sentence_embedding`."""
     module, _ = MODEL.build()
-    getLogger("torch.onnx").setLevel(ERROR)  # it misses torchvision, which nothing here uses
+    for chatty in ("torch.onnx", "onnxscript"):  # the one misses torchvision, the other tells what it could not fold
+        getLogger(chatty).setLevel(ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
         torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["sentence_embedding"], dynamo=True)
