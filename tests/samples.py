@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 
 from ttc import ops
-from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Weight, Weights
+from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Weight, Weights, parse_graph
 from ttc.ops.torch_types import array_of, to_torch
 
 _OPERAND = re.compile(r"(weight |[-+.\w]+ in )?(\w+)\[([\d,]*)\]")
@@ -72,6 +72,33 @@ class Sample:
                 array = array_of(_numbers(type, self.ranges.get(name), generator))
                 weights[name] = Weight(type, lambda array=array: array)
         return weights
+
+
+@dataclass(frozen=True)
+class Pattern(Sample):
+    """A few ops in text, where TTNN has one call for them; inputs and weights as the text names them."""
+
+    text: str = ""
+
+    def __str__(self) -> str:
+        return str(self.fields["name"])
+
+    def graph(self, seed: int = 0) -> tuple[Graph, dict[str, torch.Tensor]]:
+        """The graph that the text says, and seeded inputs by name."""
+        generator = torch.Generator().manual_seed(seed)
+        graph = parse_graph(self.text)
+        weights: dict[str, Weight] = {}
+        for node in graph.nodes:
+            if isinstance(node.op, Const):
+                array = array_of(_numbers(node.op.type, None, generator))
+                weights[node.op.ref] = Weight(node.op.type, lambda array=array: array)
+        types = {value.op.name: value.type for value in graph.inputs if isinstance(value.op, Input)}
+        inputs = {name: _numbers(type, self.ranges.get(name), generator) for name, type in types.items()}
+        return replace(graph, weights=Weights(weights)), inputs
+
+
+def P(name: str, kind: type[Op], text: str) -> Pattern:
+    return Pattern(kind, {"name": name}, text=text)
 
 
 def _type(found: re.Match) -> TensorType:
@@ -222,6 +249,8 @@ ELEMENTWISE: list[Sample] = [
     S(ops.Or, a="i64[2,33]", b="6 in i64[]"),
     S(ops.Xor, a="bool[2,33]", b="bool[2,33]"),
     S(ops.Xor, a="i64[2,33]", b="i64[2,33]"),
+    S(ops.ShiftLeft, a="i64[2,33]", b="i64[2,33]", ranges={"b": (0, 8)}),
+    S(ops.ShiftRight, a="i32[2,33]", b="i32[33]", ranges={"b": (0, 8)}),
     S(ops.Not, x="bool[2,33]"),
     S(ops.IsNan, x="f32[2,33]"),
     S(ops.Where, condition="bool[2,33,65]", a="f32[2,33,65]", b="f32[1,1,65]"),
@@ -347,7 +376,7 @@ SHAPE: list[Sample] = [
     S(ops.Permute, x="f32[1,33,1,40]", dims=[2, 1, 0, 3]),
     S(ops.Permute, x="i64[2,3,4,5,6,7]", dims=[5, 4, 3, 2, 1, 0]),
     S(ops.Permute, x="f32[2,3,1,4,5,6,7,1]", dims=[0, 2, 3, 4, 1, 6, 5, 7]),
-    S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0], refused=("bf16", "fp32")),
+    S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0]),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128], steps=[1, 1, 1]),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192], steps=[1, 1, 1]),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99], steps=[1, 1, 1]),
@@ -564,7 +593,89 @@ CONSTANT: list[Sample] = [
     S(ops.Literal, type=TensorType(DType.i64, (3,)), data=(-5, 0, 2**31 - 1)),
 ]
 
+HEADS = """graph {
+  %x: f32[2,33,%W] = input(name="x")
+  %q: f32[2,33,128] = slice(x=%x, starts=[0, 0, 0], ends=[2, 33, 128], steps=[1, 1, 1])
+  %k: f32[2,33,%K] = slice(x=%x, starts=[0, 0, 128], ends=[2, 33, %A], steps=[1, 1, 1])
+  %v: f32[2,33,%K] = slice(x=%x, starts=[0, 0, %A], ends=[2, 33, %W], steps=[1, 1, 1])
+  %q1: f32[2,33,4,32] = reshape(x=%q, shape=[2, 33, 4, 32])
+  %k1: f32[2,33,%H,32] = reshape(x=%k, shape=[2, 33, %H, 32])
+  %v1: f32[2,33,%H,32] = reshape(x=%v, shape=[2, 33, %H, 32])
+  %q2: f32[2,4,33,32] = permute(x=%q1, dims=[0, 2, 1, 3])
+  %k2: f32[2,%H,33,32] = permute(x=%k1, dims=[0, 2, 1, 3])
+  %v2: f32[2,%H,33,32] = permute(x=%v1, dims=[0, 2, 1, 3])
+  %y: f32[2,4,33,32] = attention(q=%q2, k=%k2, v=%v2, scale=0.25)
+  %y1: f32[2,33,4,32] = permute(x=%y, dims=[0, 2, 1, 3])
+  %y2: f32[2,33,128] = reshape(x=%y1, shape=[2, 33, 128])
+  return "output"=%y2
+}"""
+
+
+def heads(shared: int) -> str:
+    """Attention between rows, each key and value head for `shared` of the four query heads."""
+    count = 4 // shared
+    sizes = {"%W": 128 + 64 * count, "%K": 32 * count, "%A": 128 + 32 * count, "%H": count}
+    text = HEADS
+    for name, size in sizes.items():
+        text = text.replace(name, str(size))
+    return text
+
+
+PATTERN: list[Sample] = [
+    P("heads cut from rows and joined again", ops.Attention, heads(1)),
+    P("grouped heads cut from rows", ops.Attention, heads(2)),
+    P(
+        "heads cut from three values",
+        ops.Attention,
+        """graph {
+  %q: f32[1,17,64] = input(name="q")
+  %k: f32[1,17,64] = input(name="k")
+  %v: f32[1,17,64] = input(name="v")
+  %q1: f32[1,17,2,32] = reshape(x=%q, shape=[1, 17, 2, 32])
+  %k1: f32[1,17,2,32] = reshape(x=%k, shape=[1, 17, 2, 32])
+  %v1: f32[1,17,2,32] = reshape(x=%v, shape=[1, 17, 2, 32])
+  %q2: f32[1,2,17,32] = permute(x=%q1, dims=[0, 2, 1, 3])
+  %k2: f32[1,2,17,32] = permute(x=%k1, dims=[0, 2, 1, 3])
+  %v2: f32[1,2,17,32] = permute(x=%v1, dims=[0, 2, 1, 3])
+  %y: f32[1,2,17,32] = attention(q=%q2, k=%k2, v=%v2, causal=true)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "heads stacked as timm's ViT has them",
+        ops.Attention,
+        """graph {
+  %x: f32[2,17,192] = input(name="x")
+  %x1: f32[2,17,3,2,32] = reshape(x=%x, shape=[2, 17, 3, 2, 32])
+  %x2: f32[3,2,2,17,32] = permute(x=%x1, dims=[2, 0, 3, 1, 4])
+  %q: f32[1,2,2,17,32] = slice(x=%x2, starts=[0, 0, 0, 0, 0], ends=[1, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
+  %k: f32[1,2,2,17,32] = slice(x=%x2, starts=[1, 0, 0, 0, 0], ends=[2, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
+  %v: f32[1,2,2,17,32] = slice(x=%x2, starts=[2, 0, 0, 0, 0], ends=[3, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
+  %q1: f32[2,2,17,32] = reshape(x=%q, shape=[2, 2, 17, 32])
+  %k1: f32[2,2,17,32] = reshape(x=%k, shape=[2, 2, 17, 32])
+  %v1: f32[2,2,17,32] = reshape(x=%v, shape=[2, 2, 17, 32])
+  %y: f32[2,2,17,32] = attention(q=%q1, k=%k1, v=%v1, scale=0.25)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "a sum that a norm reads alone",
+        ops.LayerNorm,
+        """graph {
+  %x: f32[2,33,96] = input(name="x")
+  %z: f32[2,33,96] = input(name="z")
+  %w: f32[96] = const(ref="w")
+  %s: f32[2,33,96] = add(a=%x, b=%z)
+  %y: f32[2,33,96] = layer_norm(x=%s, w=%w, bias=%w)
+  %t: f32[2,33,96] = add(a=%y, b=%z)
+  %r: f32[2,33,96] = rms_norm(x=%t, w=%w)
+  return "output"=%r
+}""",
+    ),
+]
+
 SAMPLES: list[Sample] = [
+    *PATTERN,
     *ELEMENTWISE,
     *REDUCE,
     *MATMUL,
