@@ -10,11 +10,12 @@ import torch
 from ttc import ops
 from ttc.backend.conv_plan import geometry, host_dtype, least_l1, on_width, plane, plane_weight
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.moves import concatenated
 from ttc.backend.spatial import from_rows, to_rows
 from ttc.calls.call import ComputeKernelConfig, CoreGrid, UnaryWithParam
 from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
-from ttc.calls.shape import Concat, Pad, Reshape, Slice
+from ttc.calls.shape import Pad, Reshape, Slice
 from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
 from ttc.ir import DRAM, Layout, Value
@@ -183,9 +184,11 @@ def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:
     parts = []
     for tap in range(taps):
         start, end = tap * dilation, tap * dilation + (count - 1) * stride + 1
-        parts.append(to.call(Slice(planes, (0, start, 0, 0), (size[0], end, *size[2:]), (1, stride, 1, 1))))
+        whole = (start, end, stride) == (0, size[1], 1)
+        bounds = (0, start, 0, 0), (size[0], end, *size[2:]), (1, stride, 1, 1)
+        parts.append(planes if whole else to.call(Slice(planes, *bounds)))
     images = layer.batch * count
-    rows = to.call(Reshape(to.call(Concat(tuple(parts), 3)), (1, 1, images * height * width, taps * layer.channels)))
+    rows = to.call(Reshape(concatenated(parts, 3, to), (1, 1, images * height * width, taps * layer.channels)))
     out, _, *kernel = layer.w.shape
     w = to.derive(
         ops.Reshape(to.derive(ops.Permute(layer.w, (0, 2, 1, 3, 4))), (out, taps * layer.channels, *kernel[1:]))

@@ -8,7 +8,6 @@ from ttc.backend.lowering import Lowering
 from ttc.calls.call import spec_of
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Concat, Pad, Permute, Reshape
-from ttc.errors import Refusal
 from ttc.ir import DType, Layout, Value
 
 DEEPEST = 6
@@ -32,9 +31,24 @@ def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
     if len(dims) <= DEEPEST:
         return to.call(Permute(x, dims))
     shape, order = joined(x.shape, dims)
-    if len(order) > DEEPEST:
-        raise Refusal(f"a permutation of {len(order)} dimensions: TTNN takes up to {DEEPEST}")
+    while len(order) > DEEPEST:
+        x, shape, order = less_deep(x, shape, order, to)
     return reshaped(to.call(Permute(reshaped(x, shape, to), order)), result, to)
+
+
+def less_deep(
+    x: Value, shape: tuple[int, ...], order: tuple[int, ...], to: Lowering
+) -> tuple[Value, tuple[int, ...], tuple[int, ...]]:
+    """x with the dimension that `order` has last moved behind the one before it, and what of the permutation is left.
+
+    Both are then one dimension, so that the rest has one less.
+    """
+    *_, before, last = order
+    between = [dim for dim in range(len(order)) if dim != last]
+    between.insert(between.index(before) + 1, last)
+    blocks, moves = joined(shape, tuple(between))
+    moved = to.call(Permute(reshaped(x, blocks, to), moves))
+    return (moved, *joined(tuple(shape[dim] for dim in between), tuple(between.index(dim) for dim in order)))
 
 
 def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
