@@ -113,7 +113,7 @@ def test_named_sizes_are_bound_by_lengths_or_the_first_run():
     assert open_form.run(np.ones((1, 5), np.float32))["output"].shape == (1, 5)
     bound = ttc.compile(nn.ReLU(), (x,), dynamic_shapes={"input": {1: "T"}}, lengths={"T": [24]})
     assert bound.run(np.ones((1, 24), np.float32))["output"].shape == (1, 24)
-    with pytest.raises(InputError, match="'S'|S"):
+    with pytest.raises(InputError, match="no length called S"):
         ttc.compile(nn.ReLU(), (x,), dynamic_shapes={"input": {1: "T"}}, lengths={"S": [24]})
 
 

@@ -33,7 +33,7 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
         try:
             with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)
+                np.savez(file, **arrays)  # type: ignore[arg-type] (numpy's stub takes a name for allow_pickle)
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)

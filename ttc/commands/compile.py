@@ -21,7 +21,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Compile, then dump, print or save."""
-    if arguments.output is None and arguments.stop_after is None:
+    output: Path | None = arguments.output
+    if output is None and arguments.stop_after is None:
         raise InputError("say where to write the artifact: -o OUT.ttc (or --stop-after PASS to see a stage)")
     import ttc
 
@@ -36,15 +37,15 @@ def run(arguments: Namespace) -> int:
         stages = compiled.stages
         if arguments.dump_ir:
             _dump(compiled, arguments.dump_ir)
-        if arguments.stop_after:
+        if arguments.stop_after or output is None:
             print(compiled.after(arguments.stop_after), end="")
             return 0
-        compiled.save(arguments.output)
+        compiled.save(output)
     report = compiled.report
     if arguments.json:
-        print_json({**report.to_dict(), "stages": list(stages), "output": str(arguments.output)})
+        print_json({**report.to_dict(), "stages": list(stages), "output": str(output)})
     else:
-        print(f"{report}\nwrote {arguments.output}")
+        print(f"{report}\nwrote {output}")
     return 0
 
 

@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
         calls = len(program.graph.nodes)
-        outputs = session.run(inputs, observer=lambda event: bar.step(event.call.mnemonic, calls))
+        outputs = session.run(inputs, lambda index, call, operands, results: bar.step(call.mnemonic, calls))
         seconds = time.perf_counter() - started
     for name, array in outputs.items():
         print(f"{name}: {array.dtype}{list(array.shape)}")

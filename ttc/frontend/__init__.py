@@ -1,0 +1,1 @@
+"""How a file or module becomes ops: `onnx` and `export`."""

@@ -21,6 +21,7 @@ from ttc.ir.weights import Weights
 
 
 def snake_case(name: str) -> str:
+    """`LayerNorm` as `layer_norm`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
@@ -85,6 +86,7 @@ class Op:
 
 @cache
 def field_names(cls: type[Op]) -> tuple[str, ...]:
+    """The fields of an op class, in order."""
     return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
 
 
@@ -165,7 +167,7 @@ class Graph:
 
     def signature(self) -> tuple[dict[str, Type], dict[str, Type]]:
         """Input and output types by name."""
-        inputs = {value.op.name: value.type for value in self.inputs}
+        inputs = {node.op.name: node.results[0].type for node in self.nodes if isinstance(node.op, Input)}
         return inputs, {name: value.type for name, value in self.outputs}
 
     def __str__(self) -> str:
@@ -249,7 +251,7 @@ class Builder:
         return node.results
 
     def _hint(self, op: Op) -> str:
-        """A weight is named after its reference, a derived one after the weight, other values after what they replace."""
+        """A weight is named after its reference, a derived one after the weight, all else after what it replaces."""
         if isinstance(op, Const):
             return op.ref
         operands = op.operands()
@@ -273,7 +275,7 @@ class Builder:
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
         """The graph, without the nodes that no output, effect or input signature needs."""
-        pairs = tuple(outputs.items() if isinstance(outputs, Mapping) else outputs)
+        pairs = tuple(outputs.items()) if isinstance(outputs, Mapping) else tuple(outputs)
         live: set[int] = {id(value) for _, value in pairs}
         kept: list[Node] = []
         for node in reversed(self._nodes):

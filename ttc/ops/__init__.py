@@ -33,6 +33,8 @@ from ttc.ops.binary import (
     Or,
     Pow,
     Remainder,
+    ShiftLeft,
+    ShiftRight,
     Sub,
     Where,
     Xor,
@@ -44,6 +46,7 @@ from ttc.ops.index import Embedding, Gather, OneHot, Scatter
 from ttc.ops.interpret import evaluate, evaluate_op, evaluate_value, has_data, steps
 from ttc.ops.matmul import Linear, Matmul
 from ttc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax
+from ttc.ops.recurrent import Gru, Lstm, Rnn
 from ttc.ops.reduce import Argmax, Cumsum, Max, Mean, Min, Prod, Sum, Topk
 from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
 from ttc.ops.torch_types import type_of
@@ -55,6 +58,7 @@ from ttc.ops.unary import (
     Asinh,
     Atan,
     Atanh,
+    BitCast,
     Cast,
     Ceil,
     Clamp,
@@ -96,6 +100,7 @@ __all__ = [
     "Attention",
     "AvgPool",
     "BatchNorm",
+    "BitCast",
     "Cast",
     "Ceil",
     "Clamp",
@@ -122,6 +127,7 @@ __all__ = [
     "Ge",
     "Gelu",
     "GroupNorm",
+    "Gru",
     "Gt",
     "HardSigmoid",
     "HardSwish",
@@ -134,6 +140,7 @@ __all__ = [
     "Log",
     "Log1p",
     "LogSoftmax",
+    "Lstm",
     "Lt",
     "Matmul",
     "Max",
@@ -159,9 +166,12 @@ __all__ = [
     "Repeat",
     "Reshape",
     "RmsNorm",
+    "Rnn",
     "Round",
     "Rsqrt",
     "Scatter",
+    "ShiftLeft",
+    "ShiftRight",
     "Sigmoid",
     "Sign",
     "Silu",

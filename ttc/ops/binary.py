@@ -179,6 +179,20 @@ class Xor(Binary):
     kinds = _WHOLE
 
 
+class ShiftLeft(Binary):
+    """a * 2^b, within the bits of the dtype; 0 <= b."""
+
+    function = torch.bitwise_left_shift
+    kinds = ("int", "uint")
+
+
+class ShiftRight(Binary):
+    """floor(a / 2^b); 0 <= b."""
+
+    function = torch.bitwise_right_shift
+    kinds = ("int", "uint")
+
+
 @dataclass(frozen=True)
 class Where(Op):
     """a where the condition holds, else b; all three broadcast."""

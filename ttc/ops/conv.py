@@ -32,6 +32,7 @@ def to_rows(y: Tensor, rows: tuple[int, ...]) -> Tensor:
 
 
 def pad_spatial(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
+    """[N, C, *spatial] with `value` around it."""
     return F.pad(x, [size for pair in reversed(pads) for size in pair], value=value)
 
 
@@ -80,7 +81,10 @@ class Conv(Op):
 
 @dataclass(frozen=True)
 class ConvTranspose(Op):
-    """The gradient of a convolution: w [C, O / groups, *kernel]; `padding` is cut off, `output_padding` added at the end."""
+    """The gradient of a convolution, w [C, O / groups, *kernel].
+
+    `padding` is cut off the full result, `output_padding` added at its end.
+    """
 
     x: Value
     w: Value

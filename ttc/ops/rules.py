@@ -29,6 +29,7 @@ def same_dtype(*values: Value | None) -> DType:
 
 
 def is_permutation(dims: tuple[int, ...], rank: int) -> bool:
+    """Whether `dims` holds each of 0 .. rank - 1 once."""
     return sorted(dims) == list(range(rank))
 
 

@@ -24,11 +24,24 @@ TORCH = {
     DType.c64: torch.complex64,
 }
 FROM_TORCH = {theirs: ours for ours, theirs in TORCH.items()}
+HELD = {
+    DType.i4: torch.int8,
+    DType.u4: torch.uint8,
+    DType.i2: torch.int8,
+    DType.u2: torch.uint8,
+    DType.f8e4m3fn: torch.float32,
+    DType.f8e4m3fnuz: torch.float32,
+    DType.f8e5m2: torch.float32,
+    DType.f8e5m2fnuz: torch.float32,
+    DType.f8e8m0: torch.float32,
+    DType.f4e2m1: torch.float32,
+}
+"""Dtypes that torch computes nothing in, and what holds their values."""
 
 
 def to_torch(dtype: DType) -> torch.dtype:
     """The torch dtype that holds `dtype`."""
-    return TORCH[dtype]
+    return HELD[dtype] if dtype in HELD else TORCH[dtype]
 
 
 def type_of(tensor: torch.Tensor) -> TensorType:

@@ -240,7 +240,10 @@ class IsNan(Op):
 
 @dataclass(frozen=True)
 class Cast(Op):
-    """x in another dtype; floats to integers truncate, to bool tests for non-zero."""
+    """x in another dtype; floats to integers truncate, integers wrap, to bool tests for non-zero.
+
+    Floats of up to 8 bits take numbers that they hold; rounding to them is the front end's.
+    """
 
     x: Value
     dtype: DType
@@ -249,4 +252,24 @@ class Cast(Op):
         return TensorType(self.dtype, self.x.shape)
 
     def eval(self, x: Tensor) -> Tensor:
-        return x.to(to_torch(self.dtype))
+        y = x.to(to_torch(self.dtype))
+        if not self.dtype.is_integer or self.dtype.bytes >= 1:
+            return y
+        size = 2 ** int(self.dtype.bytes * 8)
+        low = size // 2 if self.dtype.kind == "int" else 0
+        return torch.remainder(y.to(torch.int16) + low, size).to(y.dtype) - low
+
+
+@dataclass(frozen=True)
+class BitCast(Op):
+    """The bits of x as another dtype of the same size."""
+
+    x: Value
+    dtype: DType
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype.bytes == self.dtype.bytes >= 1, f"{self.x.dtype} and {self.dtype} differ in size")
+        return TensorType(self.dtype, self.x.shape)
+
+    def eval(self, x: Tensor) -> Tensor:
+        return x.contiguous().view(to_torch(self.dtype))
