@@ -44,7 +44,7 @@ def print_node(node: Node) -> str:
 
 def _print_fields(item: Any) -> str:
     parts = []
-    for spec in fields(item):
+    for spec in sorted(fields(item), key=lambda spec: spec.kw_only):
         value = getattr(item, spec.name)
         if (isinstance(item, Op) and spec.name == "type") or _is_default(spec, value):
             continue
