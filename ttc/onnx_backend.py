@@ -18,6 +18,20 @@ import ttc
 from ttc.compiled import Compiled
 from ttc.errors import InputError
 
+FLOATS = frozenset(
+    np.dtype(kind)
+    for kind in (
+        ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2,
+        ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu, ml_dtypes.float4_e2m1fn,
+    )
+)  # fmt: skip
+INTEGERS = {
+    np.dtype(ml_dtypes.int4): np.int8,
+    np.dtype(ml_dtypes.uint4): np.uint8,
+    np.dtype(ml_dtypes.int2): np.int8,
+    np.dtype(ml_dtypes.uint2): np.uint8,
+}
+
 
 class TtcModel(BackendRep):
     """A compiled model: `run` takes the inputs in order and gives the outputs in order, in the model's dtypes."""
@@ -71,14 +85,16 @@ class TtcBackend(Backend):
 
 
 def _given(item: Any) -> Any:
-    """An input as ttc takes it: bfloat16 travels as float32."""
+    """An input as ttc takes it: floats that numpy lacks travel as float32, smaller integers as bytes."""
     item = numpy_helper.to_array(item) if isinstance(item, TensorProto) else item
-    return item.astype(np.float32) if getattr(item, "dtype", None) == ml_dtypes.bfloat16 else item
+    if getattr(item, "dtype", None) in FLOATS:
+        return item.astype(np.float32)
+    return item.astype(INTEGERS[item.dtype]) if getattr(item, "dtype", None) in INTEGERS else item
 
 
 def _declared(array: np.ndarray, kind: int) -> np.ndarray:
-    """An output in its ONNX dtype: bfloat16 comes as float32."""
-    return array.astype(ml_dtypes.bfloat16) if kind == TensorProto.BFLOAT16 else array
+    """An output in its ONNX dtype."""
+    return array.astype(helper.tensor_dtype_to_np_dtype(kind), copy=False)
 
 
 prepare = TtcBackend.prepare

@@ -16,10 +16,6 @@ from ttc.ir.weights import NUMPY
 from ttc.ops.torch_types import array_of, tensor_of
 
 OLD_OPSET = {"test_not_2d", "test_not_3d", "test_not_4d"}  # opset 1
-UNLIKE_ONNXRUNTIME = {  # the corners are those of the unrounded output size; onnxruntime and torch round it first
-    "test_resize_downsample_scales_cubic_align_corners",
-    "test_resize_downsample_scales_linear_align_corners",
-}
 TOLERANCES = {"float16": 2e-3, "bfloat16": 2e-2}
 ROUNDS = 5  # inputs that turn out to be needed when compiling, one after another
 
@@ -34,7 +30,7 @@ def cases() -> dict[str, list]:
         found = load_model_tests(kind="node")
     groups: dict[str, list] = {}
     for case in found:
-        if case.data_sets and case.name not in OLD_OPSET | UNLIKE_ONNXRUNTIME:
+        if case.data_sets and case.name not in OLD_OPSET:
             groups.setdefault(case.model.graph.node[0].op_type, []).append(case)
     return groups
 

@@ -34,6 +34,8 @@ CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.Mul: calls.Multiply,
     ops.Ne: calls.Ne,
     ops.Remainder: calls.Remainder,
+    ops.ShiftLeft: calls.BitwiseLeftShift,
+    ops.ShiftRight: calls.BitwiseRightShift,
     ops.Sub: calls.Subtract,
 }
 """Ops that one TTNN call without attributes does."""

@@ -8,8 +8,11 @@ from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.calls import binary as binary_calls
 from ttc.calls import unary as calls
+from ttc.calls.layout import Bitcast
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, Value
+
+LARGEST_F32 = 3.4028234663852886e38
 
 CALLS: dict[type[Op], type[calls.UnaryCall]] = {
     ops.Abs: calls.Abs,
@@ -107,6 +110,9 @@ def clamp(op: ops.Clamp, to: Lowering) -> Value:
     if op.x.dtype.is_integer:
         low = None if low in (None, -inf) else ceil(low)
         high = None if high in (None, inf) else floor(high)
+    if op.x.dtype.is_float:
+        low = None if low in (None, -inf) else max(low, -LARGEST_F32)
+        high = None if high in (None, inf) else min(high, LARGEST_F32)
     if low is None and high is None:
         return to(op.x)
     return to.call(calls.Clamp(to(op.x), min=low, max=high))
@@ -124,5 +130,27 @@ def cast(op: ops.Cast, to: Lowering) -> Value:
     if target.is_float:
         return to.cast(x, to.dtype)
     if target.is_integer:
-        return to.cast(x, DType.i32)
+        return wrapped(to.cast(x, DType.i32), source, target, to)
     raise Refusal(f"{target} has no counterpart on the device")
+
+
+def wrapped(x: Value, source: DType, target: DType, to: Lowering) -> Value:
+    """i32 numbers of the model's `source` dtype as ones of `target`, which may hold fewer: modulo its size."""
+    if target.bytes >= 4 or (source.kind == "bool") or (source is target):
+        return x
+    size = 2 ** int(target.bytes * 8)
+    if target.kind == "uint":
+        return to.call(binary_calls.BitwiseAnd(x, size - 1))
+    if source.is_integer and source.bytes < target.bytes:
+        return x
+    low = to.call(binary_calls.BitwiseAnd(to.call(binary_calls.Add(x, size // 2)), size - 1))
+    return to.call(binary_calls.Subtract(low, size // 2))
+
+
+@lowers(ops.BitCast)
+def bit_cast(op: ops.BitCast, to: Lowering) -> Value:
+    """Floats and integers of 32 bits, in programs that hold 32-bit floats."""
+    x, source = to(op.x), op.x.dtype
+    if source.bytes != 4 or to.dtype is not DType.f32:
+        raise Refusal(f"the bits of {source} are not those that the device holds")
+    return to.call(Bitcast(x, to.device_dtype(op.infer())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, one_layout, spec_of
+from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, one_layout, spec_of
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
 from ttc.errors import Refusal
@@ -19,13 +19,18 @@ class BinaryCall(Call, abstract=True):
     """y[i] = f(a[i], b[i]); the result has the first tensor's dtype, layout and memory.
 
     Where `number_second` says so, b may be a number that stands for a tensor full of it (an integer for
-    integer tensors); `number_first` calls take one for a as well. Floating dtypes may mix.
+    integer tensors); `number_first` calls take one for a as well. Floating dtypes may mix. Elementwise functions
+    of the operands and of the result run in the same device program, and the result may go into a given tensor.
     """
 
     input_tensor_a: Value | float
     input_tensor_b: Value | float
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
+    output_tensor: Value | None = None
+    activations: tuple[UnaryWithParam, ...] = ()
+    input_tensor_a_activations: tuple[UnaryWithParam, ...] = ()
+    input_tensor_b_activations: tuple[UnaryWithParam, ...] = ()
     dtypes: ClassVar[frozenset[DType]] = NUMBERS
     number_first: ClassVar[bool] = False
     number_second: ClassVar[bool] = True
@@ -37,15 +42,29 @@ class BinaryCall(Call, abstract=True):
         return tuple(x for x in (self.input_tensor_a, self.input_tensor_b) if isinstance(x, Value))
 
     def infer(self) -> Spec:
-        return binary_spec(self, self.result_dtype())
+        return written(binary_spec(self, self.result_dtype()), self.output_tensor)
+
+    def alias(self) -> Value | None:
+        return self.output_tensor
 
     def result_dtype(self) -> DType:
         """The dtype of the result."""
         return self.tensors[0].dtype
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages for each operand and the result, and two more where one is broadcast."""
-        return Workspace(circular_buffers=tiles(8, widest(self.tensors)))
+        """Two pages for each operand and the result, two more where one is broadcast, one for each with functions."""
+        fused = bool(self.input_tensor_a_activations) + bool(self.input_tensor_b_activations)
+        return Workspace(circular_buffers=tiles(8 + fused, widest(self.tensors)))
+
+
+def written(spec: Spec, tensor: Value | None) -> Spec:
+    """The spec of a result that goes into `tensor`, if that is given: the tensor's own."""
+    if tensor is None:
+        return spec
+    into = spec_of(tensor)
+    if (into.shape, into.dtype, into.layout) != (spec.shape, spec.dtype, spec.layout) or into.layout is not Layout.TILE:
+        raise Refusal(f"a result {spec} cannot go into a tensor {into}")
+    return into
 
 
 def binary_spec(call: BinaryCall, dtype: DType) -> Spec:
@@ -227,6 +246,18 @@ class BitwiseXor(BinaryCall, name="ttnn.bitwise_xor"):
     dtypes = INTEGERS
 
 
+class BitwiseLeftShift(BinaryCall, name="ttnn.bitwise_left_shift"):
+    """a << b."""
+
+    dtypes = INTEGERS
+
+
+class BitwiseRightShift(BinaryCall, name="ttnn.bitwise_right_shift"):
+    """a >> b, the sign kept."""
+
+    dtypes = INTEGERS
+
+
 @dataclass(frozen=True)
 class Where(Call, name="ttnn.where"):
     """true_value where predicate is not 0, else false_value: tensors, or numbers; all broadcast.
@@ -239,6 +270,7 @@ class Where(Call, name="ttnn.where"):
     false_value: Value | float
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
+    output_tensor: Value | None = None
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
@@ -263,7 +295,10 @@ class Where(Call, name="ttnn.where"):
         shape = broadcast(*(tensor.shape for tensor in tensors))
         follows = tensors[1] if len(tensors) == 2 else self.predicate
         memory = self.memory_config or spec_of(follows).memory
-        return Spec(tensors[-1].dtype, shape, layout, memory)
+        return written(Spec(tensors[-1].dtype, shape, layout, memory), self.output_tensor)
+
+    def alias(self) -> Value | None:
+        return self.output_tensor
 
     def workspace(self, target: Target) -> Workspace:
         """Two pages for each operand and the result, and as many again but two where one is broadcast."""

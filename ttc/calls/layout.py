@@ -84,6 +84,27 @@ class Typecast(Call, name="ttnn.typecast"):
 
 
 @dataclass(frozen=True)
+class Bitcast(Call, name="ttnn.bitcast"):
+    """The same bits as another dtype of the same size: 32-bit floats and integers."""
+
+    input_tensor: Value
+    dtype: DType
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+    flexible: ClassVar[bool] = True
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        if {spec.dtype, self.dtype} - {DType.f32, DType.i32, DType.u32}:
+            raise Refusal(f"bitcast takes 32-bit dtypes, got {spec.dtype} and {self.dtype}")
+        return replace(spec, dtype=self.dtype, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Two pages in, two out."""
+        return Workspace(4 * TILE * TILE * 4)
+
+
+@dataclass(frozen=True)
 class Deallocate(Call, name="ttnn.deallocate"):
     """Give a tensor's buffer back."""
 

@@ -15,6 +15,9 @@ TILE = 32  # TTNN's tile is 32 x 32 elements.
 class DType(Enum):
     """An element type; the value is `(bytes per element, kind)`, kind one of `float int uint bool`.
 
+    Integers below 8 bits are held in bytes, and floats of up to 8 bits (OCP and FNUZ formats) as float32 wherever
+    there is data: only their values are theirs.
+
     bfp8 and bfp4 are TTNN's block formats: 16 elements share an exponent byte, hence 1.0625 and 0.5625.
     """
 
@@ -34,6 +37,16 @@ class DType(Enum):
     u8 = (1, "uint", 14)
     bool = (1, "bool", 15)
     c64 = (8, "complex", 16)
+    i4 = (0.5, "int", 17)
+    u4 = (0.5, "uint", 18)
+    i2 = (0.25, "int", 19)
+    u2 = (0.25, "uint", 20)
+    f8e4m3fn = (1, "float", 21)
+    f8e4m3fnuz = (1, "float", 22)
+    f8e5m2 = (1, "float", 23)
+    f8e5m2fnuz = (1, "float", 24)
+    f8e8m0 = (1, "float", 25)
+    f4e2m1 = (0.5, "float", 26)
 
     @property
     def bytes(self) -> float:

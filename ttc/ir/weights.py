@@ -25,6 +25,16 @@ NUMPY = {
     DType.u8: np.dtype("uint8"),
     DType.bool: np.dtype("bool"),
     DType.c64: np.dtype("complex64"),
+    DType.i4: np.dtype("int8"),
+    DType.u4: np.dtype("uint8"),
+    DType.i2: np.dtype("int8"),
+    DType.u2: np.dtype("uint8"),
+    DType.f8e4m3fn: np.dtype("float32"),
+    DType.f8e4m3fnuz: np.dtype("float32"),
+    DType.f8e5m2: np.dtype("float32"),
+    DType.f8e5m2fnuz: np.dtype("float32"),
+    DType.f8e8m0: np.dtype("float32"),
+    DType.f4e2m1: np.dtype("float32"),
 }
 """How an array of each element type is held in numpy (bf16 as its bit pattern)."""
 

@@ -207,7 +207,9 @@ class Clamp(Op):
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
-        return torch.clamp(x, self.low, self.high)
+        if not x.is_floating_point():
+            return torch.clamp(x, self.low, self.high)
+        return torch.clamp(x.double(), self.low, self.high).to(x.dtype)  # bounds may be beyond what x's dtype holds
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     quantize,
     reduce,
     resize,
+    sequence,
     shape,
 )
 from ttc.frontend.onnx.dims import dynamic_dims, input_names

@@ -12,10 +12,11 @@ from onnx import TensorProto
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.small_floats import to_small_float
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
 from ttc.frontend.onnx.tensors import Store, dtype_of, tensor_data, weight
 from ttc.ir import DType, Op, Value
-from ttc.ops.torch_types import to_torch
+from ttc.ops.torch_types import HELD, to_torch
 
 UNARY: dict[str, type[Op]] = {
     "Abs": ops.Abs, "Acos": ops.Acos, "Acosh": ops.Acosh, "Asin": ops.Asin, "Asinh": ops.Asinh, "Atan": ops.Atan,
@@ -112,16 +113,34 @@ def Dropout(b: Emitter, x: Value, ratio: Number = 0.5, training_mode: Number = 0
 
 @onnx_op()
 def Cast(b: Emitter, x: Value, *, to, saturate=1, round_mode="up") -> Value:
-    return cast(b, x, dtype_of(to))
+    return cast(b, x, dtype_of(to), bool(saturate), round_mode)
 
 
-def cast(b: Emitter, x: Value, dtype: DType) -> Value:
+def cast(b: Emitter, x: Value, dtype: DType, saturate: bool = True, round_mode: str = "up") -> Value:
+    """x in another dtype; floats of up to 8 bits are rounded to first."""
+    if dtype.is_float and dtype in HELD:
+        return to_small_float(b, x, dtype, saturate, round_mode)
     return b.cast(x, dtype)
 
 
 @onnx_op()
 def CastLike(b: Emitter, x: Value, like: Value, *, saturate=1, round_mode="up") -> Value:
-    return cast(b, x, like.dtype)
+    return cast(b, x, like.dtype, bool(saturate), round_mode)
+
+
+@onnx_op()
+def BitCast(b: Emitter, x: Value, *, to) -> Value:
+    dtype = dtype_of(to)
+    if not x.dtype.is_float and not dtype.is_float:  # integers of one size wrap
+        return b.cast(x, dtype)
+    return b(ops.BitCast(x, dtype))
+
+
+@onnx_op()
+def BitShift(b: Emitter, x: Value, y: Value, *, direction) -> Value:
+    if direction not in ("LEFT", "RIGHT"):
+        raise Refusal(f"no direction is called {direction!r}")
+    return b((ops.ShiftLeft if direction == "LEFT" else ops.ShiftRight)(x, y))
 
 
 @onnx_op()

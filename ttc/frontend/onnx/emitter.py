@@ -14,12 +14,16 @@ from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
-from ttc.ops.torch_types import to_torch
+from ttc.ops.torch_types import HELD, to_torch
 
-UNCOMPUTED = (DType.u16, DType.u32, DType.u64)  # torch moves these, but computes little in them
+UNCOMPUTED = frozenset({DType.u16, DType.u32, DType.u64, *HELD})  # torch moves these, but computes little in them
 MOVES = (
     ops.Cast, ops.Concat, ops.Embedding, ops.Expand, ops.Flip, ops.Full, ops.Gather, ops.Literal, ops.Permute,
     ops.Repeat, ops.Reshape, ops.Slice,
+)  # fmt: skip
+
+MAY_OVERFLOW = (
+    ops.Abs, ops.Add, ops.Cumsum, ops.Div, ops.Mul, ops.Neg, ops.Pow, ops.Prod, ops.ShiftLeft, ops.Sub, ops.Sum,
 )  # fmt: skip
 
 
@@ -42,9 +46,8 @@ class Emitter:
 
     def __call__(self, op: Op) -> Any:
         operands = op.operands()
-        for value in operands:
-            if value.dtype in UNCOMPUTED and not isinstance(op, MOVES):
-                raise Refusal(f"computes in {value.dtype}, which is not supported")
+        if not isinstance(op, MOVES) and any(_is_computed_wide(value.dtype, op) for value in operands):
+            return self._widened(op)
         if operands and all(is_known(value) for value in operands):
             match op:
                 case (
@@ -57,6 +60,18 @@ class Emitter:
             if self._foldable(op, operands) and (folded := ops.fold(op, self.builder)):
                 return folded[0] if isinstance(folded, tuple) and len(folded) == 1 else folded
         return self._add(op)
+
+    def _widened(self, op: Op) -> Any:
+        """An op on integers that torch computes little in, in i64; what it gives wraps as they do."""
+        for value in op.operands():
+            if value.dtype in UNCOMPUTED and not value.dtype.is_integer:
+                raise Refusal(f"computes in {value.dtype}, which is not supported")
+        types = op.infer()
+        wide = op.with_operands(lambda v: self.cast(v, DType.i64) if _is_computed_wide(v.dtype, op) else v)
+        results = self(wide)
+        if isinstance(types, tuple):
+            return tuple(self.cast(y, t.dtype) for y, t in zip(results, types, strict=True))
+        return self.cast(results, types.dtype)
 
     def _add(self, op: Op) -> Any:
         results = self.builder.add(op)
@@ -161,7 +176,7 @@ class Emitter:
 
     def initialiser(self, name: str, weight: Weight) -> Value:
         """A model's constant: a literal if it is small and integer or one number, else a weight by reference."""
-        if is_literal(weight.type) and weight.read and weight.type.dtype is not DType.c64:
+        if is_literal(weight.type) and weight.read and weight.type.dtype not in (DType.c64, *HELD):
             return ops.constant(self.builder, tensor_data(weight))
         return self.builder(Const(weight.type, name))
 
@@ -181,6 +196,11 @@ class Emitter:
 
     def arange(self, count: int, dtype: DType = DType.i64) -> Value:
         return self.constant(torch.arange(count, dtype=to_torch(dtype)))
+
+
+def _is_computed_wide(dtype: DType, op: Op) -> bool:
+    """Whether `op` on this dtype is one on i64 and a cast: the card computes in 32 bits, and only casts wrap."""
+    return dtype in UNCOMPUTED or (dtype.is_integer and dtype.bytes < 4 and isinstance(op, MAY_OVERFLOW))
 
 
 def is_known(value: Value) -> bool:

@@ -11,14 +11,15 @@ import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
 from ttc.errors import InputError, NeedsValues, Refusal, Refused, TypeRuleError
-from ttc.frontend.onnx import table
+from ttc.frontend.onnx import control, table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
+from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
-from ttc.ir import Graph, TensorType, Value, Weight
-from ttc.ir.weights import NUMPY
+from ttc.ir import DType, Graph, TensorType, Value, Weight
+from ttc.ir.weights import NUMPY, float32_to_bf16
 from ttc.ops.torch_types import tensor_of
 
 
@@ -27,7 +28,7 @@ class Poison:
 
 
 POISON = Poison()
-Environment = dict[str, "Value | Poison"]
+Environment = dict[str, "Value | Sequence | Poison"]
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -49,7 +50,7 @@ def load(
     NeedsValues, which is one, where `values` would help.
     """
     proto, store = open_model(model)
-    importer = _Importer(proto, store)
+    importer = Importer(proto, store)
     return importer.run(_input_types(proto, lengths, inputs), values or {})
 
 
@@ -60,7 +61,7 @@ def _input_types(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
         raise Refused([(proto.graph.name or "the model", str(refusal))]) from None
 
 
-class _Importer:
+class Importer:
     """One run of `load`: the emitter, the weights found so far, and the reasons collected."""
 
     def __init__(self, model: ModelProto, store: Store):
@@ -83,6 +84,9 @@ class _Importer:
         env.update(self.constants(found, refused))
         self.nodes(graph.node, env, self.opsets)
         outputs = [(output.name, self.lookup(output.name, env, output.name)) for output in graph.output]
+        for name, value in outputs:
+            if isinstance(value, Sequence):
+                self.reasons.append((name, "the output is a sequence: programs give tensors"))
         if self.reasons and self.b.needed:
             raise NeedsValues(self.reasons, list(self.b.needed))
         if self.reasons:
@@ -91,6 +95,8 @@ class _Importer:
 
     def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
         """An input whose value is part of the program."""
+        if type.dtype is DType.bf16 and value.dtype == np.float32:
+            value = float32_to_bf16(value)
         if value.shape != type.shape or value.dtype != NUMPY[type.dtype]:
             raise InputError(f"input {name!r} is {value.dtype}{list(value.shape)}, the model takes {type}")
         return self.b.constant(tensor_of(np.ascontiguousarray(value), type.dtype).reshape(type.shape))
@@ -115,7 +121,7 @@ class _Importer:
         env.update((name, POISON) for name in refused)
         return env
 
-    def lookup(self, name: str, env: Environment, where: str) -> Value | Poison:
+    def lookup(self, name: str, env: Environment, where: str) -> Value | Sequence | Poison:
         if name not in env:
             self.reasons.append((where, f"reads {name!r}, which nothing defines"))
             env[name] = POISON
@@ -167,8 +173,10 @@ class _Importer:
         b.builder.hint = next(filter(None, node.output), "")
         if node.op_type == "Constant" and not domain:
             return [self.constant(node)]
-        if node.op_type == "If" and not domain:
-            return self.branch(node, inputs, env, opsets, where)
+        if node.op_type in control.FORMS and not domain:
+            return control.FORMS[node.op_type](self, node, inputs, env, opsets, where)
+        if node.op_type not in TAKE_SEQUENCES and any(isinstance(item, Sequence) for item in inputs):
+            raise Refusal("takes a sequence, which only sequence operators can")
         local = self.bodies.get((domain, node.op_type, getattr(node, "overload", "")))
         entry = None if local else table.find(domain, node.op_type, opset)
         if entry:
@@ -194,22 +202,17 @@ class _Importer:
         wanted = zip(body.outputs, node.output, strict=False)
         return [self.lookup(name, env, where) if used else None for name, used in wanted]
 
-    def branch(
-        self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
-    ) -> list[Any]:
-        """The results of an If whose condition is known: those of the branch it takes."""
-        taken = bool(self.b.known(inputs[0], "Int", "condition"))
-        name = "then_branch" if taken else "else_branch"
-        graph = next((item.g for item in node.attribute if item.name == name), None)
-        if graph is None:
-            raise Refusal(f"lacks its {name}")
+    def inner_constants(self, graph: GraphProto, prefix: str) -> Environment:
+        """The initialisers of a graph inside a node."""
         found, refused = self.weights(graph)
-        prefix = next(filter(None, node.output), "if")
-        scope = dict(env)
-        scope.update((name, self.b.add_weight(f"{prefix}.{name}", item)) for name, item in found.items())
-        scope.update((name, POISON) for name in refused)
-        self.nodes(graph.node, scope, opsets, where)
-        return [self.lookup(output.name, scope, where) for output in graph.output]
+        env: Environment = {name: self.b.add_weight(f"{prefix}.{name}", item) for name, item in found.items()}
+        env.update((name, POISON) for name in refused)
+        return env
+
+    def stop_if_refused(self, results: list[Any]) -> None:
+        """Refusal if a step of a loop could not be imported: the next ones would only say so again."""
+        if any(item is POISON for item in results):
+            raise Refusal("its body cannot be compiled")
 
     def constant(self, node: NodeProto) -> Value:
         """A Constant node's value, by the same rule as an initialiser's."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 
-import torch
-
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.small_floats import to_small_float
 from ttc.frontend.onnx.table import onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import DType, Value
-from ttc.ops.torch_types import to_torch
+from ttc.ops.torch_types import HELD
 
 
 @onnx_op()
@@ -36,14 +35,23 @@ def QuantizeLinear(
 ) -> Value:  # fmt: skip
     """round(x / scale) + zero_point, within the range of the integer type."""
     dtype = zero_point.dtype if zero_point is not None else dtype_of(output_dtype) if output_dtype else DType.u8
-    if not dtype.is_integer:
+    if not dtype.is_integer and dtype not in HELD:
         raise Refusal(f"quantises to {dtype}")
     scale = _spread(b, scale, x, axis, block_size)
     zero = None if zero_point is None else _spread(b, zero_point, x, axis, block_size)
-    y = b(ops.Round(b(ops.Div(b.cast(x, scale.dtype), scale))))
+    y = b(ops.Div(b.cast(x, scale.dtype), scale))
+    if dtype.is_float:
+        return to_small_float(b, y, dtype, bool(saturate))
+    y = b(ops.Round(y))
     y = y if zero is None else b(ops.Add(y, b.cast(zero, scale.dtype)))
-    info = torch.iinfo(to_torch(dtype))
-    return b.cast(b(ops.Clamp(y, float(info.min), float(info.max))), dtype)
+    low, high = limits(dtype)
+    return b.cast(b(ops.Clamp(y, float(low), float(high))), dtype)
+
+
+def limits(dtype: DType) -> tuple[int, int]:
+    """The smallest and the largest integer of a dtype."""
+    bits = int(dtype.bytes * 8)
+    return (0, 2**bits - 1) if dtype.kind == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def _spread(b: Emitter, item: Value, x: Value, axis: int, block: int) -> Value:

@@ -18,7 +18,7 @@ from ttc.ir import DType, TensorType, Weight
 from ttc.ir.weights import NUMPY
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
-from ttc.ops.torch_types import tensor_of
+from ttc.ops.torch_types import HELD, tensor_of
 
 DTYPES = {
     TensorProto.FLOAT: DType.f32,
@@ -35,12 +35,22 @@ DTYPES = {
     TensorProto.UINT8: DType.u8,
     TensorProto.BOOL: DType.bool,
     TensorProto.COMPLEX64: DType.c64,
+    TensorProto.INT4: DType.i4,
+    TensorProto.UINT4: DType.u4,
+    TensorProto.INT2: DType.i2,
+    TensorProto.UINT2: DType.u2,
+    TensorProto.FLOAT8E4M3FN: DType.f8e4m3fn,
+    TensorProto.FLOAT8E4M3FNUZ: DType.f8e4m3fnuz,
+    TensorProto.FLOAT8E5M2: DType.f8e5m2,
+    TensorProto.FLOAT8E5M2FNUZ: DType.f8e5m2fnuz,
+    TensorProto.FLOAT8E8M0: DType.f8e8m0,
+    TensorProto.FLOAT4E2M1: DType.f4e2m1,
 }
 ONNX_TYPES = {dtype: number for number, dtype in DTYPES.items()}
 
 
 def dtype_of(number: int) -> DType:
-    """Our dtype for an ONNX element type; Refusal if there is none (strings, float8, 4-bit)."""
+    """Our dtype for an ONNX element type; Refusal if there is none (strings, complex128)."""
     if number not in DTYPES:
         known = number in TensorProto.DataType.values()
         name = TensorProto.DataType.Name(number) if known else f"number {number}"
@@ -103,6 +113,8 @@ def weight(tensor: TensorProto, store: Store) -> Weight:
     type = type_of(tensor)
     if any(size < 0 for size in type.shape):
         raise InputError(f"the tensor {tensor.name!r} has a negative size: {list(type.shape)}")
+    if type.dtype in HELD:
+        return Weight(type, lambda: _typed(tensor, type))
     if tensor.data_location == TensorProto.EXTERNAL:
         return Weight(type, _external_reader(type, *store.locate(tensor, type)))
     if tensor.HasField("raw_data"):
@@ -128,7 +140,7 @@ def _typed(tensor: TensorProto, type: TensorType) -> np.ndarray:
         array = numpy_helper.to_array(tensor)
     except ValueError:
         raise InputError(f"the tensor {tensor.name!r} does not hold the elements of its type {type}") from None
-    return array.view(NUMPY[type.dtype]) if type.dtype is DType.bf16 else array
+    return array.view(NUMPY[type.dtype]) if type.dtype is DType.bf16 else array.astype(NUMPY[type.dtype], copy=False)
 
 
 def is_literal(type: TensorType) -> bool:

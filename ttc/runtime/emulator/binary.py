@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc.calls import binary as calls
-from ttc.calls.call import spec_of
+from ttc.calls.call import UnaryWithParam, spec_of
 from ttc.ir import DType
 from ttc.runtime.emulator.numerics import STORED, Mode
 from ttc.runtime.emulator.registry import emulates
@@ -17,7 +17,9 @@ FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.Add: torch.add,
     calls.Atan2: torch.atan2,
     calls.BitwiseAnd: torch.bitwise_and,
+    calls.BitwiseLeftShift: torch.bitwise_left_shift,
     calls.BitwiseOr: torch.bitwise_or,
+    calls.BitwiseRightShift: torch.bitwise_right_shift,
     calls.BitwiseXor: torch.bitwise_xor,
     calls.Eq: torch.eq,
     calls.Ge: torch.ge,
@@ -35,22 +37,45 @@ FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.Subtract: torch.subtract,
 }
 
+FUSED: dict[str, Callable[[Tensor], Tensor]] = {
+    "SIGMOID": torch.sigmoid,
+    "TANH": torch.tanh,
+    "RELU": torch.relu,
+}
+"""Elementwise functions inside another call's device program, by TTNN's name."""
+
 KEEP_NUMBERS = (calls.Maximum, calls.Minimum, calls.Remainder, calls.Fmod, calls.Pow)
 """Calls that TTNN runs as unary ones beside a number: it reaches the card as fp32 whatever the tensor's dtype."""
 
 
 @emulates(*FUNCTIONS)
 def binary(
-    call: calls.BinaryCall, mode: Mode, input_tensor_a: Tensor | None = None, input_tensor_b: Tensor | None = None
+    call: calls.BinaryCall,
+    mode: Mode,
+    input_tensor_a: Tensor | None = None,
+    input_tensor_b: Tensor | None = None,
+    output_tensor: Tensor | None = None,
 ) -> Tensor:
     """The function of the call's name; truth values are 1 and 0 in the operands' dtype."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
-    return FUNCTIONS[type(call)](a, b).to(torch.promote_types(a.dtype, b.dtype))
+    a, b = fused(a, call.input_tensor_a_activations), fused(b, call.input_tensor_b_activations)
+    return fused(FUNCTIONS[type(call)](a, b).to(torch.promote_types(a.dtype, b.dtype)), call.activations)
+
+
+def fused(x: Tensor, functions: tuple[UnaryWithParam, ...]) -> Tensor:
+    """x after elementwise functions, not rounded in between."""
+    for function in functions:
+        x = FUSED[function.op_type](x)
+    return x
 
 
 @emulates(calls.Div)
 def divide(
-    call: calls.Div, mode: Mode, input_tensor_a: Tensor | None = None, input_tensor_b: Tensor | None = None
+    call: calls.Div,
+    mode: Mode,
+    input_tensor_a: Tensor | None = None,
+    input_tensor_b: Tensor | None = None,
+    output_tensor: Tensor | None = None,
 ) -> Tensor:
     """Floats are divided, rounded to the tensor's dtype, then rounded as asked: two device programs."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
@@ -64,7 +89,11 @@ def divide(
 
 @emulates(calls.Remainder, calls.Fmod)
 def remainder(
-    call: calls.BinaryCall, mode: Mode, input_tensor_a: Tensor | None = None, input_tensor_b: Tensor | None = None
+    call: calls.BinaryCall,
+    mode: Mode,
+    input_tensor_a: Tensor | None = None,
+    input_tensor_b: Tensor | None = None,
+    output_tensor: Tensor | None = None,
 ) -> Tensor:
     """The remainder with the sign of b, or with that of a."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
@@ -79,6 +108,7 @@ def where(
     predicate: Tensor,
     true_value: Tensor | None = None,
     false_value: Tensor | None = None,
+    output_tensor: Tensor | None = None,
 ) -> Tensor:
     """Chosen by whether the predicate is 0."""
     dtype = call.tensors[-1].dtype

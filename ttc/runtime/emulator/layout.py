@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
+from ttc.calls.layout import Bitcast, ToLayout, ToMemoryConfig, Typecast
 from ttc.ir import DType
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
@@ -17,6 +17,15 @@ LIMITS = {DType.i32: (-(2**31), 2**31 - 1), DType.u32: (0, 2**32 - 1), DType.u16
 def move(call: ToLayout | ToMemoryConfig, mode: Mode, tensor: Tensor) -> Tensor:
     """The same numbers."""
     return tensor
+
+
+@emulates(Bitcast)
+def bitcast(call: Bitcast, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """The bits reinterpreted; integers are held in int64."""
+    if input_tensor.is_floating_point():
+        return input_tensor.float().contiguous().view(torch.int32).to(torch.int64)
+    bits = input_tensor.to(torch.int32)
+    return bits.view(torch.float32) if call.dtype is DType.f32 else bits.to(torch.int64)
 
 
 @emulates(Typecast)
