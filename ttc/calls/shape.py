@@ -60,7 +60,8 @@ class Reshape(Call, name="ttnn.reshape"):
             return Workspace(circular_buffers=4 * tile_bytes(spec.dtype))
         result = self.infer()
         pages = 8 * (row_bytes(spec) + row_bytes(result)) + 1024
-        return Workspace(circular_buffers=min(pages * (1 if result.memory == DRAM else 2), target.l1_bytes))
+        even = all(int(part.shape[-1] * part.dtype.bytes) % 64 == 0 for part in (spec, result) if part.rank)
+        return Workspace(circular_buffers=min(pages if even and result.memory == DRAM else 2 * pages, target.l1_bytes))
 
 
 @dataclass(frozen=True)
