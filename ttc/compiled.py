@@ -59,7 +59,7 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
-        from ttc.sources_torch import outputs_as_tensors
+        from ttc.sources.torch_source import outputs_as_tensors
 
         needed = self._source.for_call(args, kwargs)
         variant = self._variant(needed)

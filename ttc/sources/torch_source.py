@@ -18,7 +18,7 @@ from ttc.frontend.export import Exported, Signature, call_key, export, read_prog
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.program import Signature as Types
-from ttc.sources import Inputs, Source, Specialisation, by_name, unbound
+from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
 def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:

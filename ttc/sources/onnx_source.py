@@ -1,0 +1,86 @@
+"""ONNX files and models: named sizes and deciding values are bound by lengths or by the first call."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ttc.errors import InputError, NeedsValues
+from ttc.frontend.onnx import dynamic_dims, input_names, load, open_model
+from ttc.ir import Graph
+from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
+
+
+def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
+    """The source for a path or a ModelProto; InputError if it is unusable."""
+    opened = open_model(model)
+    return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
+
+
+@dataclass(frozen=True)
+class OnnxSource:
+    """An opened ONNX model; `dims` are its named sizes by input and axis, `lengths` binds some of them.
+
+    Inputs that decide shapes (a Reshape's shape, a Slice's ends) are found by importing: the graph says which
+    values it lacks, and gets them from the call.
+    """
+
+    opened: Any
+    lengths: dict[str, int]
+    dims: Mapping[str, Mapping[int, str]]
+    names: Sequence[str]
+    _deciding: dict[str, None] = field(default_factory=dict, init=False)
+    _graphs: dict[Hashable, Graph] = field(default_factory=dict, init=False)
+
+    def ready(self) -> Specialisation | None:
+        """The static form, unless a named size is unbound or an input's value decides a shape."""
+        if self.unbound():
+            return None
+        try:
+            return self._form({}, {})
+        except NeedsValues:
+            return None
+
+    def unbound(self) -> list[str]:
+        """The named sizes that `lengths` leaves open."""
+        return unbound(self.dims, self.lengths)
+
+    def undecided(self) -> list[str]:
+        """The inputs that a form has needed the values of."""
+        return list(self._deciding)
+
+    def for_inputs(self, inputs: Inputs) -> Specialisation:
+        """The form with the unbound sizes of these arrays, and with the values of those that decide shapes."""
+        named = by_name(inputs, self.names)
+        shapes = {name: np.shape(named[name]) for name in self.dims if name in named} if self.unbound() else {}
+        return self._form(shapes, named)
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+        """As `for_inputs`: positional arguments are inputs in order."""
+        if len(args) > len(self.names):
+            raise InputError(f"the model takes {len(self.names)} inputs, got {len(args)}")
+        return self.for_inputs({**dict(zip(self.names, args, strict=False)), **kwargs})
+
+    def _form(self, shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, Any]) -> Specialisation:
+        """The form for these shapes; imports the model as often as that shows another value to be needed."""
+        while True:
+            values = {name: np.asarray(named[name]) for name in self._deciding if name in named}
+            known = tuple((name, str(item.dtype), item.shape, item.tobytes()) for name, item in values.items())
+            key = (tuple(shapes.items()), known)
+            try:
+                if key not in self._graphs:
+                    self._graphs[key] = self._read(shapes, values)
+                return self._found(key, {name: item for name, item in named.items() if name not in values})
+            except NeedsValues as needs:
+                self._deciding.update(dict.fromkeys(needs.names))
+                if not any(name in named and name not in values for name in needs.names):
+                    raise
+
+    def _found(self, key: Hashable, given: Mapping[str, Any]) -> Specialisation:
+        return Specialisation(key, lambda: (self._graphs[key], None), lambda signature: given)
+
+    def _read(self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]) -> Graph:
+        return load(self.opened, lengths=self.lengths, inputs=shapes, values=values)
