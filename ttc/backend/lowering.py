@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
+from ttc.backend.angles import angles
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
@@ -68,6 +69,8 @@ class Lowering:
 
     def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
         self.target, self.dtype, self.weight_dtype = target, dtype, weight_dtype
+        self._narrow = dtype  # what `dtype` is but where angles are computed
+        self._wide = angles(graph) if dtype is DType.bf16 else frozenset()
         self.uses = graph.uses()  # how many readers each of the model's values has
         self.refusals: list[tuple[str, str]] = []
         self._program = Builder()
@@ -75,17 +78,17 @@ class Lowering:
         self._lowered: dict[Value, Value] = {}
         self._static: dict[Value, Value] = {}
         self._refused: set[Value] = set()
-        self._refs: dict[Value, str] = {}
+        self._refs: dict[tuple[Value, bool], str] = {}
         self._taken: set[str] = set()
 
     # ------------------------------------------------------------ what rules call
 
     def __call__(self, value: Value) -> Value:
-        """An op's operand as a call value; a static one is uploaded in TILE layout."""
-        if value in self._lowered:
-            return self._lowered[value]
-        self._lowered[value] = self.upload(self._static[value])
-        return self._lowered[value]
+        """An op's operand as a call value, in the float that the op computes in; a static one in TILE layout."""
+        if value in self._static:
+            self._lowered[value] = self.upload(self._static[value])  # the builder shares equal ones
+        lowered = self._lowered[value]
+        return self.cast(lowered, self.dtype) if value in self._wide else lowered
 
     def call(self, call: Call) -> Any:
         """Add a call to the program: its value, or its values."""
@@ -112,7 +115,7 @@ class Lowering:
     ) -> Value:
         """A static value as a constant of the program, `dtype` by default that of `device_dtype`."""
         spec = Spec(dtype or self.device_dtype(static.type), static.shape, layout, memory)
-        return self._program(Const(spec, self._ref(static)))
+        return self._program(Const(spec, self._ref(static, spec.dtype is DType.f32)))
 
     def host(self, static: Value, dtype: DType) -> Value:
         """A static value kept on the host in rows, for calls that prepare their weights themselves."""
@@ -149,6 +152,7 @@ class Lowering:
             self._refused.update(results)
             return
         self._program.hint = self._weights.hint = results[0].name
+        self.dtype = DType.f32 if results[0] in self._wide else self._narrow
         try:
             lowered = self._lower(op, results)
         except (Refusal, TypeRuleError) as refusal:
@@ -174,19 +178,23 @@ class Lowering:
                 raise AssertionError(f"lowering {op.mnemonic} turned %{result.name} {result.type} into {value.type}")
         return lowered
 
-    def _ref(self, static: Value) -> str:
-        """The reference by which the program names a static value: the weight's own, or a new one."""
-        if static not in self._refs:
+    def _ref(self, static: Value, whole: bool) -> str:
+        """The reference by which the program names a static value: the weight's own, or a new one.
+
+        A weight used both in fp32 (`whole`) and in fewer bits is stored twice.
+        """
+        if (static, whole) not in self._refs:
             ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
-            self._refs[static] = next(name for name in _numbered(ref) if name not in self._taken)
-            self._taken.add(self._refs[static])
-        return self._refs[static]
+            self._refs[static, whole] = next(name for name in _numbered(ref) if name not in self._taken)
+            self._taken.add(self._refs[static, whole])
+        return self._refs[static, whole]
 
     def finish(self, graph: Graph) -> Lowered:
         """The program with the model's outputs, and the weights that it refers to."""
+        self.dtype = self._narrow
         program = self._program.finish((name, self(value)) for name, value in graph.outputs)
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
-        weights = self._weights.finish((ref, value) for value, ref in self._refs.items() if ref in used)
+        weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
         names = {op_value.name: value.name for op_value, value in self._lowered.items()}
         return Lowered(program, weights, names)
 

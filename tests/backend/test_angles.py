@@ -1,0 +1,81 @@
+"""Which values a bf16 program keeps in fp32, and what that is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from ttc.accuracy import scaled_error
+from ttc.backend.angles import angles
+from ttc.calls.target import TARGETS
+from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
+from ttc.ops import evaluate
+from ttc.pipeline import compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
+
+TIME_STEP = """
+graph {
+  %t: f32[2,1] = input(name="t")
+  %frequencies: f32[1,64] = const(ref="frequencies")
+  %angle: f32[2,64] = mul(a=%t, b=%frequencies)
+  %sine: f32[2,64] = sin(x=%angle)
+  %cosine: f32[2,64] = cos(x=%angle)
+  %y: f32[2,128] = concat(xs=[%sine, %cosine], dim=1)
+  %z: f32[2,1] = sigmoid(x=%t)
+  %out: f32[2,128] = mul(a=%y, b=%z)
+  return "out"=%out
+}
+"""
+ACTIVATION = """
+graph {
+  %x: f32[2,64] = input(name="x")
+  %w: f32[64,64] = const(ref="w")
+  %h: f32[2,64] = linear(x=%x, w=%w)
+  %scaled: f32[2,64] = mul(a=%h, b=%h)
+  %y: f32[2,64] = sin(x=%scaled)
+  return "y"=%y
+}
+"""
+TABLE = """
+graph {
+  %x: f32[64] = input(name="x")
+  %w: f32[64] = const(ref="w")
+  %sine: f32[64] = sin(x=%w)
+  %y: f32[64] = mul(a=%x, b=%sine)
+  return "y"=%y
+}
+"""
+
+
+def names(text: str) -> set[str]:
+    return {value.name for value in angles(parse_graph(text))}
+
+
+def test_angles_of_inputs_and_weights_are_kept():
+    assert names(TIME_STEP) == {"t", "frequencies", "angle", "sine", "cosine"}
+
+
+def test_angles_of_activations_are_not():
+    assert names(ACTIVATION) == set()
+
+
+def test_tables_known_before_the_first_run_are_not():
+    assert names(TABLE) == set()
+
+
+def test_positions_given_as_integers_are_kept():
+    cast = '%n: i64[2,1] = input(name="t")\n  %t: f32[2,1] = cast(x=%n, dtype=f32)'
+    text = TIME_STEP.replace('%t: f32[2,1] = input(name="t")', cast)
+    assert names(text) == {"t", "frequencies", "angle", "sine", "cosine"}
+
+
+def test_a_time_step_of_999_keeps_its_angles_in_a_bf16_program():
+    frequencies = torch.exp(-torch.arange(64) / 64 * np.log(1e4)).reshape(1, 64)
+    weight = Weight(TensorType(DType.f32, (1, 64)), frequencies.numpy)
+    graph = parse_graph(TIME_STEP, Weights({"frequencies": weight}))
+    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    inputs = {"t": np.array([[999.0], [501.5]], np.float32)}
+    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["out"]
+    wanted = evaluate(graph, {"t": torch.from_numpy(inputs["t"])})["out"].numpy()
+    assert scaled_error(found, wanted) <= 2**-7
