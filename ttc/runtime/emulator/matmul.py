@@ -25,7 +25,7 @@ ACTIVATIONS = {
 
 FUSED = {
     None: ("none", ""),
-    "relu": ("relu", ""),
+    "relu": ("none", ""),  # applied after: oneDNN's own makes 0 of NaN, and rounding does not change a sign
     "gelu": ("gelu", "none"),
     "gelu_tanh": ("gelu", "tanh"),
     "silu": ("swish", ""),
@@ -69,4 +69,5 @@ def _native(a: Tensor, b: Tensor, bias: Tensor | None, activation: str | None) -
         return torch.matmul(a, b)
     name, algorithm = FUSED[activation]
     weight = b.reshape(b.shape[-2:]).mT
-    return torch.ops.mkldnn._linear_pointwise(a.contiguous(), weight, bias, name, [], algorithm)
+    y = torch.ops.mkldnn._linear_pointwise(a.contiguous(), weight, bias, name, [], algorithm)
+    return torch.relu(y) if activation == "relu" else y
