@@ -9,6 +9,7 @@ from ttc.backend import (  # noqa: F401  (each registers its rules)
     matmul,
     norm,
     pool,
+    recurrent,
     reduce,
     shape,
     spatial,

@@ -14,16 +14,19 @@ from typing import Any
 
 from ttc.backend.liveness import Liveness
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
+from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.index import Embedding
 from ttc.calls.layout import Deallocate
+from ttc.calls.loop import Empty, Loop, Put, StepCall, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.reduce import ReduceCall
 from ttc.calls.shape import Pad, Slice
 from ttc.calls.target import Target
+from ttc.calls.ternary import Lerp
 from ttc.ir import TILE, Buffer, Graph, Node, Value
 
 DISPATCH_SECONDS = 4e-6
@@ -41,17 +44,31 @@ CYCLES = {MathFidelity.LoFi: 16, MathFidelity.HiFi2: 32, MathFidelity.HiFi3: 48,
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call does: tile products, device programs, DRAM bytes moved; and the seconds predicted for it."""
+    """What a call does: tile products, device programs, DRAM bytes moved; and the seconds predicted for it.
+
+    All of it is for `times` runs of the call: as often as the loop around it makes.
+    """
 
     tile_products: int
     programs: int
     dram_bytes: int
     seconds: float
+    times: int = 1
 
     @property
     def flops(self) -> int:
         """Multiplications and additions of the matrix engine, padding included."""
         return 2 * TILE**3 * self.tile_products
+
+    def repeated(self, count: int) -> Cost:
+        """The cost of this `count` times."""
+        return Cost(
+            count * self.tile_products,
+            count * self.programs,
+            count * self.dram_bytes,
+            count * self.seconds,
+            count * self.times,
+        )
 
 
 def cost(node: Node, target: Target) -> Cost:
@@ -67,19 +84,31 @@ def cost(node: Node, target: Target) -> Cost:
 
 
 def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
-    """The calls of one run in order; what is computed once, before the first run, is not among them."""
+    """The calls of one run in order, in place of a loop those of its body.
+
+    What is computed once, before the first run, is not among them.
+    """
     liveness = Liveness(graph)
     for node in graph.nodes:
-        if isinstance(node.op, Call) and not isinstance(node.op, Deallocate) and not liveness.kept(node.results[0]):
-            yield node, cost(node, target)
+        match node.op:
+            case Loop(count=count, body=body):
+                yield from ((inner, once.repeated(count)) for inner, once in run_costs(body, target))
+            case Call() as call if not isinstance(call, Deallocate) and not liveness.kept(node.results[0]):
+                yield node, cost(node, target)
 
 
 def programs(call: Call) -> int:
     """How many device programs TTNN runs for a call, as seen on a mock card."""
     match call:
-        case Deallocate():
+        case Deallocate() | Empty():
             return 0
-        case Pad() | FillImplicitTilePadding():
+        case Loop(count=count, body=body):
+            return count * sum(programs(node.op) for node in body.nodes if isinstance(node.op, Call))
+        case Pad() | FillImplicitTilePadding() | Put():
+            return 1
+        case StepCall():
+            return programs(call.at(0))
+        case BinaryCall() | Where() | Lerp():
             return 1
         case _ if call.alias() is not None:
             return 0
@@ -117,10 +146,13 @@ def traffic(node: Node) -> Iterator[tuple[Value, int]]:
     call = node.op
     if isinstance(call, Deallocate) or (isinstance(call, Call) and not programs(call)):
         return
+    if isinstance(call, Put):
+        yield from ((value, spec_of(call.input).stored_bytes) for value in (call.input, call.cache))
+        return
     written = sum(spec_of(value).stored_bytes for value in node.results)
     for value in dict.fromkeys(call.operands()):
         size = spec_of(value).stored_bytes
-        if isinstance(call, Slice) or (isinstance(call, Embedding) and value is call.weight):
+        if isinstance(call, (Slice, Take)) or (isinstance(call, Embedding) and value is call.weight):
             size = min(size, written)  # only what is taken of it
         yield value, size
     for value in node.results:

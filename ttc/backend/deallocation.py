@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from ttc.backend.bodies import in_bodies
 from ttc.backend.liveness import Liveness
 from ttc.calls.layout import Deallocate
 from ttc.calls.target import Target
@@ -18,7 +21,9 @@ def deallocate_after_last_use(graph: Graph, target: Target) -> Graph:
                                         return "y"=%b
 
     Inputs are given back too, as each run uploads its own; what is kept from run to run and what outputs read stay.
+    A step of a loop gives back what it makes, and nothing that it is given.
     """
+    graph = in_bodies(graph, lambda body: deallocate_after_last_use(body, target))
     liveness = Liveness(graph)
     ends: dict[int, list[Node]] = {}
     for life in liveness.lives:
@@ -30,5 +35,5 @@ def deallocate_after_last_use(graph: Graph, target: Target) -> Graph:
         if not isinstance(node.op, Deallocate):
             nodes.append(node)
         nodes += ends.get(position, ())
-    after = Graph(tuple(nodes), graph.outputs, graph.weights)
+    after = replace(graph, nodes=tuple(nodes))
     return graph if after.nodes == graph.nodes else after

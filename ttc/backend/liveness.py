@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import Deallocate
-from ttc.ir import Buffer, Const, Graph, Input, Op, Value
+from ttc.ir import Body, Buffer, Const, Graph, Input, Op, Value
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,11 @@ class Liveness:
 
     Kept are constants and what depends on them alone, as it is computed once; not if it is in L1, whose room is
     planned for one run. What only other kept values read is gone before the first run, and not among the lives.
+    In the body of a loop just its inputs are kept: their buffers are the program's around it.
     """
 
     def __init__(self, graph: Graph):
+        self._in_body = isinstance(graph, Body)
         self._base: dict[Value, Value] = {}
         self._kept: set[Value] = set()
         start: dict[Value, int] = {}
@@ -48,8 +50,8 @@ class Liveness:
                 end[base], reads[base] = position, reads[base] + 1
                 if not kept:
                     used.add(base)
-            viewed = node.op.alias() if isinstance(node.op, Call) else None
             for value in node.results:
+                viewed = node.op.alias_of(value.index) if isinstance(node.op, Call) else None
                 self._base[value] = value if viewed is None else self._base[viewed]
                 if kept:
                     self._kept.add(value)
@@ -79,6 +81,8 @@ class Liveness:
         return value in self._kept
 
     def _is_kept(self, op: Op, results: tuple[Value, ...]) -> bool:
+        if self._in_body:
+            return isinstance(op, Input)
         if isinstance(op, Const):
             return True
         if isinstance(op, Input) or op.effect or not self._kept.issuperset(op.operands()):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ttc.backend.bodies import in_bodies
 from ttc.backend.liveness import Life, Liveness
 from ttc.backend.memory import bank_bytes
 from ttc.backend.residency import HEADROOM, l1_bank, replay, schedule
@@ -47,8 +48,10 @@ def place(graph: Graph, target: Target) -> Graph:
         %b: bf16[32,32] tile dram = ttnn.exp(%a)   -> %b: bf16[32,32] tile dram = ttnn.exp(%a, memory_config=DRAM)
 
     L1 must hold the circular buffers of every call below all that lives while it runs, at the addresses that
-    TTNN's allocator gives: the choice is replayed on it, and what does not fit goes back to DRAM.
+    TTNN's allocator gives: the choice is replayed on it, and what does not fit goes back to DRAM. The bodies of
+    loops, which run many times, choose before the program around them.
     """
+    graph = in_bodies(graph, lambda body: place(body, target))
     candidates = {candidate.position: candidate for candidate in _candidates(graph, target)}
     if not candidates:
         return graph
@@ -202,13 +205,14 @@ def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -
         memory = None
         if position in candidates:
             memory = L1 if position in chosen else DRAM
-        elif op is not node.op and isinstance(op, Call) and op.alias() is None and node.results:
+        elif op is not node.op and isinstance(op, Call) and node.results and op.alias_of(0) is None:
             memory = spec_of(node.results[0]).memory
         nodes.append(_remade(node, op, memory))
         new.update(zip(node.results, nodes[-1].results, strict=True))
     if all(a is b for a, b in zip(nodes, graph.nodes, strict=True)):
         return graph
-    return Graph(tuple(nodes), tuple((name, new[value]) for name, value in graph.outputs), graph.weights)
+    outputs = tuple((name, new[value]) for name, value in graph.outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 
 def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:

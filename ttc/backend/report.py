@@ -71,20 +71,22 @@ def report(graph: Graph, target: Target) -> Report:
     _only_calls(graph)
     liveness = Liveness(graph)
     costs = list(run_costs(graph, target))
-    kinds = Counter(node.op.mnemonic for node, _ in costs)
+    kinds: Counter[str] = Counter()
+    for node, cost in costs:
+        kinds[node.op.mnemonic] += cost.times
     dram = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.DRAM]
     l1 = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.L1]
     replayed = replay(schedule(graph, target), target)
     length = len(graph.nodes) + 1
     return Report(
         target=target.name,
-        calls=len(costs),
+        calls=sum(cost.times for _, cost in costs),
         setup_calls=sum(
             isinstance(n.op, Call) and bool(n.results) and liveness.kept(n.results[0]) for n in graph.nodes
         ),
         calls_by_kind=dict(kinds.most_common()),
         device_programs=sum(cost.programs for _, cost in costs),
-        layout_conversions=sum(isinstance(node.op, ToLayout) for node, _ in costs),
+        layout_conversions=sum(cost.times for node, cost in costs if isinstance(node.op, ToLayout)),
         flops=sum(cost.flops for _, cost in costs),
         dram_bytes=sum(cost.dram_bytes for _, cost in costs),
         minimum_dram_bytes=_compulsory(graph, liveness),

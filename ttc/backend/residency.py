@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from ttc.backend.liveness import Liveness
 from ttc.backend.memory import Arena, bank_bytes
 from ttc.calls.call import Call, Workspace, spec_of
+from ttc.calls.loop import Loop
 from ttc.calls.target import L1_SMALL_BYTES, Target
-from ttc.ir import Buffer, Graph
+from ttc.ir import Body, Buffer, Graph, Op
 
 HEADROOM = 32 * 1024
 """Bytes per core left free beside what is known: calls that convert within themselves place buffers of their own,
@@ -39,24 +40,32 @@ def l1_bank(target: Target) -> int:
 
 
 def schedule(graph: Graph, target: Target) -> list[Moment]:
-    """What happens in L1 at each node."""
+    """What happens in L1 at each node. In a loop's body its inputs do not count: the program around it has them."""
     made: dict[int, list[tuple[int, int]]] = {}
     freed: dict[int, list[int]] = {}
     positions = {value: position for position, node in enumerate(graph.nodes) for value in node.results}
     for life in Liveness(graph).lives:
         spec = spec_of(life.value)
-        if spec.memory.buffer is Buffer.L1:
+        if spec.memory.buffer is Buffer.L1 and not (life.kept and isinstance(graph, Body)):
             position = positions[life.value]
             made.setdefault(position, []).append((position, bank_bytes(spec, target)))
             freed.setdefault(life.end, []).append(position)
     return [
         Moment(
-            node.op.workspace(target) if isinstance(node.op, Call) else Workspace(),
+            workspace(node.op, target),
             tuple(made.get(position, ())),
             tuple(freed.get(position, ())),
         )
         for position, node in enumerate(graph.nodes)
     ]
+
+
+def workspace(op: Op, target: Target) -> Workspace:
+    """What a call takes while it runs; a loop takes what the fullest moment of its body does."""
+    if isinstance(op, Loop):
+        body = replay(schedule(op.body, target), target)
+        return Workspace(circular_buffers=body.peak - body.buffers, l1=body.buffers)
+    return op.workspace(target) if isinstance(op, Call) else Workspace()
 
 
 def replay(moments: list[Moment], target: Target, without: frozenset[int] = frozenset()) -> Replay:

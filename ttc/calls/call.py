@@ -75,6 +75,10 @@ class Call(Op, abstract=True):
         """The operand whose buffer the result shares (a view, or in place); None for a buffer of its own."""
         return None
 
+    def alias_of(self, index: int) -> Value | None:
+        """`alias` of one result, for calls whose results lie in different buffers."""
+        return self.alias()
+
     def workspace(self, target: Target) -> Workspace:
         """Circular buffers and L1 that the call takes while it runs on `target`."""
         return Workspace()

@@ -1,6 +1,7 @@
 """How a program is written: types, the graph and its builder, text, the verifier, and rewriting."""
 
 from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Rule, Value, require
+from ttc.ir.loop import FORWARD, Body, Step, backward, bodies, with_bodies
 from ttc.ir.rewrite import rewrite, settled
 from ttc.ir.text import parse_graph, print_graph
 from ttc.ir.types import (
@@ -24,9 +25,11 @@ from ttc.ir.weights import Weight, Weights
 
 __all__ = [
     "DRAM",
+    "FORWARD",
     "HOST",
     "L1",
     "TILE",
+    "Body",
     "Buffer",
     "Builder",
     "Const",
@@ -41,11 +44,14 @@ __all__ = [
     "ShardSpec",
     "Sharding",
     "Spec",
+    "Step",
     "TensorType",
     "Type",
     "Value",
     "Weight",
     "Weights",
+    "backward",
+    "bodies",
     "parse_graph",
     "print_graph",
     "require",
@@ -53,4 +59,5 @@ __all__ = [
     "round_up",
     "settled",
     "verify",
+    "with_bodies",
 ]

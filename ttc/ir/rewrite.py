@@ -8,19 +8,21 @@ from __future__ import annotations
 
 from ttc.errors import TypeRuleError
 from ttc.ir.graph import Builder, Graph, Rule, Value, answer
+from ttc.ir.loop import with_bodies
 
 
 def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
     """Rebuild `graph`, offering every op to each rule in turn; the first that answers wins.
 
     What a rule builds is named after what it replaces, and put into normal form by the rules `normal`.
-    With no rules this shares equal ops and drops dead ones. What does not change stays the same object.
+    With no rules this shares equal ops and drops dead ones. What does not change stays the same object. Bodies of
+    loops are rewritten likewise, before the loop itself is offered.
     """
     builder = Builder(graph.weights, normal)
     uses = graph.uses()
     new: dict[Value, Value] = {}
     for node in graph.nodes:
-        op = node.op.with_operands(new.__getitem__)
+        op = with_bodies(node.op, lambda body: rewrite(body, *rules, normal=normal)).with_operands(new.__getitem__)
         names = tuple(value.name for value in node.results)
         builder.hint = names[0] if names else ""
         before = builder.mark()

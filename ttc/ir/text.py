@@ -7,7 +7,8 @@
       return "output"=%fc
     }
 
-Fields with their default value are left out. A call's operands are positional: `ttnn.relu(%x)`.
+Fields with their default value are left out. A call's operands are positional: `ttnn.relu(%x)`. The body of a loop
+stands in its line as `body {`, indented, with names of its own.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 
 from ttc.errors import TypeRuleError
 from ttc.ir.graph import Graph, Node, Op, Value
+from ttc.ir.loop import Body
 from ttc.ir.types import Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, TensorType, Type
 from ttc.ir.weights import Weights
 
@@ -30,7 +32,8 @@ from ttc.ir.weights import Weights
 
 
 def print_graph(graph: Graph) -> str:
-    lines = ["graph {", *(f"  {print_node(node)}" for node in graph.nodes)]
+    head = "body {" if isinstance(graph, Body) else "graph {"
+    lines = [head, *("  " + print_node(node).replace("\n", "\n  ") for node in graph.nodes)]
     outputs = ", ".join(f"{json.dumps(name)}=%{value.name}" for name, value in graph.outputs)
     return "\n".join([*lines, f"  return {outputs}".rstrip(), "}"]) + "\n"
 
@@ -79,6 +82,8 @@ def _print_attribute(value: Any) -> str:
             return value.name
         case TensorType():
             return f"<{value}>"
+        case Body():
+            return print_graph(value).rstrip()
         case _ if is_dataclass(value):
             return f"{type(value).__name__}({_print_fields(value)})"
     raise TypeError(f"{value!r} has no text form")
@@ -95,6 +100,9 @@ _TOKEN = re.compile(
 _END = re.compile(r"\s*\Z")
 _EQUALS = re.compile(r"\s*=")
 
+DEEPEST = 8
+"""How deep loops may stand in one another: beyond any model, within what Python's own stack allows."""
+
 
 class _Tokens:
     """A line-aware token stream with one token of look-ahead."""
@@ -102,6 +110,7 @@ class _Tokens:
     def __init__(self, text: str):
         self.text, self.position = text, 0
         self.kind, self.token = "", ""
+        self.depth = 0  # of loops around the token
         self.advance()
 
     def advance(self) -> str:
@@ -145,6 +154,14 @@ def parse_graph(text: str, weights: Weights | None = None) -> Graph:
     """Read a graph; TypeRuleError with the line for anything malformed. Types are not verified here."""
     tokens = _Tokens(text)
     tokens.expect("graph")
+    nodes, outputs = _parse_block(tokens)
+    if tokens.kind != "end":
+        raise tokens.error(f"expected the end, found {tokens.token!r}")
+    return Graph(nodes, outputs, weights or Weights())
+
+
+def _parse_block(tokens: _Tokens) -> tuple[tuple[Node, ...], tuple[tuple[str, Value], ...]]:
+    """The nodes and outputs between braces."""
     tokens.expect("{")
     env: dict[str, Value] = {}
     nodes: list[Node] = []
@@ -162,9 +179,16 @@ def parse_graph(text: str, weights: Weights | None = None) -> Graph:
         outputs.append((name, _parse_value(tokens, env)))
         tokens.accept(",")
     tokens.expect("}")
-    if tokens.kind != "end":
-        raise tokens.error(f"expected the end, found {tokens.token!r}")
-    return Graph(tuple(nodes), tuple(outputs), weights or Weights())
+    return tuple(nodes), tuple(outputs)
+
+
+def _parse_body(tokens: _Tokens) -> Body:
+    tokens.depth += 1
+    if tokens.depth > DEEPEST:
+        raise tokens.error(f"loops stand more than {DEEPEST} deep in one another")
+    body = Body(*_parse_block(tokens))
+    tokens.depth -= 1
+    return body
 
 
 def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
@@ -268,6 +292,8 @@ def _parse_word(tokens: _Tokens, classes: tuple[type, ...], env: dict[str, Value
     word = tokens.take("word")
     if word in ("none", "true", "false"):
         return {"none": None, "true": True, "false": False}[word]
+    if word == "body" and tokens.token == "{":
+        return _parse_body(tokens)
     for cls in classes:
         if tokens.token == "(" and cls.__name__ == word and is_dataclass(cls):
             return _parse_fields(tokens, cls, env, {})

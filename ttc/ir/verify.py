@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from ttc.errors import TtcError, TypeRuleError
-from ttc.ir.graph import Graph, Node, Value
+from ttc.ir.graph import Const, Graph, Node, Value
+from ttc.ir.loop import bodies
 
 
 def verify(graph: Graph, where: str = "") -> Graph:
     """Return `graph` if it is well formed; else TypeRuleError with both sides and the lines around the fault.
 
     Checked: each operand is defined earlier, each name once, `infer` agrees with each result type, and
-    outputs exist and have distinct names. `where` says when (a pass's name) in the message.
+    outputs exist and have distinct names; the same of every loop's body. `where` says when (a pass's name) in the
+    message.
     """
     defined: set[Value] = set()
     names: set[str] = set()
@@ -38,6 +40,10 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
         if value.name in names:
             return f"%{value.name} is defined twice"
     try:
+        for body in bodies(node.op):
+            verify(body, f"the body of {node.op.mnemonic}")
+            if any(isinstance(inner.op, Const) for inner in body.nodes):
+                return f"the body of {node.op.mnemonic} has constants of its own"
         types = node.op.infer()
     except TtcError as error:
         return f"{node.op.mnemonic}: {error}"

@@ -11,11 +11,12 @@ from typing import Any, Protocol
 
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import Deallocate
+from ttc.calls.loop import Loop
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
 from ttc.ir.text import print_node
 from ttc.runtime.device import Tensor, gather_operands
-from ttc.runtime.plan import Step, plan
+from ttc.runtime.plan import Step, call_at, plan
 from ttc.runtime.program import parse_program
 
 DEVICE_OP = re.compile(r"\w+Operation|Pool2D")
@@ -75,7 +76,7 @@ class Checker:
         try:
             steps = run.steps(parse_program(text))
             for number, (node, step) in enumerate(steps):
-                line = print_node(node)
+                line = print_node(node).partition("\n")[0]
                 progress(number, len(steps), line)
                 step()
         except TtcError as refusal:
@@ -120,41 +121,67 @@ class _Run:
             return [(makers[value], lambda value=value: self._make(value)) for value in values]
 
         def runs(steps: tuple[Step, ...], counted: bool) -> list[tuple[Node, Callable[[], None]]]:
-            return [(graph.nodes[s.index], lambda s=s: self._run(s, counted)) for s in steps]
+            times = 1 if counted else 0
+            return [(graph.nodes[s.index], lambda s=s: self._run(s, self.tensors, times)) for s in steps]
 
         once = uploads(order.constants) + runs(order.setup, counted=False)
         return once + uploads(tuple(value for _, value in order.inputs)) + runs(order.steps, counted=True)
 
     def _make(self, value: Value) -> None:
         self.tensors[value] = self.card.empty(spec_of(value))
-        self._compare(value, "an empty tensor")
+        self._compare(value, self.tensors[value], "an empty tensor")
         self._note_memory(self.card.allocated(), Trace())
 
-    def _run(self, step: Step, counted: bool) -> None:
-        """Run one call; what is done once, before the first run, is not counted."""
-        operands = gather_operands(step.call, self.tensors.__getitem__)
-        before = self.card.allocated()
-        results, trace = self.checker.trace(step.call, operands, before[1])
-        self._note_memory(before, trace)
+    def _run(self, step: Step, tensors: dict[Value, Tensor], times: int, turn: int = 0) -> None:
+        """Run one step that stands for `times`; what is done once, before the first run, is not counted (0)."""
+        call = call_at(step.call, turn)
+        if isinstance(call, Loop):
+            results = self._loop(call, step, tensors, times)
+        else:
+            results = self._call(call, step, tensors, times)
         if len(results) != len(step.results):
-            what = f"{step.call.mnemonic} returns {len(results)} tensors, predicted are {len(step.results)}"
+            what = f"{call.mnemonic} returns {len(results)} tensors, predicted are {len(step.results)}"
             raise TtcError(what)
-        self.tensors.update(zip(step.results, results, strict=True))
+        tensors.update(zip(step.results, results, strict=True))
         for value in step.results:
-            self._compare(value, step.call.mnemonic)
-        if counted and not isinstance(step.call, Deallocate):
-            self._count(step, trace)
-        del operands, results
+            self._compare(value, tensors[value], call.mnemonic)
+        del results
         for value in step.releases:
-            del self.tensors[value]
+            del tensors[value]
 
-    def _count(self, step: Step, trace: Trace) -> None:
+    def _call(self, call: Call, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+        operands = gather_operands(call, tensors.__getitem__)
+        before = self.card.allocated()
+        results, trace = self.checker.trace(call, operands, before[1])
+        self._note_memory(before, trace)
+        if times and not isinstance(call, Deallocate):
+            self._count(step.index, call, trace, times)
+        return results
+
+    def _loop(self, loop: Loop, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+        """Run the first, the second and the last step of a loop; the second stands for all in between."""
+        given = [tensors[value] for value in loop.operands()]
+        last = loop.count - 1
+        for turn, stands_for in {0: 1, min(1, last): max(last - 1, 1), last: 1}.items():
+            inner = dict(zip(loop.body.inputs, given, strict=True))
+            for part in step.inner:
+                try:
+                    self._run(part, inner, times * stands_for, turn)
+                except TtcError as refusal:
+                    line = print_node(loop.body.nodes[part.index]).partition("\n")[0]
+                    raise TtcError(f"{refusal} (in step {turn} of the loop: {line})") from None
+        positions = dict(zip(loop.operands(), given, strict=True))
+        return tuple(positions[value] for value in loop.written)
+
+    def _count(self, index: int, call: Call, trace: Trace, times: int) -> None:
         found = self.found
-        conversions = {name: n for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
-        found.calls += 1
-        found.device_programs += trace.programs
+        conversions = {name: n * times for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
+        found.calls += times
+        found.device_programs += trace.programs * times
         found.conversions.update(conversions)
-        entry = {"node": step.index, "call": step.call.mnemonic, "programs": trace.programs, "l1": trace.l1}
+        entry = {"node": index, "call": call.mnemonic, "programs": trace.programs, "l1": trace.l1}
+        if times > 1:
+            entry["times"] = times
         found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
 
     def _note_memory(self, before: tuple[int, int], trace: Trace) -> None:
@@ -163,8 +190,8 @@ class _Run:
         found.dram_bytes = max(found.dram_bytes, before[0] + trace.dram, self.card.allocated()[0])
         found.peak_l1_per_core = max(found.peak_l1_per_core, before[1] + trace.l1)
 
-    def _compare(self, value: Value, what: str) -> None:
-        actual, padded = self.card.spec_of(self.tensors[value])
+    def _compare(self, value: Value, tensor: Tensor, what: str) -> None:
+        actual, padded = self.card.spec_of(tensor)
         fault = mismatch(spec_of(value), actual, padded)
         if fault:
             self.found.spec_mismatches.append(f"%{value.name} of {what}: {fault}")

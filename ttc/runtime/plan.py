@@ -6,17 +6,19 @@ from dataclasses import dataclass
 
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import Deallocate
-from ttc.ir import Buffer, Const, Graph, Input, Node, Value
+from ttc.calls.loop import Loop, StepCall
+from ttc.ir import Body, Buffer, Const, Graph, Input, Node, Value
 
 
 @dataclass(frozen=True)
 class Step:
-    """A call, its position among the graph's nodes, and the values that nobody reads after it."""
+    """A call, its position among the graph's nodes, and the values that nobody reads after it; a loop's inner steps."""
 
     index: int
     call: Call
     results: tuple[Value, ...]
     releases: tuple[Value, ...]
+    inner: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -66,5 +68,17 @@ def _with_releases(nodes: list[tuple[int, Node]], stay: set[Value]) -> tuple[Ste
         done = tuple(dict.fromkeys(v for v in (*node.op.operands(), *node.results) if v not in stay))
         stay.update(done)
         assert isinstance(node.op, Call)
-        steps.append(Step(index, node.op, node.results, done))
+        inner = _in_body(node.op.body) if isinstance(node.op, Loop) else ()
+        steps.append(Step(index, node.op, node.results, done, inner))
     return tuple(reversed(steps))
+
+
+def _in_body(body: Body) -> tuple[Step, ...]:
+    """One step of a loop: every call, as nothing is known before, and the inputs stay for the next."""
+    calls = [(index, node) for index, node in enumerate(body.nodes) if isinstance(node.op, Call)]
+    return _with_releases(calls, {*body.inputs, *(value for _, value in body.outputs)})
+
+
+def call_at(call: Call, step: int) -> Call:
+    """The call of a loop's body as it is at one step."""
+    return call.at(step) if isinstance(call, StepCall) else call

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ttc import calls
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError, TtcError
-from ttc.ir import Const, DType, Graph, Input, Node, Spec, TensorType, Value, parse_graph, verify
+from ttc.ir import Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
 
 Signature = tuple[tuple[str, TensorType], ...]
 """Names and the model's own types, in order."""
@@ -41,11 +41,7 @@ class Program:
 
 def check_program(program: Program) -> Program:
     """Return `program` if its graph is well formed, of calls only, and fits its signature; else InputError."""
-    for node in program.graph.nodes:
-        if not isinstance(node.op, (Call, Input, Const)):
-            raise InputError(f"the program contains {node.op.mnemonic}, which is no TTNN call")
-        if not all(isinstance(value.type, Spec) for value in node.results):
-            raise InputError(f"the program does not say where %{node.results[0].name} lives")
+    _only_calls(program.graph)
     try:
         verify(program.graph)
     except TtcError as error:
@@ -54,6 +50,16 @@ def check_program(program: Program) -> Program:
     _same_signature("input", inputs, program.inputs)
     _same_signature("output", outputs, program.outputs)
     return program
+
+
+def _only_calls(graph: Graph) -> None:
+    for node in graph.nodes:
+        if not isinstance(node.op, (Call, Input, Const)):
+            raise InputError(f"the program contains {node.op.mnemonic}, which is no TTNN call")
+        if not all(isinstance(value.type, Spec) for value in node.results):
+            raise InputError(f"the program does not say where %{node.results[0].name} lives")
+        for body in bodies(node.op):
+            _only_calls(body)
 
 
 def _same_signature(what: str, types: dict[str, TensorType], declared: Signature) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import numpy as np
 
 from ttc.calls.call import Call, spec_of
+from ttc.calls.loop import Loop
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
 from ttc.runtime.convert import bind_inputs, from_device, to_device, user_dtype
 from ttc.runtime.device import Device, Tensor, gather_operands
-from ttc.runtime.plan import Step, plan
+from ttc.runtime.plan import Step, call_at, plan
 from ttc.runtime.program import Program
 
 Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
-"""Called after each call of a run: its position among the program's nodes, it, its operands, its results."""
+"""Called after each call of a run: its position among the program's nodes, it, its operands, its results.
+
+A loop counts as one call; what its body computes in between is not reported."""
 
 
 class Session:
@@ -66,13 +69,32 @@ class Session:
             raise InputError(f"weight {value.op.ref!r} has shape {list(array.shape)}, the program wants {value.type}")
         return self.device.upload(array, spec_of(value))
 
-    def _execute(self, steps: Iterable[Step], tensors: dict[Value, Tensor], observer: Observer | None) -> None:
+    def _execute(
+        self, steps: Iterable[Step], tensors: dict[Value, Tensor], observer: Observer | None, turn: int = 0
+    ) -> None:
+        """Run calls in order, those of a loop's body as they are in its `turn`-th step."""
         for step in steps:
-            operands = gather_operands(step.call, tensors.__getitem__)
-            results = self.device.run(step.call, operands)
+            call = call_at(step.call, turn)
+            operands = gather_operands(call, tensors.__getitem__)
+            results = (
+                self._loop(call, step.inner, tensors) if isinstance(call, Loop) else self.device.run(call, operands)
+            )
             tensors.update(zip(step.results, results, strict=True))
             if observer:
-                observer(step.index, step.call, operands, results)
+                observer(step.index, call, operands, results)
             for value in step.releases:
                 del tensors[value]
             del operands, results
+
+    def _loop(self, loop: Loop, steps: tuple[Step, ...], tensors: dict[Value, Tensor]) -> tuple[Tensor, ...]:
+        """The results of a loop: what its inputs hold after the last step."""
+        given = [tensors[value] for value in loop.operands()]
+        first = len(loop.carried)
+        skipped = first + len(loop.scanned)
+        written = [*range(first), *range(skipped, skipped + len(loop.stacked))]
+        for turn in range(loop.count):
+            inner = dict(zip(loop.body.inputs, given, strict=True))
+            self._execute(steps, inner, None, turn)
+            for position, (_, value) in zip(written, loop.body.outputs, strict=True):
+                given[position] = inner[value]
+        return tuple(given[position] for position in written)

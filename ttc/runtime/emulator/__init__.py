@@ -7,6 +7,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     conv_transpose,
     index,
     layout,
+    loop,
     matmul,
     norm,
     pool,
@@ -14,6 +15,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     repeat,
     shape,
     spatial,
+    ternary,
     unary,
 )
 from ttc.runtime.emulator.registry import EMULATIONS

@@ -1,0 +1,228 @@
+"""How TTNN runs recurrences: one product for the inputs of all steps, then a loop over what remains.
+
+Both directions run in one loop. Where samples have lengths, padding does nothing at all, by the cheapest way that is
+exact: the inputs of gates at padded steps are replaced, once, before the loop, by numbers that keep the state (GRU
+z = 1, r = 0, n = 0; LSTM f = 1, i = 0 for the cell, which also keeps a state of zeros; RNN 0, likewise); where that
+is not enough, the loop chooses between the new and the old state in each step. A forward LSTM's or RNN's last valid
+state is taken from its outputs, so that nothing has to keep it.
+"""
+
+from __future__ import annotations
+
+from ttc import ops
+from ttc.backend.loop import LoopMaker, own_copy, stack
+from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.sequence import Sequence
+from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.call import ComputeKernelConfig, UnaryWithParam
+from ttc.calls.loop import Put, Take
+from ttc.calls.matmul import Matmul
+from ttc.calls.shape import Slice
+from ttc.calls.ternary import Lerp
+from ttc.calls.unary import Clamp, Elu, LeakyRelu, Softplus, Softsign
+from ttc.ir import Value
+
+KEEP = 1e4
+"""A pre-activation that makes a sigmoid 1 (-KEEP: 0) whatever states of at most 1 add to it."""
+
+FUSED = {"sigmoid": "SIGMOID", "tanh": "TANH", "relu": "RELU"}
+"""Activations that run inside another call's device program, by TTNN's name."""
+
+ZERO_AT_ZERO = frozenset({"tanh", "relu", "softsign", "elu", "leaky_relu"})
+"""Activations that leave 0 as it is."""
+
+Pending = tuple[Value, tuple[UnaryWithParam, ...]]
+"""A value, and the function that whatever reads it is to apply first."""
+
+
+class Steps:
+    """The body of a recurrence's loop in the making: what LSTM, GRU and RNN steps are written in.
+
+    `held`: padded steps choose the old state; otherwise their inputs have seen to it.
+    """
+
+    def __init__(self, sequence: Sequence, states: dict[str, Value], keep: tuple[float, ...] | None, **captured: Value):
+        to, self.op, self.sequence = sequence.to, sequence.op, sequence
+        self.held = sequence.valid is not None and keep is None
+        scanned = {"x": sequence.inputs(keep)}
+        if self.held and sequence.valid is not None:
+            scanned["valid"] = sequence.valid
+        carried = {name: own_copy(value, to) for name, value in states.items()}
+        ys = stack(sequence.count, states["h"].shape, to.dtype, to)
+        self.maker = LoopMaker(sequence.count, carried, scanned, {"y": ys}, captured)
+        self.inner, self.call = self.maker.inner, self.maker.call
+
+    def input(self, columns: tuple[int, int] | None = None) -> Value:
+        """The inputs of this step, or some columns of them."""
+        return self.call(Take(self.inner["x"], columns=columns, step=self.sequence.step))
+
+    def gate(self, x: Value, number: int) -> Value:
+        """One gate [1, D, B, H] of several."""
+        first = number * self.sequence.wide
+        ends = (*x.shape[:-1], first + self.op.hidden)
+        return self.call(Slice(x, (0, 0, 0, first), ends, (1, 1, 1, 1)))
+
+    def product(self, x: Value, weight: str) -> Value:
+        """x @ a captured weight, for each direction."""
+        return self.call(Matmul(x, self.inner[weight], compute_kernel_config=ComputeKernelConfig()))
+
+    def pending(self, x: Value, activation: str) -> Pending:
+        """x to be activated by its reader, or activated now where TTNN cannot fuse it."""
+        if activation in FUSED:
+            return x, (UnaryWithParam(FUSED[activation]),)
+        return self.activated(x, activation), ()
+
+    def activated(self, x: Value, activation: str) -> Value:
+        """The activations that are calls of their own."""
+        match activation:
+            case "hard_sigmoid":
+                line = self.call(Add(self.call(Multiply(x, 0.2)), 0.5))
+                return self.call(Clamp(line, min=0.0, max=1.0))
+            case "softplus":
+                return self.call(Softplus(x))
+            case "softsign":
+                return self.call(Softsign(x))
+            case "elu":
+                return self.call(Elu(x))
+        return self.call(LeakyRelu(x, 0.01))
+
+    def clipped(self, x: Value) -> Value:
+        """What may reach an activation."""
+        return self.call(Clamp(x, min=-self.op.clip, max=self.op.clip)) if self.op.clip else x
+
+    def sum(self, a: Value, b: Value, activation: str, into: Value | None = None) -> Value:
+        """activation(clip(a + b))."""
+        if self.op.clip or activation not in FUSED:
+            x = self.clipped(self.call(Add(a, b)))
+            return self.times(self.pending(x, activation), None, into)
+        return self.call(Add(a, b, activations=(UnaryWithParam(FUSED[activation]),), output_tensor=into))
+
+    def times(self, a: Pending, b: Pending | None, into: Value | None = None) -> Value:
+        """a * b, both activated on the way; b None: a alone."""
+        other, functions = b or (1.0, ())
+        return self.call(
+            Multiply(
+                a[0],
+                other,
+                output_tensor=into,
+                input_tensor_a_activations=a[1],
+                input_tensor_b_activations=functions,
+            )
+        )
+
+    def seen(self, x: Value, peephole: str, cell: Value) -> Value:
+        """clip(x + peephole * cell)."""
+        return self.clipped(self.call(Add(x, self.call(Multiply(cell, self.inner[peephole])))))
+
+    def into(self, state: str) -> Value | None:
+        """Where the last call of a new state writes: the state's buffer, unless padded steps still have to choose."""
+        return None if self.held else self.inner[state]
+
+    def kept(self, new: Value, state: str) -> Value:
+        """The new state in its buffer: chosen where padded steps hold the old one, else as it was written."""
+        if not self.held:
+            return new
+        old = self.inner[state]
+        valid = self.call(Take(self.inner["valid"], step=self.sequence.step))
+        return self.call(Where(valid, new, old, output_tensor=old))
+
+    def finish(self, *states: Value) -> tuple[Value, ...]:
+        """Stack the first state; the loop's results: final states, then the stack."""
+        put = self.call(Put(self.inner["y"], states[0], step=self.sequence.step))
+        return self.maker.finish((*states, put), self.sequence.to)
+
+
+def needs_state(sequence: Sequence) -> bool:
+    """Whether a backward direction starts, at padded steps, from a state that is not zero."""
+    op = sequence.op
+    given = op.h is not None or getattr(op, "c", None) is not None
+    return given and (op.reverse or op.directions == 2)
+
+
+@lowers(ops.Rnn)
+def rnn(op: ops.Rnn, to: Lowering) -> tuple[Value, ...]:
+    """h = tanh(x + h @ r): a slice, a product, a sum and a write in each step."""
+    sequence = Sequence(op, to)
+    exact = not needs_state(sequence) and op.activations[0] in ZERO_AT_ZERO
+    state = sequence.initial(op.h, op.hidden)
+    steps = Steps(sequence, {"h": state}, (0.0,) if exact else None, r=sequence.recurrent(op.r, 0, 1))
+    h = steps.inner["h"]
+    new = steps.sum(steps.product(h, "r"), steps.input(), op.activations[0], steps.into("h"))
+    h, ys = steps.finish(steps.kept(new, "h"))
+    return sequence.output(ys), final_state(sequence, steps, h, ys)
+
+
+def final_state(sequence: Sequence, steps: Steps, h: Value, ys: Value) -> Value:
+    """The last valid state: what was carried, unless forward steps went on in the padding."""
+    went_on = sequence.valid is not None and not steps.held and not sequence.op.reverse
+    return sequence.final_output(ys) if went_on else sequence.final(h)
+
+
+@lowers(ops.Lstm)
+def lstm(op: ops.Lstm, to: Lowering) -> tuple[Value, ...]:
+    """i, f, g, o in one product; twelve device programs a step where nothing has to be held."""
+    sequence = Sequence(op, to)
+    exact = not needs_state(sequence) and not op.clip and op.peephole is None
+    exact = exact and op.activations[0] == "sigmoid" and set(op.activations[1:]) <= ZERO_AT_ZERO
+    states = {"h": sequence.initial(op.h, op.state), "c": sequence.initial(op.c, op.hidden)}
+    captured = {"r": sequence.recurrent(op.r, 0, 4)}
+    if op.peephole is not None:
+        captured |= {f"see_{name}": sequence.row(op.peephole, n * op.hidden, op.hidden) for n, name in enumerate("ifo")}
+    if op.projection is not None:
+        captured["projection"] = sequence.projection(op.projection)
+    steps = Steps(sequence, states, (-KEEP, KEEP, 0.0, 0.0) if exact else None, **captured)
+    h, c = _lstm_step(op, steps)
+    h, c, ys = steps.finish(h, c)
+    return sequence.output(ys), final_state(sequence, steps, h, ys), sequence.final(c)
+
+
+def _lstm_step(op: ops.Lstm, steps: Steps) -> tuple[Value, Value]:
+    """The new states, in the buffers of the old."""
+    to_gate, to_cell, to_state = op.activations
+    h, c = steps.inner["h"], steps.inner["c"]
+    total = steps.call(Add(steps.product(h, "r"), steps.input()))
+    if op.peephole is None:
+        total = steps.clipped(total)
+    i, f, g, o = (steps.gate(total, number) for number in range(4))
+    if op.peephole is not None:
+        i, f, g = steps.seen(i, "see_i", c), steps.seen(f, "see_f", c), steps.clipped(g)
+    entering = steps.times(steps.pending(i, to_gate), steps.pending(g, to_cell))
+    staying = steps.times(steps.pending(f, to_gate), (c, ()))
+    c = steps.kept(steps.call(Add(staying, entering, output_tensor=steps.into("c"))), "c")
+    if op.peephole is not None:
+        o = steps.seen(o, "see_o", c)
+    gate, cell = steps.pending(o, to_gate), steps.pending(c, to_state)
+    if op.projection is None:
+        return steps.kept(steps.times(gate, cell, steps.into("h")), "h"), c
+    state = steps.product(steps.times(gate, cell), "projection")
+    return steps.kept(state if steps.held else steps.times((state, ()), None, h), "h"), c
+
+
+@lowers(ops.Gru)
+def gru(op: ops.Gru, to: Lowering) -> tuple[Value, ...]:
+    """r and z in one product, n in another; at most twelve device programs a step where nothing has to be held."""
+    sequence = Sequence(op, to)
+    exact = not op.clip and op.activations[0] == "sigmoid" and op.activations[1] in ZERO_AT_ZERO
+    captured = {"gates": sequence.recurrent(op.r, 0, 2), "n": sequence.recurrent(op.r, 2, 1)}
+    if op.bias_n is not None:
+        captured["bias_n"] = sequence.row(op.bias_n)
+    states = {"h": sequence.initial(op.h, op.hidden)}
+    steps = Steps(sequence, states, (-KEEP, KEEP, 0.0) if exact else None, **captured)
+    new = _gru_step(op, steps)
+    h, ys = steps.finish(steps.kept(new, "h"))
+    return sequence.output(ys), sequence.final(h)
+
+
+def _gru_step(op: ops.Gru, steps: Steps) -> Value:
+    """The new state: in the buffer of the old, unless it is held."""
+    h, wide = steps.inner["h"], steps.sequence.wide
+    both = steps.sum(steps.product(h, "gates"), steps.input((0, 2 * wide)), op.activations[0])
+    r, z = steps.gate(both, 0), steps.gate(both, 1)
+    if op.reset_after:
+        seen = steps.product(h, "n")
+        seen = seen if op.bias_n is None else steps.call(Add(seen, steps.inner["bias_n"]))
+        seen = steps.call(Multiply(seen, r))
+    else:
+        seen = steps.product(steps.call(Multiply(h, r)), "n")
+    n = steps.sum(seen, steps.input((2 * wide, 2 * wide + op.hidden)), op.activations[1])
+    return steps.call(Lerp(n, h, z, output_tensor=steps.into("h")))
