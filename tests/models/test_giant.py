@@ -21,7 +21,9 @@ compiled = ttc.compile(module, kwargs=inputs)
 compiled.save(sys.argv[1])
 loaded = ttc.load(sys.argv[1])
 report = check(loaded.program)
-peak = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+# getrusage would count what the process that started this one had in memory: exec does not reset it.
+own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+peak = max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 print(json.dumps({"weights": weights, "peak": peak * 1024, **report.to_dict()}))
 """
 
