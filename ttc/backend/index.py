@@ -24,10 +24,11 @@ def embedding(op: ops.Embedding, to: Lowering) -> Value:
     The table is bf16. In an fp32 program three bf16 tables stand for it, whose sum is the table exactly: each
     holds the 8 leading bits of what the former ones leave.
     """
-    if not op.w.dtype.is_float or to.static(op.w) is None:
+    static = to.static(op.w)
+    if static is None or not op.w.dtype.is_float:
         return _gathered_rows(op, to)
     rows, width = op.w.shape[0], prod(op.w.shape[1:])
-    table = to.derive(ops.Reshape(to.static(op.w), (rows, width)))
+    table = to.derive(ops.Reshape(static, (rows, width)))
     index = _index(op.index, to)
     flat = index if index.type.rank <= 2 else reshaped(index, (prod(index.shape[:-1]), index.shape[-1]), to)
     if to.dtype is DType.bf16:
