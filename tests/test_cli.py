@@ -207,7 +207,6 @@ def test_nan_inputs_run_through(artifact: Path, tmp_path: Path):
         assert np.isnan(outputs["y"]).all()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_full_disk(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     # A file size limit makes every write past it fail as a full disk does.
     code = (
@@ -225,6 +224,13 @@ def test_full_disk(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert done.stderr.startswith("ttc: ")
     assert "m.ttc" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == [model.name]
+
+
+def test_a_folder_that_cannot_be_made(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "file").write_text("in the way")
+    arguments = ["compile", str(model), "-o", str(tmp_path / "m.ttc"), "--length", "batch=2"]
+    assert main([*arguments, "--dump-ir", str(tmp_path / "file" / "dump")]) == 2
+    assert "file" in sentence(capsys)
 
 
 def test_unwritable_output(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -90,9 +90,12 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
         raise InputError("comparing an .onnx model needs the package onnxruntime") from None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    except Exception as error:  # onnxruntime's errors share no base of their own
+        raise InputError(f"onnxruntime cannot run {path}: {str(error).splitlines()[0]}") from error
 
 
 def _torch(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
