@@ -1,0 +1,133 @@
+"""Every model at a tiny size: numbers against torch, calls against the real ttnn; published sizes on fake weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers.models.attention_processor import MochiAttnProcessor2_0
+from torch.utils import _pytree as pytree
+
+import ttc
+from ttc import models
+from ttc.accuracy import pcc, scaled_error
+from ttc.calls.target import TARGETS
+from ttc.compiled import Compiled
+from ttc.errors import InputError
+from ttc.runtime.check import check_many
+
+ZOO = [(name, "tiny") for name in models.NAMES if name != "minilm"] + [("llama", "odd")]
+pytestmark = pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")  # Mochi's own code asks for it in fp32
+each_model = pytest.mark.parametrize(("name", "size"), ZOO)
+
+MILLIONS = {
+    "bark_semantic": 193.0,
+    "bark_coarse": 104.3,
+    "bark_fine": 92.3,
+    "clip_text": 123.1,
+    "clip_text_g": 695,
+    "flux": 11_900,
+    "llama": 8_030,
+    "mochi": 10_030,
+    "owlvit": 153,
+    "qwen_image": 20_430,
+    "sd3": 8_060,
+    "speecht5_hifigan": 12.7,
+    "t5": 4_760,
+    "vit": 86.6,
+    "wan": 14_290,
+}
+"""Published numbers of parameters."""
+
+
+@cache
+def built(name: str, size: str) -> tuple[torch.nn.Module, dict[str, Any]]:
+    return models.named(name).build(size)
+
+
+@cache
+def compiled(name: str, size: str, dtype: str, target: str = "n150") -> Compiled:
+    module, inputs = built(name, size)
+    return ttc.compile(module, kwargs=inputs, dtype=dtype, target=target)
+
+
+@cache
+def reference(name: str, size: str) -> list[np.ndarray]:
+    module, inputs = built(name, size)
+    with torch.no_grad():
+        return arrays(module(**inputs))
+
+
+def arrays(results: Any) -> list[np.ndarray]:
+    return [leaf.numpy() for leaf in pytree.tree_leaves(results) if isinstance(leaf, torch.Tensor)]
+
+
+def run(name: str, size: str, dtype: str, mode: str = "exact") -> list[np.ndarray]:
+    program = compiled(name, size, dtype)
+    tensors = {key: value for key, value in built(name, size)[1].items() if isinstance(value, torch.Tensor)}
+    return list(program.run({key: tensor.numpy() for key, tensor in tensors.items()}, mode=mode).values())
+
+
+def worst(measure: Callable[[np.ndarray, np.ndarray], float], found: list, wanted: list) -> list[float]:
+    return [measure(a, b) for a, b in zip(found, wanted, strict=True)]
+
+
+@each_model
+def test_fp32_matches_torch(name: str, size: str, record_property: Callable[[str, object], None]):
+    wanted = reference(name, size)
+    assert max(worst(scaled_error, run(name, size, "fp32"), wanted)) <= 1e-4
+    tensix = max(worst(scaled_error, run(name, size, "fp32", "tensix"), wanted))
+    record_property("tensix_scaled_error", tensix)
+    assert tensix <= 5e-3
+
+
+@each_model
+def test_bf16_correlates_with_torch(name: str, size: str):
+    least = models.named(name).pcc
+    assert min(worst(pcc, run(name, size, "bf16"), reference(name, size))) >= least >= 0.99
+
+
+@pytest.mark.parametrize("target", ["n150", pytest.param("p150", marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_real_ttnn_accepts_every_call_as_predicted(dtype: str, target: str, ttnn_python: str):
+    programs = [compiled(name, size, dtype, target) for name, size in ZOO]
+    reports = check_many([str(program.build.program.graph) for program in programs], TARGETS[target])
+    faults = [
+        f"{name} {size}: {report.refusal or report.spec_mismatches}"
+        for (name, size), report in zip(ZOO, reports, strict=True)
+        if not report.ok
+    ]
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize("name", MILLIONS)
+def test_published_sizes_have_their_published_parameters(name: str):
+    module, _ = models.named(name).build(fake=True)
+    count = sum(parameter.numel() for parameter in module.parameters())
+    assert all(parameter.is_meta for parameter in module.parameters())
+    assert count / 1e6 == pytest.approx(MILLIONS[name], rel=5e-3)
+
+
+def test_masked_attention_of_mochi_equals_the_librarys_own():
+    module, inputs = built("mochi", "tiny")
+    block_processors = [block.attn1.processor for block in module.transformer_blocks]
+    try:
+        for block in module.transformer_blocks:
+            block.attn1.processor = MochiAttnProcessor2_0()
+        with torch.no_grad():
+            (wanted,) = arrays(module(**inputs))
+            (unmasked,) = arrays(module(**inputs | {"encoder_attention_mask": torch.ones(1, 13, dtype=torch.bool)}))
+    finally:
+        for block, processor in zip(module.transformer_blocks, block_processors, strict=True):
+            block.attn1.processor = processor
+    assert scaled_error(reference("mochi", "tiny")[0], wanted) <= 1e-5
+    assert scaled_error(unmasked, wanted) > 1e-4
+
+
+def test_unknown_models_are_refused_with_the_known_ones():
+    with pytest.raises(InputError, match=r"no model is called 'lama'; known are .*llama"):
+        models.named("lama")
