@@ -88,8 +88,8 @@ REFUSED = {
     # random numbers, training, trees
     "RandomUniformLike", "Bernoulli", "Adagrad", "Adam", "Momentum", "TreeEnsemble",
     "ArrayFeatureExtractor", "Binarizer",
-    # recurrences and what ttc has no op for
-    "GRU", "LSTM", "RNN", "DFT", "STFT", "MelWeightMatrix", "GridSample", "RoiAlign", "DeformConv", "Col2Im",
+    # what ttc has no op for
+    "DFT", "STFT", "MelWeightMatrix", "GridSample", "RoiAlign", "DeformConv", "Col2Im",
     "MaxUnpool", "Det", "CumProd", "BitShift", "BitCast", "TensorScatter", "MatMulInteger",
     "ConvInteger", "QLinearConv", "QLinearMatMul", "LinearAttention",
 }  # fmt: skip

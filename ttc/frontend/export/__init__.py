@@ -12,6 +12,7 @@ from ttc.frontend.export import (
     elementwise,
     index,
     layer,
+    recurrent,
     reduce,
     refused,
     shape,
@@ -20,7 +21,7 @@ from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, open_file, read_program, symbolic_dims
 
-FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, reduce, refused, shape)
+FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, recurrent, reduce, refused, shape)
 
 __all__ = [
     "Constant",

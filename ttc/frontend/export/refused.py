@@ -9,11 +9,7 @@ refuse(
     "rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "bernoulli", "multinomial",
     "normal", "uniform", "exponential", "poisson", "rrelu", "rrelu_with_noise",
 )  # fmt: skip
-refuse(
-    "recurrences are not supported yet (they come with lengths)",
-    "_pack_padded_sequence", "_pad_packed_sequence",
-    "lstm", "gru", "rnn_tanh", "rnn_relu", "lstm_cell", "gru_cell", "rnn_tanh_cell", "rnn_relu_cell",
-)  # fmt: skip
+refuse("packed sequences are not supported yet", "_pack_padded_sequence", "_pad_packed_sequence")
 refuse("Fourier transforms are not supported yet", "stft", "istft", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 refuse(
     "the size of its result depends on data",

@@ -6,14 +6,19 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     einsum,
     elementwise,
     index,
+    integer,
     matmul,
     microsoft,
     norm,
     quantize,
+    recurrent,
     reduce,
     resize,
+    sampling,
     sequence,
     shape,
+    signal,
+    training,
 )
 from ttc.frontend.onnx.dims import dynamic_dims, input_names
 from ttc.frontend.onnx.file import open_model

@@ -1,0 +1,163 @@
+"""ONNX recurrences: LSTM, GRU and RNN with lengths, layouts, peepholes, clipping and other activations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.table import onnx_op
+from ttc.ir import Value
+from ttc.ops.recurrent import Recurrence
+
+ACTIVATIONS = {
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "hardsigmoid": "hard_sigmoid",
+    "softsign": "softsign",
+    "softplus": "softplus",
+    "elu": "elu",
+    "leakyrelu": "leaky_relu",
+}
+"""Our names of ONNX's activations, which compares theirs without regard to case."""
+
+ALPHA = {"hardsigmoid": 0.2, "elu": 1.0, "leakyrelu": 0.01}
+BETA = {"hardsigmoid": 0.5}
+"""The parameters that activations take, with their defaults."""
+
+Make = Callable[..., Recurrence]
+
+
+@onnx_op(since=7)
+def LSTM(
+    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
+    initial_h: Value | None = None, initial_c: Value | None = None, peephole: Value | None = None, *,
+    hidden_size=None, direction="forward", layout=0, clip=0.0, input_forget=0, activations=(),
+    activation_alpha=(), activation_beta=(),
+) -> tuple[Value, ...]:  # fmt: skip
+    if input_forget:
+        raise Refusal("input and forget gates that are coupled (input_forget = 1) are not supported")
+    hidden = r.shape[2]
+    order = (0, 2, 3, 1)  # theirs: i, o, f, c
+    fields = {
+        "w": _reordered(b, w, order, hidden),
+        "r": _reordered(b, r, order, hidden),
+        "bias": None if bias is None else _reordered(b, _summed(b, bias), order, hidden),
+        "c": _state(b, initial_c, layout),
+        "peephole": None if peephole is None else _reordered(b, peephole, (0, 2, 1), hidden),  # theirs: i, o, f
+    }
+    names = _activations(activations, activation_alpha, activation_beta, ("sigmoid", "tanh", "tanh"), w.shape[0])
+    return _recurrence(b, ops.Lstm, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
+
+
+@onnx_op(since=7)
+def GRU(
+    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
+    initial_h: Value | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0,
+    linear_before_reset=0, activations=(), activation_alpha=(), activation_beta=(),
+) -> tuple[Value, ...]:  # fmt: skip
+    hidden = r.shape[2]
+    order = (1, 0, 2)  # theirs: z, r, h
+    fields = {"w": _reordered(b, w, order, hidden), "r": _reordered(b, r, order, hidden)}
+    if bias is not None and linear_before_reset:
+        gates, last = b.slice(bias, 1, 3 * hidden, 5 * hidden), b.slice(bias, 1, 5 * hidden, 6 * hidden)
+        none = b.full(0.0, bias.dtype, (bias.shape[0], hidden))
+        total = b(ops.Add(b.slice(bias, 1, 0, 3 * hidden), b.concat((gates, none), 1)))
+        fields |= {"bias": _reordered(b, total, order, hidden), "bias_n": last}
+    elif bias is not None:
+        fields["bias"] = _reordered(b, _summed(b, bias), order, hidden)
+
+    def make(**fields) -> Recurrence:
+        return ops.Gru(**fields, reset_after=bool(linear_before_reset))
+
+    names = _activations(activations, activation_alpha, activation_beta, ("sigmoid", "tanh"), w.shape[0])
+    return _recurrence(b, make, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
+
+
+@onnx_op(since=7)
+def RNN(
+    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
+    initial_h: Value | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0, activations=(),
+    activation_alpha=(), activation_beta=(),
+) -> tuple[Value, ...]:  # fmt: skip
+    fields = {"w": w, "r": r, "bias": None if bias is None else _summed(b, bias)}
+    names = _activations(activations, activation_alpha, activation_beta, ("tanh",), w.shape[0])
+    return _recurrence(b, ops.Rnn, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
+
+
+def _recurrence(
+    b: Emitter, make: Make, x: Value, lengths: Value | None, h: Value | None, fields: dict[str, Value | None],
+    names: list[tuple[str, ...]], direction: str, layout: int, clip: float,
+) -> tuple[Value, ...]:  # fmt: skip
+    """Y and the final states in ONNX's shapes; two recurrences if the directions differ in their activations."""
+    if direction not in ("forward", "reverse", "bidirectional"):
+        raise Refusal(f"no direction is called {direction!r}")
+    count = 1 + (direction == "bidirectional")
+    for name, value in fields.items():
+        if value is not None and value.shape[0] != count:
+            raise Refusal(f"its {name} has {value.shape[0]} directions, {direction} has {count}")
+    x = b.permute(x, (1, 0, 2)) if layout else x
+    both = {**fields, "h": _state(b, h, layout)}
+    common = {"x": x, "lengths": _lengths(b, lengths, x), "clip": float(clip)}
+    if count == 2 and names[0] != names[1]:
+        parts = [
+            b(make(**common, **_direction(b, both, each), activations=names[each], reverse=each == 1))
+            for each in range(2)
+        ]
+        y = b.concat(tuple(part[0] for part in parts), 2)
+        finals = [b.concat(whole, 0) for whole in zip(*(part[1:] for part in parts), strict=True)]
+    else:
+        y, *finals = b(make(**common, **both, activations=names[0], reverse=direction == "reverse"))
+    steps, batch, wide = y.shape
+    y = b.reshape(y, (steps, batch, count, wide // count))
+    order = (1, 0, 2, 3) if layout else (0, 2, 1, 3)
+    return b.permute(y, order), *(_state(b, final, layout) for final in finals)
+
+
+def _direction(b: Emitter, fields: dict[str, Value | None], number: int) -> dict[str, Value | None]:
+    """One direction of what has two."""
+    return {name: x and b.slice(x, 0, number, number + 1) for name, x in fields.items()}
+
+
+def _state(b: Emitter, state: Value | None, layout: int) -> Value | None:
+    """A state between its two layouts, [D, B, H] and [B, D, H]; None for zeros."""
+    if state is None or ops.number_of(state) == 0:
+        return None
+    return b.permute(state, (1, 0, 2)) if layout else state
+
+
+def _lengths(b: Emitter, lengths: Value | None, x: Value) -> Value | None:
+    """The samples' lengths; None where all are known to fill x."""
+    known = None if lengths is None else b.tensor(lengths)
+    return None if known is not None and bool((known == x.shape[0]).all()) else lengths
+
+
+def _summed(b: Emitter, bias: Value) -> Value:
+    """The sum of a bias's two halves: of the input's product and of the state's."""
+    half = bias.shape[1] // 2
+    return b(ops.Add(b.slice(bias, 1, 0, half), b.slice(bias, 1, half, 2 * half)))
+
+
+def _reordered(b: Emitter, x: Value, order: tuple[int, ...], hidden: int) -> Value:
+    """The gates of [D, G*H, ...] in our order."""
+    return b.concat(tuple(b.slice(x, 1, gate * hidden, (gate + 1) * hidden) for gate in order), 1)
+
+
+def _activations(
+    given: tuple[str, ...], alpha: tuple[float, ...], beta: tuple[float, ...], default: tuple[str, ...], count: int
+) -> list[tuple[str, ...]]:
+    """Our names of the activations for each direction; Refusal for parameters other than their defaults."""
+    names = [name.lower() for name in given] or list(default) * count
+    if len(names) != count * len(default):
+        raise Refusal(f"needs {count * len(default)} activations, got {len(names)}")
+    for what, numbers, defaults in (("alpha", alpha, ALPHA), ("beta", beta, BETA)):
+        wanted = [defaults[name] for name in names if name in defaults]
+        if any(abs(number - usual) > 1e-6 for number, usual in zip(numbers, wanted, strict=False)):
+            raise Refusal(f"an activation's {what} other than its default is not supported")
+    unknown = [name for name in names if name not in ACTIVATIONS]
+    if unknown:
+        raise Refusal(f"the activation {unknown[0]} is not supported in a recurrence")
+    ours = [ACTIVATIONS[name] for name in names]
+    return [tuple(ours[each * len(default) :][: len(default)]) for each in range(count)]
