@@ -11,6 +11,7 @@ from ttc.passes.fuse_epilogue import fuse_epilogue
 from ttc.passes.fuse_linear import fuse_linear
 from ttc.passes.fuse_norm import fuse_norm
 from ttc.passes.fuse_pad import fuse_pad
+from ttc.passes.fuse_scale import fuse_scale
 from ttc.passes.merge_linear import merge_linear
 from ttc.passes.runner import Pass, run
 from ttc.passes.simplify import simplify
@@ -24,6 +25,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads
     fuse_linear,  # before fuse_batch_norm and merge_linear, which look for linears with their bias
     fuse_batch_norm,
+    fuse_scale,  # before merge_linear, which makes one weight of queries, keys and values
     fuse_epilogue,  # after whatever can stand between a product and its activation
     merge_linear,
     fuse_pad,  # any time before channels_last

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ttc import ops
 from ttc.ir import Graph, Op, Value, settled
 from ttc.ops.binary import Binary
-from ttc.ops.unary import Unary
 from ttc.ops.reduce import Reduce
+from ttc.ops.unary import Unary
 from ttc.passes.forms import Forms, rows_of_constant
 from ttc.passes.normal import builder_for
 from ttc.passes.rows import moved, reduced, reshaped, spatial

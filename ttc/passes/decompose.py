@@ -10,6 +10,7 @@ from ttc import ops
 from ttc.ir import Builder, Graph, Op, TensorType, Value
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
+from ttc.passes.decompose_topk import decomposed_topk
 from ttc.passes.normal import rebuild
 
 FLIP_LIMIT = 40
@@ -32,12 +33,14 @@ def decompose(graph: Graph) -> Graph:
     return rebuild(graph, _decomposed)
 
 
-def _decomposed(op: Op, builder: Builder) -> Value | None:
+def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     match op:
         case ops.Conv():
             return decomposed_conv(op, builder)
         case ops.ConvTranspose():
             return decomposed_conv_transpose(op, builder)
+        case ops.Topk():
+            return decomposed_topk(op, builder)
         case ops.OneHot(index=index, depth=depth):
             return _one_hot(index, depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):

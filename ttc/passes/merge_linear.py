@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Input, Node, Op, Value
+from ttc.ir import Builder, Graph, Input, Node, Value
 from ttc.passes.normal import builder_for
 
 Group = tuple[Node, ...]
@@ -42,11 +42,11 @@ def merge_linear(graph: Graph) -> Graph:
 
 
 def _groups(graph: Graph) -> list[Group]:
-    """Two or more linears over the same x, alike but for their weights, all split into heads."""
-    readers: defaultdict[Value, list[Op]] = defaultdict(list)
+    """Two or more linears over the same x, alike but for their weights, all split into heads; queries first."""
+    readers: defaultdict[Value, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         for value in node.op.operands():
-            readers[value].append(node.op)
+            readers[value].append(node)
     outputs = {value for _, value in graph.outputs}
     constants = _constants(graph)
     found: defaultdict[tuple, list[Node]] = defaultdict(list)
@@ -55,14 +55,29 @@ def _groups(graph: Graph) -> list[Group]:
             case ops.Linear(x=x, w=w, bias=bias, activation=""):
                 value = node.results[0]
                 known = w in constants and (bias is None or bias in constants)
-                if known and value not in outputs and _is_split(readers[value], readers):
+                if known and value not in outputs and _is_split(readers[value]):
                     found[x, w.shape, bias is None].append(node)
-    return [tuple(group) for group in found.values() if len(group) > 1]
+    return [tuple(sorted(group, key=lambda node: _role(node, readers))) for group in found.values() if len(group) > 1]
 
 
-def _is_split(reading: list[Op], readers: dict[Value, list[Op]]) -> bool:
+def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
+    """0, 1, 2 for what becomes queries, keys, values, the order in which heads are split; 3 for anything else."""
+    value = node.results[0]
+    while len(readers[value]) == 1:
+        reader = readers[value][0]
+        match reader.op:
+            case ops.Attention(q=q, k=k):
+                return 0 if q is value else 1 if k is value else 2
+            case ops.Reshape() | ops.Permute():
+                value = reader.results[0]
+            case _:
+                break
+    return 3
+
+
+def _is_split(reading: list[Node]) -> bool:
     """Whether the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]."""
-    match reading:
+    match [node.op for node in reading]:
         case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
             return heads * size == x.shape[-1] and len(batch) == 2 and heads > 1
     return False

@@ -1,0 +1,88 @@
+"""Numbers that multiply around a product go into its weight, which costs nothing at run time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Op, TensorType, Value
+from ttc.passes.normal import rebuild
+
+
+def fuse_scale(graph: Graph) -> Graph:
+    """A factor before or after a linear, the factor inside a gated sigmoid, and the scale of masked attention.
+
+    Before:
+        %p: f32[4,16] = linear(x=%x, w=%w, bias=%b)
+        %s: f32[4,16] = mul(a=%p, b=%c)
+        %g: f32[4,16] = sigmoid(x=%s)
+        %y: f32[4,16] = mul(a=%p, b=%g)
+    After, where %c is 1.702 (the quick gelu of CLIP):
+        %w_0: f32[16,8] = mul(a=%w, b=%c)
+        %b_0: f32[16] = mul(a=%b, b=%c)
+        %p: f32[4,16] = linear(x=%x, w=%w_0, bias=%b_0)
+        %g: f32[4,16] = silu(x=%p)
+        %y: f32[4,16] = mul(a=%g, b=%c_0)
+    """
+    return rebuild(graph, _gate, _after, _before, _attention)
+
+
+def _gate(op: Op, builder: Builder) -> Value | None:
+    """x * sigmoid(c * x) = silu(c * x) / c."""
+    match op:
+        case ops.Mul(a=x, b=Value(ops.Sigmoid(x=Value(ops.Mul(a=same, b=c)) as scaled)) as gate) if same is x:
+            factor = ops.number_of(c)
+            alone = builder.uses[x] <= 2 and builder.uses[scaled] <= 1 and builder.uses[gate] <= 1
+            if factor and alone and _is_plain(x.op):
+                product = builder(_scaled(x.op, factor, builder))
+                return builder(ops.Mul(builder(ops.Silu(product)), _number(x, 1 / factor, builder)))
+    return None
+
+
+def _after(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Mul(a=x, b=c) if _is_plain(x.op) and builder.uses[x] <= 1 and op.infer() == x.type:
+            factor = ops.number_of(c)
+            return None if factor is None else builder(_scaled(x.op, factor, builder))
+    return None
+
+
+def _before(op: Op, builder: Builder) -> Value | None:
+    match op:
+        case ops.Linear(x=Value(ops.Mul(a=x, b=c)) as scaled, w=w) if builder.uses[scaled] <= 1:
+            factor = ops.number_of(c)
+            if factor is not None and x.type == scaled.type and w in builder.constants:
+                return builder(replace(op, x=x, w=builder(ops.Mul(w, _number(w, factor, builder)))))
+    return None
+
+
+def _attention(op: Op, builder: Builder) -> Value | None:
+    """A mask is added to scaled scores, which costs a product in every layer; queries that come scaled spare it."""
+    match op:
+        case ops.Attention(
+            q=Value(ops.Permute(x=Value(ops.Reshape(x=product, shape=shape)) as split, dims=dims)) as heads,
+            mask=mask,
+            scale=scale,
+        ) if mask is not None and scale != 1.0 and _is_plain(product.op):
+            if max(builder.uses[value] for value in (product, split, heads)) > 1:
+                return None
+            query = builder(ops.Reshape(builder(_scaled(product.op, scale, builder)), shape))
+            return builder(replace(op, q=builder(ops.Permute(query, dims)), scale=1.0))
+    return None
+
+
+def _is_plain(op: Op) -> bool:
+    """Whether an op is a linear that ends in no activation."""
+    return isinstance(op, ops.Linear) and not op.activation
+
+
+def _scaled(product: Op, factor: float, builder: Builder) -> ops.Linear:
+    """The linear whose results are `factor` times those of `product`."""
+    assert isinstance(product, ops.Linear)
+    w = builder(ops.Mul(product.w, _number(product.w, factor, builder)))
+    bias = product.bias and builder(ops.Mul(product.bias, _number(product.bias, factor, builder)))
+    return replace(product, w=w, bias=bias)
+
+
+def _number(like: Value, number: float, builder: Builder) -> Value:
+    return builder(ops.Full(TensorType(like.dtype, ()), number))
