@@ -19,6 +19,7 @@ FILES = {
     "minilm": ("minilm",),
     "mochi": ("mochi",),
     "motif": ("motif",),
+    "openvoice": ("openvoice_converter", "openvoice_text_encoder", "openvoice_durations"),
     "owlvit": ("owlvit",),
     "qwen_image": ("qwen_image",),
     "sd3": ("sd3",),

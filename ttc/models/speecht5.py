@@ -26,16 +26,18 @@ FRAMES = {"real": 64, "tiny": 16}
 class DecoderStep(nn.Module):
     """Frames so far [B, T, mels] and the encoder's states to the spectrum and stop logits of the next ones.
 
-    The prenet's dropout, which SpeechT5 keeps at inference, draws no number here: its masks are ones.
+    SpeechT5 keeps its prenet's dropout at inference; its masks [layers, T, units] of 1 and 0 come in as an input.
     """
 
     def __init__(self, model: SpeechT5ForTextToSpeech):
         super().__init__()
-        self.decoder = model.speecht5.decoder
-        self.decoder.prenet._consistent_dropout = lambda frames, p: frames
-        self.postnet = model.speech_decoder_postnet
+        self.decoder, self.postnet = model.speecht5.decoder, model.speech_decoder_postnet
 
-    def forward(self, frames: Tensor, encoder_states: Tensor, speaker_embeddings: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, frames: Tensor, encoder_states: Tensor, speaker_embeddings: Tensor, masks: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        layers = iter(masks)
+        self.decoder.prenet._consistent_dropout = lambda states, p: states * next(layers) / (1 - p)
         states = self.decoder(
             input_values=frames,
             encoder_hidden_states=encoder_states,
@@ -59,6 +61,7 @@ def decoder_step(size: str) -> Built:
         "frames": torch.randn(1, FRAMES[size], config.num_mel_bins),
         "encoder_states": torch.randn(1, TOKENS[size], config.hidden_size),
         "speaker_embeddings": torch.nn.functional.normalize(torch.randn(1, config.speaker_embedding_dim)),
+        "masks": torch.randint(0, 2, _mask_shape(config, FRAMES[size])).float(),
     }
 
 
@@ -72,6 +75,10 @@ def hifigan(size: str) -> Built:
     """A spectrum [T, mels] to samples."""
     config = SpeechT5HifiGanConfig(**VOCODERS[size])
     return SpeechT5HifiGan(config), {"spectrogram": torch.randn(FRAMES[size], config.model_in_dim)}
+
+
+def _mask_shape(config: SpeechT5Config, frames: int) -> tuple[int, int, int]:
+    return config.speech_decoder_prenet_layers, frames, config.speech_decoder_prenet_units
 
 
 def _model(size: str) -> SpeechT5ForTextToSpeech:
