@@ -85,4 +85,6 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:
     """A backend pass with its target filled in, still under its own name."""
-    return update_wrapper(partial(step, target=target), step)
+    bound = partial(step, target=target)
+    update_wrapper(bound, step)
+    return bound

@@ -93,7 +93,7 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+        return {name: np.asarray(found) for name, found in zip(names, session.run(names, dict(inputs)), strict=True)}
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InputError(f"onnxruntime cannot run {path}: {str(error).splitlines()[0]}") from error
 

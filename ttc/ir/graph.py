@@ -275,7 +275,7 @@ class Builder:
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
         """The graph, without the nodes that no output, effect or input signature needs."""
-        pairs = tuple(outputs.items()) if isinstance(outputs, Mapping) else tuple(outputs)
+        pairs: tuple[tuple[str, Value], ...] = tuple(outputs.items() if isinstance(outputs, Mapping) else outputs)
         live: set[int] = {id(value) for _, value in pairs}
         kept: list[Node] = []
         for node in reversed(self._nodes):

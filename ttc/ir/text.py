@@ -23,6 +23,7 @@ from functools import cache
 from typing import Any
 
 from ttc.errors import TypeRuleError
+from ttc.ir.fields import fits
 from ttc.ir.graph import Graph, Node, Op, Value
 from ttc.ir.loop import Body
 from ttc.ir.types import Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, TensorType, Type
@@ -47,7 +48,7 @@ def print_node(node: Node) -> str:
 
 def _print_fields(item: Any) -> str:
     parts = []
-    for spec in sorted(fields(item), key=lambda spec: spec.kw_only):
+    for spec in sorted(fields(item), key=lambda spec: bool(spec.kw_only)):
         value = getattr(item, spec.name)
         if (isinstance(item, Op) and spec.name == "type") or _is_default(spec, value):
             continue
@@ -224,6 +225,8 @@ def _parse_shape(tokens: _Tokens) -> tuple[int, ...]:
     shape: list[int] = []
     while not tokens.accept("]"):
         shape.append(_integer(tokens))
+        if shape[-1] < 0:
+            raise tokens.error(f"a size is {shape[-1]}")
         tokens.accept(",")
     return tuple(shape)
 
@@ -261,6 +264,8 @@ def _parse_fields(tokens: _Tokens, cls: type, env: dict[str, Value], given: dict
         if name not in known or name in given:
             raise tokens.error(f"{cls.__name__} takes no {'second ' if name in given else ''}{name!r}")
         given[name] = _parse_attribute(tokens, _classes(cls, name), env)
+        if not fits(cls, name, given[name]):
+            raise tokens.error(f"what {cls.__name__} takes as {name} is of another kind")
         tokens.accept(",")
     missing = [n for n, s in known.items() if n not in given and s.default is MISSING and s.default_factory is MISSING]
     if missing:
@@ -274,7 +279,7 @@ def _parse_attribute(tokens: _Tokens, classes: tuple[type, ...], env: dict[str, 
     if tokens.kind == "string":
         return _string(tokens)
     if tokens.kind == "number":
-        return _number(tokens.advance())
+        return _number(tokens)
     if tokens.accept("["):
         items: list[Any] = []
         while not tokens.accept("]"):
@@ -317,14 +322,14 @@ def _string(tokens: _Tokens) -> str:
         raise tokens.error(f"{token} is no proper string") from None
 
 
-def _number(token: str) -> int | float:
-    return int(token) if re.fullmatch(r"-?\d+", token) else float(token)
+def _number(tokens: _Tokens) -> int | float:
+    return _integer(tokens) if re.fullmatch(r"-?\d+", tokens.token) else float(tokens.take("number"))
 
 
 def _integer(tokens: _Tokens) -> int:
     token = tokens.take("number")
-    if not re.fullmatch(r"-?\d+", token):
-        raise tokens.error(f"expected an integer, found {token}")
+    if not re.fullmatch(r"-?\d{1,20}", token):
+        raise tokens.error(f"expected an integer, found {token[:30]}")
     return int(token)
 
 

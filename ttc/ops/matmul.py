@@ -31,10 +31,11 @@ class Matmul(Op):
     b: Value
 
     def infer(self) -> TensorType:
-        a, b = self.a.shape, self.b.shape
-        require(len(a) >= 2 and len(b) >= 2, f"needs at least 2 dimensions each, got {self.a.type} and {self.b.type}")
-        require(a[-1] == b[-2], f"inner sizes differ: {a[-1]} in {self.a.type} and {b[-2]} in {self.b.type}")
-        return TensorType(same_dtype(self.a, self.b), (*broadcast(a[:-2], b[:-2]), a[-2], b[-1]))
+        ranks = min(self.a.type.rank, self.b.type.rank)
+        require(ranks >= 2, f"needs at least 2 dimensions each, got {self.a.type} and {self.b.type}")
+        (*batch_a, m, k), (*batch_b, inner, n) = self.a.shape, self.b.shape
+        require(k == inner, f"inner sizes differ: {k} in {self.a.type} and {inner} in {self.b.type}")
+        return TensorType(same_dtype(self.a, self.b), (*broadcast(tuple(batch_a), tuple(batch_b)), m, n))
 
     def eval(self, a: Tensor, b: Tensor) -> Tensor:
         return torch.matmul(a, b)

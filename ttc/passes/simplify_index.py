@@ -13,7 +13,9 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
     match op:
         case ops.Embedding(w=w, index=index):
             rows = ops.known(index, builder)
-            start = None if rows is None else _run_from(rows.flatten())
+            if rows is None:
+                return None
+            start = _run_from(rows.flatten())
             if start is None or start < 0 or start + rows.numel() > w.shape[0]:
                 return None
             taken = _take(w, 0, start, rows.numel(), builder)

@@ -40,6 +40,7 @@ def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
     _known(lengths, dims)
     if not dims:
         return ProgramSource(read_program(program))
+    assert program.example_inputs is not None  # torch.export keeps them, in files too
     args, kwargs = program.example_inputs
     return ModuleSource(program.module(), (args, dict(kwargs)), dims, lengths)
 

@@ -1,5 +1,8 @@
 """Functions: those that a model brings along, and the bodies that ONNX gives for operators."""
 
+# pyright: reportAttributeAccessIssue=false
+# (the stubs of onnx.defs lack most of what a schema has)
+
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
