@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial, update_wrapper
+from functools import wraps
 
 import numpy as np
 
@@ -85,6 +85,9 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:
     """A backend pass with its target filled in, still under its own name."""
-    bound = partial(step, target=target)
-    update_wrapper(bound, step)
+
+    @wraps(step)
+    def bound(graph: Graph) -> Graph:
+        return step(graph, target)
+
     return bound

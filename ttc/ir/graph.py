@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ttc.errors import TypeRuleError
 from ttc.ir.types import Type
@@ -275,7 +275,8 @@ class Builder:
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
         """The graph, without the nodes that no output, effect or input signature needs."""
-        pairs: tuple[tuple[str, Value], ...] = tuple(outputs.items() if isinstance(outputs, Mapping) else outputs)
+        listed = outputs.items() if isinstance(outputs, Mapping) else outputs
+        pairs = tuple(cast("Iterable[tuple[str, Value]]", listed))
         live: set[int] = {id(value) for _, value in pairs}
         kept: list[Node] = []
         for node in reversed(self._nodes):
