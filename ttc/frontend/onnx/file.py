@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from ttc.errors import InputError
 from ttc.frontend.onnx.tensors import Store
@@ -43,9 +44,22 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
         hint = " (a Git LFS pointer: fetch the real file)" if data.startswith(b"version https://git-lfs") else ""
         raise InputError(f"{path!r} is a text file, not an ONNX model{hint}")
     try:
-        return onnx.ModelProto.FromString(data)
+        model = onnx.ModelProto.FromString(data)
     except DecodeError:
         raise InputError(f"{path!r} is not an ONNX model, or it is cut short or damaged") from None
+    if any(isinstance(text, bytes) for text in _strings(model)):
+        raise InputError(f"{path!r} is damaged: a name in it is no UTF-8 text")
+    return model
+
+
+def _strings(message: Message) -> Iterator[str | bytes]:
+    """The names in a message and the messages inside; those that are no UTF-8 are still bytes."""
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_STRING:
+            yield from value if field.is_repeated else [value]
+        elif field.type == field.TYPE_MESSAGE:
+            for part in value if field.is_repeated else [value]:
+                yield from _strings(part)
 
 
 def _is_text(start: bytes) -> bool:
