@@ -22,6 +22,8 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
+    And topk of integers, and convolutions that TTNN has no call for.
+
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
     After:

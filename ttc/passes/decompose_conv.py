@@ -106,7 +106,7 @@ def _spaced(x: Value, stride: tuple[int, ...], builder: Builder) -> Value:
 
 
 def _turned(w: Value, groups: int, builder: Builder) -> Value:
-    """A transposed convolution's weight [C, O / groups, *kernel], flipped, as a convolution's [O, C / groups, *kernel]."""
+    """A transposed convolution's weight [C, O / groups, *kernel] as [O, C / groups, *kernel], flipped."""
     kernel = w.shape[2:]
     ins, outs, taps = w.shape[0] // groups, w.shape[1], math.prod(kernel)
     w = builder(ops.Reshape(w, (groups, ins, outs, taps)))

@@ -10,6 +10,7 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     matmul,
     microsoft,
     norm,
+    place,
     quantize,
     recurrent,
     reduce,

@@ -169,11 +169,26 @@ def _bound(b: Emitter, bound: Value | float | None, dtype: DType) -> Value | flo
 def Pow(b: Emitter, x: Value, exponent: Value, *, broadcast=0, axis=None) -> Value:
     """The result has the base's dtype; an integer base with a floating exponent computes in floats."""
     exponent = _from_axis(b, exponent, x, axis) if broadcast else exponent
+    if x.dtype.is_integer and exponent.dtype.is_integer and b.tensor(exponent) is None:
+        return _integer_power(b, x, b.cast(exponent, x.dtype))
     if x.dtype is exponent.dtype:
         return b(ops.Pow(x, exponent))
     if x.dtype.is_float or exponent.dtype.is_integer:
         return b(ops.Pow(x, b.cast(exponent, x.dtype)))
     return b.cast(b(ops.Pow(b.cast(x, exponent.dtype), exponent)), x.dtype)
+
+
+def _integer_power(b: Emitter, x: Value, exponent: Value) -> Value:
+    """By the bits of the exponent, at least 0; beyond 31 it says only whether it is odd: all else overflows."""
+    one = b.full(1, x.dtype)
+    parity = b(ops.Add(b(ops.And(exponent, one)), b.full(30, x.dtype)))
+    exponent = b(ops.Where(b(ops.Gt(exponent, b.full(31, x.dtype))), parity, exponent))
+    y = b.expand(one, x.shape)
+    for bit in range(5):
+        chosen = b(ops.Ne(b(ops.And(exponent, b.full(1 << bit, x.dtype))), b.full(0, x.dtype)))
+        y = b(ops.Where(chosen, b(ops.Mul(y, x)), y))
+        x = b(ops.Mul(x, x)) if bit < 4 else x
+    return y
 
 
 @onnx_op()

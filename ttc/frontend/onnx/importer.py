@@ -16,6 +16,7 @@ from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
+from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.ir import DType, Graph, TensorType, Value, Weight
@@ -96,7 +97,7 @@ class Importer:
     def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
         """An input whose value is part of the program."""
         if type.dtype is DType.bf16 and value.dtype == np.float32:
-            value = float32_to_bf16(value)
+            value = float32_to_bf16(value).reshape(value.shape)
         if value.shape != type.shape or value.dtype != NUMPY[type.dtype]:
             raise InputError(f"input {name!r} is {value.dtype}{list(value.shape)}, the model takes {type}")
         return self.b.constant(tensor_of(np.ascontiguousarray(value), type.dtype).reshape(type.shape))
@@ -267,5 +268,7 @@ def _domain(domain: str) -> str:
 
 
 def _unsupported(node: NodeProto, domain: str, opset: int) -> str:
+    if (domain, node.op_type) in REASONS:
+        return REASONS[domain, node.op_type]
     where = f"{domain} (version {opset})" if domain else f"ONNX opset {opset}"
     return f"the operator {node.op_type} of {where} is not supported"

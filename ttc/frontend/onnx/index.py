@@ -9,6 +9,7 @@ import torch
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.place import reduced_scatter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
 from ttc.ir import DType, Input, Value
@@ -148,14 +149,13 @@ def Scatter(b: Emitter, x: Value, indices: Value, updates: Value, *, axis=0) -> 
 @onnx_op()
 def ScatterElements(b: Emitter, x: Value, indices: Value, updates: Value, *, axis=0, reduction="none") -> Value:
     axis = axis_of(axis, x.type.rank)
-    index = from_front(b, indices, x.shape[axis])
-    return b(ops.Scatter(x, index, updates, axis, _reduction(reduction)))
+    return _scattered(b, x, from_front(b, indices, x.shape[axis]), updates, axis, reduction)
 
 
-def _reduction(name: str) -> str:
-    if name not in ("none", "add"):
-        raise Refusal(f"its reduction {name!r} is not supported")
-    return "" if name == "none" else "add"
+def _scattered(b: Emitter, x: Value, index: Value, updates: Value, axis: int, reduction: str) -> Value:
+    if reduction not in ("none", "add"):
+        return reduced_scatter(b, x, index, updates, axis, reduction)
+    return b(ops.Scatter(x, index, updates, axis, "" if reduction == "none" else "add"))
 
 
 @onnx_op()
@@ -174,7 +174,7 @@ def ScatterND(b: Emitter, x: Value, indices: Value, updates: Value, *, reduction
         parts += [new, *([b.slice(table, 0, end, table.shape[0])] if end < table.shape[0] else [])]
         return b.reshape(b.concat(tuple(parts), 0), x.shape)
     index = b.expand(b.reshape(rows, (rows.type.numel, 1)), new.shape)
-    return b.reshape(b(ops.Scatter(table, index, new, 0, _reduction(reduction))), x.shape)
+    return b.reshape(_scattered(b, table, index, new, 0, reduction), x.shape)
 
 
 def _counts_up(rows: torch.Tensor) -> bool:

@@ -46,8 +46,7 @@ def _position(i: int, size: int, count: int, scale: float, how: str, crop: tuple
             shrunk = count / (scale * size)
             return size / 2 * (1 - shrunk) + (i + 0.5) / scale - 0.5
         case "align_corners":
-            length = scale * size  # the corners are those of the size before it is rounded down
-            return i * (size - 1) / (length - 1) if length > 1 else 0.0
+            return i * (size - 1) / (count - 1) if count > 1 else 0.0
         case "asymmetric":
             return i / scale
         case "tf_half_pixel_for_nn":

@@ -137,6 +137,27 @@ def CumSum(b: Emitter, x: Value, axis: Int, *, exclusive=0, reverse=0) -> Value:
 
 
 @onnx_op()
+def CumProd(b: Emitter, x: Value, axis: Int, *, exclusive=0, reverse=0) -> Value:
+    """In log n steps: each multiplies by the products that end where its own begin (Hillis & Steele 1986)."""
+    axis = axis_of(axis, x.type.rank)
+    size = x.shape[axis]
+    x = b(ops.Flip(x, (axis,))) if reverse else x
+    x = _shifted_by(b, x, axis, 1) if exclusive else x
+    step = 1
+    while step < size:
+        x = b(ops.Mul(x, _shifted_by(b, x, axis, step)))
+        step *= 2
+    return b(ops.Flip(x, (axis,))) if reverse else x
+
+
+def _shifted_by(b: Emitter, x: Value, axis: int, count: int) -> Value:
+    """x moved towards the end, ones before it."""
+    size = x.shape[axis]
+    ones = b.full(1, x.dtype, tuple(min(count, size) if i == axis else n for i, n in enumerate(x.shape)))
+    return b.concat((ones, b.slice(x, axis, 0, size - count)), axis) if count < size else ones
+
+
+@onnx_op()
 def TopK(b: Emitter, x: Value, k: Int | None = None, *, axis=-1, largest=1, sorted=1) -> tuple[Value, Value]:
     if k is None:
         raise Refusal("lacks its k")

@@ -18,6 +18,9 @@ from ttc.frontend.onnx.table import Ints, Numbers, onnx_op
 from ttc.ir import Value
 from ttc.ops.torch_types import to_torch
 
+WHOLE = 1e-6
+"""Relative precision of scales, which are float32."""
+
 
 @onnx_op(since=7)
 def Upsample(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Value:
@@ -44,6 +47,8 @@ def Resize(
         raise Refusal("needs scales or sizes")
     if scales:
         wanted = [math.floor(size * scale) for size, scale in zip(given, scales, strict=True)]
+        if coordinate_transformation_mode == "align_corners":
+            _check_whole(given, scales)
     else:
         assert sizes is not None
         scales, wanted = _fit(given, sizes, keep_aspect_ratio_policy)
@@ -60,6 +65,16 @@ def Resize(
         mode, coordinate_transformation_mode, nearest_mode, cubic_coeff_a, bool(exclude_outside), bool(antialias)
     )
     return _resized(b, x, tuple(factors), tuple(shape), sampling, crop, extrapolation_value)
+
+
+def _check_whole(sizes: list[int], scales: Numbers) -> None:
+    """Corners to align with must be elements."""
+    for size, scale in zip(sizes, scales, strict=True):
+        if abs(size * scale - round(size * scale)) > WHOLE * size:
+            raise Refusal(
+                f"aligns corners at {scale} times {size}, no whole size: ONNX and onnxruntime differ there; "
+                "give sizes instead of scales"
+            )
 
 
 def _scaled_sizes(x: Value, scales: Numbers) -> Ints:

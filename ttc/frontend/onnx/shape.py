@@ -195,10 +195,14 @@ def DepthToSpace(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
 
 
 @onnx_op()
-def SpaceToDepth(b: Emitter, x: Value, *, blocksize) -> Value:
+def SpaceToDepth(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
+    if mode not in ("DCR", "CRD"):
+        raise Refusal(f"no mode is called {mode!r}")
     n, c, h, w = x.shape
     s = blocksize
-    y = b.permute(b.reshape(x, (n, c, h // s, s, w // s, s)), (0, 3, 5, 1, 2, 4))
+    y = b.permute(
+        b.reshape(x, (n, c, h // s, s, w // s, s)), (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
+    )
     return b.reshape(y, (n, c * s * s, h // s, w // s))
 
 

@@ -1,0 +1,115 @@
+"""ONNX signal processing: Fourier transforms as products with their matrices."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.shape import axis_of
+from ttc.frontend.onnx.table import Int, Number, onnx_op
+from ttc.frontend.onnx.tensors import dtype_of
+from ttc.ir import Value
+from ttc.ops.torch_types import to_torch
+
+
+@onnx_op("DFT", since=17)
+def _dft_17(b: Emitter, x: Value, dft_length: Int | None = None, *, axis=1, inverse=0, onesided=0) -> Value:
+    return _transformed(b, x, dft_length, axis, bool(inverse), bool(onesided))
+
+
+@onnx_op(since=20)
+def DFT(b: Emitter, x: Value, dft_length: Int | None = None, axis: Int = -2, *, inverse=0, onesided=0) -> Value:
+    return _transformed(b, x, dft_length, axis, bool(inverse), bool(onesided))
+
+
+def _transformed(b: Emitter, x: Value, length: int | None, axis: int, inverse: bool, onesided: bool) -> Value:
+    """x [..., n, ..., 1 or 2 (real, imaginary)], transformed along `axis`; `length` cuts or pads with zeros."""
+    rank = x.type.rank
+    axis = axis_of(axis, rank)
+    if axis == rank - 1:
+        raise Refusal("transforms along the dimension of real and imaginary parts")
+    halved = inverse and onesided
+    if inverse and not onesided:
+        raise Refusal("inverts a whole spectrum: a product's rounding near zero is not that of a fast transform")
+    length = (2 * (x.shape[axis] - 1) if halved else x.shape[axis]) if length is None else int(length)
+    x = _fitted(b, x, axis, length // 2 + 1 if halved else length)
+    size, parts = x.shape[axis], x.shape[-1]
+    order = (*(i for i in range(rank - 1) if i != axis), axis, rank - 1)
+    turned = b.permute(x, order)
+    rows = b.reshape(turned, (math.prod(turned.shape[:-2]), size * parts))
+    table = _half_spectrum(size, parts, length) if halved else _table(size, parts, length, inverse, onesided)
+    y = b(ops.Matmul(rows, b.constant(table.to(to_torch(x.dtype)))))
+    y = b.reshape(y, (*turned.shape[:-2], y.shape[-1] // (1 if halved else 2), 1 if halved else 2))
+    return b.permute(y, tuple(order.index(i) for i in range(rank)))
+
+
+def _fitted(b: Emitter, x: Value, axis: int, size: int) -> Value:
+    x = b.slice(x, axis, 0, min(size, x.shape[axis]))
+    missing = size - x.shape[axis]
+    return b(ops.Pad(x, tuple((0, missing if i == axis else 0) for i in range(x.type.rank)))) if missing else x
+
+
+def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
+    """[size * parts, count * 2]: what each real and imaginary part gives to each of the transform."""
+    count = length // 2 + 1 if onesided else length
+    angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(count)).double() / length
+    cos, sin = angles.cos(), angles.sin() * (-1 if inverse else 1)
+    of_real, of_imaginary = torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)
+    found = torch.stack((of_real, of_imaginary)[:parts], 1)
+    return found.reshape(size * parts, count * 2) / (length if inverse else 1)
+
+
+def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
+    """[size * parts, length]: the inverse of a spectrum whose other half is its own conjugate."""
+    angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(length)).double() / length
+    twice = torch.full((size, 1), 2.0, dtype=torch.float64)
+    twice[0] = 1
+    if length % 2 == 0:
+        twice[length // 2] = 1
+    found = torch.stack((angles.cos() * twice, -angles.sin() * twice)[:parts], 1)
+    return found.reshape(size * parts, length) / length
+
+
+@onnx_op(since=17)
+def STFT(
+    b: Emitter, x: Value, frame_step: Int, window: Value | None = None, frame_length: Int | None = None, *, onesided=1
+) -> Value:
+    """A convolution along time with the windowed waves of the transform: [N, frames, count, 2]."""
+    length = window.shape[0] if frame_length is None and window is not None else frame_length
+    if length is None:
+        raise Refusal("needs a window or a frame length")
+    parts = x.shape[-1] if x.type.rank == 3 else 1
+    samples = b.permute(b.reshape(x, (*x.shape[:2], parts)), (0, 2, 1))
+    table = _table(length, parts, length, False, bool(onesided)).to(to_torch(x.dtype))
+    waves = b.constant(table.reshape(length, parts, -1).permute(2, 1, 0).contiguous())
+    if window is not None:
+        waves = b(ops.Mul(waves, window))
+    y = b(ops.Conv(samples, waves, None, (int(frame_step),), ((0, 0),), (1,)))
+    y = b.permute(y, (0, 2, 1))
+    return b.reshape(y, (*y.shape[:2], y.shape[2] // 2, 2))
+
+
+@onnx_op(since=17)
+def MelWeightMatrix(
+    b: Emitter, num_mel_bins: Int, dft_length: Int, sample_rate: Int, lower_edge_hertz: Number,
+    upper_edge_hertz: Number, *, output_datatype=1,
+) -> Value:  # fmt: skip
+    """Triangles between frequencies that are even on the mel scale, as many as there are bins."""
+    low, high = (2595 * math.log10(1 + edge / 700) for edge in (lower_edge_hertz, upper_edge_hertz))
+    step = (high - low) / (num_mel_bins + 2)
+    edges = [700 * (10 ** ((low + i * step) / 2595) - 1) for i in range(num_mel_bins + 2)]
+    places = [int((dft_length + 1) * edge // sample_rate) for edge in edges]
+    found = torch.zeros(dft_length // 2 + 1, num_mel_bins)
+    for i in range(num_mel_bins):
+        left, centre, right = places[i : i + 3]
+        found[centre, i] = 1
+        for j in range(left, centre):
+            found[j, i] = (j - left) / (centre - left)
+        for j in range(centre, right):
+            found[j, i] = (right - j) / (right - centre)
+    return b.constant(found.to(to_torch(dtype_of(output_datatype))))
