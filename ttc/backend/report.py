@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
 
 from ttc.backend.cost import run_costs, traffic
-from ttc.backend.liveness import Life, Liveness
+from ttc.backend.liveness import Liveness
 from ttc.backend.memory import bank_bytes
 from ttc.backend.residency import replay, schedule
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout
 from ttc.calls.target import Target
 from ttc.errors import TypeRuleError
-from ttc.ir import Buffer, Const, Graph, Input
+from ttc.ir import Body, Buffer, Const, Graph, Input, Spec, bodies
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,7 @@ def report(graph: Graph, target: Target) -> Report:
     kinds: Counter[str] = Counter()
     for node, cost in costs:
         kinds[node.op.mnemonic] += cost.times
-    dram = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.DRAM]
-    l1 = [life for life in liveness.lives if spec_of(life.value).memory.buffer is Buffer.L1]
     replayed = replay(schedule(graph, target), target)
-    length = len(graph.nodes) + 1
     return Report(
         target=target.name,
         calls=sum(cost.times for _, cost in costs),
@@ -90,10 +87,10 @@ def report(graph: Graph, target: Target) -> Report:
         flops=sum(cost.flops for _, cost in costs),
         dram_bytes=sum(cost.dram_bytes for _, cost in costs),
         minimum_dram_bytes=_compulsory(graph, liveness),
-        peak_dram_bytes=_peak(((x, target.dram_banks * bank_bytes(spec_of(x.value), target)) for x in dram), length),
-        max_live_dram_bytes=_peak(((x, spec_of(x.value).stored_bytes) for x in dram), length),
+        peak_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
+        max_live_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: spec.stored_bytes),
         peak_l1_per_core=replayed.buffers,
-        max_live_l1_per_core=_peak(((x, bank_bytes(spec_of(x.value), target)) for x in l1), length),
+        max_live_l1_per_core=_peak(graph, Buffer.L1, lambda spec: bank_bytes(spec, target)),
         l1_with_circular_buffers=replayed.peak,
         predicted_seconds=sum(cost.seconds for _, cost in costs),
     )
@@ -103,6 +100,8 @@ def _only_calls(graph: Graph) -> None:
     for node in graph.nodes:
         if not isinstance(node.op, (Call, Input, Const)):
             raise TypeRuleError(f"{node.op.mnemonic} is no call: only a lowered program has a report")
+        for body in bodies(node.op):
+            _only_calls(body)
 
 
 def _compulsory(graph: Graph, liveness: Liveness) -> int:
@@ -119,12 +118,18 @@ def _compulsory(graph: Graph, liveness: Liveness) -> int:
     return sum(needed.values()) + sum(spec_of(value).stored_bytes for value in outputs)
 
 
-def _peak(sizes: Iterable[tuple[Life, int]], length: int) -> int:
-    """The largest sum over all nodes of the sizes that live there."""
-    change = [0] * (length + 1)
-    for life, size in sizes:
-        change[life.start] += size
-        change[life.end + 1] -= size
+def _peak(graph: Graph, buffer: Buffer, size: Callable[[Spec], int]) -> int:
+    """The largest sum over all nodes of what lives there in one memory; at a loop with what its body makes."""
+    change = [0] * (len(graph.nodes) + 2)
+    for life in Liveness(graph).lives:
+        given = life.kept and isinstance(graph, Body)  # it is the program's around the loop
+        if spec_of(life.value).memory.buffer is buffer and not given:
+            change[life.start] += size(spec_of(life.value))
+            change[life.end + 1] -= size(spec_of(life.value))
+    for position, node in enumerate(graph.nodes):
+        inside = sum(_peak(body, buffer, size) for body in bodies(node.op))
+        change[position] += inside
+        change[position + 1] -= inside
     return max(accumulate(change))
 
 

@@ -10,12 +10,15 @@ from typing import Any
 
 from ttc.backend.liveness import Liveness
 from ttc.calls.call import Call, spec_of
+from ttc.calls.loop import Loop, StepCall
 from ttc.calls.spelling import Made, arguments, spelled, text
 from ttc.calls.target import L1_SMALL_BYTES
-from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, TensorType, Value
+from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
 
-RESERVED = frozenset({"ttnn", "np", "json", "sys", "device", "inputs", "weights", "w", "upload", "download", "run"})
+RESERVED = frozenset(
+    {"ttnn", "np", "json", "sys", "device", "inputs", "weights", "w", "t", "upload", "download", "run"}
+)
 """Names that the file uses itself."""
 
 HEADER = '''"""A model as TTNN calls, written by ttc. It needs ttnn and numpy.
@@ -97,6 +100,7 @@ class _Script:
         self.graph, self.liveness = graph, Liveness(graph)
         self.names = _identifiers(graph)
         self.constants: dict[str, str] = {}  # a configuration's text -> its name
+        self.inner: dict[Value, Value] = {}  # a loop's body's input -> what the loop hands it
 
     def parts(self) -> Iterator[str]:
         run = list(self._run())  # first, as it finds the configurations
@@ -137,9 +141,23 @@ class _Script:
             if where and where != part:
                 part = where
                 yield from ("", f"# {part}")
-            yield self._line(node)
+            yield from self._lines(node)
         outputs = ", ".join(f"{json.dumps(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
         yield f"return {{{outputs}}}"
+
+    def _lines(self, node: Node) -> Iterator[str]:
+        """One line, but for loops, whose bodies are indented."""
+        if not isinstance(node.op, Loop):
+            yield self._line(node)
+            return
+        loop = node.op
+        self.inner.update(zip(loop.body.inputs, loop.operands(), strict=True))
+        yield f"for t in range({loop.count}):"
+        for inner in loop.body.nodes:
+            if not isinstance(inner.op, Input):
+                yield from (f"    {line}" for line in self._lines(inner))
+        for value, buffer in zip(node.results, loop.written, strict=True):
+            yield f"{self._value(value)} = {self._value(buffer)}"
 
     def _line(self, node: Node) -> str:
         if isinstance(node.op, Input):
@@ -150,6 +168,8 @@ class _Script:
         return f"{', '.join(map(self._value, node.results))} = {call}" if node.results else call
 
     def _call(self, call: Call) -> str:
+        if isinstance(call, StepCall):
+            call = call.at(Step())
         positional, keywords = arguments(call)
         parts = [self._argument(item) for item in positional]
         parts += [f"{name}={self._argument(item)}" for name, item in keywords.items()]
@@ -175,7 +195,14 @@ class _Script:
         return self.constants[made]
 
     def _value(self, value: Value) -> str:
+        value = self._outer(value)
         return f"w[{json.dumps(value.name)}]" if self.liveness.kept(value) else self.names[value]
+
+    def _outer(self, value: Value) -> Value:
+        """What a loop hands its body under this name; the value itself if it is none of a body's inputs."""
+        while value in self.inner:
+            value = self.inner[value]
+        return value
 
     def _form(self, spec: Spec) -> str:
         memory = "None" if spec.memory == HOST else self._memory(spec.memory)
@@ -199,11 +226,19 @@ def _kind(type: TensorType) -> str:
     return kinds.get(type.dtype.name, "np.float32")
 
 
+def _all_values(graph: Graph) -> Iterator[Value]:
+    """The values of a program and of the bodies in it."""
+    for node in graph.nodes:
+        yield from node.results
+        for body in bodies(node.op):
+            yield from _all_values(body)
+
+
 def _identifiers(graph: Graph) -> dict[Value, str]:
     """A Python name for each value: its own with other characters replaced, numbered where that is taken."""
     names: dict[Value, str] = {}
     taken = set(RESERVED)
-    for value in graph.values():
+    for value in _all_values(graph):
         stem = re.sub(r"\W+", "_", value.name)
         if not stem.isidentifier() or keyword.iskeyword(stem):
             stem = f"t{stem}" if stem[:1].isdigit() else f"{stem}_"

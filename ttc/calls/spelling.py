@@ -13,7 +13,7 @@ from typing import Any
 
 from ttc.calls.call import Call, ComputeKernelConfig, UnaryWithParam
 from ttc.calls.conv import CoreRectangle, SliceType
-from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Value
+from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Step, Value
 
 DTYPES = {
     DType.f32: "float32",
@@ -43,6 +43,13 @@ class Name:
 
 
 @dataclass(frozen=True)
+class Expression:
+    """Python source that stands for a number; for text alone."""
+
+    source: str
+
+
+@dataclass(frozen=True)
 class Made:
     """An object that TTNN makes from positional and keyword arguments, themselves spelled."""
 
@@ -58,6 +65,8 @@ def spelled(attribute: Any) -> Any:
             return attribute
         case tuple():
             return [spelled(part) for part in attribute]
+        case Step():
+            return Expression(str(attribute))
         case DType():
             return Name(DTYPES[attribute])
         case Layout():
@@ -101,6 +110,8 @@ def text(item: Any, module: str = "ttnn") -> str:
     match item:
         case Name(path):
             return f"{module}.{path}"
+        case Expression(source):
+            return source
         case Made(path, positional, keywords):
             parts = [text(part, module) for part in positional]
             parts += [f"{name}={text(part, module)}" for name, part in keywords]

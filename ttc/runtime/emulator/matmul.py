@@ -68,6 +68,6 @@ def _native(a: Tensor, b: Tensor, bias: Tensor | None, activation: str | None) -
     if b.shape[:-2].numel() != 1:
         return torch.matmul(a, b)
     name, algorithm = FUSED[activation]
-    weight = b.reshape(b.shape[-2:]).mT
+    weight = b.reshape(b.shape[-2:]).contiguous().mT  # of strided ones oneDNN computes each element by itself
     y = torch.ops.mkldnn._linear_pointwise(a.contiguous(), weight, bias, name, [], algorithm)
     return torch.relu(y) if activation == "relu" else y
