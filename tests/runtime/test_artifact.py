@@ -188,7 +188,7 @@ def edited(**texts: tuple[str, str]):
             "gives bf16[4,10] tile dram but the program says bf16[4,11]",
         ),
         (edited(program=("%hidden, %w2", "%nothing, %w2")), "%nothing is not defined"),
-        (edited(program=("linear(%x, ", "linear(3, ")), "its program is malformed (AttributeError"),
+        (edited(program=("linear(%x, ", "linear(3, ")), "takes as input_tensor_a is of another kind"),
         (edited(program=('const(ref="w2")', 'const(ref="w3")')), "its weights are not those of its program"),
         (edited(program=("graph {", "import os {")), "expected 'graph'"),
         (edited(ttc=('"format": 1', '"format": 2')), "it has format 2, this ttc"),

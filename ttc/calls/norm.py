@@ -75,6 +75,13 @@ def normalised(x: Value, memory: MemoryConfig | None, *parameters: Value | None)
     return replace(spec, memory=memory or spec.memory)
 
 
+def normalised_along(x: Value, dim: int, memory: MemoryConfig | None) -> Spec:
+    """The spec of a norm over one of x's dimensions, counted from the first."""
+    if not 0 <= dim < x.type.rank:
+        raise Refusal(f"dim {dim} is not in a tensor of rank {x.type.rank}")
+    return normalised(x, memory)
+
+
 def check_residual(x: Value, residual: Value | None) -> None:
     """Refuse a residual that is not of x's very shape."""
     accept(residual, Layout.TILE, NORMALISED, "the residual")
@@ -107,7 +114,7 @@ class Softmax(Call, name="ttnn.softmax"):
     numeric_stable: bool = True
 
     def infer(self) -> Spec:
-        return normalised(self.input_tensor, self.memory_config)
+        return normalised_along(self.input_tensor, self.dim, self.memory_config)
 
     def workspace(self, target: Target) -> Workspace:
         """A row (or column) of tiles with its exponentials in fp32, up to what TTNN gives long ones."""
@@ -131,7 +138,7 @@ class LogSoftmax(Call, name="ttnn.moreh_logsoftmax"):
     compute_kernel_config: ComputeKernelConfig | None = None
 
     def infer(self) -> Spec:
-        return normalised(self.input_tensor, self.memory_config)
+        return normalised_along(self.input_tensor, self.dim, self.memory_config)
 
     def workspace(self, target: Target) -> Workspace:
         return Workspace(circular_buffers=line_workspace(spec_of(self.input_tensor), self.dim))

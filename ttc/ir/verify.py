@@ -7,6 +7,10 @@ from ttc.ir.graph import Const, Graph, Node, Value
 from ttc.ir.loop import bodies
 
 
+MISFITS = (ArithmeticError, LookupError, ValueError)
+"""What a type rule may stumble over where sizes, dimensions and counts contradict each other."""
+
+
 def verify(graph: Graph, where: str = "") -> Graph:
     """Return `graph` if it is well formed; else TypeRuleError with both sides and the lines around the fault.
 
@@ -47,6 +51,8 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
         types = node.op.infer()
     except TtcError as error:
         return f"{node.op.mnemonic}: {error}"
+    except MISFITS as error:
+        return f"{node.op.mnemonic}: its operands and attributes do not fit together ({error})"
     types = types if isinstance(types, tuple) else (types,)
     stated = tuple(value.type for value in node.results)
     if types != stated:

@@ -61,6 +61,7 @@ class Scatter(Op):
         require(
             self.index.shape == self.updates.shape, f"index {self.index.type} does not fit updates {self.updates.type}"
         )
+        require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} has not the rank of {self.x.type}")
         require(self.reduce in ("", "add"), f"no reduction is called {self.reduce!r}")
         same_dtype(self.x, self.updates)
         return self.x.type

@@ -147,6 +147,8 @@ class Emitter:
         if tensor is None:
             self.needed.update(dict.fromkeys(_inputs(value)))
             raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value))}")
+        if kind in ("Int", "Ints") and tensor.is_floating_point():
+            raise Refusal(f"needs whole numbers as its {name}, got {value.type}")
         items = tensor.flatten().tolist()
         if kind in ("Ints", "Numbers"):
             return tuple(items)

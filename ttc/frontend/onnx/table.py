@@ -62,6 +62,8 @@ class Entry:
                 continue
             if name not in self.attributes and name not in self.inputs:
                 raise Refusal(f"its attribute {name} = {value!r} is not supported")
+            if name in self.inputs[: self.required] and not self.kinds[self.inputs.index(name)]:
+                raise Refusal(f"its attribute {name} = {value!r} is not supported: {name} is an input")
             if given.get(name) is None:
                 given[name] = value
         for name in self.inputs[: self.required]:
