@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -131,3 +132,18 @@ def test_masked_attention_of_mochi_equals_the_librarys_own():
 def test_unknown_models_are_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"no model is called 'lama'; known are .*llama"):
         models.named("lama")
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "remedy"),
+    [
+        ("sd3", "diffusers", r"'tt-compile\[models\]'"),
+        ("openvoice_converter", "openvoice_cli", "--no-deps openvoice-cli"),
+    ],
+)
+def test_a_missing_package_is_named(name: str, module: str, remedy: str, monkeypatch: pytest.MonkeyPatch):
+    file = next(file for file, names in models.FILES.items() if name in names)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, f"ttc.models.{file}", raising=False)
+    with pytest.raises(InputError, match=f"{name} needs the package {module}: pip install {remedy}"):
+        models.named(name)

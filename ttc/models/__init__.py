@@ -15,6 +15,7 @@ FILES = {
     "bert": ("bert",),
     "clip_text": ("clip_text", "clip_text_g"),
     "flux": ("flux",),
+    "kokoro": ("kokoro_bert", "kokoro_decoder"),
     "llama": ("llama",),
     "minilm": ("minilm",),
     "mochi": ("mochi",),
@@ -31,6 +32,9 @@ FILES = {
 }
 """The models of each file, which the file holds in `MODELS`."""
 
+ALONE = {"kokoro": "kokoro", "openvoice_cli": "openvoice-cli"}
+"""Packages, by module, to install without what they require: phonemisers and downloaders, which ttc does not call."""
+
 NAMES = tuple(name for names in FILES.values() for name in names)
 
 
@@ -42,5 +46,6 @@ def named(name: str) -> Model:
     try:
         models = import_module(f"ttc.models.{file}").MODELS
     except ModuleNotFoundError as error:
-        raise InputError(f"{name} needs the package {error.name}: pip install 'tt-compile[models]'") from None
+        package = f"--no-deps {ALONE[error.name]}" if error.name in ALONE else "'tt-compile[models]'"
+        raise InputError(f"{name} needs the package {error.name}: pip install {package}") from None
     return next(model for model in models if model.name == name)

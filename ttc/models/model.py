@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,7 @@ class Model:
         if size not in self.sizes:
             raise KeyError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
         torch.manual_seed(seed)
-        with torch.device("meta" if fake else "cpu"):
+        with warnings.catch_warnings(), torch.device("meta" if fake else "cpu"):
+            warnings.simplefilter("ignore", FutureWarning)  # about how the packages call torch
             module, inputs = self.builder(size)
         return module.eval(), inputs
