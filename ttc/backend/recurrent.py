@@ -46,7 +46,7 @@ class Steps:
         self.held = sequence.valid is not None and keep is None
         scanned = {"x": sequence.inputs(keep)}
         if self.held and sequence.valid is not None:
-            scanned["valid"] = sequence.valid
+            scanned["valid"] = sequence.by_step(sequence.valid)
         carried = {name: own_copy(value, to) for name, value in states.items()}
         ys = stack(sequence.count, states["h"].shape, to.dtype, to)
         self.maker = LoopMaker(sequence.count, carried, scanned, {"y": ys}, captured)
@@ -155,7 +155,7 @@ def rnn(op: ops.Rnn, to: Lowering) -> tuple[Value, ...]:
 def final_state(sequence: Sequence, steps: Steps, h: Value, ys: Value) -> Value:
     """The last valid state: what was carried, unless forward steps went on in the padding."""
     went_on = sequence.valid is not None and not steps.held and not sequence.op.reverse
-    return sequence.final_output(ys) if went_on else sequence.final(h)
+    return sequence.final_output(ys, h) if went_on else sequence.final(h)
 
 
 @lowers(ops.Lstm)

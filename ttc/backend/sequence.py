@@ -15,12 +15,12 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.matmul import core_grid, product
 from ttc.backend.moves import concatenated, permuted, reshaped
-from ttc.calls.binary import Add, Eq, Lt, Multiply, Subtract, Where
+from ttc.calls.binary import Add, Eq, Lt, Subtract, Where
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
-from ttc.ir import FORWARD, TILE, DType, Op, Step, Value, backward, round_up
+from ttc.ir import FORWARD, TILE, DType, Op, Step, TensorType, Value, backward, round_up
 from ttc.ops.recurrent import Recurrence
 
 
@@ -30,7 +30,7 @@ class Sequence:
     def __init__(self, op: Recurrence, to: Lowering):
         self.op, self.to = op, to
         self.count, self.batch = op.x.shape[:2]
-        self.directions = op.directions
+        self.size, self.directions = self.count * self.batch, op.directions
         self.wide = op.hidden if op.gates == 1 else round_up(op.hidden, TILE)
         self.step: Step = backward(self.count) if op.reverse else FORWARD
         self.valid = self._valid()
@@ -86,113 +86,135 @@ class Sequence:
 
     def inputs(self, keep: Numbers[float] | None) -> Value:
         """x @ w.T + bias of all steps and gates, [T, D, B, columns]; at padded steps the numbers `keep`, one a gate."""
-        to, count, batch, gates = self.to, self.count, self.batch, self.op.gates
-        x = to.tile(to(self.op.x))
+        to, count, gates = self.to, self.directions, self.op.gates
+        x = reshaped(to.tile(to(self.op.x)), (self.size, self.op.x.shape[-1]), to)
         w = self.weight(self.op.w, 0, gates)
         bias = None if self.op.bias is None else self._gates(self.op.bias, 0, gates)
-        if self.directions == 1:
-            y = reshaped(self._product(x, w, bias), (count, 1, batch, w.shape[-1]), to)
-        else:
-            y = to.call(Add(y, to.upload(self._rows(bias)))) if (y := self._products(x, w)) and bias else y
-            y = permuted(reshaped(y, (2, count, batch, w.shape[-1]), to), (1, 0, 2, 3), to)
-        if self.valid is None or keep is None:
-            return y
-        row = torch.tensor(keep).repeat_interleave(w.shape[-1] // gates).reshape(1, 1, 1, -1)
-        return to.call(Where(self.valid, y, to.upload(to.constant(row))))
+        y = self._product(x, w, bias) if count == 1 else self._products(x, w, bias)
+        if self.valid is not None and keep is not None:
+            row = torch.tensor(keep).repeat_interleave(w.shape[-1] // gates).reshape(1, 1, -1)
+            y = to.call(Where(self.valid, y, to.upload(to.constant(row))))
+        return self.by_step(y)
 
-    def _rows(self, bias: Value) -> Value:
-        return self.derive(ops.Reshape(bias, (self.directions, 1, bias.shape[1])))
+    def by_step(self, rows: Value) -> Value:
+        """[T, D, B, columns] of rows [D, T * B, columns]."""
+        whole = reshaped(rows, (self.directions, self.count, self.batch, rows.shape[-1]), self.to)
+        return permuted(whole, (1, 0, 2, 3), self.to)
 
     def _product(self, x: Value, w: Value, bias: Value | None) -> Value:
-        """One direction: a linear with its bias fused."""
+        """One direction, [1, T * B, columns]: a linear with its bias fused."""
         to = self.to
         weight = to.upload(self.derive(ops.Reshape(w, w.shape[1:])), to.weight_dtype)
-        return to.call(
+        y = to.call(
             Linear(
-                reshaped(x, (self.count * self.batch, x.shape[-1]), to),
+                x,
                 weight,
                 bias=to.upload(self.derive(ops.Reshape(bias, bias.shape[1:]))) if bias else None,
                 compute_kernel_config=ComputeKernelConfig(),
                 core_grid=core_grid(to),
             )
         )
+        return reshaped(y, (1, *y.shape), to)
 
-    def _products(self, x: Value, w: Value) -> Value:
-        """Both directions in one batched product: x in order, and in reverse."""
-        to, size = self.to, self.count * self.batch
+    def _products(self, x: Value, w: Value, bias: Value | None) -> Value:
+        """Both directions in one batched product, [2, T * B, columns]: x in order, and in reverse."""
+        to = self.to
         if self.valid is not None:  # what is not a number in the padding must not meet the reversal's product
-            first = self._direction(self.valid, 0)
-            x = to.call(Where(reshaped(first, (self.count, self.batch, 1), to), x, 0.0))
-        rows = reshaped(x, (1, size, x.shape[-1]), to)
-        both = concatenated([rows, reshaped(self._reversed(x), rows.shape, to)], 0, to)
-        return product(both, to.upload(w, to.weight_dtype), to)
+            x = to.call(Where(self._valid_forward(self.valid), x, 0.0))
+        rows = (1, self.size, x.shape[-1])
+        both = concatenated([reshaped(x, rows, to), reshaped(self._reversed(x), rows, to)], 0, to)
+        y = product(both, to.upload(w, to.weight_dtype), to)
+        if bias is None:
+            return y
+        return to.call(Add(y, to.upload(self.derive(ops.Reshape(bias, (2, 1, bias.shape[1]))))))
 
     def _reversed(self, x: Value) -> Value:
-        """[T, ...] in reverse order as [T, columns], by a product with ones on the other diagonal: exact in bf16."""
+        """T groups of rows in reverse order, as [T, columns]: a product with ones on the other diagonal."""
         to = self.to
         rows = reshaped(x, (self.count, x.type.numel // self.count), to)
         if self.count == 1:
             return rows
-        reversal = to.upload(to.constant(torch.eye(self.count).flip(0)))
-        return product(reversal, rows, to, grid=core_grid(to))
-
-    def _direction(self, x: Value, direction: int) -> Value:
-        """[T, 1, B, features] of [T, D, B, features]."""
-        shape = (x.shape[0], 1, *x.shape[2:])
-        ends = (shape[0], direction + 1, *shape[2:])
-        return self.to.call(Slice(x, (0, direction, 0, 0), ends, (1, 1, 1, 1)))
+        steps = self._steps()
+        column = self.derive(ops.Reshape(steps, (self.count, 1)))
+        row = self.derive(ops.Reshape(self.derive(ops.Flip(steps, (0,))), (1, self.count)))
+        ones = self.derive(ops.Cast(self.derive(ops.Eq(column, row)), self.op.x.dtype))
+        return product(to.upload(ones), rows, to, grid=core_grid(to))
 
     # ------------------------------------------------------------ lengths
 
+    def _steps(self) -> Value:
+        """0, 1, .. T - 1 as a derived weight i64[T]."""
+        ones = self.derive(ops.Full(TensorType(DType.i64, (self.count,)), 1))
+        one = self.derive(ops.Full(TensorType(DType.i64, (1,)), 1))
+        return self.derive(ops.Sub(self.derive(ops.Cumsum(ones, 0)), one))
+
     def _valid(self) -> Value | None:
-        """1 where a step lies within its sample's length, else 0: [T, D, B, 1]; None if samples have no lengths."""
+        """1 where a step lies within its sample's length, else 0: [D, T * B, 1]; None if samples have no lengths."""
         if self.op.lengths is None:
             return None
-        return self.to.cast(self.to.call(Lt(self._positions(), self._lengths())), self.to.dtype)
+        to = self.to
+        steps = self.derive(ops.Reshape(self._steps(), (1, self.count, 1)))
+        if self.directions == 2:
+            steps = self.derive(ops.Concat((steps, self.derive(ops.Flip(steps, (1,)))), 0))
+        return self._rows(to.call(Lt(to.upload(steps, DType.i32), self._lengths())))
 
     def _lengths(self) -> Value:
         assert self.op.lengths is not None
-        return reshaped(self.to.tile(self.to(self.op.lengths)), (1, 1, self.batch, 1), self.to)
+        return reshaped(self.to.tile(self.to(self.op.lengths)), (1, 1, self.batch), self.to)
 
-    def _positions(self) -> Value:
-        """The position that each step stands for, i32 [T, D, 1, 1]."""
-        steps = torch.arange(self.count, dtype=torch.int64)
-        each = torch.stack([steps, steps.flip(0)][: self.directions], 1)
-        return self.to.upload(self.to.constant(each.reshape(self.count, self.directions, 1, 1)), DType.i32)
+    def _rows(self, truth: Value) -> Value:
+        """[directions, T, B] of 1 and 0 as rows in the program's dtype."""
+        shape = (truth.shape[0], self.size, 1)
+        return reshaped(self.to.cast(truth, self.to.dtype), shape, self.to)
 
-    def _last(self) -> Value:
-        """1 where a step is its sample's last, else 0: [T, D, B, 1]."""
-        to = self.to
-        last = to.call(Subtract(self._lengths(), 1))
+    def _valid_forward(self, valid: Value) -> Value:
+        """[T * B, 1] of the forward direction."""
+        first = valid
         if self.directions == 2:
-            forward = to.constant(torch.tensor([1, 0]).reshape(1, 2, 1, 1))
-            last = to.call(Multiply(to.upload(forward, DType.i32), last))
-        return to.cast(to.call(Eq(self._positions(), last)), to.dtype)
+            first = self.to.call(Slice(valid, (0, 0, 0), (1, self.size, 1), (1, 1, 1)))
+        return reshaped(first, (self.size, 1), self.to)
 
     # ------------------------------------------------------------ results
 
+    def forward(self, ys: Value) -> Value:
+        """The forward direction's part of what the loop stacked, [T * B, P]."""
+        return self._direction(ys, 0)
+
     def output(self, ys: Value) -> Value:
         """y [T, B, D*P] from what the loop stacked, 0 in the padding."""
-        to, count, batch = self.to, self.count, self.batch
+        to = self.to
+        y = self.forward(ys)
+        if self.directions == 2:
+            second = reshaped(self._reversed(self._direction(ys, 1)), y.shape, to)
+            y = concatenated([y, second], 1, to)
         if self.valid is not None:
-            ys = to.call(Where(self.valid, ys, 0.0))
-        if self.directions == 1:
-            return reshaped(ys, (count, batch, ys.shape[-1]), to)
-        first = reshaped(self._direction(ys, 0), (count * batch, ys.shape[-1]), to)
-        second = reshaped(self._reversed(self._direction(ys, 1)), first.shape, to)
-        return reshaped(concatenated([first, second], 1, to), (count, batch, 2 * ys.shape[-1]), to)
+            y = to.call(Where(self._valid_forward(self.valid), y, 0.0))
+        return reshaped(y, (self.count, self.batch, y.shape[-1]), to)
+
+    def _direction(self, ys: Value, direction: int) -> Value:
+        """[T * B, P] of one direction of [T, D, B, P]."""
+        if self.directions == 2:
+            ends = (self.count, direction + 1, *ys.shape[2:])
+            ys = self.to.call(Slice(ys, (0, direction, 0, 0), ends, (1, 1, 1, 1)))
+        return reshaped(ys, (self.size, ys.shape[-1]), self.to)
 
     def final(self, carried: Value) -> Value:
         """A final state [D, B, features] from the one that the loop carried to its end."""
         return reshaped(carried, carried.shape[1:], self.to)
 
-    def final_output(self, ys: Value) -> Value:
-        """The final state [D, B, P] from what the loop stacked: each sample's at its last step."""
-        to = self.to
-        chosen = to.call(Where(self._last(), ys, 0.0))
-        rows = reshaped(chosen, (self.count, chosen.type.numel // self.count), to)
-        ones = to.upload(to.constant(torch.ones(1, self.count)))
-        return reshaped(product(ones, rows, to), ys.shape[1:], to)
+    def final_output(self, ys: Value, carried: Value) -> Value:
+        """The final state [D, B, P]: forward each sample's last step of what was stacked, backward as carried."""
+        to, width = self.to, carried.shape[-1]
+        steps = to.upload(self.derive(ops.Reshape(self._steps(), (1, self.count, 1))), DType.i32)
+        last = self._rows(to.call(Eq(steps, to.call(Subtract(self._lengths(), 1)))))
+        chosen = to.call(Where(reshaped(last, (self.size, 1), to), self.forward(ys), 0.0))
+        rows = reshaped(chosen, (self.count, self.batch * width), to)
+        ones = to.upload(self.derive(ops.Full(TensorType(self.op.x.dtype, (1, self.count)), 1.0)))
+        forward = reshaped(product(ones, rows, to), (1, self.batch, width), to)
+        if self.directions == 1:
+            return forward
+        second = to.call(Slice(carried, (0, 1, 0, 0), (1, *carried.shape[1:]), (1, 1, 1, 1)))
+        return concatenated([forward, reshaped(second, forward.shape, to)], 0, to)
 
     def initial(self, state: Value | None, size: int) -> Value:
         """A given state, or zeros, as [1, D, B, size]."""

@@ -1,0 +1,238 @@
+"""Recurrences as programs: torch's packed sequences, device programs a step, size of the text."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from ttc import ops
+from ttc.accuracy import pcc, scaled_error
+from ttc.backend.report import report
+from ttc.calls.target import TARGETS
+from ttc.errors import Refused
+from ttc.frontend.export import export
+from ttc.ir import Builder, Const, DType, Graph, Input, TensorType, Weight, Weights, parse_graph, rewrite, verify
+from ttc.ops.recurrent import Recurrence
+from ttc.pipeline import Build, compile_graph
+from ttc.runtime.check import check
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
+
+GARBAGE = (float("nan"), float("inf"), 1e30, -3.0)
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A torch module, what it is called with, the samples' lengths, and what stands in the padding."""
+
+    model: nn.Module
+    x: torch.Tensor
+    states: tuple[torch.Tensor, ...]
+    lengths: torch.Tensor
+    garbage: float
+
+    @property
+    def batch_first(self) -> bool:
+        return self.model.batch_first
+
+    def initial(self):
+        """The states as torch takes them; None for zeros."""
+        return self.states if len(self.states) > 1 else self.states[0] if self.states else None
+
+    def packed(self) -> list[np.ndarray]:
+        """What torch makes of the packed sequences: y with zeros in the padding, and the final states."""
+        packed = pack_padded_sequence(self.x, self.lengths, self.batch_first, enforce_sorted=False)
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            y, finals = self.model(packed, self.initial())
+        total = self.x.shape[1 if self.batch_first else 0]
+        padded, _ = pad_packed_sequence(y, self.batch_first, total_length=total)
+        return [tensor.numpy() for tensor in (padded, *(finals if isinstance(finals, tuple) else (finals,)))]
+
+    def graph(self) -> Graph:
+        """The module as ops, each recurrence given the lengths as an input."""
+        initial = self.initial()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            graph = export(self.model, (self.x,) if initial is None else (self.x, initial)).graph
+        given = {}
+
+        def with_lengths(op, builder: Builder):
+            if not isinstance(op, Recurrence) or op.lengths is not None:
+                return None
+            if not given:
+                given["lengths"] = builder(Input(TensorType(DType.i64, tuple(self.lengths.shape)), "lengths"))
+            return builder.add(replace(op, lengths=given["lengths"]))
+
+        return verify(rewrite(graph, with_lengths))
+
+    def inputs(self, graph: Graph) -> dict[str, np.ndarray]:
+        """Arrays by name, with garbage in the padding."""
+        x = self.x.clone()
+        for sample, length in enumerate(self.lengths.tolist()):
+            (x[sample, length:] if self.batch_first else x[length:, sample]).fill_(self.garbage)
+        names = [value.op.name for value in graph.inputs if value.op.name != "lengths"]
+        arrays = (x, *self.states)
+        return {**{n: a.numpy() for n, a in zip(names, arrays, strict=True)}, "lengths": self.lengths.numpy()}
+
+
+def configuration(seed: int) -> Configuration:
+    """A random recurrence on random lengths."""
+    draw = random.Random(seed)
+    torch.manual_seed(seed)
+    kind = draw.choice([nn.LSTM, nn.GRU, nn.RNN])
+    size, hidden, layers, steps, batch = (draw.randint(1, top) for top in (40, 48, 3, 12, 4))
+    options = {
+        "num_layers": layers,
+        "bidirectional": draw.random() < 0.6,
+        "batch_first": draw.random() < 0.5,
+        "bias": draw.random() < 0.8,
+    }
+    if kind is nn.LSTM and hidden > 1 and draw.random() < 0.3:
+        options["proj_size"] = draw.randint(1, hidden - 1)
+    if kind is nn.RNN:
+        options["nonlinearity"] = draw.choice(["tanh", "relu"])
+    model = kind(size, hidden, **options).eval()
+    shape = (batch, steps, size) if options["batch_first"] else (steps, batch, size)
+    states: tuple[torch.Tensor, ...] = ()
+    if draw.random() < 0.4:
+        count = layers * (1 + options["bidirectional"])
+        sizes = [options.get("proj_size", hidden), *([hidden] if kind is nn.LSTM else [])]
+        states = tuple(torch.randn(count, batch, size) for size in sizes)
+    lengths = torch.tensor([draw.randint(1, steps) for _ in range(batch)])
+    return Configuration(model, torch.randn(shape), states, lengths, draw.choice(GARBAGE))
+
+
+def emulated(build: Build, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return list(Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs).values())
+
+
+def as_torch_packs(seed: int) -> None:
+    case = configuration(seed)
+    graph = case.graph()
+    wanted, inputs = case.packed(), case.inputs(graph)
+    for dtype in ("fp32", "bf16"):
+        build = compile_graph(graph, TARGETS["n150"], dtype)
+        for name, found, expected in zip(graph.signature()[1], emulated(build, inputs), wanted, strict=True):
+            if dtype == "fp32":
+                assert scaled_error(found, expected) <= 1e-5, f"{name} of {case.model}, {case.lengths}"
+            else:
+                assert pcc(found, expected) >= 0.999, f"{name} of {case.model}, {case.lengths}"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_valid_region_is_what_torch_makes_of_packed_sequences(seed: int):
+    as_torch_packs(seed)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(60, 360))
+def test_more_packed_sequences(seed: int):
+    as_torch_packs(seed)
+
+
+# ---------------------------------------------------------------- what a step costs
+
+
+def recurrence(
+    kind: type[Recurrence], steps: int, *, directions: int = 2, lengths: bool = False, given: bool = False, **attributes
+) -> Graph:
+    """One recurrence of B 1, I 64, H 256, its weights without data."""
+    gates, hidden = kind.gates, 256
+    builder = Builder()
+
+    def weight(name: str, *shape: int):
+        return builder(Const(TensorType(DType.f32, shape), name))
+
+    def state(name: str, *shape: int):
+        return builder(Input(TensorType(DType.f32, shape), name))
+
+    fields = {
+        "x": state("x", steps, 1, 64),
+        "w": weight("w", directions, gates * hidden, 64),
+        "r": weight("r", directions, gates * hidden, hidden),
+        "bias": weight("bias", directions, gates * hidden),
+    }
+    if kind is ops.Gru and attributes.get("reset_after", True):
+        fields["bias_n"] = weight("bias_n", directions, hidden)
+    if lengths:
+        fields["lengths"] = builder(Input(TensorType(DType.i64, (1,)), "lengths"))
+    if given:
+        fields |= {name: state(name, directions, 1, hidden) for name in ("h", "c")[: 1 + (kind is ops.Lstm)]}
+    y, *finals = builder.add(kind(**fields, **attributes))
+    graph = builder.finish([("y", y), *((f"final.{i}", value) for i, value in enumerate(finals))])
+    known = {node.op.ref: Weight(node.op.type) for node in graph.nodes if isinstance(node.op, Const)}
+    return replace(graph, weights=Weights(known))
+
+
+STEPS = [
+    (ops.Lstm, {}, 12),
+    (ops.Lstm, {"lengths": True}, 12),
+    (ops.Lstm, {"lengths": True, "given": True}, 15),
+    (ops.Lstm, {"directions": 1, "lengths": True, "given": True}, 12),
+    (ops.Gru, {}, 12),
+    (ops.Gru, {"lengths": True, "given": True}, 12),
+    (ops.Gru, {"reset_after": False}, 11),
+    (ops.Rnn, {"lengths": True}, 4),
+]
+
+
+@pytest.mark.parametrize(("kind", "options", "programs"), STEPS)
+@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
+def test_device_programs_of_a_step(kind, options, programs, dtype, ttnn_python: str):
+    reports = []
+    for steps in (8, 11):
+        build = compile_graph(recurrence(kind, steps, **options), TARGETS["n150"], dtype)
+        found = check(build.program)
+        assert found.ok, found.refusal or found.spec_mismatches
+        ours = report(build.program.graph, TARGETS["n150"])
+        assert (ours.device_programs, ours.calls) == (found.device_programs, found.calls)
+        assert ours.peak_dram_bytes <= found.dram_bytes * 1.1
+        reports.append(found)
+    assert (reports[1].device_programs - reports[0].device_programs) / 3 == programs
+
+
+@pytest.mark.parametrize("kind", [ops.Lstm, ops.Gru, ops.Rnn])
+def test_text_does_not_grow_with_the_steps(kind):
+    long, short = (
+        str(compile_graph(recurrence(kind, steps, lengths=True), TARGETS["n150"]).program.graph) for steps in (512, 64)
+    )
+    assert abs(len(long) - len(short)) <= 0.01 * len(short)
+    assert str(verify(parse_graph(long))) == long
+
+
+def test_a_step_computes_in_l1_and_keeps_its_states_where_they_are():
+    text = str(compile_graph(recurrence(ops.Lstm, 64), TARGETS["n150"]).program.graph)
+    body = text.partition("body {")[2].partition("})")[0]
+    assert body.count("tile l1 = ") >= 8
+    assert "output_tensor=%h" in body
+    assert "output_tensor=%c" in body
+    assert body.count("ttnn.deallocate") == body.count("tile l1 = ") + 1  # the product alone goes through DRAM
+
+
+def test_what_an_lstm_leaves_of_a_run_does_not_reach_the_next():
+    case = configuration(0)
+    graph = case.graph()
+    build = compile_graph(graph, TARGETS["n150"], "fp32")
+    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    first, second = (session.run(case.inputs(graph)) for _ in range(2))
+    for name, array in first.items():
+        np.testing.assert_array_equal(array, second[name])
+
+
+def test_weights_that_a_run_computes_are_refused():
+    builder = Builder()
+    x, w, r = (builder(Input(TensorType(DType.f32, shape), n)) for n, shape in zip("xwr", SHAPES, strict=True))
+    graph = builder.finish([("y", builder.add(ops.Rnn(x, w, r))[0])])
+    with pytest.raises(Refused, match=r"the weight %[wr] of a recurrence is not known before the first run"):
+        compile_graph(graph, TARGETS["n150"])
+
+
+SHAPES = ((3, 2, 4), (1, 5, 4), (1, 5, 5))
