@@ -296,6 +296,12 @@ REDUCE: list[Sample] = [
     S(ops.Cumsum, x="f32[2,33,65]", dim=2),
     S(ops.Cumsum, x="f32[2,33,65]", dim=0),
     S(ops.Cumsum, x="i64[2,77]", dim=1),
+    S(ops.Cumsum, x="f32[3,65]", dim=0, reverse=True, exclusive=True),
+    S(ops.Cumsum, x="f32[2,700,3]", dim=1, reverse=True),  # in blocks
+    S(ops.Cumsum, x="f32[768]", dim=0, exclusive=True),
+    S(ops.Cumsum, x="i64[2,700]", dim=1, reverse=True),
+    S(ops.Cumprod, x="f32[2,33,65]", dim=2, ranges={"x": (0.9, 1.1)}),
+    S(ops.Cumprod, x="f32[2,33]", dim=0),
     S(ops.Topk, x="f32[2,33,65]", k=5, dim=2, ranges={"x": "distinct"}),
     S(ops.Topk, x="f32[2,33,65]", k=3, dim=1, largest=False, ranges={"x": "distinct"}),
     S(ops.Topk, x="i64[2,33]", k=3, dim=1, refused=("bf16", "fp32")),

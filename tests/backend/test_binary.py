@@ -89,12 +89,14 @@ def test_booleans_of_different_producers_meet_in_one_dtype():
         %x: f32[5] = input(name="x")
         %zero: f32[] = full(value=0.0)
         %five: i64[] = full(value=5)
-        %p: bool[5] = gt(a=%x, b=%zero)
+        %h: f32[5] = tanh(x=%x)
+        %p: bool[5] = gt(a=%h, b=%zero)
         %q: bool[5] = lt(a=%i, b=%five)
         %y: bool[5] = or(a=%p, b=%q)
         return "y"=%y
     """) == calls("""
-        %p: bf16[5] tile dram = ttnn.gt(%x, 0.0)
+        %h: bf16[5] tile dram = ttnn.tanh(%x)
+        %p: bf16[5] tile dram = ttnn.gt(%h, 0.0)
         %q: i32[5] tile dram = ttnn.lt(%i, 5)
         %y: bf16[5] tile dram = ttnn.typecast(%q, bf16)
         %y_0: bf16[5] tile dram = ttnn.logical_or(%p, %y)

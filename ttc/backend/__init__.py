@@ -11,6 +11,7 @@ from ttc.backend import (  # noqa: F401  (each registers its rules)
     pool,
     recurrent,
     reduce,
+    scan,
     shape,
     spatial,
     unary,

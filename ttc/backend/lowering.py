@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ttc.backend.angles import angles
+from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
@@ -69,8 +69,8 @@ class Lowering:
 
     def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
         self.target, self.dtype, self.weight_dtype = target, dtype, weight_dtype
-        self._narrow = dtype  # what `dtype` is but where angles are computed
-        self._wide = angles(graph) if dtype is DType.bf16 else frozenset()
+        self._narrow = dtype  # what `dtype` is but where numbers need to be exact
+        self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.uses = graph.uses()  # how many readers each of the model's values has
         self.refusals: list[tuple[str, str]] = []
         self._program = Builder()
@@ -88,7 +88,8 @@ class Lowering:
         if value in self._static:
             self._lowered[value] = self.upload(self._static[value])  # the builder shares equal ones
         lowered = self._lowered[value]
-        return self.cast(lowered, self.dtype) if value in self._wide else lowered
+        wide = value in self._wide or self.dtype is not self._narrow
+        return self.cast(lowered, self.dtype) if wide and value.dtype.is_float else lowered
 
     def call(self, call: Call) -> Any:
         """Add a call to the program: its value, or its values."""
@@ -152,7 +153,7 @@ class Lowering:
             self._refused.update(results)
             return
         self._program.hint = self._weights.hint = results[0].name
-        self.dtype = DType.f32 if results[0] in self._wide else self._narrow
+        self.dtype = self._float_of(results[0])
         try:
             lowered = self._lower(op, results)
         except (Refusal, TypeRuleError) as refusal:
@@ -160,6 +161,14 @@ class Lowering:
             self._refused.update(results)
             return
         self._lowered.update(zip(results, lowered, strict=bool(lowered)))
+
+    def _float_of(self, value: Value) -> DType:
+        """The float in which a value is computed."""
+        return DType.f32 if value in self._wide else self._narrow
+
+    def _output(self, value: Value) -> Value:
+        self.dtype = self._float_of(value)
+        return self(value)
 
     def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         if isinstance(op, Input):
@@ -191,8 +200,7 @@ class Lowering:
 
     def finish(self, graph: Graph) -> Lowered:
         """The program with the model's outputs, and the weights that it refers to."""
-        self.dtype = self._narrow
-        program = self._program.finish((name, self(value)) for name, value in graph.outputs)
+        program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
         names = {op_value.name: value.name for op_value, value in self._lowered.items()}

@@ -1,4 +1,4 @@
-"""How TTNN runs reductions, prefix sums, and choices along a dimension."""
+"""How TTNN runs reductions, and choices along a dimension."""
 
 from __future__ import annotations
 
@@ -53,14 +53,6 @@ def argmax(op: ops.Argmax, to: Lowering) -> Value:
         raise Refusal("argmax needs a dimension")
     x = to.tile(x) if x.dtype.is_float else to.row_major(x)
     return to.cast(to.call(calls.Argmax(x, op.dim, op.keep)), DType.i32)
-
-
-@lowers(ops.Cumsum)
-def cumsum(op: ops.Cumsum, to: Lowering) -> Value:
-    """In the operand's own dtype; a single number is its own prefix sum."""
-    if op.x.type.rank == 0:
-        return to(op.x)
-    return to.call(calls.Cumsum(to.tile(to(op.x)), op.dim))
 
 
 @lowers(ops.Topk)

@@ -124,11 +124,16 @@ class Argmax(Call, name="ttnn.argmax"):
 
 @dataclass(frozen=True)
 class Cumsum(Call, name="ttnn.cumsum"):
-    """Inclusive prefix sum: TILE, any dtype."""
+    """Inclusive prefix sum, from the end if `reverse_order`: TILE, any dtype.
+
+    Floats of 32 bits are summed with compensation. Along the last two dimensions TTNN sums over a permuted copy, a
+    tile or more for each element.
+    """
 
     input: Value
     dim: int
     _: KW_ONLY
+    reverse_order: bool = False
     memory_config: MemoryConfig | None = None
 
     def infer(self) -> Spec:
@@ -138,7 +143,26 @@ class Cumsum(Call, name="ttnn.cumsum"):
 
     def workspace(self, target: Target) -> Workspace:
         """Ten pages; two permuted copies where the result is in L1."""
-        return Workspace(tiles(10, spec_of(self.input)), scratch(self, self.input, target))
+        return Workspace(tiles(10, spec_of(self.input)), scratch(self, self.input, target, self.dim))
+
+
+@dataclass(frozen=True)
+class Cumprod(Call, name="ttnn.cumprod"):
+    """Inclusive prefix product: TILE, floats."""
+
+    input_tensor: Value
+    dim: int
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
+        spec = spec_of(self.input_tensor)
+        return replace(spec, memory=self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Ten pages; two permuted copies where the result is in L1."""
+        return Workspace(tiles(10, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target, self.dim))
 
 
 @dataclass(frozen=True)
@@ -188,11 +212,19 @@ def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[
     return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
 
 
-def scratch(call: Call, operand: Value, target: Target) -> int:
-    """Bytes per core of two copies of the operand, spread over the cores, if the operand or the result is in L1."""
+def scratch(call: Call, operand: Value, target: Target, dim: int | None = None) -> int:
+    """Bytes per core of two copies of the operand, spread over the cores, if the operand or the result is in L1.
+
+    With `dim`, of copies that have that dimension first.
+    """
     spec = spec_of(operand)
     memory = getattr(call, "memory_config", None) or spec.memory
     if Buffer.L1 not in (memory.buffer, spec.memory.buffer):
         return 0
+    size = spec.stored_bytes
+    if dim is not None:
+        shape = [*(1,) * (4 - spec.rank), *spec.shape]
+        shape[0], shape[dim - spec.rank] = shape[dim - spec.rank], shape[0]
+        size = max(size, replace(spec, shape=tuple(shape)).stored_bytes)
     page = int(TILE * TILE * spec.dtype.bytes)
-    return 2 * ceil(spec.stored_bytes / page / target.cores) * page
+    return 2 * ceil(size / page / target.cores) * page

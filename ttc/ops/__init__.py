@@ -47,7 +47,7 @@ from ttc.ops.interpret import evaluate, evaluate_op, evaluate_value, has_data, s
 from ttc.ops.matmul import Linear, Matmul
 from ttc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.ops.recurrent import Gru, Lstm, Rnn
-from ttc.ops.reduce import Argmax, Cumsum, Max, Mean, Min, Prod, Sum, Topk
+from ttc.ops.reduce import Argmax, Cumprod, Cumsum, Max, Mean, Min, Prod, Sum, Topk
 from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
 from ttc.ops.torch_types import type_of
 from ttc.ops.unary import (
@@ -109,6 +109,7 @@ __all__ = [
     "ConvTranspose",
     "Cos",
     "Cosh",
+    "Cumprod",
     "Cumsum",
     "Div",
     "Elu",

@@ -102,7 +102,31 @@ class Argmax(Op):
 
 @dataclass(frozen=True)
 class Cumsum(Op):
-    """Inclusive prefix sum along `dim`."""
+    """Prefix sum along `dim`: from the end if `reverse`, without the element itself if `exclusive`."""
+
+    x: Value
+    dim: int
+    reverse: bool = False
+    exclusive: bool = False
+
+    def infer(self) -> TensorType:
+        check_dim(self.dim, self.x)
+        return self.x.type
+
+    def eval(self, x: Tensor) -> Tensor:
+        dims = (self.dim,) if self.reverse and x.ndim else ()
+        sums = torch.cumsum(x.flip(dims), self.dim, dtype=x.dtype).flip(dims)
+        if not self.exclusive or not x.ndim:
+            return torch.zeros_like(x) if self.exclusive else sums
+        zero = torch.zeros_like(sums.narrow(self.dim, 0, min(1, x.shape[self.dim])))
+        size = max(x.shape[self.dim] - 1, 0)
+        parts = (sums.narrow(self.dim, 1, size), zero) if self.reverse else (zero, sums.narrow(self.dim, 0, size))
+        return torch.cat(parts, self.dim)
+
+
+@dataclass(frozen=True)
+class Cumprod(Op):
+    """Inclusive prefix product along `dim`."""
 
     x: Value
     dim: int
@@ -112,7 +136,7 @@ class Cumsum(Op):
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
-        return torch.cumsum(x, self.dim, dtype=x.dtype)
+        return torch.cumprod(x, self.dim, dtype=x.dtype)
 
 
 @dataclass(frozen=True)

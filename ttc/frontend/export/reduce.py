@@ -173,6 +173,12 @@ def cumsum(b: ExportBuilder, x: Value, dim: int, dtype: DType | None = None) -> 
     return b(ops.Cumsum(x, axis(x, dim))) if x.type.rank else x
 
 
+@aten("cumprod")
+def cumprod(b: ExportBuilder, x: Value, dim: int, dtype: DType | None = None) -> Value:
+    x = result_as(b, x)
+    return b(ops.Cumprod(x, axis(x, dim))) if x.type.rank else x
+
+
 @aten("topk")
 def topk(
     b: ExportBuilder, x: Value, k: int, dim: int = -1, largest: bool = True, sorted: bool = True

@@ -55,9 +55,15 @@ def argmax(call: calls.Argmax, mode: Mode, input_tensor: Tensor) -> Tensor:
 @emulates(calls.Cumsum)
 def cumsum(call: calls.Cumsum, mode: Mode, input: Tensor) -> Tensor:
     """Accumulated in fp64, as close as TTNN's compensated sums come; integers modulo 2^32."""
-    if input.is_floating_point():
-        return torch.cumsum(input, call.dim, dtype=torch.float64).float()
-    return torch.cumsum(input, call.dim, dtype=input.dtype)
+    dims = (call.dim,) if call.reverse_order else ()
+    wide = torch.float64 if input.is_floating_point() else input.dtype
+    return torch.cumsum(input.flip(dims), call.dim, dtype=wide).flip(dims).to(input.dtype)
+
+
+@emulates(calls.Cumprod)
+def cumprod(call: calls.Cumprod, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Multiplied in fp32."""
+    return torch.cumprod(input_tensor, call.dim)
 
 
 @emulates(calls.Topk)

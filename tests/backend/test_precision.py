@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ttc.accuracy import scaled_error
-from ttc.backend.angles import angles
+from ttc.backend.precision import wide_values
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
@@ -49,7 +49,7 @@ graph {
 
 
 def names(text: str) -> set[str]:
-    return {value.name for value in angles(parse_graph(text))}
+    return {value.name for value in wide_values(parse_graph(text))}
 
 
 def test_angles_of_inputs_and_weights_are_kept():
@@ -79,3 +79,45 @@ def test_a_time_step_of_999_keeps_its_angles_in_a_bf16_program():
     found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["out"]
     wanted = evaluate(graph, {"t": torch.from_numpy(inputs["t"])})["out"].numpy()
     assert scaled_error(found, wanted) <= 2**-7
+
+
+DURATIONS = """
+graph {
+  %d: f32[1,600] = input(name="d")
+  %whole: f32[1,600] = round(x=%d)
+  %ends: f32[1,600] = cumsum(x=%whole, dim=1)
+  %column: f32[600,1] = reshape(x=%ends, shape=[600, 1])
+  %frames: f32[1,900] = const(ref="literal.frames")
+  %inside: bool[600,900] = gt(a=%column, b=%frames)
+  %y: f32[600,900] = cast(x=%inside, dtype=f32)
+  return "y"=%y
+}
+"""
+PHASE = """
+graph {
+  %x: f32[1,600] = input(name="x")
+  %rate: f32[1,600] = sigmoid(x=%x)
+  %sum: f32[1,600] = cumsum(x=%rate, dim=1)
+  %phase: f32[1,600] = mul(a=%sum, b=%sum)
+  %y: f32[1,600] = sin(x=%phase)
+  %z: f32[1,600] = relu(x=%sum)
+  return "y"=%y, "z"=%z
+}
+"""
+
+
+def test_durations_are_kept_up_to_the_comparison():
+    assert names(DURATIONS) == {"d", "whole", "ends", "column", "frames", "inside"}
+
+
+def test_prefix_sums_of_activations_are_kept():
+    assert names(PHASE) == {"sum", "phase", "y"}
+
+
+def test_positions_beyond_256_are_told_apart_in_a_bf16_program():
+    frames = Weight(TensorType(DType.f32, (1, 900)), lambda: np.arange(900, dtype=np.float32).reshape(1, 900))
+    graph = parse_graph(DURATIONS, Weights({"literal.frames": frames}))
+    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    d = np.random.default_rng(0).integers(0, 4, (1, 600)).astype(np.float32)
+    found = Session(build.program, build.weights, EmulatorDevice("tensix")).run({"d": d})["y"]
+    np.testing.assert_array_equal(found, np.cumsum(d)[:, None] > np.arange(900))
