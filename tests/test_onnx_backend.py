@@ -8,7 +8,9 @@ from onnx import TensorProto, helper, numpy_helper
 import ttc
 from bench import onnx_suite
 from ttc import onnx_backend
+from ttc.calls.target import target_named
 from ttc.errors import InputError, Refused, TtcError
+from ttc.runtime.check import check_many
 
 GROUPS = 8
 
@@ -143,8 +145,41 @@ def test_suite(group: int):
     assert tensors["passed"] >= 0.88 * tensors["cases"]
 
 
+@pytest.mark.sweep
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_the_suites_programs_are_accepted_by_ttnn(group: int):
+    programs = {}
+    for case in onnx_suite.cases()[group::GROUPS]:
+        model = onnx_suite.model_of(case)
+        try:
+            prepared = onnx_backend.prepare(model)
+            for inputs, _ in onnx_suite.data_of(case, model):
+                prepared.run(inputs)
+        except TtcError:
+            continue
+        programs[case.name] = str(prepared.program.graph)
+    reports = check_many(list(programs.values()), target_named("n150"))
+    refused = {name: report.to_dict() for name, report in zip(programs, reports, strict=True) if not report.ok}
+    assert not refused
+
+
+def test_refused_operators():
+    """By the first case of each operator that is refused, and of some that are not."""
+    found = {outcome.op for outcome in map(onnx_suite.outcome_of, _firsts()) if outcome.verdict == "refused"}
+    assert found == REFUSED
+
+
+def _firsts():
+
+    wanted = {*REFUSED, "Loop", "DFT", "GridSample", "QLinearConv", "SequenceAt"}
+    firsts = {}
+    for case in onnx_suite.cases():
+        firsts.setdefault(onnx_suite.model_of(case).graph.node[0].op_type, case)
+    return [case for op, case in firsts.items() if op in wanted]
+
+
 REFUSED = {
-    "Bernoulli", "DeformConv", "Gradient", "ImageDecoder", "LabelEncoder", "NonMaxSuppression", "NonZero",
+    "Bernoulli", "DeformConv", "ImageDecoder", "LabelEncoder", "NonMaxSuppression", "NonZero", "RandomUniformLike",
     "RegexFullMatch", "RoiAlign", "SequenceInsert", "SequenceLength", "SequenceMap", "StringConcat",
     "StringNormalizer", "StringSplit", "TfIdfVectorizer", "TreeEnsemble", "Unique",
 }  # fmt: skip

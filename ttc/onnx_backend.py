@@ -17,6 +17,7 @@ from onnx.backend.base import Backend, BackendRep, namedtupledict
 import ttc
 from ttc.compiled import Compiled
 from ttc.errors import InputError
+from ttc.runtime.program import Program
 
 FLOATS = frozenset(
     np.dtype(kind)
@@ -41,6 +42,11 @@ class TtcModel(BackendRep):
         self._inputs = [value.name for value in model.graph.input if value.name not in weights]
         self._outputs = {value.name: value.type.tensor_type.elem_type for value in model.graph.output}
         self._compiled = compiled
+
+    @property
+    def program(self) -> Program:
+        """The program of the latest run."""
+        return self._compiled.build.program
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
         """The outputs, by position or name. InputError or Refused as `ttc.Compiled.run` raises them."""
