@@ -11,7 +11,7 @@ from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.place import reduced_scatter
 from ttc.frontend.onnx.shape import axis_of
-from ttc.frontend.onnx.table import Int, Ints, onnx_op
+from ttc.frontend.onnx.table import Ints, Number, onnx_op
 from ttc.ir import DType, Input, Value
 
 KEEP_SIGN = (
@@ -182,7 +182,7 @@ def _counts_up(rows: torch.Tensor) -> bool:
 
 
 @onnx_op()
-def OneHot(b: Emitter, indices: Value, depth: Int, values: Value, *, axis=-1) -> Value:
+def OneHot(b: Emitter, indices: Value, depth: Number, values: Value, *, axis=-1) -> Value:
     """values = [off, on]; an index outside -depth..depth-1 gives no on value."""
     rank = indices.type.rank + 1
     axis = axis_of(axis, rank)
