@@ -17,6 +17,9 @@ def test_arithmetic():
             for line in (
                 f"{z} * {w}",
                 f"{z} * 3",
+                f"{z} * (1 - 2j) + 3j",
+                "y[..., 0] * 2j",
+                f"1 / {z}",
                 f"2 * {z} + y[..., 0]",
                 f"y[..., 1] - {z}",
                 f"{z} / {w}",

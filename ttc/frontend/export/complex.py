@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -13,7 +13,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
-from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Function, Number, full, function_for, named, refused
+from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Number, full, function_for, named, refused
 from ttc.ir import Value
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
@@ -28,8 +28,9 @@ class Complex:
     imag: Value
 
 
-Operand = Complex | Value | Number
-TABLE: dict[str, Function] = {}
+Operand = Complex | Value | complex | Number
+Reading = Callable[..., Any]
+TABLE: dict[str, Reading] = {}
 
 EACH_PART = (
     "view", "_unsafe_view", "reshape", "view_copy", "flatten.using_ints", "unflatten.int", "squeeze", "unsqueeze",
@@ -41,7 +42,7 @@ EACH_PART = (
 """Ops that treat real and imaginary parts alike, each by itself."""
 
 
-def complex_function_for(target: torch._ops.OpOverload) -> Function:
+def complex_function_for(target: torch._ops.OpOverload) -> Reading:
     """The function that reads an op with a complex operand or result; Refusal with its name if there is none."""
     found = named(TABLE, target)
     if found is not None:
@@ -53,8 +54,8 @@ def complex_function_for(target: torch._ops.OpOverload) -> Function:
     raise Refusal(f"{target} of complex numbers is not supported")
 
 
-def _aten(*names: str) -> Callable[[Function], Function]:
-    def register(function: Function) -> Function:
+def _aten(*names: str) -> Callable[[Reading], Reading]:
+    def register(function: Reading) -> Reading:
         TABLE.update(dict.fromkeys(names, function))
         OF_COMPLEX.update(names)
         return function
@@ -62,13 +63,13 @@ def _aten(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-def _each_part(function: Function, b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
+def _each_part(function: Reading, b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
     """What `function` makes of the real parts, and of the imaginary ones."""
     real = function(b, *_parts(args, "real"), **_parts(keywords, "real"))
     imag = function(b, *_parts(args, "imag"), **_parts(keywords, "imag"))
     if isinstance(real, (tuple, list)):
         return tuple(map(Complex, real, imag))
-    return Complex(real, imag)  # type: ignore[arg-type]
+    return Complex(real, imag)
 
 
 def _parts(item: Any, name: str) -> Any:
@@ -150,46 +151,54 @@ def sub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
 
 
 def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha: Number) -> Complex:
-    x, y = _complex(b, x), _complex(b, y)
-    y = y if alpha == 1 else mul(b, y, alpha)
-    return Complex(b(op(x.real, y.real)), b(op(x.imag, y.imag)))
+    left, right = _complex(b, x), _complex(b, y)
+    right = right if alpha == 1 else mul(b, right, alpha)
+    return Complex(b(op(left.real, right.real)), b(op(left.imag, right.imag)))
 
 
 @_aten("mul")
 def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
-    if isinstance(x, Complex) and isinstance(y, Complex):
-        real = b(ops.Sub(b(ops.Mul(x.real, y.real)), b(ops.Mul(x.imag, y.imag))))
-        return Complex(real, b(ops.Add(b(ops.Mul(x.real, y.imag)), b(ops.Mul(x.imag, y.real)))))
-    pair, factor = (x, y) if isinstance(x, Complex) else (y, x)
-    number = _real(b, factor)
-    pair = _complex(b, pair)
-    return Complex(b(ops.Mul(pair.real, number)), b(ops.Mul(pair.imag, number)))
+    if _is_real(x):
+        x, y = y, x
+    left = _complex(b, x)
+    if _is_real(y):
+        number = result_as(b, y)
+        return Complex(b(ops.Mul(left.real, number)), b(ops.Mul(left.imag, number)))
+    right = _complex(b, y)
+    real = b(ops.Sub(b(ops.Mul(left.real, right.real)), b(ops.Mul(left.imag, right.imag))))
+    return Complex(real, b(ops.Add(b(ops.Mul(left.real, right.imag)), b(ops.Mul(left.imag, right.real)))))
 
 
 @_aten("div")
 def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     """By a complex number: times its conjugate, over its square."""
-    x = _complex(b, x)
-    if isinstance(y, Complex):
-        x, y = mul(b, x, conj(b, y)), _square(b, y)
-    number = _real(b, y)
-    return Complex(b(ops.Div(x.real, number)), b(ops.Div(x.imag, number)))
+    over = _complex(b, x)
+    if _is_real(y):
+        size = result_as(b, y)
+    else:
+        under = _complex(b, y)
+        over, size = mul(b, over, conj(b, under)), _square(b, under)
+    return Complex(b(ops.Div(over.real, size)), b(ops.Div(over.imag, size)))
+
+
+@_aten("reciprocal")
+def reciprocal(b: ExportBuilder, x: Complex) -> Complex:
+    return div(b, 1, x)
 
 
 def _square(b: ExportBuilder, x: Complex) -> Value:
     return b(ops.Add(b(ops.Mul(x.real, x.real)), b(ops.Mul(x.imag, x.imag))))
 
 
-def _real(b: ExportBuilder, x: Operand) -> Value:
-    if isinstance(x, complex):
-        raise Refusal(f"the complex number {x} is not supported as an operand: make it a tensor")
-    assert not isinstance(x, Complex)
-    return result_as(b, x)
+def _is_real(x: Operand) -> TypeGuard[Value | Number]:
+    return not isinstance(x, (Complex, complex))
 
 
 def _complex(b: ExportBuilder, x: Operand) -> Complex:
-    """A real operand with an imaginary part of zero."""
+    """A Python number, or a real operand with an imaginary part of zero."""
     if isinstance(x, Complex):
         return x
-    part = _real(b, x)
+    if isinstance(x, complex):
+        return Complex(full(b, (), x.real, b.result.dtype), full(b, (), x.imag, b.result.dtype))
+    part = result_as(b, x)
     return Complex(part, full(b, part.shape, 0, part.dtype))

@@ -177,7 +177,7 @@ class _Reader:
         if not isinstance(node.target, torch._ops.OpOverload):
             raise Refusal(f"{getattr(node.target, '__name__', node.target)} computes with a size that is not fixed")
         operands = [self.values.get(operand) for operand in node.all_input_nodes]
-        complex = _gives_complex(node) or any(isinstance(operand, Complex) for operand in operands)
+        complex = any(map(_gives_complex, (node, *node.all_input_nodes)))
         function = (complex_function_for if complex else function_for)(node.target)
         if any(operand is None for operand in operands):
             return None
