@@ -47,6 +47,9 @@ class BinaryCall(Call, abstract=True):
     def alias(self) -> Value | None:
         return self.output_tensor
 
+    def overwrites(self) -> tuple[Value, ...]:
+        return (self.output_tensor,) if self.output_tensor else ()
+
     def result_dtype(self) -> DType:
         """The dtype of the result."""
         return self.tensors[0].dtype
@@ -299,6 +302,9 @@ class Where(Call, name="ttnn.where"):
 
     def alias(self) -> Value | None:
         return self.output_tensor
+
+    def overwrites(self) -> tuple[Value, ...]:
+        return (self.output_tensor,) if self.output_tensor else ()
 
     def workspace(self, target: Target) -> Workspace:
         """Two pages for each operand and the result, and as many again but two where one is broadcast."""

@@ -56,6 +56,9 @@ class Loop(Call, name="loop"):
     def alias_of(self, index: int) -> Value | None:
         return self.written[index]
 
+    def overwrites(self) -> tuple[Value, ...]:
+        return self.written
+
     def _require_own_buffers(self) -> None:
         for value in self.written:
             own = isinstance(value.op, (Clone, Empty, Loop, Input))
@@ -150,6 +153,9 @@ class FillCache(Call, name="ttnn.fill_cache"):
     def alias(self) -> Value | None:
         return self.cache
 
+    def overwrites(self) -> tuple[Value, ...]:
+        return (self.cache,)
+
     def workspace(self, target: Target) -> Workspace:
         """Two tiles."""
         return Workspace(circular_buffers=2 * tile_bytes(spec_of(self.cache).dtype))
@@ -171,6 +177,9 @@ class Put(StepCall, name="loop.put"):
 
     def alias(self) -> Value | None:
         return self.cache
+
+    def overwrites(self) -> tuple[Value, ...]:
+        return (self.cache,)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,9 @@ class Lerp(Call, name="ttnn.lerp"):
     def alias(self) -> Value | None:
         return self.output_tensor
 
+    def overwrites(self) -> tuple[Value, ...]:
+        return (self.output_tensor,) if self.output_tensor else ()
+
     def workspace(self, target: Target) -> Workspace:
         """Two tiles for each operand and the result."""
         return Workspace(circular_buffers=tiles(8, widest((self.input, self.end, self.weight))))

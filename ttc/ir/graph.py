@@ -53,6 +53,10 @@ class Op:
         """The result type, a tuple for several results, () for none; TypeRuleError or Refusal if it cannot be."""
         raise NotImplementedError(f"{type(self).__name__} has no type rule")
 
+    def overwrites(self) -> tuple[Value, ...]:
+        """The operands whose numbers are gone afterwards, as a result lies in their place."""
+        return ()
+
     def operands(self) -> tuple[Value, ...]:
         """All operand values in field order, lists flattened, absent ones left out."""
         found = self.__dict__.get("_operands")

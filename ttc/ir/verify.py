@@ -6,7 +6,6 @@ from ttc.errors import TtcError, TypeRuleError
 from ttc.ir.graph import Const, Graph, Node, Value
 from ttc.ir.loop import bodies
 
-
 MISFITS = (ArithmeticError, LookupError, ValueError)
 """What a type rule may stumble over where sizes, dimensions and counts contradict each other."""
 
@@ -15,18 +14,24 @@ def verify(graph: Graph, where: str = "") -> Graph:
     """Return `graph` if it is well formed; else TypeRuleError with both sides and the lines around the fault.
 
     Checked: each operand is defined earlier, each name once, `infer` agrees with each result type, and
-    outputs exist and have distinct names; the same of every loop's body. `where` says when (a pass's name) in the
-    message.
+    outputs exist and have distinct names; nothing but its release reads what has been overwritten; the same of every
+    loop's body. `where` says when (a pass's name) in the message.
     """
     defined: set[Value] = set()
     names: set[str] = set()
+    gone: set[Value] = set()
     for position, node in enumerate(graph.nodes):
-        fault = _fault(node, defined, names)
+        fault = _fault(node, defined, names) or _stale(node, gone)
         if fault:
             raise TypeRuleError(f"{where + ': ' if where else ''}{fault}\n{_around(graph, position)}")
         defined.update(node.results)
         names.update(value.name for value in node.results)
+        gone.update(node.op.overwrites())
     for name, value in graph.outputs:
+        if value in gone:
+            raise TypeRuleError(
+                f"{where + ': ' if where else ''}output {name!r} is %{value.name}, which is overwritten"
+            )
         if value not in defined:
             raise TypeRuleError(
                 f"{where + ': ' if where else ''}output {name!r} is %{value.name}, which nothing defines"
@@ -57,6 +62,14 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
     stated = tuple(value.type for value in node.results)
     if types != stated:
         return f"{node.op.mnemonic} gives {_list(types)} but the program says {_list(stated)}"
+    return None
+
+
+def _stale(node: Node, gone: set[Value]) -> str | None:
+    """What is wrong with a node that reads what an earlier one has overwritten; to give it back is no reading."""
+    for operand in node.op.operands() if node.results else ():
+        if operand in gone:
+            return f"{node.op.mnemonic} reads %{operand.name}, which is overwritten before"
     return None
 
 

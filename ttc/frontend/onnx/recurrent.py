@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ttc import ops
 from ttc.errors import Refusal
@@ -88,7 +88,7 @@ def RNN(
 
 
 def _recurrence(
-    b: Emitter, make: Make, x: Value, lengths: Value | None, h: Value | None, fields: dict[str, Value | None],
+    b: Emitter, make: Make, x: Value, lengths: Value | None, h: Value | None, fields: Mapping[str, Value | None],
     names: list[tuple[str, ...]], direction: str, layout: int, clip: float,
 ) -> tuple[Value, ...]:  # fmt: skip
     """Y and the final states in ONNX's shapes; two recurrences if the directions differ in their activations."""
@@ -113,7 +113,7 @@ def _recurrence(
     steps, batch, wide = y.shape
     y = b.reshape(y, (steps, batch, count, wide // count))
     order = (1, 0, 2, 3) if layout else (0, 2, 1, 3)
-    return b.permute(y, order), *(_state(b, final, layout) for final in finals)
+    return b.permute(y, order), *(b.permute(final, (1, 0, 2)) if layout else final for final in finals)
 
 
 def _direction(b: Emitter, fields: dict[str, Value | None], number: int) -> dict[str, Value | None]:
@@ -149,6 +149,8 @@ def _activations(
     given: tuple[str, ...], alpha: tuple[float, ...], beta: tuple[float, ...], default: tuple[str, ...], count: int
 ) -> list[tuple[str, ...]]:
     """Our names of the activations for each direction; Refusal for parameters other than their defaults."""
+    if count not in (1, 2):
+        raise Refusal(f"has weights for {count} directions")
     names = [name.lower() for name in given] or list(default) * count
     if len(names) != count * len(default):
         raise Refusal(f"needs {count * len(default)} activations, got {len(names)}")
