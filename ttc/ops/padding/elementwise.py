@@ -1,0 +1,214 @@
+"""What ops that compute element by element make of padding: nothing moves, so nothing has to be masked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+
+import torch
+
+from ttc.errors import Refusal
+from ttc.ir import Op, Value
+from ttc.ops import activation, binary, unary
+from ttc.ops.constant import number_of
+from ttc.ops.interpret import evaluate_op
+from ttc.ops.padding.region import Dim, Factor, Region, is_low
+from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.torch_types import to_torch
+
+BOUNDED = (
+    activation.Elu, activation.Gelu, activation.HardSigmoid, activation.HardSwish, activation.LeakyRelu,
+    activation.Mish, activation.Relu, activation.Sigmoid, activation.Silu, activation.Softplus, activation.Softsign,
+    unary.Abs, unary.Asinh, unary.Atan, unary.Cast, unary.Ceil, unary.Clamp, unary.Cos, unary.Erf, unary.Floor,
+    unary.IsNan, unary.Neg, unary.Not, unary.Round, unary.Sign, unary.Sin, unary.Tanh, unary.Trunc,
+    binary.Add, binary.And, binary.Atan2, binary.Eq, binary.Ge, binary.Gt, binary.Le, binary.Lt, binary.Maximum,
+    binary.Minimum, binary.Mul, binary.Ne, binary.Or, binary.ShiftLeft, binary.ShiftRight, binary.Sub, binary.Where,
+    binary.Xor,
+)  # fmt: skip
+"""What gives finite numbers for finite ones (of the size that networks compute with)."""
+
+UNBOUNDED = (
+    unary.Acos, unary.Acosh, unary.Asin, unary.Atanh, unary.BitCast, unary.Cosh, unary.Exp, unary.Expm1, unary.Log,
+    unary.Log1p, unary.Reciprocal, unary.Rsqrt, unary.Sinh, unary.Sqrt, unary.Tan, binary.Div, binary.FloorDiv,
+    binary.Fmod, binary.Pow, binary.Remainder,
+)  # fmt: skip
+"""What may make inf or NaN of some finite numbers."""
+
+DIVISIONS = (binary.Div, binary.FloorDiv, binary.Fmod, binary.Remainder)
+
+
+@dataclass(frozen=True)
+class Content:
+    """What an operand holds where one dimension is padding: a number if known, and whether it is surely finite."""
+
+    value: Value
+    number: float | None
+    finite: bool
+
+
+@transfers(*BOUNDED, *UNBOUNDED)
+def elementwise(op: Op, flow: Flow) -> tuple[Value, Region]:
+    """The result's padding is the function of the operands' padding."""
+    if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:
+        dims = flow.region(op.b).padded_dims
+        op = replace(op, b=flow.masked(op.b, dims, 1, "a division by zero")) if _may_be_zero(op.b, flow) else op
+    operands = op.operands()
+    region = broadcast(flow, operands, lambda contents: _fill(op, contents))
+    taint = _taint(op, region, flow)
+    return flow(op), replace(region, taint=taint)
+
+
+def _may_be_zero(value: Value, flow: Flow) -> bool:
+    return any(f.length and f.fill in (None, 0) for f in flow.region(value).factors)
+
+
+def _taint(op: Op, region: Region, flow: Flow) -> frozenset[str]:
+    """Where the result's inf or NaN may come from; from nowhere if all of its padding is one finite number."""
+    lengths = [factor for factor in region.factors if factor.length]
+    if not lengths or (len(lengths) == 1 and lengths[0].fill is not None):
+        return frozenset()
+    if isinstance(op, unary.IsNan):
+        return frozenset()
+    values: Sequence[Value] = op.operands()
+    if isinstance(op, binary.Where):
+        values = _chosen(op, flow)
+    found = frozenset().union(*(flow.region(value).taint for value in values))
+    if found or isinstance(op, BOUNDED) or not region_floats(op):
+        return found
+    risky = op.operands()[1:] if isinstance(op, DIVISIONS) else op.operands()
+    if isinstance(op, binary.Pow) and (number_of(op.b) or -1) in (1, 2, 3, 4):
+        return found
+    return frozenset((flow.origin,)) if any(flow.region(value).padded for value in risky) else found
+
+
+def region_floats(op: Op) -> bool:
+    """Whether an op computes in floating numbers."""
+    return any(value.dtype.is_float for value in op.operands())
+
+
+def _chosen(op: binary.Where, flow: Flow) -> tuple[Value, ...]:
+    """The operands that padding may come from."""
+    fills = {factor.fill for factor in flow.region(op.condition).factors if factor.length}
+    lengths = [f for value in (op.a, op.b) for f in flow.region(value).factors if f.length]
+    if len(fills) == 1 and fills != {None} and len({(f.sizes, f.length) for f in lengths}) <= 1:
+        return (op.a if fills.pop() else op.b,)
+    return op.a, op.b
+
+
+def _fill(op: Op, contents: Sequence[Content]) -> float | None:
+    """The result's number where the operands hold these; None if it is not known."""
+    numbers = [content.number for content in contents]
+    match op:
+        case binary.Where():
+            condition, a, b = numbers
+            if condition is not None:
+                return a if condition else b
+            return a if a is not None and a == b else None
+        case binary.Mul() | binary.And() if _zero_wins(contents):
+            return 0.0
+        case binary.Or() if op.a.dtype.kind == "bool" and any(numbers):
+            return 1.0
+        case binary.Add() if any(is_low(n, op.a.dtype) for n in numbers) and all(c.finite for c in contents):
+            return next(n for n in numbers if is_low(n, op.a.dtype))
+        case binary.Sub() if is_low(numbers[0], op.a.dtype) and contents[1].finite:
+            return numbers[0]
+    if any(number is None for number in numbers):
+        return None
+    known = {content.value: content.number for content in contents}
+    scalars = {value: torch.tensor(number, dtype=to_torch(value.dtype)) for value, number in known.items()}
+    return evaluate_op(op, scalars.__getitem__)[0].item()
+
+
+def _zero_wins(contents: Sequence[Content]) -> bool:
+    """Whether one factor is zero and all others are finite."""
+    return any(content.number == 0 for content in contents) and all(content.finite for content in contents)
+
+
+# ---------------------------------------------------------------- broadcasting
+
+
+def broadcast(
+    flow: Flow,
+    values: Sequence[Value],
+    fill: Callable[[Sequence[Content]], float | None],
+    regions: Sequence[Region] = (),
+) -> Region:
+    """The region of a result whose shape is the broadcast of the operands' (or of parts of theirs, `regions`).
+
+    `fill` says what its padding holds.
+    """
+    regions = regions or [flow.region(value) for value in values]
+    rank = max(len(region.dims) for region in regions)
+    dims: list[Dim] = []
+    for dim in range(rank):
+        parts = [_part(region, dim - rank + len(region.dims), flow) for region in regions]
+        present = [part for part in parts if part]
+        if not present:
+            dims.append(())
+            continue
+        refined = aligned(present)
+        columns = iter(refined)
+        lists = [next(columns) if part else None for part in parts]
+        merged = [
+            _merged([column[i] if column else None for column in lists], values, regions, fill, flow)
+            for i in range(len(refined[0]))
+        ]
+        dims.append(tuple(merged))
+    return Region(tuple(dims))
+
+
+def _part(region: Region, dim: int, flow: Flow) -> Dim:
+    """The factors of a dimension that is there and is no single position."""
+    if dim < 0:
+        return ()
+    return tuple(factor for factor in region.dims[dim] if any(size != 1 for size in factor.sizes))
+
+
+def aligned(dims: Sequence[Dim]) -> list[Dim]:
+    """Dimensions of equal sizes, taken apart into the same factors; Refusal where lengths stand in the way."""
+    lists = [list(dim) for dim in dims]
+    result: list[list[Factor]] = [[] for _ in lists]
+    while any(lists):
+        if not all(lists):
+            raise Refusal("its operands are made of different parts")
+        smallest = min((column[0].sizes for column in lists), key=lambda sizes: sizes[0])
+        for column, out in zip(lists, result, strict=True):
+            first = column.pop(0)
+            if first.sizes != smallest:
+                first, rest = _split(first, smallest)
+                column.insert(0, rest)
+            out.append(first)
+    return [tuple(column) for column in result]
+
+
+def _split(factor: Factor, outer: tuple[int, ...]) -> tuple[Factor, Factor]:
+    """A factor without a length as two, the outer one of these sizes."""
+    if factor.length or factor.sample or any(a % b for a, b in zip(factor.sizes, outer, strict=True)):
+        raise Refusal("its operands are made of different parts")
+    return Factor(outer), Factor(tuple(a // b for a, b in zip(factor.sizes, outer, strict=True)))
+
+
+def _merged(
+    column: Sequence[Factor | None],
+    values: Sequence[Value],
+    regions: Sequence[Region],
+    fill: Callable[[Sequence[Content]], float | None],
+    flow: Flow,
+) -> Factor:
+    """One factor of the result from those of the operands, None where an operand does not have it."""
+    present = [factor for factor in column if factor]
+    sample = any(factor.sample for factor in present)
+    lengths = [factor.length for factor in present if factor.length]
+    if not lengths:
+        return Factor(present[0].sizes, sample=sample)
+    for other in lengths[1:]:
+        if not flow.same(lengths[0], other):
+            raise Refusal(f"it combines the length {lengths[0]} with the length {other}")
+    contents = [
+        Content(value, factor.fill, not region.taint or (factor.fill is not None and isfinite(factor.fill)))
+        if factor and factor.length
+        else Content(value, number_of(value), True)
+        for value, factor, region in zip(values, column, regions, strict=True)
+    ]
+    return Factor(present[0].sizes, lengths[0], fill(contents), sample)

@@ -1,0 +1,155 @@
+"""What products and attention make of padding: where they sum over a length, padding must contribute nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc.errors import Refusal
+from ttc.ir import DType, TensorType, Value
+from ttc.ops import attention, matmul
+from ttc.ops.constant import Full
+from ttc.ops.padding.elementwise import Content, broadcast
+from ttc.ops.padding.region import Factor, Region, is_low, lowest
+from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.shape import Expand
+
+WHY = "a product that sums over the length"
+
+
+@transfers(matmul.Linear)
+def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, Region]:
+    """Row by row."""
+    region = flow.region(op.x)
+    if region.dims and any(factor.length for factor in region.dims[-1]):
+        raise Refusal("a linear layer sums over a length, for which its weight is made")
+    if flow.region(op.w).padded:
+        raise Refusal("its weight has a length")
+    silent = op.bias is None and op.activation in ("", "relu", "gelu", "gelu_tanh", "silu", "tanh")
+    rows = tuple(
+        tuple(replace(f, fill=0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1]
+    )
+    out = Factor((op.w.shape[0],) * flow.members)
+    return flow(op), Region((*rows, (out,)), region.taint)
+
+
+@transfers(matmul.Matmul)
+def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, Region]:
+    """Over a length one side must be zero in the padding and the other finite."""
+    a, b = op.a, op.b
+    inner = flow.region(a).axis(len(a.shape) - 1)
+    if inner.sample or any(f.sample for f in flow.region(b).dims[-2]):
+        raise Refusal("it sums over the batch, whose samples have lengths of their own")
+    if inner.length:
+        other = flow.region(b).axis(len(b.shape) - 2)
+        if other.length is None or not flow.same(inner.length, other.length):
+            raise Refusal(f"it multiplies the length {inner.length} with the length {other.length}")
+        a, b = _contracted(a, b, flow)
+    first, second = flow.region(a), flow.region(b)
+    zero = not inner.length and not first.taint and not second.taint
+    outer = broadcast_outer(flow, a, b)
+    rows = tuple(replace(f, fill=0.0 if zero and f.fill == 0 else None) for f in first.dims[-2])
+    columns = tuple(replace(f, fill=0.0 if zero and f.fill == 0 else None) for f in second.dims[-1])
+    return flow(matmul.Matmul(a, b)), Region((*outer, rows, columns), first.taint | second.taint)
+
+
+def _contracted(a: Value, b: Value, flow: Flow) -> tuple[Value, Value]:
+    """Both sides so that their padding adds nothing: the smaller one is masked if neither is zero there."""
+    last, row = len(a.shape) - 1, len(b.shape) - 2
+    zero_a, zero_b = flow.region(a).axis(last).fill == 0, flow.region(b).axis(row).fill == 0
+    if not zero_a and not zero_b:
+        zero_a = a.type.numel < b.type.numel
+    if zero_a:
+        return flow.masked(a, [last], 0.0, WHY), _finite_or_masked(b, row, flow)
+    return _finite_or_masked(a, last, flow), flow.masked(b, [row], 0.0, WHY)
+
+
+def _finite_or_masked(value: Value, dim: int, flow: Flow) -> Value:
+    """The value, finite in the padding of a dimension."""
+    if flow.region(value).axis(dim).fill == 0:
+        return value
+    return flow.finite(value, WHY)
+
+
+def broadcast_outer(flow: Flow, a: Value, b: Value) -> tuple:
+    """The leading dimensions of a product."""
+    region_a, region_b = flow.region(a), flow.region(b)
+    outer = [Region(region.dims[:-2], region.taint) for region in (region_a, region_b)]
+    return broadcast(flow, (a, b), _zero_of, outer).dims
+
+
+def _zero_of(contents) -> float | None:
+    """0 where one side is 0 and both are finite."""
+    parts: list[Content] = list(contents)
+    return 0.0 if all(c.finite for c in parts) and any(c.number == 0 for c in parts) else None
+
+
+@transfers(attention.Attention)
+def attend(op: attention.Attention, flow: Flow) -> tuple[Value, Region]:
+    """Keys beyond the length get no weight, by a mask unless the model's own (or causality) does it."""
+    keys = flow.region(op.k).axis(2)
+    values = flow.region(op.v).axis(2)
+    _check_attention(op, flow)
+    if keys.length is None and values.length is None:
+        return flow(op), _attended(op, flow)
+    if keys.length is None or values.length is None or not flow.same(keys.length, values.length):
+        raise Refusal(f"its keys have the length {keys.length}, its values {values.length}")
+    k = flow.finite(op.k, "attention over the length")
+    v = flow.finite(op.v, "attention over the length")
+    op = replace(op, k=k, v=v)
+    queries = flow.region(op.q).axis(2)
+    own = op.causal and queries.length is not None and flow.same(queries.length, keys.length)
+    if not own:
+        op = replace(op, mask=_key_mask(op, flow))
+    return flow(op), _attended(op, flow)
+
+
+def _check_attention(op: attention.Attention, flow: Flow) -> None:
+    for value in (op.q, op.k, op.v):
+        region = flow.region(value)
+        if any(d in region.padded_dims for d in (0, 1, 3)):
+            raise Refusal("its heads, samples or channels are a length")
+        if any(factor.sample for dim in region.dims[1:] for factor in dim):
+            raise Refusal("it mixes samples of the batch, which have lengths of their own")
+
+
+def _attended(op: attention.Attention, flow: Flow) -> Region:
+    """[B, H, Sq, Dv]; rows of queries beyond the length hold anything."""
+    q, v = flow.region(op.q), flow.region(op.v)
+    taint = q.taint | v.taint | flow.region(op.k).taint
+    if op.mask is not None:
+        taint |= flow.region(op.mask).taint
+        taint |= {flow.origin} if _excludes_rows(op.mask, flow) else set()
+    rows = tuple(replace(f, fill=None) for f in q.dims[2])
+    return Region((q.dims[0], q.dims[1], rows, v.dims[3]), taint)
+
+
+def _excludes_rows(mask: Value, flow: Flow) -> bool:
+    """Whether a mask may leave a query of the padding without any key."""
+    region = flow.region(mask)
+    fills = [f.fill for f in region.dims[-2] if f.length] if len(region.dims) > 1 else []
+    return bool(fills) and (mask.dtype is DType.bool or float("-inf") in fills)
+
+
+def _key_mask(op: attention.Attention, flow: Flow) -> Value:
+    """The op's mask, or a new one, that excludes the keys beyond the length."""
+    why = "attention over the length"
+    mask = op.mask
+    if mask is None:
+        mask = flow(Full(TensorType(DType.bool, ()), True))
+        region = Region(((), (), (), tuple(replace(f, fill=None) for f in flow.region(op.k).dims[2])))
+        shape = (1, 1, 1, op.k.shape[2])
+        if any(f.sample for f in flow.region(op.k).dims[0]):
+            region, shape = (
+                replace(region, dims=(flow.region(op.k).dims[0], *region.dims[1:])),
+                (op.k.shape[0], 1, 1, op.k.shape[2]),
+            )
+        mask = flow(Expand(mask, shape))
+        flow.state(mask, region)
+        return flow.masked(mask, [3], 0, why)
+    last = len(mask.shape) - 1
+    axis = flow.region(mask).axis(last)
+    if axis.length is None:
+        raise Refusal("its mask is one for all keys")
+    if mask.dtype is DType.bool:
+        return flow.masked(mask, [last], 0, why)
+    return mask if is_low(axis.fill, mask.dtype) else flow.masked(mask, [last], lowest(mask.dtype), why)

@@ -1,0 +1,105 @@
+"""What reductions, prefix sums and choices make of padding: over a length they must not see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
+
+from ttc.errors import Refusal
+from ttc.ir import DType, Value
+from ttc.ops import reduce
+from ttc.ops.binary import Div, Mul
+from ttc.ops.padding.region import Dim, Factor, Region, lowest
+from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.unary import Cast
+
+KEEPS_FILL = (reduce.Max, reduce.Min, reduce.Mean)
+
+
+@transfers(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min, reduce.Prod)
+def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, Region]:
+    """Padding that is reduced becomes the number that changes nothing; a mean divides by the true count."""
+    lengths = [d for d in flow.region(op.x).padded_dims if d in op.dims]
+    if any(factor.sample for d in op.dims for factor in flow.region(op.x).dims[d]):
+        raise Refusal("it reduces the batch, whose samples have lengths of their own")
+    fill = {reduce.Prod: 1, reduce.Max: lowest(op.x.dtype), reduce.Min: _highest(op.x.dtype)}.get(type(op), 0)
+    x = flow.masked(op.x, lengths, fill, "a reduction over the length")
+    region = flow.region(x)
+    dims = [(() if d in op.dims else dim) for d, dim in enumerate(region.dims)]
+    kept = [dim for d, dim in enumerate(dims) if op.keep or d not in op.dims]
+    known = Region(tuple(kept), region.taint)
+    if lengths or not isinstance(op, KEEPS_FILL):
+        known = known.without_fills()
+    if isinstance(op, reduce.Mean) and lengths:
+        total = flow(reduce.Sum(x, op.dims, op.keep))
+        return flow(Div(total, count(flow, region, op.dims, known, x.dtype))), known
+    return flow(replace(op, x=x)), known
+
+
+def _highest(dtype: DType) -> float:
+    if dtype.is_float:
+        return -lowest(dtype)
+    return 1 if dtype is DType.bool else 2 ** (8 * min(int(dtype.bytes), 4) - 1) - 1
+
+
+def count(flow: Flow, region: Region, dims: Sequence[int], result: Region, dtype: DType) -> Value:
+    """How many elements of these dimensions are valid, as a factor that broadcasts to the `result`."""
+    factors = [factor for d in dims for factor in region.dims[d]]
+    static = prod(factor.sizes[0] for factor in factors if not factor.length)
+    lengths = [factor.length for factor in factors if factor.length]
+    assert all(length is not None for length in lengths)
+    number = flow.length(lengths[0] * static, result)  # type: ignore[operator]
+    for other in lengths[1:]:
+        number = flow(Mul(number, flow.length(other, result)))  # type: ignore[arg-type]
+    return flow(Cast(number, dtype))
+
+
+@transfers(reduce.Cumsum)
+def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, Region]:
+    """What comes before a position is all that counts: but as a product with a triangle it would meet NaN times 0."""
+    if any(factor.sample for factor in flow.region(op.x).dims[op.dim]):
+        raise Refusal("it adds up along the batch")
+    if getattr(op, "reverse", False):
+        raise Refusal("it adds up from the end")
+    x = op.x
+    if op.dim in flow.region(x).padded_dims:
+        x = flow.finite(x, "a prefix sum along the length")
+    region = flow.region(x)
+    zeros = [
+        tuple(replace(f, fill=0.0 if f.fill == 0 and d != op.dim else None) for f in dim)
+        for d, dim in enumerate(region.dims)
+    ]
+    return flow(replace(op, x=x)), Region(tuple(zeros), region.taint)
+
+
+@transfers(reduce.Argmax)
+def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, Region]:
+    """Along a length: padding becomes the lowest number."""
+    x = _ranked(op.x, op.dim, True, flow)
+    region = flow.region(x)
+    dims: list[Dim] = [dim for d, dim in enumerate(region.dims) if d != op.dim]
+    if op.keep:
+        dims.insert(op.dim, ())
+    return flow(replace(op, x=x)), Region(tuple(dims)).without_fills()
+
+
+@transfers(reduce.Topk)
+def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, ...]]:
+    """Along a length: padding becomes the number that is chosen last."""
+    x = _ranked(op.x, op.dim, op.largest, flow)
+    region = flow.region(x)
+    chosen = Factor((op.k,) * flow.members)
+    dims = tuple((chosen,) if d == op.dim else dim for d, dim in enumerate(region.dims))
+    values = Region(dims, region.taint).without_fills()
+    return flow(replace(op, x=x)), (values, replace(values, taint=frozenset()))
+
+
+def _ranked(x: Value, dim: int, largest: bool, flow: Flow) -> Value:
+    """x with padding along `dim` that no valid element is behind of."""
+    region = flow.region(x)
+    if any(factor.sample for factor in region.dims[dim]):
+        raise Refusal("it compares samples of the batch, which have lengths of their own")
+    if dim not in region.padded_dims:
+        return x
+    return flow.masked(x, [dim], lowest(x.dtype) if largest else _highest(x.dtype), "a choice along the length")

@@ -1,0 +1,112 @@
+"""Regions: which part of a value is valid, and what is known of the rest, its padding.
+
+A dimension is a product of factors, outermost first: one as a rule, several where a reshape has merged dimensions, so
+that it can take them apart again. A family of programs that differ in their lengths alone has sizes for each member.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+
+from ttc.errors import Refusal
+from ttc.ir import DType
+from ttc.ir.lengths import Length
+
+Sizes = tuple[int, ...]
+"""A size in each member of the family."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A dimension or part of one.
+
+    Positions from `length` on are padding (all are valid if it is None). `fill` is what elements are known to be
+    where this position is padding and all others are valid: a number, or None if that is not known. `sample` marks
+    the batch, where each sample has lengths of its own.
+    """
+
+    sizes: Sizes
+    length: Length | None = None
+    fill: float | None = None
+    sample: bool = False
+
+
+Dim = tuple[Factor, ...]
+
+
+@dataclass(frozen=True)
+class Region:
+    """The factors of each dimension, and the names of the values whose padding may have made this one inf or NaN.
+
+    With no `taint` all padding is finite, but for infinities that a `fill` states.
+    """
+
+    dims: tuple[Dim, ...]
+    taint: frozenset[str] = frozenset()
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """All factors in row-major order."""
+        return tuple(factor for dim in self.dims for factor in dim)
+
+    @property
+    def padded(self) -> bool:
+        """Whether any of it is padding."""
+        return any(factor.length for factor in self.factors)
+
+    @property
+    def padded_dims(self) -> tuple[int, ...]:
+        """The dimensions with padding."""
+        return tuple(d for d, dim in enumerate(self.dims) if any(factor.length for factor in dim))
+
+    def sizes(self, dim: int, members: int) -> Sizes:
+        """The size of a dimension in each member."""
+        return product((factor.sizes for factor in self.dims[dim]), members)
+
+    def axis(self, dim: int) -> Factor:
+        """A dimension as one factor; Refusal where its valid part is not its beginning."""
+        return joined(self.dims[dim])
+
+    def without_fills(self) -> Region:
+        """The same with nothing known of the padding but whether it is finite."""
+        return replace(self, dims=tuple(tuple(replace(f, fill=None) for f in dim) for dim in self.dims))
+
+
+def product(sizes: Iterable[Sizes], members: int) -> Sizes:
+    """The sizes of a dimension that is made of such factors."""
+    listed = list(sizes)
+    return tuple(prod(size[member] for size in listed) for member in range(members))
+
+
+def joined(dim: Dim) -> Factor:
+    """Factors as one; Refusal where a length has something outside it that is no single position."""
+    if len(dim) == 1:
+        return dim[0]
+    if not dim:
+        return Factor(())
+    sizes = product((factor.sizes for factor in dim), len(dim[0].sizes))
+    if not any(factor.length for factor in dim):
+        return Factor(sizes)
+    first, *rest = dim
+    if first.length is None or any(factor.length or factor.sample for factor in rest):
+        raise Refusal(
+            "a reshape has merged a length with the dimension before it, and this op does not take them apart"
+        )
+    inner = prod(factor.sizes[0] for factor in rest)
+    return Factor(sizes, first.length * inner, first.fill)
+
+
+def lowest(dtype: DType) -> float:
+    """The number that masks write where a largest element or a softmax is sought: finite, and finite in bf16."""
+    if dtype.is_float:
+        return -65504.0 if dtype is DType.f16 else -3.3895313892515355e38
+    if dtype is DType.bool:
+        return 0
+    return 0 if dtype.kind == "uint" else -(2 ** (8 * min(int(dtype.bytes), 4) - 1))
+
+
+def is_low(fill: float | None, dtype: DType) -> bool:
+    """Whether elements are so low that beside any valid one their exponential vanishes."""
+    return fill is not None and fill <= (-60000.0 if dtype is DType.f16 else -1e30)

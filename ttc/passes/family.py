@@ -1,0 +1,130 @@
+"""Families: one model read at several lengths, its programs walked as one.
+
+Programs are compared from their outputs back. Values correspond where ops, operands and attributes do; sizes (and the
+attributes that a transfer rule lets vary) may differ, which is how they show that they follow a length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.ir import Const, Graph, Input, Node, Op, Value
+from ttc.ops.torch_types import tensor_of
+
+EVALUATED = 1 << 26
+"""Elements: larger tensors are not evaluated for comparison."""
+
+Row = tuple[Value, ...]
+"""A value in each member."""
+
+
+@dataclass
+class Family:
+    """The graphs of one model at several lengths, `sizes` of each by name; the first is the one to compile."""
+
+    graphs: Sequence[Graph]
+    sizes: Sequence[Mapping[str, int]]
+    _known: list[set[Value]] = field(init=False)
+    _places: list[dict[Value, Node]] = field(init=False)
+    _tensors: dict[Value, Tensor] = field(init=False, default_factory=dict)
+
+    def __post_init__(self):
+        self._known = [_known(graph) for graph in self.graphs]
+        self._places = [{value: node for node in graph.nodes for value in node.results} for graph in self.graphs]
+
+    @property
+    def outputs(self) -> list[tuple[str, Row]]:
+        """The outputs by name; Refusal if the members have different ones."""
+        names = [[name for name, _ in graph.outputs] for graph in self.graphs]
+        if any(other != names[0] for other in names):
+            raise Refusal("its outputs are not the same at all lengths")
+        values = zip(*([value for _, value in graph.outputs] for graph in self.graphs), strict=True)
+        return list(zip(names[0], values, strict=True))
+
+    def nodes(self) -> Iterator[tuple[Node, ...]]:
+        """The nodes that outputs depend on, operands first; known values are leaves. Refusal where members differ."""
+        done: set[tuple[int, ...]] = set()
+        pending = [(row, False) for _, row in reversed(self.outputs)]
+        while pending:
+            row, ready = pending.pop()
+            nodes = tuple(places[value] for places, value in zip(self._places, row, strict=True))
+            key = tuple(map(id, nodes))
+            if key in done:
+                continue
+            if ready or self.is_known(row):
+                done.add(key)
+                yield nodes
+                continue
+            pending.append((row, True))
+            pending.extend((operand, False) for operand in reversed(self.operands(row)))
+
+    def is_known(self, row: Row) -> bool:
+        """Whether a row depends on neither inputs nor weights."""
+        return all(value in known for value, known in zip(row, self._known, strict=True))
+
+    def operands(self, row: Row) -> list[Row]:
+        """The operands of a row's op; Refusal if the members' ops are different."""
+        ops_of = [value.op for value in row]
+        if len({type(op) for op in ops_of}) > 1 or len({len(op.operands()) for op in ops_of}) > 1:
+            names = ", ".join(f"{op.mnemonic} at {_words(sizes)}" for op, sizes in zip(ops_of, self.sizes, strict=True))
+            raise Refusal(f"%{row[0].name} is computed in another way at each length: {names}")
+        return list(zip(*(op.operands() for op in ops_of), strict=True))
+
+    def tensors(self, row: Row) -> list[Tensor]:
+        """The tensors of a known row; Refusal if they are too large."""
+        return [self._tensor(value, graph) for value, graph in zip(row, self.graphs, strict=True)]
+
+    def _tensor(self, value: Value, graph: Graph) -> Tensor:
+        if value not in self._tensors:
+            if value.type.numel > EVALUATED:
+                raise Refusal(f"{value.type} is too large to be compared")
+            match value.op:
+                case Const(ref=ref, type=type):
+                    found = (tensor_of(graph.weights.read(ref), type.dtype).reshape(type.shape),)
+                case op:
+                    with torch.no_grad():
+                        found = ops.evaluate_op(op, lambda operand: self._tensor(operand, graph))
+            self._tensors[value] = found[value.index]
+        return self._tensors[value]
+
+
+def _words(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+
+
+def _known(graph: Graph) -> set[Value]:
+    known: set[Value] = set()
+    for node in graph.nodes:
+        match node.op:
+            case ops.Full() | ops.Literal():
+                known.update(node.results)
+            case Const(ref=ref):
+                known.update(node.results if ref.startswith("literal.") else ())
+            case Input():
+                pass
+            case op if op.operands() and known.issuperset(op.operands()):
+                known.update(node.results)
+    return known
+
+
+def varying(variants: Sequence[Op]) -> list[str]:
+    """The attributes in which ops of one kind differ."""
+    found = []
+    for spec in fields(variants[0]):  # type: ignore[arg-type]
+        items = [getattr(op, spec.name) for op in variants]
+        if any(has_values(item) for item in items):
+            continue
+        if any(repr(item) != repr(items[0]) for item in items):
+            found.append(spec.name)
+    return found
+
+
+def has_values(item: object) -> bool:
+    """Whether an item of an op is an operand or a list of operands."""
+    return isinstance(item, Value) or (isinstance(item, tuple) and any(isinstance(part, Value) for part in item))

@@ -1,0 +1,102 @@
+"""Which length explains a size that differs between the members of a family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from ttc.errors import Refusal
+from ttc.ir.lengths import Length, same
+
+ROUNDED = 1e-6
+"""How far a number of the model may be from what a length gives: float32's rounding, generously."""
+
+
+@dataclass
+class Fits:
+    """The lengths that the model is known to have; those that new ones are made from."""
+
+    sizes: Sequence[Mapping[str, int]]
+    limits: Mapping[str, int]
+    lengths: dict[Length, None] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.lengths.update((Length.named(name), None) for name in self.limits)
+
+    def add(self, length: Length) -> None:
+        """A length that some value has."""
+        self.lengths.setdefault(length)
+
+    def length(self, numbers: Sequence[int]) -> Length:
+        """The length with these numbers in the members; Refusal if there is none, or more than one."""
+        found: list[Length] = []
+        for known in self.lengths:
+            new = self._affine(known, numbers)
+            if new is not None and not any(same(new, other, self.limits) for other in found):
+                found.append(new)
+        if not found:
+            raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} follows no length that ttc knows")
+        if len(found) > 1:
+            raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} may be {found[0]} or {found[1]}")
+        self.add(found[0])
+        return found[0]
+
+    def _affine(self, known: Length, numbers: Sequence[int]) -> Length | None:
+        """factor * known + constant, or that rounded down to a quotient, if it gives the numbers."""
+        own = [known.at(sizes) for sizes in self.sizes]
+        line = _line(own, numbers)
+        if line is None:
+            return None
+        factor, constant = line
+        by = factor.denominator
+        if (constant * by).denominator != 1:
+            return None
+        new = (known * factor.numerator + int(constant * by)) // by
+        return new if [new.at(sizes) for sizes in self.sizes] == list(numbers) else None
+
+    def real(self, numbers: Sequence[float]) -> tuple[str, Length, int] | None:
+        """(function, length, divisor): numbers that are length / divisor, or a function of it; None if none is."""
+        for name, inverse in INVERSES.items():
+            try:
+                whole = [inverse(number) for number in numbers]
+            except (ZeroDivisionError, OverflowError):
+                continue
+            for divisor in (1, 2, 3, 4, 8, 16):
+                rounded = [round(number * divisor) for number in whole]
+                close = all(
+                    abs(number * divisor - near) <= ROUNDED * max(abs(near), 1)
+                    for number, near in zip(whole, rounded, strict=True)
+                )
+                if not close:
+                    continue
+                try:
+                    return name, self.length(rounded), divisor
+                except Refusal:
+                    continue
+        return None
+
+    def _words(self) -> str:
+        return "; ".join(", ".join(f"{name}={size}" for name, size in sizes.items()) for sizes in self.sizes)
+
+
+INVERSES: dict[str, Callable[[float], float]] = {
+    "": lambda x: x,
+    "reciprocal": lambda x: 1 / x,
+    "sqrt": lambda x: x * x,
+    "rsqrt": lambda x: 1 / (x * x),
+}
+"""What undoes each function that a model may apply to a length when it is read."""
+
+
+def _line(xs: Sequence[int], ys: Sequence[int]) -> tuple[Fraction, Fraction] | None:
+    """The line through the first two points that differ; None if there are none."""
+    for x, y in zip(xs, ys, strict=True):
+        if x != xs[0]:
+            factor = Fraction(y - ys[0], x - xs[0])
+            return factor, ys[0] - factor * xs[0]
+    return None
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers))

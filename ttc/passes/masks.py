@@ -1,0 +1,151 @@
+"""True lengths and masks as values of a program, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.ir import Builder, DType, Input, TensorType, Value
+from ttc.ir.lengths import Length, Quotient
+from ttc.ops.padding.region import Factor, Region
+
+
+class Masks:
+    """The lengths that a program takes, i64[samples] each, and what has been computed from them."""
+
+    def __init__(self, builder: Builder, limits: Mapping[str, int], samples: int, taken: set[str]):
+        self.names = {name: _free(name, taken) for name in limits}
+        self._builder, self._samples = builder, samples
+        self._inputs: dict[str, Value] = {}
+        self._lengths: dict[Length, Value] = {}
+        self._shaped: dict[tuple[Length, tuple[int, ...]], Value] = {}
+        self._conditions: dict[object, Value] = {}
+        self._masked: dict[tuple[Value, tuple[int, ...], str], Value] = {}
+
+    def add_inputs(self) -> None:
+        """Put the inputs into the program."""
+        for name, chosen in self.names.items():
+            self._inputs[name] = self._builder(Input(TensorType(DType.i64, (self._samples,)), chosen), chosen)
+
+    def length(self, length: Length, region: Region) -> Value:
+        """The true length in a shape that broadcasts to the region's: one number, or one for each sample."""
+        shape = [1] * len(region.dims)
+        if self._samples > 1 and length.terms:
+            shape[_batch(region)] = self._samples
+        return self._at(length, tuple(shape))
+
+    def _at(self, length: Length, shape: tuple[int, ...]) -> Value:
+        key = (length, shape)
+        if key not in self._shaped:
+            if not length.terms:
+                self._shaped[key] = self._full(length.constant, shape)
+            else:
+                self._shaped[key] = self._builder(ops.Reshape(self._value(length), shape))
+        return self._shaped[key]
+
+    def _value(self, length: Length) -> Value:
+        """The length, i64[samples], computed from the inputs."""
+        if length in self._lengths:
+            return self._lengths[length]
+        total: Value | None = None
+        for atom, factor in length.terms:
+            if isinstance(atom, Quotient):
+                value = self._builder(ops.FloorDiv(self._value(atom.of), self._full(atom.by, ())))
+            else:
+                value = self._inputs[atom]
+            value = value if factor == 1 else self._builder(ops.Mul(value, self._full(factor, ())))
+            total = value if total is None else self._builder(ops.Add(total, value))
+        assert total is not None, "a length without terms is a number"
+        if length.constant:
+            total = self._builder(ops.Add(total, self._full(length.constant, ())))
+        self._lengths[length] = total
+        return total
+
+    def _full(self, number: int, shape: tuple[int, ...]) -> Value:
+        return self._builder(ops.Full(TensorType(DType.i64, shape), number))
+
+    def masked(self, value: Value, region: Region, dims: Sequence[int], fill: float) -> tuple[Value, bool]:
+        """where(valid in `dims`, value, fill), and whether it is new."""
+        padded = tuple(d for d in dims if any(f.length and f.fill != fill for f in region.dims[d]))
+        key = (value, padded, repr(float(fill)))
+        if key in self._masked:
+            return self._masked[key], False
+        condition = self._condition(region, padded, value.shape, fill)
+        kind = float if value.dtype.is_float else bool if value.dtype is DType.bool else int
+        if value.dtype is DType.bool:
+            joined = ops.Or(value, self._builder(ops.Not(condition))) if fill else ops.And(value, condition)
+            masked = self._builder(joined, f"{value.name}.valid")
+        else:
+            other = self._builder(ops.Full(TensorType(value.dtype, ()), kind(fill)))
+            masked = self._builder(ops.Where(condition, value, other), f"{value.name}.valid")
+        self._masked[key] = masked
+        return masked, True
+
+    def _condition(self, region: Region, dims: Sequence[int], shape: tuple[int, ...], fill: float) -> Value:
+        """bool, broadcasting to the value: which elements are valid in these dimensions."""
+        found: Value | None = None
+        for dim in dims:
+            one = self._valid(region, dim, shape)
+            found = one if found is None else self._builder(ops.And(found, one))
+        assert found is not None
+        return found
+
+    def _valid(self, region: Region, dim: int, shape: tuple[int, ...]) -> Value:
+        """position < length along one dimension; along its factors, merged again, where it has several."""
+        factors = region.dims[dim]
+        parts = [i for i, f in enumerate(factors) if f.length]
+        if len(factors) == 1:
+            place = tuple(shape[d] if d == dim else 1 for d in range(len(shape)))
+            return self._below(factors[0], self._shape_of_length(region, len(shape)), place)
+        inner = tuple(f.sizes[0] for f in factors)
+        samples = [1] * len(factors)
+        if self._samples > 1:
+            own = [i for i, f in enumerate(factors) if f.sample]
+            if not own:
+                raise Refusal("its batch is not where its merged dimension is")
+            samples[own[0]] = self._samples
+        condition: Value | None = None
+        for i in parts:
+            place = tuple(size if i == j else 1 for j, size in enumerate(inner))
+            one = self._below(factors[i], tuple(samples), place)
+            condition = one if condition is None else self._builder(ops.And(condition, one))
+        assert condition is not None
+        wide = self._builder(ops.Expand(condition, inner))
+        merged = tuple(prod(inner) if d == dim else 1 for d in range(len(shape)))
+        return self._builder(ops.Reshape(wide, merged))
+
+    def _shape_of_length(self, region: Region, rank: int) -> tuple[int, ...]:
+        shape = [1] * rank
+        if self._samples > 1:
+            shape[_batch(region)] = self._samples
+        return tuple(shape)
+
+    def _below(self, factor: Factor, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
+        """0, 1, 2, ... < length; positions of shape `place`, lengths of `shape`."""
+        assert factor.length is not None
+        key = (factor.length, shape, place)
+        if key not in self._conditions:
+            count = prod(place)
+            positions = ops.constant(self._builder, torch.arange(count).reshape(place))
+            limit = self._at(factor.length, shape)
+            self._conditions[key] = self._builder(ops.Lt(positions, limit), f"valid.{count}")
+        return self._conditions[key]
+
+
+def _batch(region: Region) -> int:
+    """The dimension that is the batch; Refusal if there is none of its own."""
+    for dim, factors in enumerate(region.dims):
+        if any(factor.sample for factor in factors):
+            if len(factors) > 1:
+                raise Refusal("its batch is merged with another dimension")
+            return dim
+    raise Refusal("it has no batch, whose samples have lengths of their own")
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """The name of a length's input: the length's own, unless an input has it."""
+    return name if name not in taken else f"{name}.length"

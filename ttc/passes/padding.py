@@ -1,0 +1,363 @@
+"""Padding safety: a program at a bucket's size gives, in its valid part, what the model gives at the true length.
+
+`pad` walks a family (the model read at several lengths) and rebuilds its first member with the true lengths as inputs.
+Each op's transfer rule says what becomes of padding and asks for masks where it would reach a valid element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
+from ttc.ir.graph import field_names
+from ttc.ir.lengths import Length, same
+from ttc.ops.padding import TRANSFERS, Factor, Region
+from ttc.ops.padding.region import Sizes
+from ttc.passes.family import Family, has_values, varying
+from ttc.passes.fit import Fits
+from ttc.passes.masks import Masks
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask that was put into the program: on which value, over which lengths, and why."""
+
+    value: str
+    lengths: tuple[Length, ...]
+    fill: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"%{self.value}, {self.fill:g} beyond {', '.join(map(str, self.lengths))}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The valid part of an input or output: a length for each dimension (None: all of it), and which is the batch."""
+
+    lengths: tuple[Length | None, ...]
+    sample: int | None = None
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A program that takes true lengths, and what its user has to know of it.
+
+    `names` are the length inputs, i64[samples] each, by the length they are of.
+    """
+
+    graph: Graph
+    names: Mapping[str, str]
+    samples: int
+    inputs: Mapping[str, Extent]
+    outputs: Mapping[str, Extent]
+    masks: tuple[Mask, ...]
+
+
+def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
+    """The first graph, safe for all lengths up to its sizes; Refused with every reason if that cannot be shown.
+
+    In a batch each sample has its own lengths, unless an op mixes samples: then they share them.
+    """
+    samples = _samples(graphs)
+    if samples > 1:
+        try:
+            return _settled(graphs, sizes, samples)
+        except Refused:
+            pass  # what follows says why, if the reason is not the batch
+    return _settled(graphs, sizes, 1)
+
+
+def _samples(graphs: Sequence[Graph]) -> int:
+    """The batch of all inputs that have a length; 1 if they have none in common."""
+    rows = list(zip(*(graph.inputs for graph in graphs), strict=True))
+    found = {row[0].shape[0] for row in rows if len({value.shape for value in row}) > 1}
+    same_everywhere = all(
+        len({value.shape[0] for value in row}) == 1 for row in rows if len({value.shape for value in row}) > 1
+    )
+    return found.pop() if len(found) == 1 and same_everywhere else 1
+
+
+def _settled(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]], samples: int) -> Padded:
+    """Walk again with every value cleaned where it arises whose inf or NaN has turned out to matter."""
+    cleaned: set[str] = set()
+    while True:
+        padding = Padding(Family(graphs, sizes), samples, cleaned)
+        try:
+            return padding.run()
+        except Unclean as unclean:
+            if unclean.names <= cleaned:
+                raise AssertionError(f"{unclean.names} were cleaned and are not clean") from None
+            cleaned = cleaned | unclean.names
+
+
+class Unclean(Exception):
+    """Values whose padding must be finite, and may not be."""
+
+    def __init__(self, names: frozenset[str]):
+        super().__init__()
+        self.names = names
+
+
+class Separate(Builder):
+    """A builder that shares nothing: equal ops of the first member may differ in another."""
+
+    def _shared(self, op, make):
+        return make()
+
+
+@dataclass
+class Padding:
+    """One walk: the program so far, what is known of its values, the masks and the reasons collected."""
+
+    family: Family
+    samples: int
+    cleaned: set[str]
+    variants: Sequence[Op] = ()
+    origin: str = ""
+    regions: dict[Value, Region] = field(default_factory=dict)
+    new: dict[tuple[Value, ...], Value] = field(default_factory=dict)
+    masks: list[Mask] = field(default_factory=list)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self):
+        base = self.family.graphs[0]
+        limits = self.family.sizes[0]
+        self.builder = Separate(Weights(dict(base.weights)))
+        self.fits = Fits(self.family.sizes, limits)
+        self.made = Masks(self.builder, limits, self.samples, {v.op.name for v in base.inputs})
+
+    @property
+    def members(self) -> int:
+        return len(self.family.graphs)
+
+    # ------------------------------------------------------------ what rules ask
+
+    def __call__(self, op: Op):
+        return self.builder(op)
+
+    def region(self, value: Value) -> Region:
+        if value not in self.regions:  # made by a rule on the way, from what has no padding
+            self.regions[value] = Region(
+                tuple((Factor((size,) * self.members),) if size != 1 else () for size in value.shape)
+            )
+        return self.regions[value]
+
+    def state(self, value: Value, region: Region) -> None:
+        self.regions[value] = region
+
+    def constant(self, value: Value) -> bool:
+        return value in self.builder.constants
+
+    def known(self, data: Sequence[int], type: TensorType) -> Value:
+        return ops.constant(self.builder, torch.tensor(list(data), dtype=torch.int64).reshape(type.shape))
+
+    def same(self, a: Length, b: Length) -> bool:
+        return same(a, b, self.family.sizes[0])
+
+    def fit(self, sizes: Sizes) -> Factor:
+        return Factor(sizes, self.fits.length(sizes)) if len(set(sizes)) > 1 else Factor(sizes)
+
+    def length(self, length: Length, region: Region) -> Value:
+        return self.made.length(length, region)
+
+    def masked(self, value: Value, dims: Sequence[int], fill: float, why: str) -> Value:
+        region = self.region(value)
+        wanted = [f for d in dims for f in region.dims[d] if f.length and f.fill != fill]
+        if not wanted:
+            return value
+        masked, created = self.made.masked(value, region, dims, fill)
+        if created:
+            self.masks.append(
+                Mask(value.name, tuple(f.length for f in wanted if f.length), fill, f"{why} (%{self.origin})")
+            )
+        filled = tuple(
+            tuple(replace(f, fill=fill) if f.length else f for f in dim) if d in dims else dim
+            for d, dim in enumerate(region.dims)
+        )
+        all_of_it = set(region.padded_dims) <= set(dims)
+        self.state(masked, Region(filled, frozenset() if all_of_it else region.taint))
+        return masked
+
+    def finite(self, value: Value, why: str) -> Value:
+        del why
+        taint = self.region(value).taint
+        if taint:
+            raise Unclean(taint)
+        return value
+
+    # ------------------------------------------------------------ the walk
+
+    def run(self) -> Padded:
+        inputs = self._inputs()
+        refused: set[Value] = set()
+        try:
+            for nodes in self.family.nodes():
+                rows = list(zip(*(node.results for node in nodes), strict=True))
+                if any(value in refused for value in nodes[0].op.operands()):
+                    refused.update(nodes[0].results)
+                elif rows[0] not in self.new:
+                    self._node(nodes, rows, refused)
+        except Refusal as refusal:
+            self.reasons.append(("the model", str(refusal)))
+        if self.reasons:
+            raise Refused(self.reasons)
+        outputs = {name: self.new[row] for name, row in self.family.outputs}
+        extents = {name: self._extent(name, value) for name, value in outputs.items()}
+        if self.reasons:
+            raise Refused(self.reasons)
+        graph = self.builder.finish(outputs)
+        live = {value.name for value in graph.values()}
+        masks = tuple(mask for mask in self.masks if mask.value in live)
+        return Padded(graph, self.made.names, self.samples, inputs, extents, masks)
+
+    def _inputs(self) -> dict[str, Extent]:
+        """The model's inputs, then the true lengths."""
+        extents: dict[str, Extent] = {}
+        for row in zip(*(graph.inputs for graph in self.family.graphs), strict=True):
+            op = row[0].op
+            assert isinstance(op, Input)
+            value = self.builder(op)
+            dims = [self._input_factor(row, dim, op.name) for dim in range(len(op.type.shape))]
+            padded = any(factor.length for factor in dims)
+            if padded and self.samples > 1:
+                dims[0] = replace(dims[0], sample=True)
+            taint = frozenset((value.name,)) if padded and op.type.dtype.is_float else frozenset()
+            self.regions[value] = Region(tuple((f,) if set(f.sizes) != {1} else () for f in dims), taint)
+            lengths = tuple(factor.length for factor in dims)
+            extents[op.name] = Extent(lengths, 0 if padded and self.samples > 1 else None)
+            self.new[row] = self._clean(value, value.name)
+        self.made.add_inputs()
+        return extents
+
+    def _input_factor(self, row: Sequence[Value], dim: int, name: str) -> Factor:
+        try:
+            return self.fit(tuple(value.shape[dim] for value in row))
+        except Refusal as refusal:
+            raise Refused([(f"the input {name!r}", str(refusal))]) from None
+
+    def _node(self, nodes: Sequence[Node], rows: list[tuple[Value, ...]], refused: set[Value]) -> None:
+        self.origin = self.builder.hint = nodes[0].results[0].name
+        try:
+            found = self._transferred(nodes, rows)
+        except (Refusal, TypeRuleError) as refusal:
+            self.reasons.append((f"{nodes[0].op.mnemonic} %{self.origin}", str(refusal)))
+            refused.update(nodes[0].results)
+            return
+        for row, (value, region) in zip(rows, found, strict=True):
+            self.state(value, region)
+            for factor in region.factors:
+                if factor.length:
+                    self.fits.add(factor.length)
+            self.new[row] = self._clean(value, self.origin)
+
+    def _clean(self, value: Value, name: str) -> Value:
+        """The value; masked if what it holds in its padding has turned out to matter."""
+        if name not in self.cleaned:
+            return value
+        return self.masked(value, self.region(value).padded_dims, 0.0, "inf or NaN would reach a valid element")
+
+    def _transferred(self, nodes: Sequence[Node], rows: list[tuple[Value, ...]]) -> list[tuple[Value, Region]]:
+        """The new values of a node, by its op's rule, and their regions, which must have the members' sizes."""
+        first = nodes[0].op
+        if self.family.is_known(rows[0]):
+            return [self._known_value(row) for row in rows]
+        if isinstance(first, Const):
+            return [self._weight(rows[0])]
+        transfer = TRANSFERS.get(type(first))
+        if transfer is None:
+            raise Refusal("nothing is known of what it makes of padding")
+        self.variants = [node.op for node in nodes]
+        changing = [name for name in varying(self.variants) if name not in transfer.varying]
+        if changing:
+            raise Refusal(f"its {changing[0]} follows a length")
+        values, regions = transfer.rule(self._with_operands(first, rows[0]), self)
+        values = values if isinstance(values, tuple) else (values,)
+        regions = regions if isinstance(regions, tuple) else (regions,)
+        for row, value, region in zip(rows, values, regions, strict=True):
+            self._check(row, value, region)
+        return list(zip(values, regions, strict=True))
+
+    def _with_operands(self, op: Op, row: tuple[Value, ...]) -> Op:
+        """The op on the new values: one value of the first member may be in several rows, so they go in order."""
+        values = iter([self.new[operand] for operand in self.family.operands(row)])
+
+        def new(item: Any) -> Any:
+            if isinstance(item, tuple):
+                return tuple(map(new, item))
+            return next(values) if isinstance(item, Value) else item
+
+        names = [name for name in field_names(type(op)) if has_values(getattr(op, name))]
+        return replace(op, **{name: new(getattr(op, name)) for name in names})  # type: ignore[type-var]
+
+    def _check(self, row: tuple[Value, ...], value: Value, region: Region) -> None:
+        """What a rule says of sizes must be what the members have."""
+        if value.type != row[0].type:
+            raise Refusal(f"its rule made {value.type} of {row[0].type}")
+        for dim in range(len(value.shape)):
+            stated = region.sizes(dim, self.members)
+            actual = tuple(member.shape[dim] for member in row)
+            if stated != actual:
+                raise Refusal(f"its dimension {dim} is {actual} where {stated} was expected")
+        for factor in region.factors:
+            if factor.length and tuple(map(factor.length.at, self.family.sizes)) != factor.sizes:
+                raise Refusal(f"the length {factor.length} is not {factor.sizes}")
+
+    # ------------------------------------------------------------ constants
+
+    def _weight(self, row: tuple[Value, ...]) -> tuple[Value, Region]:
+        if len({value.op for value in row}) > 1:
+            raise Refusal("its weights are not the same at all lengths")
+        value = self.builder(row[0].op, row[0].name)
+        return value, self.region(value)
+
+    def _known_value(self, row: tuple[Value, ...]) -> tuple[Value, Region]:
+        """A constant: the same at all lengths, or its beginning, or one number that is computed from the length."""
+        tensors = self.family.tensors(row)
+        base = tensors[0]
+        for tensor in tensors[1:]:
+            box = tuple(slice(min(a, b)) for a, b in zip(base.shape, tensor.shape, strict=True))
+            if not torch.equal(base[box], tensor[box]):
+                return self._computed(row, tensors)
+        value = ops.constant(self.builder, base.contiguous(), row[0].name)
+        number = ops.number_of(value)
+        factors = [self.fit(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+        filled = [replace(factor, fill=number) if factor.length else factor for factor in factors]
+        return value, Region(tuple((f,) if set(f.sizes) != {1} else () for f in filled))
+
+    def _computed(self, row: tuple[Value, ...], tensors: Sequence[torch.Tensor]) -> tuple[Value, Region]:
+        """One number that follows a length."""
+        type = row[0].type
+        uniform = all(tensor.numel() and bool((tensor == tensor.flatten()[0]).all()) for tensor in tensors)
+        if not uniform or type.numel != 1:
+            raise Refusal("its numbers follow a length in a way that is not known")
+        found = self.fits.real([tensor.flatten()[0].item() for tensor in tensors])
+        if found is None or (found[0] and not type.dtype.is_float):
+            raise Refusal("its number follows a length in a way that is not known")
+        function, length, divisor = found
+        region = self.region(row[0])
+        value = self(ops.Cast(self.made.length(length, region), type.dtype))
+        if divisor != 1:
+            kind = ops.Div if type.dtype.is_float else ops.FloorDiv
+            value = self(kind(value, self(ops.Full(TensorType(type.dtype, ()), divisor))))
+        if function:
+            value = self({"reciprocal": ops.Reciprocal, "sqrt": ops.Sqrt, "rsqrt": ops.Rsqrt}[function](value))
+        return value, region
+
+    # ------------------------------------------------------------ outputs
+
+    def _extent(self, name: str, value: Value) -> Extent:
+        region = self.region(value)
+        try:
+            axes = [region.axis(dim) for dim in range(len(region.dims))]
+        except Refusal as refusal:
+            self.reasons.append((f"the output {name!r}", str(refusal)))
+            return Extent(())
+        sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
+        return Extent(tuple(axis.length for axis in axes), sample)
