@@ -5,6 +5,7 @@ The table of aten ops is filled by the modules of op families, which are importe
 
 from ttc.frontend.export import (
     activation,
+    alignment,
     attention,
     conv,
     create,
@@ -21,7 +22,10 @@ from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, open_file, read_program, symbolic_dims
 
-FAMILIES = (activation, attention, conv, create, einsum, elementwise, index, layer, recurrent, reduce, refused, shape)
+FAMILIES = (
+    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, recurrent, reduce,
+    refused, shape,
+)  # fmt: skip
 
 __all__ = [
     "Constant",

@@ -14,7 +14,7 @@ refuse("Fourier transforms are not supported yet", "stft", "istft", "_fft_r2c", 
 refuse(
     "the size of its result depends on data",
     "nonzero", "nonzero_numpy", "masked_select", "unique_dim", "_unique", "_unique2", "unique_consecutive",
-    "repeat_interleave", "bincount",
+    "bincount",
 )  # fmt: skip
 refuse(
     "it makes a Python number of a tensor, which is not known when compiling",
