@@ -87,7 +87,7 @@ class Sequence:
     def inputs(self, keep: Numbers[float] | None) -> Value:
         """x @ w.T + bias of all steps and gates, [T, D, B, columns]; at padded steps the numbers `keep`, one a gate."""
         to, count, gates = self.to, self.directions, self.op.gates
-        x = reshaped(to.tile(to(self.op.x)), (self.size, self.op.x.shape[-1]), to)
+        x = reshaped(self._floats(self.op.x), (self.size, self.op.x.shape[-1]), to)
         w = self.weight(self.op.w, 0, gates)
         bias = None if self.op.bias is None else self._gates(self.op.bias, 0, gates)
         y = self._product(x, w, bias) if count == 1 else self._products(x, w, bias)
@@ -139,6 +139,10 @@ class Sequence:
         row = self.derive(ops.Reshape(self.derive(ops.Flip(steps, (0,))), (1, self.count)))
         ones = self.derive(ops.Cast(self.derive(ops.Eq(column, row)), self.op.x.dtype))
         return product(to.upload(ones), rows, to, grid=core_grid(to))
+
+    def _floats(self, value: Value) -> Value:
+        """An operand in TILE, in the program's dtype."""
+        return self.to.cast(self.to.tile(self.to(value)), self.to.dtype)
 
     # ------------------------------------------------------------ lengths
 
@@ -221,4 +225,4 @@ class Sequence:
         shape = (1, self.directions, self.batch, size)
         if state is None:
             return self.to.upload(self.to.constant(torch.zeros(shape)))
-        return reshaped(self.to.tile(self.to(state)), shape, self.to)
+        return reshaped(self._floats(state), shape, self.to)
