@@ -1,0 +1,102 @@
+"""Assignments in place and through views, as torch.export functionalises them, against eager torch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.frontend.exporting import agree
+
+X = torch.linspace(-2, 2, 24).reshape(2, 3, 4)
+Y = torch.linspace(1, 3, 24).reshape(2, 3, 4)
+
+
+def through_a_view(x, y):
+    x = x.clone()
+    view = x.transpose(1, 2)[:, 1:3]
+    view.mul_(2).add_(1)
+    return x, view
+
+
+def through_a_chain_of_views(x, y):
+    x = x.clone()
+    x.view(6, 4)[::2].unsqueeze(0)[0, :, 1] = 7.0
+    return x
+
+
+def of_a_slice(x, y):
+    x = x.clone()
+    x[:, 1:, ::3] = y[:, 1:, ::3]
+    x[..., -1] += y[..., 0]
+    return x
+
+
+def of_positions(x, y):
+    x = x.clone()
+    x[torch.tensor([1, 0]), torch.tensor([2, 0])] = y[0, :2]
+    x.index_add_(1, torch.tensor([0, 0, 2]), y)
+    return x
+
+
+def under_a_mask(x, y):
+    x = x.clone()
+    x[x > 0.5] = 0.0
+    x.masked_fill_(y > 2.5, -1.0)
+    return x
+
+
+def before_and_after(x, y):
+    """A value read before it is changed keeps what it was."""
+    x = x.clone()
+    before = x + 1
+    alias = x[0]
+    x.zero_()
+    return before, alias, x + y
+
+
+def with_an_activation(x, y):
+    hidden = x * y
+    torch.relu_(hidden)
+    hidden.clamp_(max=2).exp_()
+    return hidden.copy_(hidden.flip(0))
+
+
+def of_what_is_expanded(x, y):
+    total = torch.zeros(2, 3, 4)
+    total += y
+    total.transpose_(0, 1).squeeze_()
+    total.unsqueeze_(0)
+    return total.expand(2, 3, 2, 4) + 0
+
+
+class Function(torch.nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x, y):
+        return self.function(x, y)
+
+
+CASES = (
+    through_a_view,
+    through_a_chain_of_views,
+    of_a_slice,
+    of_positions,
+    under_a_mask,
+    before_and_after,
+    with_an_activation,
+    of_what_is_expanded,
+)
+
+
+@pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
+def test_assignment(function):
+    agree(Function(function), X, Y)
+
+
+def test_results_of_any_structure():
+    def structured(x, y):
+        return {"a": [x + 1, (y, None)], "b": {"again": x, "number": 3, "text": "t"}}
+
+    agree(Function(structured), X, Y)
