@@ -126,14 +126,7 @@ def ArgMin(b: Emitter, x: Value, *, axis=0, keepdims=1, select_last_index=0) -> 
 
 @onnx_op()
 def CumSum(b: Emitter, x: Value, axis: Int, *, exclusive=0, reverse=0) -> Value:
-    """`exclusive` shifts by one, `reverse` sums from the end."""
-    axis = axis_of(axis, x.type.rank)
-    x = b(ops.Flip(x, (axis,))) if reverse else x
-    if exclusive:
-        pads = tuple((int(i == axis), 0) for i in range(x.type.rank))
-        x = b.slice(b(ops.Pad(x, pads)), axis, 0, x.shape[axis])
-    x = b(ops.Cumsum(x, axis))
-    return b(ops.Flip(x, (axis,))) if reverse else x
+    return b(ops.Cumsum(x, axis_of(axis, x.type.rank), bool(reverse), bool(exclusive)))
 
 
 @onnx_op()
