@@ -1,30 +1,57 @@
-"""`ttc ops`: what each op becomes, from the registries."""
+"""`ttc ops`: what is supported, from the registries."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
+if TYPE_CHECKING:
+    from ttc.commands.support import Support
+
+COLUMNS = ("op", "what it means", "ONNX", "aten", "TTNN")
+ELSEWHERE = "decomposed, or known when compiling"
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """No arguments."""
+    """The form of the table."""
+    parser.add_argument("--markdown", action="store_true", help="print the table as docs/ops.md embeds it")
 
 
 def run(arguments: Namespace) -> int:
-    """Print each op, its meaning's first sentence, and where it is lowered."""
-    from ttc import backend, ops
-    from ttc.ir import Op
+    """Print each op: its meaning's first sentence, the operators that become it, the calls that it may become."""
+    from ttc.commands.support import supported
 
-    assert ops.__name__ == "ttc.ops"
-    table = Table("op", "what it means", "lowered by")
-    kinds = sorted((k for k in Op.registry.values() if k.__module__.startswith("ttc.ops")), key=lambda k: k.mnemonic)
-    for kind in kinds:
-        rule = backend.RULES.get(kind)
-        where = (
-            f"{rule.__module__.removeprefix('ttc.')}.{rule.__name__}" if rule else "decomposed, or known when compiling"
-        )
-        table.add_row(kind.mnemonic, (kind.__doc__ or "").split("\n")[0], where)
+    rows = [row(support) for support in supported()]
+    if arguments.markdown:
+        print(page(rows), end="")
+        return 0
+    table = Table(*COLUMNS, show_lines=True)
+    for cells in rows:
+        table.add_row(*cells)
     Console().print(table)
     return 0
+
+
+def row(support: Support) -> tuple[str, ...]:
+    """The cells of an op."""
+    meaning = (support.kind.__doc__ or "").split("\n")[0]
+    calls = ", ".join(support.calls) or ELSEWHERE
+    return support.kind.mnemonic, meaning, ", ".join(support.onnx), ", ".join(support.aten), calls
+
+
+def page(rows: list[tuple[str, ...]]) -> str:
+    """docs/ops.md."""
+    lines = [
+        "# Supported ops",
+        "",
+        "From the registries, by `ttc ops --markdown`: each op, the ONNX and aten operators that become it (others",
+        "are made of several, or known when compiling), and the TTNN calls that it may become.",
+        "",
+        f"| {' | '.join(COLUMNS)} |",
+        "|" + "---|" * len(COLUMNS),
+    ]
+    lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |" for cells in rows]
+    return "\n".join(lines) + "\n"

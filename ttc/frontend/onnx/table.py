@@ -116,6 +116,11 @@ def find(domain: str, name: str, opset: int) -> Entry | None:
     return None
 
 
+def entries() -> dict[str, Entry]:
+    """The newest entry of each operator, by name, the domain before it where it is not ONNX's own."""
+    return {f"{domain}.{name}" if domain else name: found[0] for (domain, name), found in _TABLE.items()}
+
+
 def names() -> dict[str, list[str]]:
     """All operators in the table, by domain."""
     found: dict[str, list[str]] = {}
