@@ -39,11 +39,13 @@ def compile(
     `model` is a path (.onnx, .pt2), an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram;
     a module is exported for `args` and `kwargs`, or on its first run. `dtype` is "bf16", "fp32", "bfp8" or
     "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
-    dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules.
+    dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules; several sizes are
+    buckets: a run takes the smallest program that fits, and its padding changes no result.
     `allow_host` names ops that may run on the host; `progress` is told what is being done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
+    from ttc.buckets import Bucketed, bucket_sizes, largest
     from ttc.calls.target import target_named
     from ttc.compiled import Compiled
     from ttc.errors import InputError
@@ -55,6 +57,10 @@ def compile(
     if allow_host:
         raise InputError(f"no op can run on the host yet: {', '.join(allow_host)}")
     card = target_named(target)
+    buckets = bucket_sizes(lengths)
+    if buckets:
+        source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}))
+        return Bucketed(source, buckets, card, dtype, progress)
     return Compiled(source_of(model, args, kwargs, dynamic_shapes, lengths), card, dtype, progress)
 
 

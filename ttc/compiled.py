@@ -55,7 +55,7 @@ class Compiled:
         """
         needed = self._source.for_inputs(inputs)
         variant = self._variant(needed)
-        return variant.executable.run(_arrays(needed.inputs(variant.signature)), device, mode)
+        return variant.executable.run(arrays_of(needed.inputs(variant.signature)), device, mode)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
@@ -63,7 +63,7 @@ class Compiled:
 
         needed = self._source.for_call(args, kwargs)
         variant = self._variant(needed)
-        found = variant.executable.run(_arrays(needed.inputs(variant.signature)))
+        found = variant.executable.run(arrays_of(needed.inputs(variant.signature)))
         return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
@@ -129,14 +129,27 @@ class Compiled:
     def _compile(self, needed: Specialisation) -> Variant:
         self._progress("reading the model")
         graph, signature = needed.read()
-        stages: dict[str, Graph] = {}
+        return compiled_variant(graph, self.target, self.dtype, signature, self._progress)
 
-        def observe(name: str, graph: Graph) -> None:
-            self._progress(name)
-            stages[_unused(name, stages)] = graph
 
-        build = compile_graph(graph, self.target, self.dtype, observe)
-        return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
+def compiled_variant(
+    graph: Graph,
+    target: Target,
+    dtype: str,
+    signature: Signature | None,
+    progress: Callable[[str], None],
+    earlier: Mapping[str, Graph] | None = None,
+) -> Variant:
+    """A graph compiled, with what it was after each stage; `earlier` stages led to the graph itself."""
+    stages = dict(earlier or {})
+
+    def observe(name: str, seen: Graph) -> None:
+        progress(name)
+        if seen is not graph or not earlier:
+            stages[_unused(name, stages)] = seen
+
+    build = compile_graph(graph, target, dtype, observe)
+    return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
 
 
 def _no_form(unbound: list[str], undecided: list[str]) -> str:
@@ -159,7 +172,7 @@ def _unused(name: str, taken: Mapping[str, Any]) -> str:
     return unused
 
 
-def _arrays(inputs: Mapping[str, Any]) -> dict[str, Any]:
+def arrays_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs as a session takes them: torch tensors as arrays, bfloat16 as float32."""
     return {name: _array(item) for name, item in inputs.items()}
 

@@ -103,6 +103,14 @@ def _grouped(atom: Atom) -> str:
     return f"({atom})" if isinstance(atom, Quotient) else atom
 
 
+@dataclass(frozen=True)
+class Extent:
+    """The valid part of an input or output: a length for each dimension (None: all of it), and which is the batch."""
+
+    lengths: tuple[Length | None, ...]
+    sample: int | None = None
+
+
 def to_json(length: Length) -> Any:
     """A length as lists, numbers and strings."""
     terms = [

@@ -16,7 +16,7 @@ from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
-from ttc.ir.lengths import Length, same
+from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
 from ttc.ops.padding.region import Sizes
 from ttc.passes.family import Family, has_values, varying
@@ -35,14 +35,6 @@ class Mask:
 
     def __str__(self) -> str:
         return f"%{self.value}, {self.fill:g} beyond {', '.join(map(str, self.lengths))}: {self.why}"
-
-
-@dataclass(frozen=True)
-class Extent:
-    """The valid part of an input or output: a length for each dimension (None: all of it), and which is the batch."""
-
-    lengths: tuple[Length | None, ...]
-    sample: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,175 @@
+"""Compiling a model for several sizes of its named lengths: one program for each bucket, safe for what is shorter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from itertools import product
+from math import gcd
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ttc.calls.target import Target
+from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
+from ttc.errors import InputError, TtcError
+from ttc.ir import Graph
+from ttc.passes.padding import Mask, Padded, pad
+from ttc.runtime.buckets import Bucket, choose, true_lengths
+from ttc.sources.source import Inputs, Lengths, Source
+
+if TYPE_CHECKING:
+    from ttc.frontend.export import Signature
+
+MOST = 32
+"""Programs: more buckets than this are surely a mistake."""
+
+PROBES = 2
+"""Sizes beside the buckets at which the model is read, to tell lengths that agree at the buckets' (round) sizes."""
+
+Sizes = dict[str, int]
+
+
+def bucket_sizes(lengths: Lengths | None) -> dict[str, tuple[int, ...]]:
+    """The sizes of each length that has several, ascending; InputError for what is no size."""
+    found: dict[str, tuple[int, ...]] = {}
+    for name, sizes in (lengths or {}).items():
+        listed = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+        if not listed or any(not isinstance(size, int) or size < 1 for size in listed):
+            raise InputError(f"the sizes of the length {name} must be positive whole numbers, got {list(listed)}")
+        if len(set(listed)) > 1:
+            found[name] = tuple(sorted(set(listed)))
+    return found
+
+
+def largest(lengths: Lengths) -> dict[str, int]:
+    """One size for each length: its only or its largest one."""
+    return {name: sizes if isinstance(sizes, int) else max(sizes) for name, sizes in lengths.items()}
+
+
+class Bucketed(Compiled):
+    """A model compiled for several sizes. A run takes the smallest bucket that fits, and gives what the model gives.
+
+    Forms are the buckets; the latest is the one that ran last, at first the largest.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        sizes: Mapping[str, tuple[int, ...]],
+        target: Target,
+        dtype: str,
+        progress: Callable[[str], None] | None = None,
+    ):
+        self._source, self.target, self.dtype = source, target, dtype
+        self._progress = progress or (lambda what: None)
+        if source.ready() is None:
+            raise InputError(_not_ready(source))
+        bindings = [dict(zip(sizes, chosen, strict=True)) for chosen in product(*sizes.values())]
+        if len(bindings) > MOST:
+            raise InputError(f"{len(bindings)} buckets are too many; {MOST} are the most")
+        members = [(binding, *self._read(binding)) for binding in bindings]
+        probes, multiples = self._probes(sizes)
+        self.buckets: list[Bucket] = []
+        self.masks: list[tuple[Mask, ...]] = []
+        self._forms: list[Variant] = []
+        for number, (binding, graph, signature) in enumerate(members):
+            others = [(b, g) for i, (b, g, _) in enumerate(members) if i != number] + probes
+            self._progress(f"padding safety at {_words(binding)}")
+            padded = pad([graph, *(g for _, g in others)], [binding, *(b for b, _ in others)])
+            self._add(graph, padded, binding, multiples, signature)
+        self._latest = self._forms[-1]
+
+    def _add(
+        self, graph: Graph, padded: Padded, sizes: Sizes, multiples: Mapping[str, int], signature: Signature | None
+    ) -> None:
+        stages = {"import": graph, "padding": padded.graph}
+        form = compiled_variant(padded.graph, self.target, self.dtype, signature, self._progress, stages)
+        inputs = form.build.program.inputs
+        self.buckets.append(
+            Bucket(sizes, padded.names, padded.samples, multiples, inputs, padded.inputs, padded.outputs)
+        )
+        self.masks.append(padded.masks)
+        self._forms.append(form)
+
+    def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
+        """The model at these sizes."""
+        self._progress(f"reading the model at {_words(sizes)}")
+        bound = {**self._source.lengths, **sizes}  # type: ignore[attr-defined]
+        found = replace(self._source, lengths=bound).ready()  # type: ignore[type-var]
+        assert found is not None, "it was ready at other sizes"
+        return found.read()
+
+    def _probes(self, sizes: Mapping[str, tuple[int, ...]]) -> tuple[list[tuple[Sizes, Graph]], dict[str, int]]:
+        """The model at odd sizes of each length in turn, and what the sizes that it takes are multiples of."""
+        smallest = {name: listed[0] for name, listed in sizes.items()}
+        probes: list[tuple[Sizes, Graph]] = []
+        multiples: dict[str, int] = {}
+        for name, listed in sizes.items():
+            taken: list[int] = []
+            for size in _candidates(listed[0]):
+                binding = {**smallest, name: size}
+                try:
+                    graph, _ = self._read(binding)
+                except TtcError:
+                    continue  # the model does not take this size; others tell as much
+                probes.append((binding, graph))
+                taken.append(size)
+                if len(taken) == PROBES:
+                    break
+            multiples[name] = reduce(gcd, (*listed, *taken))
+        return probes, multiples
+
+    # ------------------------------------------------------------ running
+
+    def run(self, inputs: Inputs, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
+        """As `Compiled.run`, from inputs of any length up to the largest bucket's; InputError beyond it.
+
+        In a batch the true length of each sample may be given under the length's own name.
+        """
+        plain = _plain(inputs)
+        named, lengths = true_lengths(self.buckets[-1], plain)
+        number = choose(self.buckets, lengths)
+        bucket, self._latest = self.buckets[number], self._forms[number]
+        outputs = self._latest.executable.run(bucket.bound(named, lengths), device, mode)
+        return bucket.trimmed(outputs, lengths)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model as its own framework does: torch tensors out, in the module's own structure."""
+        from ttc.sources.torch_source import outputs_as_tensors
+
+        signature = self._form().signature
+        if signature is not None:
+            inputs: Mapping[str, Any] = signature.flatten_inputs(args, kwargs)
+        else:
+            inputs = {**dict(zip(self.buckets[-1].inputs, args, strict=False)), **kwargs}
+        found = self.run(inputs)  # type: ignore[arg-type]
+        return outputs_as_tensors(found, self._form().executable.program.outputs, signature)
+
+
+def _candidates(smallest: int) -> list[int]:
+    """Sizes to read the model at, those that tell most first."""
+    below = [smallest - n for n in (1, 3, 2, 4, 8, 16) if smallest - n >= 8]
+    return [*below, smallest + 1, smallest + 3, smallest // 2, smallest * 2]
+
+
+def _plain(inputs: Inputs) -> Any:
+    """Inputs without torch tensors."""
+    if isinstance(inputs, Mapping):
+        return arrays_of(inputs)
+    listed: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    return list(arrays_of(dict(enumerate(listed))).values())
+
+
+def _words(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+
+
+def _not_ready(source: Source) -> str:
+    unbound = source.unbound()
+    if unbound:
+        return f"buckets need all other sizes to be bound: {', '.join(unbound)}"
+    if source.undecided():
+        return f"buckets are not possible where values decide shapes: {', '.join(source.undecided())}"
+    return "buckets need example arguments: give args when compiling"

@@ -1,0 +1,200 @@
+"""Buckets: programs of one model at several sizes; a run takes the smallest that its lengths fit into.
+
+Inputs are filled up with zeros to the bucket's size, the true lengths go along as inputs of the program, and outputs
+are cut to their own true lengths. In a batch each sample may have a length of its own: outputs are then as long as
+the longest, with zeros after each sample's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir.lengths import Extent, Length
+from ttc.runtime.program import Signature
+
+Lengths = Mapping[str, np.ndarray]
+"""The true lengths by name, one for all samples or one for each."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """What a run has to know of one program.
+
+    `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` what
+    lengths the model itself takes. `inputs` are the model's own.
+    """
+
+    sizes: Mapping[str, int]
+    names: Mapping[str, str]
+    samples: int
+    multiples: Mapping[str, int]
+    signature: Signature
+    inputs: Mapping[str, Extent]
+    outputs: Mapping[str, Extent]
+
+    def bound(self, named: Mapping[str, Any], lengths: Lengths) -> dict[str, Any]:
+        """The program's inputs from the model's."""
+        shapes = {name: type.shape for name, type in self.signature}
+        filled = {
+            name: _filled(np.asarray(item), shapes[name], self.inputs[name], lengths)
+            if name in self.inputs and any(self.inputs[name].lengths)
+            else item
+            for name, item in named.items()
+        }
+        wide = {own: np.broadcast_to(lengths[name], (self.samples,)).copy() for name, own in self.names.items()}
+        return {**filled, **wide}
+
+    def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
+        """The program's outputs without their padding."""
+        return {name: _cleared(array, self.outputs[name], lengths) for name, array in outputs.items()}
+
+
+def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
+    """The number of the smallest bucket for these lengths; InputError, with the limits, if none is large enough."""
+    longest = {name: int(values.max()) for name, values in lengths.items()}
+    fitting = [
+        number for number, bucket in enumerate(buckets) if all(n <= bucket.sizes[name] for name, n in longest.items())
+    ]
+    if fitting:
+        return min(fitting, key=lambda number: prod(buckets[number].sizes.values()))
+    limits = {name: max(bucket.sizes[name] for bucket in buckets) for name in longest}
+    beyond = [name for name, n in longest.items() if n > limits[name]] or list(longest)
+    raise InputError(
+        "; ".join(
+            f"the length {name} is {longest[name]}, and the largest bucket takes {limits[name]}" for name in beyond
+        )
+    )
+
+
+def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
+    """A run's inputs by name, and its true lengths: those given under their names, else those that the shapes have.
+
+    InputError, naming the culprit, for what contradicts or is missing.
+    """
+    named = _by_name(bucket, inputs)
+    given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
+    found: dict[str, np.ndarray] = {name: _stated(name, item, bucket) for name, item in given.items()}
+    for own, extent in bucket.inputs.items():
+        if own not in named:
+            raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
+        for dim, (length, size) in enumerate(zip(extent.lengths, np.shape(named[own]), strict=False)):
+            if length is not None:
+                _agree(own, dim, length, size, found, given)
+    missing = [name for name in bucket.names if name not in found]
+    if missing:
+        raise InputError(
+            f"the length {missing[0]} cannot be told from the inputs: give it as {bucket.names[missing[0]]!r}"
+        )
+    for name, values in found.items():
+        _check(name, values, bucket.multiples.get(name, 1))
+    return named, found
+
+
+def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
+    names = list(bucket.inputs)
+    if isinstance(inputs, Mapping):
+        unknown = [name for name in inputs if name not in bucket.inputs and name not in bucket.names.values()]
+        if unknown:
+            raise InputError(f"there is no input {unknown[0]!r}; the program takes {', '.join(names)}")
+        return dict(inputs)
+    given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    if len(given) != len(names):
+        raise InputError(f"the program takes {len(names)} inputs ({', '.join(names)}), got {len(given)}")
+    return dict(zip(names, given, strict=True))
+
+
+def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
+    """A length as the user gives it: a whole number, or one for each sample."""
+    values = np.asarray(item)
+    if values.dtype.kind not in "iu" or values.ndim > 1 or values.size == 0:
+        raise InputError(f"the length {name} must be a whole number, or one for each sample")
+    values = np.atleast_1d(values).astype(np.int64)
+    if values.size not in (1, bucket.samples):
+        if bucket.samples == 1 and (values == values[0]).all():
+            return values[:1]
+        why = "this model mixes its samples, or has one: they share a length" if bucket.samples == 1 else ""
+        raise InputError(
+            f"the length {name} has {values.size} numbers, the program takes {bucket.samples}. {why}".strip(". ")
+        )
+    return values
+
+
+def _agree(
+    own: str, dim: int, length: Length, size: int, found: dict[str, np.ndarray], given: Mapping[str, Any]
+) -> None:
+    """A dimension's size against what is known of its length; what is not known follows from it."""
+    unknown = [name for name in length.names if name not in found]
+    if len(unknown) == 1 and length == Length.named(unknown[0]):
+        found[unknown[0]] = np.array([size])
+        return
+    if unknown:
+        raise InputError(f"the length {unknown[0]} cannot be told from input {own!r}: give it by its name")
+    needed = int(_numbers(length, found).max())
+    stated = any(name in given for name in length.names)
+    if size < needed or (size != needed and not stated):
+        raise InputError(f"input {own!r} has size {size} in dimension {dim}, where {length} is {needed}")
+
+
+def _check(name: str, values: np.ndarray, multiple: int) -> None:
+    if values.min() < 1:
+        raise InputError(f"the length {name} is {values.min()}: it must be positive")
+    if (values % multiple).any():
+        raise InputError(
+            f"the length {name} is {values[values % multiple != 0][0]}: the model takes multiples of {multiple}"
+        )
+
+
+def _numbers(length: Length, lengths: Lengths) -> np.ndarray:
+    """The numbers of a length, one for all or one for each sample."""
+    count = max((lengths[name].size for name in length.names), default=1)
+    wide = {name: np.broadcast_to(lengths[name], (count,)) for name in length.names}
+    return np.array([length.at({name: int(values[i]) for name, values in wide.items()}) for i in range(count)])
+
+
+def _filled(array: np.ndarray, shape: tuple[int, ...], extent: Extent, lengths: Lengths) -> np.ndarray:
+    """The valid part of an array, in zeros of another shape."""
+    if array.ndim != len(shape):
+        raise InputError(f"an input has {array.ndim} dimensions, the program takes {len(shape)}")
+    box = tuple(
+        slice(None) if length is None else slice(min(size, own))
+        for length, size, own in zip(extent.lengths, shape, array.shape, strict=True)
+    )
+    part = array[box]
+    wide = [
+        (0, 0) if length is None else (0, size - own)
+        for length, size, own in zip(extent.lengths, shape, part.shape, strict=True)
+    ]
+    return _clear(np.pad(part, wide), extent, lengths)
+
+
+def _cleared(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
+    """The valid part of an array, as long as the longest sample's."""
+    box = []
+    for length in extent.lengths:
+        longest = None if length is None else int(_numbers(length, lengths).max())
+        if longest is not None and longest < 0:
+            raise InputError(f"the inputs are too short: the length {length} would be {longest}")
+        box.append(slice(longest))
+    return _clear(array[tuple(box)].copy(), extent, lengths)
+
+
+def _clear(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
+    """Zeros after each sample's own end, in place."""
+    for dim, length in enumerate(extent.lengths):
+        if length is None:
+            continue
+        numbers = _numbers(length, lengths)
+        rows = np.moveaxis(array, dim, 0)
+        if numbers.size == 1 or extent.sample is None:
+            rows[numbers.max() :] = 0
+            continue
+        samples = np.moveaxis(array, (extent.sample, dim), (0, 1))
+        for number, end in enumerate(numbers):
+            samples[number, end:] = 0
+    return array
