@@ -8,13 +8,13 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from bench import check_time, compile_time, emulator
+from bench import check_time, compile_time, emulator, recurrence
 
 
 def main() -> None:
     """Run all benches; a row appears when it is measured."""
     rows = []
-    for bench in (compile_time, emulator, check_time):
+    for bench in (compile_time, emulator, check_time, recurrence):
         for row in bench.rows():
             print(f"measured: {row.what}", file=sys.stderr)
             rows.append(row)
