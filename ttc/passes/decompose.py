@@ -10,9 +10,12 @@ from ttc import ops
 from ttc.ir import Builder, Graph, Op, TensorType, Value
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
+from ttc.passes.decompose_recurrent import decomposed_recurrence
 from ttc.passes.decompose_topk import decomposed_topk
 from ttc.passes.normal import rebuild
 
+MOST_CLASSES = 1 << 24
+"""Classes of a one_hot, which are compared with all at once."""
 FLIP_LIMIT = 40
 """Slices that a flip may cost; a longer prime dimension stays a flip."""
 DIRECT_FLIP = 8
@@ -22,7 +25,7 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    And topk of integers, and convolutions that TTNN has no call for.
+    And topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -43,7 +46,9 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
             return decomposed_conv_transpose(op, builder)
         case ops.Topk():
             return decomposed_topk(op, builder)
-        case ops.OneHot(index=index, depth=depth):
+        case ops.Lstm() | ops.Gru() | ops.Rnn():
+            return decomposed_recurrence(op, builder)
+        case ops.OneHot(index=index, depth=depth) if depth <= MOST_CLASSES:
             return _one_hot(index, depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
             line = builder(ops.Add(builder(ops.Mul(x, _number(x, alpha, builder))), _number(x, beta, builder)))
