@@ -28,7 +28,7 @@ def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
 
 
 def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weights) -> Weight:
-    if ref.startswith("literal.") and ref not in given:
+    if ref.startswith("literal.") and ref not in given and ref in stored:
         return stored[ref]
     if ref not in given:
         raise InputError(f"weight {ref!r} is missing: the program needs {type}")

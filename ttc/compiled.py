@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttc.calls.target import Target
-from ttc.errors import InputError, TtcError
+from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
 from ttc.ir import Graph
 from ttc.pipeline import Build, compile_graph
@@ -127,6 +127,10 @@ class Compiled:
         return self._latest
 
     def _compile(self, needed: Specialisation) -> Variant:
+        with enough_memory("compiling this model"):
+            return self._compiled(needed)
+
+    def _compiled(self, needed: Specialisation) -> Variant:
         self._progress("reading the model")
         graph, signature = needed.read()
         return compiled_variant(graph, self.target, self.dtype, signature, self._progress)

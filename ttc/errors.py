@@ -6,6 +6,9 @@ Anything else that escapes is a defect of ttc.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class TtcError(Exception):
     """A plain sentence that names the culprit and, where possible, what to do."""
@@ -31,6 +34,21 @@ class Refused(TtcError):
         count = len(reasons)
         head = f"{count} thing{'s' if count > 1 else ''} in this model cannot be compiled:"
         super().__init__("\n".join([head, *(f"  {where}: {reason}" for where, reason in reasons)]))
+
+
+@contextmanager
+def enough_memory(what: str) -> Iterator[None]:
+    """Say in a sentence that `what` needs more memory than there is, whoever finds out: Python, numpy or torch."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not any(sign in str(error) for sign in NO_MEMORY):
+            raise
+        raise TtcError(f"{what} needs more memory than this machine gives") from None
+
+
+NO_MEMORY = ("can't allocate memory", "Storage size calculation overflowed", "not enough memory")
+"""How torch says it."""
 
 
 class NeedsValues(Refused):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ttc.errors import InputError
+from ttc.errors import InputError, enough_memory
 from ttc.ir import Weights
 from ttc.runtime import artifact
 from ttc.runtime.devices import open_device
@@ -35,7 +35,8 @@ class Executable:
             raise InputError(
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
-        return Session(self.program, self.weights, open_device(device, mode, self.program.target))
+        with enough_memory("setting the program up"):
+            return Session(self.program, self.weights, open_device(device, mode, self.program.target))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself."""
@@ -43,12 +44,14 @@ class Executable:
         if key not in self._sessions:
             self._sessions[key] = self.session(device, mode)
         self._sessions[key].reset()
-        return self._sessions[key].run(inputs)
+        with enough_memory("running the program"):
+            return self._sessions[key].run(inputs)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`."""
         arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
-        artifact.save(path, self.program, self.derivation, arrays)
+        with enough_memory("computing the weights"):
+            artifact.save(path, self.program, self.derivation, arrays)
 
     @cached_property
     def source(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from math import prod
 
 import numpy as np
 
 from ttc import backend, passes
 from ttc.calls.target import Target
-from ttc.errors import InputError
+from ttc.errors import InputError, Refused
 from ttc.ir import DType, Graph, TensorType, Weight, Weights
 from ttc.ops import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, to_torch
@@ -56,6 +57,9 @@ class Build:
 def derived_weights(program: Program, derivations: Graph) -> Weights:
     """The weights of `program`, each evaluated when it is read; those that depend on fake data are fake."""
     values = dict(derivations.outputs)
+    missing = [ref for ref in weight_types(program) if ref not in values]
+    if missing:
+        raise InputError(f"nothing derives the program's weight {missing[0]!r}")
 
     def weight(ref: str, type: TensorType) -> Weight:
         def read() -> np.ndarray:
@@ -74,6 +78,7 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
     if dtype not in DTYPES:
         raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
     observe = observe or (lambda name, graph: None)
+    _refuse_giants(graph, target)
     observe("import", graph)
     ops = passes.run(passes.PIPELINE, graph, observe)
     lowered = backend.lower(ops, target, *DTYPES[dtype])
@@ -81,6 +86,19 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
     calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights, ops, lowered.names)
+
+
+def _refuse_giants(graph: Graph, target: Target) -> None:
+    """Refused if a value is larger than the card's memory, or would be but for an empty dimension."""
+    reasons = []
+    for node in graph.nodes:
+        for value in node.results:
+            elements = prod(max(size, 1) for size in value.shape)
+            if elements * min(value.dtype.bytes, 2) > target.dram_bytes:
+                reason = f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"
+                reasons.append((f"{node.op.mnemonic} %{value.name}", reason))
+    if reasons:
+        raise Refused(reasons)
 
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:

@@ -87,7 +87,7 @@ def main(kind: str, seed: str, first: str, last: str, folder: str, whole: str) -
 
 
 def _outcome(attempt: Any, random: Random, place: Path, whole: bool, watch: Watch) -> tuple[str, str]:
-    """"done", "refused" or "fault", and what was said."""
+    """The outcome (done, refused, fault) and what was said."""
     watch.on = True
     try:
         attempt(random, place, whole)

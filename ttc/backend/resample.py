@@ -17,6 +17,7 @@ from ttc.backend.lowering import Lowering
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Reshape
+from ttc.errors import Refusal
 from ttc.ir import DType, Value
 
 LIMIT_BYTES = 8 << 20
@@ -46,6 +47,10 @@ def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) 
     return to.call(Matmul(weight, x, dtype=dtype or x.dtype, compute_kernel_config=ComputeKernelConfig()))
 
 
+LARGEST = 1 << 26
+"""Elements of a matrix made when compiling; half a gigabyte while it is made."""
+
+
 def window_means(
     size: int, kernel: int, stride: int, begin: int, dilation: int, count: int, counted: tuple[int, int]
 ) -> Tensor:
@@ -53,16 +58,20 @@ def window_means(
 
     `begin` elements of padding, which add nothing, precede the input.
     """
+    if count * size > LARGEST:
+        raise Refusal(f"windows over an axis of {size} by a matrix, which is limited to {LARGEST} elements")
     means = torch.zeros(count, size, dtype=torch.float64)
     for row in range(count):
         places = [row * stride - begin + dilation * tap for tap in range(kernel)]
-        share = 1.0 / sum(counted[0] <= place < counted[1] for place in places)
+        share = 1.0 / max(1, sum(counted[0] <= place < counted[1] for place in places))
         means[row, [place for place in places if 0 <= place < size]] = share
     return means
 
 
 def linear_weights(size: int, scale: int) -> Tensor:
     """[size * scale, size]: linear interpolation at half-pixel centres, edges held."""
+    if size * size * scale > LARGEST:
+        raise Refusal(f"resizes an axis of {size} by a matrix, which is limited to {LARGEST} elements")
     source = ((torch.arange(size * scale, dtype=torch.float64) + 0.5) / scale - 0.5).clamp(min=0)
     low = source.floor().long()
     high = (low + 1).clamp(max=size - 1)

@@ -109,7 +109,7 @@ def rows_of(op: ops.GroupNorm) -> tuple[int, int, tuple[int, ...]]:
 def group_means(x: Value, groups: int, to: Lowering) -> Value:
     """[1, N, pixels, C] -> [1, N, 1, C]: the mean of each sample's group of channels, at each channel, in fp32."""
     pixels, channels = x.shape[-2:]
-    means = product(torch.full((1, pixels), 1.0 / pixels), x, to, DType.f32)
+    means = product(torch.full((1, pixels), 1.0 / max(pixels, 1)), x, to, DType.f32)
     if groups == channels:
         return means
     members = channels // groups

@@ -28,7 +28,7 @@ class Reshape(Call, name="ttnn.reshape"):
 
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)
-        if prod(self.shape) != spec.numel:
+        if prod(self.shape) != spec.numel or min(self.shape, default=0) < 0:
             raise Refusal(f"cannot reshape {list(spec.shape)} to {list(self.shape)}")
         result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
         if not self.is_view:

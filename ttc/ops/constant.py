@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Builder, Const, Op, TensorType, Value, require
+from ttc.ops.rules import check_number
 from ttc.ops.torch_types import FROM_TORCH, array_of, to_torch
 
 LITERAL_LIMIT = 64
@@ -27,6 +28,7 @@ class Full(Op):
         return ("full", self.type, repr(self.value))
 
     def infer(self) -> TensorType:
+        check_number(self.value, self.type.dtype)
         return self.type
 
     def eval(self) -> Tensor:
@@ -46,6 +48,8 @@ class Literal(Op):
 
     def infer(self) -> TensorType:
         require(len(self.data) == self.type.numel, f"{len(self.data)} numbers for {self.type}")
+        for number in self.data:
+            check_number(number, self.type.dtype)
         return self.type
 
     def eval(self) -> Tensor:

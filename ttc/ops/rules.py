@@ -28,6 +28,21 @@ def same_dtype(*values: Value | None) -> DType:
     return dtypes.pop()
 
 
+def check_number(number: float, dtype: DType) -> None:
+    """TypeRuleError for a number that `dtype` cannot hold; inf and NaN are floating numbers."""
+    if dtype.is_float and math.isfinite(number):
+        largest = LARGEST.get(dtype, math.inf)
+        require(abs(number) <= largest, f"{number} is more than {dtype} holds")
+    elif dtype.is_integer:
+        bits = int(8 * dtype.bytes)
+        low, high = (0, 1 << bits) if dtype.kind == "uint" else (-(1 << bits - 1), 1 << bits - 1)
+        require(math.isfinite(number) and low <= number < high, f"{number} is not among the numbers of {dtype}")
+
+
+LARGEST = {DType.f32: 3.4028235677973366e38, DType.f16: 65504.0, DType.bf16: 3.3895313892515355e38}
+"""The largest finite number of each floating dtype; of f32 what rounds to it."""
+
+
 def is_permutation(dims: tuple[int, ...], rank: int) -> bool:
     """Whether `dims` holds each of 0 .. rank - 1 once."""
     return sorted(dims) == list(range(rank))

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.rules import broadcast, check_dim, is_permutation, same_dtype
+from ttc.ops.rules import broadcast, check_dim, check_number, is_permutation, same_dtype
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Reshape(Op):
 
     def infer(self) -> TensorType:
         require(prod(self.shape) == self.x.type.numel, f"{self.x.type} has not the elements of {list(self.shape)}")
+        require(min(self.shape, default=0) >= 0, f"sizes cannot be negative: {list(self.shape)}")
         return TensorType(self.x.dtype, self.shape)
 
     def eval(self, x: Tensor) -> Tensor:
@@ -114,6 +115,7 @@ class Pad(Op):
     def infer(self) -> TensorType:
         require(len(self.pads) == self.x.type.rank, f"needs {self.x.type.rank} pairs, got {len(self.pads)}")
         require(self.mode in ("constant", "reflect", "replicate"), f"no mode is called {self.mode!r}")
+        check_number(self.value, self.x.dtype)
         for (begin, end), size in zip(self.pads, self.x.shape, strict=True):
             require(begin >= 0 and end >= 0, "pads cannot be negative; slice instead")
             limit = size - 1 if self.mode == "reflect" else size if self.mode == "constant" else max(size, 1)

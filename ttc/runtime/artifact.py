@@ -164,6 +164,8 @@ def _verify_digest(file: bytes | mmap, header: Header, digest: Any) -> None:
 
 def _program(manifest: dict[str, Any], metadata: dict[str, str]) -> Program:
     graph = parse_program(metadata["program"])
+    if not all(isinstance(manifest[name], str) for name in ("target", "dtype")):
+        raise InputError("its target or dtype is no name")
     inputs, outputs = (_signature_from_json(manifest[side]) for side in ("inputs", "outputs"))
     return check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
 

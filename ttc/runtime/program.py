@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ttc import calls
 from ttc.calls.call import Call, spec_of
+from ttc.calls.spelling import DTYPES
 from ttc.errors import InputError, TtcError
 from ttc.ir import Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
 
@@ -58,6 +59,9 @@ def _only_calls(graph: Graph) -> None:
             raise InputError(f"the program contains {node.op.mnemonic}, which is no TTNN call")
         if not all(isinstance(value.type, Spec) for value in node.results):
             raise InputError(f"the program does not say where %{node.results[0].name} lives")
+        dtypes = {value.dtype for value in node.results} | {x for x in vars(node.op).values() if isinstance(x, DType)}
+        if strange := dtypes - DTYPES.keys():
+            raise InputError(f"TTNN has no element type {strange.pop()}, which {node.op.mnemonic} names")
         for body in bodies(node.op):
             _only_calls(body)
 

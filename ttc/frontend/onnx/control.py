@@ -90,6 +90,8 @@ def Scan(
         raise Refusal("scans a batch, as ONNX did before opset 9")
     ints = {item.name: tuple(item.ints) for item in node.attribute}
     count = next(item.i for item in node.attribute if item.name == "num_scan_inputs")
+    if not 1 <= count <= len(inputs):
+        raise Refusal(f"scans {count} of its {len(inputs)} inputs")
     states, scanned = list(inputs[:-count]), inputs[-count:]
     axes = [axis_of(a, x.type.rank) for a, x in zip(ints.get("scan_input_axes") or (0,) * count, scanned, strict=True)]
     backwards = ints.get("scan_input_directions") or (0,) * count

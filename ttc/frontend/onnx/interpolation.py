@@ -23,8 +23,14 @@ class Sampling:
     antialias: bool = False
 
 
+LARGEST = 1 << 26
+"""Elements of a matrix; half a gigabyte while it is made."""
+
+
 def matrix(size: int, count: int, scale: float, sampling: Sampling, crop: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """[count, size] weights in f64, and which results lie outside the original (cropping only)."""
+    if size * count > LARGEST:
+        raise Refusal(f"resizes an axis of {size} to {count}: by a matrix, which is limited to {LARGEST} elements")
     positions = [_position(i, size, count, scale, sampling.coordinates, crop) for i in range(count)]
     found = torch.zeros(count, size, dtype=torch.float64)
     for row, position in enumerate(positions):

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
+from ttc.errors import InputError
 from ttc.ir import DType, Spec
 from ttc.runtime.device import predicted
 from ttc.runtime.emulator.numerics import Mode, load, store
@@ -46,7 +47,10 @@ class EmulatorDevice:
         stored = type(call) in STORED_OPERANDS
         given = operands if stored else {name: _loaded(item) for name, item in operands.items()}
         with torch.no_grad():
-            results = emulation(call, self.mode, **given)
+            try:
+                results = emulation(call, self.mode, **given)
+            except (IndexError, RuntimeError) as error:  # an index of the user's beyond its table, or no memory
+                raise InputError(f"the emulator cannot run {call.mnemonic}: {str(error).splitlines()[0]}") from error
             results = results if isinstance(results, tuple) else (results,)
             return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, self._results(call), strict=True))
 
