@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.10-3.12; everything else stands on their environments.
 
-.PHONY: demo test lint bench sweep golden clean
+.PHONY: demo test lint bench fuzz sweep golden clean
 
 demo: .venv/ready
 	.venv/bin/python examples/sentences.py
@@ -13,6 +13,9 @@ lint: .venv/ready
 
 bench: .venv/ready .venv-ttnn/ready
 	.venv/bin/python -m bench
+
+fuzz: .venv/ready
+	.venv/bin/python -m tests.fuzz
 
 sweep: .venv/ready .venv-ttnn/ready
 	.venv/bin/python -m pytest -m sweep
