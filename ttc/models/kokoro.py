@@ -92,17 +92,18 @@ def decoder(size: str) -> Built:
     vocoder = VOCODER[size]
     frames = FRAMES[size]
     spectrum = (1, N_FFT // 2 + 1, 2 * frames * math.prod(vocoder["upsample_rates"]) + 1)
-    model = istftnet.Decoder(
-        HIDDEN,
-        STYLE[size],
-        MELS,
-        resblock_dilation_sizes=[[1, 3, 5]] * len(vocoder["resblock_kernel_sizes"]),
-        upsample_initial_channel=HIDDEN,
-        gen_istft_n_fft=N_FFT,
-        gen_istft_hop_size=HOP,
-        disable_complex=True,
-        **vocoder,
-    )
+    with torch.device("cpu"):  # its transforms are made with numpy
+        model = istftnet.Decoder(
+            HIDDEN,
+            STYLE[size],
+            MELS,
+            resblock_dilation_sizes=[[1, 3, 5]] * len(vocoder["resblock_kernel_sizes"]),
+            upsample_initial_channel=HIDDEN,
+            gen_istft_n_fft=N_FFT,
+            gen_istft_hop_size=HOP,
+            disable_complex=True,
+            **vocoder,
+        )
     return FramesToSamples(model), {
         "frames": torch.randn(1, HIDDEN, frames),
         "pitch": torch.rand(1, 2 * frames) * 200 + 50,
