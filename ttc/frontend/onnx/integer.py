@@ -55,9 +55,7 @@ def QLinearMatMul(
     scale: Value, zero: Value,
 ) -> Value:  # fmt: skip
     total = _product(b, _centred(b, x, _column(b, x_zero)), _centred(b, y, y_zero))
-    x_scale = _column(b, x_scale)
-    assert x_scale is not None
-    return _requantised(b, total, x_scale, y_scale, scale, zero)
+    return _requantised(b, total, _column(b, x_scale) or x_scale, y_scale, scale, zero)
 
 
 def _requantised(b: Emitter, total: Value, x_scale: Value, y_scale: Value, scale: Value, zero: Value) -> Value:

@@ -20,7 +20,7 @@ from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import HELD, tensor_of
 
-DTYPES = {
+DTYPES: dict[int, DType] = {
     TensorProto.FLOAT: DType.f32,
     TensorProto.DOUBLE: DType.f64,
     TensorProto.FLOAT16: DType.f16,
