@@ -305,6 +305,10 @@ REDUCE: list[Sample] = [
     S(ops.Topk, x="f32[2,33,65]", k=5, dim=2, ranges={"x": "distinct"}),
     S(ops.Topk, x="f32[2,33,65]", k=3, dim=1, largest=False, ranges={"x": "distinct"}),
     S(ops.Topk, x="i64[2,33]", k=3, dim=1, refused=("bf16", "fp32")),
+    S(ops.Stft, x="f32[2,100]", window="weight f32[20]", hop=5),
+    S(ops.Stft, x="f32[1,150]", window="weight f32[64]", hop=30, onesided=False, normalized=True),
+    S(ops.Istft, real="f32[2,11,9]", imag="f32[2,11,9]", window="1.0 in f32[20]", hop=5, start=10, length=40),
+    S(ops.Istft, real="f32[1,33,9]", imag="f32[1,33,9]", window="0.5 in f32[64]", hop=30, start=0, length=310),
 ]
 
 MATMUL: list[Sample] = [

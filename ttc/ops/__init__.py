@@ -49,6 +49,7 @@ from ttc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, RmsNorm, S
 from ttc.ops.recurrent import Gru, Lstm, Rnn
 from ttc.ops.reduce import Argmax, Cumprod, Cumsum, Max, Mean, Min, Prod, Sum, Topk
 from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
+from ttc.ops.signal import Istft, Stft
 from ttc.ops.torch_types import type_of
 from ttc.ops.unary import (
     Abs,
@@ -133,6 +134,7 @@ __all__ = [
     "HardSigmoid",
     "HardSwish",
     "IsNan",
+    "Istft",
     "LayerNorm",
     "Le",
     "LeakyRelu",
@@ -183,6 +185,7 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Sqrt",
+    "Stft",
     "Sub",
     "Sum",
     "Tan",

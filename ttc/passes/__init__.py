@@ -3,6 +3,7 @@
 from ttc.passes.channels_last import channels_last
 from ttc.passes.cse import share
 from ttc.passes.decompose import decompose
+from ttc.passes.decompose_stft import decompose_stft
 from ttc.passes.fold import fold
 from ttc.passes.fuse_activation import fuse_activation
 from ttc.passes.fuse_attention import fuse_attention
@@ -29,6 +30,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_epilogue,  # after whatever can stand between a product and its activation
     merge_linear,
     fuse_pad,  # any time before channels_last
+    decompose_stft,  # before decompose, for it leaves pads
     decompose,  # after the fusions, which look for whole ops
     channels_last,  # last: it hides shapes that patterns look for
 )

@@ -17,6 +17,7 @@ from ttc.frontend.export import (
     reduce,
     refused,
     shape,
+    signal,
 )
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
@@ -24,7 +25,7 @@ from ttc.frontend.export.tracing import Exported, export, open_file, read_progra
 
 FAMILIES = (
     activation, alignment, attention, conv, create, einsum, elementwise, index, layer, recurrent, reduce,
-    refused, shape,
+    refused, shape, signal,
 )  # fmt: skip
 
 __all__ = [

@@ -54,7 +54,7 @@ def complex_function_for(target: torch._ops.OpOverload) -> Reading:
     raise Refusal(f"{target} of complex numbers is not supported")
 
 
-def _aten(*names: str) -> Callable[[Reading], Reading]:
+def complex_aten(*names: str) -> Callable[[Reading], Reading]:
     def register(function: Reading) -> Reading:
         TABLE.update(dict.fromkeys(names, function))
         OF_COMPLEX.update(names)
@@ -83,69 +83,69 @@ def _parts(item: Any, name: str) -> Any:
     return item
 
 
-@_aten("view_as_complex")
+@complex_aten("view_as_complex")
 def view_as_complex(b: ExportBuilder, x: Value) -> Complex:
     """x [.., 2]: real and imaginary parts."""
     return Complex(compose.select(b, x, -1, 0), compose.select(b, x, -1, 1))
 
 
-@_aten("view_as_real")
+@complex_aten("view_as_real")
 def view_as_real(b: ExportBuilder, x: Complex) -> Value:
     return compose.concat(b, [compose.unsqueeze(b, part, -1) for part in (x.real, x.imag)], -1)
 
 
-@_aten("polar")
+@complex_aten("polar")
 def polar(b: ExportBuilder, size: Value, angle: Value) -> Complex:
     return Complex(b(ops.Mul(size, b(ops.Cos(angle)))), b(ops.Mul(size, b(ops.Sin(angle)))))
 
 
-@_aten("complex")
+@complex_aten("complex")
 def complex_(b: ExportBuilder, real: Value, imag: Value) -> Complex:
     return Complex(*compose.same_shape(b, real, imag))
 
 
-@_aten("real")
+@complex_aten("real")
 def real(b: ExportBuilder, x: Complex) -> Value:
     return x.real
 
 
-@_aten("imag")
+@complex_aten("imag")
 def imag(b: ExportBuilder, x: Complex) -> Value:
     return x.imag
 
 
-@_aten("conj", "_conj", "_conj_physical", "conj_physical")
+@complex_aten("conj", "_conj", "_conj_physical", "conj_physical")
 def conj(b: ExportBuilder, x: Complex) -> Complex:
     return Complex(x.real, b(ops.Neg(x.imag)))
 
 
-@_aten("resolve_conj", "resolve_neg")
+@complex_aten("resolve_conj", "resolve_neg")
 def resolve(b: ExportBuilder, x: Complex) -> Complex:
     return x
 
 
-@_aten("abs")
+@complex_aten("abs")
 def abs_(b: ExportBuilder, x: Complex) -> Value:
     return b(ops.Sqrt(_square(b, x)))
 
 
-@_aten("angle")
+@complex_aten("angle")
 def angle(b: ExportBuilder, x: Complex) -> Value:
     return b(ops.Atan2(x.imag, x.real))
 
 
-@_aten("_to_copy", "to")
+@complex_aten("_to_copy", "to")
 def to_copy(b: ExportBuilder, x: Operand, *_: object, **__: object) -> Complex:
     x = _complex(b, x)
     return Complex(result_as(b, x.real), result_as(b, x.imag))
 
 
-@_aten("add")
+@complex_aten("add")
 def add(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
     return _sum(b, ops.Add, x, y, alpha)
 
 
-@_aten("sub")
+@complex_aten("sub")
 def sub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
     return _sum(b, ops.Sub, x, y, alpha)
 
@@ -156,7 +156,7 @@ def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha
     return Complex(b(op(left.real, right.real)), b(op(left.imag, right.imag)))
 
 
-@_aten("mul")
+@complex_aten("mul")
 def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     if _is_real(x):
         x, y = y, x
@@ -169,7 +169,7 @@ def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     return Complex(real, b(ops.Add(b(ops.Mul(left.real, right.imag)), b(ops.Mul(left.imag, right.real)))))
 
 
-@_aten("div")
+@complex_aten("div")
 def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     """By a complex number: times its conjugate, over its square."""
     over = _complex(b, x)
@@ -181,9 +181,15 @@ def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     return Complex(b(ops.Div(over.real, size)), b(ops.Div(over.imag, size)))
 
 
-@_aten("reciprocal")
+@complex_aten("reciprocal")
 def reciprocal(b: ExportBuilder, x: Complex) -> Complex:
     return div(b, 1, x)
+
+
+@complex_aten("exp")
+def exp(b: ExportBuilder, x: Complex) -> Complex:
+    size = b(ops.Exp(x.real))
+    return Complex(b(ops.Mul(size, b(ops.Cos(x.imag)))), b(ops.Mul(size, b(ops.Sin(x.imag)))))
 
 
 def _square(b: ExportBuilder, x: Complex) -> Value:
