@@ -13,6 +13,8 @@ from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
 MOVABLE = FLOATS | INTEGERS
+LONGEST_ROW = 640 << 10
+"""Bytes of a row that a reshape in ROW_MAJOR layout holds in L1, twice (as the smaller card's L1 lets it)."""
 RESHAPABLE = FLOATS | {DType.i32, DType.u32}
 
 
@@ -33,6 +35,12 @@ class Reshape(Call, name="ttnn.reshape"):
         result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
         if not self.is_view:
             accept(self.input_tensor, None, RESHAPABLE, "input_tensor")
+        if (
+            not self.is_view
+            and spec.layout is Layout.ROW_MAJOR
+            and max(row_bytes(spec), row_bytes(result)) > LONGEST_ROW
+        ):
+            raise Refusal(f"reshaping {list(spec.shape)} to {list(self.shape)} needs rows that do not fit into L1")
         return result
 
     @property
