@@ -6,7 +6,7 @@ demo: .venv/ready
 	.venv/bin/python examples/sentences.py
 
 test: .venv/ready .venv-ttnn/ready
-	.venv/bin/python -m pytest --numprocesses 2 --dist worksteal --quiet
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 2 --dist worksteal --quiet
 
 lint: .venv/ready
 	.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/pyright
