@@ -88,7 +88,7 @@ class Bucketed(Compiled):
         form = compiled_variant(padded.graph, self.target, self.dtype, signature, self._progress, stages)
         inputs = form.build.program.inputs
         self.buckets.append(
-            Bucket(sizes, padded.names, padded.samples, multiples, inputs, padded.inputs, padded.outputs)
+            Bucket(sizes, padded.names, padded.samples, multiples, inputs, padded.inputs, padded.outputs, padded.least)
         )
         self.masks.append(padded.masks)
         self._forms.append(form)

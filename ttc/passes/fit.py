@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -11,6 +11,10 @@ from ttc.ir.lengths import Length, same
 
 ROUNDED = 1e-6
 """How far a number of the model may be from what a length gives: float32's rounding, generously."""
+
+
+LARGEST_QUOTIENT = 16
+"""Sizes that are a rounded quotient of a length are looked for up to this divisor."""
 
 
 @dataclass
@@ -30,17 +34,35 @@ class Fits:
 
     def length(self, numbers: Sequence[int]) -> Length:
         """The length with these numbers in the members; Refusal if there is none, or more than one."""
-        found: list[Length] = []
-        for known in self.lengths:
-            new = self._affine(known, numbers)
-            if new is not None and not any(same(new, other, self.limits) for other in found):
-                found.append(new)
+        found = self._distinct(self._affine(known, numbers) for known in self.lengths)
+        if not found:
+            names = [Length.named(name) for name in self.limits]
+            found = self._distinct(new for known in names for new in self._quotients(known, numbers))
         if not found:
             raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} follows no length that ttc knows")
         if len(found) > 1:
             raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} may be {found[0]} or {found[1]}")
         self.add(found[0])
         return found[0]
+
+    def _distinct(self, candidates: Iterable[Length | None]) -> list[Length]:
+        """The lengths among these that are not the same."""
+        found: list[Length] = []
+        for new in candidates:
+            if new is not None and not any(same(new, other, self.limits) for other in found):
+                found.append(new)
+        return found
+
+    def _quotients(self, known: Length, numbers: Sequence[int]) -> Iterator[Length]:
+        """(known + a) // b + c for small b that give the numbers."""
+        for by in range(2, LARGEST_QUOTIENT + 1):
+            for shift in range(by):
+                quotient = (known + shift) // by
+                constant = numbers[0] - quotient.at(self.sizes[0])
+                if all(
+                    quotient.at(sizes) + constant == number for sizes, number in zip(self.sizes, numbers, strict=True)
+                ):
+                    yield quotient + constant
 
     def _affine(self, known: Length, numbers: Sequence[int]) -> Length | None:
         """factor * known + constant, or that rounded down to a quotient, if it gives the numbers."""

@@ -14,7 +14,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
+from ttc.ir import Builder, Const, DType, Graph, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
@@ -41,7 +41,8 @@ class Mask:
 class Padded:
     """A program that takes true lengths, and what its user has to know of it.
 
-    `names` are the length inputs, i64[samples] each, by the length they are of.
+    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at least
+    for the model to have a result.
     """
 
     graph: Graph
@@ -50,6 +51,7 @@ class Padded:
     inputs: Mapping[str, Extent]
     outputs: Mapping[str, Extent]
     masks: tuple[Mask, ...]
+    least: tuple[tuple[Length, int], ...]
 
 
 def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
@@ -116,6 +118,7 @@ class Padding:
     regions: dict[Value, Region] = field(default_factory=dict)
     new: dict[tuple[Value, ...], Value] = field(default_factory=dict)
     masks: list[Mask] = field(default_factory=list)
+    least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self):
@@ -136,9 +139,7 @@ class Padding:
 
     def region(self, value: Value) -> Region:
         if value not in self.regions:  # made by a rule on the way, from what has no padding
-            self.regions[value] = Region(
-                tuple((Factor((size,) * self.members),) if size != 1 else () for size in value.shape)
-            )
+            self.regions[value] = Region(_without_ones([Factor((size,) * self.members) for size in value.shape]))
         return self.regions[value]
 
     def state(self, value: Value, region: Region) -> None:
@@ -158,6 +159,9 @@ class Padding:
 
     def length(self, length: Length, region: Region) -> Value:
         return self.made.length(length, region)
+
+    def require(self, length: Length, least: int) -> None:
+        self.least.setdefault((length, least))
 
     def masked(self, value: Value, dims: Sequence[int], fill: float, why: str) -> Value:
         region = self.region(value)
@@ -207,25 +211,24 @@ class Padding:
         graph = self.builder.finish(outputs)
         live = {value.name for value in graph.values()}
         masks = tuple(mask for mask in self.masks if mask.value in live)
-        return Padded(graph, self.made.names, self.samples, inputs, extents, masks)
+        return Padded(graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least))
 
     def _inputs(self) -> dict[str, Extent]:
         """The model's inputs, then the true lengths."""
         extents: dict[str, Extent] = {}
-        for row in zip(*(graph.inputs for graph in self.family.graphs), strict=True):
-            op = row[0].op
-            assert isinstance(op, Input)
-            value = self.builder(op)
-            dims = [self._input_factor(row, dim, op.name) for dim in range(len(op.type.shape))]
-            padded = any(factor.length for factor in dims)
-            if padded and self.samples > 1:
-                dims[0] = replace(dims[0], sample=True)
-            taint = frozenset((value.name,)) if padded and op.type.dtype.is_float else frozenset()
-            self.regions[value] = Region(tuple((f,) if set(f.sizes) != {1} else () for f in dims), taint)
-            lengths = tuple(factor.length for factor in dims)
-            extents[op.name] = Extent(lengths, 0 if padded and self.samples > 1 else None)
-            self.new[row] = self._clean(value, value.name)
+        rows = list(zip(*(graph.inputs for graph in self.family.graphs), strict=True))
+        values = [self.builder(row[0].op) for row in rows]
         self.made.add_inputs()
+        for row, value in zip(rows, values, strict=True):
+            dims = [self._input_factor(row, dim, value.op.name) for dim in range(value.type.rank)]
+            batch = any(factor.length for factor in dims) and self.samples > 1
+            if batch:
+                dims[0] = replace(dims[0], sample=True)
+            region = Region(_without_ones(dims))
+            taint = frozenset((value.name,)) if region.padded and value.dtype.is_float else frozenset()
+            self.regions[value] = replace(region, taint=taint)
+            extents[value.op.name] = Extent(tuple(factor.length for factor in dims), 0 if batch else None)
+            self.new[row] = self._clean(value, value.name)
         return extents
 
     def _input_factor(self, row: Sequence[Value], dim: int, name: str) -> Factor:
@@ -321,26 +324,42 @@ class Padding:
         number = ops.number_of(value)
         factors = [self.fit(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
         filled = [replace(factor, fill=number) if factor.length else factor for factor in factors]
-        return value, Region(tuple((f,) if set(f.sizes) != {1} else () for f in filled))
+        return value, Region(_without_ones(filled))
 
     def _computed(self, row: tuple[Value, ...], tensors: Sequence[torch.Tensor]) -> tuple[Value, Region]:
-        """One number that follows a length."""
-        type = row[0].type
-        uniform = all(tensor.numel() and bool((tensor == tensor.flatten()[0]).all()) for tensor in tensors)
-        if not uniform or type.numel != 1:
+        """A constant that follows a length: f(length) added to one that does not, or times it."""
+        base, dtype = tensors[0], row[0].dtype
+        offsets = [_constant(_common(other, base) - _common(base, other)) for other in tensors]
+        factors = [self.fit(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+        region = Region(_without_ones(factors))
+        if not dtype.is_float and all(offset is not None for offset in offsets):
+            length = self.fits.length([int(offset) for offset in offsets if offset is not None])
+            number = self(ops.Cast(self.made.length(length, region), dtype))
+            return self(ops.Add(ops.constant(self.builder, base.contiguous()), number)), region
+        if not dtype.is_float:
             raise Refusal("its numbers follow a length in a way that is not known")
-        found = self.fits.real([tensor.flatten()[0].item() for tensor in tensors])
-        if found is None or (found[0] and not type.dtype.is_float):
-            raise Refusal("its number follows a length in a way that is not known")
-        function, length, divisor = found
-        region = self.region(row[0])
-        value = self(ops.Cast(self.made.length(length, region), type.dtype))
+        shared = tuple(slice(min(sizes)) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True))
+        place = base[shared].abs().argmax() if base.ndim else 0
+        leading = [tensor[shared].flatten()[place].item() for tensor in tensors]
+        if 0.0 in leading or not all(
+            _proportional(other, base, a / leading[0]) for other, a in zip(tensors, leading, strict=True)
+        ):
+            raise Refusal("its numbers follow a length in a way that is not known")
+        found = self.fits.real(leading)
+        if found is None:
+            raise Refusal("its numbers follow a length in a way that is not known")
+        value = self._function(*found, region, dtype)
+        pattern = base / leading[0]
+        return self(ops.Mul(ops.constant(self.builder, pattern.contiguous()), value)), region
+
+    def _function(self, function: str, length: Length, divisor: int, region: Region, dtype: DType) -> Value:
+        """function(length / divisor), broadcasting to a region."""
+        value = self(ops.Cast(self.made.length(length, region), dtype))
         if divisor != 1:
-            kind = ops.Div if type.dtype.is_float else ops.FloorDiv
-            value = self(kind(value, self(ops.Full(TensorType(type.dtype, ()), divisor))))
+            value = self(ops.Div(value, self(ops.Full(TensorType(dtype, ()), divisor))))
         if function:
             value = self({"reciprocal": ops.Reciprocal, "sqrt": ops.Sqrt, "rsqrt": ops.Rsqrt}[function](value))
-        return value, region
+        return value
 
     # ------------------------------------------------------------ outputs
 
@@ -353,3 +372,24 @@ class Padding:
             return Extent(())
         sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
         return Extent(tuple(axis.length for axis in axes), sample)
+
+
+def _without_ones(factors: Sequence[Factor]) -> tuple[tuple[Factor, ...], ...]:
+    """Dimensions of one factor each, of none where there is one position."""
+    return tuple((factor,) if set(factor.sizes) != {1} else () for factor in factors)
+
+
+def _common(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """The part of a tensor that another has too."""
+    return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
+
+
+def _constant(tensor: torch.Tensor) -> float | None:
+    """The one number in a tensor, if it is one."""
+    numbers = tensor.unique()
+    return numbers.item() if numbers.numel() == 1 else None
+
+
+def _proportional(tensor: torch.Tensor, other: torch.Tensor, factor: float) -> bool:
+    """Whether a tensor is a multiple of another where both have elements."""
+    return torch.allclose(_common(tensor, other), _common(other, tensor) * factor, rtol=1e-5, atol=1e-7)

@@ -26,8 +26,8 @@ Lengths = Mapping[str, np.ndarray]
 class Bucket:
     """What a run has to know of one program.
 
-    `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` what
-    lengths the model itself takes. `inputs` are the model's own.
+    `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` and
+    `least` what lengths the model itself takes. `inputs` are the model's own.
     """
 
     sizes: Mapping[str, int]
@@ -37,6 +37,7 @@ class Bucket:
     signature: Signature
     inputs: Mapping[str, Extent]
     outputs: Mapping[str, Extent]
+    least: tuple[tuple[Length, int], ...] = ()
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths) -> dict[str, Any]:
         """The program's inputs from the model's."""
@@ -93,6 +94,9 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
         )
     for name, values in found.items():
         _check(name, values, bucket.multiples.get(name, 1))
+    for length, least in bucket.least:
+        if (shortest := int(_numbers(length, found).min())) < least:
+            raise InputError(f"the inputs are too short: the length {length} is {shortest}, the model needs {least}")
     return named, found
 
 

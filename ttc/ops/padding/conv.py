@@ -129,6 +129,7 @@ def _window(
     if axis.length is None:
         return Factor(sizes)
     span = axis.length + (sum(pads) - dilation * (kernel - 1) - 1)
+    flow.require(axis.length, max(1, dilation * (kernel - 1) + 1 - sum(pads)))
     if not ceil:
         return Factor(sizes, span // stride + 1)
     if pads[1] + stride > dilation * (kernel - 1) + 1:

@@ -89,6 +89,9 @@ def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, 
     """Along a length: padding becomes the number that is chosen last."""
     x = _ranked(op.x, op.dim, op.largest, flow)
     region = flow.region(x)
+    length = region.axis(op.dim).length
+    if length:
+        flow.require(length, op.k)
     chosen = Factor((op.k,) * flow.members)
     dims = tuple((chosen,) if d == op.dim else dim for d, dim in enumerate(region.dims))
     values = Region(dims, region.taint).without_fills()

@@ -61,6 +61,10 @@ class Flow(Protocol):
         """A new dimension of these sizes: a length where they differ; Refusal if no length explains them."""
         ...
 
+    def require(self, length: Length, least: int) -> None:
+        """Say that a length below `least` has no result: the model itself would refuse it, or do something else."""
+        ...
+
     def same(self, a: Length, b: Length) -> bool:
         """Whether two lengths are always equal."""
         ...

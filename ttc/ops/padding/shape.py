@@ -201,7 +201,9 @@ def _sliced(axis: Factor, start: int, end: Sizes, own: Sizes, step: int, sizes: 
     if axis.length is None and len(set(end)) == 1:
         return Factor(sizes)
     if len(set(end)) == 1:
-        raise Refusal(f"a slice ends at {end[0]}, whatever the length {axis.length} is")
+        assert axis.length is not None
+        flow.require(axis.length, end[0])
+        return Factor(sizes)
     missing = {size - stop for size, stop in zip(own, end, strict=True)}
     if axis.length is None or len(missing) > 1:
         return flow.fit(sizes)
@@ -292,6 +294,8 @@ def _mirrored_end(
     axis = region.axis(dim)
     assert axis.length is not None
     sizes = tuple(size + sum(pair) for size in axis.sizes)
+    if mode == "reflect":
+        flow.require(axis.length, max(pair) + 1)
     index = positions(region, dim, sizes[0], flow, Length.number(-pair[0]))
     last = flow.length(axis.length - 1, region)
     if mode == "reflect":  # i, but 2 * last - i beyond the last: the smaller of both
