@@ -251,6 +251,9 @@ ELEMENTWISE: list[Sample] = [
     S(ops.Xor, a="i64[2,33]", b="i64[2,33]"),
     S(ops.ShiftLeft, a="i64[2,33]", b="i64[2,33]", ranges={"b": (0, 8)}),
     S(ops.ShiftRight, a="i32[2,33]", b="i32[33]", ranges={"b": (0, 8)}),
+    S(ops.BitCast, x="f32[2,33]", dtype=DType.i32, refused=("bf16",)),  # whose bits are those of another number
+    S(ops.Cast, x="i64[2,33]", dtype=DType.u8, ranges={"x": (-500, 500)}),
+    S(ops.Cast, x="i64[2,33]", dtype=DType.i8, ranges={"x": (-500, 500)}),
     S(ops.Not, x="bool[2,33]"),
     S(ops.IsNan, x="f32[2,33]"),
     S(ops.Where, condition="bool[2,33,65]", a="f32[2,33,65]", b="f32[1,1,65]"),
