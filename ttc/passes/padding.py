@@ -14,7 +14,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, DType, Graph, Input, Node, Op, TensorType, Value, Weights
+from ttc.ir import Builder, Const, DType, Graph, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
@@ -41,8 +41,8 @@ class Mask:
 class Padded:
     """A program that takes true lengths, and what its user has to know of it.
 
-    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at least
-    for the model to have a result.
+    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
+    least for the model to have a result.
     """
 
     graph: Graph
