@@ -13,6 +13,7 @@ from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
 from ttc.ir import Graph
+from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph
 from ttc.sources import Inputs, Source, Specialisation
 
@@ -47,15 +48,20 @@ class Compiled:
 
     # ------------------------------------------------------------ running
 
-    def run(self, inputs: Inputs, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
+    def run(
+        self, inputs: Inputs, device: str | None = None, mode: str = "exact", seed: int = 0
+    ) -> dict[str, np.ndarray]:
         """Outputs by name from inputs by name, in order, or one array; from zero state.
 
         `device` is "emulator" or "ttnn" (default: a real card if there is one), `mode` the emulator's
         numerics, "exact" or "tensix". Outputs have the model's dtypes, bfloat16 as float32.
+        What the model draws at random are inputs of the program too (`random.normal.0`): `seed` draws those not given.
         """
-        needed = self._source.for_inputs(inputs)
+        given, random = _without_random(inputs)
+        needed = self._source.for_inputs(given)
         variant = self._variant(needed)
-        return variant.executable.run(arrays_of(needed.inputs(variant.signature)), device, mode)
+        named = {**needed.inputs(variant.signature), **random}
+        return variant.executable.run(arrays_of(named), device, mode, seed)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
@@ -174,6 +180,14 @@ def _unused(name: str, taken: Mapping[str, Any]) -> str:
         unused = f"{name}-{number}"
         number += 1
     return unused
+
+
+def _without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
+    """The inputs that the model itself takes, and the random ones."""
+    if not isinstance(inputs, Mapping):
+        return inputs, {}
+    random = {name: item for name, item in inputs.items() if random_kind(name)}
+    return {name: item for name, item in inputs.items() if name not in random}, random
 
 
 def arrays_of(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,12 +38,15 @@ class Executable:
         with enough_memory("setting the program up"):
             return Session(self.program, self.weights, open_device(device, mode, self.program.target))
 
-    def run(self, inputs: Any, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
-        """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself."""
+    def run(self, inputs: Any, device: str | None = None, mode: str = "exact", seed: int = 0) -> dict[str, np.ndarray]:
+        """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself.
+
+        Random inputs (`random.normal.0`) that are not given are drawn from `seed`.
+        """
         key = (device, mode)
         if key not in self._sessions:
             self._sessions[key] = self.session(device, mode)
-        self._sessions[key].reset()
+        self._sessions[key].reset(seed)
         with enough_memory("running the program"):
             return self._sessions[key].run(inputs)
 

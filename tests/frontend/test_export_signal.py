@@ -39,6 +39,7 @@ class Transforms(torch.nn.Module):
     ],
     ids=["plain", "short window", "not centred", "both sides"],
 )
+@pytest.mark.filterwarnings("ignore:stft with return_complex=False is deprecated")
 @pytest.mark.parametrize("shape", [(2, 100), (100,)], ids=str)
 def test_transforms(model: Transforms, shape: tuple[int, ...]):
     agree(model, torch.randn(shape))

@@ -14,6 +14,7 @@ from ttc.calls.call import Call
 from ttc.calls.index import Embedding
 from ttc.errors import InputError, TtcError
 from ttc.ir import Input, TensorType
+from ttc.ir.random import random_kind
 from ttc.runtime.convert import user_dtype
 from ttc.runtime.program import Program
 
@@ -43,10 +44,14 @@ def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
-    """Seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables."""
+    """Seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables.
+
+    What the model itself draws at random is left to the session.
+    """
     generator = np.random.default_rng(seed)
     limits = index_limits(program)
-    return {name: _random(type, limits.get(name, 2), generator) for name, type in program.inputs}
+    asked = ((name, type) for name, type in program.inputs if random_kind(name) is None)
+    return {name: _random(type, limits.get(name, 2), generator) for name, type in asked}
 
 
 def _random(type: TensorType, limit: int, generator: np.random.Generator) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ttc.errors import InputError
 from ttc.ir import DType, Spec, TensorType
+from ttc.ir.random import NORMAL, UNIFORM, random_kind
 from ttc.ir.weights import NUMPY
 from ttc.runtime.program import Program, Signature
 
@@ -26,12 +27,13 @@ def user_dtype(type: TensorType) -> np.dtype:
     return np.dtype("float32") if type.dtype is DType.bf16 else NUMPY[type.dtype]
 
 
-def bind_inputs(program: Program, inputs: Any) -> dict[str, np.ndarray]:
+def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, np.ndarray]:
     """The arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
 
-    InputError, naming the culprit, for what is missing, unknown, or of another shape or dtype than declared.
+    Random inputs that are not given are drawn from `generator`; a sequence does not count them. InputError, naming
+    the culprit, for what is missing, unknown, or of another shape or dtype than declared.
     """
-    by_name = _by_name(program.inputs, inputs)
+    by_name = {**_drawn(program.inputs, inputs, generator), **_by_name(_asked(program.inputs), inputs)}
     declared = dict(program.inputs)
     names = ", ".join(declared) or "no inputs"
     for name in by_name:
@@ -41,6 +43,22 @@ def bind_inputs(program: Program, inputs: Any) -> dict[str, np.ndarray]:
         if name not in by_name:
             raise InputError(f"input {name!r} is missing; the program takes {names}")
     return {name: _checked(name, by_name[name], type) for name, type in declared.items()}
+
+
+def _asked(declared: Signature) -> Signature:
+    """The inputs that users must give."""
+    return tuple((name, type) for name, type in declared if random_kind(name) is None)
+
+
+def _drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
+    """Random numbers for the random inputs that are not given, in the order of the signature."""
+    generator = generator or np.random.default_rng(0)
+    draw = {NORMAL: generator.standard_normal, UNIFORM: generator.random}
+    given = inputs if isinstance(inputs, Mapping) else {}
+    drawn = ((name, type, random_kind(name)) for name, type in declared if name not in given)
+    return {
+        name: draw[kind](type.shape, np.dtype("float32")).astype(user_dtype(type)) for name, type, kind in drawn if kind
+    }
 
 
 def _by_name(declared: Signature, inputs: Any) -> Mapping[str, Any]:

@@ -33,6 +33,7 @@ class Session:
         self._plan = plan(program.graph)
         self._kept = {value: self._upload_weight(value, weights) for value in self._plan.constants}
         self._execute(self._plan.setup, self._kept, None)
+        self.reset()
         self._passed = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
 
     def run(self, inputs: Any, observer: Observer | None = None) -> dict[str, np.ndarray]:
@@ -40,7 +41,7 @@ class Session:
 
         `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one.
         """
-        given = bind_inputs(self.program, inputs)
+        given = bind_inputs(self.program, inputs, self._random)
         tensors = dict(self._kept)
         for name, value in self._plan.inputs:
             spec = spec_of(value)
@@ -55,8 +56,9 @@ class Session:
                 outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
         return outputs
 
-    def reset(self) -> None:
-        """Forget the state that runs have left; programs keep none so far."""
+    def reset(self, seed: int = 0) -> None:
+        """Forget the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
+        self._random = np.random.default_rng(seed)
 
     def state(self) -> dict[str, np.ndarray]:
         """The state that runs have left, by name; programs keep none so far."""

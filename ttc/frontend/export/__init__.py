@@ -13,6 +13,7 @@ from ttc.frontend.export import (
     elementwise,
     index,
     layer,
+    random,
     recurrent,
     reduce,
     refused,
@@ -24,7 +25,7 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, open_file, read_program, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, recurrent, reduce,
+    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, random, recurrent, reduce,
     refused, shape, signal,
 )  # fmt: skip
 

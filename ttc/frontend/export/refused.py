@@ -6,8 +6,7 @@ from ttc.frontend.export.table import refuse
 
 refuse(
     "random numbers must come in as an input",
-    "rand", "rand_like", "randn", "randn_like", "randint", "randint_like", "randperm", "bernoulli", "multinomial",
-    "normal", "uniform", "exponential", "poisson", "rrelu", "rrelu_with_noise",
+    "randperm", "multinomial", "exponential", "poisson", "rrelu", "rrelu_with_noise",
 )  # fmt: skip
 refuse("packed sequences are not supported yet", "_pack_padded_sequence", "_pad_packed_sequence")
 refuse("Fourier transforms are not supported yet", "_fft_r2c", "_fft_c2r", "_fft_c2c")

@@ -107,6 +107,7 @@ class ExportBuilder(Builder):
 
     def __init__(self, weights: Weights | None = None):
         super().__init__(weights, normal=(ops.fold,))
+        self.drawn = 0  # random inputs so far
         self.static: dict[Value, Tensor | None] = {}  # what `static` has found
 
 
