@@ -15,8 +15,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._guards import TracingContext, tracing
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.export import ExportedProgram
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
@@ -45,8 +47,8 @@ def export(
     torch cannot export it; Refused if it exports but cannot be read.
     """
     _require_eval(model)
-    model, args, kwargs = _prepared(model, tuple(args), dict(kwargs or {}))
-    with _quiet(), torch.no_grad():
+    model, args, kwargs, mode = _prepared(model, tuple(args), dict(kwargs or {}))
+    with _quiet(), torch.no_grad(), _under(mode):
         try:
             program = torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
@@ -140,12 +142,24 @@ def _expected_warnings() -> Iterator[None]:
         yield
 
 
-def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn.Module, tuple, dict[str, Any]]:
-    """Model and arguments as torch.export takes them: every tensor its own, all real or all fake."""
+@contextmanager
+def _under(mode: FakeTensorMode | None) -> Iterator[None]:
+    """Have torch.export fake its tensors in the mode of the model's own, where it has a mode of ours."""
+    if mode is None or mode.shape_env is None:
+        yield
+        return
+    with tracing(TracingContext(mode)):
+        yield
+
+
+def _prepared(
+    model: nn.Module, args: tuple, kwargs: dict[str, Any]
+) -> tuple[nn.Module, tuple, dict[str, Any], FakeTensorMode | None]:
+    """Model and arguments as torch.export takes them: every tensor its own, all real or all fake, in which mode."""
     tensors = _tensors(model)
     mode = next((tensor.fake_mode for tensor in tensors if isinstance(tensor, FakeTensor)), None)
     if mode is None and any(tensor.is_meta for tensor in tensors):
-        mode = FakeTensorMode()
+        mode = FakeTensorMode(shape_env=ShapeEnv(tracked_fakes=[]), allow_non_fake_inputs=True, export=True)
         model = _without_data(model, tensors, mode)
     seen: set[int] = set()
 
@@ -162,7 +176,7 @@ def _prepared(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> tuple[nn
         return leaf
 
     args, kwargs = pytree.tree_map(own, (args, kwargs))
-    return model, args, kwargs
+    return model, args, kwargs, mode
 
 
 def _tensors(model: nn.Module) -> list[Tensor]:
