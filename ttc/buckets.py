@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import reduce
 from itertools import product
 from math import gcd
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +147,10 @@ class Bucketed(Compiled):
             inputs = {**dict(zip(self.buckets[-1].inputs, args, strict=False)), **kwargs}
         found = self.run(inputs)  # type: ignore[arg-type]
         return outputs_as_tensors(found, self._form().executable.program.outputs, signature)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Refused so far: an artifact holds one program."""
+        raise TtcError(f"{path}: several buckets cannot be saved yet; compile one length to save it")
 
 
 def _candidates(smallest: int) -> list[int]:
