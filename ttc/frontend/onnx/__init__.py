@@ -12,6 +12,7 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     norm,
     place,
     quantize,
+    random,
     recurrent,
     reduce,
     resize,

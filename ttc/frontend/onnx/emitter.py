@@ -39,6 +39,7 @@ class Emitter:
         self.weights = dict(weights)
         self.opset = 0
         self.outputs: tuple[str, ...] = ()
+        self.drawn = 0  # random inputs so far
         self.needed: dict[str, None] = {}  # the inputs whose values would have helped
         self._runtime: set[Value] = set()  # what depends on an input
         self._computable: set[Value] = set()  # what `tensor` can compute from literals and small weights

@@ -9,12 +9,7 @@ HOST = "works on text or files: do it before the model"
 REASONS: dict[tuple[str, str], str] = {
     ("", "NonMaxSuppression"): SIZE,
     ("", "Unique"): SIZE,
-    ("", "Bernoulli"): RANDOM,
     ("", "Multinomial"): RANDOM,
-    ("", "RandomNormal"): RANDOM,
-    ("", "RandomNormalLike"): RANDOM,
-    ("", "RandomUniform"): RANDOM,
-    ("", "RandomUniformLike"): RANDOM,
     ("", "ImageDecoder"): HOST,
     ("", "RegexFullMatch"): HOST,
     ("", "StringConcat"): HOST,
