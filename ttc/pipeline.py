@@ -89,10 +89,12 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
 
 
 def _refuse_giants(graph: Graph, target: Target) -> None:
-    """Refused if a value is larger than the card's memory, or would be but for an empty dimension."""
+    """Refused if a value is larger than the card's memory, or would be but for an empty dimension; or in blocks."""
     reasons = []
     for node in graph.nodes:
         for value in node.results:
+            if value.dtype in (DType.bfp8, DType.bfp4):
+                reasons.append((f"{node.op.mnemonic} %{value.name}", f"no model has values of type {value.dtype}"))
             elements = prod(max(size, 1) for size in value.shape)
             if elements * min(value.dtype.bytes, 2) > target.dram_bytes:
                 reason = f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"

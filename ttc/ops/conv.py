@@ -103,6 +103,8 @@ class ConvTranspose(Op):
         )
         batch, channels, spatial = images(self.x, self.rows, rank)
         require(channels == self.w.shape[0], f"{channels} channels, but the weight takes {self.w.shape[0]}")
+        counts = {len(self.stride), len(self.padding), len(self.dilation), len(self.output_padding)}
+        require(counts == {rank}, f"needs {rank} strides, pads, dilations, output pads")
         same_dtype(self.x, self.w, self.bias)
         sizes = []
         for i in range(rank):

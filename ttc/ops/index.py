@@ -80,6 +80,7 @@ class OneHot(Op):
     depth: int
 
     def infer(self) -> TensorType:
+        require(self.index.dtype.kind != "complex" and self.depth >= 0, f"one_hot of {self.index.type}, {self.depth}")
         return TensorType(self.index.dtype, (*self.index.shape, self.depth))
 
     def eval(self, index: Tensor) -> Tensor:

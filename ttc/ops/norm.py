@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.conv import from_rows, to_rows
-from ttc.ops.rules import check_dim, same_dtype
+from ttc.ops.rules import check_dim, images, same_dtype
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,9 @@ class GroupNorm(Op):
     rows: tuple[int, ...] = ()
 
     def infer(self) -> TensorType:
+        require(self.x.type.rank >= 2, f"needs [N, C, ..], got {self.x.type}")
+        if self.rows:
+            images(self.x, self.rows, len(self.rows) - 1)
         channels = self.x.shape[-1 if self.rows else 1]
         require(channels % self.groups == 0, f"{channels} channels are no multiple of {self.groups} groups")
         for operand in (self.w, self.bias):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ttc.ir import Builder, Graph, Rule, rewrite
 from ttc.ops import fold
+from ttc.passes.simplify_empty import simplify_empty
 from ttc.passes.simplify_index import simplify_index
 from ttc.passes.simplify_shape import simplify_shape
 from ttc.passes.simplify_value import simplify_value
 
-NORMAL: tuple[Rule, ...] = (fold, simplify_shape, simplify_index, simplify_value)
+NORMAL: tuple[Rule, ...] = (simplify_empty, fold, simplify_shape, simplify_index, simplify_value)
 """Rules for single ops; a builder that has them applies them to whatever it is given."""
 
 

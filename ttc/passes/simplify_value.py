@@ -63,7 +63,8 @@ def simplify_value(op: Op, builder: Builder) -> Value | None:
 def _binary(op: Binary, builder: Builder) -> Value | None:
     """Constant on the right, as one number if it is one; operands unexpanded; then the identities."""
     type = op.infer()
-    a, b = (_unexpanded(x, other, type) for x, other in ((op.a, op.b), (op.b, op.a)))
+    a = _unexpanded(op.a, op.b, type)
+    b = _unexpanded(op.b, a, type)
     if isinstance(op, COMMUTATIVE) and a in builder.constants and b not in builder.constants:
         a, b = b, a
     a, b = _as_number(a, b, type, builder), _as_number(b, a, type, builder)

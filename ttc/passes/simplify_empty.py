@@ -1,0 +1,35 @@
+"""Tensors without elements, which need no card: a rule of the normal form."""
+
+from __future__ import annotations
+
+from ttc import ops
+from ttc.ir import Builder, Op, TensorType, Value
+
+SHRINKING = (ops.Expand, ops.Full, ops.OneHot, ops.Repeat, ops.Slice, ops.Topk)
+"""Ops that may give an empty value though they read none."""
+
+
+def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
+    """An empty value is a literal of no numbers, whatever it was computed from; what reads only such is folded."""
+    operands = op.operands()
+    reads_empty = any(0 in value.shape for value in operands)
+    if op.effect or not (reads_empty or isinstance(op, SHRINKING)):
+        return None
+    types = op.infer()
+    types = types if isinstance(types, tuple) else (types,)
+    if types and all(0 in type.shape for type in types):
+        return tuple(_empty(type, builder) for type in types)
+    if isinstance(op, ops.Concat) and reads_empty:
+        kept = tuple(x for x in op.xs if 0 not in x.shape)
+        return builder(ops.Concat(kept, op.dim)) if len(kept) > 1 else kept[0]
+    if any(map(_is_unknown, operands)):
+        return builder.add(op.with_operands(lambda v: _empty(v.type, builder) if _is_unknown(v) else v))
+    return None
+
+
+def _is_unknown(value: Value) -> bool:
+    return 0 in value.shape and not isinstance(value.op, ops.Literal)
+
+
+def _empty(type: TensorType, builder: Builder) -> Value:
+    return builder(ops.Literal(type, ()))
