@@ -79,11 +79,16 @@ def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
 def STFT(
     b: Emitter, x: Value, frame_step: Int, window: Value | None = None, frame_length: Int | None = None, *, onesided=1
 ) -> Value:
-    """A convolution along time with the windowed waves of the transform: [N, frames, count, 2]."""
+    """[N, frames, count, 2]: of complex samples, a convolution along time with the windowed waves of the transform."""
     length = window.shape[0] if frame_length is None and window is not None else frame_length
     if length is None:
         raise Refusal("needs a window or a frame length")
     parts = x.shape[-1] if x.type.rank == 3 else 1
+    if parts == 1:
+        shape = b.full(1, x.dtype, (length,)) if window is None else window
+        found = b(ops.Stft(b.reshape(x, x.shape[:2]), shape, int(frame_step), bool(onesided)))
+        pair = b.concat(tuple(b.reshape(part, (*part.shape, 1)) for part in found), 3)
+        return b.permute(pair, (0, 2, 1, 3))
     samples = b.permute(b.reshape(x, (*x.shape[:2], parts)), (0, 2, 1))
     table = _table(length, parts, length, False, bool(onesided)).to(to_torch(x.dtype))
     waves = b.constant(table.reshape(length, parts, -1).permute(2, 1, 0).contiguous())
