@@ -200,6 +200,7 @@ def test_mixed_dtypes_are_promoted_as_torch_promotes_them():
         i.float().mean()
         i.cumsum(1)
         b.cumsum(0)
+        x.cumprod(1)
         i.prod(1)
         i.type_as(x)
         i.to(x)
