@@ -2,37 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from ttc import ops
 from ttc.ir import Builder, Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ir.lengths import Extent
-from ttc.ops.torch_types import array_of
+from ttc.ops.torch_types import array_of, to_torch
 from ttc.passes.padding import Padded, pad
 
 CHANNELS = 4
-Draw = Callable[[Sequence], object]
-"""Chooses one of a list: what hypothesis or a random generator does."""
+BUCKET = 24
 
 
 class Net:
-    """Adds one layer after another to a value [B, C, T]; choices are drawn once and repeated at every length."""
+    """Adds one layer after another to a value [B, C, T]; its seed makes the same choices at every length."""
 
-    def __init__(self, batch: int, time: int, choices: Sequence[int]):
-        self.choices = iter(choices)
+    def __init__(self, batch: int, time: int, seed: int, dtype: DType = DType.f32):
+        self.choices, self.dtype = random.Random(seed), dtype
         self.weights: dict[str, Weight] = {}
         self.b = Builder()
-        self.x = self.b(Input(TensorType(DType.f32, (batch, CHANNELS, time)), "x"))
+        self.x = self.b(Input(TensorType(dtype, (batch, CHANNELS, time)), "x"))
 
     def choose(self, items: Sequence):
-        return items[next(self.choices, 0) % len(items)]
+        return self.choices.choice(items)
+
+    def number(self, number: float) -> Value:
+        return self.b(ops.Full(TensorType(self.dtype, ()), number))
 
     def weight(self, *shape: int) -> Value:
         ref = f"w{len(self.weights)}"
-        tensor = torch.randn(shape, generator=torch.Generator().manual_seed(len(self.weights))) * 0.4
-        type = TensorType(DType.f32, shape)
+        generator = torch.Generator().manual_seed(len(self.weights))
+        tensor = (torch.randn(shape, generator=generator) * 0.4).to(to_torch(self.dtype))
+        type = TensorType(self.dtype, shape)
         self.weights[ref] = Weight(type, lambda: array_of(tensor))
         return self.b(Const(type, ref))
 
@@ -85,7 +90,7 @@ def attention(n: Net) -> Value:
     batch, channels, time = n.x.shape
     heads = n.b(ops.Reshape(n.b(ops.Permute(n.x, (0, 2, 1))), (batch, time, 2, channels // 2)))
     q = n.b(ops.Permute(heads, (0, 2, 1, 3)))
-    k = n.b(ops.Mul(q, n.b(ops.Full(TensorType(DType.f32, ()), 0.5))))
+    k = n.b(ops.Mul(q, n.number(0.5)))
     y = n.b(ops.Attention(q, k, q, causal=n.choose((False, True)), scale=0.5))
     rows = n.b(ops.Reshape(n.b(ops.Permute(y, (0, 2, 1, 3))), (batch, time, channels)))
     return n.b(ops.Permute(rows, (0, 2, 1)))
@@ -139,7 +144,7 @@ def doubled(n: Net) -> Value:
 def exponential(n: Net) -> Value:
     """What may overflow in the padding."""
     small = n.b(ops.Tanh(n.x))
-    return n.b(ops.Reciprocal(n.b(ops.Add(n.b(ops.Exp(small)), n.b(ops.Full(TensorType(DType.f32, ()), 0.1))))))
+    return n.b(ops.Reciprocal(n.b(ops.Add(n.b(ops.Exp(small)), n.number(0.1)))))
 
 
 def recurrence(n: Net) -> Value:
@@ -161,12 +166,24 @@ LAYERS = (
 )  # fmt: skip
 
 
-def net(layers: Sequence[int], choices: Sequence[int], batch: int, time: int) -> Graph:
-    """These layers, one after another, at a length."""
-    made = Net(batch, time, choices)
-    for number in layers:
-        made.x = LAYERS[number % len(LAYERS)](made)
-    return made.graph()
+@dataclass(frozen=True)
+class Case:
+    """Layers, one after another, and the seed of what they choose."""
+
+    layers: tuple[int, ...]
+    seed: int
+
+    def graph(self, batch: int, time: int, dtype: DType = DType.f32) -> Graph:
+        """The network at a length."""
+        made = Net(batch, time, self.seed, dtype)
+        for number in self.layers:
+            made.x = LAYERS[number](made)
+        return made.graph()
+
+    def padded(self, batch: int, dtype: DType = DType.f32) -> Padded:
+        """The network in a bucket of 24, read at two other sizes as well."""
+        sizes = (BUCKET, BUCKET - 1, BUCKET - 3)
+        return pad([self.graph(batch, size, dtype) for size in sizes], [{"T": size} for size in sizes])
 
 
 def bounded(graph: Graph) -> bool:
@@ -177,28 +194,39 @@ def bounded(graph: Graph) -> bool:
 GARBAGE = (1e3, float("nan"), float("inf"))
 
 
-def largest_error(padded: Padded, exact: Callable[[int], Graph], lengths: Sequence[int], garbage: float) -> float:
-    """The scaled error of a bucket's valid part against each sample run alone at its own length."""
-    generator = torch.Generator().manual_seed(sum(lengths))
-    shape = next(v.shape for v in padded.graph.inputs if v.op.name == "x")
-    x = torch.randn(shape, generator=generator)
-    for sample, length in enumerate(lengths):
-        x[sample, :, length:] = garbage
+def largest_error(case: Case, padded: Padded, lengths: Sequence[int], garbage: float) -> float:
+    """The scaled error of a bucket's valid part against each sample run alone at its own length; NaN for any NaN."""
+    x = inputs(padded, lengths, garbage)
     found = ops.evaluate(padded.graph, {"x": x, "T": torch.tensor(lengths[: padded.samples])})["y"]
-    errors = [0.0]
+    dtype = next(iter(padded.graph.inputs)).dtype
+    errors = []
     for sample, length in enumerate(lengths):
-        wanted = ops.evaluate(exact(length), {"x": x[sample : sample + 1, :, :length]})["y"]
+        wanted = ops.evaluate(case.graph(1, length, dtype), {"x": x[sample : sample + 1, :, :length]})["y"]
         valid = found[sample : sample + 1][_box(padded.outputs["y"], length)]
         assert valid.shape == wanted.shape
-        errors.append(((valid - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)).item())
-    return float("nan") if any(error != error for error in errors) else max(errors)
+        errors.append(scaled(valid, wanted))
+    return sum(errors) if any(error != error for error in errors) else max(errors)
+
+
+def inputs(padded: Padded, lengths: Sequence[int], garbage: float) -> torch.Tensor:
+    """Random samples, garbage after each one's end."""
+    source = next(iter(padded.graph.inputs))
+    generator = torch.Generator().manual_seed(sum(lengths))
+    x = torch.randn(source.shape, generator=generator).to(to_torch(source.dtype))
+    for sample, length in enumerate(lengths):
+        x[sample, :, length:] = garbage
+    return x
+
+
+def scaled(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    return ((found - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)).item()
+
+
+def rounding(case: Case, x: torch.Tensor) -> float:
+    """How far float32 itself takes the network from its result in float64."""
+    exact = ops.evaluate(case.graph(1, x.shape[2], DType.f64), {"x": x.double()})["y"]
+    return scaled(ops.evaluate(case.graph(1, x.shape[2]), {"x": x})["y"].double(), exact)
 
 
 def _box(extent: Extent, length: int) -> tuple[slice, ...]:
     return tuple(slice(None if own is None else own.at({"T": length})) for own in extent.lengths)
-
-
-def padded_net(layers: Sequence[int], choices: Sequence[int], batch: int) -> Padded:
-    """The net in a bucket of 24, read at two other sizes as well."""
-    sizes = (24, 23, 21)
-    return pad([net(layers, choices, batch, size) for size in sizes], [{"T": size} for size in sizes])
