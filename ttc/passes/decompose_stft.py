@@ -9,6 +9,7 @@ a part for each, give the overlapped and added signal in one product.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -112,7 +113,7 @@ def _angles(size: int, count: int) -> Tensor:
     return turns.double() * (2 * math.pi / size)
 
 
-def _side_by_side(x: Value, starts: range | reversed, count: int, b: Builder) -> Value:
+def _side_by_side(x: Value, starts: Iterable[int], count: int, b: Builder) -> Value:
     """`count` rows of x [N, rows, width] from each start, along the last dimension."""
     views = tuple(_part(x, 1, start, start + count, b) for start in starts)
     return views[0] if len(views) == 1 else b(ops.Concat(views, 2))
