@@ -74,8 +74,13 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     from ttc.runtime.artifact import load as load_artifact
 
     artifact = load_artifact(path)
-    if weights is None:
-        return Executable(artifact.program, artifact.derivation, artifact.weights)
-    from ttc.binding import bound_weights
+    bound = artifact.weights
+    if weights is not None:
+        from ttc.binding import bound_weights
 
-    return Executable(artifact.program, artifact.derivation, bound_weights(artifact, weights))
+        bound = bound_weights(artifact, weights)
+    if artifact.buckets:
+        from ttc.bucket_executable import BucketExecutable
+
+        return BucketExecutable(artifact.program, artifact.derivation, bound, artifact.buckets)
+    return Executable(artifact.program, artifact.derivation, bound)

@@ -13,6 +13,7 @@ from ttc.ir import Const, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
 from ttc.pipeline import derived_weights
 from ttc.runtime.artifact import Artifact
+from ttc.runtime.program import weight_types
 
 
 def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
@@ -24,7 +25,8 @@ def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
     graph = verify(parse_graph(artifact.derivation))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
     bound = {ref: _weight(ref, type, given, artifact.weights) for ref, type in needed.items()}
-    return derived_weights(artifact.program, type(graph)(graph.nodes, graph.outputs, Weights(bound)))
+    types = weight_types(artifact.program, *(bucket.program for bucket in artifact.buckets))
+    return derived_weights(types, type(graph)(graph.nodes, graph.outputs, Weights(bound)))
 
 
 def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weights) -> Weight:

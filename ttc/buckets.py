@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
 from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
-from ttc.passes.padding import Mask, Padded, pad
+from ttc.passes.padding import Padded, pad
+from ttc.pipeline import derived_weights
+from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket, choose, true_lengths
+from ttc.runtime.program import weight_types
+from ttc.sharing import share_weights
 from ttc.sources.source import Inputs, Lengths, Source
 
 if TYPE_CHECKING:
@@ -72,27 +77,19 @@ class Bucketed(Compiled):
             raise InputError(f"{len(bindings)} buckets are too many; {MOST} are the most")
         members = [(binding, *self._read(binding)) for binding in bindings]
         probes, multiples = self._probes(sizes)
-        self.buckets: list[Bucket] = []
-        self.masks: list[tuple[Mask, ...]] = []
         self._forms: list[Variant] = []
+        padded: list[Padded] = []
         for number, (binding, graph, signature) in enumerate(members):
-            others = [(b, g) for i, (b, g, _) in enumerate(members) if i != number] + probes
             self._progress(f"padding safety at {_words(binding)}")
-            padded = pad([graph, *(g for _, g in others)], [binding, *(b for b, _ in others)])
-            self._add(graph, padded, binding, multiples, signature)
+            others = [(b, g) for i, (b, g, _) in enumerate(members) if i != number] + probes
+            padded.append(pad([graph, *(g for _, g in others)], [binding, *(b for b, _ in others)]))
+            stages = {"import": graph, "padding": padded[-1].graph}
+            self._forms.append(
+                compiled_variant(padded[-1].graph, self.target, self.dtype, signature, self._progress, stages)
+            )
         self._latest = self._forms[-1]
-
-    def _add(
-        self, graph: Graph, padded: Padded, sizes: Sizes, multiples: Mapping[str, int], signature: Signature | None
-    ) -> None:
-        stages = {"import": graph, "padding": padded.graph}
-        form = compiled_variant(padded.graph, self.target, self.dtype, signature, self._progress, stages)
-        inputs = form.build.program.inputs
-        self.buckets.append(
-            Bucket(sizes, padded.names, padded.samples, multiples, inputs, padded.inputs, padded.outputs, padded.least)
-        )
-        self.masks.append(padded.masks)
-        self._forms.append(form)
+        self.masks = {_words(sizes): p.masks for sizes, p in zip(bindings, padded, strict=True)}
+        self._executable = _together(self._forms, padded, bindings, multiples)
 
     def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
         """The model at these sizes."""
@@ -124,17 +121,26 @@ class Bucketed(Compiled):
 
     # ------------------------------------------------------------ running
 
-    def run(self, inputs: Inputs, device: str | None = None, mode: str = "exact") -> dict[str, np.ndarray]:
+    def run(
+        self, inputs: Inputs, device: str | None = None, mode: str = "exact", seed: int = 0
+    ) -> dict[str, np.ndarray]:
         """As `Compiled.run`, from inputs of any length up to the largest bucket's; InputError beyond it.
 
         In a batch the true length of each sample may be given under the length's own name.
         """
-        plain = _plain(inputs)
-        named, lengths = true_lengths(self.buckets[-1], plain)
-        number = choose(self.buckets, lengths)
-        bucket, self._latest = self.buckets[number], self._forms[number]
-        outputs = self._latest.executable.run(bucket.bound(named, lengths), device, mode)
-        return bucket.trimmed(outputs, lengths)
+        given = _plain(inputs)
+        buckets = self._executable.buckets
+        _, lengths = true_lengths(buckets[-1], given)
+        self._latest = self._forms[choose(buckets, lengths)]
+        return self._executable.run(given, device, mode, seed)
+
+    def session(self, device: str | None = None, mode: str = "exact") -> BucketSession:  # type: ignore[override]
+        """A session of its own state over all buckets."""
+        return self._executable.session(device, mode)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write all buckets as one `.ttc` artifact, weights once, whole or not at all."""
+        self._executable.save(path)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
@@ -144,13 +150,22 @@ class Bucketed(Compiled):
         if signature is not None:
             inputs: Mapping[str, Any] = signature.flatten_inputs(args, kwargs)
         else:
-            inputs = {**dict(zip(self.buckets[-1].inputs, args, strict=False)), **kwargs}
+            inputs = {**dict(zip(self._executable.buckets[-1].inputs, args, strict=False)), **kwargs}
         found = self.run(inputs)  # type: ignore[arg-type]
         return outputs_as_tensors(found, self._form().executable.program.outputs, signature)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Refused so far: an artifact holds one program."""
-        raise TtcError(f"{path}: several buckets cannot be saved yet; compile one length to save it")
+
+def _together(
+    forms: Sequence[Variant], padded: Sequence[Padded], bindings: Sequence[Sizes], multiples: Mapping[str, int]
+) -> BucketExecutable:
+    """The programs of all buckets with the weights that they share."""
+    programs, derivations = share_weights([form.build for form in forms])
+    buckets = tuple(
+        Bucket(program, sizes, p.names, p.samples, multiples, p.least, p.inputs, p.outputs)
+        for program, sizes, p in zip(programs, bindings, padded, strict=True)
+    )
+    weights = derived_weights(weight_types(*programs), derivations)
+    return BucketExecutable(programs[-1], str(derivations), weights, buckets)
 
 
 def _candidates(smallest: int) -> list[int]:

@@ -51,13 +51,13 @@ class Build:
     @property
     def weights(self) -> Weights:
         """The program's weights in their storage types, each derived when it is read."""
-        return derived_weights(self.program, self.derivations)
+        return derived_weights(weight_types(self.program), self.derivations)
 
 
-def derived_weights(program: Program, derivations: Graph) -> Weights:
-    """The weights of `program`, each evaluated when it is read; those that depend on fake data are fake."""
+def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weights:
+    """Weights by reference, each evaluated when it is read; those that depend on fake data are fake."""
     values = dict(derivations.outputs)
-    missing = [ref for ref in weight_types(program) if ref not in values]
+    missing = [ref for ref in types if ref not in values]
     if missing:
         raise InputError(f"nothing derives the program's weight {missing[0]!r}")
 
@@ -67,7 +67,7 @@ def derived_weights(program: Program, derivations: Graph) -> Weights:
 
         return Weight(type, read if has_data(values[ref], derivations.weights) else None)
 
-    return Weights({ref: weight(ref, type) for ref, type in weight_types(program).items()})
+    return Weights({ref: weight(ref, type) for ref, type in types.items()})
 
 
 def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Observer | None = None) -> Build:

@@ -1,8 +1,9 @@
 """The `.ttc` artifact: one safetensors file with a program, its signature, and its weights.
 
-The metadata holds a manifest (JSON), the program's text, and the text of the graph that computes the
-program's weights from the model's. The manifest carries a SHA-256 of the whole file, taken with zeros in
-the digest's own place: the file is written with zeros there, hashed, and then the digest is put in.
+The metadata holds a manifest (JSON), the program's text (that of each bucket, if there are several), and the text
+of the graph that computes the program's weights from the model's. The manifest carries a SHA-256 of the whole
+file, taken with zeros in the digest's own place: the file is written with zeros there, hashed, and then the digest
+is put in.
 Nothing in a file is ever run: a program is text for the parser, and the tensors are numbers.
 """
 
@@ -12,7 +13,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
@@ -23,6 +24,8 @@ import numpy as np
 from ttc.errors import InputError, TtcError
 from ttc.ir import DType, TensorType, Weight, Weights, print_graph
 from ttc.ir.weights import NUMPY, float32_to_bf16
+from ttc.runtime.bucket_file import bucket_from_json, bucket_to_json
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.program import Program, Signature, check_program, parse_program, weight_types
 from ttc.runtime.safetensors_file import Header, array_at, make_header, map_file, read_header
 from ttc.version import VERSION
@@ -38,24 +41,31 @@ MISFITS = (KeyError, TypeError, ValueError, AttributeError, AssertionError, Inde
 class Artifact:
     """A program with its weights (without data if the model had none).
 
-    `derivation` is the text of the graph of ops that computes each weight from the model's own.
+    `derivation` is the text of the graph of ops that computes each weight from the model's own. `buckets`, if there
+    are any, are programs for several lengths, which share the weights; `program` is the last one's.
     """
 
     program: Program
     derivation: str
     weights: Weights
+    buckets: tuple[Bucket, ...] = ()
 
 
 def save(
-    path: str | os.PathLike, program: Program, derivation: str, weights: Iterable[tuple[str, np.ndarray]] | None
+    path: str | os.PathLike,
+    program: Program,
+    derivation: str,
+    weights: Iterable[tuple[str, np.ndarray]] | None,
+    buckets: Sequence[Bucket] = (),
 ) -> None:
     """Write an artifact; `weights` yields each weight once, in any order, and is None if there is no data.
 
-    The file appears whole or not at all. InputError, naming the file, if it cannot be written.
+    With `buckets` they are what is written, and `program` is the last one's. The file appears whole or not at all.
+    InputError, naming the file, if it cannot be written.
     """
     target = Path(path)
-    types = weight_types(program) if weights is not None else {}
-    header = make_header(_metadata(program, derivation, weights is not None), types)
+    types = weight_types(program, *(bucket.program for bucket in buckets)) if weights is not None else {}
+    header = make_header(_metadata(program, derivation, weights is not None, buckets), types)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with open(draft, "x+b") as file:
@@ -67,7 +77,7 @@ def save(
         draft.unlink(missing_ok=True)  # gone already if all went well
 
 
-def _metadata(program: Program, derivation: str, with_weights: bool) -> dict[str, str]:
+def _metadata(program: Program, derivation: str, with_weights: bool, buckets: Sequence[Bucket]) -> dict[str, str]:
     manifest = {
         "sha256": NO_DIGEST,  # first, so that no name in the file that looks like it comes before
         "format": FORMAT,
@@ -78,7 +88,20 @@ def _metadata(program: Program, derivation: str, with_weights: bool) -> dict[str
         "outputs": _signature_to_json(program.outputs),
         "weights": "present" if with_weights else "none",
     }
-    return {"ttc": json.dumps(manifest), "program": print_graph(program.graph), "derivation": derivation}
+    texts = {"program": print_graph(program.graph), "derivation": derivation}
+    if buckets:
+        manifest["buckets"] = [{**bucket_to_json(bucket), **_sides(bucket.program)} for bucket in buckets]
+        texts.update({_place(i, buckets): print_graph(bucket.program.graph) for i, bucket in enumerate(buckets)})
+    return {"ttc": json.dumps(manifest), **texts}
+
+
+def _sides(program: Program) -> dict[str, Any]:
+    return {f"program {side}": _signature_to_json(getattr(program, side)) for side in ("inputs", "outputs")}
+
+
+def _place(number: int, buckets: Sequence[Any]) -> str:
+    """Where the text of a bucket's program is among the texts: the last one's where readers of one look."""
+    return "program" if number == len(buckets) - 1 else f"program.{number}"
 
 
 def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarray]]) -> None:
@@ -143,7 +166,10 @@ def _read(file: bytes | mmap) -> Artifact:
     _verify_digest(file, header, digest)
     try:
         program = _program(manifest, header.metadata)
-        return Artifact(program, header.metadata["derivation"], _weights(file, header, program, manifest["weights"]))
+        buckets = _buckets(manifest, header.metadata)
+        types = weight_types(program, *(bucket.program for bucket in buckets))
+        weights = _weights(file, header, types, manifest["weights"])
+        return Artifact(program, header.metadata["derivation"], weights, buckets)
     except MISFITS as error:  # the checksum is right, so somebody made it so
         raise InputError(f"its program is malformed ({type(error).__name__}: {error})") from None
 
@@ -170,8 +196,18 @@ def _program(manifest: dict[str, Any], metadata: dict[str, str]) -> Program:
     return check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
 
 
-def _weights(file: bytes | mmap, header: Header, program: Program, present: str) -> Weights:
-    types = weight_types(program)
+def _buckets(manifest: dict[str, Any], metadata: dict[str, str]) -> tuple[Bucket, ...]:
+    items = manifest.get("buckets", [])
+    found = []
+    for number, item in enumerate(items):
+        graph = parse_program(metadata[_place(number, items)])
+        inputs, outputs = (_signature_from_json(item[f"program {side}"]) for side in ("inputs", "outputs"))
+        program = check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
+        found.append(bucket_from_json(item, program))
+    return tuple(found)
+
+
+def _weights(file: bytes | mmap, header: Header, types: dict[str, TensorType], present: str) -> Weights:
     if present == "none":
         return Weights({ref: Weight(type) for ref, type in types.items()})
     if {ref: place.type for ref, place in header.places.items()} != types:

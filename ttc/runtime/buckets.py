@@ -15,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from ttc.errors import InputError
+from ttc.ir import TensorType
 from ttc.ir.lengths import Extent, Length
-from ttc.runtime.program import Signature
+from ttc.ir.random import random_kind
+from ttc.runtime.convert import drawn
+from ttc.runtime.program import Program
 
 Lengths = Mapping[str, np.ndarray]
 """The true lengths by name, one for all samples or one for each."""
@@ -30,26 +33,34 @@ class Bucket:
     `least` what lengths the model itself takes. `inputs` are the model's own.
     """
 
+    program: Program
     sizes: Mapping[str, int]
     names: Mapping[str, str]
     samples: int
     multiples: Mapping[str, int]
-    signature: Signature
+    least: tuple[tuple[Length, int], ...]
     inputs: Mapping[str, Extent]
     outputs: Mapping[str, Extent]
-    least: tuple[tuple[Length, int], ...] = ()
 
-    def bound(self, named: Mapping[str, Any], lengths: Lengths) -> dict[str, Any]:
-        """The program's inputs from the model's."""
-        shapes = {name: type.shape for name, type in self.signature}
+    def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
+        """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
+        types = dict(self.program.inputs)
+        own = tuple((name, self._true(name, type, lengths)) for name, type in types.items() if name in self.inputs)
+        given = {**drawn(own, named, generator), **named}
         filled = {
-            name: _filled(np.asarray(item), shapes[name], self.inputs[name], lengths)
-            if name in self.inputs and any(self.inputs[name].lengths)
+            name: _filled(name, np.asarray(item), types[name].shape, self.inputs[name], lengths)
+            if any(self.inputs[name].lengths)
             else item
-            for name, item in named.items()
+            for name, item in given.items()
         }
-        wide = {own: np.broadcast_to(lengths[name], (self.samples,)).copy() for name, own in self.names.items()}
+        wide = {taken: np.broadcast_to(lengths[name], (self.samples,)).copy() for name, taken in self.names.items()}
         return {**filled, **wide}
+
+    def _true(self, name: str, type: TensorType, lengths: Lengths) -> TensorType:
+        """The type of an input at the true lengths."""
+        pairs = zip(type.shape, self.inputs[name].lengths, strict=True)
+        shape = (size if length is None else int(_numbers(length, lengths).max()) for size, length in pairs)
+        return TensorType(type.dtype, tuple(shape))
 
     def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
         """The program's outputs without their padding."""
@@ -82,6 +93,8 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
     given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
     found: dict[str, np.ndarray] = {name: _stated(name, item, bucket) for name, item in given.items()}
     for own, extent in bucket.inputs.items():
+        if own not in named and random_kind(own):
+            continue
         if own not in named:
             raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
         for dim, (length, size) in enumerate(zip(extent.lengths, np.shape(named[own]), strict=False)):
@@ -101,7 +114,7 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
 
 
 def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
-    names = list(bucket.inputs)
+    names = [name for name in bucket.inputs if random_kind(name) is None]
     if isinstance(inputs, Mapping):
         unknown = [name for name in inputs if name not in bucket.inputs and name not in bucket.names.values()]
         if unknown:
@@ -161,10 +174,10 @@ def _numbers(length: Length, lengths: Lengths) -> np.ndarray:
     return np.array([length.at({name: int(values[i]) for name, values in wide.items()}) for i in range(count)])
 
 
-def _filled(array: np.ndarray, shape: tuple[int, ...], extent: Extent, lengths: Lengths) -> np.ndarray:
+def _filled(name: str, array: np.ndarray, shape: tuple[int, ...], extent: Extent, lengths: Lengths) -> np.ndarray:
     """The valid part of an array, in zeros of another shape."""
     if array.ndim != len(shape):
-        raise InputError(f"an input has {array.ndim} dimensions, the program takes {len(shape)}")
+        raise InputError(f"input {name!r} has {array.ndim} dimensions, the program takes {len(shape)}")
     box = tuple(
         slice(None) if length is None else slice(min(size, own))
         for length, size, own in zip(extent.lengths, shape, array.shape, strict=True)

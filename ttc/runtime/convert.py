@@ -33,7 +33,7 @@ def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | 
     Random inputs that are not given are drawn from `generator`; a sequence does not count them. InputError, naming
     the culprit, for what is missing, unknown, or of another shape or dtype than declared.
     """
-    by_name = {**_drawn(program.inputs, inputs, generator), **_by_name(_asked(program.inputs), inputs)}
+    by_name = {**drawn(program.inputs, inputs, generator), **_by_name(_asked(program.inputs), inputs)}
     declared = dict(program.inputs)
     names = ", ".join(declared) or "no inputs"
     for name in by_name:
@@ -50,7 +50,7 @@ def _asked(declared: Signature) -> Signature:
     return tuple((name, type) for name, type in declared if random_kind(name) is None)
 
 
-def _drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
+def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
     """Random numbers for the random inputs that are not given, in the order of the signature."""
     generator = generator or np.random.default_rng(0)
     draw = {NORMAL: generator.standard_normal, UNIFORM: generator.random}

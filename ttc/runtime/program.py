@@ -79,9 +79,15 @@ def storage_type(spec: Spec) -> TensorType:
     return TensorType(DType.bf16 if spec.dtype in (DType.bfp8, DType.bfp4) else spec.dtype, spec.shape)
 
 
-def weight_types(program: Program) -> dict[str, TensorType]:
-    """What an artifact stores for each weight of the program."""
-    return {ref: storage_type(spec_of(value)) for ref, value in program.constants().items()}
+def weight_types(*programs: Program) -> dict[str, TensorType]:
+    """What an artifact stores for each weight of the programs; InputError where they want one in two forms."""
+    types: dict[str, TensorType] = {}
+    for program in programs:
+        for ref, value in program.constants().items():
+            wanted = storage_type(spec_of(value))
+            if types.setdefault(ref, wanted) != wanted:
+                raise InputError(f"weight {ref!r} is wanted as {types[ref]} and as {wanted}")
+    return types
 
 
 def parse_program(text: str) -> Graph:

@@ -1,0 +1,35 @@
+"""`BucketExecutable`: programs of one model for several lengths, with the weights that they share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from os import PathLike
+
+from ttc.errors import InputError, enough_memory
+from ttc.executable import Executable
+from ttc.runtime import artifact
+from ttc.runtime.bucket_session import BucketSession
+from ttc.runtime.buckets import Bucket
+from ttc.runtime.devices import open_device
+
+
+@dataclass(eq=False)
+class BucketExecutable(Executable):
+    """A run takes the smallest bucket that its lengths fit into; `program`, its source and report are the largest's."""
+
+    buckets: tuple[Bucket, ...] = ()
+
+    def session(self, device: str | None = None, mode: str = "exact") -> BucketSession:  # type: ignore[override]
+        """A new session over all buckets."""
+        if self.weights.fake:
+            raise InputError(
+                "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
+            )
+        with enough_memory("setting the program up"):
+            return BucketSession(self.buckets, self.weights, open_device(device, mode, self.program.target))
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the `.ttc` artifact with all buckets, whole or not at all."""
+        arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
+        with enough_memory("computing the weights"):
+            artifact.save(path, self.program, self.derivation, arrays, self.buckets)

@@ -1,0 +1,68 @@
+"""One set of weights for the programs of several buckets: what is derived alike is kept once, under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
+from ttc.pipeline import Build
+from ttc.runtime.program import Program, weight_types
+
+
+def share_weights(builds: Sequence[Build]) -> tuple[list[Program], Graph]:
+    """The programs with references that mean the same in all of them, and the one graph that derives these."""
+    known = {ref: weight for build in builds for ref, weight in build.derivations.weights.items()}
+    builder = Builder(Weights(known))
+    names: dict[tuple[Value, TensorType], str] = {}
+    taken: set[str] = set()
+    programs = []
+    for build in builds:
+        values = _added(build.derivations, builder)
+        types = weight_types(build.program)
+        renamed: dict[str, str] = {}
+        for ref, value in values.items():
+            if ref in types:
+                key = (value, types[ref])
+                if key not in names:
+                    names[key] = _free(ref, taken)
+                renamed[ref] = names[key]
+        programs.append(replace(build.program, graph=_with_references(build.program.graph, renamed)))
+    return programs, builder.finish((ref, value) for (value, _), ref in names.items())
+
+
+def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:
+    """The outputs of a graph, its ops added to what the builder has already."""
+    new: dict[Value, Value] = {}
+    for node in derivations.nodes:
+        results = builder.add(node.op.with_operands(new.__getitem__), tuple(value.name for value in node.results))
+        new.update(zip(node.results, results, strict=True))
+    return {ref: new[value] for ref, value in derivations.outputs}
+
+
+def _free(ref: str, taken: set[str]) -> str:
+    """The reference, or another one like it that is not taken yet; taken now."""
+    number, name = 0, ref
+    while name in taken:
+        number += 1
+        name = f"{ref}.{number}"
+    taken.add(name)
+    return name
+
+
+def _with_references(graph: Graph, renamed: dict[str, str]) -> Graph:
+    """The program with other names for its weights."""
+    new: dict[Value, Value] = {}
+    nodes = []
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Const):
+            op = op if renamed[op.ref] == op.ref else replace(op, ref=renamed[op.ref])
+        else:
+            op = op.with_operands(new.__getitem__)
+        if op is not node.op:
+            node = Node(op, tuple(Value(op, v.type, v.name, v.index) for v in node.results))
+        nodes.append(node)
+        old = graph.nodes[len(nodes) - 1].results
+        new.update(zip(old, node.results, strict=True))
+    return Graph(tuple(nodes), tuple((name, new[value]) for name, value in graph.outputs), graph.weights)
