@@ -33,6 +33,7 @@ from ttc.ir.weights import Weights
 
 
 def print_graph(graph: Graph) -> str:
+    """The whole program, a line for each node."""
     head = "body {" if isinstance(graph, Body) else "graph {"
     lines = [head, *("  " + print_node(node).replace("\n", "\n  ") for node in graph.nodes)]
     outputs = ", ".join(f"{json.dumps(name)}=%{value.name}" for name, value in graph.outputs)
@@ -40,6 +41,7 @@ def print_graph(graph: Graph) -> str:
 
 
 def print_node(node: Node) -> str:
+    """One line of a program (several for a loop with its body)."""
     call = f"{node.op.mnemonic}({_print_fields(node.op)})"
     if not node.results:
         return call
@@ -211,6 +213,7 @@ def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
 
 
 def parse_type(tokens: _Tokens) -> Type:
+    """A type at the head of the tokens."""
     dtype = _member(tokens, DType, tokens.take("word"))
     shape = _parse_shape(tokens)
     if tokens.token not in {layout.value for layout in Layout}:

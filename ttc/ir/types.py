@@ -151,6 +151,7 @@ HOST = MemoryConfig(Buffer.HOST)
 
 
 def round_up(size: int, multiple: int) -> int:
+    """The next multiple from `size` on."""
     return -(-size // multiple) * multiple
 
 
