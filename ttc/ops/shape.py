@@ -71,8 +71,7 @@ class Flip(Op):
     dims: tuple[int, ...]
 
     def infer(self) -> TensorType:
-        for dim in self.dims:
-            check_dim(dim, self.x)
+        require(all(0 <= dim < self.x.type.rank for dim in self.dims), f"dims {self.dims} are not in {self.x.type}")
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:

@@ -76,7 +76,7 @@ def _number(like: Value, number: float, builder: Builder) -> Value:
 def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
     """index == 0, 1, .. along a new last dimension."""
     column = builder(ops.Reshape(index, (*index.shape, 1)))
-    classes = ops.constant(builder, torch.arange(depth, dtype=to_torch(index.dtype)))
+    classes = ops.constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
     return builder(ops.Cast(builder(ops.Eq(column, classes)), index.dtype))
 
 
