@@ -105,19 +105,18 @@ def test_positions_and_sizes_are_folded():
 
 def test_every_distinct_refusal_is_told_at_once():
     def forward(self, x):
-        a = torch.rand_like(x) + torch.rand_like(x)
-        return a + torch.fft.rfft(x).real.sum(), x[x > 0].sum(), x.cummax(0).values
+        a = x.cummax(0).values + x.cummax(0).values
+        return a + torch.fft.rfft(x).real.sum(), x[x > 0].sum()
 
     with pytest.raises(Refused) as caught:
         export(module(forward), (X,))
     reasons = [reason for _, reason in caught.value.reasons]
     assert len(reasons) == len(set(reasons))
     text = str(caught.value)
-    assert "rand_like: aten.rand_like.default is not supported: random numbers must come in as an input" in text
     assert "aten._fft_r2c.default is not supported: Fourier transforms are not supported yet" in text
     assert "its size [u0] depends on data" in text
     assert "aten.cummax.default is not supported: there is no reading of it" in text
-    assert text.count("rand_like.default") == 1
+    assert text.count("cummax.default") == 1
 
 
 def test_a_refusal_names_the_module():
