@@ -127,8 +127,6 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 
 CALLS_OF_PATTERNS = {
-    "ttnn.transformer.split_query_key_value_and_split_heads",  # of several ops together: tests/models/test_encoders.py
-    "ttnn.transformer.concatenate_heads",  # likewise
     "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/test_layout.py
 }
 """Calls that no single op is lowered to, and where they are tested."""
