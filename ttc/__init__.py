@@ -82,5 +82,5 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     if artifact.buckets:
         from ttc.bucket_executable import BucketExecutable
 
-        return BucketExecutable(artifact.program, artifact.derivation, bound, artifact.buckets)
-    return Executable(artifact.program, artifact.derivation, bound)
+        return BucketExecutable(artifact.program, artifact.derivation, bound, artifact.literals, artifact.buckets)
+    return Executable(artifact.program, artifact.derivation, bound, artifact.literals)

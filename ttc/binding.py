@@ -24,7 +24,8 @@ def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
     assert ops.__name__ == "ttc.ops"  # importing the vocabulary lets the text be read
     graph = verify(parse_graph(artifact.derivation))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
-    bound = {ref: _weight(ref, type, given, artifact.weights) for ref, type in needed.items()}
+    stored = artifact.literals or artifact.weights
+    bound = {ref: _weight(ref, type, given, stored) for ref, type in needed.items()}
     types = weight_types(artifact.program, *(bucket.program for bucket in artifact.buckets))
     return derived_weights(types, type(graph)(graph.nodes, graph.outputs, Weights(bound)))
 

@@ -32,4 +32,4 @@ class BucketExecutable(Executable):
         """Write the `.ttc` artifact with all buckets, whole or not at all."""
         arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
         with enough_memory("computing the weights"):
-            artifact.save(path, self.program, self.derivation, arrays, self.buckets)
+            artifact.save(path, self.program, self.derivation, arrays, self.buckets, self.literals)

@@ -18,7 +18,7 @@ from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
 from ttc.passes.padding import Padded, pad
-from ttc.pipeline import derived_weights
+from ttc.pipeline import derived_weights, literals
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket, choose, true_lengths
 from ttc.runtime.program import weight_types
@@ -88,7 +88,6 @@ class Bucketed(Compiled):
                 compiled_variant(padded[-1].graph, self.target, self.dtype, signature, self._progress, stages)
             )
         self._latest = self._forms[-1]
-        self.masks = {_words(sizes): p.masks for sizes, p in zip(bindings, padded, strict=True)}
         self._executable = _together(self._forms, padded, bindings, multiples)
 
     def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
@@ -129,10 +128,14 @@ class Bucketed(Compiled):
         In a batch the true length of each sample may be given under the length's own name.
         """
         given = _plain(inputs)
-        buckets = self._executable.buckets
-        _, lengths = true_lengths(buckets[-1], given)
-        self._latest = self._forms[choose(buckets, lengths)]
+        _, lengths = true_lengths(self.buckets[-1], given)
+        self._latest = self._forms[choose(self.buckets, lengths)]
         return self._executable.run(given, device, mode, seed)
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """What there is to know of each bucket, its program and its masks included."""
+        return self._executable.buckets
 
     def session(self, device: str | None = None, mode: str = "exact") -> BucketSession:  # type: ignore[override]
         """A session of its own state over all buckets."""
@@ -150,7 +153,7 @@ class Bucketed(Compiled):
         if signature is not None:
             inputs: Mapping[str, Any] = signature.flatten_inputs(args, kwargs)
         else:
-            inputs = {**dict(zip(self._executable.buckets[-1].inputs, args, strict=False)), **kwargs}
+            inputs = {**dict(zip(self.buckets[-1].inputs, args, strict=False)), **kwargs}
         found = self.run(inputs)  # type: ignore[arg-type]
         return outputs_as_tensors(found, self._form().executable.program.outputs, signature)
 
@@ -161,11 +164,11 @@ def _together(
     """The programs of all buckets with the weights that they share."""
     programs, derivations = share_weights([form.build for form in forms])
     buckets = tuple(
-        Bucket(program, sizes, p.names, p.samples, multiples, p.least, p.inputs, p.outputs)
+        Bucket(program, sizes, p.names, p.samples, multiples, p.least, p.inputs, p.outputs, tuple(map(str, p.masks)))
         for program, sizes, p in zip(programs, bindings, padded, strict=True)
     )
     weights = derived_weights(weight_types(*programs), derivations)
-    return BucketExecutable(programs[-1], str(derivations), weights, buckets)
+    return BucketExecutable(programs[-1], str(derivations), weights, literals(derivations), buckets)
 
 
 def _candidates(smallest: int) -> list[int]:

@@ -14,7 +14,7 @@ from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
-from ttc.pipeline import Build, compile_graph
+from ttc.pipeline import Build, compile_graph, literals
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
@@ -159,7 +159,9 @@ def compiled_variant(
             stages[_unused(name, stages)] = seen
 
     build = compile_graph(graph, target, dtype, observe)
-    return Variant(build, Executable(build.program, str(build.derivations), build.weights), stages, signature)
+    derivations = build.derivations
+    executable = Executable(build.program, str(derivations), build.weights, literals(derivations))
+    return Variant(build, executable, stages, signature)
 
 
 def _no_form(unbound: list[str], undecided: list[str]) -> str:

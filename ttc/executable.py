@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Executable:
-    """A program of calls, the text of the graph that derives its weights, and the weights (perhaps without data)."""
+    """A program of calls, the text of the graph that derives its weights, and the weights (perhaps without data).
+
+    `literals` are the known tensors that the derivation needs beside the model's weights.
+    """
 
     program: Program
     derivation: str
     weights: Weights
+    literals: Weights = field(default_factory=Weights)
     _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
@@ -54,7 +58,7 @@ class Executable:
         """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`."""
         arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
         with enough_memory("computing the weights"):
-            artifact.save(path, self.program, self.derivation, arrays)
+            artifact.save(path, self.program, self.derivation, arrays, literals=self.literals)
 
     @cached_property
     def source(self) -> str:

@@ -27,11 +27,12 @@ DTYPES = {
 
 STAGES = (
     "import",
+    "padding",
     *(step.__name__ for step in passes.PIPELINE),
     "lower",
     *(step.__name__ for step in backend.PIPELINE),
 )
-"""The names of all stages, in order; one that runs twice is there twice."""
+"""The names of all stages, in order; one that runs twice is there twice. Padding is for several lengths only."""
 
 Observer = Callable[[str, Graph], None]
 
@@ -68,6 +69,11 @@ def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weig
         return Weight(type, read if has_data(values[ref], derivations.weights) else None)
 
     return Weights({ref: weight(ref, type) for ref, type in types.items()})
+
+
+def literals(derivations: Graph) -> Weights:
+    """The known tensors among what derivations refer to: all but the model's own weights."""
+    return Weights({ref: weight for ref, weight in derivations.weights.items() if ref.startswith("literal.")})
 
 
 def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Observer | None = None) -> Build:

@@ -40,9 +40,8 @@ class Comparison:
         return cls(name, pcc(found, wanted), scaled_error(found, wanted))
 
 
-def compare_outputs(build: Build, inputs: Arrays, wanted: Arrays, mode: str) -> list[Comparison]:
-    """Run the program on the emulator and compare each output with `wanted`."""
-    found = Session(build.program, build.weights, open_device("emulator", mode)).run(inputs)
+def compare_outputs(found: Arrays, wanted: Arrays) -> list[Comparison]:
+    """Compare each output with what is wanted."""
     return [Comparison.of(name, found[name], wanted[name]) for name in found]
 
 

@@ -15,6 +15,7 @@ from ttc.calls.index import Embedding
 from ttc.errors import InputError, TtcError
 from ttc.ir import Input, TensorType
 from ttc.ir.random import random_kind
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.convert import user_dtype
 from ttc.runtime.program import Program
 
@@ -52,6 +53,20 @@ def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
     limits = index_limits(program)
     asked = ((name, type) for name, type in program.inputs if random_kind(name) is None)
     return {name: _random(type, limits.get(name, 2), generator) for name, type in asked}
+
+
+def random_bucket_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
+    """As `random_inputs`, somewhat shorter than the bucket: for one that is filled up shows nothing of its padding."""
+    generator = np.random.default_rng(seed)
+    limits = index_limits(bucket.program)
+    lengths = {name: np.array([_shorter(size, bucket.multiples[name])]) for name, size in bucket.sizes.items()}
+    asked = (name for name in bucket.inputs if random_kind(name) is None)
+    return {name: _random(bucket.true_type(name, lengths), limits.get(name, 2), generator) for name in asked}
+
+
+def _shorter(size: int, multiple: int) -> int:
+    """About seven eighths of a size."""
+    return max(size * 7 // 8 // multiple * multiple, multiple)
 
 
 def _random(type: TensorType, limit: int, generator: np.random.Generator) -> np.ndarray:

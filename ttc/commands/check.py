@@ -22,10 +22,19 @@ def run(arguments: Namespace) -> int:
     from ttc.runtime.artifact import load
     from ttc.runtime.check import check
 
-    program = load(existing(arguments.artifact)).program
-    report = check(program, target_named(arguments.target or program.target))
-    print_json(report.to_dict()) if arguments.json else print(describe(report))
-    return 0 if report.ok else 1
+    artifact = load(existing(arguments.artifact))
+    programs = [bucket.program for bucket in artifact.buckets] or [artifact.program]
+    reports = [check(program, target_named(arguments.target or program.target)) for program in programs]
+    ok = all(report.ok for report in reports)
+    if arguments.json:
+        others = {"buckets": [report.to_dict() for report in reports]} if artifact.buckets else {}
+        print_json({**reports[-1].to_dict(), "ok": ok, **others})
+        return 0 if ok else 1
+    for number, report in enumerate(reports):
+        if artifact.buckets:
+            print(", ".join(f"{name}={size}" for name, size in artifact.buckets[number].sizes.items()))
+        print(describe(report))
+    return 0 if ok else 1
 
 
 def describe(report: CheckReport) -> str:

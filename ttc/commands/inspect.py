@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 
 from ttc.commands.options import add_compilation, existing
 from ttc.errors import TtcError
+from ttc.runtime.buckets import Bucket
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -28,11 +30,13 @@ def run(arguments: Namespace) -> int:
             print(compiled.after(arguments.after), end="")
             return 0
         program, report = compiled.build.program, compiled.report
+        buckets = getattr(compiled, "buckets", ())
     else:
         if arguments.after:
             raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
         loaded = ttc.load(path)
         program, report = loaded.program, loaded.report
+        buckets = getattr(loaded, "buckets", ())
     if arguments.html:
         from ttc.commands.page import write_page
 
@@ -41,4 +45,16 @@ def run(arguments: Namespace) -> int:
         return 0
     print(program.graph, end="")
     print(report)
+    print(masks(buckets), end="")
     return 0
+
+
+def masks(buckets: Sequence[Bucket]) -> str:
+    """The masks of each bucket, and why each is there."""
+    lines = []
+    for bucket in buckets:
+        sizes = ", ".join(f"{name}={size}" for name, size in bucket.sizes.items())
+        count = len(bucket.masks)
+        lines.append(f"bucket {sizes}: {count} mask{'' if count == 1 else 's'}")
+        lines += [f"  {mask}" for mask in bucket.masks]
+    return "".join(f"{line}\n" for line in lines)

@@ -18,6 +18,7 @@ def run(arguments: Namespace) -> int:
     from ttc import backend, passes
 
     table = Table("pass", "what it does", title="a model goes through these, top to bottom")
+    table.add_row("padding", "Masks, where a program for several lengths needs them: no result depends on padding.")
     _add(table, passes.PIPELINE)
     table.add_section()
     table.add_row("lower", "Lower every op to TTNN calls, or refuse with every reason.")

@@ -5,10 +5,16 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ttc.commands.arrays import random_inputs, read_npz, write_npz
+import numpy as np
+
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_npz, write_npz
 from ttc.commands.options import add_mode, existing
 from ttc.commands.progress import ProgressBar
+
+if TYPE_CHECKING:
+    from ttc.executable import Executable
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -26,7 +32,7 @@ def run(arguments: Namespace) -> int:
 
     loaded = ttc.load(existing(arguments.artifact))
     program = loaded.program
-    inputs = read_npz(arguments.inputs) if arguments.inputs else random_inputs(program)
+    inputs = read_npz(arguments.inputs) if arguments.inputs else _random(loaded)
     with ProgressBar("running") as bar:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
@@ -40,3 +46,14 @@ def run(arguments: Namespace) -> int:
         write_npz(arguments.output, outputs)
         print(f"wrote {arguments.output}")
     return 0
+
+
+def _random(loaded: Executable) -> dict[str, np.ndarray]:
+    """Random inputs that the artifact takes."""
+    from ttc.bucket_executable import BucketExecutable
+
+    return (
+        random_bucket_inputs(loaded.buckets[-1])
+        if isinstance(loaded, BucketExecutable)
+        else random_inputs(loaded.program)
+    )

@@ -9,9 +9,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from ttc.commands.arrays import random_inputs, read_npz
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_npz
 from ttc.commands.options import add_json, add_mode, add_model, existing, print_json
 from ttc.commands.progress import ProgressBar
+from ttc.errors import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -27,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Compare and print; 1 if an output's correlation is below what is asked."""
     import ttc
+    from ttc.buckets import Bucketed
     from ttc.validation import compare_ops, compare_outputs, first_departure, reference
 
     path = existing(arguments.model)
@@ -39,9 +41,15 @@ def run(arguments: Namespace) -> int:
             progress=bar.step,
         )
         build = compiled.build
-        inputs = read_npz(arguments.inputs) if arguments.inputs else random_inputs(build.program)
+        buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
+        if buckets and arguments.per_op:
+            raise InputError("op by op only one length can be compared: --length NAME=N")
+        if arguments.inputs:
+            inputs = read_npz(arguments.inputs)
+        else:
+            inputs = random_bucket_inputs(buckets[-1]) if buckets else random_inputs(build.program)
         bar.step("running both")
-        outputs = compare_outputs(build, inputs, reference(path, inputs), arguments.mode)
+        outputs = compare_outputs(compiled.run(inputs, "emulator", arguments.mode), reference(path, inputs))
         steps = list(compare_ops(build, inputs, arguments.mode)) if arguments.per_op else []
     departed = first_departure(steps, arguments.min_pcc)
     ok = all(output.pcc >= arguments.min_pcc for output in outputs)

@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from mmap import mmap
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,13 +42,15 @@ class Artifact:
     """A program with its weights (without data if the model had none).
 
     `derivation` is the text of the graph of ops that computes each weight from the model's own. `buckets`, if there
-    are any, are programs for several lengths, which share the weights; `program` is the last one's.
+    are any, are programs for several lengths, which share the weights; `program` is the last one's. `literals` are the
+    known tensors that derivations need beside the model's weights; only an artifact without data keeps them.
     """
 
     program: Program
     derivation: str
     weights: Weights
     buckets: tuple[Bucket, ...] = ()
+    literals: Weights = field(default_factory=Weights)
 
 
 def save(
@@ -57,19 +59,25 @@ def save(
     derivation: str,
     weights: Iterable[tuple[str, np.ndarray]] | None,
     buckets: Sequence[Bucket] = (),
+    literals: Weights | None = None,
 ) -> None:
     """Write an artifact; `weights` yields each weight once, in any order, and is None if there is no data.
 
-    With `buckets` they are what is written, and `program` is the last one's. The file appears whole or not at all.
-    InputError, naming the file, if it cannot be written.
+    Without data the `literals` that derivations need are kept. With `buckets` they are what is written, and `program`
+    is the last one's. The file appears whole or not at all. InputError, naming the file, if it cannot be written.
     """
     target = Path(path)
-    types = weight_types(program, *(bucket.program for bucket in buckets)) if weights is not None else {}
+    types = weight_types(program, *(bucket.program for bucket in buckets))
+    tensors = weights
+    if tensors is None:
+        kept = literals or Weights()
+        types = {ref: weight.type for ref, weight in kept.items()}
+        tensors = ((ref, kept.read(ref)) for ref in kept)
     header = make_header(_metadata(program, derivation, weights is not None, buckets), types)
     draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
     try:
         with open(draft, "x+b") as file:
-            _write(file, header, weights or ())
+            _write(file, header, tensors)
         draft.replace(target)
     except OSError as error:
         raise InputError(f"cannot write {target}: {_reason(error)}") from None
@@ -169,7 +177,8 @@ def _read(file: bytes | mmap) -> Artifact:
         buckets = _buckets(manifest, header.metadata)
         types = weight_types(program, *(bucket.program for bucket in buckets))
         weights = _weights(file, header, types, manifest["weights"])
-        return Artifact(program, header.metadata["derivation"], weights, buckets)
+        literals = _stored_weights(file, header) if manifest["weights"] == "none" else Weights()
+        return Artifact(program, header.metadata["derivation"], weights, buckets, literals)
     except MISFITS as error:  # the checksum is right, so somebody made it so
         raise InputError(f"its program is malformed ({type(error).__name__}: {error})") from None
 
@@ -212,6 +221,10 @@ def _weights(file: bytes | mmap, header: Header, types: dict[str, TensorType], p
         return Weights({ref: Weight(type) for ref, type in types.items()})
     if {ref: place.type for ref, place in header.places.items()} != types:
         raise InputError("its weights are not those of its program")
+    return _stored_weights(file, header)
+
+
+def _stored_weights(file: bytes | mmap, header: Header) -> Weights:
     places = header.places.items()
     return Weights({ref: Weight(place.type, lambda place=place: array_at(file, place)) for ref, place in places})
 

@@ -21,6 +21,7 @@ def bucket_to_json(bucket: Bucket) -> dict[str, Any]:
         "least": [[to_json(length), least] for length, least in bucket.least],
         "inputs": _extents_to_json(bucket.inputs),
         "outputs": _extents_to_json(bucket.outputs),
+        "masks": list(bucket.masks),
     }
 
 
@@ -35,6 +36,7 @@ def bucket_from_json(item: Mapping[str, Any], program: Program) -> Bucket:
         tuple((from_json(length), int(least)) for length, least in item["least"]),
         _extents_from_json(item["inputs"]),
         _extents_from_json(item["outputs"]),
+        tuple(map(str, item["masks"])),
     )
     _check(bucket)
     return bucket

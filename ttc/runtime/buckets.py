@@ -30,7 +30,7 @@ class Bucket:
     """What a run has to know of one program.
 
     `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` and
-    `least` what lengths the model itself takes. `inputs` are the model's own.
+    `least` what lengths the model itself takes. `inputs` are the model's own. `masks` says what was masked, and why.
     """
 
     program: Program
@@ -41,11 +41,12 @@ class Bucket:
     least: tuple[tuple[Length, int], ...]
     inputs: Mapping[str, Extent]
     outputs: Mapping[str, Extent]
+    masks: tuple[str, ...] = ()
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
         """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
         types = dict(self.program.inputs)
-        own = tuple((name, self._true(name, type, lengths)) for name, type in types.items() if name in self.inputs)
+        own = tuple((name, self.true_type(name, lengths)) for name in types if name in self.inputs)
         given = {**drawn(own, named, generator), **named}
         filled = {
             name: _filled(name, np.asarray(item), types[name].shape, self.inputs[name], lengths)
@@ -56,8 +57,9 @@ class Bucket:
         wide = {taken: np.broadcast_to(lengths[name], (self.samples,)).copy() for name, taken in self.names.items()}
         return {**filled, **wide}
 
-    def _true(self, name: str, type: TensorType, lengths: Lengths) -> TensorType:
+    def true_type(self, name: str, lengths: Lengths) -> TensorType:
         """The type of an input at the true lengths."""
+        type = dict(self.program.inputs)[name]
         pairs = zip(type.shape, self.inputs[name].lengths, strict=True)
         shape = (size if length is None else int(_numbers(length, lengths).max()) for size, length in pairs)
         return TensorType(type.dtype, tuple(shape))
