@@ -33,8 +33,9 @@ class Fits:
         self.lengths.setdefault(length)
 
     def length(self, numbers: Sequence[int]) -> Length:
-        """The length with these numbers in the members; Refusal if there is none, or more than one."""
-        found = self._distinct(self._affine(known, numbers) for known in self.lengths)
+        """The length with these numbers in the members; Refusal if there is none, or more than one as simple."""
+        found = self._distinct(self._affine(known, numbers, whole=True) for known in self.lengths)
+        found = found or self._distinct(self._affine(known, numbers, whole=False) for known in self.lengths)
         if not found:
             names = [Length.named(name) for name in self.limits]
             found = self._distinct(new for known in names for new in self._quotients(known, numbers))
@@ -64,14 +65,16 @@ class Fits:
                 ):
                     yield quotient + constant
 
-    def _affine(self, known: Length, numbers: Sequence[int]) -> Length | None:
-        """factor * known + constant, or that rounded down to a quotient, if it gives the numbers."""
+    def _affine(self, known: Length, numbers: Sequence[int], whole: bool) -> Length | None:
+        """factor * known + constant (of whole numbers, or rounded down to a quotient), if it gives the numbers."""
         own = [known.at(sizes) for sizes in self.sizes]
         line = _line(own, numbers)
         if line is None:
             return None
         factor, constant = line
         by = factor.denominator
+        if whole != (by == 1):
+            return None
         if (constant * by).denominator != 1:
             return None
         new = (known * factor.numerator + int(constant * by)) // by

@@ -49,6 +49,26 @@ def gather(op: index.Gather, flow: Flow) -> tuple[Value, Region]:
     return flow(replace(op, index=at)), Region(tuple(dims), x.taint)
 
 
+@transfers(index.Scatter)
+def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, Region]:
+    """Padding is written nowhere: sums add zeros of it at the first place, anything else is refused."""
+    at, updates, x = flow.region(op.index), flow.region(op.updates), flow.region(op.x)
+    if op.dim in x.padded_dims or any(f.sample for region in (at, updates, x) for f in region.dims[op.dim]):
+        raise Refusal("it writes to places along a length or the batch")
+    for d in range(len(x.dims)):
+        lengths = {factor.length for region in (at, updates, x) for factor in region.dims[d]}
+        if d != op.dim and len(lengths) > 1:
+            raise Refusal("what it writes and where differ in a length")
+    along = [op.dim] if op.dim in (*at.padded_dims, *updates.padded_dims) else []
+    if along and op.reduce != "add":
+        raise Refusal("it writes as much as a length is long")
+    why = "what is added beyond the length"
+    new = flow.masked(_safe(op.index, flow), along, 0, why)
+    added = flow.masked(op.updates, along, 0, why)
+    taint = x.taint | flow.region(added).taint
+    return flow(replace(op, index=new, updates=added)), replace(x.without_fills(), taint=taint)
+
+
 @transfers(index.OneHot)
 def one_hot(op: index.OneHot, flow: Flow) -> tuple[Value, Region]:
     """A new last dimension."""

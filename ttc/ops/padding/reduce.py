@@ -60,17 +60,29 @@ def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, Region]:
     """What comes before a position is all that counts: but as a product with a triangle it would meet NaN times 0."""
     if any(factor.sample for factor in flow.region(op.x).dims[op.dim]):
         raise Refusal("it adds up along the batch")
-    if getattr(op, "reverse", False):
-        raise Refusal("it adds up from the end")
+    over = op.dim in flow.region(op.x).padded_dims
     x = op.x
-    if op.dim in flow.region(x).padded_dims:
+    if over and op.reverse:
+        x = flow.masked(x, [op.dim], 0.0, "a sum from the end of the length")
+    elif over:
         x = flow.finite(x, "a prefix sum along the length")
     region = flow.region(x)
     zeros = [
-        tuple(replace(f, fill=0.0 if f.fill == 0 and d != op.dim else None) for f in dim)
+        tuple(replace(f, fill=0.0 if f.fill == 0 and (d != op.dim or op.reverse) else None) for f in dim)
         for d, dim in enumerate(region.dims)
     ]
     return flow(replace(op, x=x)), Region(tuple(zeros), region.taint)
+
+
+@transfers(reduce.Cumprod)
+def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, Region]:
+    """As prefix sums; products of what is finite may be too large."""
+    if any(factor.sample for factor in flow.region(op.x).dims[op.dim]):
+        raise Refusal("it multiplies along the batch")
+    over = op.dim in flow.region(op.x).padded_dims
+    x = flow.finite(op.x, "a prefix product along the length") if over else op.x
+    region = flow.region(x).without_fills()
+    return flow(replace(op, x=x)), replace(region, taint=region.taint | ({flow.origin} if over else set()))
 
 
 @transfers(reduce.Argmax)

@@ -1,0 +1,75 @@
+"""What Fourier transforms of frames make of padding."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ttc.errors import Refusal
+from ttc.ir import TensorType, Value
+from ttc.ops import signal
+from ttc.ops.binary import Div
+from ttc.ops.constant import Full
+from ttc.ops.padding.region import Factor, Region
+from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.shape import Expand, Reshape
+from ttc.ops.unary import Clamp
+
+LEAST_ENVELOPE = 1e-11
+"""What torch.istft asks of the sum of squared windows, too."""
+
+
+@transfers(signal.Stft)
+def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, ...]]:
+    """Frames of valid samples alone; but as a product of blocks, one that ends within one would meet NaN times 0."""
+    x = flow.finite(op.x, "frames along the length") if 1 in flow.region(op.x).padded_dims else op.x
+    region = flow.region(x)
+    axis = region.axis(1)
+    if axis.sample:
+        raise Refusal("it mixes samples of the batch, which have lengths of their own")
+    n_fft = op.window.shape[0]
+    frames = Factor(tuple((size - n_fft) // op.hop + 1 for size in axis.sizes))
+    if axis.length:
+        flow.require(axis.length, n_fft)
+        frames = replace(frames, length=(axis.length - n_fft) // op.hop + 1)
+    bins = Factor((signal.bins(n_fft, op.onesided),) * flow.members)
+    batch = tuple(replace(f, fill=None) for f in region.dims[0])
+    result = Region((batch, (bins,), (frames,)), region.taint)
+    return flow(replace(op, x=x)), (result, result)
+
+
+@transfers(signal.Istft, varying=("length",))
+def istft(op: signal.Istft, flow: Flow) -> tuple[Value, Region]:
+    """No frame beyond the last one: neither its samples nor its share of the windows by which samples are divided."""
+    region = flow.region(op.real)
+    samples = flow.fit(tuple(variant.length for variant in flow.variants))
+    if 1 in region.padded_dims or any(f.sample for d in (1, 2) for f in region.dims[d]):
+        raise Refusal("its frequencies are a length, or the batch")
+    if 2 not in region.padded_dims:
+        if samples.length:
+            raise Refusal("its length is another than that of its frames")
+        return flow(op), Region((region.dims[0], (samples,)), region.taint | flow.region(op.imag).taint)
+    why = "frames beyond the length would be added to the last ones"
+    real, imag = (flow.masked(part, [2], 0.0, why) for part in (op.real, op.imag))
+    found = flow(replace(op, real=real, imag=imag))
+    share = flow(Clamp(_share(op, region, flow), low=LEAST_ENVELOPE))
+    taint = flow.region(real).taint | flow.region(imag).taint
+    batch = tuple(replace(f, fill=None) for f in region.dims[0])
+    return flow(Div(found, share)), Region((batch, (samples,)), taint)
+
+
+def _share(op: signal.Istft, region: Region, flow: Flow) -> Value:
+    """The sum of the squared windows of valid frames, divided by that of all frames.
+
+    It is the op's own result for the spectrum of its window in each valid frame, and zeros in the others.
+    """
+    n_fft = op.window.shape[0]
+    ones = flow(Full(TensorType(op.window.dtype, (n_fft,)), 1.0))
+    row = flow(Reshape(op.window, (1, n_fft)))
+    spectrum = flow(signal.Stft(row, ones, n_fft, normalized=op.normalized))
+    own = Region((region.dims[0], region.dims[1], tuple(replace(f, fill=None) for f in region.dims[2])))
+    parts = []
+    for part in spectrum:
+        wide = flow(Expand(part, op.real.shape))
+        flow.state(wide, own)
+        parts.append(flow.masked(wide, [2], 0.0, "the windows of frames beyond the length"))
+    return flow(replace(op, real=parts[0], imag=parts[1]))
