@@ -41,7 +41,8 @@ def compile(
     "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
     dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules; several sizes are
     buckets: a run takes the smallest program that fits, and its padding changes no result.
-    `allow_host` names ops that may run on the host; `progress` is told what is being done.
+    `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `progress` is told
+    what is being done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
@@ -54,14 +55,12 @@ def compile(
 
     if dtype not in DTYPES:
         raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
-    if allow_host:
-        raise InputError(f"no op can run on the host yet: {', '.join(allow_host)}")
     card = target_named(target)
     buckets = bucket_sizes(lengths)
     if buckets:
         source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}))
-        return Bucketed(source, buckets, card, dtype, progress)
-    return Compiled(source_of(model, args, kwargs, dynamic_shapes, lengths), card, dtype, progress)
+        return Bucketed(source, buckets, card, dtype, progress, allow_host)
+    return Compiled(source_of(model, args, kwargs, dynamic_shapes, lengths), card, dtype, progress, allow_host)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import reduce
 from itertools import product
@@ -67,8 +67,9 @@ class Bucketed(Compiled):
         target: Target,
         dtype: str,
         progress: Callable[[str], None] | None = None,
+        allow_host: Collection[str] = (),
     ):
-        self._source, self.target, self.dtype = source, target, dtype
+        self._source, self.target, self.dtype, self.allow_host = source, target, dtype, tuple(allow_host)
         self._progress = progress or (lambda what: None)
         if source.ready() is None:
             raise InputError(_not_ready(source))
@@ -85,7 +86,9 @@ class Bucketed(Compiled):
             padded.append(pad([graph, *(g for _, g in others)], [binding, *(b for b, _ in others)]))
             stages = {"import": graph, "padding": padded[-1].graph}
             self._forms.append(
-                compiled_variant(padded[-1].graph, self.target, self.dtype, signature, self._progress, stages)
+                compiled_variant(
+                    padded[-1].graph, self.target, self.dtype, signature, self._progress, self.allow_host, stages
+                )
             )
         self._latest = self._forms[-1]
         self._executable = _together(self._forms, padded, bindings, multiples)

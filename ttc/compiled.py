@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -36,8 +36,15 @@ class Variant:
 class Compiled:
     """A model compiled for one card. Forms that are not known yet are compiled when a call first needs them."""
 
-    def __init__(self, source: Source, target: Target, dtype: str, progress: Callable[[str], None] | None = None):
-        self.target, self.dtype = target, dtype
+    def __init__(
+        self,
+        source: Source,
+        target: Target,
+        dtype: str,
+        progress: Callable[[str], None] | None = None,
+        allow_host: Collection[str] = (),
+    ):
+        self.target, self.dtype, self.allow_host = target, dtype, tuple(allow_host)
         self._source = source
         self._progress = progress or (lambda what: None)
         self._variants: dict[Hashable, Variant] = {}
@@ -139,7 +146,7 @@ class Compiled:
     def _compiled(self, needed: Specialisation) -> Variant:
         self._progress("reading the model")
         graph, signature = needed.read()
-        return compiled_variant(graph, self.target, self.dtype, signature, self._progress)
+        return compiled_variant(graph, self.target, self.dtype, signature, self._progress, self.allow_host)
 
 
 def compiled_variant(
@@ -148,6 +155,7 @@ def compiled_variant(
     dtype: str,
     signature: Signature | None,
     progress: Callable[[str], None],
+    allow_host: Collection[str] = (),
     earlier: Mapping[str, Graph] | None = None,
 ) -> Variant:
     """A graph compiled, with what it was after each stage; `earlier` stages led to the graph itself."""
@@ -158,7 +166,7 @@ def compiled_variant(
         if seen is not graph or not earlier:
             stages[_unused(name, stages)] = seen
 
-    build = compile_graph(graph, target, dtype, observe)
+    build = compile_graph(graph, target, dtype, observe, allow_host)
     derivations = build.derivations
     executable = Executable(build.program, str(derivations), build.weights, literals(derivations))
     return Variant(build, executable, stages, signature)

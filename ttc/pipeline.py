@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from math import prod
@@ -76,10 +76,17 @@ def literals(derivations: Graph) -> Weights:
     return Weights({ref: weight for ref, weight in derivations.weights.items() if ref.startswith("literal.")})
 
 
-def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Observer | None = None) -> Build:
+def compile_graph(
+    graph: Graph,
+    target: Target,
+    dtype: str = "bf16",
+    observe: Observer | None = None,
+    allow_host: Collection[str] = (),
+) -> Build:
     """Compile for one card; Refused with every reason if some op cannot run there.
 
     `observe(name, graph)` sees the graph as imported, after each pass that changed it, and after lowering.
+    `allow_host` names ops that the host may do where the card cannot.
     """
     if dtype not in DTYPES:
         raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
@@ -87,7 +94,7 @@ def compile_graph(graph: Graph, target: Target, dtype: str = "bf16", observe: Ob
     _refuse_giants(graph, target)
     observe("import", graph)
     ops = passes.run(passes.PIPELINE, graph, observe)
-    lowered = backend.lower(ops, target, *DTYPES[dtype])
+    lowered = backend.lower(ops, target, *DTYPES[dtype], allow_host)
     observe("lower", lowered.program)
     calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())

@@ -18,6 +18,7 @@ from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.host import HostOp
 from ttc.calls.index import Embedding
 from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Empty, Loop, Put, StepCall, Take
@@ -100,7 +101,7 @@ def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
 def programs(call: Call) -> int:
     """How many device programs TTNN runs for a call, as seen on a mock card."""
     match call:
-        case Deallocate() | Empty():
+        case Deallocate() | Empty() | HostOp():
             return 0
         case Loop(count=count, body=body):
             return count * sum(programs(node.op) for node in body.nodes if isinstance(node.op, Call))

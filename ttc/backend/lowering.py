@@ -7,13 +7,14 @@ call, `to.static` and `to.upload` handle what is known before the first run (der
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
 
 from torch import Tensor
 
+from ttc.backend.host import host_op, host_ops
 from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
@@ -50,13 +51,14 @@ class Lowered:
     names: Mapping[str, str]
 
 
-def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType) -> Lowered:
+def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow_host: Collection[str] = ()) -> Lowered:
     """Lower every op for `target`; Refused with every reason if some cannot be.
 
     `dtype` (bf16 or f32) is what floating values become, `weight_dtype` what weights of matrix products
-    and convolutions become.
+    and convolutions become. The ops named in `allow_host` are the host's where the card cannot do them.
     """
     to = Lowering(graph, target, dtype, weight_dtype)
+    to.on_host = host_ops(allow_host)
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
@@ -73,6 +75,7 @@ class Lowering:
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.uses = graph.uses()  # how many readers each of the model's values has
         self.refusals: list[tuple[str, str]] = []
+        self.on_host: frozenset[type[Op]] = frozenset()
         self._program = Builder()
         self._weights = Builder(graph.weights)
         self._lowered: dict[Value, Value] = {}
@@ -157,6 +160,9 @@ class Lowering:
         try:
             lowered = self._lower(op, results)
         except (Refusal, TypeRuleError) as refusal:
+            if type(op) in self.on_host:
+                self._lowered.update(zip(results, self._by_host(op, results), strict=True))
+                return
             self.refusals.append((f"{op.mnemonic} %{results[0].name}", str(refusal)))
             self._refused.update(results)
             return
@@ -186,6 +192,12 @@ class Lowering:
             if value.shape != result.shape:
                 raise AssertionError(f"lowering {op.mnemonic} turned %{result.name} {result.type} into {value.type}")
         return lowered
+
+    def _by_host(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
+        """The results of an op that the host does, on the card in the dtypes that the card has for them."""
+        operands = tuple(map(self, dict.fromkeys(op.operands())))
+        specs = tuple(Spec(self.device_dtype(value.type), value.shape) for value in results)
+        return self._program.add(host_op(op, operands, specs))
 
     def _ref(self, static: Value, whole: bool) -> str:
         """The reference by which the program names a static value: the weight's own, or a new one.

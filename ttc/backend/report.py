@@ -13,6 +13,7 @@ from ttc.backend.liveness import Liveness
 from ttc.backend.memory import bank_bytes
 from ttc.backend.residency import replay, schedule
 from ttc.calls.call import Call, spec_of
+from ttc.calls.host import HostOp
 from ttc.calls.layout import ToLayout
 from ttc.calls.target import Target
 from ttc.errors import TypeRuleError
@@ -35,6 +36,8 @@ class Report:
     device_programs: int = 0
     layout_conversions: int = 0
     host_ops: int = 0
+    host_bytes: int = 0
+    host_ops_by_kind: dict[str, int] = field(default_factory=dict)
     flops: int = 0
     dram_bytes: int = 0
     minimum_dram_bytes: int = 0
@@ -49,6 +52,12 @@ class Report:
         """The report as JSON values."""
         return asdict(self)
 
+    def _host(self) -> str:
+        if not self.host_ops:
+            return "0 host ops"
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.host_ops_by_kind.items())
+        return f"{self.host_ops} host ops ({kinds}), which move {self.host_bytes:,} bytes"
+
     def __str__(self) -> str:
         kinds = ", ".join(f"{count} {kind.removeprefix('ttnn.')}" for kind, count in self.calls_by_kind.items())
         setup = f", {self.setup_calls} before the first run" if self.setup_calls else ""
@@ -56,7 +65,7 @@ class Report:
             [
                 f"{self.calls} calls on {self.target} ({kinds}){setup}",
                 f"{self.device_programs} device programs, {self.layout_conversions} layout conversions, "
-                f"{self.host_ops} host ops",
+                + self._host(),
                 f"DRAM moved {_mb(self.dram_bytes)}, at least {_mb(self.minimum_dram_bytes)}; "
                 f"peak {_mb(self.peak_dram_bytes)}, live at most {_mb(self.max_live_dram_bytes)}",
                 f"L1 per core: peak {_kb(self.peak_l1_per_core)}, live at most {_kb(self.max_live_l1_per_core)}, "
@@ -64,6 +73,10 @@ class Report:
                 f"predicted {self.predicted_seconds * 1e3:.3f} ms a run, {self.flops / 1e9:.2f} GFLOP",
             ]
         )
+
+
+def _on_host(costs: list[tuple[Any, Any]]) -> list[HostOp]:
+    return [node.op for node, cost in costs if isinstance(node.op, HostOp) for _ in range(cost.times)]
 
 
 def report(graph: Graph, target: Target) -> Report:
@@ -74,6 +87,7 @@ def report(graph: Graph, target: Target) -> Report:
     kinds: Counter[str] = Counter()
     for node, cost in costs:
         kinds[node.op.mnemonic] += cost.times
+    on_host = _on_host(costs)
     replayed = replay(schedule(graph, target), target)
     return Report(
         target=target.name,
@@ -84,6 +98,9 @@ def report(graph: Graph, target: Target) -> Report:
         calls_by_kind=dict(kinds.most_common()),
         device_programs=sum(cost.programs for _, cost in costs),
         layout_conversions=sum(cost.times for node, cost in costs if isinstance(node.op, ToLayout)),
+        host_ops=len(on_host),
+        host_bytes=sum(op.moved_bytes for op in on_host),
+        host_ops_by_kind=dict(Counter(op.name for op in on_host).most_common()),
         flops=sum(cost.flops for _, cost in costs),
         dram_bytes=sum(cost.dram_bytes for _, cost in costs),
         minimum_dram_bytes=_compulsory(graph, liveness),

@@ -10,9 +10,11 @@ from typing import Any
 
 from ttc.backend.liveness import Liveness
 from ttc.calls.call import Call, spec_of
+from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop, StepCall
 from ttc.calls.spelling import Made, arguments, spelled, text
 from ttc.calls.target import L1_SMALL_BYTES
+from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
 
@@ -89,7 +91,10 @@ if __name__ == "__main__":
 
 
 def script(graph: Graph) -> str:
-    """The Python source of a program; formatted but for the length of its lines."""
+    """The Python source of a program; formatted but for the length of its lines. Refusal if the host does an op."""
+    for node in graph.nodes:
+        if isinstance(node.op, HostOp):
+            raise Refusal(f"the host does {node.op.name}, which a stand-alone program of TTNN calls cannot")
     return "".join(_Script(graph).parts())
 
 

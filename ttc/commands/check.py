@@ -43,6 +43,8 @@ def describe(report: CheckReport) -> str:
         f"{report.calls} calls, {report.device_programs} device programs, {report.conversions} layout conversions",
         f"DRAM allocated {report.dram_bytes:,} B, peak L1 per core {report.peak_l1_per_core:,} B",
     ]
+    if report.host_ops:
+        lines.append(f"{report.host_ops} host ops, which ttnn was not asked about")
     lines += [f"not as predicted: {mismatch}" for mismatch in report.spec_mismatches]
     if report.refusal:
         lines.append(f"refused: {report.refusal}")

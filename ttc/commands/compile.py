@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ttc.commands.options import add_json, add_model, existing, print_json
+from ttc.commands.options import add_json, add_model, compilation, existing, print_json
 from ttc.commands.progress import ProgressBar
 from ttc.errors import InputError
 
@@ -27,13 +27,7 @@ def run(arguments: Namespace) -> int:
     import ttc
 
     with ProgressBar("compiling") as bar:
-        compiled = ttc.compile(
-            existing(arguments.model),
-            target=arguments.target,
-            dtype=arguments.dtype,
-            lengths=dict(arguments.lengths),
-            progress=bar.step,
-        )
+        compiled = ttc.compile(existing(arguments.model), **compilation(arguments), progress=bar.step)
         stages = compiled.stages
         if arguments.dump_ir:
             _dump(compiled, arguments.dump_ir)

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from ttc.commands.options import add_compilation, existing
+from ttc.commands.options import add_compilation, compilation, existing
 from ttc.errors import TtcError
 from ttc.runtime.buckets import Bucket
 
@@ -25,7 +25,7 @@ def run(arguments: Namespace) -> int:
 
     path = existing(arguments.subject)
     if path.suffix in (".onnx", ".pt2"):
-        compiled = ttc.compile(path, target=arguments.target, dtype=arguments.dtype, lengths=dict(arguments.lengths))
+        compiled = ttc.compile(path, **compilation(arguments))
         if arguments.after:
             print(compiled.after(arguments.after), end="")
             return 0

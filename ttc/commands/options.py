@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,20 @@ def add_compilation(parser: ArgumentParser) -> None:
         "--length", dest="lengths", nargs="+", action="extend", default=[], type=length, metavar="NAME=N[,N]",
         help="sizes of the model's named dimensions",
     )  # fmt: skip
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="OP",
+        help="an op that the host may do where the card cannot; may be given again",
+    )  # fmt: skip
+
+
+def compilation(arguments: Namespace) -> dict[str, Any]:
+    """What `add_compilation` asked for, as `ttc.compile` takes it."""
+    return {
+        "target": arguments.target,
+        "dtype": arguments.dtype,
+        "lengths": dict(arguments.lengths),
+        "allow_host": arguments.allow_host,
+    }
 
 
 def add_json(parser: ArgumentParser) -> None:

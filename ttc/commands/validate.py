@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_npz
-from ttc.commands.options import add_json, add_mode, add_model, existing, print_json
+from ttc.commands.options import add_json, add_mode, add_model, compilation, existing, print_json
 from ttc.commands.progress import ProgressBar
 from ttc.errors import InputError
 
@@ -33,13 +33,7 @@ def run(arguments: Namespace) -> int:
 
     path = existing(arguments.model)
     with ProgressBar("validating") as bar:
-        compiled = ttc.compile(
-            path,
-            target=arguments.target,
-            dtype=arguments.dtype,
-            lengths=dict(arguments.lengths),
-            progress=bar.step,
-        )
+        compiled = ttc.compile(path, **compilation(arguments), progress=bar.step)
         build = compiled.build
         buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
         if buckets and arguments.per_op:

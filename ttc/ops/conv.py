@@ -55,6 +55,7 @@ class Conv(Op):
         require(
             1 <= rank <= 3, f"the weight must be [O, C / groups, *kernel] with 1 to 3 kernel sizes, got {self.w.type}"
         )
+        require(self.groups >= 1, f"{self.groups} groups")
         batch, channels, spatial = images(self.x, self.rows, rank)
         require(
             len(self.stride) == len(self.padding) == len(self.dilation) == rank,
@@ -101,6 +102,7 @@ class ConvTranspose(Op):
         require(
             1 <= rank <= 3, f"the weight must be [C, O / groups, *kernel] with 1 to 3 kernel sizes, got {self.w.type}"
         )
+        require(self.groups >= 1 and 0 not in self.w.shape, f"{self.groups} groups of {self.w.type}")
         batch, channels, spatial = images(self.x, self.rows, rank)
         require(channels == self.w.shape[0], f"{channels} channels, but the weight takes {self.w.shape[0]}")
         counts = {len(self.stride), len(self.padding), len(self.dilation), len(self.output_padding)}

@@ -71,6 +71,7 @@ class GroupNorm(Op):
         if self.rows:
             images(self.x, self.rows, len(self.rows) - 1)
         channels = self.x.shape[-1 if self.rows else 1]
+        require(self.groups >= 1, f"{self.groups} groups")
         require(channels % self.groups == 0, f"{channels} channels are no multiple of {self.groups} groups")
         for operand in (self.w, self.bias):
             require(operand is None or operand.shape == (channels,), f"weight and bias must be [{channels}]")

@@ -61,9 +61,13 @@ class Sum(Reduce):
 
 
 class Mean(Reduce):
-    """Mean over dims."""
+    """Mean over dims, of floating numbers."""
 
     function = _mean
+
+    def infer(self) -> TensorType:
+        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        return super().infer()
 
 
 class Max(Reduce):

@@ -56,6 +56,7 @@ def check_dim(dim: int, x: Value) -> int:
 
 def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], dilation: int, ceil: bool = False) -> int:
     """Output length of a sliding window, torch's rule: ceil mode drops windows that start in the end padding."""
+    require(min(kernel, stride, dilation) >= 1, f"a window of {kernel}, stride {stride}, dilation {dilation}")
     span = size + sum(pads) - dilation * (kernel - 1) - 1
     require(
         span >= 0,

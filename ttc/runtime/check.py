@@ -38,7 +38,8 @@ class CheckReport:
     `conversions` are device programs that change a tensor's form only, `conversion_ops` which. `dram_bytes`
     is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. `refusal`
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
-    call's node number, device programs, device ops and own L1 peak.
+    call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
+    about, as the host does them.
     """
 
     calls: int = 0
@@ -48,6 +49,7 @@ class CheckReport:
     peak_l1_per_core: int = 0
     spec_mismatches: tuple[str, ...] = ()
     refusal: str | None = None
+    host_ops: int = 0
     conversion_ops: dict[str, int] = field(default_factory=dict)
     per_call: tuple[dict[str, Any], ...] = ()
 

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from ttc.calls.call import Call, spec_of
+from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
 from ttc.runtime.convert import bind_inputs, from_device, to_device, user_dtype
 from ttc.runtime.device import Device, Tensor, gather_operands
+from ttc.runtime.host import run_on_host
 from ttc.runtime.plan import Step, call_at, plan
 from ttc.runtime.program import Program
 
@@ -78,9 +80,13 @@ class Session:
         for step in steps:
             call = call_at(step.call, turn)
             operands = gather_operands(call, tensors.__getitem__)
-            results = (
-                self._loop(call, step.inner, tensors) if isinstance(call, Loop) else self.device.run(call, operands)
-            )
+            match call:
+                case Loop():
+                    results = self._loop(call, step.inner, tensors)
+                case HostOp():
+                    results = run_on_host(call, operands["operand"], self.device)
+                case _:
+                    results = self.device.run(call, operands)
             tensors.update(zip(step.results, results, strict=True))
             if observer:
                 observer(step.index, call, operands, results)

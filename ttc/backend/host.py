@@ -1,0 +1,34 @@
+"""Ops on the host: only those that the user names, and of these only what the card cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ttc import ops
+from ttc.calls.host import HostOp
+from ttc.errors import InputError
+from ttc.ir import Builder, Input, Node, Op, Spec, Value
+from ttc.ir.text import print_node
+
+
+def host_ops(names: Iterable[str]) -> frozenset[type[Op]]:
+    """The ops called so: by mnemonic, or by the name that ONNX has for the same; InputError for an unknown name."""
+    known = {_plain(name): kind for name, kind in Op.registry.items() if kind.__module__.startswith(ops.__name__)}
+    unknown = [name for name in names if _plain(name) not in known]
+    if unknown:
+        raise InputError(f"no op is called {', '.join(unknown)}; `ttc ops` lists them")
+    return frozenset(known[_plain(name)] for name in names)
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def host_op(op: Op, operands: tuple[Value, ...], results: tuple[Spec, ...]) -> HostOp:
+    """The call that has the host do `op`; `operands` are its operands as they are on the card."""
+    builder = Builder()
+    given = {v: builder(Input(v.type, str(n)), str(n)) for n, v in enumerate(dict.fromkeys(op.operands()))}
+    made = builder.add(op.with_operands(given.__getitem__))
+    text = print_node(Node(made[0].op, ()))
+    takes, gives = (tuple(value.type for value in values) for values in (given, made))
+    return HostOp(operands, op=text, takes=takes, gives=gives, results=results)
