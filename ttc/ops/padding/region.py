@@ -74,6 +74,11 @@ class Region:
         return replace(self, dims=tuple(tuple(replace(f, fill=None) for f in dim) for dim in self.dims))
 
 
+def single(factor: Factor) -> Dim:
+    """A dimension of one factor; of none where there is one position."""
+    return (factor,) if any(size != 1 for size in factor.sizes) else ()
+
+
 def product(sizes: Iterable[Sizes], members: int) -> Sizes:
     """The sizes of a dimension that is made of such factors."""
     listed = list(sizes)

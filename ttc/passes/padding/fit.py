@@ -8,6 +8,7 @@ from fractions import Fraction
 
 from ttc.errors import Refusal
 from ttc.ir.lengths import Length, same
+from ttc.ops.padding.region import Factor, Sizes
 
 ROUNDED = 1e-6
 """How far a number of the model may be from what a length gives: float32's rounding, generously."""
@@ -31,6 +32,10 @@ class Fits:
     def add(self, length: Length) -> None:
         """A length that some value has."""
         self.lengths.setdefault(length)
+
+    def factor(self, sizes: Sizes) -> Factor:
+        """A dimension of these sizes: with a length where they differ."""
+        return Factor(sizes, self.length(sizes)) if len(set(sizes)) > 1 else Factor(sizes)
 
     def length(self, numbers: Sequence[int]) -> Length:
         """The length with these numbers in the members; Refusal if there is none, or more than one as simple."""

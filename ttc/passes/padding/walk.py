@@ -1,8 +1,4 @@
-"""Padding safety: a program at a bucket's size gives, in its valid part, what the model gives at the true length.
-
-`pad` walks a family (the model read at several lengths) and rebuilds its first member with the true lengths as inputs.
-Each op's transfer rule says what becomes of padding and asks for masks where it would reach a valid element.
-"""
+"""The walk over a family: the first member's program anew, each op by its transfer rule."""
 
 from __future__ import annotations
 
@@ -14,14 +10,15 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, DType, Graph, Node, Op, TensorType, Value, Weights
+from ttc.ir import Builder, Const, Graph, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
-from ttc.ops.padding.region import Sizes
-from ttc.passes.family import Family, has_values, varying
-from ttc.passes.fit import Fits
-from ttc.passes.masks import Masks
+from ttc.ops.padding.region import Sizes, single
+from ttc.passes.padding.constants import Constants
+from ttc.passes.padding.family import Family, Row, has_values, varying
+from ttc.passes.padding.fit import Fits
+from ttc.passes.padding.masks import Masks
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Padded:
     """A program that takes true lengths, and what its user has to know of it.
 
     `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
-    least for the model to have a result.
+    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain.
     """
 
     graph: Graph
@@ -52,43 +49,7 @@ class Padded:
     outputs: Mapping[str, Extent]
     masks: tuple[Mask, ...]
     least: tuple[tuple[Length, int], ...]
-
-
-def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
-    """The first graph, safe for all lengths up to its sizes; Refused with every reason if that cannot be shown.
-
-    In a batch each sample has its own lengths, unless an op mixes samples: then they share them.
-    """
-    samples = _samples(graphs)
-    if samples > 1:
-        try:
-            return _settled(graphs, sizes, samples)
-        except Refused:
-            pass  # what follows says why, if the reason is not the batch
-    return _settled(graphs, sizes, 1)
-
-
-def _samples(graphs: Sequence[Graph]) -> int:
-    """The batch of all inputs that have a length; 1 if they have none in common."""
-    rows = list(zip(*(graph.inputs for graph in graphs), strict=True))
-    found = {row[0].shape[0] for row in rows if len({value.shape for value in row}) > 1}
-    same_everywhere = all(
-        len({value.shape[0] for value in row}) == 1 for row in rows if len({value.shape for value in row}) > 1
-    )
-    return found.pop() if len(found) == 1 and same_everywhere else 1
-
-
-def _settled(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]], samples: int) -> Padded:
-    """Walk again with every value cleaned where it arises whose inf or NaN has turned out to matter."""
-    cleaned: set[str] = set()
-    while True:
-        padding = Padding(Family(graphs, sizes), samples, cleaned)
-        try:
-            return padding.run()
-        except Unclean as unclean:
-            if unclean.names <= cleaned:
-                raise AssertionError(f"{unclean.names} were cleaned and are not clean") from None
-            cleaned = cleaned | unclean.names
+    own: bool
 
 
 class Unclean(Exception):
@@ -107,12 +68,13 @@ class Separate(Builder):
 
 
 @dataclass
-class Padding:
+class Walk:
     """One walk: the program so far, what is known of its values, the masks and the reasons collected."""
 
     family: Family
     samples: int
-    cleaned: set[str]
+    cleaned: frozenset[str]
+    certain: bool
     variants: Sequence[Op] = ()
     origin: str = ""
     regions: dict[Value, Region] = field(default_factory=dict)
@@ -120,6 +82,7 @@ class Padding:
     masks: list[Mask] = field(default_factory=list)
     least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    own: bool = False
 
     def __post_init__(self):
         base = self.family.graphs[0]
@@ -127,6 +90,7 @@ class Padding:
         self.builder = Separate(Weights(dict(base.weights)))
         self.fits = Fits(self.family.sizes, limits)
         self.made = Masks(self.builder, limits, self.samples, {v.op.name for v in base.inputs})
+        self.constants = Constants(self.family, self.builder, self.fits, self.made)
 
     @property
     def members(self) -> int:
@@ -139,7 +103,7 @@ class Padding:
 
     def region(self, value: Value) -> Region:
         if value not in self.regions:  # made by a rule on the way, from what has no padding
-            self.regions[value] = Region(_without_ones([Factor((size,) * self.members) for size in value.shape]))
+            self.regions[value] = Region(tuple(single(Factor((size,) * self.members)) for size in value.shape))
         return self.regions[value]
 
     def state(self, value: Value, region: Region) -> None:
@@ -155,7 +119,7 @@ class Padding:
         return same(a, b, self.family.sizes[0])
 
     def fit(self, sizes: Sizes) -> Factor:
-        return Factor(sizes, self.fits.length(sizes)) if len(set(sizes)) > 1 else Factor(sizes)
+        return self.fits.factor(sizes)
 
     def length(self, length: Length, region: Region) -> Value:
         return self.made.length(length, region)
@@ -211,10 +175,14 @@ class Padding:
         graph = self.builder.finish(outputs)
         live = {value.name for value in graph.values()}
         masks = tuple(mask for mask in self.masks if mask.value in live)
-        return Padded(graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least))
+        return Padded(graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least), self.own)
 
     def _inputs(self) -> dict[str, Extent]:
-        """The model's inputs, then the true lengths."""
+        """The model's inputs, then the true lengths.
+
+        Whoever runs the program fills inputs up with zeros. That is relied on for integers and booleans, whose padding
+        would otherwise look up rows that tables do not have; floating padding may be anything.
+        """
         extents: dict[str, Extent] = {}
         rows = list(zip(*(graph.inputs for graph in self.family.graphs), strict=True))
         values = [self.builder(row[0].op) for row in rows]
@@ -224,10 +192,13 @@ class Padding:
             batch = any(factor.length for factor in dims) and self.samples > 1
             if batch:
                 dims[0] = replace(dims[0], sample=True)
-            region = Region(_without_ones(dims))
+            if not value.dtype.is_float:
+                dims = [replace(factor, fill=0.0) if factor.length else factor for factor in dims]
+            region = Region(tuple(map(single, dims)))
             taint = frozenset((value.name,)) if region.padded and value.dtype.is_float else frozenset()
             self.regions[value] = replace(region, taint=taint)
             extents[value.op.name] = Extent(tuple(factor.length for factor in dims), 0 if batch else None)
+            self.origin = value.name
             self.new[row] = self._clean(value, value.name)
         return extents
 
@@ -250,7 +221,34 @@ class Padding:
             for factor in region.factors:
                 if factor.length:
                     self.fits.add(factor.length)
-            self.new[row] = self._clean(value, self.origin)
+            self.new[row] = self._clean(self._certain(value), self.origin)
+
+    def _certain(self, value: Value) -> Value:
+        """A comparison of positions with lengths of the model's own, so that it surely excludes what is no position."""
+        op = value.op
+        if not isinstance(op, (ops.Lt, ops.Le, ops.Gt, ops.Ge)):
+            return value
+        for positions, other, beyond in (
+            (op.a, op.b, isinstance(op, (ops.Gt, ops.Ge))),
+            (op.b, op.a, isinstance(op, (ops.Lt, ops.Le))),
+        ):
+            back = {value.type.rank - positions.type.rank + d for d in self.region(positions).padded_dims}
+            own = {value.type.rank - other.type.rank + d for d in self.region(other).padded_dims}
+            if not self.constant(positions) or not back or back & own:
+                continue
+            self.own = True
+            if self.certain:
+                return self.masked(value, sorted(back), float(beyond), "the model's own mask, which others rely on")
+        return value
+
+    def _certain_product(self, op: ops.Mul) -> None:
+        """A product with a mask of zeros excludes what is finite only."""
+        for mask, value in ((op.a, op.b), (op.b, op.a)):
+            zeros = [factor.fill for factor in self.region(mask).factors if factor.length]
+            if zeros and set(zeros) == {0.0} and self.region(value).taint and not self.region(mask).taint:
+                self.own = True
+                if self.certain:
+                    self.finite(value, "the model's own mask")
 
     def _clean(self, value: Value, name: str) -> Value:
         """The value; masked if what it holds in its padding has turned out to matter."""
@@ -262,7 +260,7 @@ class Padding:
         """The new values of a node, by its op's rule, and their regions, which must have the members' sizes."""
         first = nodes[0].op
         if self.family.is_known(rows[0]):
-            return [self._known_value(row) for row in rows]
+            return [self.constants.value(row) for row in rows]
         if isinstance(first, Const):
             return [self._weight(rows[0])]
         transfer = TRANSFERS.get(type(first))
@@ -272,12 +270,21 @@ class Padding:
         changing = [name for name in varying(self.variants) if name not in transfer.varying]
         if changing:
             raise Refusal(f"its {changing[0]} follows a length")
-        values, regions = transfer.rule(self._with_operands(first, rows[0]), self)
+        op = self._with_operands(first, rows[0])
+        if isinstance(op, ops.Mul):
+            self._certain_product(op)
+        values, regions = transfer.rule(op, self)
         values = values if isinstance(values, tuple) else (values,)
         regions = regions if isinstance(regions, tuple) else (regions,)
         for row, value, region in zip(rows, values, regions, strict=True):
             self._check(row, value, region)
         return list(zip(values, regions, strict=True))
+
+    def _weight(self, row: Row) -> tuple[Value, Region]:
+        if len({value.op for value in row}) > 1:
+            raise Refusal("its weights are not the same at all lengths")
+        value = self.builder(row[0].op, row[0].name)
+        return value, self.region(value)
 
     def _with_operands(self, op: Op, row: tuple[Value, ...]) -> Op:
         """The op on the new values: one value of the first member may be in several rows, so they go in order."""
@@ -300,66 +307,11 @@ class Padding:
             actual = tuple(member.shape[dim] for member in row)
             if stated != actual:
                 raise Refusal(f"its dimension {dim} is {actual} where {stated} was expected")
+        if sum(factor.sample for factor in region.factors) > 1:
+            raise Refusal("it combines samples of the batch with each other")
         for factor in region.factors:
             if factor.length and tuple(map(factor.length.at, self.family.sizes)) != factor.sizes:
                 raise Refusal(f"the length {factor.length} is not {factor.sizes}")
-
-    # ------------------------------------------------------------ constants
-
-    def _weight(self, row: tuple[Value, ...]) -> tuple[Value, Region]:
-        if len({value.op for value in row}) > 1:
-            raise Refusal("its weights are not the same at all lengths")
-        value = self.builder(row[0].op, row[0].name)
-        return value, self.region(value)
-
-    def _known_value(self, row: tuple[Value, ...]) -> tuple[Value, Region]:
-        """A constant: the same at all lengths, or its beginning, or one number that is computed from the length."""
-        tensors = self.family.tensors(row)
-        base = tensors[0]
-        for tensor in tensors[1:]:
-            box = tuple(slice(min(a, b)) for a, b in zip(base.shape, tensor.shape, strict=True))
-            if not torch.equal(base[box], tensor[box]):
-                return self._computed(row, tensors)
-        value = ops.constant(self.builder, base.contiguous(), row[0].name)
-        number = ops.number_of(value)
-        factors = [self.fit(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
-        filled = [replace(factor, fill=number) if factor.length else factor for factor in factors]
-        return value, Region(_without_ones(filled))
-
-    def _computed(self, row: tuple[Value, ...], tensors: Sequence[torch.Tensor]) -> tuple[Value, Region]:
-        """A constant that follows a length: f(length) added to one that does not, or times it."""
-        base, dtype = tensors[0], row[0].dtype
-        offsets = [_constant(_common(other, base) - _common(base, other)) for other in tensors]
-        factors = [self.fit(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
-        region = Region(_without_ones(factors))
-        if not dtype.is_float and all(offset is not None for offset in offsets):
-            length = self.fits.length([int(offset) for offset in offsets if offset is not None])
-            number = self(ops.Cast(self.made.length(length, region), dtype))
-            return self(ops.Add(ops.constant(self.builder, base.contiguous()), number)), region
-        if not dtype.is_float:
-            raise Refusal("its numbers follow a length in a way that is not known")
-        shared = tuple(slice(min(sizes)) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True))
-        place = base[shared].abs().argmax() if base.ndim else 0
-        leading = [tensor[shared].flatten()[place].item() for tensor in tensors]
-        if 0.0 in leading or not all(
-            _proportional(other, base, a / leading[0]) for other, a in zip(tensors, leading, strict=True)
-        ):
-            raise Refusal("its numbers follow a length in a way that is not known")
-        found = self.fits.real(leading)
-        if found is None:
-            raise Refusal("its numbers follow a length in a way that is not known")
-        value = self._function(*found, region, dtype)
-        pattern = base / leading[0]
-        return self(ops.Mul(ops.constant(self.builder, pattern.contiguous()), value)), region
-
-    def _function(self, function: str, length: Length, divisor: int, region: Region, dtype: DType) -> Value:
-        """function(length / divisor), broadcasting to a region."""
-        value = self(ops.Cast(self.made.length(length, region), dtype))
-        if divisor != 1:
-            value = self(ops.Div(value, self(ops.Full(TensorType(dtype, ()), divisor))))
-        if function:
-            value = self({"reciprocal": ops.Reciprocal, "sqrt": ops.Sqrt, "rsqrt": ops.Rsqrt}[function](value))
-        return value
 
     # ------------------------------------------------------------ outputs
 
@@ -372,24 +324,3 @@ class Padding:
             return Extent(())
         sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
         return Extent(tuple(axis.length for axis in axes), sample)
-
-
-def _without_ones(factors: Sequence[Factor]) -> tuple[tuple[Factor, ...], ...]:
-    """Dimensions of one factor each, of none where there is one position."""
-    return tuple((factor,) if set(factor.sizes) != {1} else () for factor in factors)
-
-
-def _common(tensor: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """The part of a tensor that another has too."""
-    return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
-
-
-def _constant(tensor: torch.Tensor) -> float | None:
-    """The one number in a tensor, if it is one."""
-    numbers = tensor.unique()
-    return numbers.item() if numbers.numel() == 1 else None
-
-
-def _proportional(tensor: torch.Tensor, other: torch.Tensor, factor: float) -> bool:
-    """Whether a tensor is a multiple of another where both have elements."""
-    return torch.allclose(_common(tensor, other), _common(other, tensor) * factor, rtol=1e-5, atol=1e-7)

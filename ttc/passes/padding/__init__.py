@@ -1,0 +1,60 @@
+"""Padding safety: a program at a bucket's size gives, in its valid part, what the model gives at the true length.
+
+`pad` walks a family (the model read at several lengths) and rebuilds its first member with the true lengths as inputs.
+Each op's transfer rule says what becomes of padding and asks for masks where it would reach a valid element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ttc.errors import Refused
+from ttc.ir import Graph
+from ttc.passes.padding.family import Family
+from ttc.passes.padding.walk import Mask, Padded, Unclean, Walk
+
+__all__ = ["Mask", "Padded", "pad"]
+
+
+def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
+    """The first graph, safe for all lengths up to its sizes; Refused with every reason if that cannot be shown.
+
+    In a batch each sample has its own lengths, unless an op mixes samples: then they share them.
+    """
+    family = Family(graphs, sizes)
+    samples = _samples(graphs)
+    if samples > 1:
+        try:
+            return _fewest(family, samples)
+        except Refused:
+            pass  # what follows says why, if the reason is not the batch
+    return _fewest(family, 1)
+
+
+def _samples(graphs: Sequence[Graph]) -> int:
+    """The batch of all inputs that have a length; 1 if they have none in common."""
+    rows = list(zip(*(graph.inputs for graph in graphs), strict=True))
+    padded = [row for row in rows if len({value.shape for value in row}) > 1]
+    batches = {value.shape[0] for row in padded for value in row}
+    return batches.pop() if len(batches) == 1 else 1
+
+
+def _fewest(family: Family, samples: int) -> Padded:
+    """The better of two: the model's own masks taken as they are, or made certain, if that saves others."""
+    plain = _settled(family, samples, certain=False)
+    if not plain.masks or not plain.own:
+        return plain
+    certain = _settled(family, samples, certain=True)
+    return certain if len(certain.masks) < len(plain.masks) else plain
+
+
+def _settled(family: Family, samples: int, certain: bool) -> Padded:
+    """Walk again with every value cleaned where it arises whose inf or NaN has turned out to matter."""
+    cleaned: frozenset[str] = frozenset()
+    while True:
+        try:
+            return Walk(family, samples, cleaned, certain).run()
+        except Unclean as unclean:
+            if unclean.names <= cleaned:
+                raise AssertionError(f"{sorted(unclean.names)} were cleaned and are not clean") from None
+            cleaned |= unclean.names

@@ -1,0 +1,99 @@
+"""Constants of a family: the same at all lengths, the beginning of one, or computed from a length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.ir import Builder, DType, TensorType, Value
+from ttc.ir.lengths import Length
+from ttc.ops.padding import Region
+from ttc.ops.padding.region import single
+from ttc.passes.padding.family import Family, Row
+from ttc.passes.padding.fit import Fits
+from ttc.passes.padding.masks import Masks
+
+UNKNOWN = "its numbers follow a length in a way that is not known"
+FUNCTIONS = {"reciprocal": ops.Reciprocal, "sqrt": ops.Sqrt, "rsqrt": ops.Rsqrt}
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Adds what a family knows without inputs and weights to a program."""
+
+    family: Family
+    builder: Builder
+    fits: Fits
+    masks: Masks
+
+    def value(self, row: Row) -> tuple[Value, Region]:
+        """A known row as a value and its region; Refusal if no length explains how its members differ."""
+        tensors = self.family.tensors(row)
+        base = tensors[0]
+        if not all(torch.equal(_common(base, other), _common(other, base)) for other in tensors):
+            return self._computed(tensors, row[0].dtype)
+        value = ops.constant(self.builder, base.contiguous(), row[0].name)
+        number = ops.number_of(value)
+        region = self._region(tensors)
+        filled = (tuple(replace(f, fill=number) if f.length else f for f in dim) for dim in region.dims)
+        return value, Region(tuple(filled))
+
+    def _region(self, tensors: Sequence[Tensor]) -> Region:
+        sizes = zip(*(tensor.shape for tensor in tensors), strict=True)
+        return Region(tuple(single(self.fits.factor(each)) for each in sizes))
+
+    def _computed(self, tensors: Sequence[Tensor], dtype: DType) -> tuple[Value, Region]:
+        """f(length) added to a constant that does not follow it, or times one."""
+        region = self._region(tensors)
+        if not dtype.is_float:
+            return self._shifted(tensors, region, dtype), region
+        shared = tuple(slice(min(sizes)) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True))
+        base = tensors[0]
+        sizes = base[shared].abs().flatten()
+        place = torch.where(sizes > 0, sizes, float("inf")).argmin()  # the first step of arange(T) / T is 1 / T
+        leading = [tensor[shared].flatten()[place].item() for tensor in tensors]
+        pairs = zip(tensors, leading, strict=True)
+        if 0.0 in leading or not all(_proportional(other, base, number / leading[0]) for other, number in pairs):
+            raise Refusal(UNKNOWN)
+        found = self.fits.real(leading)
+        if found is None:
+            raise Refusal(UNKNOWN)
+        pattern = ops.constant(self.builder, (base / leading[0]).contiguous())
+        return self.builder(ops.Mul(pattern, self._function(*found, region, dtype))), region
+
+    def _shifted(self, tensors: Sequence[Tensor], region: Region, dtype: DType) -> Value:
+        base = tensors[0]
+        offsets = [_number(_common(other, base) - _common(base, other)) for other in tensors]
+        if any(offset is None for offset in offsets):
+            raise Refusal(UNKNOWN)
+        length = self.fits.length([int(offset) for offset in offsets if offset is not None])
+        number = self.builder(ops.Cast(self.masks.length(length, region), dtype))
+        return self.builder(ops.Add(ops.constant(self.builder, base.contiguous()), number))
+
+    def _function(self, function: str, length: Length, divisor: int, region: Region, dtype: DType) -> Value:
+        """function(length / divisor), broadcasting to a region."""
+        value = self.builder(ops.Cast(self.masks.length(length, region), dtype))
+        if divisor != 1:
+            value = self.builder(ops.Div(value, self.builder(ops.Full(TensorType(dtype, ()), divisor))))
+        return self.builder(FUNCTIONS[function](value)) if function else value
+
+
+def _common(tensor: Tensor, other: Tensor) -> Tensor:
+    """The part of a tensor that another has too."""
+    return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
+
+
+def _number(tensor: Tensor) -> float | None:
+    """The one number in a tensor, if it is one."""
+    numbers = tensor.unique()
+    return numbers.item() if numbers.numel() == 1 else None
+
+
+def _proportional(tensor: Tensor, other: Tensor, factor: float) -> bool:
+    """Whether a tensor is a multiple of another where both have elements."""
+    return torch.allclose(_common(tensor, other), _common(other, tensor) * factor, rtol=1e-5, atol=1e-7)
