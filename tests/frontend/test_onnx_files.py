@@ -107,6 +107,17 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
         load(external_model(folder, "link.bin", count=0))
 
 
+def test_a_linked_folder_and_an_absolute_path_within_are_refused(tmp_path):
+    folder, outside = tmp_path / "model", tmp_path / "outside"
+    folder.mkdir(), outside.mkdir()
+    X.tofile(outside / "w.bin")
+    X.tofile(folder / "w.bin")
+    (folder / "sub").symlink_to(outside)
+    for location in ("sub/w.bin", str(folder / "w.bin"), "./../outside/w.bin", "sub/../../outside/w.bin"):
+        with pytest.raises(InputError, match="outside the model's folder"):
+            load(external_model(folder, location, count=0))
+
+
 def test_links_to_one_store_are_followed(tmp_path):
     """A download cache links the model and its data to files that lie side by side."""
     store, view = tmp_path / "blobs", tmp_path / "view"
