@@ -21,7 +21,7 @@ def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None
         return tuple(_empty(type, builder) for type in types)
     if isinstance(op, ops.Concat) and reads_empty:
         kept = tuple(x for x in op.xs if 0 not in x.shape)
-        return builder(ops.Concat(kept, op.dim)) if len(kept) > 1 else kept[0]
+        return kept[0] if len(kept) == 1 else builder(ops.Concat(kept, op.dim))
     if any(map(_is_unknown, operands)):
         return builder.add(op.with_operands(lambda v: _empty(v.type, builder) if _is_unknown(v) else v))
     return None
