@@ -4,7 +4,6 @@ import transformers as hf
 
 from tests.frontend.exporting import agree
 from ttc import ops
-from ttc.errors import Refused
 from ttc.frontend.export import export
 from ttc.ir import Input, parse_graph
 

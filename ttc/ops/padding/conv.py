@@ -46,7 +46,7 @@ def transposed(op: conv.ConvTranspose, flow: Flow) -> tuple[Value, Region]:
     windows: list[Factor] = []
     for i in range(spatial):
         axis = region.axis(2 + i)
-        sizes = tuple(op.stride[i] * size + grown[i] for size in axis.sizes or (1,) * flow.members)
+        sizes = tuple(op.stride[i] * size + grown[i] for size in axis.over(flow.members))
         windows.append(Factor(sizes, axis.length and axis.length * op.stride[i] + grown[i]))
     return flow(replace(op, x=x)), _result(region, op.w.shape[1] * op.groups, windows, flow)
 
@@ -124,7 +124,7 @@ def _window(
     axis: Factor, kernel: int, stride: int, pads: tuple[int, int], dilation: int, ceil: bool, flow: Flow
 ) -> Factor:
     """The result's dimension; its padding holds whatever windows made of both sides of the end."""
-    own: Sizes = axis.sizes or (1,) * flow.members
+    own: Sizes = axis.over(flow.members)
     sizes = tuple(window_output(size, kernel, stride, pads, dilation, ceil) for size in own)
     if axis.length is None:
         return Factor(sizes)

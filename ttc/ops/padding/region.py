@@ -32,6 +32,10 @@ class Factor:
     fill: float | None = None
     sample: bool = False
 
+    def over(self, members: int) -> Sizes:
+        """The sizes; ones for a dimension that has no factors."""
+        return self.sizes or (1,) * members
+
 
 Dim = tuple[Factor, ...]
 
@@ -68,6 +72,10 @@ class Region:
     def axis(self, dim: int) -> Factor:
         """A dimension as one factor; Refusal where its valid part is not its beginning."""
         return joined(self.dims[dim])
+
+    def with_dim(self, dim: int, factor: Factor) -> Region:
+        """The same with another factor for one dimension."""
+        return replace(self, dims=tuple((factor,) if d == dim else old for d, old in enumerate(self.dims)))
 
     def without_fills(self) -> Region:
         """The same with nothing known of the padding but whether it is finite."""
