@@ -1,5 +1,7 @@
 """The support table says what the registries hold."""
 
+from pathlib import Path
+
 from ttc import backend, ops
 from ttc.cli import main
 from ttc.commands.support import Support, supported
@@ -37,3 +39,15 @@ def test_markdown(capsys):
     text = capsys.readouterr().out
     assert text.startswith("# Supported ops\n")
     assert "| softmax | exp(x - max) / sum(exp(x - max)) along `dim`. | Softmax | " in text
+
+
+def test_dtypes_are_those_of_the_type_rules():
+    assert of(ops.Sqrt).dtypes == ("f32", "bf16", "bfp8", "bfp4")
+    assert "i32" in of(ops.Add).dtypes
+    assert "i32" not in of(ops.Softmax).dtypes
+
+
+def test_the_page_in_docs_is_the_table_of_now(capsys):
+    main(["ops", "--markdown"])
+    page = Path(__file__).parents[2] / "docs" / "ops.md"
+    assert capsys.readouterr().out == page.read_text(), "renew it: ttc ops --markdown > docs/ops.md"

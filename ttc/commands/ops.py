@@ -11,7 +11,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from ttc.commands.support import Support
 
-COLUMNS = ("op", "what it means", "ONNX", "aten", "TTNN")
+COLUMNS = ("op", "what it means", "ONNX", "aten", "TTNN", "dtypes on the card")
 ELSEWHERE = "decomposed, or known when compiling"
 
 
@@ -39,7 +39,8 @@ def row(support: Support) -> tuple[str, ...]:
     """The cells of an op."""
     meaning = (support.kind.__doc__ or "").split("\n")[0]
     calls = ", ".join(support.calls) or ELSEWHERE
-    return support.kind.mnemonic, meaning, ", ".join(support.onnx), ", ".join(support.aten), calls
+    sources = ", ".join(support.onnx), ", ".join(support.aten)
+    return support.kind.mnemonic, meaning, *sources, calls, ", ".join(support.dtypes)
 
 
 def page(rows: list[tuple[str, ...]]) -> str:
@@ -48,7 +49,8 @@ def page(rows: list[tuple[str, ...]]) -> str:
         "# Supported ops",
         "",
         "From the registries, by `ttc ops --markdown`: each op, the ONNX and aten operators that become it (others",
-        "are made of several, or known when compiling), and the TTNN calls that it may become.",
+        "are made of several, or known when compiling), the TTNN calls that it may become, and the element types that",
+        "those calls' type rules accept. A model's own types become these at the edges and by explicit casts.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|" + "---|" * len(COLUMNS),

@@ -19,17 +19,22 @@ from ttc.frontend import export, onnx  # noqa: F401  (registers their functions)
 from ttc.frontend.export import table as aten_table
 from ttc.frontend.onnx import table as onnx_table
 from ttc.frontend.onnx.emitter import Emitter
-from ttc.ir import Op
+from ttc.ir import DType, Op
+
+
+CONVERSIONS = frozenset({"ttnn.to_layout", "ttnn.to_memory_config", "ttnn.typecast"})
+"""Calls that bring operands into the form that another call wants."""
 
 
 @dataclass(frozen=True)
 class Support:
-    """One op: its kind, the operators that become it, and the TTNN calls that it may become."""
+    """One op: its kind, the operators that become it, the TTNN calls that it may become, and what those accept."""
 
     kind: type[Op]
     onnx: tuple[str, ...]
     aten: tuple[str, ...]
     calls: tuple[str, ...]
+    dtypes: tuple[str, ...]
 
 
 def supported() -> list[Support]:
@@ -37,7 +42,10 @@ def supported() -> list[Support]:
     kinds = [kind for kind in Op.registry.values() if kind.__module__.startswith(ops.__name__)]
     of_onnx = _sources({name: entry.function for name, entry in onnx_table.entries().items()}, Emitter)
     of_aten = _sources(aten_table.TABLE, aten_table.ExportBuilder)
-    found = [Support(kind, of_onnx.get(kind, ()), of_aten.get(kind, ()), _calls(kind)) for kind in kinds]
+    found = []
+    for kind in kinds:
+        calls = _calls(kind)
+        found.append(Support(kind, of_onnx.get(kind, ()), of_aten.get(kind, ()), calls, _dtypes(calls)))
     return sorted(found, key=lambda support: support.kind.mnemonic)
 
 
@@ -55,6 +63,32 @@ def _calls(kind: type[Op]) -> tuple[str, ...]:
     return (
         tuple(sorted(call.mnemonic for call in _made(rule, Lowering, kind) if issubclass(call, Call))) if rule else ()
     )
+
+
+def _dtypes(calls: tuple[str, ...]) -> tuple[str, ...]:
+    """The element types that the type rules of these calls name, those that only convert left out."""
+    found: set[DType] = set()
+    for name in set(calls) - CONVERSIONS:
+        found.update(_accepted(Op.registry[name]))
+    return tuple(dtype.name for dtype in DType if dtype in found)
+
+
+@cache
+def _accepted(kind: type[Op]) -> frozenset[DType]:
+    """The sets of element types that a call's class holds or its type rule names, in functions it calls too."""
+    found: set[DType] = set(getattr(kind, "dtypes", ()))
+    seen: set[int] = set()
+    pending: list[Any] = [kind.infer]
+    while pending:
+        item = pending.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, frozenset):
+            found.update(part for part in item if isinstance(part, DType))
+        elif isinstance(item, types.FunctionType) and item.__module__.startswith("ttc.calls"):
+            pending.extend(_named(item, kind))
+    return frozenset(found)
 
 
 def _made(function: Callable, builder: type, kind: type[Op] | None = None) -> frozenset[type[Op]]:
