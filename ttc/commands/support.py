@@ -21,7 +21,6 @@ from ttc.frontend.onnx import table as onnx_table
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.ir import DType, Op
 
-
 CONVERSIONS = frozenset({"ttnn.to_layout", "ttnn.to_memory_config", "ttnn.typecast"})
 """Calls that bring operands into the form that another call wants."""
 
