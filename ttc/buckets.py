@@ -18,6 +18,7 @@ from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
 from ttc.passes.padding import Padded, pad
+from ttc.passes.padding.fit import LARGEST_QUOTIENT
 from ttc.pipeline import derived_weights, literals
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket, choose, true_lengths
@@ -33,6 +34,9 @@ MOST = 32
 
 PROBES = 2
 """Sizes beside the buckets at which the model is read, to tell lengths that agree at the buckets' (round) sizes."""
+
+MORE_PROBES = LARGEST_QUOTIENT
+"""Where sizes are rounded quotients of a length: as many as tell these apart."""
 
 Sizes = dict[str, int]
 
@@ -76,33 +80,52 @@ class Bucketed(Compiled):
         bindings = [dict(zip(sizes, chosen, strict=True)) for chosen in product(*sizes.values())]
         if len(bindings) > MOST:
             raise InputError(f"{len(bindings)} buckets are too many; {MOST} are the most")
-        members = [(binding, *self._read(binding)) for binding in bindings]
-        probes, multiples = self._probes(sizes)
+        self._readings: dict[tuple[int, ...], tuple[Graph, Signature | None] | None] = {}
+        padded, multiples = self._padded(bindings, sizes)
         self._forms: list[Variant] = []
-        padded: list[Padded] = []
-        for number, (binding, graph, signature) in enumerate(members):
-            self._progress(f"padding safety at {_words(binding)}")
-            others = [(b, g) for i, (b, g, _) in enumerate(members) if i != number] + probes
-            padded.append(pad([graph, *(g for _, g in others)], [binding, *(b for b, _ in others)]))
-            stages = {"import": graph, "padding": padded[-1].graph}
+        for binding, safe in zip(bindings, padded, strict=True):
+            graph, signature = self._read(binding)
+            stages = {"import": graph, "padding": safe.graph}
             self._forms.append(
-                compiled_variant(
-                    padded[-1].graph, self.target, self.dtype, signature, self._progress, self.allow_host, stages
-                )
+                compiled_variant(safe.graph, target, dtype, signature, self._progress, self.allow_host, stages)
             )
+        self._readings.clear()
         self._latest = self._forms[-1]
         self._executable = _together(self._forms, padded, bindings, multiples)
 
-    def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
-        """The model at these sizes."""
-        self._progress(f"reading the model at {_words(sizes)}")
-        bound = {**self._source.lengths, **sizes}  # type: ignore[attr-defined]
-        found = replace(self._source, lengths=bound).ready()  # type: ignore[type-var]
-        assert found is not None, "it was ready at other sizes"
-        return found.read()
+    def _padded(
+        self, bindings: Sequence[Sizes], sizes: Mapping[str, tuple[int, ...]]
+    ) -> tuple[list[Padded], dict[str, int]]:
+        """The model at each bucket, safe; read at more sizes where few leave a doubt. And what lengths it takes."""
+        graphs = [(binding, self._read(binding)[0]) for binding in bindings]
+        for count in (PROBES, MORE_PROBES):
+            probes, multiples = self._probes(sizes, count)
+            padded = []
+            for own, graph in graphs:
+                self._progress(f"padding safety at {_words(own)}")
+                others = [(binding, other) for binding, other in graphs if binding is not own] + probes
+                padded.append(pad([graph, *(g for _, g in others)], [own, *(b for b, _ in others)]))
+            if not any(safe.guessed for safe in padded):
+                break
+        return padded, multiples
 
-    def _probes(self, sizes: Mapping[str, tuple[int, ...]]) -> tuple[list[tuple[Sizes, Graph]], dict[str, int]]:
-        """The model at odd sizes of each length in turn, and what the sizes that it takes are multiples of."""
+    def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
+        """The model at these sizes; a TtcError where it does not take them."""
+        key = tuple(sizes.values())
+        if key not in self._readings:
+            self._progress(f"reading the model at {_words(sizes)}")
+            bound = {**self._source.lengths, **sizes}  # type: ignore[attr-defined]
+            found = replace(self._source, lengths=bound).ready()  # type: ignore[type-var]
+            self._readings[key] = found and found.read()
+        reading = self._readings[key]
+        if reading is None:
+            raise TtcError(f"the model has no form at {_words(sizes)}")
+        return reading
+
+    def _probes(
+        self, sizes: Mapping[str, tuple[int, ...]], count: int
+    ) -> tuple[list[tuple[Sizes, Graph]], dict[str, int]]:
+        """The model at other sizes of each length in turn, and what the sizes that it takes are multiples of."""
         smallest = {name: listed[0] for name, listed in sizes.items()}
         probes: list[tuple[Sizes, Graph]] = []
         multiples: dict[str, int] = {}
@@ -111,12 +134,11 @@ class Bucketed(Compiled):
             for size in _candidates(listed[0]):
                 binding = {**smallest, name: size}
                 try:
-                    graph, _ = self._read(binding)
+                    probes.append((binding, self._read(binding)[0]))
                 except TtcError:
                     continue  # the model does not take this size; others tell as much
-                probes.append((binding, graph))
                 taken.append(size)
-                if len(taken) == PROBES:
+                if len(taken) == count:
                     break
             multiples[name] = reduce(gcd, (*listed, *taken))
         return probes, multiples
@@ -175,9 +197,9 @@ def _together(
 
 
 def _candidates(smallest: int) -> list[int]:
-    """Sizes to read the model at, those that tell most first."""
-    below = [smallest - n for n in (1, 3, 2, 4, 8, 16) if smallest - n >= 8]
-    return [*below, smallest + 1, smallest + 3, smallest // 2, smallest * 2]
+    """Sizes to read the model at, those that tell most first: odd ones, consecutive ones, multiples."""
+    near = [smallest + sign * n for sign in (-1, 1) for n in (1, 3, 2, 4, 5, 6, 7, 8, 16, 32)]
+    return [size for size in near if size >= min(8, smallest)] + [smallest * 2, smallest * 3]
 
 
 def _plain(inputs: Inputs) -> Any:

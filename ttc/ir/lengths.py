@@ -140,12 +140,16 @@ def _whole(number: Any) -> int:
     return number
 
 
-def same(a: Length, b: Length, limits: Mapping[str, int]) -> bool:
-    """Whether two lengths are equal for all named lengths from 1 to their limits; of several names, as written."""
+def same(a: Length, b: Length, limits: Mapping[str, int], steps: Mapping[str, int] | None = None) -> bool:
+    """Whether two lengths are equal for all named lengths up to their limits; of several names, as written.
+
+    `steps` are what the named lengths are multiples of, 1 by default.
+    """
     if a == b:
         return True
     names = a.names | b.names
     if len(names) > 1:
         return False
     limit = max((limits[name] for name in names), default=1)
-    return all(a.at(sizes) == b.at(sizes) for sizes in (dict.fromkeys(names, n) for n in range(1, limit + 1)))
+    step = max(((steps or {}).get(name, 1) for name in names), default=1)
+    return all(a.at(sizes) == b.at(sizes) for sizes in (dict.fromkeys(names, n) for n in range(step, limit + 1, step)))

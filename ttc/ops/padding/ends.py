@@ -25,6 +25,8 @@ def concat(op: shape.Concat, flow: Flow) -> tuple[Value, Region]:
     for other in regions[1:]:
         region = _together(region, other, op.dim, flow)
     axes = [other.axis(op.dim) for other in regions]
+    if any(axis.sample for axis in axes):
+        raise Refusal("it puts samples of the batch one after another")
     sizes = tuple(map(sum, zip(*(axis.over(flow.members) for axis in axes), strict=True)))
     if not any(axis.length for axis in axes):
         joined = Factor(sizes)

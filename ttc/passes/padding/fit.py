@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import gcd
 
 from ttc.errors import Refusal
 from ttc.ir.lengths import Length, same
@@ -14,8 +15,11 @@ ROUNDED = 1e-6
 """How far a number of the model may be from what a length gives: float32's rounding, generously."""
 
 
-LARGEST_QUOTIENT = 16
-"""Sizes that are a rounded quotient of a length are looked for up to this divisor."""
+LARGEST_QUOTIENT = 8
+"""Sizes that are a rounded quotient of a length are looked for up to this divisor.
+
+As many consecutive sizes tell all of them apart: a quotient that is found is `guessed` until there are so many.
+"""
 
 
 @dataclass
@@ -25,9 +29,11 @@ class Fits:
     sizes: Sequence[Mapping[str, int]]
     limits: Mapping[str, int]
     lengths: dict[Length, None] = field(default_factory=dict)
+    guessed: bool = False
 
     def __post_init__(self):
         self.lengths.update((Length.named(name), None) for name in self.limits)
+        self.steps = {name: gcd(*(sizes[name] for sizes in self.sizes)) for name in self.limits}
 
     def add(self, length: Length) -> None:
         """A length that some value has."""
@@ -40,10 +46,11 @@ class Fits:
     def length(self, numbers: Sequence[int]) -> Length:
         """The length with these numbers in the members; Refusal if there is none, or more than one as simple."""
         found = self._distinct(self._affine(known, numbers, whole=True) for known in self.lengths)
-        found = found or self._distinct(self._affine(known, numbers, whole=False) for known in self.lengths)
         if not found:
+            self.guessed = True
             names = [Length.named(name) for name in self.limits]
-            found = self._distinct(new for known in names for new in self._quotients(known, numbers))
+            shares = [self._affine(known, numbers, whole=False) for known in self.lengths]
+            found = self._distinct([*shares, *(new for known in names for new in self._quotients(known, numbers))])
         if not found:
             raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} follows no length that ttc knows")
         if len(found) > 1:
@@ -55,7 +62,7 @@ class Fits:
         """The lengths among these that are not the same."""
         found: list[Length] = []
         for new in candidates:
-            if new is not None and not any(same(new, other, self.limits) for other in found):
+            if new is not None and not any(same(new, other, self.limits, self.steps) for other in found):
                 found.append(new)
         return found
 
@@ -78,7 +85,7 @@ class Fits:
             return None
         factor, constant = line
         by = factor.denominator
-        if whole != (by == 1):
+        if whole != (by == 1) or by > LARGEST_QUOTIENT:
             return None
         if (constant * by).denominator != 1:
             return None

@@ -39,7 +39,8 @@ class Padded:
     """A program that takes true lengths, and what its user has to know of it.
 
     `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
-    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain.
+    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
+    `guessed` whether lengths were found that more sizes would make certain.
     """
 
     graph: Graph
@@ -50,6 +51,7 @@ class Padded:
     masks: tuple[Mask, ...]
     least: tuple[tuple[Length, int], ...]
     own: bool
+    guessed: bool
 
 
 class Unclean(Exception):
@@ -175,7 +177,9 @@ class Walk:
         graph = self.builder.finish(outputs)
         live = {value.name for value in graph.values()}
         masks = tuple(mask for mask in self.masks if mask.value in live)
-        return Padded(graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least), self.own)
+        return Padded(
+            graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least), self.own, self.fits.guessed
+        )
 
     def _inputs(self) -> dict[str, Extent]:
         """The model's inputs, then the true lengths.

@@ -1,0 +1,307 @@
+"""Padding safety on models as PyTorch exports them: results, where masks go and where not, what is refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from tests.passes.check import body, graph_of
+from tests.passes.padded_nets import scaled
+from ttc import ops
+from ttc.errors import Refused
+from ttc.frontend.export import export
+from ttc.ir import Input, Op
+from ttc.ops.padding import TRANSFERS
+from ttc.passes.padding import Padded, pad
+
+SIZES = (16, 13, 11)
+
+
+def module(function, *parts) -> nn.Module:
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.parts = nn.ModuleList(parts)
+
+        def forward(self, x, *others):
+            return function(x, *others, *self.parts)
+
+    torch.manual_seed(0)
+    return Model().eval()
+
+
+def padded(model: nn.Module, batch: int = 2, *extra) -> Padded:
+    """x is [B, T, 4]; `extra` makes the other inputs for a length."""
+    torch.manual_seed(1)
+    inputs = [(torch.zeros(batch, size, 4), *(make(size) for make in extra)) for size in SIZES]
+    graphs = [export(model, example, {}).graph for example in inputs]
+    return pad(graphs, [{"T": size} for size in SIZES])
+
+
+def filled(x: torch.Tensor, value: float) -> torch.Tensor:
+    """x [B, n, ...] in a bucket."""
+    shape = (x.shape[0], SIZES[0], *x.shape[2:])
+    whole = torch.full(shape, value).to(x.dtype)
+    whole[:, : x.shape[1]] = x
+    return whole
+
+
+def check(model: nn.Module, found: Padded, length: int, batch: int, *extra) -> None:
+    """The valid part is the model's own result at the length."""
+    torch.manual_seed(2)
+    x = torch.randn(batch, length, 4)
+    others = [make(length) for make in extra]
+    wanted = model(x, *others)
+    names = [value.op.name for value in found.graph.inputs if isinstance(value.op, Input)]
+    given = dict(zip(names, [filled(x, float("nan")), *(_zeros_after(t, length) for t in others)], strict=False))
+    results = ops.evaluate(found.graph, {**given, "T": torch.full((found.samples,), length)})
+    for (name, y), reference in zip(results.items(), wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
+        box = tuple(slice(None if own is None else own.at({"T": length})) for own in found.outputs[name].lengths)
+        assert y[box].shape == reference.shape
+        assert scaled(y[box].double(), reference.double()) <= 1e-5, name
+
+
+def _zeros_after(tensor: torch.Tensor, length: int) -> torch.Tensor:
+    return filled(tensor, 0) if tensor.ndim > 1 and tensor.shape[1] == length else tensor
+
+
+def time_last(x: torch.Tensor) -> torch.Tensor:
+    return x.transpose(1, 2)
+
+
+def window() -> torch.Tensor:
+    return torch.hann_window(8)
+
+
+CASES = {
+    "mirrored convolution": module(lambda x, c: c(time_last(x)), nn.Conv1d(4, 8, 5, padding=2, padding_mode="reflect")),
+    "convolution in two dimensions": module(lambda x, c: c(x[:, None]), nn.Conv2d(1, 3, 3, stride=2, padding=1)),
+    "instance norm": module(lambda x, c: c(time_last(x)), nn.InstanceNorm1d(4, affine=True)),
+    "standard deviation": module(lambda x: x.std(1)),
+    "sum over a length by its size": module(lambda x: x.sum(1) / x.shape[1] ** 0.5),
+    "pool of all": module(lambda x: F.avg_pool1d(time_last(x), x.shape[1])),
+    "average without padding": module(lambda x: F.avg_pool1d(time_last(x), 3, 2, 1, count_include_pad=False)),
+    "attention": module(lambda x, a: a(x, x, x), nn.MultiheadAttention(4, 2, batch_first=True)),
+    "attention, time first": module(
+        lambda x, a: a(x.transpose(0, 1), x.transpose(0, 1), x.transpose(0, 1))[0], nn.MultiheadAttention(4, 2)
+    ),
+    "attention of what comes before": module(
+        lambda x: F.scaled_dot_product_attention(x[:, None], x[:, None], x[:, None], is_causal=True)
+    ),
+    "transformer": module(lambda x, t: t(x), nn.TransformerEncoderLayer(4, 2, 8, batch_first=True)),
+    "recurrence": module(lambda x, r: r(x), nn.GRU(4, 3, 2, batch_first=True, bidirectional=True)),
+    "interpolation": module(lambda x: F.interpolate(time_last(x), scale_factor=2, mode="linear")),
+    "the last step": module(lambda x: x[:, -1]),
+    "the last two": module(lambda x: x[:, -2:]),
+    "differences": module(lambda x: (x[:, 1:] - x[:, :-1]).abs().mean(1)),
+    "the first half": module(lambda x: x[:, : x.shape[1] // 2].sum(1)),
+    "roll": module(lambda x: x.roll(1, 1)),
+    "prefix sum from the end": module(lambda x: x.flip(1).cumsum(1).flip(1)),
+    "something after the end": module(lambda x: torch.cat([x, x.new_ones(x.shape[0], 2, 4)], 1).cumsum(1)),
+    "positions": module(lambda x, e: x + e(torch.arange(x.shape[1])), nn.Embedding(64, 4)),
+    "positions from the end": module(lambda x, e: x + e(torch.arange(x.shape[1]).flip(0)), nn.Embedding(64, 4)),
+    "a ramp over the length": module(lambda x: x * torch.linspace(0, 1, x.shape[1])[:, None]),
+    "frames": module(lambda x: x.unfold(1, 4, 2).mean(-1)),
+    "spectrum": module(lambda x: torch.view_as_real(torch.stft(x[..., 0], 8, 2, window=window(), return_complex=True))),
+    "signal of a spectrum": module(
+        lambda x: torch.istft(torch.stft(x[..., 0], 8, 2, window=window(), return_complex=True), 8, 2, window=window())
+    ),
+    "the largest": module(lambda x: (x.topk(2, dim=1).values, x.argmax(1).float())),
+    "merged with the batch": module(lambda x, w: w(x.reshape(-1, 4)).reshape(x.shape).mean(1), nn.Linear(4, 4)),
+    "unit length": module(lambda x: F.normalize(x, dim=1)),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_bucket_gives_what_the_exact_length_gives(name):
+    model = CASES[name]
+    found = padded(model)
+    for length in (5, 10, 16):
+        if all(own.at({"T": length}) >= least for own, least in found.least):
+            check(model, found, length, 2)
+
+
+# ---------------------------------------------------------------- where masks go
+
+
+def masks(model: nn.Module, *extra) -> list[str]:
+    found = padded(model, 2, *extra)
+    check(model, found, 9, 2, *extra)
+    return [str(mask) for mask in found.masks]
+
+
+def test_what_mixes_no_positions_gets_none():
+    model = module(lambda x, a, b: b(torch.relu(a(x))) + x, nn.Linear(4, 8), nn.Linear(8, 4))
+    assert masks(model) == []
+
+
+def test_windows_that_end_before_the_end_need_none():
+    causal = module(lambda x, c: c(F.pad(time_last(x), (2, 0))), nn.Conv1d(4, 8, 3))
+    assert masks(causal) == []
+    assert masks(module(lambda x, c: c(time_last(x)), nn.ConvTranspose1d(4, 8, 2, 2))) == []
+    assert masks(module(lambda x: F.max_pool1d(time_last(x), 2))) == []
+
+
+def test_a_convolution_over_the_end_gets_one_and_says_why():
+    model = module(lambda x, c: c(time_last(x)), nn.Conv1d(4, 8, 3, padding=1))
+    assert masks(model) == ["%transpose, 0 beyond T: a convolution reads over the end of the length (%conv1d)"]
+
+
+def test_one_mask_serves_all_that_read_a_value():
+    model = module(
+        lambda x, a, b: a(time_last(x)) + b(time_last(x)), nn.Conv1d(4, 8, 3, padding=1), nn.Conv1d(4, 8, 5, padding=2)
+    )
+    assert len(masks(model)) == 1
+
+
+def test_inf_and_nan_are_cleaned_where_they_come_in():
+    """Keys and values are both finite once x is; and the scores need a mask."""
+    model = module(
+        lambda x, k, v: F.scaled_dot_product_attention(x[:, None], k(x)[:, None], v(x)[:, None]),
+        nn.Linear(4, 4),
+        nn.Linear(4, 4),
+    )
+    found = masks(model)
+    assert found[0].startswith("%x, 0 beyond T: inf or NaN")
+    assert len(found) == 2
+
+
+def valid(length: int) -> torch.Tensor:
+    return torch.ones(2, length, dtype=torch.bool)
+
+
+def lengths(length: int) -> torch.Tensor:
+    return torch.tensor([length, length - 2])
+
+
+def _filled_between(x, keep, a, b):
+    x = a(time_last(x).masked_fill(~keep, 0)).relu().masked_fill(~keep, 0)
+    x = b(x).masked_fill(~keep, 0)
+    return x.sum(-1) / keep.sum(-1), x
+
+
+def _multiplied_between(x, keep, a, b):
+    x = b(a(time_last(x) * keep).relu() * keep) * keep
+    return x.sum(-1), x
+
+
+def _convolutions():
+    return nn.Conv1d(4, 4, 3, padding=1), nn.Conv1d(4, 4, 3, padding=1)
+
+
+def test_a_mask_of_the_models_own_is_enough():
+    assert masks(module(lambda x, m, a, b: _filled_between(x, m[:, None], a, b), *_convolutions()), valid) == []
+    model = module(
+        lambda x, m: F.scaled_dot_product_attention(
+            *[x.masked_fill(~m[..., None], 0)[:, None]] * 3, attn_mask=m[:, None, None]
+        )
+    )
+    assert masks(model, valid) == []
+
+
+def test_lengths_of_the_models_own_are_enough_once_they_are_certain():
+    def keep(x, n):
+        return (torch.arange(x.shape[1])[None] < n[:, None])[:, None]
+
+    model = module(lambda x, n, a, b: _filled_between(x, keep(x, n), a, b), *_convolutions())
+    assert masks(model, lengths) == ["%lt, 0 beyond T: the model's own mask, which others rely on (%lt)"]
+
+
+def test_a_product_with_a_mask_is_enough_for_what_is_finite():
+    model = module(lambda x, m, a, b: _multiplied_between(x, m[:, None].float(), a, b), *_convolutions())
+    assert len(masks(model, valid)) == 1
+
+
+def test_added_masks_of_the_lowest_number_are_enough():
+    model = module(
+        lambda x, m: (x @ time_last(x) + (1 - m[:, None].float()) * torch.finfo(torch.float32).min).softmax(-1) @ x
+    )
+    assert masks(model, valid) == ["%x, 0 beyond T: inf or NaN would reach a valid element (%x)"]
+
+
+# ---------------------------------------------------------------- text
+
+
+def test_the_program_with_its_masks():
+    text = """
+        %x: f32[1,4,{0}] = input(name="x")
+        %w: f32[8,4,3] = const(ref="w")
+        %y: f32[1,8,{1}] = conv(x=%x, w=%w, stride=[2], padding=[[1, 1]], dilation=[1])
+        %m: f32[1,8] = mean(x=%y, dims=[2])
+        return "m"=%m
+    """
+    graphs = [graph_of(text.replace("{0}", str(n)).replace("{1}", str((n + 1) // 2))) for n in (4, 5, 7)]
+    found = pad(graphs, [{"T": n} for n in (4, 5, 7)])
+    assert body(found.graph) == "\n".join(
+        [
+            '%x: f32[1,4,4] = input(name="x")',
+            '%T: i64[1] = input(name="T")',
+            '%w: f32[8,4,3] = const(ref="w")',
+            "%y: i64[1,1,4] = literal(data=[0, 1, 2, 3])",
+            "%y_0: i64[1,1,1] = reshape(x=%T, shape=[1, 1, 1])",
+            "%valid.4: bool[1,1,4] = lt(a=%y, b=%y_0)",
+            "%y_1: f32[] = full(value=0.0)",
+            "%x.valid: f32[1,4,4] = where(condition=%valid.4, a=%x, b=%y_1)",
+            "%y_2: f32[1,8,2] = conv(x=%x.valid, w=%w, stride=[2], padding=[[1, 1]], dilation=[1])",
+            "%m: i64[1,1,2] = literal(data=[0, 1])",
+            "%m_0: i64[] = full(value=1)",
+            "%m_1: i64[1] = add(a=%T, b=%m_0)",
+            "%m_2: i64[] = full(value=2)",
+            "%m_3: i64[1] = floor_div(a=%m_1, b=%m_2)",
+            "%m_4: i64[1,1,1] = reshape(x=%m_3, shape=[1, 1, 1])",
+            "%valid.2: bool[1,1,2] = lt(a=%m, b=%m_4)",
+            "%m_5: f32[] = full(value=0.0)",
+            "%y_2.valid: f32[1,8,2] = where(condition=%valid.2, a=%y_2, b=%m_5)",
+            "%m_6: f32[1,8] = sum(x=%y_2.valid, dims=[2])",
+            "%m_7: i64[1,1] = reshape(x=%m_3, shape=[1, 1])",
+            "%m_8: f32[1,1] = cast(x=%m_7, dtype=f32)",
+            "%m_9: f32[1,8] = div(a=%m_6, b=%m_8)",
+            'return "m"=%m_9',
+        ]
+    )
+    assert [str(mask) for mask in found.masks] == [
+        "%x, 0 beyond T: a convolution reads over the end of the length (%y)",
+        "%y_2, 0 beyond (T + 1)//2: a reduction over the length (%m)",
+    ]
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def test_every_op_has_a_rule():
+    """Constants are no ops of a rule: what they are at each length is known."""
+    kinds = {getattr(ops, name) for name in ops.__all__ if isinstance(getattr(ops, name), type)}
+    without = {kind for kind in kinds if issubclass(kind, Op)} - set(TRANSFERS)
+    assert without == {ops.Full, ops.Literal}
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (module(lambda x: x.repeat(1, 2, 1)), "repeat .*: it repeats a length"),
+        (module(lambda x: x.reshape(-1, 4)), "merged a length with"),
+        (module(lambda x: x[:, : x.shape[1] ** 2 // 20]), "follows no length that ttc knows"),
+        (module(lambda x: x * torch.hann_window(x.shape[1])[:, None]), "its numbers follow a length"),
+        (module(lambda x: torch.stack([x[:, i].sum() for i in range(x.shape[1])])), "in another way at each length"),
+        (module(lambda x: F.interpolate(time_last(x), size=20)), "cannot be compiled"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused(model, message):
+    with pytest.raises(Refused, match=message):
+        padded(model)
+
+
+def test_an_op_without_a_rule_is_refused():
+    class Unknown(ops.Relu):
+        """An op that nobody has thought about."""
+
+    graphs = [
+        graph_of(f'%x: f32[2,{n}] = input(name="x")\n%y: f32[2,{n}] = unknown(x=%x)\nreturn "y"=%y') for n in SIZES
+    ]
+    try:
+        with pytest.raises(Refused, match="nothing is known of what it makes of padding"):
+            pad(graphs, [{"T": n} for n in SIZES])
+    finally:
+        del Op.registry[Unknown.mnemonic]
