@@ -139,6 +139,6 @@ def _window(
 
 def _result(region: Region, channels: int, windows: list[Factor], flow: Flow) -> Region:
     """[N, C, *spatial] with these windows."""
-    batch = tuple(replace(factor, fill=None) for factor in region.dims[0])
+    batch = tuple(factor.bare() for factor in region.dims[0])
     dims: list[Dim] = [batch, (Factor((channels,) * flow.members),), *((window,) for window in windows)]
     return Region(tuple(dims), region.taint)

@@ -211,4 +211,5 @@ def _merged(
         else Content(value, number_of(value), True)
         for value, factor, region in zip(values, column, regions, strict=True)
     ]
-    return Factor(present[0].sizes, lengths[0], fill(contents), sample)
+    alike = all(factor.alike for factor in present)
+    return Factor(present[0].sizes, lengths[0], fill(contents), sample, alike)

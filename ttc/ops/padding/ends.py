@@ -76,7 +76,9 @@ def _together(a: Region, b: Region, dim: int, flow: Flow) -> Region:
 def _both(a: Factor, b: Factor, flow: Flow) -> Factor:
     if (a.length is None) != (b.length is None) or (a.length and b.length and not flow.same(a.length, b.length)):
         raise Refusal(f"it puts the length {a.length} beside the length {b.length}")
-    return replace(a, fill=a.fill if a.fill == b.fill else None, sample=a.sample or b.sample)
+    return Factor(
+        a.sizes, a.length, a.fill if a.fill == b.fill else None, a.sample or b.sample, a.alike and b.alike
+    )
 
 
 @transfers(shape.Slice, varying=("starts", "ends"))
@@ -151,7 +153,7 @@ def flip(op: shape.Flip, flow: Flow) -> tuple[Value, Region]:
         assert axis.length is not None
         last = flow.length(axis.length - 1, region)
         index = flow(Sub(last, positions(region, dim, y.shape[dim], flow)))
-        y, region = realigned(y, region, dim, index, replace(axis, fill=None), flow)
+        y, region = realigned(y, region, dim, index, axis.bare(), flow)
     return y, region
 
 

@@ -4,24 +4,77 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from ttc.errors import Refusal
 from ttc.ir import Input, Value
 from ttc.ops import index
-from ttc.ops.padding.region import Factor, Region
+from ttc.ops.padding.region import Factor, Region, single
 from ttc.ops.padding.rules import Flow, transfers
 
 
-@transfers(index.Embedding)
+@transfers(index.Embedding, known=("index",))
 def embedding(op: index.Embedding, flow: Flow) -> tuple[Value, Region]:
     """Rows for all indices; those of padding, unless inputs, are masked so that they are some row's."""
+    places = flow.tensors("index")
+    if places is not None and (found := _picked(op, places, flow)):
+        return flow(op), found
+    if why := flow.why_unknown("index"):
+        raise Refusal(why)
     table = flow.region(op.w)
     if any(factor.sample for dim in table.dims for factor in dim):
         raise Refusal("its table has a row for each sample")
     at = _safe(op.index, flow)
-    region = flow.region(at)
-    rows = tuple(tuple(replace(f, fill=None) for f in dim) for dim in region.dims)
-    rest = tuple(tuple(replace(f, fill=None) for f in dim) for dim in table.dims[1:])
-    return flow(replace(op, index=at)), Region((*rows, *rest), table.taint)
+    region = flow.region(at).without_fills()
+    rest = Region(table.dims[1:]).without_fills()
+    return flow(replace(op, index=at)), Region((*region.dims, *rest.dims), table.taint)
+
+
+def _picked(op: index.Embedding, places: list[Tensor], flow: Flow) -> Region | None:
+    """The region of rows picked at known places, if at all lengths they are the same ones; None if they are not.
+
+    Places are taken apart along the factors of the table's first dimension: where one follows a dimension of the
+    index step by step, that dimension is as valid as the table, and holds what the table holds.
+    """
+    table = flow.region(op.w)
+    rows = table.dims[0] or (Factor((1,) * flow.members),)
+    steps = [_taken_apart(tensor, [f.sizes[member] for f in rows]) for member, tensor in enumerate(places)]
+    dims = [single(flow.fit(sizes)) for sizes in zip(*(tensor.shape for tensor in places), strict=True)]
+    for number, factor in enumerate(rows):
+        columns = [parts[number] for parts in steps]
+        if not all(torch.equal(common(columns[0], other), common(other, columns[0])) for other in columns):
+            return None
+        along = _follows(columns[0])
+        if along is not None and dims[along] and dims[along][0].sizes == factor.sizes:
+            dims[along] = (factor,)
+        elif factor.sample:
+            return None
+    rest = Region(table.dims[1:]).without_fills()
+    return Region((*dims, *rest.dims), table.taint)
+
+
+def _taken_apart(places: Tensor, sizes: list[int]) -> list[Tensor]:
+    """Row-major places as one coordinate for each of these sizes."""
+    parts: list[Tensor] = []
+    for size in reversed(sizes):
+        parts.insert(0, places % size)
+        places = places // size
+    return parts
+
+
+def common(tensor: Tensor, other: Tensor) -> Tensor:
+    """The part of a tensor that another of its rank has too."""
+    return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
+
+
+def _follows(column: Tensor) -> int | None:
+    """The dimension along which a coordinate counts 0, 1, 2, ..., being the same along all others."""
+    for dim, size in enumerate(column.shape):
+        count = torch.arange(size).reshape([size if d == dim else 1 for d in range(column.ndim)])
+        if size > 1 and torch.equal(column, count.expand(column.shape)):
+            return dim
+    return None
 
 
 def _safe(at: Value, flow: Flow) -> Value:
@@ -40,7 +93,7 @@ def gather(op: index.Gather, flow: Flow) -> tuple[Value, Region]:
     region = flow.region(at)
     dims = []
     for d, (own, other) in enumerate(zip(x.dims, region.dims, strict=True)):
-        merged = tuple(replace(f, fill=None) for f in other)
+        merged = tuple(f.bare() for f in other)
         if d != op.dim and any(f.sample for f in own):
             merged = tuple(replace(f, sample=True) for f in merged)
         if d != op.dim and [f.length for f in own] != [f.length for f in other]:

@@ -26,7 +26,7 @@ def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, Region]:
         raise Refusal("its weight has a length")
     silent = op.bias is None and op.activation in ("", "relu", "gelu", "gelu_tanh", "silu", "tanh")
     rows = tuple(
-        tuple(replace(f, fill=0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1]
+        tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1]
     )
     out = Factor((op.w.shape[0],) * flow.members)
     return flow(op), Region((*rows, (out,)), region.taint)
@@ -47,8 +47,8 @@ def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, Region]:
     first, second = flow.region(a), flow.region(b)
     zero = not inner.length and not first.taint and not second.taint
     outer = broadcast_outer(flow, a, b)
-    rows = tuple(replace(f, fill=0.0 if zero and f.fill == 0 else None) for f in first.dims[-2])
-    columns = tuple(replace(f, fill=0.0 if zero and f.fill == 0 else None) for f in second.dims[-1])
+    rows = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in first.dims[-2])
+    columns = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in second.dims[-1])
     return flow(matmul.Matmul(a, b)), Region((*outer, rows, columns), first.taint | second.taint)
 
 
@@ -119,15 +119,15 @@ def _attended(op: attention.Attention, flow: Flow) -> Region:
     if op.mask is not None:
         taint |= flow.region(op.mask).taint
         taint |= {flow.origin} if _excludes_rows(op.mask, flow) else set()
-    rows = tuple(replace(f, fill=None) for f in q.dims[2])
+    rows = tuple(f.bare() for f in q.dims[2])
     return Region((q.dims[0], q.dims[1], rows, v.dims[3]), taint)
 
 
 def _excludes_rows(mask: Value, flow: Flow) -> bool:
     """Whether a mask may leave a query of the padding without any key."""
     region = flow.region(mask)
-    fills = [f.fill for f in region.dims[-2] if f.length] if len(region.dims) > 1 else []
-    return bool(fills) and (mask.dtype is DType.bool or float("-inf") in fills)
+    queries = [f for f in region.dims[-2] if f.length and not f.alike] if len(region.dims) > 1 else []
+    return any(f.fill != 1 if mask.dtype is DType.bool else f.fill == float("-inf") for f in queries)
 
 
 def _key_mask(op: attention.Attention, flow: Flow) -> Value:
@@ -136,7 +136,7 @@ def _key_mask(op: attention.Attention, flow: Flow) -> Value:
     mask = op.mask
     if mask is None:
         mask = flow(Full(TensorType(DType.bool, ()), True))
-        region = Region(((), (), (), tuple(replace(f, fill=None) for f in flow.region(op.k).dims[2])))
+        region = Region(((), (), (), tuple(f.bare() for f in flow.region(op.k).dims[2])))
         shape = (1, 1, 1, op.k.shape[2])
         if any(f.sample for f in flow.region(op.k).dims[0]):
             region, shape = (

@@ -137,7 +137,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
             x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
     region = flow.region(x)
     dims: list[Dim] = [
-        _after_softmax(dim) if d == op.dim else tuple(replace(f, fill=None) for f in dim)
+        _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim)
         for d, dim in enumerate(region.dims)
     ]
     infinite = any(f.fill == float("-inf") for d, dim in enumerate(region.dims) if d != op.dim for f in dim)
@@ -145,7 +145,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
 
 
 def _after_softmax(dim: Dim) -> Dim:
-    return tuple(replace(factor, fill=0.0) if factor.length else factor for factor in dim)
+    return tuple(factor.bare(0.0) if factor.length else factor for factor in dim)
 
 
 @transfers(norm.LogSoftmax)

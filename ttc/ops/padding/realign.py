@@ -32,5 +32,5 @@ def realigned(y: Value, region: Region, dim: int, index: Value, new: Factor, flo
     index = flow(Clamp(index, low=0, high=y.shape[dim] - 1))
     shape = tuple(index.shape[dim] if d == dim else size for d, size in enumerate(y.shape))
     found = flow(Gather(y, flow(Expand(index, shape)), dim))
-    dims = tuple((replace(new, fill=None),) if d == dim else old for d, old in enumerate(region.dims))
+    dims = tuple((new.bare(),) if d == dim else old for d, old in enumerate(region.dims))
     return found, Region(dims, region.taint)

@@ -68,7 +68,7 @@ def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, Region]:
         x = flow.finite(x, "a prefix sum along the length")
     region = flow.region(x)
     zeros = [
-        tuple(replace(f, fill=0.0 if f.fill == 0 and (d != op.dim or op.reverse) else None) for f in dim)
+        tuple(f.bare(0.0 if f.fill == 0 and (d != op.dim or op.reverse) else None) for f in dim)
         for d, dim in enumerate(region.dims)
     ]
     return flow(replace(op, x=x)), Region(tuple(zeros), region.taint)

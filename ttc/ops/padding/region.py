@@ -24,13 +24,18 @@ class Factor:
 
     Positions from `length` on are padding (all are valid if it is None). `fill` is what elements are known to be
     where this position is padding and all others are valid: a number, or None if that is not known. `sample` marks
-    the batch, where each sample has lengths of its own.
+    the batch, where each sample has lengths of its own. Where all positions hold the same (`alike`), so does padding.
     """
 
     sizes: Sizes
     length: Length | None = None
     fill: float | None = None
     sample: bool = False
+    alike: bool = False
+
+    def bare(self, fill: float | None = None) -> Factor:
+        """The same, its padding holding this number or something unknown."""
+        return Factor(self.sizes, self.length, fill, self.sample)
 
     def over(self, members: int) -> Sizes:
         """The sizes; ones for a dimension that has no factors."""
@@ -79,7 +84,7 @@ class Region:
 
     def without_fills(self) -> Region:
         """The same with nothing known of the padding but whether it is finite."""
-        return replace(self, dims=tuple(tuple(replace(f, fill=None) for f in dim) for dim in self.dims))
+        return replace(self, dims=tuple(tuple(f.bare() for f in dim) for dim in self.dims))
 
 
 def single(factor: Factor) -> Dim:

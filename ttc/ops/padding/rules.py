@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from ttc.ir import Op, TensorType, Value
 from ttc.ir.lengths import Length
 from ttc.ops.padding.region import Factor, Region, Sizes
@@ -53,6 +55,14 @@ class Flow(Protocol):
         """Whether a value depends on no input."""
         ...
 
+    def tensors(self, name: str) -> list[Tensor] | None:
+        """An operand of the current op in each member, if it is a known constant."""
+        ...
+
+    def why_unknown(self, name: str) -> str:
+        """Why a known operand, as it is in the program, may not be what it would be at other lengths; "" if it is."""
+        ...
+
     def known(self, data: Sequence[int], type: TensorType) -> Value:
         """Numbers known now, as a value."""
         ...
@@ -75,22 +85,26 @@ Rule = Callable[[Any, Flow], Any]
 
 @dataclass(frozen=True)
 class Transfer:
-    """A rule, and the attributes that it lets follow the lengths (all others must be the same in all members)."""
+    """A rule, and what it lets follow the lengths, all else being the same in all members.
+
+    `varying` are attributes; `known` are operands that, where constant, the rule compares itself.
+    """
 
     rule: Rule
     varying: frozenset[str]
+    known: frozenset[str]
 
 
 TRANSFERS: dict[type[Op], Transfer] = {}
 
 
-def transfers(*kinds: type[Op], varying: Sequence[str] = ()) -> Callable[[Rule], Rule]:
+def transfers(*kinds: type[Op], varying: Sequence[str] = (), known: Sequence[str] = ()) -> Callable[[Rule], Rule]:
     """Register a function as the transfer rule of these ops."""
 
     def register(rule: Rule) -> Rule:
         for kind in kinds:
             assert kind not in TRANSFERS, f"two transfer rules for {kind.__name__}"
-            TRANSFERS[kind] = Transfer(rule, frozenset(varying))
+            TRANSFERS[kind] = Transfer(rule, frozenset(varying), frozenset(known))
         return rule
 
     return register

@@ -79,7 +79,7 @@ def expand(op: shape.Expand, flow: Flow) -> tuple[Value, Region]:
     wanted = _shapes(flow, "shape")
     dims = [()] * (len(wanted) - len(x.dims)) + list(x.dims)
     new = [
-        dim if dim or all(size == 1 for size in sizes) else (flow.fit(sizes),)
+        dim if dim or all(size == 1 for size in sizes) else (replace(flow.fit(sizes), alike=True),)
         for dim, sizes in zip(dims, wanted, strict=True)
     ]
     return flow(op), Region(tuple(new), x.taint)
@@ -113,7 +113,7 @@ def upsample(op: shape.Upsample, flow: Flow) -> tuple[Value, Region]:
             if axis.length is None:
                 continue
             index = flow(Minimum(positions(region, dim, x.shape[dim], flow), flow.length(axis.length - 1, region)))
-            x, region = realigned(x, region, dim, index, replace(axis, fill=None), flow)
+            x, region = realigned(x, region, dim, index, axis.bare(), flow)
     for axis_number, scale in enumerate(op.scales):
         axis = region.axis(2 + axis_number)
         if scale != 1:

@@ -32,7 +32,7 @@ def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, 
         flow.require(axis.length, n_fft)
         frames = replace(frames, length=(axis.length - n_fft) // op.hop + 1)
     bins = Factor((signal.bins(n_fft, op.onesided),) * flow.members)
-    batch = tuple(replace(f, fill=None) for f in region.dims[0])
+    batch = tuple(f.bare() for f in region.dims[0])
     result = Region((batch, (bins,), (frames,)), region.taint)
     return flow(replace(op, x=x)), (result, result)
 
@@ -53,7 +53,7 @@ def istft(op: signal.Istft, flow: Flow) -> tuple[Value, Region]:
     found = flow(replace(op, real=real, imag=imag))
     share = flow(Clamp(_share(op, region, flow), low=LEAST_ENVELOPE))
     taint = flow.region(real).taint | flow.region(imag).taint
-    batch = tuple(replace(f, fill=None) for f in region.dims[0])
+    batch = tuple(f.bare() for f in region.dims[0])
     return flow(Div(found, share)), Region((batch, (samples,)), taint)
 
 
@@ -66,7 +66,7 @@ def _share(op: signal.Istft, region: Region, flow: Flow) -> Value:
     ones = flow(Full(TensorType(op.window.dtype, (n_fft,)), 1.0))
     row = flow(Reshape(op.window, (1, n_fft)))
     spectrum = flow(signal.Stft(row, ones, n_fft, normalized=op.normalized))
-    own = Region((region.dims[0], region.dims[1], tuple(replace(f, fill=None) for f in region.dims[2])))
+    own = Region((region.dims[0], region.dims[1], tuple(f.bare() for f in region.dims[2])))
     parts = []
     for part in spectrum:
         wide = flow(Expand(part, op.real.shape))

@@ -13,6 +13,7 @@ from ttc.errors import Refusal
 from ttc.ir import Builder, DType, TensorType, Value
 from ttc.ir.lengths import Length
 from ttc.ops.padding import Region
+from ttc.ops.padding.index import common
 from ttc.ops.padding.region import single
 from ttc.passes.padding.family import Family, Row
 from ttc.passes.padding.fit import Fits
@@ -35,13 +36,22 @@ class Constants:
         """A known row as a value and its region; Refusal if no length explains how its members differ."""
         tensors = self.family.tensors(row)
         base = tensors[0]
-        if not all(torch.equal(_common(base, other), _common(other, base)) for other in tensors):
+        if not all(torch.equal(common(base, other), common(other, base)) for other in tensors):
             return self._computed(tensors, row[0].dtype)
         value = ops.constant(self.builder, base.contiguous(), row[0].name)
         number = ops.number_of(value)
         region = self._region(tensors)
-        filled = (tuple(replace(f, fill=number) if f.length else f for f in dim) for dim in region.dims)
+        alike = [bool((base == base.narrow(dim, 0, 1)).all()) for dim in range(base.ndim)]
+        filled = [
+            tuple(replace(f, fill=number, alike=same) if f.length else f for f in dim)
+            for dim, same in zip(region.dims, alike, strict=True)
+        ]
         return value, Region(tuple(filled))
+
+    def first(self, row: Row) -> tuple[Value, Region]:
+        """A known row as it is in the first member."""
+        tensors = self.family.tensors(row)
+        return ops.constant(self.builder, tensors[0].contiguous(), row[0].name), self._region(tensors)
 
     def _region(self, tensors: Sequence[Tensor]) -> Region:
         sizes = zip(*(tensor.shape for tensor in tensors), strict=True)
@@ -68,7 +78,7 @@ class Constants:
 
     def _shifted(self, tensors: Sequence[Tensor], region: Region, dtype: DType) -> Value:
         base = tensors[0]
-        offsets = [_number(_common(other, base) - _common(base, other)) for other in tensors]
+        offsets = [_number(common(other, base) - common(base, other)) for other in tensors]
         if any(offset is None for offset in offsets):
             raise Refusal(UNKNOWN)
         length = self.fits.length([int(offset) for offset in offsets if offset is not None])
@@ -83,11 +93,6 @@ class Constants:
         return self.builder(FUNCTIONS[function](value)) if function else value
 
 
-def _common(tensor: Tensor, other: Tensor) -> Tensor:
-    """The part of a tensor that another has too."""
-    return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
-
-
 def _number(tensor: Tensor) -> float | None:
     """The one number in a tensor, if it is one."""
     numbers = tensor.unique()
@@ -96,4 +101,4 @@ def _number(tensor: Tensor) -> float | None:
 
 def _proportional(tensor: Tensor, other: Tensor, factor: float) -> bool:
     """Whether a tensor is a multiple of another where both have elements."""
-    return torch.allclose(_common(tensor, other), _common(other, tensor) * factor, rtol=1e-5, atol=1e-7)
+    return torch.allclose(common(tensor, other), common(other, tensor) * factor, rtol=1e-5, atol=1e-7)

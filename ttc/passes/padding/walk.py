@@ -84,6 +84,7 @@ class Walk:
     masks: list[Mask] = field(default_factory=list)
     least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
+    unexplained: dict[Row, str] = field(default_factory=dict)
     own: bool = False
 
     def __post_init__(self):
@@ -114,6 +115,13 @@ class Walk:
     def constant(self, value: Value) -> bool:
         return value in self.builder.constants
 
+    def tensors(self, name: str) -> list[torch.Tensor] | None:
+        row = tuple(getattr(variant, name) for variant in self.variants)
+        return self.family.tensors(row) if self.family.is_known(row) else None
+
+    def why_unknown(self, name: str) -> str:
+        return self.unexplained.get(tuple(getattr(variant, name) for variant in self.variants), "")
+
     def known(self, data: Sequence[int], type: TensorType) -> Value:
         return ops.constant(self.builder, torch.tensor(list(data), dtype=torch.int64).reshape(type.shape))
 
@@ -140,7 +148,7 @@ class Walk:
                 Mask(value.name, tuple(f.length for f in wanted if f.length), fill, f"{why} (%{self.origin})")
             )
         filled = tuple(
-            tuple(replace(f, fill=fill) if f.length else f for f in dim) if d in dims else dim
+            tuple(f.bare(fill) if f.length else f for f in dim) if d in dims else dim
             for d, dim in enumerate(region.dims)
         )
         all_of_it = set(region.padded_dims) <= set(dims)
@@ -170,6 +178,9 @@ class Walk:
             self.reasons.append(("the model", str(refusal)))
         if self.reasons:
             raise Refused(self.reasons)
+        self.reasons += [
+            (f"the output {n!r}", self.unexplained[r]) for n, r in self.family.outputs if r in self.unexplained
+        ]
         outputs = {name: self.new[row] for name, row in self.family.outputs}
         extents = {name: self._extent(name, value) for name, value in outputs.items()}
         if self.reasons:
@@ -264,7 +275,7 @@ class Walk:
         """The new values of a node, by its op's rule, and their regions, which must have the members' sizes."""
         first = nodes[0].op
         if self.family.is_known(rows[0]):
-            return [self.constants.value(row) for row in rows]
+            return [self._known(row) for row in rows]
         if isinstance(first, Const):
             return [self._weight(rows[0])]
         transfer = TRANSFERS.get(type(first))
@@ -274,6 +285,7 @@ class Walk:
         changing = [name for name in varying(self.variants) if name not in transfer.varying]
         if changing:
             raise Refusal(f"its {changing[0]} follows a length")
+        self._refuse_unexplained(rows[0], transfer.known)
         op = self._with_operands(first, rows[0])
         if isinstance(op, ops.Mul):
             self._certain_product(op)
@@ -283,6 +295,21 @@ class Walk:
         for row, value, region in zip(rows, values, regions, strict=True):
             self._check(row, value, region)
         return list(zip(values, regions, strict=True))
+
+    def _known(self, row: Row) -> tuple[Value, Region]:
+        """A constant; one that no length explains is as it is for the first member, for rules that look closer."""
+        try:
+            return self.constants.value(row)
+        except Refusal as refusal:
+            self.unexplained[row] = f"%{row[0].name}: {refusal}"
+            return self.constants.first(row)
+
+    def _refuse_unexplained(self, row: Row, known: frozenset[str]) -> None:
+        """Refuse constants that no length explains, but for operands at whose members the op's rule looks itself."""
+        allowed = {id(getattr(self.variants[0], name)) for name in known}
+        for operand in self.family.operands(row):
+            if operand in self.unexplained and id(operand[0]) not in allowed:
+                raise Refusal(self.unexplained[operand])
 
     def _weight(self, row: Row) -> tuple[Value, Region]:
         if len({value.op for value in row}) > 1:
