@@ -207,7 +207,7 @@ def _plain(inputs: Inputs) -> Any:
     if isinstance(inputs, Mapping):
         return arrays_of(inputs)
     listed: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    return list(arrays_of(dict(enumerate(listed))).values())
+    return list(arrays_of({str(place): item for place, item in enumerate(listed)}).values())
 
 
 def _words(sizes: Mapping[str, int]) -> str:

@@ -147,12 +147,15 @@ def BitShift(b: Emitter, x: Value, y: Value, *, direction) -> Value:
 def Clip(b: Emitter, x: Value, min: Value | None = None, max: Value | None = None) -> Value:
     """Bounds as numbers where they are known; run-time ones become maximum and minimum."""
     low, high = (_bound(b, bound, x.dtype) for bound in (min, max))
-    known = [bound for bound in (low, high) if bound is not None and not isinstance(bound, Value)]
-    if len(known) == (low is not None) + (high is not None):
-        low, high = (None if bound in (-math.inf, math.inf) else bound for bound in (low, high))
+    if not isinstance(low, Value) and not isinstance(high, Value):
+        low, high = _unless_infinite(low), _unless_infinite(high)
         return x if low is None and high is None else b(ops.Clamp(x, low, high))
     x = x if min is None else b(ops.Maximum(x, min))
     return x if max is None else b(ops.Minimum(x, max))
+
+
+def _unless_infinite(bound: float | None) -> float | None:
+    return None if bound in (-math.inf, math.inf) else bound
 
 
 def _bound(b: Emitter, bound: Value | float | None, dtype: DType) -> Value | float | None:

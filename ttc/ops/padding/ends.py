@@ -76,9 +76,7 @@ def _together(a: Region, b: Region, dim: int, flow: Flow) -> Region:
 def _both(a: Factor, b: Factor, flow: Flow) -> Factor:
     if (a.length is None) != (b.length is None) or (a.length and b.length and not flow.same(a.length, b.length)):
         raise Refusal(f"it puts the length {a.length} beside the length {b.length}")
-    return Factor(
-        a.sizes, a.length, a.fill if a.fill == b.fill else None, a.sample or b.sample, a.alike and b.alike
-    )
+    return Factor(a.sizes, a.length, a.fill if a.fill == b.fill else None, a.sample or b.sample, a.alike and b.alike)
 
 
 @transfers(shape.Slice, varying=("starts", "ends"))
@@ -161,7 +159,7 @@ def flip(op: shape.Flip, flow: Flow) -> tuple[Value, Region]:
 def pad(op: shape.Pad, flow: Flow) -> tuple[Value, Region]:
     """What is added at a true end: by masking with the number that is added, or by fetching from the true end."""
     x, region = op.x, flow.region(op.x)
-    pads = [tuple(bounds[d] for bounds in _attributes(flow, "pads")) for d in range(len(op.pads))]
+    pads: list[tuple[tuple[int, int], ...]] = list(zip(*(variant.pads for variant in flow.variants), strict=True))
     ends = [d for d in region.padded_dims if any(end for _, end in pads[d])]
     if op.mode == "constant":
         x = flow.masked(x, ends, op.value, "what is padded on starts at its true end")

@@ -25,9 +25,7 @@ def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, Region]:
     if flow.region(op.w).padded:
         raise Refusal("its weight has a length")
     silent = op.bias is None and op.activation in ("", "relu", "gelu", "gelu_tanh", "silu", "tanh")
-    rows = tuple(
-        tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1]
-    )
+    rows = tuple(tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1])
     out = Factor((op.w.shape[0],) * flow.members)
     return flow(op), Region((*rows, (out,)), region.taint)
 

@@ -73,8 +73,8 @@ def group_norm(op: norm.GroupNorm, flow: Flow) -> tuple[Value, Region]:
         flow.state(y, region)
         y = _regrouped(y, op.x.shape, region, flow)
         region = flow.region(y)
-    parts = [_per_channel(part, len(spatial), flow) for part in (op.w, op.bias)]
-    return _scaled(y, *parts, region, flow)
+    w, bias = (_per_channel(part, len(spatial), flow) for part in (op.w, op.bias))
+    return _scaled(y, w, bias, region, flow)
 
 
 def _regrouped(x: Value, shape: tuple[int, ...], region: Region, flow: Flow) -> Value:
@@ -137,8 +137,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
             x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
     region = flow.region(x)
     dims: list[Dim] = [
-        _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim)
-        for d, dim in enumerate(region.dims)
+        _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim) for d, dim in enumerate(region.dims)
     ]
     infinite = any(f.fill == float("-inf") for d, dim in enumerate(region.dims) if d != op.dim for f in dim)
     return flow(replace(op, x=x)), Region(tuple(dims), region.taint | ({flow.origin} if infinite else set()))

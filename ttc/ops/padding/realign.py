@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ttc.errors import Refusal
 from ttc.ir import DType, TensorType, Value
 from ttc.ir.lengths import Length

@@ -28,9 +28,7 @@ def recurrence(op: recurrent.Recurrence, flow: Flow) -> tuple[tuple[Value, ...],
     taint = flow.region(op.x).taint
     batch = x.dims[1]
     wide = results[0].shape[2]
-    regions = [
-        Region(((steps.bare(0.0 if steps.length else None),), batch, (Factor((wide,) * flow.members),)), taint)
-    ]
+    regions = [Region(((steps.bare(0.0 if steps.length else None),), batch, (Factor((wide,) * flow.members),)), taint)]
     for state in results[1:]:
         first, last = (Factor((size,) * flow.members) for size in (state.shape[0], state.shape[2]))
         regions.append(Region(((first,), batch, (last,)), taint))

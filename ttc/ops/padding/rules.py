@@ -21,11 +21,15 @@ from ttc.ops.padding.region import Factor, Region, Sizes
 class Flow(Protocol):
     """The pass at work, as a rule sees it; the current op's operands are those of the program being built."""
 
-    members: int
     variants: Sequence[Any]
     """The current op in each member of the family, with that member's operands."""
     origin: str
     """The name of the current op's first result."""
+
+    @property
+    def members(self) -> int:
+        """How many programs the family has."""
+        ...
 
     def __call__(self, op: Op) -> Any:
         """Add an op to the program."""

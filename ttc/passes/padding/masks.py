@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from math import prod
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.ir import Builder, DType, Input, TensorType, Value
-from ttc.ir.lengths import Length, Quotient
+from ttc.ir.lengths import Atom, Length, Quotient
 from ttc.ops.padding.region import Factor, Region
 
 
@@ -51,19 +52,19 @@ class Masks:
         """The length, i64[samples], computed from the inputs."""
         if length in self._lengths:
             return self._lengths[length]
-        total: Value | None = None
-        for atom, factor in length.terms:
-            if isinstance(atom, Quotient):
-                value = self._builder(ops.FloorDiv(self._value(atom.of), self._full(atom.by, ())))
-            else:
-                value = self._inputs[atom]
-            value = value if factor == 1 else self._builder(ops.Mul(value, self._full(factor, ())))
-            total = value if total is None else self._builder(ops.Add(total, value))
-        assert total is not None, "a length without terms is a number"
+        first, *rest = (self._term(atom, factor) for atom, factor in length.terms)
+        total = reduce(lambda a, b: self._builder(ops.Add(a, b)), rest, first)
         if length.constant:
             total = self._builder(ops.Add(total, self._full(length.constant, ())))
         self._lengths[length] = total
         return total
+
+    def _term(self, atom: Atom, factor: int) -> Value:
+        if isinstance(atom, Quotient):
+            value = self._builder(ops.FloorDiv(self._value(atom.of), self._full(atom.by, ())))
+        else:
+            value = self._inputs[atom]
+        return value if factor == 1 else self._builder(ops.Mul(value, self._full(factor, ())))
 
     def _full(self, number: int, shape: tuple[int, ...]) -> Value:
         return self._builder(ops.Full(TensorType(DType.i64, shape), number))

@@ -10,7 +10,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, Graph, Node, Op, TensorType, Value, Weights
+from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
@@ -92,7 +92,9 @@ class Walk:
         limits = self.family.sizes[0]
         self.builder = Separate(Weights(dict(base.weights)))
         self.fits = Fits(self.family.sizes, limits)
-        self.made = Masks(self.builder, limits, self.samples, {v.op.name for v in base.inputs})
+        self.made = Masks(
+            self.builder, limits, self.samples, {v.op.name for v in base.inputs if isinstance(v.op, Input)}
+        )
         self.constants = Constants(self.family, self.builder, self.fits, self.made)
 
     @property
