@@ -13,6 +13,7 @@ from ttc import ops
 from ttc.errors import Refused
 from ttc.frontend.export import export
 from ttc.ir import Input, Op
+from ttc.ir.lengths import Length
 from ttc.ops.padding import TRANSFERS
 from ttc.passes.padding import Padded, pad
 
@@ -291,6 +292,13 @@ def test_every_op_has_a_rule():
 def test_what_cannot_be_shown_is_refused(model, message):
     with pytest.raises(Refused, match=message):
         padded(model)
+
+
+@pytest.mark.parametrize("pads", [(6, 0), (0, 6), (6, 2)])
+def test_a_mirrored_edge_needs_what_it_mirrors(pads):
+    """Six elements beside the first or the last are seven with it: torch takes no fewer."""
+    found = padded(module(lambda x: F.pad(time_last(x), pads, mode="reflect")))
+    assert (Length.named("T"), 7) in found.least
 
 
 def test_an_op_without_a_rule_is_refused():

@@ -203,6 +203,8 @@ def _mirrored(op: shape.Pad, pads: Sequence[Sequence[tuple[int, int]]], flow: Fl
         axis = region.axis(d)
         if axis.sample:
             raise Refusal("it pads the batch")
+        if axis.length and op.mode == "reflect":
+            flow.require(axis.length, pair[0] + 1)
         sizes = tuple(size + sum(pair) for size in axis.over(flow.members))
         region = region.with_dim(d, Factor(sizes, axis.length and axis.length + pair[0], axis.fill))
     for d in moved:
