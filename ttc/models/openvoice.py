@@ -1,7 +1,4 @@
-"""OpenVoice V2 (Qin et al. 2023): the voice of one speaker into another's, and the parts of its speech synthesis.
-
-The reference encoder, which reads a speaker's embedding from a recording, is a recurrence and not among them.
-"""
+"""OpenVoice V2 (Qin et al. 2023): the voice of one speaker into another's, and the parts of its speech synthesis."""
 
 from __future__ import annotations
 
@@ -67,6 +64,12 @@ def converter(size: str) -> Built:
     }
 
 
+def reference_encoder(size: str) -> Built:
+    """A spectrogram [B, T, F] of a recording to its speaker's embedding [B, gin]: a GRU's last state."""
+    shape = (1, FRAMES[size], CONFIGS[size]["spec_channels"])
+    return _synthesizer(size, speakers=0).ref_enc, {"inputs": torch.rand(shape)}
+
+
 def text_encoder(size: str) -> Built:
     """Phonemes to the mean and deviation of latents."""
     tokens = TOKENS[size]
@@ -103,6 +106,7 @@ def _synthesizer(size: str, speakers: int) -> nn.Module:
 
 MODELS = (
     Model("openvoice_converter", "OpenVoice V2 voice conversion", converter, pcc=0.99),
+    Model("openvoice_reference_encoder", "OpenVoice V2 speaker encoder", reference_encoder),
     Model("openvoice_text_encoder", "OpenVoice V2 phoneme encoder", text_encoder),
     Model("openvoice_durations", "OpenVoice V2 duration predictor", durations),
 )
