@@ -40,7 +40,8 @@ def supported() -> list[Support]:
     """All ops with a meaning, by name; those without calls are decomposed, or known when compiling."""
     kinds = [kind for kind in Op.registry.values() if kind.__module__.startswith(ops.__name__)]
     of_onnx = _sources({name: entry.function for name, entry in onnx_table.entries().items()}, Emitter)
-    of_aten = _sources(aten_table.TABLE, aten_table.ExportBuilder)
+    aten = {name: function for name, function in aten_table.TABLE.items() if "::" not in name}  # no ops of our own
+    of_aten = _sources(aten, aten_table.ExportBuilder)
     found = []
     for kind in kinds:
         calls = _calls(kind)

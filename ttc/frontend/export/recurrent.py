@@ -1,4 +1,7 @@
-"""Readings of torch's recurrences: nn.LSTM, nn.GRU and nn.RNN, layer upon layer."""
+"""Readings of torch's recurrences: nn.LSTM, nn.GRU and nn.RNN, layer upon layer.
+
+They come as aten's ops from programs that users exported, and as our own (`recurrent_ops`), which have lengths.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +49,20 @@ def _stack(
     return Stack(has_biases, num_layers, 1 + bidirectional, batch_first, projected)
 
 
-@aten("lstm.input")
+def _recurrence(kind: str) -> Callable[[Callable[..., tuple[Value, ...]]], None]:
+    """Register a reading of one of our ops, and of the aten op of this name, which has no lengths."""
+
+    def register(reading: Callable[..., tuple[Value, ...]]) -> None:
+        aten(f"ttc::{kind}")(reading)
+        aten(f"{kind}.input")(lambda b, x, *operands: reading(b, x, None, *operands))
+
+    return register
+
+
+@_recurrence("lstm")
 def lstm(
-    b: ExportBuilder, x: Value, hx: list[Value], params: list[Value], has_biases: bool, num_layers: int,
-    dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+    b: ExportBuilder, x: Value, lengths: Value | None, hx: list[Value], params: list[Value], has_biases: bool,
+    num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
 ) -> tuple[Value, ...]:  # fmt: skip
     projected = hx[0].shape[-1] != hx[1].shape[-1]
     stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first, projected)
@@ -57,49 +70,48 @@ def lstm(
     def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
         bias = _sum(b, weights.get("bias"), weights.get("bias_r"))
         projection = weights.get("projection")
-        return ops.Lstm(x, weights["w"], weights["r"], bias, None, states[0], states[1], projection)
+        return ops.Lstm(x, weights["w"], weights["r"], bias, lengths, states[0], states[1], projection)
 
     return _layers(b, x, hx, params, stack, layer)
 
 
-@aten("gru.input")
+@_recurrence("gru")
 def gru(
-    b: ExportBuilder, x: Value, hx: Value, params: list[Value], has_biases: bool, num_layers: int,
-    dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+    b: ExportBuilder, x: Value, lengths: Value | None, hx: Value, params: list[Value], has_biases: bool,
+    num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
 ) -> tuple[Value, ...]:  # fmt: skip
     stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
     def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
         if not has_biases:
-            return ops.Gru(x, weights["w"], weights["r"], h=states[0])
+            return ops.Gru(x, weights["w"], weights["r"], lengths=lengths, h=states[0])
         bias_r, hidden = weights["bias_r"], weights["bias_r"].shape[1] // 3
         gates = compose.part(b, bias_r, 1, 0, 2 * hidden)
         none = full(b, (bias_r.shape[0], hidden), 0, bias_r.dtype)
         bias = _sum(b, weights["bias"], b(ops.Concat((gates, none), 1)))
         bias_n = compose.part(b, bias_r, 1, 2 * hidden, 3 * hidden)
-        return ops.Gru(x, weights["w"], weights["r"], bias, bias_n, h=states[0])
+        return ops.Gru(x, weights["w"], weights["r"], bias, bias_n, lengths, states[0])
 
     return _layers(b, x, [hx], params, stack, layer)
 
 
-def _rnn(activation: str) -> Callable[..., tuple[Value, ...]]:
+def _rnn(kind: str, activation: str) -> None:
+    @_recurrence(kind)
     def reading(
-        b: ExportBuilder, x: Value, hx: Value, params: list[Value], has_biases: bool, num_layers: int,
-        dropout: float, train: bool, bidirectional: bool, batch_first: bool,
+        b: ExportBuilder, x: Value, lengths: Value | None, hx: Value, params: list[Value], has_biases: bool,
+        num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
     ) -> tuple[Value, ...]:  # fmt: skip
         stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
         def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
             bias = _sum(b, weights.get("bias"), weights.get("bias_r"))
-            return ops.Rnn(x, weights["w"], weights["r"], bias, h=states[0], activations=(activation,))
+            return ops.Rnn(x, weights["w"], weights["r"], bias, lengths, states[0], activations=(activation,))
 
         return _layers(b, x, [hx], params, stack, layer)
 
-    return reading
 
-
-aten("rnn_tanh.input")(_rnn("tanh"))
-aten("rnn_relu.input")(_rnn("relu"))
+_rnn("rnn_tanh", "tanh")
+_rnn("rnn_relu", "relu")
 
 
 def _layers(

@@ -8,7 +8,11 @@ refuse(
     "random numbers must come in as an input",
     "randperm", "multinomial", "exponential", "poisson", "rrelu", "rrelu_with_noise",
 )  # fmt: skip
-refuse("packed sequences are not supported yet", "_pack_padded_sequence", "_pad_packed_sequence")
+refuse(
+    "an exported program holds packed rows: compile the module itself, which keeps their lengths",
+    "_pack_padded_sequence",
+    "_pad_packed_sequence",
+)
 refuse("Fourier transforms are not supported yet", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 refuse(
     "the size of its result depends on data",

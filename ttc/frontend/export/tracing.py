@@ -22,6 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
+from ttc.frontend.export.packed import lengths_kept
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Signature
 from ttc.ir import Graph
@@ -48,7 +49,7 @@ def export(
     """
     _require_eval(model)
     model, args, kwargs, mode = _prepared(model, tuple(args), dict(kwargs or {}))
-    with _quiet(), torch.no_grad(), _under(mode):
+    with _quiet(), torch.no_grad(), _under(mode), lengths_kept():
         try:
             program = torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
