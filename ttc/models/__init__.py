@@ -16,7 +16,9 @@ FILES = {
     "clip_text": ("clip_text", "clip_text_g"),
     "encodec": ("encodec_decoder",),
     "flux": ("flux",),
-    "kokoro": ("kokoro_bert", "kokoro_decoder"),
+    "kokoro": tuple(
+        f"kokoro_{part}" for part in ("bert", "text_encoder", "duration_encoder", "prosody", "pitch", "decoder")
+    ),
     "llama": ("llama",),
     "minilm": ("minilm",),
     "mochi": ("mochi",),

@@ -1,6 +1,6 @@
-"""Kokoro 82M (hexgrad 2025), text to speech: its phoneme encoder PL-BERT, and the decoder from frames to samples.
+"""Kokoro 82M (hexgrad 2025), text to speech, in its parts: encoders of phonemes, prosody, frames to samples.
 
-What lies between them, encoders with recurrences and the alignment, depends on lengths and is not among them.
+The encoders take the true length of each sample as the package does: `lengths`, and a mask that is True beyond them.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ PL_BERT = {
     "tiny": {"hidden_size": 64, "num_attention_heads": 2, "intermediate_size": 128, "num_hidden_layers": 2}
     | {"embedding_size": 32},
 }
+ENCODERS = {"real": {"width": 512, "layers": 3}, "tiny": {"width": 32, "layers": 2}}
+KERNEL, LONGEST_DURATION, DROPOUT = 5, 50, 0.2
 STYLE = {"real": 128, "tiny": 16}
 VOCODER = {
     "real": {"upsample_rates": [10, 6], "upsample_kernel_sizes": [20, 12], "resblock_kernel_sizes": [3, 7, 11]},
@@ -48,6 +50,20 @@ def _submodules(*names: str) -> list[ModuleType]:
 
 
 istftnet, modules = _submodules("istftnet", "modules")
+
+
+class FramesToPitch(nn.Module):
+    """Kokoro's prosody predictor from aligned frames on: [B, width + S, F] and a style [B, S] to pitch and loudness.
+
+    Both are [B, 2 F]. The package has this as a method beside `forward`, which is what torch.export reads.
+    """
+
+    def __init__(self, predictor: nn.Module):
+        super().__init__()
+        self.predictor = predictor
+
+    def forward(self, frames: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        return self.predictor.F0Ntrain(frames, style)
 
 
 class NoSource(nn.Module):
@@ -87,6 +103,55 @@ def pl_bert(size: str) -> Built:
     }
 
 
+def text_encoder(size: str) -> Built:
+    """Phonemes [B, T] to states [B, width, T]."""
+    config = ENCODERS[size]
+    model = modules.TextEncoder(config["width"], KERNEL, config["layers"], VOCABULARY)
+    lengths, beyond = _lengths()
+    return model, {"x": torch.randint(0, VOCABULARY, beyond.shape), "input_lengths": lengths, "m": beyond}
+
+
+def duration_encoder(size: str) -> Built:
+    """States [B, width, T] in a style [B, S] to states [B, T, width + S] that durations are told from."""
+    config = ENCODERS[size]
+    model = modules.DurationEncoder(STYLE[size], config["width"], config["layers"], DROPOUT)
+    lengths, beyond = _lengths()
+    states, style = torch.randn(2, config["width"], TOKENS), torch.randn(2, STYLE[size])
+    return model, {"x": states, "style": style, "text_lengths": lengths, "m": beyond}
+
+
+def prosody(size: str) -> Built:
+    """States [B, width, T] and an alignment [B, T, F] to durations [B, T, 50] and frames [B, width + S, F]."""
+    lengths, beyond = _lengths()
+    token_of_frame = torch.randint(0, TOKENS - 5, (2, FRAMES[size])).sort().values
+    return _predictor(size), {
+        "texts": torch.randn(2, ENCODERS[size]["width"], TOKENS),
+        "style": torch.randn(2, STYLE[size]),
+        "text_lengths": lengths,
+        "alignment": nn.functional.one_hot(token_of_frame, TOKENS).mT.float(),
+        "m": beyond,
+    }
+
+
+def pitch(size: str) -> Built:
+    """Frames in a style to pitch and loudness."""
+    width = ENCODERS[size]["width"] + STYLE[size]
+    inputs = {"frames": torch.randn(1, width, FRAMES[size]), "style": torch.randn(1, STYLE[size])}
+    return FramesToPitch(_predictor(size)), inputs
+
+
+def _predictor(size: str) -> nn.Module:
+    config = ENCODERS[size]
+    return modules.ProsodyPredictor(STYLE[size], config["width"], config["layers"], LONGEST_DURATION, DROPOUT)
+
+
+def _lengths() -> tuple[Tensor, Tensor]:
+    """The lengths of two samples, and whether a position [2, T] is beyond them."""
+    beyond = torch.zeros(2, TOKENS, dtype=torch.bool)
+    beyond[1, -5:] = True
+    return torch.tensor([TOKENS, TOKENS - 5], device="cpu"), beyond
+
+
 def decoder(size: str) -> Built:
     """The decoder in its real-valued form, whose short-time transforms are convolutions."""
     vocoder = VOCODER[size]
@@ -116,5 +181,9 @@ def decoder(size: str) -> Built:
 
 MODELS = (
     Model("kokoro_bert", "Kokoro 82M phoneme encoder PL-BERT", pl_bert),
+    Model("kokoro_text_encoder", "Kokoro 82M text encoder, phonemes to states", text_encoder),
+    Model("kokoro_duration_encoder", "Kokoro 82M duration encoder", duration_encoder),
+    Model("kokoro_prosody", "Kokoro 82M prosody predictor, states to durations and frames", prosody),
+    Model("kokoro_pitch", "Kokoro 82M prosody predictor, frames to pitch and loudness", pitch),
     Model("kokoro_decoder", "Kokoro 82M decoder, frames to samples", decoder, pcc=0.99),
 )
