@@ -35,5 +35,6 @@ class Model:
         torch.manual_seed(seed)
         with warnings.catch_warnings(), torch.device("meta" if fake else "cpu"):
             warnings.simplefilter("ignore", FutureWarning)  # about how the packages call torch
+            warnings.filterwarnings("ignore", "dropout option adds dropout", UserWarning)  # the same
             module, inputs = self.builder(size)
         return module.eval(), inputs

@@ -1,0 +1,117 @@
+"""Sequence models of speech at their real sizes: at any length, alone or in a bucket, what the packages give there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import EncodecConfig
+from transformers.models.encodec import modeling_encodec
+
+from tests.models.sequences import SEQUENCES, Sequence, arrays, bucketed, drawn, exact, module, together, valid, wanted
+from ttc import models
+from ttc.accuracy import pcc, scaled_error
+from ttc.calls.target import TARGETS
+from ttc.errors import InputError
+from ttc.runtime.check import check_many
+
+WITH_LENGTHS = ("kokoro_text_encoder", "kokoro_duration_encoder", "kokoro_prosody")
+
+
+@pytest.fixture(scope="module", params=SEQUENCES)
+def sequence(request: pytest.FixtureRequest) -> Sequence:
+    """Of the module's scope, so that all tests of a model come together, and compile it once."""
+    return SEQUENCES[request.param]
+
+
+Measure = Callable[[np.ndarray, np.ndarray], float]
+
+
+def in_buckets(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
+    """Each output of each sample of all runs against the package's own for that sample alone."""
+    figures = []
+    for run in sequence.runs:
+        samples = drawn(sequence, run)
+        found = bucketed(sequence.name, dtype).run({**arrays(together(samples)), **run})
+        for number, sample in enumerate(samples):
+            for output, reference in zip(found.values(), wanted(sequence.name, sample), strict=True):
+                figures.append(measure(valid(output, number, reference.shape), reference))
+    return figures
+
+
+def alone(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
+    """A sample of no bucket's size in a program of its own."""
+    sample = drawn(sequence, sequence.runs[0])[-1]
+    found = exact(sequence.name, dtype, sample).run(arrays(sample))
+    return [measure(*pair) for pair in zip(found.values(), wanted(sequence.name, sample), strict=True)]
+
+
+@pytest.mark.parametrize("lengths", [alone, in_buckets])
+def test_fp32_is_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
+    assert max(lengths(sequence, "fp32", scaled_error)) <= 1e-4
+
+
+@pytest.mark.parametrize("lengths", [alone, in_buckets])
+def test_bf16_correlates_with_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
+    assert min(lengths(sequence, "bf16", pcc)) >= 0.999
+
+
+def test_masks_are_no_more_than_padding_needs(sequence: Sequence):
+    for bucket in bucketed(sequence.name, "fp32").buckets:
+        assert len(bucket.masks) == sequence.masks, bucket.masks
+
+
+IN_THE_SWEEP = [pytest.param(*pair, marks=pytest.mark.sweep) for pair in (("n150", "bf16"), ("p150", "fp32"))]
+
+
+@pytest.mark.parametrize(("target", "dtype"), [("n150", "fp32"), ("p150", "bf16"), *IN_THE_SWEEP])
+def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target: str, dtype: str, ttnn_python: str):
+    sample = drawn(sequence, sequence.runs[0])[-1]
+    programs = [exact(sequence.name, dtype, sample, target).build.program]
+    programs += [bucket.program for bucket in bucketed(sequence.name, dtype, target).buckets]
+    texts = [str(program.graph) for program in programs]
+    assert not [text for text in texts if "host.run" in text]
+    reports = check_many(texts, TARGETS[target])
+    assert [report.refusal or report.spec_mismatches for report in reports if not report.ok] == []
+
+
+@pytest.mark.parametrize("name", WITH_LENGTHS)
+@pytest.mark.parametrize("lengths", [(20, 13), (15, 17)])
+def test_a_padded_batch_is_as_the_package_pads_it(name: str, lengths: tuple[int, int]):
+    """The lengths are arguments of the package's own, and what it gives after them is part of its result."""
+    sequence = SEQUENCES[name]
+    samples = drawn(sequence, {length: [20, 20] for length in sequence.buckets})
+    for sample, length in zip(samples, lengths, strict=True):
+        sample["m"][:, length:] = True
+        sample["input_lengths" if "input_lengths" in sample else "text_lengths"][:] = length
+    batch = together(samples)
+    found = bucketed(name, "fp32").run(arrays(batch))
+    for output, reference in zip(found.values(), wanted(name, batch), strict=True):
+        assert scaled_error(output, reference) <= 1e-4
+
+
+def test_whole_numbers_change_nothing_in_encodec():
+    """The builder keeps sizes that the package has in tensors as integers."""
+    ours = module("encodec_decoder")
+    own = modeling_encodec.EncodecDecoder(EncodecConfig()).eval()
+    own.load_state_dict(ours.state_dict())
+    for frames in (1, 6, 7, 50):
+        x = torch.randn(1, 128, frames)
+        with torch.no_grad():
+            assert torch.equal(ours(x), own(x))
+
+
+def test_encodec_is_refused_where_it_mirrors_more_than_there_is():
+    """Below seven frames the package lengthens its input first: another program."""
+    with pytest.raises(InputError, match="the length T is 6, the model needs 7"):
+        bucketed("encodec_decoder", "fp32").run({"hidden_states": np.zeros((2, 128, 6), np.float32)})
+
+
+def test_the_parts_of_kokoro_have_its_published_parameters():
+    """81.8 million, with the product between PL-BERT (768) and the encoders (512)."""
+    parts = {name: models.named(f"kokoro_{name}").build()[0] for name in ("bert", "text_encoder", "prosody", "decoder")}
+    counts: dict[str, Any] = {name: sum(p.numel() for p in part.parameters()) for name, part in parts.items()}
+    assert (sum(counts.values()) + 768 * 512 + 512) / 1e6 == pytest.approx(81.8, rel=1e-3)
