@@ -1,47 +1,64 @@
+"""Hypothesis composes networks over time: a bucket gives what PyTorch gives at the exact length, whatever fills it."""
+
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.passes.padded_nets import BUCKET, GARBAGE, LAYERS, Case, bounded, inputs, largest_error, rounding
-from ttc.ir import DType
+from tests.passes.padded_layers import KINDS
+from tests.passes.padded_nets import BUCKET, GARBAGE, PROBES, Case, error, in_double, rounding
 
 CASES = st.builds(
-    Case, st.lists(st.integers(0, len(LAYERS) - 1), min_size=4, max_size=6).map(tuple), st.integers(0, 999)
+    Case, st.lists(st.integers(0, len(KINDS) - 1), min_size=3, max_size=6).map(tuple), st.integers(0, 9999)
 )
-LENGTHS = st.lists(st.integers(8, BUCKET), min_size=3, max_size=3)
-BATCHES = st.sampled_from((1, 3))
+PLACES = st.lists(st.integers(0, BUCKET), min_size=3, max_size=3)
+"""Which of the lengths that a network takes."""
+
+BATCHES = st.integers(1, 3)
+SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 
 
-def agrees(case, batch, lengths, garbage, unless):
-    """In float64 nothing but padding can differ; in float32 a network that magnifies rounding tells nothing."""
-    unless(bounded(case.graph(batch, BUCKET)))
-    double, single = case.padded(batch, DType.f64), case.padded(batch)
-    unless(all(length.at({"T": n}) >= least for length, least in double.least for n in lengths))
-    for chosen in [lengths] if double.samples == len(lengths) else [[n] * batch for n in lengths]:
-        assert largest_error(case, double, chosen, garbage) <= 1e-9
-        x = inputs(single, chosen, garbage)
-        if max(rounding(case, x[i : i + 1, :, :n]) for i, n in enumerate(chosen)) <= 1e-6:
-            assert largest_error(case, single, chosen, garbage) <= 1e-5
+def agrees(case: Case, batch: int, places: list[int]) -> None:
+    """Three runs; with several samples each has a length of its own, and each meets all three in turn.
+
+    In float64 nothing but padding can differ; in float32 a network that magnifies rounding tells nothing.
+    """
+    padded = case.padded(batch)
+    assert padded.samples == batch
+    assert all(length.at({"T": n}) >= least for length, least in padded.least for n in case.lengths)
+    double = in_double(padded.graph)
+    lengths = [case.lengths[place % len(case.lengths)] for place in places]
+    for first in range(3):
+        chosen = (lengths[first:] + lengths[:first])[:batch]
+        for garbage in GARBAGE:
+            assert error(case, padded, double, chosen, garbage) <= 1e-9
+            found = error(case, padded, padded.graph, chosen, garbage)
+            assert found <= 1e-5 or rounding(case, chosen) > 1e-6
 
 
-def surely(condition):
-    assert condition
+def usable(case: Case) -> bool:
+    """Whether the network takes the sizes that it is read at, and is no larger than a test should compute."""
+    return min(PROBES) in case.lengths and case.run([BUCKET])["y"].numel() <= 2000
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
-@given(CASES, BATCHES, LENGTHS, st.sampled_from(GARBAGE))
-def test_a_bucket_gives_what_the_exact_length_gives(case, batch, lengths, garbage):
-    agrees(case, batch, lengths, garbage, assume)
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@given(CASES, BATCHES, PLACES)
+def test_a_bucket_gives_what_the_exact_length_gives(case, batch, places):
+    assume(usable(case))
+    agrees(case, batch, places)
 
 
-@pytest.mark.parametrize("layer", range(len(LAYERS)), ids=[layer.__name__ for layer in LAYERS])
-def test_each_layer_between_convolutions(layer):
-    for seed in (1, 2, 3):
-        agrees(Case((0, layer, 0), seed), 1 + seed % 2, [17, 12], float("nan"), surely)
+@pytest.mark.parametrize("layer", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
+def test_each_layer_after_a_convolution(layer):
+    agrees(Case((0, layer), layer), 1 + layer % 3, [3, 11, 18])
 
 
 @pytest.mark.sweep
-@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(CASES, BATCHES, LENGTHS, st.sampled_from(GARBAGE))
-def test_sweep_of_nets(case, batch, lengths, garbage):
-    agrees(case, batch, lengths, garbage, assume)
+@pytest.mark.parametrize("part", range(5))
+def test_sweep_of_nets(part):
+    @settings(max_examples=100, deadline=None, suppress_health_check=SLOW, database=None)
+    @given(CASES, BATCHES, PLACES)
+    def sweep(case, batch, places):
+        assume(usable(case))
+        agrees(case, batch, places)
+
+    sweep()

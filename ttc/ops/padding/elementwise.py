@@ -13,7 +13,7 @@ from ttc.ir import Op, Value
 from ttc.ops import activation, binary, unary
 from ttc.ops.constant import number_of
 from ttc.ops.interpret import evaluate_op
-from ttc.ops.padding.region import Dim, Factor, Region, is_low
+from ttc.ops.padding.region import Dim, Factor, Region, is_low, joined
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.torch_types import to_torch
 
@@ -47,7 +47,7 @@ class Content:
     finite: bool
 
 
-@transfers(*BOUNDED, *UNBOUNDED)
+@transfers(*BOUNDED, *UNBOUNDED, broadcasts=True)
 def elementwise(op: Op, flow: Flow) -> tuple[Value, Region]:
     """The result's padding is the function of the operands' padding."""
     if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:
@@ -147,7 +147,7 @@ def broadcast(
         if not present:
             dims.append(())
             continue
-        refined = aligned(present)
+        refined = _matched(present)
         columns = iter(refined)
         lists = [next(columns) if part else None for part in parts]
         merged = [
@@ -163,6 +163,17 @@ def _part(region: Region, dim: int, flow: Flow) -> Dim:
     if dim < 0:
         return ()
     return tuple(factor for factor in region.dims[dim] if any(size != 1 for size in factor.sizes))
+
+
+def _matched(dims: Sequence[Dim]) -> list[Dim]:
+    """Dimensions of equal sizes as the same factors: taken apart, or as one where a length cannot be."""
+    try:
+        return aligned(dims)
+    except Refusal:
+        whole = [joined(dim) for dim in dims]
+        if len({factor.sizes for factor in whole}) > 1:
+            raise
+        return [(factor,) for factor in whole]
 
 
 def aligned(dims: Sequence[Dim]) -> list[Dim]:

@@ -125,6 +125,11 @@ def lowest(dtype: DType) -> float:
     return 0 if dtype.kind == "uint" else -(2 ** (8 * min(int(dtype.bytes), 4) - 1))
 
 
+def is_huge(fill: float | None, dtype: DType) -> bool:
+    """Whether elements are infinite, or so large that what is computed of them may be."""
+    return fill is not None and dtype.is_float and abs(fill) >= (60000.0 if dtype is DType.f16 else 1e30)
+
+
 def is_low(fill: float | None, dtype: DType) -> bool:
     """Whether elements are so low that beside any valid one their exponential vanishes."""
     return fill is not None and fill <= (-60000.0 if dtype is DType.f16 else -1e30)

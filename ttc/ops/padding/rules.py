@@ -91,24 +91,28 @@ Rule = Callable[[Any, Flow], Any]
 class Transfer:
     """A rule, and what it lets follow the lengths, all else being the same in all members.
 
-    `varying` are attributes; `known` are operands that, where constant, the rule compares itself.
+    `varying` are attributes; `known` are operands that, where constant, the rule compares itself. Of an op that
+    `broadcasts`, operands may have any shapes that broadcast to the result's.
     """
 
     rule: Rule
     varying: frozenset[str]
     known: frozenset[str]
+    broadcasts: bool
 
 
 TRANSFERS: dict[type[Op], Transfer] = {}
 
 
-def transfers(*kinds: type[Op], varying: Sequence[str] = (), known: Sequence[str] = ()) -> Callable[[Rule], Rule]:
+def transfers(
+    *kinds: type[Op], varying: Sequence[str] = (), known: Sequence[str] = (), broadcasts: bool = False
+) -> Callable[[Rule], Rule]:
     """Register a function as the transfer rule of these ops."""
 
     def register(rule: Rule) -> Rule:
         for kind in kinds:
             assert kind not in TRANSFERS, f"two transfer rules for {kind.__name__}"
-            TRANSFERS[kind] = Transfer(rule, frozenset(varying), frozenset(known))
+            TRANSFERS[kind] = Transfer(rule, frozenset(varying), frozenset(known), broadcasts)
         return rule
 
     return register

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from ttc.errors import Refused
 from ttc.ir import Graph
 from ttc.passes.padding.family import Family
-from ttc.passes.padding.walk import Mask, Padded, Unclean, Walk
+from ttc.passes.padding.result import Mask, Padded, Unclean
+from ttc.passes.padding.walk import Walk
 
 __all__ = ["Mask", "Padded", "pad"]
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -31,13 +31,18 @@ class Constants:
     builder: Builder
     fits: Fits
     masks: Masks
+    unexplained: dict[Row, str] = field(default_factory=dict)
+    """Why constants are no function of a length, as far as that is known."""
 
-    def value(self, row: Row) -> tuple[Value, Region]:
-        """A known row as a value and its region; Refusal if no length explains how its members differ."""
+    def value(self, row: Row, beside: Region | None = None) -> tuple[Value, Region]:
+        """A known row as a value and its region; Refusal if no length explains how its members differ.
+
+        What follows a length that each sample has for itself is made in a shape that broadcasts to what is `beside` it.
+        """
         tensors = self.family.tensors(row)
         base = tensors[0]
         if not all(torch.equal(common(base, other), common(other, base)) for other in tensors):
-            return self._computed(tensors, row[0].dtype)
+            return self._computed(tensors, row[0].dtype, beside)
         value = ops.constant(self.builder, base.contiguous(), row[0].name)
         number = ops.number_of(value)
         region = self._region(tensors)
@@ -48,6 +53,20 @@ class Constants:
         ]
         return value, Region(tuple(filled))
 
+    def known(self, row: Row) -> tuple[Value, Region]:
+        """As `value`; one that no length explains is as it is for the first member, for rules that look closer."""
+        try:
+            return self.value(row)
+        except Refusal as refusal:
+            self.unexplained[row] = f"%{row[0].name}: {refusal}"
+            return self.first(row)
+
+    def refuse_unexplained(self, rows: Iterable[Row]) -> None:
+        """Refusal if one of these is such a constant."""
+        for row in rows:
+            if row in self.unexplained:
+                raise Refusal(self.unexplained[row])
+
     def first(self, row: Row) -> tuple[Value, Region]:
         """A known row as it is in the first member."""
         tensors = self.family.tensors(row)
@@ -57,9 +76,11 @@ class Constants:
         sizes = zip(*(tensor.shape for tensor in tensors), strict=True)
         return Region(tuple(single(self.fits.factor(each)) for each in sizes))
 
-    def _computed(self, tensors: Sequence[Tensor], dtype: DType) -> tuple[Value, Region]:
+    def _computed(self, tensors: Sequence[Tensor], dtype: DType, beside: Region | None) -> tuple[Value, Region]:
         """f(length) added to a constant that does not follow it, or times one."""
         region = self._region(tensors)
+        if beside is not None:
+            region = _with_batch(region, beside)
         if not dtype.is_float:
             return self._shifted(tensors, region, dtype), region
         shared = tuple(slice(min(sizes)) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True))
@@ -91,6 +112,17 @@ class Constants:
         if divisor != 1:
             value = self.builder(ops.Div(value, self.builder(ops.Full(TensorType(dtype, ()), divisor))))
         return self.builder(FUNCTIONS[function](value)) if function else value
+
+
+def _with_batch(region: Region, beside: Region) -> Region:
+    """A region with the batch of another that it broadcasts to."""
+    dims = [*[()] * (len(beside.dims) - len(region.dims)), *region.dims]
+    for d, dim in enumerate(beside.dims):
+        if any(factor.sample for factor in dim):
+            if len(dims) != len(beside.dims) or dims[d]:
+                raise Refusal("its numbers follow a length that each sample has for itself")
+            dims[d] = dim
+    return Region(tuple(dims))
 
 
 def _number(tensor: Tensor) -> float | None:

@@ -14,6 +14,9 @@ from ttc.ir import Builder, DType, Input, TensorType, Value
 from ttc.ir.lengths import Atom, Length, Quotient
 from ttc.ops.padding.region import Factor, Region
 
+Slot = tuple[int, Factor | None]
+"""A dimension and a factor of it; None for one that a mask does not look at."""
+
 
 class Masks:
     """The lengths that a program takes, i64[samples] each, and what has been computed from them."""
@@ -34,10 +37,9 @@ class Masks:
 
     def length(self, length: Length, region: Region) -> Value:
         """The true length in a shape that broadcasts to the region's: one number, or one for each sample."""
-        shape = [1] * len(region.dims)
-        if self._samples > 1 and length.terms:
-            shape[_batch(region)] = self._samples
-        return self._at(length, tuple(shape))
+        seen = (_batch(region),) if self._samples > 1 and length.terms else ()
+        slots = _slots(region, seen)
+        return self._together(self._at(length, self._of_samples(slots)), region, seen)
 
     def _at(self, length: Length, shape: tuple[int, ...]) -> Value:
         key = (length, shape)
@@ -75,7 +77,7 @@ class Masks:
         key = (value, padded, repr(float(fill)))
         if key in self._masked:
             return self._masked[key], False
-        condition = self._condition(region, padded, value.shape, fill)
+        condition = self._condition(region, padded)
         kind = float if value.dtype.is_float else bool if value.dtype is DType.bool else int
         if value.dtype is DType.bool:
             joined = ops.Or(value, self._builder(ops.Not(condition))) if fill else ops.And(value, condition)
@@ -86,63 +88,63 @@ class Masks:
         self._masked[key] = masked
         return masked, True
 
-    def _condition(self, region: Region, dims: Sequence[int], shape: tuple[int, ...], fill: float) -> Value:
+    def _condition(self, region: Region, dims: Sequence[int]) -> Value:
         """bool, broadcasting to the value: which elements are valid in these dimensions."""
         found: Value | None = None
         for dim in dims:
-            one = self._valid(region, dim, shape)
+            one = self._valid(region, dim)
             found = one if found is None else self._builder(ops.And(found, one))
         assert found is not None
         return found
 
-    def _valid(self, region: Region, dim: int, shape: tuple[int, ...]) -> Value:
-        """position < length along one dimension; along its factors, merged again, where it has several."""
-        factors = region.dims[dim]
-        parts = [i for i, f in enumerate(factors) if f.length]
-        if len(factors) == 1:
-            place = tuple(shape[d] if d == dim else 1 for d in range(len(shape)))
-            return self._below(factors[0], self._shape_of_length(region, len(shape)), place)
-        inner = tuple(f.sizes[0] for f in factors)
-        samples = [1] * len(factors)
-        if self._samples > 1:
-            own = [i for i, f in enumerate(factors) if f.sample]
-            if not own:
-                raise Refusal("its batch is not where its merged dimension is")
-            samples[own[0]] = self._samples
-        condition: Value | None = None
-        for i in parts:
-            place = tuple(size if i == j else 1 for j, size in enumerate(inner))
-            one = self._below(factors[i], tuple(samples), place)
-            condition = one if condition is None else self._builder(ops.And(condition, one))
-        assert condition is not None
-        wide = self._builder(ops.Expand(condition, inner))
-        merged = tuple(prod(inner) if d == dim else 1 for d in range(len(shape)))
-        return self._builder(ops.Reshape(wide, merged))
+    def _valid(self, region: Region, dim: int) -> Value:
+        """position < length for the lengths of one dimension, of size 1 in all others but the batch."""
+        seen = (dim, _batch(region)) if self._samples > 1 else (dim,)
+        slots = _slots(region, seen)
+        limits = self._of_samples(slots)
+        found: Value | None = None
+        for place, (d, factor) in enumerate(slots):
+            if d != dim or factor is None or factor.length is None:
+                continue
+            positions = tuple(factor.sizes[0] if i == place else 1 for i in range(len(slots)))
+            one = self._below(factor.length, limits, positions)
+            found = one if found is None else self._builder(ops.And(found, one))
+        assert found is not None
+        return self._together(found, region, seen)
 
-    def _shape_of_length(self, region: Region, rank: int) -> tuple[int, ...]:
-        shape = [1] * rank
-        if self._samples > 1:
-            shape[_batch(region)] = self._samples
-        return tuple(shape)
+    def _of_samples(self, slots: Sequence[Slot]) -> tuple[int, ...]:
+        return tuple(self._samples if factor and factor.sample else 1 for _, factor in slots)
 
-    def _below(self, factor: Factor, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
+    def _together(self, value: Value, region: Region, seen: Sequence[int]) -> Value:
+        """A value of slots, as one of the region's dimensions: where several make up one, it is repeated over them."""
+        slots = _slots(region, seen)
+        if len(slots) == len(region.dims):
+            return value
+        wide = self._builder(ops.Expand(value, tuple(factor.sizes[0] if factor else 1 for _, factor in slots)))
+        shape = (prod(f.sizes[0] for f in dim) if d in seen else 1 for d, dim in enumerate(region.dims))
+        return self._builder(ops.Reshape(wide, tuple(shape)))
+
+    def _below(self, length: Length, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
         """0, 1, 2, ... < length; positions of shape `place`, lengths of `shape`."""
-        assert factor.length is not None
-        key = (factor.length, shape, place)
+        key = (length, shape, place)
         if key not in self._conditions:
             count = prod(place)
             positions = ops.constant(self._builder, torch.arange(count).reshape(place))
-            limit = self._at(factor.length, shape)
+            limit = self._at(length, shape)
             self._conditions[key] = self._builder(ops.Lt(positions, limit), f"valid.{count}")
         return self._conditions[key]
 
 
+def _slots(region: Region, seen: Sequence[int]) -> list[Slot]:
+    """The factors of the `seen` dimensions, one after another, each other dimension as a single position."""
+    rows = [[(d, factor) for factor in dim] if d in seen else [(d, None)] for d, dim in enumerate(region.dims)]
+    return [slot for row in rows for slot in row]
+
+
 def _batch(region: Region) -> int:
-    """The dimension that is the batch; Refusal if there is none of its own."""
+    """The dimension that is the batch, or part of which is; Refusal if there is none."""
     for dim, factors in enumerate(region.dims):
         if any(factor.sample for factor in factors):
-            if len(factors) > 1:
-                raise Refusal("its batch is merged with another dimension")
             return dim
     raise Refusal("it has no batch, whose samples have lengths of their own")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,56 +11,20 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
+from ttc.ir import Builder, Const, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ops.padding import TRANSFERS, Factor, Region
-from ttc.ops.padding.region import Sizes, single
+from ttc.ops.padding.region import Sizes, is_huge, single
+from ttc.passes.padding import own
 from ttc.passes.padding.constants import Constants
 from ttc.passes.padding.family import Family, Row, has_values, varying
 from ttc.passes.padding.fit import Fits
 from ttc.passes.padding.masks import Masks
+from ttc.passes.padding.result import Mask, Padded, Unclean
 
-
-@dataclass(frozen=True)
-class Mask:
-    """A mask that was put into the program: on which value, over which lengths, and why."""
-
-    value: str
-    lengths: tuple[Length, ...]
-    fill: float
-    why: str
-
-    def __str__(self) -> str:
-        return f"%{self.value}, {self.fill:g} beyond {', '.join(map(str, self.lengths))}: {self.why}"
-
-
-@dataclass(frozen=True)
-class Padded:
-    """A program that takes true lengths, and what its user has to know of it.
-
-    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
-    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
-    `guessed` whether lengths were found that more sizes would make certain.
-    """
-
-    graph: Graph
-    names: Mapping[str, str]
-    samples: int
-    inputs: Mapping[str, Extent]
-    outputs: Mapping[str, Extent]
-    masks: tuple[Mask, ...]
-    least: tuple[tuple[Length, int], ...]
-    own: bool
-    guessed: bool
-
-
-class Unclean(Exception):
-    """Values whose padding must be finite, and may not be."""
-
-    def __init__(self, names: frozenset[str]):
-        super().__init__()
-        self.names = names
+CHOICES = (ops.Attention, ops.Max, ops.Min, ops.Argmax, ops.Topk)
+"""What never gives the huge numbers of masks along the dimension that it goes through."""
 
 
 class Separate(Builder):
@@ -84,7 +49,6 @@ class Walk:
     masks: list[Mask] = field(default_factory=list)
     least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
-    unexplained: dict[Row, str] = field(default_factory=dict)
     own: bool = False
 
     def __post_init__(self):
@@ -122,7 +86,7 @@ class Walk:
         return self.family.tensors(row) if self.family.is_known(row) else None
 
     def why_unknown(self, name: str) -> str:
-        return self.unexplained.get(tuple(getattr(variant, name) for variant in self.variants), "")
+        return self.constants.unexplained.get(tuple(getattr(variant, name) for variant in self.variants), "")
 
     def known(self, data: Sequence[int], type: TensorType) -> Value:
         return ops.constant(self.builder, torch.tensor(list(data), dtype=torch.int64).reshape(type.shape))
@@ -180,9 +144,8 @@ class Walk:
             self.reasons.append(("the model", str(refusal)))
         if self.reasons:
             raise Refused(self.reasons)
-        self.reasons += [
-            (f"the output {n!r}", self.unexplained[r]) for n, r in self.family.outputs if r in self.unexplained
-        ]
+        unexplained = self.constants.unexplained
+        self.reasons += [(f"the output {n!r}", unexplained[r]) for n, r in self.family.outputs if r in unexplained]
         outputs = {name: self.new[row] for name, row in self.family.outputs}
         extents = {name: self._extent(name, value) for name, value in outputs.items()}
         if self.reasons:
@@ -238,34 +201,7 @@ class Walk:
             for factor in region.factors:
                 if factor.length:
                     self.fits.add(factor.length)
-            self.new[row] = self._clean(self._certain(value), self.origin)
-
-    def _certain(self, value: Value) -> Value:
-        """A comparison of positions with lengths of the model's own, so that it surely excludes what is no position."""
-        op = value.op
-        if not isinstance(op, (ops.Lt, ops.Le, ops.Gt, ops.Ge)):
-            return value
-        for positions, other, beyond in (
-            (op.a, op.b, isinstance(op, (ops.Gt, ops.Ge))),
-            (op.b, op.a, isinstance(op, (ops.Lt, ops.Le))),
-        ):
-            back = {value.type.rank - positions.type.rank + d for d in self.region(positions).padded_dims}
-            own = {value.type.rank - other.type.rank + d for d in self.region(other).padded_dims}
-            if not self.constant(positions) or not back or back & own:
-                continue
-            self.own = True
-            if self.certain:
-                return self.masked(value, sorted(back), float(beyond), "the model's own mask, which others rely on")
-        return value
-
-    def _certain_product(self, op: ops.Mul) -> None:
-        """A product with a mask of zeros excludes what is finite only."""
-        for mask, value in ((op.a, op.b), (op.b, op.a)):
-            zeros = [factor.fill for factor in self.region(mask).factors if factor.length]
-            if zeros and set(zeros) == {0.0} and self.region(value).taint and not self.region(mask).taint:
-                self.own = True
-                if self.certain:
-                    self.finite(value, "the model's own mask")
+            self.new[row] = self._clean(own.certain_comparison(value, self), self.origin)
 
     def _clean(self, value: Value, name: str) -> Value:
         """The value; masked if what it holds in its padding has turned out to matter."""
@@ -277,7 +213,7 @@ class Walk:
         """The new values of a node, by its op's rule, and their regions, which must have the members' sizes."""
         first = nodes[0].op
         if self.family.is_known(rows[0]):
-            return [self._known(row) for row in rows]
+            return [self.constants.known(row) for row in rows]
         if isinstance(first, Const):
             return [self._weight(rows[0])]
         transfer = TRANSFERS.get(type(first))
@@ -287,31 +223,43 @@ class Walk:
         changing = [name for name in varying(self.variants) if name not in transfer.varying]
         if changing:
             raise Refusal(f"its {changing[0]} follows a length")
-        self._refuse_unexplained(rows[0], transfer.known)
-        op = self._with_operands(first, rows[0])
+        new = {row: self.new[row] for row in self.family.operands(rows[0])}
+        if transfer.broadcasts:
+            new.update(self._of_samples(new))
+        looked_at = {id(getattr(first, name)) for name in transfer.known}
+        self.constants.refuse_unexplained(
+            row for row in new if new[row] is self.new[row] and id(row[0]) not in looked_at
+        )
+        op = self._with_operands(first, rows[0], new)
         if isinstance(op, ops.Mul):
-            self._certain_product(op)
+            own.certain_product(op, self)
         values, regions = transfer.rule(op, self)
         values = values if isinstance(values, tuple) else (values,)
         regions = regions if isinstance(regions, tuple) else (regions,)
         for row, value, region in zip(rows, values, regions, strict=True):
             self._check(row, value, region)
-        return list(zip(values, regions, strict=True))
+        return [(value, self._overflowing(value, region)) for value, region in zip(values, regions, strict=True)]
 
-    def _known(self, row: Row) -> tuple[Value, Region]:
-        """A constant; one that no length explains is as it is for the first member, for rules that look closer."""
-        try:
-            return self.constants.value(row)
-        except Refusal as refusal:
-            self.unexplained[row] = f"%{row[0].name}: {refusal}"
-            return self.constants.first(row)
+    def _overflowing(self, value: Value, region: Region) -> Region:
+        """The region, tainted where huge numbers in operands' padding are no longer known: what became of them?"""
+        if isinstance(value.op, CHOICES):
+            return region
+        operands = [(operand, self.region(operand)) for operand in value.op.operands()]
+        huge = max((sum(is_huge(f.fill, x.dtype) for f in own.factors) for x, own in operands), default=0)
+        known = sum(factor.fill is not None for factor in region.factors)
+        return replace(region, taint=region.taint | {self.origin}) if huge > known and region.padded else region
 
-    def _refuse_unexplained(self, row: Row, known: frozenset[str]) -> None:
-        """Refuse constants that no length explains, but for operands at whose members the op's rule looks itself."""
-        allowed = {id(getattr(self.variants[0], name)) for name in known}
-        for operand in self.family.operands(row):
-            if operand in self.unexplained and id(operand[0]) not in allowed:
-                raise Refusal(self.unexplained[operand])
+    def _of_samples(self, operands: Mapping[Row, Value]) -> dict[Row, Value]:
+        """Constants beside a batch, where each sample has a length of its own and so a constant of its own."""
+        regions = [self.region(value) for value in operands.values()]
+        batches = [region for region in regions if any(factor.sample for factor in region.factors)]
+        found: dict[Row, Value] = {}
+        for row in operands if batches else ():
+            if row in self.constants.unexplained:
+                with suppress(Refusal):
+                    found[row], region = self.constants.value(row, batches[0])
+                    self.state(found[row], region)
+        return found
 
     def _weight(self, row: Row) -> tuple[Value, Region]:
         if len({value.op for value in row}) > 1:
@@ -319,9 +267,9 @@ class Walk:
         value = self.builder(row[0].op, row[0].name)
         return value, self.region(value)
 
-    def _with_operands(self, op: Op, row: tuple[Value, ...]) -> Op:
+    def _with_operands(self, op: Op, row: Row, new_values: Mapping[Row, Value]) -> Op:
         """The op on the new values: one value of the first member may be in several rows, so they go in order."""
-        values = iter([self.new[operand] for operand in self.family.operands(row)])
+        values = iter([new_values[operand] for operand in self.family.operands(row)])
 
         def new(item: Any) -> Any:
             if isinstance(item, tuple):

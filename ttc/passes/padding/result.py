@@ -1,0 +1,50 @@
+"""What a walk gives: a program that is safe, or what has to be cleaned first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ttc.ir import Graph
+from ttc.ir.lengths import Extent, Length
+
+
+@dataclass(frozen=True)
+class Mask:
+    """A mask that was put into the program: on which value, over which lengths, and why."""
+
+    value: str
+    lengths: tuple[Length, ...]
+    fill: float
+    why: str
+
+    def __str__(self) -> str:
+        return f"%{self.value}, {self.fill:g} beyond {', '.join(map(str, self.lengths))}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Padded:
+    """A program that takes true lengths, and what its user has to know of it.
+
+    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
+    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
+    `guessed` whether lengths were found that more sizes would make certain.
+    """
+
+    graph: Graph
+    names: Mapping[str, str]
+    samples: int
+    inputs: Mapping[str, Extent]
+    outputs: Mapping[str, Extent]
+    masks: tuple[Mask, ...]
+    least: tuple[tuple[Length, int], ...]
+    own: bool
+    guessed: bool
+
+
+class Unclean(Exception):
+    """Values whose padding must be finite, and may not be."""
+
+    def __init__(self, names: frozenset[str]):
+        super().__init__()
+        self.names = names
