@@ -3,10 +3,11 @@
 import pytest
 
 from ttc.backend import lower
-from ttc.calls.conv import Conv2d
+from ttc.calls.conv import Conv2d, Convolution
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, parse_graph
+from ttc.runtime.check import check_many
 
 UNIT = "stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1]"
 
@@ -86,6 +87,36 @@ def test_one_dimension_lies_on_the_height_unless_it_is_strided(stride, length, s
         f"f32[1,1,{length},32] = conv(x=%x, w=%w, stride=[{stride}], padding=[[1, 1]], dilation=[1], rows=[1, 100])",
     )
     assert (call.input_height, call.input_width) == size
+
+
+def transposed(length: int, channels: int, out: int, kernel: int, stride: int) -> str:
+    size = (length - 1) * stride + kernel
+    return f"""
+        %x: f32[1,1,{length},{channels}] = input(name="x")
+        %w: f32[{channels},{out},{kernel}] = const(ref="w")
+        %b: f32[{out}] = const(ref="b")
+        %y: f32[1,1,{size},{out}] = conv_transpose(x=%x, w=%w, bias=%b, stride=[{stride}], padding=[[0, 0]],
+            output_padding=[0], dilation=[1], rows=[1, {length}])
+        return "y"=%y""".replace(",\n            ", ", ")
+
+
+@pytest.mark.parametrize(("length", "size", "whole"), [(100, (100, 1), True), (30_000, (1, 30_000), False)])
+def test_a_transposed_dimension_lies_on_the_height_unless_it_is_cut(length, size, whole):
+    *prepared, call = [call for call in calls(transposed(length, 128, 64, 8, 4)) if isinstance(call, Convolution)]
+    for part in (*prepared, call):
+        assert ((part.input_height, part.input_width), part.whole) == (size, whole)
+    assert len(prepared) == 2
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", [DType.f32, DType.bf16])
+def test_the_real_library_cuts_long_transposed_convolutions(target, dtype, ttnn_python):
+    """EnCodec's, at 20 seconds of sound."""
+    layers = [(1500, 512, 256, 16, 8), (12_000, 256, 128, 10, 5), (60_000, 128, 64, 8, 4), (240_000, 64, 32, 4, 2)]
+    graphs = [parse_graph(f"graph {{\n{transposed(*layer)}\n}}") for layer in layers]
+    programs = [lower(graph, TARGETS[target], dtype, dtype).program for graph in graphs]
+    reports = check_many([str(program) for program in programs], TARGETS[target])
+    assert [report.refusal or report.spec_mismatches for report in reports if not report.ok] == []
 
 
 @pytest.mark.parametrize(

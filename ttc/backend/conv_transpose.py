@@ -23,14 +23,20 @@ from ttc.ops.rules import images
 
 @lowers(ops.ConvTranspose)
 def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
-    """conv_transpose2d in the shard layout that needs the least L1."""
+    """conv_transpose2d in the shard layout that needs the least L1.
+
+    A single dimension lies on the height, where TTNN needs less L1 for it, unless it must be cut: TTNN cuts transposed
+    convolutions along the width.
+    """
     w, b = to.static(op.w), op.bias and to.static(op.bias)
     if op.w.type.rank > 4:
         raise Refusal("3-D transposed convolution has no exact form in TTNN calls yet")
     if w is None or (op.bias is not None and b is None):
         raise Refusal("a convolution's weight and bias must be known before the first run")
     x = to_rows(op.x, op.rows, to)
-    prepare = planned(op, x, to.host(to.derive(ops.Reshape(w, plane_weight(op.w.shape))), host_dtype(to)), to)
+    prepare = planned(op, x, w, False, to)
+    if not prepare.whole and len(op.stride) == 1:
+        prepare = planned(op, x, w, True, to)
     agreed = {field.name: getattr(prepare, field.name) for field in fields(TransposedConvolution)}
     agreed["dram_slice_config"] = prepare.dram_slice_config
     bias = None if b is None else prepared_bias(prepare, b, to)
@@ -49,25 +55,26 @@ def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering
     return to.call(PrepareConvTranspose2dBias(bias_tensor=to.host(row, host_dtype(to)), **agreed))
 
 
-def planned(op: ops.ConvTranspose, x: Value, weight: Value, to: Lowering) -> PrepareConvTranspose2dWeights:
-    """The preparation with the geometry of `op`, its shard layout and slices."""
+def planned(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering) -> PrepareConvTranspose2dWeights:
+    """The preparation with the geometry of `op`, its shard layout and slices; `wide` is as in `geometry`."""
     batch, channels, spatial = images(op.x, op.rows, len(op.stride))
+    weight = to.derive(ops.Reshape(w, plane_weight(op.w.shape, wide)))
     call = PrepareConvTranspose2dWeights(
-        weight_tensor=weight,
+        weight_tensor=to.host(weight, host_dtype(to)),
         weights_format="IOHW",
         has_bias=op.bias is not None,
         input_memory_config=DRAM,
         input_layout=Layout.TILE,
         input_dtype=x.dtype,
         out_channels=op.w.shape[1] * op.groups,
-        dilation=plane(op.dilation),
-        output_padding=plane(op.output_padding, other=0),
+        dilation=plane(op.dilation, wide),
+        output_padding=plane(op.output_padding, wide, other=0),
         groups=op.groups,
         conv_config=Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True),
         compute_config=ComputeKernelConfig(),
         in_channels=channels,
         batch_size=batch,
-        **geometry(spatial, op.w.shape[2:], op.stride, op.padding, wide=False),
+        **geometry(spatial, op.w.shape[2:], op.stride, op.padding, wide),
     )
     call.check()
     best, slices = least_l1(call, x.dtype, to.target)

@@ -85,6 +85,7 @@ class PrepareConvTranspose2dWeights(TransposedConvolution, name="ttnn.prepare_co
 class PrepareConvTranspose2dBias(Convolution, name="ttnn.prepare_conv_transpose2d_bias"):
     """[1, 1, 1, O] on the host -> the device form that conv_transpose2d takes."""
 
+    slices_field: ClassVar[str] = "dram_slice_config"
     _: KW_ONLY
     bias_tensor: Value
     input_memory_config: MemoryConfig
