@@ -390,6 +390,8 @@ SHAPE: list[Sample] = [
     S(ops.Permute, x="i64[2,3,4,5,6,7]", dims=[5, 4, 3, 2, 1, 0]),
     S(ops.Permute, x="f32[2,3,1,4,5,6,7,1]", dims=[0, 2, 3, 4, 1, 6, 5, 7]),
     S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0]),
+    S(ops.Skew, x="f32[2,33,9]", slope=-1, offset=4, size=33),
+    S(ops.Skew, x="f32[1,2,33,33]", slope=1, offset=-4, size=9),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128], steps=[1, 1, 1]),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192], steps=[1, 1, 1]),
     S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99], steps=[1, 1, 1]),

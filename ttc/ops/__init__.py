@@ -50,6 +50,7 @@ from ttc.ops.recurrent import Gru, Lstm, Rnn
 from ttc.ops.reduce import Argmax, Cumprod, Cumsum, Max, Mean, Min, Prod, Sum, Topk
 from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
 from ttc.ops.signal import Istft, Stft
+from ttc.ops.skew import Skew
 from ttc.ops.torch_types import type_of
 from ttc.ops.unary import (
     Abs,
@@ -180,6 +181,7 @@ __all__ = [
     "Silu",
     "Sin",
     "Sinh",
+    "Skew",
     "Slice",
     "Softmax",
     "Softplus",

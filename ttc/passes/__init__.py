@@ -13,6 +13,7 @@ from ttc.passes.fuse_linear import fuse_linear
 from ttc.passes.fuse_norm import fuse_norm
 from ttc.passes.fuse_pad import fuse_pad
 from ttc.passes.fuse_scale import fuse_scale
+from ttc.passes.fuse_skew import fuse_skew
 from ttc.passes.merge_linear import merge_linear
 from ttc.passes.runner import Pass, run
 from ttc.passes.simplify import simplify
@@ -21,6 +22,7 @@ PIPELINE: tuple[Pass, ...] = (
     share,  # first: the passes after it see every expression once
     fold,  # before simplify, which asks for numbers
     simplify,  # the one spelling that all patterns below are written in; every later pass keeps to it
+    fuse_skew,  # before anything that looks at the products around it
     fuse_activation,  # before anything that counts readers: a gelu by hand reads its x twice, as one op once
     fuse_norm,  # likewise; and before fuse_batch_norm could take a norm's scale and shift apart
     fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads

@@ -11,6 +11,7 @@ from ttc.ir import Builder, Graph, Op, TensorType, Value
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.decompose_recurrent import decomposed_recurrence
+from ttc.passes.decompose_skew import decomposed_skew
 from ttc.passes.decompose_topk import decomposed_topk
 from ttc.passes.normal import rebuild
 
@@ -25,7 +26,7 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    And topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
+    And shears, topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -46,6 +47,8 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
             return decomposed_conv_transpose(op, builder)
         case ops.Topk():
             return decomposed_topk(op, builder)
+        case ops.Skew():
+            return decomposed_skew(op, builder)
         case ops.Lstm() | ops.Gru() | ops.Rnn():
             return decomposed_recurrence(op, builder)
         case ops.OneHot(index=index, depth=depth) if depth <= MOST_CLASSES:

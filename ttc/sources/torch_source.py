@@ -157,30 +157,31 @@ class ProgramSource:
 
 def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Module) -> dict[int, dict[int, str]]:
     """The names in torch's `dynamic_shapes` (strings or `Dim`s) by number of the example's leaf and axis."""
-    arguments = inspect.signature(model.forward).bind(*example[0], **example[1]).arguments
+    leaves, structure = pytree.tree_flatten(example)
+    args, kwargs = pytree.tree_unflatten(range(len(leaves)), structure)
+    arguments = inspect.signature(model.forward).bind(*args, **kwargs).arguments  # numbers of leaves in their places
     if not isinstance(dynamic_shapes, Mapping):
         dynamic_shapes = dict(zip(arguments, dynamic_shapes, strict=False))
     unknown = set(dynamic_shapes) - set(arguments)
     if unknown:
         raise InputError(f"dynamic_shapes names {', '.join(sorted(unknown))}, which the call does not give")
-    numbers = {id(leaf): number for number, leaf in enumerate(pytree.tree_leaves(example))}
     found: dict[int, dict[int, str]] = {}
     for name, spec in dynamic_shapes.items():
-        for leaf, dims in _dims_of_leaves(arguments[name], spec):
-            found[numbers[id(leaf)]] = {axis: dim for axis, dim in dims.items() if dim}
+        for number, dims in _dims_of_leaves(arguments[name], spec):
+            found[number] = {axis: dim for axis, dim in dims.items() if dim}
     return found
 
 
-def _dims_of_leaves(value: Any, spec: Any) -> Iterator[tuple[Tensor, dict[int, str]]]:
-    """Each tensor in `value` that `spec` says something about, with the names of its axes."""
+def _dims_of_leaves(numbers: Any, spec: Any) -> Iterator[tuple[int, dict[int, str]]]:
+    """Each leaf in `numbers` that `spec` says something about, with the names of its axes."""
     if spec is None:
         return
     pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
-    if isinstance(value, Tensor):
-        yield value, {axis: dim if isinstance(dim, str) else getattr(dim, "__name__", "") for axis, dim in pairs}
+    if isinstance(numbers, int):
+        yield numbers, {axis: dim if isinstance(dim, str) else getattr(dim, "__name__", "") for axis, dim in pairs}
         return
     for key, part in pairs:
-        yield from _dims_of_leaves(value[key], part)
+        yield from _dims_of_leaves(numbers[key], part)
 
 
 def to_tensor(array: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from ttc.errors import Refused
 from ttc.ir import Graph
+from ttc.passes.fuse_skew import fuse_skew
 from ttc.passes.padding.family import Family
 from ttc.passes.padding.result import Mask, Padded, Unclean
 from ttc.passes.padding.walk import Walk
@@ -22,7 +23,7 @@ def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
 
     In a batch each sample has its own lengths, unless an op mixes samples: then they share them.
     """
-    family = Family(graphs, sizes)
+    family = Family([fuse_skew(graph) for graph in graphs], sizes)  # whose pads and reshapes would cut lengths apart
     samples = _samples(graphs)
     if samples > 1:
         try:
