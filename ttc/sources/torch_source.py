@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, length
 def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
     """The source for an exported program; one with open sizes is exported anew for each binding of them."""
     dims = symbolic_dims(program)
-    _known(lengths, dims)
+    _known(lengths, dims, program.graph_signature.user_inputs)
     if not dims:
         return ProgramSource(read_program(program))
     assert program.example_inputs is not None  # torch.export keeps them, in files too
@@ -45,12 +45,18 @@ def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
     return ModuleSource(program.module(), (args, dict(kwargs)), dims, lengths)
 
 
-def _known(lengths: dict[str, int], dims: Mapping[int, Mapping[int, str]]) -> dict[str, int]:
-    """The lengths, if all of them name a dimension; InputError otherwise."""
+def _known(
+    lengths: dict[str, int], dims: Mapping[int, Mapping[int, str]], inputs: Sequence[str] = ()
+) -> dict[str, int]:
+    """The lengths, if all of them name a dimension; InputError otherwise.
+
+    It says which dimensions of `inputs` have names, where these are torch's own: an exported program keeps no others.
+    """
     names = {name for axes in dims.values() for name in axes.values()}
     unknown = set(lengths) - names
     if unknown:
-        there = f"it has {', '.join(sorted(names))}" if names else "all its sizes are fixed (dynamic_shapes names them)"
+        places = {f"{name} (dimension {a} of {inputs[n]})" for n, d in dims.items() for a, name in d.items() if inputs}
+        there = f"it has {', '.join(sorted(places or names))}" if names else "all its sizes are fixed (dynamic_shapes names them)"
         raise InputError(f"the model has no length called {', '.join(sorted(unknown))}: {there}")
     return lengths
 
