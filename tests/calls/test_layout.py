@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
-from ttc.calls.target import TARGETS
+from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.errors import Refusal
-from ttc.ir import DRAM, L1, Buffer, DType, MemoryConfig, Sharding, ShardSpec
+from ttc.ir import DRAM, L1, TILE, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec
 
 SHARDED = MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED, ShardSpec((8, 8), (64, 64)))
 
@@ -41,6 +43,31 @@ def test_real_ttnn_converts_as_predicted(target: str, ttnn_python: str):
         for layout in (TILED, ROWS)
     ]
     assert_as_predicted(programs, target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_real_ttnn_converts_in_l1_as_much_as_it_is_said_to(target: str, ttnn_python: str):
+    """The tallest that fits by `workspace`, beside its operand and its result."""
+    card = TARGETS[target]
+    room = card.l1_bytes - L1_SMALL_BYTES
+
+    def tallest(to: Layout, width: int, memory: MemoryConfig) -> Spec:
+        rows = TILE
+        while True:
+            x = spec(F32, 1, 1, rows, width, layout=ROWS if to is TILED else TILED, memory=memory)
+            buffers = rows * width * 4 // card.cores * (2 if memory == L1 else 1)
+            if buffers + ToLayout(*values(x), to, memory_config=L1).workspace(card).circular_buffers > room:
+                return replace(x, shape=(1, 1, rows - TILE * card.cores, width))
+            rows += TILE * card.cores
+
+    programs = [
+        one(lambda x, to=to: ToLayout(x, to, memory_config=L1), tallest(to, width, memory))
+        for to in (ROWS, TILED)
+        for width in (32, 64, 128, 256, 1024)
+        for memory in (DRAM, L1)
+    ]
+    assert all(program.call.infer().shape[2] > 4000 for program in programs)
+    assert_as_predicted(programs, target, in_dram=False)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from ttc.calls.call import Call, Workspace, spec_of
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
+from ttc.ir import L1, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
 
 BLOCK_FORMATS = (DType.bfp8, DType.bfp4)
 
@@ -33,13 +33,18 @@ class ToLayout(Call, name="ttnn.to_layout"):
         return replace(spec, layout=self.layout, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place."""
-        spec = spec_of(self.tensor)
-        if Sharding.INTERLEAVED not in (spec.memory.sharding, (self.memory_config or spec.memory).sharding):
+        """Two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place.
+
+        A result in L1 counts once more: TTNN takes its size off the room that is left beside it, and where it then
+        finds none, it picks a way through the tensor that fails for most shapes.
+        """
+        spec, result = spec_of(self.tensor), self.infer()
+        if Sharding.INTERLEAVED not in (spec.memory.sharding, result.memory.sharding):
             return Workspace()
         columns = round_up(spec.shape[-1] if spec.rank else 1, TILE) // TILE
         row = columns * int(TILE * TILE * spec.dtype.bytes)
-        return Workspace(min(4 * row, target.circular_buffer_end * 7 // 8))
+        again = -(-result.stored_bytes // target.cores) if result.memory == L1 else 0
+        return Workspace(min(4 * row, target.circular_buffer_end * 7 // 8) + again)
 
 
 @dataclass(frozen=True)
