@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from random import Random
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,17 @@ class Case:
 
     layers: tuple[int, ...]
     seed: int
+
+    @staticmethod
+    def numbered(seed: int) -> Case:
+        """One of a series."""
+        choices = Random(seed)
+        return Case(tuple(choices.randrange(len(KINDS)) for _ in range(choices.randint(3, 6))), seed)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the network takes the sizes that it is read at, and is no larger than a test should compute."""
+        return min(PROBES) in self.lengths and self.run([BUCKET])["y"].numel() <= 2000
 
     @cached_property
     def net(self) -> Net:

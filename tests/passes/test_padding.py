@@ -1,4 +1,4 @@
-"""Padding safety on models as PyTorch exports them: results, where masks go and where not, what is refused."""
+"""Padding safety on models as PyTorch exports them: results, text, what is refused."""
 
 from __future__ import annotations
 
@@ -8,68 +8,13 @@ import torch.nn.functional as F
 from torch import nn
 
 from tests.passes.check import body, graph_of
-from tests.passes.padded_nets import scaled
+from tests.passes.padded_models import SIZES, check, module, padded, time_last
 from ttc import ops
 from ttc.errors import Refused
-from ttc.frontend.export import export
-from ttc.ir import Input, Op
+from ttc.ir import Op
 from ttc.ir.lengths import Length
 from ttc.ops.padding import TRANSFERS
-from ttc.passes.padding import Padded, pad
-
-SIZES = (16, 13, 11)
-
-
-def module(function, *parts) -> nn.Module:
-    class Model(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.parts = nn.ModuleList(parts)
-
-        def forward(self, x, *others):
-            return function(x, *others, *self.parts)
-
-    torch.manual_seed(0)
-    return Model().eval()
-
-
-def padded(model: nn.Module, batch: int = 2, *extra) -> Padded:
-    """x is [B, T, 4]; `extra` makes the other inputs for a length."""
-    torch.manual_seed(1)
-    inputs = [(torch.zeros(batch, size, 4), *(make(size) for make in extra)) for size in SIZES]
-    graphs = [export(model, example, {}).graph for example in inputs]
-    return pad(graphs, [{"T": size} for size in SIZES])
-
-
-def filled(x: torch.Tensor, value: float) -> torch.Tensor:
-    """x [B, n, ...] in a bucket."""
-    shape = (x.shape[0], SIZES[0], *x.shape[2:])
-    whole = torch.full(shape, value).to(x.dtype)
-    whole[:, : x.shape[1]] = x
-    return whole
-
-
-def check(model: nn.Module, found: Padded, length: int, batch: int, *extra) -> None:
-    """The valid part is the model's own result at the length."""
-    torch.manual_seed(2)
-    x = torch.randn(batch, length, 4)
-    others = [make(length) for make in extra]
-    wanted = model(x, *others)
-    names = [value.op.name for value in found.graph.inputs if isinstance(value.op, Input)]
-    given = dict(zip(names, [filled(x, float("nan")), *(_zeros_after(t, length) for t in others)], strict=False))
-    results = ops.evaluate(found.graph, {**given, "T": torch.full((found.samples,), length)})
-    for (name, y), reference in zip(results.items(), wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
-        box = tuple(slice(None if own is None else own.at({"T": length})) for own in found.outputs[name].lengths)
-        assert y[box].shape == reference.shape
-        assert scaled(y[box].double(), reference.double()) <= 1e-5, name
-
-
-def _zeros_after(tensor: torch.Tensor, length: int) -> torch.Tensor:
-    return filled(tensor, 0) if tensor.ndim > 1 and tensor.shape[1] == length else tensor
-
-
-def time_last(x: torch.Tensor) -> torch.Tensor:
-    return x.transpose(1, 2)
+from ttc.passes.padding import pad
 
 
 def window() -> torch.Tensor:
@@ -121,105 +66,7 @@ def test_a_bucket_gives_what_the_exact_length_gives(name):
     found = padded(model)
     for length in (5, 10, 16):
         if all(own.at({"T": length}) >= least for own, least in found.least):
-            check(model, found, length, 2)
-
-
-# ---------------------------------------------------------------- where masks go
-
-
-def masks(model: nn.Module, *extra) -> list[str]:
-    found = padded(model, 2, *extra)
-    check(model, found, 9, 2, *extra)
-    return [str(mask) for mask in found.masks]
-
-
-def test_what_mixes_no_positions_gets_none():
-    model = module(lambda x, a, b: b(torch.relu(a(x))) + x, nn.Linear(4, 8), nn.Linear(8, 4))
-    assert masks(model) == []
-
-
-def test_windows_that_end_before_the_end_need_none():
-    causal = module(lambda x, c: c(F.pad(time_last(x), (2, 0))), nn.Conv1d(4, 8, 3))
-    assert masks(causal) == []
-    assert masks(module(lambda x, c: c(time_last(x)), nn.ConvTranspose1d(4, 8, 2, 2))) == []
-    assert masks(module(lambda x: F.max_pool1d(time_last(x), 2))) == []
-
-
-def test_a_convolution_over_the_end_gets_one_and_says_why():
-    model = module(lambda x, c: c(time_last(x)), nn.Conv1d(4, 8, 3, padding=1))
-    assert masks(model) == ["%transpose, 0 beyond T: a convolution reads over the end of the length (%conv1d)"]
-
-
-def test_one_mask_serves_all_that_read_a_value():
-    model = module(
-        lambda x, a, b: a(time_last(x)) + b(time_last(x)), nn.Conv1d(4, 8, 3, padding=1), nn.Conv1d(4, 8, 5, padding=2)
-    )
-    assert len(masks(model)) == 1
-
-
-def test_inf_and_nan_are_cleaned_where_they_come_in():
-    """Keys and values are both finite once x is; and the scores need a mask."""
-    model = module(
-        lambda x, k, v: F.scaled_dot_product_attention(x[:, None], k(x)[:, None], v(x)[:, None]),
-        nn.Linear(4, 4),
-        nn.Linear(4, 4),
-    )
-    found = masks(model)
-    assert found[0].startswith("%x, 0 beyond T: inf or NaN")
-    assert len(found) == 2
-
-
-def valid(length: int) -> torch.Tensor:
-    return torch.ones(2, length, dtype=torch.bool)
-
-
-def lengths(length: int) -> torch.Tensor:
-    return torch.tensor([length, length - 2])
-
-
-def _filled_between(x, keep, a, b):
-    x = a(time_last(x).masked_fill(~keep, 0)).relu().masked_fill(~keep, 0)
-    x = b(x).masked_fill(~keep, 0)
-    return x.sum(-1) / keep.sum(-1), x
-
-
-def _multiplied_between(x, keep, a, b):
-    x = b(a(time_last(x) * keep).relu() * keep) * keep
-    return x.sum(-1), x
-
-
-def _convolutions():
-    return nn.Conv1d(4, 4, 3, padding=1), nn.Conv1d(4, 4, 3, padding=1)
-
-
-def test_a_mask_of_the_models_own_is_enough():
-    assert masks(module(lambda x, m, a, b: _filled_between(x, m[:, None], a, b), *_convolutions()), valid) == []
-    model = module(
-        lambda x, m: F.scaled_dot_product_attention(
-            *[x.masked_fill(~m[..., None], 0)[:, None]] * 3, attn_mask=m[:, None, None]
-        )
-    )
-    assert masks(model, valid) == []
-
-
-def test_lengths_of_the_models_own_are_enough_once_they_are_certain():
-    def keep(x, n):
-        return (torch.arange(x.shape[1])[None] < n[:, None])[:, None]
-
-    model = module(lambda x, n, a, b: _filled_between(x, keep(x, n), a, b), *_convolutions())
-    assert masks(model, lengths) == ["%lt, 0 beyond T: the model's own mask, which others rely on (%lt)"]
-
-
-def test_a_product_with_a_mask_is_enough_for_what_is_finite():
-    model = module(lambda x, m, a, b: _multiplied_between(x, m[:, None].float(), a, b), *_convolutions())
-    assert len(masks(model, valid)) == 1
-
-
-def test_added_masks_of_the_lowest_number_are_enough():
-    model = module(
-        lambda x, m: (x @ time_last(x) + (1 - m[:, None].float()) * torch.finfo(torch.float32).min).softmax(-1) @ x
-    )
-    assert masks(model, valid) == ["%x, 0 beyond T: inf or NaN would reach a valid element (%x)"]
+            check(model, found, length)
 
 
 # ---------------------------------------------------------------- text

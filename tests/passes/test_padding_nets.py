@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from tests.passes.padded_layers import KINDS
-from tests.passes.padded_nets import BUCKET, GARBAGE, PROBES, Case, error, in_double, rounding
+from tests.passes.padded_nets import BUCKET, GARBAGE, Case, error, in_double, rounding
 
 CASES = st.builds(
     Case, st.lists(st.integers(0, len(KINDS) - 1), min_size=3, max_size=6).map(tuple), st.integers(0, 9999)
@@ -35,15 +35,10 @@ def agrees(case: Case, batch: int, places: list[int]) -> None:
             assert found <= 1e-5 or rounding(case, chosen) > 1e-6
 
 
-def usable(case: Case) -> bool:
-    """Whether the network takes the sizes that it is read at, and is no larger than a test should compute."""
-    return min(PROBES) in case.lengths and case.run([BUCKET])["y"].numel() <= 2000
-
-
 @settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(CASES, BATCHES, PLACES)
 def test_a_bucket_gives_what_the_exact_length_gives(case, batch, places):
-    assume(usable(case))
+    assume(case.usable)
     agrees(case, batch, places)
 
 
@@ -58,7 +53,7 @@ def test_sweep_of_nets(part):
     @settings(max_examples=100, deadline=None, suppress_health_check=SLOW, database=None)
     @given(CASES, BATCHES, PLACES)
     def sweep(case, batch, places):
-        assume(usable(case))
+        assume(case.usable)
         agrees(case, batch, places)
 
     sweep()

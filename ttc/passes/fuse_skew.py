@@ -40,7 +40,7 @@ def fuse_skew(graph: Graph) -> Graph:
         %2: f32[2,16,9] = matmul(a=%q, b=%1)
         %y: f32[2,16,16] = skew(x=%2, slope=-1, offset=4, size=16)
     """
-    return rebuild(graph, _shear, _into_a_product)
+    return rebuild(graph, *SHEARS)
 
 
 # ------------------------------------------------------------ what shears
@@ -154,3 +154,7 @@ def _rows(table: Value) -> tuple[Value, int]:
 def _others(table: Value) -> tuple[int, ...]:
     """All sizes but the number of rows."""
     return (*table.shape[:-2], table.shape[-1])
+
+
+SHEARS = (_shear, _into_a_product)
+"""The rules alone, for graphs that are not to come into normal form: it may differ from length to length."""

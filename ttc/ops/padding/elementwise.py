@@ -13,6 +13,7 @@ from ttc.ir import Op, Value
 from ttc.ops import activation, binary, unary
 from ttc.ops.constant import number_of
 from ttc.ops.interpret import evaluate_op
+from ttc.ops.padding.bounds import surely_finite
 from ttc.ops.padding.region import Dim, Factor, Region, is_low, joined
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.torch_types import to_torch
@@ -76,9 +77,9 @@ def _taint(op: Op, region: Region, flow: Flow) -> frozenset[str]:
     found = frozenset().union(*(flow.region(value).taint for value in values))
     if found or isinstance(op, BOUNDED) or not region_floats(op):
         return found
-    risky = op.operands()[1:] if isinstance(op, DIVISIONS) else op.operands()
-    if isinstance(op, binary.Pow) and (number_of(op.b) or -1) in (1, 2, 3, 4):
+    if surely_finite(op):
         return found
+    risky = op.operands()[1:] if isinstance(op, DIVISIONS) else op.operands()
     return frozenset((flow.origin,)) if any(flow.region(value).padded for value in risky) else found
 
 

@@ -10,7 +10,7 @@ from ttc.ops import norm
 from ttc.ops.binary import Add, Div, Mul, Sub
 from ttc.ops.constant import Full
 from ttc.ops.padding.reduce import count
-from ttc.ops.padding.region import Dim, Region, is_low, lowest
+from ttc.ops.padding.region import Dim, Region, lowest, vanishes
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.padding.shape import regrouped
 from ttc.ops.reduce import Sum
@@ -133,7 +133,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
     x = op.x
     if op.dim in flow.region(x).padded_dims:
         axis = flow.region(x).axis(op.dim)
-        if not is_low(axis.fill, x.dtype):
+        if not vanishes(axis.fill):
             x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
     region = flow.region(x)
     dims: list[Dim] = [
@@ -152,7 +152,7 @@ def log_softmax(op: norm.LogSoftmax, flow: Flow) -> tuple[Value, Region]:
     """As softmax; what the padding becomes is very low, perhaps infinite."""
     x = op.x
     over = op.dim in flow.region(x).padded_dims
-    if over and not is_low(flow.region(x).axis(op.dim).fill, x.dtype):
+    if over and not vanishes(flow.region(x).axis(op.dim).fill):
         x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
     region = flow.region(x).without_fills()
     return flow(replace(op, x=x)), replace(region, taint=region.taint | ({flow.origin} if over else set()))

@@ -130,6 +130,11 @@ def is_huge(fill: float | None, dtype: DType) -> bool:
     return fill is not None and dtype.is_float and abs(fill) >= (60000.0 if dtype is DType.f16 else 1e30)
 
 
+def vanishes(fill: float | None) -> bool:
+    """Whether the exponential of elements vanishes beside that of any valid one: models write -1e4 for that, too."""
+    return fill is not None and fill <= -9900  # in bf16, -1e4 is -9984
+
+
 def is_low(fill: float | None, dtype: DType) -> bool:
-    """Whether elements are so low that beside any valid one their exponential vanishes."""
+    """Whether elements are so low that they stay so with anything finite added: what padding holds may be large."""
     return fill is not None and fill <= (-60000.0 if dtype is DType.f16 else -1e30)

@@ -34,12 +34,20 @@ class Separate(Builder):
         return make()
 
 
+@dataclass(frozen=True)
+class Batch:
+    """How many samples have lengths of their own; whether they are the rows of all inputs that have as many rows."""
+
+    samples: int
+    everywhere: bool
+
+
 @dataclass
 class Walk:
     """One walk: the program so far, what is known of its values, the masks and the reasons collected."""
 
     family: Family
-    samples: int
+    batch: Batch
     cleaned: frozenset[str]
     certain: bool
     variants: Sequence[Op] = ()
@@ -57,7 +65,7 @@ class Walk:
         self.builder = Separate(Weights(dict(base.weights)))
         self.fits = Fits(self.family.sizes, limits)
         self.made = Masks(
-            self.builder, limits, self.samples, {v.op.name for v in base.inputs if isinstance(v.op, Input)}
+            self.builder, limits, self.batch.samples, {v.op.name for v in base.inputs if isinstance(v.op, Input)}
         )
         self.constants = Constants(self.family, self.builder, self.fits, self.made)
 
@@ -154,7 +162,15 @@ class Walk:
         live = {value.name for value in graph.values()}
         masks = tuple(mask for mask in self.masks if mask.value in live)
         return Padded(
-            graph, self.made.names, self.samples, inputs, extents, masks, tuple(self.least), self.own, self.fits.guessed
+            graph,
+            self.made.names,
+            self.batch.samples,
+            inputs,
+            extents,
+            masks,
+            tuple(self.least),
+            self.own,
+            self.fits.guessed,
         )
 
     def _inputs(self) -> dict[str, Extent]:
@@ -169,7 +185,7 @@ class Walk:
         self.made.add_inputs()
         for row, value in zip(rows, values, strict=True):
             dims = [self._input_factor(row, dim, value.op.name) for dim in range(value.type.rank)]
-            batch = any(factor.length for factor in dims) and self.samples > 1
+            batch = self._is_batch(dims)
             if batch:
                 dims[0] = replace(dims[0], sample=True)
             if not value.dtype.is_float:
@@ -181,6 +197,11 @@ class Walk:
             self.origin = value.name
             self.new[row] = self._clean(value, value.name)
         return extents
+
+    def _is_batch(self, dims: Sequence[Factor]) -> bool:
+        """Whether the first dimension of an input is the batch."""
+        samples, rows = self.batch.samples, set(dims[0].sizes) if dims else set()
+        return samples > 1 and (any(f.length for f in dims) or (self.batch.everywhere and rows == {samples}))
 
     def _input_factor(self, row: Sequence[Value], dim: int, name: str) -> Factor:
         try:

@@ -1,0 +1,105 @@
+"""Networks over time as programs of a bucket: the real library takes them, and a session gives what PyTorch gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count, islice
+
+import pytest
+
+from tests.passes.padded_nets import BUCKET, Case, filled
+from ttc.accuracy import scaled_error
+from ttc.calls.target import TARGETS, Target
+from ttc.ir import print_graph
+from ttc.passes.padding import Padded
+from ttc.pipeline import Build, compile_graph
+from ttc.runtime.bucket_session import BucketSession
+from ttc.runtime.buckets import Bucket
+from ttc.runtime.check import check_many
+from ttc.runtime.emulator.device import EmulatorDevice
+
+
+@dataclass(frozen=True)
+class Numbered:
+    """A network for some samples, in bf16 or fp32."""
+
+    case: Case
+    batch: int
+    dtype: str
+
+    def padded(self) -> Padded:
+        return self.case.padded(self.batch)
+
+
+def numbered(start: int, how_many: int) -> list[Numbered]:
+    """Usable networks from a number on."""
+    cases = ((seed, Case.numbered(seed)) for seed in count(start))
+    found = (Numbered(case, 1 + seed % 3, ("bf16", "fp32")[seed // 3 % 2]) for seed, case in cases if case.usable)
+    return list(islice(found, how_many))
+
+
+def accepted(nets: list[Numbered]) -> None:
+    """The real library takes the nets' programs, with the results that were predicted."""
+    graphs = [net.padded().graph for net in nets]
+    for target in TARGETS.values():
+        builds = [compile_graph(graph, target, net.dtype) for graph, net in zip(graphs, nets, strict=True)]
+        reports = check_many([print_graph(build.program.graph) for build in builds], target)
+        refused = [
+            f"{target.name}: {net}: {report.refusal or report.spec_mismatches}"
+            for net, report in zip(nets, reports, strict=True)
+            if not report.ok
+        ]
+        assert not refused, "\n".join(refused)
+
+
+def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -> None:
+    padded = case.padded(batch)
+    build = compile_graph(padded.graph, target, "fp32")
+    session = BucketSession([bucket(build, padded)], build.weights, EmulatorDevice())
+    taken = dict(build.program.inputs)
+    for first in (1, 4):
+        lengths = [case.lengths[(first + 5 * sample) % len(case.lengths)] for sample in range(batch)]
+        given = {name: tensor.numpy() for name, tensor in filled(lengths, "nan").items() if name in taken}
+        found = session.run({**given, "T": lengths})
+        for sample, length in enumerate(lengths):
+            for name, wanted in case.run(lengths, sample).items():
+                extent = padded.outputs[name].lengths
+                valid = tuple(slice(None if own is None else own.at({"T": length})) for own in extent)
+                assert scaled_error(found[name][sample : sample + 1][valid], wanted.numpy()) <= 1e-5
+
+
+def bucket(build: Build, padded: Padded) -> Bucket:
+    """What `ttc.buckets` makes of a padded program."""
+    return Bucket(
+        build.program,
+        {"T": BUCKET},
+        padded.names,
+        padded.samples,
+        {"T": 1},
+        padded.least,
+        padded.inputs,
+        padded.outputs,
+    )
+
+
+def test_the_real_library_takes_the_programs(ttnn_python):
+    accepted(numbered(0, 20))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("part", range(5))
+def test_sweep_of_programs(part, ttnn_python):
+    accepted(numbered(1000 * (1 + part), 20))
+
+
+@pytest.mark.parametrize("seed", [0, 4, 8])
+def test_each_sample_gives_what_it_gives_alone(seed):
+    case = numbered(seed, 1)[0].case
+    gives_what_each_sample_gives_alone(case, 2 + seed % 2, TARGETS["n150"])
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("part", range(5))
+def test_sweep_of_samples(part):
+    for number, net in enumerate(numbered(1000 * (1 + part), 20)):
+        gives_what_each_sample_gives_alone(net.case, 2 + number % 2, TARGETS["n150"])
