@@ -23,7 +23,8 @@ Arrays = dict[str, np.ndarray]
 class Sequence:
     """A model of lengths: `sample(**lengths)` draws the inputs of one sample, `axes` says where its lengths are.
 
-    Each of `runs` gives the lengths of every sample of a batch. `masks` are as many as padding needs in a bucket.
+    Each of `runs` gives the lengths of every sample of a batch. `masks` are as many as padding needs in a bucket,
+    `long` is as much as speech models are given at once.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Sequence:
     buckets: dict[str, list[int]]
     runs: tuple[dict[str, list[int]], ...]
     masks: int
+    long: dict[str, int]
 
 
 def latents(T: int) -> dict[str, Tensor]:
@@ -79,6 +81,7 @@ SEQUENCES = {
             {"T": [32, 64]},
             ({"T": [7, 29]}, {"T": [61, 33]}, {"T": [64, 50]}),
             5,  # the input, which an edge mirrors, and before each transposed convolution
+            {"T": 750},
         ),
         Sequence(
             "openvoice_reference_encoder",
@@ -87,6 +90,7 @@ SEQUENCES = {
             {"T": [128, 256]},
             ({"T": [1, 65]}, {"T": [127, 96]}, {"T": [130, 250]}),
             6,  # before each convolution
+            {"T": 1000},
         ),
         Sequence(
             "kokoro_text_encoder",
@@ -95,6 +99,7 @@ SEQUENCES = {
             {"T": [32, 64]},
             ({"T": [1, 27]}, {"T": [31, 12]}, {"T": [34, 61]}),
             3,  # before each convolution
+            {"T": 510},
         ),
         Sequence(
             "kokoro_duration_encoder",
@@ -103,6 +108,7 @@ SEQUENCES = {
             {"T": [32, 64]},
             ({"T": [1, 27]}, {"T": [31, 12]}, {"T": [34, 61]}),
             1,  # the input, against infinities
+            {"T": 510},
         ),
         Sequence(
             "kokoro_prosody",
@@ -111,6 +117,7 @@ SEQUENCES = {
             {"T": [32, 64], "F": [64, 128]},
             ({"T": [5, 27], "F": [40, 101]}, {"T": [34, 61], "F": [127, 77]}),
             2,  # the input, against infinities; the alignment, which sums over phonemes
+            {"T": 510, "F": 1200},
         ),
         Sequence(
             "kokoro_pitch",
@@ -119,6 +126,7 @@ SEQUENCES = {
             {"F": [64, 128]},
             ({"F": [9, 50]}, {"F": [127, 66]}),
             37,  # the input; before 14 convolutions; for means and deviations of 12 norms, but for two means of zeros
+            {"F": 1200},
         ),
     )
 }

@@ -28,6 +28,10 @@ def sequence(request: pytest.FixtureRequest) -> Sequence:
 
 
 Measure = Callable[[np.ndarray, np.ndarray], float]
+CLOSE: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
+    "fp32": lambda found, reference: scaled_error(found, reference) <= 1e-4,
+    "bf16": lambda found, reference: pcc(found, reference) >= 0.999,
+}
 
 
 def in_buckets(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
@@ -76,6 +80,19 @@ def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target
     assert not [text for text in texts if "host.run" in text]
     reports = check_many(texts, TARGETS[target])
     assert [report.refusal or report.spec_mismatches for report in reports if not report.ok] == []
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtype", CLOSE)
+def test_long_sequences(sequence: Sequence, dtype: str, target: str, ttnn_python: str):
+    """Ten seconds of sound, a page of phonemes."""
+    (sample,) = drawn(sequence, {name: [size] for name, size in sequence.long.items()})
+    program = exact(sequence.name, dtype, sample, target)
+    found, reference = program.run(arrays(sample)).values(), wanted(sequence.name, sample)
+    assert all(CLOSE[dtype](*pair) for pair in zip(found, reference, strict=True))
+    (report,) = check_many([str(program.build.program.graph)], TARGETS[target])
+    assert report.ok, report.refusal or report.spec_mismatches
 
 
 @pytest.mark.parametrize("name", WITH_LENGTHS)
