@@ -13,14 +13,19 @@ from tests.frontend.test_onnx_recurrent import DIRECTIONS, INPUTS, arrays, recur
 from ttc.accuracy import pcc, scaled_error
 
 ACTIVATIONS = {
-    "RNN": (["Tanh"], ["Relu"], ["Sigmoid"], ["Softsign"]),
-    "GRU": (["Sigmoid", "Tanh"], ["HardSigmoid", "Softsign"], ["Sigmoid", "Relu"]),
-    "LSTM": (["Sigmoid", "Tanh", "Tanh"], ["HardSigmoid", "Softsign", "Tanh"], ["Sigmoid", "Relu", "Softsign"]),
+    "RNN": (["Tanh"], ["Relu"], ["Sigmoid"], ["Softsign"], ["Affine"], ["ThresholdedRelu"]),
+    "GRU": (["Sigmoid", "Tanh"], ["HardSigmoid", "Softsign"], ["Sigmoid", "Relu"], ["Sigmoid", "ScaledTanh"]),
+    "LSTM": (
+        ["Sigmoid", "Tanh", "Tanh"],
+        ["HardSigmoid", "Softsign", "Tanh"],
+        ["Sigmoid", "LeakyRelu", "Softsign"],
+        ["Sigmoid", "Elu", "ScaledTanh"],
+    ),
 }
 """Of one direction; those that ONNX has by default first."""
 
-PARAMETERS = {"HardSigmoid": (0.2, 0.5)}
-"""ONNX's defaults, which onnxruntime wants to be told."""
+ALPHA = {"HardSigmoid": 0.25, "Affine": 0.5, "ThresholdedRelu": 0.1, "ScaledTanh": 0.9, "LeakyRelu": 0.2, "Elu": 0.7}
+BETA = {"HardSigmoid": 0.4, "Affine": 0.1, "ScaledTanh": 0.8}
 
 
 def case(seed: int):
@@ -47,12 +52,14 @@ def case(seed: int):
         attributes["clip"] = draw.choice([0.3, 2.0])
     if draw.random() < 0.4:
         names = draw.choice(ACTIVATIONS[kind]) * DIRECTIONS[direction]
-        parameters = [PARAMETERS[name] for name in names if name in PARAMETERS]
         attributes["activations"] = names
-        if parameters:
-            attributes["activation_alpha"], attributes["activation_beta"] = map(list, zip(*parameters, strict=True))
+        for what, usual in (("activation_alpha", ALPHA), ("activation_beta", BETA)):
+            if numbers := [usual[name] for name in names if name in usual]:
+                attributes[what] = numbers
     if kind == "GRU" and draw.random() < 0.5:
         attributes["linear_before_reset"] = 1
+    if kind == "LSTM" and draw.random() < 0.3:
+        attributes["input_forget"] = 1
     return recurrence(kind, found, **attributes)
 
 

@@ -65,22 +65,30 @@ def test_clip(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "activations"),
+    ("kind", "activations", "alpha", "beta"),
     [
-        ("RNN", ["Relu", "Relu"]),
-        ("RNN", ["Softsign", "Tanh"]),
-        ("GRU", ["HardSigmoid", "Softsign"] * 2),
-        ("GRU", ["Sigmoid", "Tanh", "HardSigmoid", "Relu"]),
-        ("LSTM", ["Sigmoid", "Tanh", "Relu", "HardSigmoid", "Softsign", "Tanh"]),
-        ("LSTM", ["Sigmoid", "Elu", "Softplus"] * 2),
+        ("RNN", ["Relu", "Relu"], [], []),
+        ("RNN", ["Softsign", "Affine"], [0.4], [0.1]),
+        ("RNN", ["ThresholdedRelu", "LeakyRelu"], [0.3, 0.2], []),
+        ("GRU", ["HardSigmoid", "Softsign"] * 2, [0.2, 0.2], [0.5, 0.5]),
+        ("GRU", ["Sigmoid", "Tanh", "HardSigmoid", "Relu"], [0.3], [0.4]),
+        ("GRU", ["Sigmoid", "ScaledTanh"] * 2, [0.9, 0.8], [1.1, 0.7]),
+        ("LSTM", ["Sigmoid", "Tanh", "Relu", "HardSigmoid", "Softsign", "Tanh"], [0.2], [0.5]),
+        ("LSTM", ["Sigmoid", "Elu", "Softplus"] * 2, [1.0, 0.5], []),
+        ("LSTM", ["Sigmoid", "LeakyRelu", "ScaledTanh"] * 2, [0.01, 1.2, 0.3, 0.9], [0.8, 1.0]),
     ],
 )
-def test_other_activations(kind, activations):
+def test_other_activations(kind, activations, alpha, beta):
     found = arrays(kind, 2, given=INPUTS[:7])
-    alpha = [{"HardSigmoid": 0.2, "Elu": 1.0}[name] for name in activations if name in ("HardSigmoid", "Elu")]
-    beta = [0.5 for name in activations if name == "HardSigmoid"]
-    parameters = {"activation_alpha": alpha} | ({"activation_beta": beta} if beta else {}) if alpha else {}
-    assert_agree(*recurrence(kind, found, direction="bidirectional", activations=activations, **parameters))
+    parameters = {"activation_alpha": alpha, "activation_beta": beta}
+    given = {name: numbers for name, numbers in parameters.items() if numbers}
+    assert_agree(*recurrence(kind, found, direction="bidirectional", activations=activations, **given))
+
+
+@pytest.mark.parametrize("given", [INPUTS[:5], INPUTS], ids=len)
+def test_coupled_gates(given):
+    found = arrays("LSTM", 2, given=given)
+    assert_agree(*recurrence("LSTM", found, direction="bidirectional", input_forget=1))
 
 
 @pytest.mark.parametrize("kind", GATES)
@@ -112,9 +120,7 @@ def test_lengths_that_fill_x_leave_no_trace():
 @pytest.mark.parametrize(
     ("attributes", "reason"),
     [
-        ({"input_forget": 1}, "coupled"),
-        ({"activations": ["Sigmoid", "Affine", "Tanh"]}, "affine"),
-        ({"activations": ["HardSigmoid", "Tanh", "Tanh"], "activation_alpha": [0.3]}, "alpha other than its default"),
+        ({"activations": ["Sigmoid", "Gelu", "Tanh"]}, "no activation is called gelu"),
         ({"activations": ["Sigmoid"]}, "needs 3 activations"),
         ({"direction": "bidirectional"}, "1 directions"),
     ],

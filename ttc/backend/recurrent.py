@@ -13,7 +13,7 @@ from ttc import ops
 from ttc.backend.loop import LoopMaker, own_copy, stack
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.sequence import Sequence
-from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.binary import Add, Gt, Multiply, Where
 from ttc.calls.call import ComputeKernelConfig, UnaryWithParam
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Matmul
@@ -21,15 +21,13 @@ from ttc.calls.shape import Slice
 from ttc.calls.ternary import Lerp
 from ttc.calls.unary import Clamp, Elu, LeakyRelu, Softplus, Softsign
 from ttc.ir import Value
+from ttc.ops.gates import Gate, gate
 
 KEEP = 1e4
 """A pre-activation that makes a sigmoid 1 (-KEEP: 0) whatever states of at most 1 add to it."""
 
-FUSED = {"sigmoid": "SIGMOID", "tanh": "TANH", "relu": "RELU"}
-"""Activations that run inside another call's device program, by TTNN's name."""
-
-ZERO_AT_ZERO = frozenset({"tanh", "relu", "softsign", "elu", "leaky_relu"})
-"""Activations that leave 0 as it is."""
+FUSED = {name: (UnaryWithParam(name.upper()),) for name in ("sigmoid", "tanh", "relu")}
+"""Activations that run inside another call's device program."""
 
 Pending = tuple[Value, tuple[UnaryWithParam, ...]]
 """A value, and the function that whatever reads it is to apply first."""
@@ -69,22 +67,28 @@ class Steps:
     def pending(self, x: Value, activation: str) -> Pending:
         """x to be activated by its reader, or activated now where TTNN cannot fuse it."""
         if activation in FUSED:
-            return x, (UnaryWithParam(FUSED[activation]),)
+            return x, FUSED[activation]
         return self.activated(x, activation), ()
 
     def activated(self, x: Value, activation: str) -> Value:
         """The activations that are calls of their own."""
-        match activation:
-            case "hard_sigmoid":
-                line = self.call(Add(self.call(Multiply(x, 0.2)), 0.5))
-                return self.call(Clamp(line, min=0.0, max=1.0))
-            case "softplus":
+        match gate(activation):
+            case Gate("softplus"):
                 return self.call(Softplus(x))
-            case "softsign":
+            case Gate("softsign"):
                 return self.call(Softsign(x))
-            case "elu":
-                return self.call(Elu(x))
-        return self.call(LeakyRelu(x, 0.01))
+            case Gate("elu", (alpha,)):
+                return self.call(Elu(x, alpha=alpha))
+            case Gate("leaky_relu", (slope,)):
+                return self.call(LeakyRelu(x, slope))
+            case Gate("thresholded_relu", (alpha,)):
+                return self.call(Where(self.call(Gt(x, alpha)), x, 0.0))
+            case Gate("scaled_tanh", (alpha, beta)):
+                return self.times((self.call(Multiply(x, beta)), FUSED["tanh"]), (alpha, ()))
+            case Gate(name, (alpha, beta)):
+                line = self.call(Add(self.call(Multiply(x, alpha)), beta))
+                return line if name == "affine" else self.call(Clamp(line, min=0.0, max=1.0))
+        raise AssertionError(f"{activation} is fused or stands above")
 
     def clipped(self, x: Value) -> Value:
         """What may reach an activation."""
@@ -95,9 +99,9 @@ class Steps:
         if self.op.clip or activation not in FUSED:
             x = self.clipped(self.call(Add(a, b)))
             return self.times(self.pending(x, activation), None, into)
-        return self.call(Add(a, b, activations=(UnaryWithParam(FUSED[activation]),), output_tensor=into))
+        return self.call(Add(a, b, activations=FUSED[activation], output_tensor=into))
 
-    def times(self, a: Pending, b: Pending | None, into: Value | None = None) -> Value:
+    def times(self, a: Pending, b: Pending | tuple[float, tuple[()]] | None, into: Value | None = None) -> Value:
         """a * b, both activated on the way; b None: a alone."""
         other, functions = b or (1.0, ())
         return self.call(
@@ -143,7 +147,7 @@ def needs_state(sequence: Sequence) -> bool:
 def rnn(op: ops.Rnn, to: Lowering) -> tuple[Value, ...]:
     """h = tanh(x + h @ r): a slice, a product, a sum and a write in each step."""
     sequence = Sequence(op, to)
-    exact = not needs_state(sequence) and op.activations[0] in ZERO_AT_ZERO
+    exact = not needs_state(sequence) and gate(op.activations[0]).keeps_zero
     state = sequence.initial(op.h, op.hidden)
     steps = Steps(sequence, {"h": state}, (0.0,) if exact else None, r=sequence.recurrent(op.r, 0, 1))
     h = steps.inner["h"]
@@ -163,7 +167,7 @@ def lstm(op: ops.Lstm, to: Lowering) -> tuple[Value, ...]:
     """i, f, g, o in one product; twelve device programs a step where nothing has to be held."""
     sequence = Sequence(op, to)
     exact = not needs_state(sequence) and not op.clip and op.peephole is None
-    exact = exact and op.activations[0] == "sigmoid" and set(op.activations[1:]) <= ZERO_AT_ZERO
+    exact = exact and op.activations[0] == "sigmoid" and all(gate(name).keeps_zero for name in op.activations[1:])
     states = {"h": sequence.initial(op.h, op.state), "c": sequence.initial(op.c, op.hidden)}
     captured = {"r": sequence.recurrent(op.r, 0, 4)}
     if op.peephole is not None:
@@ -186,9 +190,13 @@ def _lstm_step(op: ops.Lstm, steps: Steps) -> tuple[Value, Value]:
     i, f, g, o = (steps.gate(total, number) for number in range(4))
     if op.peephole is not None:
         i, f, g = steps.seen(i, "see_i", c), steps.seen(f, "see_f", c), steps.clipped(g)
-    entering = steps.times(steps.pending(i, to_gate), steps.pending(g, to_cell))
-    staying = steps.times(steps.pending(f, to_gate), (c, ()))
-    c = steps.kept(steps.call(Add(staying, entering, output_tensor=steps.into("c"))), "c")
+    if op.coupled:
+        i, g = (steps.times(steps.pending(x, name), None) for x, name in ((i, to_gate), (g, to_cell)))
+        c = steps.kept(steps.call(Lerp(c, g, i, output_tensor=steps.into("c"))), "c")
+    else:
+        entering = steps.times(steps.pending(i, to_gate), steps.pending(g, to_cell))
+        staying = steps.times(steps.pending(f, to_gate), (c, ()))
+        c = steps.kept(steps.call(Add(staying, entering, output_tensor=steps.into("c"))), "c")
     if op.peephole is not None:
         o = steps.seen(o, "see_o", c)
     gate, cell = steps.pending(o, to_gate), steps.pending(c, to_state)
@@ -202,7 +210,7 @@ def _lstm_step(op: ops.Lstm, steps: Steps) -> tuple[Value, Value]:
 def gru(op: ops.Gru, to: Lowering) -> tuple[Value, ...]:
     """r and z in one product, n in another; at most twelve device programs a step where nothing has to be held."""
     sequence = Sequence(op, to)
-    exact = not op.clip and op.activations[0] == "sigmoid" and op.activations[1] in ZERO_AT_ZERO
+    exact = not op.clip and op.activations[0] == "sigmoid" and gate(op.activations[1]).keeps_zero
     captured = {"gates": sequence.recurrent(op.r, 0, 2), "n": sequence.recurrent(op.r, 2, 1)}
     if op.bias_n is not None:
         captured["bias_n"] = sequence.row(op.bias_n)

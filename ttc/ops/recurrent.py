@@ -12,23 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.gates import gate
 from ttc.ops.rules import same_dtype
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "relu": torch.relu,
-    "hard_sigmoid": lambda x: torch.clamp(0.2 * x + 0.5, 0.0, 1.0),
-    "softsign": F.softsign,
-    "softplus": F.softplus,
-    "elu": F.elu,
-    "leaky_relu": F.leaky_relu,
-}
-"""What a gate or a state may pass through, with ONNX's default parameters."""
 
 States = tuple[Tensor, ...]
 
@@ -81,7 +69,7 @@ class Recurrence(Op, abstract=True):
         require(self.lengths is None or self.lengths.dtype.is_integer, "lengths must be integers")
         require(len(self.activations) == activations, f"needs {activations} activations, got {self.activations}")
         for name in self.activations:
-            require(name in ACTIVATIONS, f"no activation is called {name!r}")
+            gate(name)
         same_dtype(*(value for value in self.operands() if value is not self.lengths))
 
     def check_shape(self, value: Value | None, shape: tuple[int, ...], what: str) -> None:
@@ -130,7 +118,7 @@ class Lstm(Recurrence):
     """c' = f * c + i * g, h' = o * tanh(c') (Hochreiter & Schmidhuber 1997); gates in w, r, bias: i, f, g, o.
 
     `projection` [D, P, H] maps h' to the state (LSTMP); `peephole` [D, 3*H] is what i, f see of c and o of c'.
-    `activations` are those of the gates, of g, and of c'. Results: y, h, c.
+    `activations` are those of the gates, of g, and of c'; where i and f are `coupled`, f = 1 - i. Results: y, h, c.
     """
 
     x: Value
@@ -145,6 +133,7 @@ class Lstm(Recurrence):
     reverse: bool = False
     clip: float = 0.0
     activations: tuple[str, ...] = ("sigmoid", "tanh", "tanh")
+    coupled: bool = False
     gates = 4
 
     def infer(self) -> tuple[TensorType, ...]:
@@ -169,16 +158,17 @@ class Lstm(Recurrence):
         projection: Tensor | None,
         peephole: Tensor | None,
     ) -> States:
-        gate, middle, last = (ACTIVATIONS[name] for name in self.activations)
+        to_gate, to_cell, to_state = map(gate, self.activations)
         hidden = self.hidden
 
         def step(direction: int, row: Tensor, states: States) -> States:
             before, cell = states
             i, f, g, o = (row + before @ r[direction].T).split(hidden, -1)
             see_i, see_f, see_o = (0.0,) * 3 if peephole is None else peephole[direction].split(hidden)
-            i, f = gate(self.clipped(i + see_i * cell)), gate(self.clipped(f + see_f * cell))
-            cell = f * cell + i * middle(self.clipped(g))
-            state = gate(self.clipped(o + see_o * cell)) * last(cell)
+            i = to_gate(self.clipped(i + see_i * cell))
+            f = 1 - i if self.coupled else to_gate(self.clipped(f + see_f * cell))
+            cell = f * cell + i * to_cell(self.clipped(g))
+            state = to_gate(self.clipped(o + see_o * cell)) * to_state(cell)
             return (state if projection is None else state @ projection[direction].T), cell
 
         rows = inputs(x, w, bias)
@@ -224,18 +214,18 @@ class Gru(Recurrence):
         lengths: Tensor | None,
         h: Tensor | None,
     ) -> States:
-        gate, last = (ACTIVATIONS[name] for name in self.activations)
+        to_gate, to_new = map(gate, self.activations)
         hidden = self.hidden
 
         def step(direction: int, row: Tensor, states: States) -> States:
             (before,) = states
             to_gates, to_n = r[direction].T.split((2 * hidden, hidden), -1)
-            reset, z = gate(self.clipped(row[:, : 2 * hidden] + before @ to_gates)).split(hidden, -1)
+            reset, z = to_gate(self.clipped(row[:, : 2 * hidden] + before @ to_gates)).split(hidden, -1)
             if self.reset_after:
                 seen = reset * (before @ to_n + (0.0 if bias_n is None else bias_n[direction]))
             else:
                 seen = (reset * before) @ to_n
-            n = last(self.clipped(row[:, 2 * hidden :] + seen))
+            n = to_new(self.clipped(row[:, 2 * hidden :] + seen))
             return ((1 - z) * n + z * before,)
 
         rows = inputs(x, w, bias)
@@ -266,7 +256,7 @@ class Rnn(Recurrence):
     def eval(
         self, x: Tensor, w: Tensor, r: Tensor, bias: Tensor | None, lengths: Tensor | None, h: Tensor | None
     ) -> States:
-        activation = ACTIVATIONS[self.activations[0]]
+        activation = gate(self.activations[0])
 
         def step(direction: int, row: Tensor, states: States) -> States:
             return (activation(self.clipped(row + states[0] @ r[direction].T)),)

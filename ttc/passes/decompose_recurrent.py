@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
+from ttc.ops.gates import Gate, gate
 
 STEP_LIMIT = 64
 """Steps to which a recurrence is unrolled: a program has a call for every op of every step."""
@@ -88,7 +89,11 @@ class _Direction:
         before, cell = states
         i, f, g, o = self.split(builder(ops.Add(row, self.product(before, self.own(op.r)))), 4)
         sees = (None,) * 3 if op.peephole is None else self.split(self.own(op.peephole), 3)
-        i, f = self.activated(0, self.seeing(i, cell, sees[0])), self.activated(0, self.seeing(f, cell, sees[1]))
+        i = self.activated(0, self.seeing(i, cell, sees[0]))
+        if op.coupled:
+            f = builder(ops.Sub(self.constant(i, 1.0), i))
+        else:
+            f = self.activated(0, self.seeing(f, cell, sees[1]))
         cell = builder(ops.Add(builder(ops.Mul(f, cell)), builder(ops.Mul(i, self.activated(1, g)))))
         out = self.activated(0, self.seeing(o, cell, sees[2]))
         state = builder(ops.Mul(out, self.activated(2, cell, clipped=False)))
@@ -117,12 +122,21 @@ class _Direction:
 
     def activated(self, number: int, x: Value, clipped: bool = True) -> Value:
         """x after the activation of this number, clipped before it as the op says."""
-        name, clip = self.op.activations[number], self.op.clip
-        x = self.builder(ops.Clamp(x, -clip, clip)) if clip and clipped else x
-        if name == "hard_sigmoid":
-            line = self.builder(ops.Add(self.builder(ops.Mul(x, self.constant(x, 0.2))), self.constant(x, 0.5)))
-            return self.builder(ops.Clamp(line, 0.0, 1.0))
-        return self.builder(ACTIVATIONS[name](x))  # type: ignore[call-arg]
+        clip, builder = self.op.clip, self.builder
+        x = builder(ops.Clamp(x, -clip, clip)) if clip and clipped else x
+        match gate(self.op.activations[number]):
+            case Gate("thresholded_relu", (alpha,)):
+                return builder(ops.Where(builder(ops.Gt(x, self.constant(x, alpha))), x, self.constant(x, 0.0)))
+            case Gate("scaled_tanh", (alpha, beta)):
+                return self.scaled(builder(ops.Tanh(self.scaled(x, beta))), alpha)
+            case Gate("hard_sigmoid" | "affine" as name, (alpha, beta)):
+                line = builder(ops.Add(self.scaled(x, alpha), self.constant(x, beta)))
+                return line if name == "affine" else builder(ops.Clamp(line, 0.0, 1.0))
+            case Gate(name, parameters):
+                return builder(ACTIVATIONS[name](x, *parameters))  # type: ignore[call-arg]
+
+    def scaled(self, x: Value, factor: float) -> Value:
+        return self.builder(ops.Mul(x, self.constant(x, factor)))
 
     def constant(self, like: Value, number: float) -> Value:
         return self.builder(ops.Full(TensorType(like.dtype, ()), number))

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import numpy as np
+
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
 from ttc.ir import Value
+from ttc.ops.gates import KINDS, Gate
 from ttc.ops.recurrent import Recurrence
 
-ACTIVATIONS = {
-    "sigmoid": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "hardsigmoid": "hard_sigmoid",
-    "softsign": "softsign",
-    "softplus": "softplus",
-    "elu": "elu",
-    "leakyrelu": "leaky_relu",
-}
+ACTIVATIONS = {name.replace("_", ""): name for name in KINDS}
 """Our names of ONNX's activations, which compares theirs without regard to case."""
-
-ALPHA = {"hardsigmoid": 0.2, "elu": 1.0, "leakyrelu": 0.01}
-BETA = {"hardsigmoid": 0.5}
-"""The parameters that activations take, with their defaults."""
 
 Make = Callable[..., Recurrence]
 
@@ -37,8 +27,6 @@ def LSTM(
     hidden_size=None, direction="forward", layout=0, clip=0.0, input_forget=0, activations=(),
     activation_alpha=(), activation_beta=(),
 ) -> tuple[Value, ...]:  # fmt: skip
-    if input_forget:
-        raise Refusal("input and forget gates that are coupled (input_forget = 1) are not supported")
     hidden = r.shape[2]
     order = (0, 2, 3, 1)  # theirs: i, o, f, c
     fields = {
@@ -49,7 +37,11 @@ def LSTM(
         "peephole": None if peephole is None else _reordered(b, peephole, (0, 2, 1), hidden),  # theirs: i, o, f
     }
     names = _activations(activations, activation_alpha, activation_beta, ("sigmoid", "tanh", "tanh"), w.shape[0])
-    return _recurrence(b, ops.Lstm, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
+
+    def make(**fields) -> Recurrence:
+        return ops.Lstm(**fields, coupled=bool(input_forget))
+
+    return _recurrence(b, make, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
 
 
 @onnx_op(since=7)
@@ -148,18 +140,24 @@ def _reordered(b: Emitter, x: Value, order: tuple[int, ...], hidden: int) -> Val
 def _activations(
     given: tuple[str, ...], alpha: tuple[float, ...], beta: tuple[float, ...], default: tuple[str, ...], count: int
 ) -> list[tuple[str, ...]]:
-    """Our names of the activations for each direction; Refusal for parameters other than their defaults."""
+    """The activations for each direction; parameters stand in lists of those that the activations take, in order."""
     if count not in (1, 2):
         raise Refusal(f"has weights for {count} directions")
     names = [name.lower() for name in given] or list(default) * count
     if len(names) != count * len(default):
         raise Refusal(f"needs {count * len(default)} activations, got {len(names)}")
-    for what, numbers, defaults in (("alpha", alpha, ALPHA), ("beta", beta, BETA)):
-        wanted = [defaults[name] for name in names if name in defaults]
-        if any(abs(number - usual) > 1e-6 for number, usual in zip(numbers, wanted, strict=False)):
-            raise Refusal(f"an activation's {what} other than its default is not supported")
     unknown = [name for name in names if name not in ACTIVATIONS]
     if unknown:
-        raise Refusal(f"the activation {unknown[0]} is not supported in a recurrence")
-    ours = [ACTIVATIONS[name] for name in names]
+        raise Refusal(f"no activation is called {unknown[0]}")
+    alphas, betas = iter(alpha), iter(beta)
+    ours = []
+    for name in (ACTIVATIONS[name] for name in names):
+        usual = KINDS[name].usual
+        own = zip((alphas, betas), usual, strict=False)
+        ours.append(str(Gate(name, tuple(_number(next(numbers, default)) for numbers, default in own))))
     return [tuple(ours[each * len(default) :][: len(default)]) for each in range(count)]
+
+
+def _number(number: float) -> float:
+    """A float32 as it was written."""
+    return float(str(np.float32(number)))
