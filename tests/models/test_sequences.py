@@ -11,7 +11,21 @@ import torch
 from transformers import EncodecConfig
 from transformers.models.encodec import modeling_encodec
 
-from tests.models.sequences import SEQUENCES, Sequence, arrays, bucketed, drawn, exact, module, together, valid, wanted
+from bench.sequence_models import SEQUENCES, Sequence
+from bench.sequences import (
+    BF16_LIMIT,
+    FP32_LIMIT,
+    alone,
+    arrays,
+    bucketed,
+    drawn,
+    exact,
+    faults,
+    in_buckets,
+    module,
+    together,
+    wanted,
+)
 from ttc import models
 from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
@@ -27,40 +41,20 @@ def sequence(request: pytest.FixtureRequest) -> Sequence:
     return SEQUENCES[request.param]
 
 
-Measure = Callable[[np.ndarray, np.ndarray], float]
 CLOSE: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
-    "fp32": lambda found, reference: scaled_error(found, reference) <= 1e-4,
-    "bf16": lambda found, reference: pcc(found, reference) >= 0.999,
+    "fp32": lambda found, reference: scaled_error(found, reference) <= FP32_LIMIT,
+    "bf16": lambda found, reference: pcc(found, reference) >= BF16_LIMIT,
 }
-
-
-def in_buckets(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
-    """Each output of each sample of all runs against the package's own for that sample alone."""
-    figures = []
-    for run in sequence.runs:
-        samples = drawn(sequence, run)
-        found = bucketed(sequence.name, dtype).run({**arrays(together(samples)), **run})
-        for number, sample in enumerate(samples):
-            for output, reference in zip(found.values(), wanted(sequence.name, sample), strict=True):
-                figures.append(measure(valid(output, number, reference.shape), reference))
-    return figures
-
-
-def alone(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
-    """A sample of no bucket's size in a program of its own."""
-    sample = drawn(sequence, sequence.runs[0])[-1]
-    found = exact(sequence.name, dtype, sample).run(arrays(sample))
-    return [measure(*pair) for pair in zip(found.values(), wanted(sequence.name, sample), strict=True)]
 
 
 @pytest.mark.parametrize("lengths", [alone, in_buckets])
 def test_fp32_is_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
-    assert max(lengths(sequence, "fp32", scaled_error)) <= 1e-4
+    assert max(lengths(sequence, "fp32", scaled_error)) <= FP32_LIMIT
 
 
 @pytest.mark.parametrize("lengths", [alone, in_buckets])
 def test_bf16_correlates_with_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
-    assert min(lengths(sequence, "bf16", pcc)) >= 0.999
+    assert min(lengths(sequence, "bf16", pcc)) >= BF16_LIMIT
 
 
 def test_masks_are_no_more_than_padding_needs(sequence: Sequence):
@@ -73,13 +67,8 @@ IN_THE_SWEEP = [pytest.param(*pair, marks=pytest.mark.sweep) for pair in (("n150
 
 @pytest.mark.parametrize(("target", "dtype"), [("n150", "fp32"), ("p150", "bf16"), *IN_THE_SWEEP])
 def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target: str, dtype: str, ttnn_python: str):
-    sample = drawn(sequence, sequence.runs[0])[-1]
-    programs = [exact(sequence.name, dtype, sample, target).build.program]
-    programs += [bucket.program for bucket in bucketed(sequence.name, dtype, target).buckets]
-    texts = [str(program.graph) for program in programs]
-    assert not [text for text in texts if "host.run" in text]
-    reports = check_many(texts, TARGETS[target])
-    assert [report.refusal or report.spec_mismatches for report in reports if not report.ok] == []
+    assert faults(sequence, dtype, target) == []
+    assert not any("host.run" in str(bucket.program.graph) for bucket in bucketed(sequence.name, dtype, target).buckets)
 
 
 @pytest.mark.sweep
@@ -107,7 +96,7 @@ def test_a_padded_batch_is_as_the_package_pads_it(name: str, lengths: tuple[int,
     batch = together(samples)
     found = bucketed(name, "fp32").run(arrays(batch))
     for output, reference in zip(found.values(), wanted(name, batch), strict=True):
-        assert scaled_error(output, reference) <= 1e-4
+        assert scaled_error(output, reference) <= FP32_LIMIT
 
 
 def test_whole_numbers_change_nothing_in_encodec():

@@ -1,22 +1,12 @@
-"""Sequence models at their real sizes, the lengths to try them at, and their runs: compiled, and the packages' own."""
+"""Sequence models, how the inputs of a sample of theirs are drawn, and the lengths to try them at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
-
-import ttc
-from ttc import models
-from ttc.buckets import Bucketed
-from ttc.compiled import Compiled
-
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -130,62 +120,3 @@ SEQUENCES = {
         ),
     )
 }
-
-
-@cache
-def module(name: str) -> nn.Module:
-    return models.named(name).build("real")[0]
-
-
-def drawn(sequence: Sequence, run: dict[str, list[int]]) -> list[dict[str, Tensor]]:
-    """The inputs of each sample of a run, as long as the sample is."""
-    torch.manual_seed(0)
-    return [sequence.sample(**dict(zip(run, sizes, strict=True))) for sizes in zip(*run.values(), strict=True)]
-
-
-def together(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """One batch of samples, filled up to the longest: floats with NaN, which must not matter."""
-    return {name: batched([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def batched(tensors: list[Tensor]) -> Tensor:
-    shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
-    filling = float("nan") if tensors[0].is_floating_point() else 0
-    whole = tensors[0].new_full((len(tensors), *shape[1:]), filling)
-    for row, tensor in zip(whole, tensors, strict=True):
-        row[tuple(map(slice, tensor.shape[1:]))] = tensor[0]
-    return whole
-
-
-@cache
-def bucketed(name: str, dtype: str, target: str = "n150") -> Bucketed:
-    """Two samples at a time, a program for each bucket."""
-    sequence = SEQUENCES[name]
-    largest = {length: [max(sizes)] * 2 for length, sizes in sequence.buckets.items()}
-    example = together(drawn(sequence, largest))
-    shapes = {key: sequence.axes.get(key) for key in example}
-    program = ttc.compile(
-        module(name), kwargs=example, dtype=dtype, target=target, dynamic_shapes=shapes, lengths=sequence.buckets
-    )
-    assert isinstance(program, Bucketed)
-    return program
-
-
-def exact(name: str, dtype: str, sample: dict[str, Tensor], target: str = "n150") -> Compiled:
-    """One sample, of its own length."""
-    return ttc.compile(module(name), kwargs=sample, dtype=dtype, target=target)
-
-
-def arrays(tensors: dict[str, Tensor]) -> Arrays:
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
-
-
-def wanted(name: str, sample: dict[str, Tensor]) -> list[np.ndarray]:
-    """What the package's own module gives for one sample at its own length."""
-    with torch.no_grad():
-        return [leaf.numpy() for leaf in pytree.tree_leaves(module(name)(**sample))]
-
-
-def valid(output: np.ndarray, number: int, shape: tuple[int, ...]) -> np.ndarray:
-    """What is one sample's own in the output of a batch, where it has this shape alone."""
-    return output[(slice(number, number + 1), *map(slice, shape[1:]))]

@@ -1,0 +1,203 @@
+"""Sequence models at their real sizes, at many lengths, alone and in buckets, against the packages' own modules.
+
+    python -m bench.sequences [NAME ...] [--write]
+
+`--write` renews docs/sequence-models.md. The exit status is 1 if a model misses its accuracy, or a card takes a
+program not as predicted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+
+import ttc
+from bench.sequence_models import SEQUENCES, Sequence
+from ttc import models
+from ttc.accuracy import pcc, scaled_error
+from ttc.buckets import Bucketed
+from ttc.calls.target import TARGETS
+from ttc.compiled import Compiled
+from ttc.runtime.check import check_many
+
+PAGE = Path(__file__).parents[1] / "docs" / "sequence-models.md"
+FP32_LIMIT, BF16_LIMIT = 1e-4, 0.999
+HEAD = """# Sequence models
+
+Modules of their packages as they are, at their published sizes with random weights: two samples of different lengths at
+a time in buckets, and one alone at its own length. Errors are against the package's eager run of each sample at its
+true length: the largest scaled error in fp32, the smallest correlation in bf16. Masks are those of a bucket, device
+programs those of the largest bucket in bf16. The cards' columns say whether the real ttnn takes every program as
+predicted. Written by `python -m bench.sequences --write`.
+
+| model | buckets | fp32 | bf16 PCC | masks | programs | {cards} |
+|---|---|---:|---:|---:|---:|{bars}|
+"""
+
+Arrays = dict[str, np.ndarray]
+Measure = Callable[[np.ndarray, np.ndarray], float]
+
+
+@cache
+def module(name: str) -> nn.Module:
+    return models.named(name).build("real")[0]
+
+
+def drawn(sequence: Sequence, run: dict[str, list[int]]) -> list[dict[str, Tensor]]:
+    """The inputs of each sample of a run, as long as the sample is."""
+    torch.manual_seed(0)
+    return [sequence.sample(**dict(zip(run, sizes, strict=True))) for sizes in zip(*run.values(), strict=True)]
+
+
+def together(samples: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """One batch of samples, filled up to the longest: floats with NaN, which must not matter."""
+    return {name: batched([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def batched(tensors: list[Tensor]) -> Tensor:
+    shape = [max(sizes) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True)]
+    filling = float("nan") if tensors[0].is_floating_point() else 0
+    whole = tensors[0].new_full((len(tensors), *shape[1:]), filling)
+    for row, tensor in zip(whole, tensors, strict=True):
+        row[tuple(map(slice, tensor.shape[1:]))] = tensor[0]
+    return whole
+
+
+@cache
+def bucketed(name: str, dtype: str, target: str = "n150") -> Bucketed:
+    """Two samples at a time, a program for each bucket."""
+    sequence = SEQUENCES[name]
+    largest = {length: [max(sizes)] * 2 for length, sizes in sequence.buckets.items()}
+    example = together(drawn(sequence, largest))
+    shapes = {key: sequence.axes.get(key) for key in example}
+    program = ttc.compile(
+        module(name), kwargs=example, dtype=dtype, target=target, dynamic_shapes=shapes, lengths=sequence.buckets
+    )
+    assert isinstance(program, Bucketed)
+    return program
+
+
+def exact(name: str, dtype: str, sample: dict[str, Tensor], target: str = "n150") -> Compiled:
+    """One sample, of its own length."""
+    return ttc.compile(module(name), kwargs=sample, dtype=dtype, target=target)
+
+
+def arrays(tensors: dict[str, Tensor]) -> Arrays:
+    return {name: tensor.numpy() for name, tensor in tensors.items()}
+
+
+def wanted(name: str, sample: dict[str, Tensor]) -> list[np.ndarray]:
+    """What the package's own module gives for one sample at its own length."""
+    with torch.no_grad():
+        return [leaf.numpy() for leaf in pytree.tree_leaves(module(name)(**sample))]
+
+
+def valid(output: np.ndarray, number: int, shape: tuple[int, ...]) -> np.ndarray:
+    """What is one sample's own in the output of a batch, where it has this shape alone."""
+    return output[(slice(number, number + 1), *map(slice, shape[1:]))]
+
+
+# ---------------------------------------------------------------- measuring
+
+
+def in_buckets(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
+    """Each output of each sample of all runs against the package's own for that sample alone."""
+    figures = []
+    for run in sequence.runs:
+        samples = drawn(sequence, run)
+        found = bucketed(sequence.name, dtype).run({**arrays(together(samples)), **run})
+        for number, sample in enumerate(samples):
+            for output, reference in zip(found.values(), wanted(sequence.name, sample), strict=True):
+                figures.append(measure(valid(output, number, reference.shape), reference))
+    return figures
+
+
+def alone(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
+    """A sample of no bucket's size in a program of its own."""
+    sample = drawn(sequence, sequence.runs[0])[-1]
+    found = exact(sequence.name, dtype, sample).run(arrays(sample))
+    return [measure(*pair) for pair in zip(found.values(), wanted(sequence.name, sample), strict=True)]
+
+
+def faults(sequence: Sequence, dtype: str, target: str) -> list[str]:
+    """What the real ttnn refuses or gives otherwise than predicted, of the programs alone and in buckets."""
+    programs = [exact(sequence.name, dtype, drawn(sequence, sequence.runs[0])[-1], target).build.program]
+    programs += [bucket.program for bucket in bucketed(sequence.name, dtype, target).buckets]
+    reports = check_many([str(program.graph) for program in programs], TARGETS[target])
+    return [report.refusal or "; ".join(report.spec_mismatches) for report in reports if not report.ok]
+
+
+@dataclass
+class Row:
+    """What one model gave."""
+
+    sequence: Sequence
+    fp32: float
+    bf16: float
+    masks: int
+    programs: int
+    cards: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def good(self) -> bool:
+        """Whether it is as accurate as it must be, and taken by every card."""
+        accurate = self.fp32 <= FP32_LIMIT and self.bf16 >= BF16_LIMIT
+        return accurate and all(word == "taken" for word in self.cards.values())
+
+    def __str__(self) -> str:
+        buckets = "; ".join(f"{name} {', '.join(map(str, sizes))}" for name, sizes in self.sequence.buckets.items())
+        figures = f"{self.fp32:.1e} | {self.bf16:.5f} | {self.masks} | {self.programs}"
+        return f"| {self.sequence.name} | {buckets} | {figures} | {' | '.join(self.cards.values())} |"
+
+
+def measured(name: str) -> Row:
+    """One model in both dtypes on all cards."""
+    sequence = SEQUENCES[name]
+    program = bucketed(name, "bf16")
+    row = Row(
+        sequence,
+        fp32=max(in_buckets(sequence, "fp32", scaled_error) + alone(sequence, "fp32", scaled_error)),
+        bf16=min(in_buckets(sequence, "bf16", pcc) + alone(sequence, "bf16", pcc)),
+        masks=max(len(bucket.masks) for bucket in program.buckets),
+        programs=program.report.device_programs,
+    )
+    for target in TARGETS:
+        found = [fault for dtype in ("fp32", "bf16") for fault in faults(sequence, dtype, target)]
+        row.cards[target] = "; ".join(found) or "taken"
+    return row
+
+
+def rows(names: list[str]) -> Iterator[Row]:
+    """Each model's row, printed as soon as it is known."""
+    for name in names or SEQUENCES:
+        row = measured(name)
+        print(row, flush=True)
+        yield row
+
+
+def main() -> int:
+    """Measure, print, and write the page if asked."""
+    parser = argparse.ArgumentParser(prog="python -m bench.sequences", description="sequence models at many lengths")
+    parser.add_argument("names", nargs="*", help="models, by default all")
+    parser.add_argument("--write", action="store_true", help="renew docs/sequence-models.md")
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")  # the packages' own
+    found = list(rows(arguments.names))
+    if arguments.write:
+        head = HEAD.format(cards=" | ".join(TARGETS), bars="|".join("---" for _ in TARGETS))
+        PAGE.write_text(head + "".join(f"{row}\n" for row in found))
+    return 0 if all(row.good for row in found) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
