@@ -207,6 +207,16 @@ def test_lengths_that_are_multiples_stay_so():
         model.run(np.zeros((1, 13, 8), np.float32))
 
 
+def test_more_sizes_tell_what_few_leave_open():
+    class Halved(nn.Module):
+        def forward(self, x):
+            return x.index_select(1, torch.arange(0, x.shape[1], 2))
+
+    model = compiled(Halved(), batch=2, sizes=(13, 16))
+    x = torch.randn(2, 11, 8)
+    assert scaled_error(model(x).numpy(), Halved()(x).numpy()) == 0
+
+
 def test_what_cannot_be_shown_is_refused_with_its_place():
     class Strange(nn.Module):
         def forward(self, x):

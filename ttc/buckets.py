@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import reduce
 from itertools import product
@@ -17,7 +18,7 @@ from ttc.calls.target import Target
 from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
-from ttc.passes.padding import Padded, pad
+from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
 from ttc.pipeline import derived_weights, literals
 from ttc.runtime.bucket_session import BucketSession
@@ -98,16 +99,21 @@ class Bucketed(Compiled):
     ) -> tuple[list[Padded], dict[str, int]]:
         """The model at each bucket, safe; read at more sizes where few leave a doubt. And what lengths it takes."""
         graphs = [(binding, self._read(binding)[0]) for binding in bindings]
-        for count in (PROBES, MORE_PROBES):
-            probes, multiples = self._probes(sizes, count)
-            padded = []
-            for own, graph in graphs:
-                self._progress(f"padding safety at {_words(own)}")
-                others = [(binding, other) for binding, other in graphs if binding is not own] + probes
-                padded.append(pad([graph, *(g for _, g in others)], [own, *(b for b, _ in others)]))
+        probes, multiples = self._probes(sizes, PROBES)
+        with suppress(Doubtful):
+            padded = self._safe(graphs, probes)
             if not any(safe.guessed for safe in padded):
-                break
-        return padded, multiples
+                return padded, multiples
+        probes, multiples = self._probes(sizes, MORE_PROBES)
+        return self._safe(graphs, probes), multiples
+
+    def _safe(self, graphs: Sequence[tuple[Sizes, Graph]], probes: Sequence[tuple[Sizes, Graph]]) -> list[Padded]:
+        padded = []
+        for own, graph in graphs:
+            self._progress(f"padding safety at {_words(own)}")
+            others = [(binding, other) for binding, other in (*graphs, *probes) if binding is not own]
+            padded.append(pad([graph, *(g for _, g in others)], [own, *(b for b, _ in others)]))
+        return padded
 
     def _read(self, sizes: Sizes) -> tuple[Graph, Signature | None]:
         """The model at these sizes; a TtcError where it does not take them."""

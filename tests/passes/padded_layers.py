@@ -282,6 +282,20 @@ def positions(n: Choices) -> Layer:
     return Layer(lambda x: x + torch.sin(torch.arange(x.shape[2]) * rates[:, None].to(x)))
 
 
+def spectral(n: Choices) -> Layer:
+    """A spectrum of each channel, and the signal of it, which ends with the last frame or with time."""
+    whole = n.choice((False, True))
+    window = torch.tensor([0, 0.25, 0.5, 0.75, 1, 0.75, 0.5, 0.25])
+
+    def run(x):
+        options = {"n_fft": 8, "hop_length": 2, "window": window.to(x)}
+        spectrum = torch.stft(x.flatten(0, 1), return_complex=True, **options)
+        y = torch.istft(spectrum / (1 + spectrum.abs()), length=x.shape[2] if whole else None, **options)
+        return y.unflatten(0, (-1, CHANNELS))
+
+    return Layer(run, keeps=whole)
+
+
 def turned(n: Choices) -> Layer:
     return Layer(lambda x: x.flip(2))
 
@@ -320,6 +334,6 @@ def exponential(n: Choices) -> Layer:
 KINDS: tuple[Callable[[Choices], Layer], ...] = (
     conv, causal, open_ended, transposed, gated, padded, instance_norm, group_norm, layer_norm, adaptive_norm,
     residual, recurrence, last_state, attention, scores, relative, transformer, statistics, squeezed, attentive,
-    prefix_sum, pool, upsample, repeated, shuffled, positions, turned, shifted, doubled, joined, differences,
+    prefix_sum, pool, upsample, repeated, shuffled, positions, spectral, turned, shifted, doubled, joined, differences,
     exponential,
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from random import Random
@@ -17,7 +18,7 @@ from ttc.frontend.export import export
 from ttc.ir import DType, Graph, Input, TensorType, Weight, Weights, parse_graph
 from ttc.ir.lengths import Extent
 from ttc.ops.torch_types import array_of, tensor_of
-from ttc.passes.padding import Padded, pad
+from ttc.passes.padding import Doubtful, Padded, pad
 
 BUCKET = 24
 SHORTEST = 6
@@ -114,12 +115,15 @@ class Case:
         return export(self.net, (), inputs([length] * batch)).graph
 
     def padded(self, batch: int) -> Padded:
-        """The network in a bucket, read at other sizes as well."""
-        for sizes in ((BUCKET, *PROBES), (BUCKET, *PROBES, *MORE_PROBES)):
-            found = pad([self.graph(batch, size) for size in sizes], [{"T": size} for size in sizes])
+        """The network in a bucket, read at other sizes as well; at more where few leave a doubt."""
+        with suppress(Doubtful):
+            found = self._padded(batch, (BUCKET, *PROBES))
             if not found.guessed:
-                break
-        return found
+                return found
+        return self._padded(batch, (BUCKET, *PROBES, *MORE_PROBES))
+
+    def _padded(self, batch: int, sizes: Sequence[int]) -> Padded:
+        return pad([self.graph(batch, size) for size in sizes], [{"T": size} for size in sizes])
 
 
 def in_double(graph: Graph) -> Graph:

@@ -54,6 +54,16 @@ def test_quotients_are_guesses_that_more_sizes_make_certain():
     assert not certain.guessed
 
 
+def test_a_known_quotient_is_a_guess_where_another_gives_the_same_sizes():
+    few = Fits([{"T": 24}, {"T": 23}, {"T": 21}], {"T": 24})
+    few.add((T + 1) // 4)
+    assert few.length([12, 12, 11]) == (T + 1) // 4 + 6  # or (T + 1) // 2
+    assert few.guessed
+    many = Fits([{"T": 24 - n} for n in range(9)], {"T": 24})
+    many.add((T + 1) // 4)
+    assert many.length([((T + 1) // 2).at(sizes) for sizes in many.sizes]) == (T + 1) // 2
+
+
 @pytest.mark.parametrize(
     ("function", "number"),
     [

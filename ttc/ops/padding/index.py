@@ -35,21 +35,26 @@ def _picked(op: index.Embedding, places: list[Tensor], flow: Flow) -> Region | N
     """The region of rows picked at known places, if at all lengths they are the same ones; None if they are not.
 
     Places are taken apart along the factors of the table's first dimension: where one follows a dimension of the
-    index step by step, that dimension is as valid as the table, and holds what the table holds.
+    index step by step, that dimension is as valid as the table, and holds what the table holds (unless it follows
+    several at once, as on a diagonal).
     """
     table = flow.region(op.w)
     rows = table.dims[0] or (Factor((1,) * flow.members),)
     steps = [_taken_apart(tensor, [f.sizes[member] for f in rows]) for member, tensor in enumerate(places)]
     dims = [single(flow.fit(sizes)) for sizes in zip(*(tensor.shape for tensor in places), strict=True)]
+    followed: set[int] = set()
     for number, factor in enumerate(rows):
         columns = [parts[number] for parts in steps]
         if not all(torch.equal(common(columns[0], other), common(other, columns[0])) for other in columns):
             return None
         along = _follows(columns[0])
         if along is not None and dims[along] and dims[along][0].sizes == factor.sizes:
-            dims[along] = (factor,)
+            dims[along] = (factor.bare() if along in followed else factor,)
+            followed.add(along)
         elif factor.sample:
             return None
+        elif factor.length and not any(f.length for dim in dims for f in dim):
+            flow.require(factor.length, int(columns[0].max()) + 1)
     rest = Region(table.dims[1:]).without_fills()
     return Region((*dims, *rest.dims), table.taint)
 

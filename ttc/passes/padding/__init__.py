@@ -13,14 +13,15 @@ from ttc.errors import Refused
 from ttc.ir import Graph, rewrite
 from ttc.passes.fuse_skew import SHEARS
 from ttc.passes.padding.family import Family
-from ttc.passes.padding.result import Mask, Padded, Unclean
+from ttc.passes.padding.result import Doubtful, Mask, Padded, Unclean
 from ttc.passes.padding.walk import Batch, Walk
 
-__all__ = ["Mask", "Padded", "pad"]
+__all__ = ["Doubtful", "Mask", "Padded", "pad"]
 
 
 def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
-    """The first graph, safe for all lengths up to its sizes; Refused with every reason if that cannot be shown.
+    """The first graph, safe for all lengths up to its sizes; Refused with every reason if that cannot be shown,
+    Doubtful if more sizes may show it.
 
     In a batch each sample has its own lengths, unless an op mixes samples: then they share them. Inputs without a
     length, of as many rows, are taken for the same batch if that explains the model.

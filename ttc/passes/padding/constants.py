@@ -98,12 +98,17 @@ class Constants:
         return self.builder(ops.Mul(pattern, self._function(*found, region, dtype))), region
 
     def _shifted(self, tensors: Sequence[Tensor], region: Region, dtype: DType) -> Value:
+        """A length added to a constant, or to some elements of one that is as large at all lengths: [0, T - 1]."""
         base = tensors[0]
-        offsets = [_number(common(other, base) - common(base, other)) for other in tensors]
+        shifts = [common(other, base) - common(base, other) for other in tensors]
+        moved = torch.stack([shift != 0 for shift in shifts]).any(0) if _as_large(tensors) else torch.tensor(True)
+        offsets = [_number(shift[moved.expand_as(shift)]) for shift in shifts]
         if any(offset is None for offset in offsets):
             raise Refusal(UNKNOWN)
         length = self.fits.length([int(offset) for offset in offsets if offset is not None])
         number = self.builder(ops.Cast(self.masks.length(length, region), dtype))
+        if not moved.all():
+            number = self.builder(ops.Mul(number, ops.constant(self.builder, moved.to(base.dtype))))
         return self.builder(ops.Add(ops.constant(self.builder, base.contiguous()), number))
 
     def _function(self, function: str, length: Length, divisor: int, region: Region, dtype: DType) -> Value:
@@ -123,6 +128,10 @@ def _with_batch(region: Region, beside: Region) -> Region:
                 raise Refusal("its numbers follow a length that each sample has for itself")
             dims[d] = dim
     return Region(tuple(dims))
+
+
+def _as_large(tensors: Sequence[Tensor]) -> bool:
+    return len({tensor.shape for tensor in tensors}) == 1
 
 
 def _number(tensor: Tensor) -> float | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import gcd
 
 from ttc.errors import Refusal
-from ttc.ir.lengths import Length, same
+from ttc.ir.lengths import Length, Quotient, same
 from ttc.ops.padding.region import Factor, Sizes
 
 ROUNDED = 1e-6
@@ -48,12 +48,13 @@ class Fits:
         found = self._distinct(self._affine(known, numbers, whole=True) for known in self.lengths)
         if not found:
             self.guessed = True
-            names = [Length.named(name) for name in self.limits]
-            shares = [self._affine(known, numbers, whole=False) for known in self.lengths]
-            found = self._distinct([*shares, *(new for known in names for new in self._quotients(known, numbers))])
+            found = self._distinct(self._rounded(numbers))
+        elif any(isinstance(atom, Quotient) for atom, _ in found[0].terms):  # few sizes are on many such stairs
+            self.guessed |= len(self._distinct([*found, *self._rounded(numbers)])) > 1
         if not found:
             raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} follows no length that ttc knows")
         if len(found) > 1:
+            self.guessed = True
             raise Refusal(f"a size that is {_listed(numbers)} for {self._words()} may be {found[0]} or {found[1]}")
         self.add(found[0])
         return found[0]
@@ -65,6 +66,12 @@ class Fits:
             if new is not None and not any(same(new, other, self.limits, self.steps) for other in found):
                 found.append(new)
         return found
+
+    def _rounded(self, numbers: Sequence[int]) -> Iterator[Length | None]:
+        """Lengths with these numbers that are quotients, rounded down."""
+        yield from (self._affine(known, numbers, whole=False) for known in self.lengths)
+        for name in self.limits:
+            yield from self._quotients(Length.named(name), numbers)
 
     def _quotients(self, known: Length, numbers: Sequence[int]) -> Iterator[Length]:
         """(known + a) // b + c for small b that give the numbers."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ttc.errors import Refused
 from ttc.ir import Graph
 from ttc.ir.lengths import Extent, Length
 
@@ -40,6 +41,10 @@ class Padded:
     least: tuple[tuple[Length, int], ...]
     own: bool
     guessed: bool
+
+
+class Doubtful(Refused):
+    """A refusal where lengths had to be guessed: more sizes may tell."""
 
 
 class Unclean(Exception):
