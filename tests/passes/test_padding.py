@@ -27,6 +27,7 @@ CASES = {
     "instance norm": module(lambda x, c: c(time_last(x)), nn.InstanceNorm1d(4, affine=True)),
     "standard deviation": module(lambda x: x.std(1)),
     "sum over a length by its size": module(lambda x: x.sum(1) / x.shape[1] ** 0.5),
+    "largest of all": module(lambda x: F.adaptive_max_pool1d(time_last(x), 1)),
     "pool of all": module(lambda x: F.avg_pool1d(time_last(x), x.shape[1])),
     "average without padding": module(lambda x: F.avg_pool1d(time_last(x), 3, 2, 1, count_include_pad=False)),
     "attention": module(lambda x, a: a(x, x, x), nn.MultiheadAttention(4, 2, batch_first=True)),
@@ -130,6 +131,8 @@ def test_every_op_has_a_rule():
     [
         (module(lambda x: x.repeat(1, 2, 1)), "repeat .*: it repeats a length"),
         (module(lambda x: x.reshape(-1, 4)), "merged a length with"),
+        (module(lambda x: x.reshape(-1, 4)[torch.arange(20) * 1]), "merged a length with"),
+        (module(lambda x: x * (torch.arange(x.shape[1]) == x.shape[1] - 1)[:, None]), "its numbers follow a length"),
         (module(lambda x: x[:, : x.shape[1] ** 2 // 20]), "follows no length that ttc knows"),
         (module(lambda x: x * torch.hann_window(x.shape[1])[:, None]), "its numbers follow a length"),
         (module(lambda x: torch.stack([x[:, i].sum() for i in range(x.shape[1])])), "in another way at each length"),

@@ -9,8 +9,10 @@ from ttc.ir import Value
 from ttc.ops import conv
 from ttc.ops.binary import Div
 from ttc.ops.constant import Full
+from ttc.ops.padding.reduce import reduction
 from ttc.ops.padding.region import Dim, Factor, Region, Sizes, lowest
 from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.reduce import Max, Mean, Reduce
 from ttc.ops.rules import window_output
 from ttc.ops.shape import Expand
 
@@ -51,10 +53,12 @@ def transposed(op: conv.ConvTranspose, flow: Flow) -> tuple[Value, Region]:
     return flow(replace(op, x=x)), _result(region, op.w.shape[1] * op.groups, windows, flow)
 
 
-@transfers(conv.MaxPool)
+@transfers(conv.MaxPool, varying=("kernel", "stride"))
 def max_pool(op: conv.MaxPool, flow: Flow) -> tuple[Value, Region]:
     """Padding never wins: it becomes the lowest number where a window hangs over the end."""
     _checked(op.x, op.rows, flow)
+    if _windows_follow(flow):
+        return _over_all(op, Max, flow)
     reading = [2 + i for i, (_, end) in enumerate(op.padding) if end > 0 or op.ceil]
     x = _masked(op.x, reading, lowest(op.x.dtype), "a pooling window reads over the end of the length", flow)
     region = flow.region(x)
@@ -65,10 +69,8 @@ def max_pool(op: conv.MaxPool, flow: Flow) -> tuple[Value, Region]:
 def average_pool(op: conv.AvgPool, flow: Flow) -> tuple[Value, Region]:
     """Zeros over the end, and where they do not count, the share of each window that is valid as the divisor."""
     _checked(op.x, op.rows, flow)
-    if any(variant.kernel != op.kernel for variant in flow.variants):
-        return _average_of_all(op, flow)
-    if any(variant.stride != op.stride for variant in flow.variants):
-        raise Refusal("its stride follows a length")
+    if _windows_follow(flow):
+        return _over_all(op, Mean, flow)
     hanging = [2 + i for i, (_, end) in enumerate(op.padding) if end > 0 or op.ceil]
     reading = [d for d in flow.region(op.x).padded_dims if d in hanging]
     if reading and op.ceil:
@@ -87,15 +89,22 @@ def average_pool(op: conv.AvgPool, flow: Flow) -> tuple[Value, Region]:
     return y, replace(result, taint=result.taint | {flow.origin})
 
 
-def _average_of_all(op: conv.AvgPool, flow: Flow) -> tuple[Value, Region]:
-    """A window as large as the length is a mean over it."""
-    from ttc.ops.padding.reduce import reduction
-    from ttc.ops.reduce import Mean
+def _windows_follow(flow: Flow) -> bool:
+    """Whether a pool's windows are as large as a length; Refusal if their distance alone follows one."""
+    first, *others = flow.variants
+    if any(other.kernel != first.kernel for other in others):
+        return True
+    if any(other.stride != first.stride for other in others):
+        raise Refusal("its stride follows a length")
+    return False
 
+
+def _over_all(op: conv.MaxPool | conv.AvgPool, kind: type[Reduce], flow: Flow) -> tuple[Value, Region]:
+    """A window as large as the length is a reduction over it."""
     whole = all(v.kernel == v.x.shape[2:] and not any(map(any, v.padding)) for v in flow.variants)
     if not whole:
         raise Refusal("its window follows a length")
-    return reduction(Mean(op.x, tuple(range(2, op.x.type.rank)), keep=True), flow)
+    return reduction(kind(op.x, tuple(range(2, op.x.type.rank)), keep=True), flow)
 
 
 def _pooled(op: conv.MaxPool | conv.AvgPool, region: Region, flow: Flow) -> list[Factor]:

@@ -23,6 +23,7 @@ def embedding(op: index.Embedding, flow: Flow) -> tuple[Value, Region]:
     if why := flow.why_unknown("index"):
         raise Refusal(why)
     table = flow.region(op.w)
+    table.axis(0)  # places in merged dimensions would be others at each length
     if any(factor.sample for dim in table.dims for factor in dim):
         raise Refusal("its table has a row for each sample")
     at = _safe(op.index, flow)
@@ -94,6 +95,7 @@ def _safe(at: Value, flow: Flow) -> Value:
 def gather(op: index.Gather, flow: Flow) -> tuple[Value, Region]:
     """Elements of x for all indices; x and index agree in their other dimensions."""
     x = flow.region(op.x)
+    x.axis(op.dim)  # as with a table
     at = _safe(op.index, flow)
     region = flow.region(at)
     dims = []

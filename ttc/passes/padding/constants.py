@@ -100,6 +100,8 @@ class Constants:
     def _shifted(self, tensors: Sequence[Tensor], region: Region, dtype: DType) -> Value:
         """A length added to a constant, or to some elements of one that is as large at all lengths: [0, T - 1]."""
         base = tensors[0]
+        if dtype is DType.bool:
+            raise Refusal(UNKNOWN)
         shifts = [common(other, base) - common(base, other) for other in tensors]
         moved = torch.stack([shift != 0 for shift in shifts]).any(0) if _as_large(tensors) else torch.tensor(True)
         offsets = [_number(shift[moved.expand_as(shift)]) for shift in shifts]

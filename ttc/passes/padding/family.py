@@ -48,21 +48,30 @@ class Family:
         return list(zip(names[0], values, strict=True))
 
     def nodes(self) -> Iterator[tuple[Node, ...]]:
-        """The nodes that outputs depend on, operands first; known values are leaves. Refusal where members differ."""
-        done: set[tuple[int, ...]] = set()
-        pending = [(row, False) for _, row in reversed(self.outputs)]
+        """The nodes that outputs depend on, in the first member's order; known values are leaves.
+
+        In this order a model has made a length of its own before it makes a constant of that size. Refusal where
+        members differ, after all others.
+        """
+        found: dict[tuple[int, ...], tuple[Node, ...]] = {}
+        pending = [row for _, row in self.outputs]
+        differing: Refusal | None = None
         while pending:
-            row, ready = pending.pop()
+            row = pending.pop()
             nodes = tuple(places[value] for places, value in zip(self._places, row, strict=True))
             key = tuple(map(id, nodes))
-            if key in done:
+            if key in found:
                 continue
-            if ready or self.is_known(row):
-                done.add(key)
-                yield nodes
-                continue
-            pending.append((row, True))
-            pending.extend((operand, False) for operand in reversed(self.operands(row)))
+            found[key] = nodes
+            try:
+                pending.extend([] if self.is_known(row) else self.operands(row))
+            except Refusal as refusal:
+                differing = differing or refusal
+                del found[key]
+        order = {id(node): number for number, node in enumerate(self.graphs[0].nodes)}
+        yield from sorted(found.values(), key=lambda nodes: order[id(nodes[0])])
+        if differing:
+            raise differing
 
     def is_known(self, row: Row) -> bool:
         """Whether a row depends on neither inputs nor weights."""
