@@ -57,6 +57,12 @@ CASES = {
     ),
     "the largest": module(lambda x: (x.topk(2, dim=1).values, x.argmax(1).float())),
     "merged with the batch": module(lambda x, w: w(x.reshape(-1, 4)).reshape(x.shape).mean(1), nn.Linear(4, 4)),
+    "positions of a length of its own": module(
+        lambda x, c: torch.arange((y := c(c(time_last(x)))).shape[2]) - y, nn.Conv1d(4, 4, 3, stride=3)
+    ),
+    "a place along the length": module(
+        lambda x: x * torch.zeros(x.shape[1]).scatter(0, x.sum((0, 2)).argmax(0, keepdim=True), 1.0).cumsum(0)[:, None]
+    ),
     "unit length": module(lambda x: F.normalize(x, dim=1)),
 }
 

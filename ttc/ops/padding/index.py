@@ -111,10 +111,14 @@ def gather(op: index.Gather, flow: Flow) -> tuple[Value, Region]:
 
 @transfers(index.Scatter)
 def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, Region]:
-    """Padding is written nowhere: sums add zeros of it at the first place, anything else is refused."""
+    """Padding is written nowhere: sums add zeros of it at the first place, anything else is refused.
+
+    Places along a length are the model's own, which are valid ones.
+    """
     at, updates, x = flow.region(op.index), flow.region(op.updates), flow.region(op.x)
-    if op.dim in x.padded_dims or any(f.sample for region in (at, updates, x) for f in region.dims[op.dim]):
-        raise Refusal("it writes to places along a length or the batch")
+    if any(f.sample for region in (at, updates, x) for f in region.dims[op.dim]):
+        raise Refusal("it writes to places along the batch")
+    x.axis(op.dim)  # or places would count what merged dimensions have in the bucket
     for d in range(len(x.dims)):
         lengths = {factor.length for region in (at, updates, x) for factor in region.dims[d]}
         if d != op.dim and len(lengths) > 1:
