@@ -7,7 +7,7 @@ from itertools import count, islice
 
 import pytest
 
-from tests.passes.padded_nets import BUCKET, Case, filled
+from tests.passes.padded_nets import BUCKET, Case, filled, rounding
 from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import print_graph
@@ -53,6 +53,7 @@ def accepted(nets: list[Numbered]) -> None:
 
 
 def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -> None:
+    """In float32; a network that magnifies rounding tells nothing."""
     padded = case.padded(batch)
     build = compile_graph(padded.graph, target, "fp32")
     session = BucketSession([bucket(build, padded)], build.weights, EmulatorDevice())
@@ -65,7 +66,8 @@ def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -
             for name, wanted in case.run(lengths, sample).items():
                 extent = padded.outputs[name].lengths
                 valid = tuple(slice(None if own is None else own.at({"T": length})) for own in extent)
-                assert scaled_error(found[name][sample : sample + 1][valid], wanted.numpy()) <= 1e-5
+                error = scaled_error(found[name][sample : sample + 1][valid], wanted.numpy())
+                assert error <= 1e-5 or rounding(case, lengths) > 1e-6
 
 
 def bucket(build: Build, padded: Padded) -> Bucket:
