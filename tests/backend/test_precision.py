@@ -121,3 +121,42 @@ def test_positions_beyond_256_are_told_apart_in_a_bf16_program():
     d = np.random.default_rng(0).integers(0, 4, (1, 600)).astype(np.float32)
     found = Session(build.program, build.weights, EmulatorDevice("tensix")).run({"d": d})["y"]
     np.testing.assert_array_equal(found, np.cumsum(d)[:, None] > np.arange(900))
+
+
+SPECTRUM = """
+graph {
+  %f: f32[1,64] = input(name="f")
+  %real: f32[64,33] = const(ref="real")
+  %imaginary: f32[64,33] = const(ref="imaginary")
+  %phase: f32[1,64] = cumsum(x=%f, dim=1)
+  %wave: f32[1,64] = sin(x=%phase)
+  %shaped: f32[1,64] = OP(x=%wave)
+  %re: f32[1,33] = matmul(a=%shaped, b=%real)
+  %im: f32[1,33] = matmul(a=%shaped, b=%imaginary)
+  %y: f32[1,33] = atan2(a=%im, b=%re)
+  return "y"=%y
+}
+"""
+
+
+def test_angles_of_spectra_of_signals_are_kept():
+    led = {"f", "phase", "wave", "shaped", "re", "im", "y"}
+    assert names(SPECTRUM.replace("OP", "tanh")) == led | {"real", "imaginary"}
+
+
+def test_angles_of_what_activations_give_are_not():
+    assert names(SPECTRUM.replace("OP", "sigmoid")) == {"f", "phase", "wave"}
+
+
+def test_weights_of_a_kept_product_are_kept():
+    """A matrix of waves in bf16 would turn the angles as much as a signal in bf16."""
+    waves = 2 * np.pi / 64 * np.outer(np.arange(64), np.arange(33))
+    matrices = {"real": np.cos(waves).astype(np.float32), "imaginary": -np.sin(waves).astype(np.float32)}
+    weights = {name: Weight(TensorType(DType.f32, (64, 33)), array.copy) for name, array in matrices.items()}
+    graph = parse_graph(SPECTRUM.replace("OP", "tanh"), Weights(weights))
+    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    inputs = {"f": np.random.default_rng(0).random((1, 64)).astype(np.float32)}
+    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    wanted = evaluate(graph, {"f": torch.from_numpy(inputs["f"])})["y"].numpy()
+    inner = slice(1, -1)  # the ends are real: their angle is 0 or pi by the sign of a rounding
+    assert scaled_error(found[:, inner], wanted[:, inner]) <= 2**-8

@@ -70,7 +70,7 @@ class Lowering:
     """The state of one lowering: the program so far, the derived weights so far, the refusals so far."""
 
     def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
-        self.target, self.dtype, self.weight_dtype = target, dtype, weight_dtype
+        self.target, self.dtype, self._weight_dtype = target, dtype, weight_dtype
         self._narrow = dtype  # what `dtype` is but where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.uses = graph.uses()  # how many readers each of the model's values has
@@ -93,6 +93,11 @@ class Lowering:
         lowered = self._lowered[value]
         wide = value in self._wide or self.dtype is not self._narrow
         return self.cast(lowered, self.dtype) if wide and value.dtype.is_float else lowered
+
+    @property
+    def weight_dtype(self) -> DType:
+        """What the weights of the op's products and convolutions are stored as."""
+        return self._weight_dtype if self.dtype is self._narrow else DType.f32
 
     def call(self, call: Call) -> Any:
         """Add a call to the program: its value, or its values."""

@@ -7,11 +7,15 @@ two. The rule:
 - What inputs, integers, constants and prefix sums give by arithmetic and movement alone (`TRANSPARENT`) is exact so
   far. It stays in fp32 up to where that matters: a sine, a cosine, a rounding, a remainder, a comparison, a cast to
   integers (`DECISIVE`), or another prefix sum.
+- The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of such exact
+  numbers (`SIGNAL`) end in an atan2, all of it is in fp32, the weights too.
 - All else is rounded, activations above all: they are rounded to bf16 before, and wider arithmetic after that brings
   nothing back.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from ttc import ops
 from ttc.ir import Graph, Input, Op, Value
@@ -31,31 +35,50 @@ DECISIVE = (
 )  # fmt: skip
 """What makes something quite different of a slightly different number."""
 
+SIGNAL = (*TRANSPARENT, ops.Conv, ops.Cos, ops.Linear, ops.Matmul, ops.Sin, ops.Sum, ops.Tanh)
+"""What signals are made of, and their spectra."""
+
 
 def wide_values(graph: Graph) -> frozenset[Value]:
     """The values to compute in fp32 (booleans and integers among them that floats decide)."""
+    exact = _carried(graph, _keeps_exact)
+    signals = _carried(graph, lambda op: isinstance(op, SIGNAL))
+    decisions = _leading(graph, exact, lambda op: _sums(op) or _decides(op, exact))
+    return decisions | _leading(graph, signals, lambda op: isinstance(op, ops.Atan2) and op.a in signals)
+
+
+def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
+    """What inputs, integers, constants and prefix sums give by ops that carry their exactness on."""
     known: set[Value] = set()
-    varying: set[Value] = set()
-    wanted: set[Value] = set()
     for node in graph.nodes:
-        op, result = node.op, node.results[0]
-        if isinstance(op, Input) or any(x in varying for x in op.operands()):
-            varying.update(node.results)
-        if _is_exact(op, known):
+        if _is_exact(node.op) or (carries(node.op) and known.issuperset(node.op.operands())):
             known.update(node.results)
-        if result in varying and (_sums(op) or _decides(op, known)):
-            wanted.add(result)
+    return known
+
+
+def _leading(graph: Graph, known: set[Value], wanted: Callable[[Op], bool]) -> frozenset[Value]:
+    """The results of ops that are wanted, if runs differ in them, and what is known and leads to them."""
+    varying: set[Value] = set()
+    found: set[Value] = set()
+    for node in graph.nodes:
+        if isinstance(node.op, Input) or any(x in varying for x in node.op.operands()):
+            varying.update(node.results)
+        if node.results[0] in varying and wanted(node.op):
+            found.add(node.results[0])
     for node in reversed(graph.nodes):
-        if not wanted.isdisjoint(node.results):
-            wanted.update(x for x in node.op.operands() if x in known and not x.dtype.is_integer)
-    return frozenset(wanted)
+        if not found.isdisjoint(node.results):
+            found.update(x for x in node.op.operands() if x in known and not x.dtype.is_integer)
+    return frozenset(found)
 
 
-def _is_exact(op: Op, known: set[Value]) -> bool:
-    """Whether a value is rounded nowhere but in its own arithmetic."""
-    if not op.operands() or _sums(op) or (isinstance(op, ops.Cast) and op.x.dtype.is_integer):
-        return True
-    return isinstance(op, (*TRANSPARENT, ops.Matmul)) and all(x in known for x in op.operands()) and _is_outer(op)
+def _is_exact(op: Op) -> bool:
+    """Whether a value is as exact as can be whatever it is made of."""
+    return not op.operands() or _sums(op) or (isinstance(op, ops.Cast) and op.x.dtype.is_integer)
+
+
+def _keeps_exact(op: Op) -> bool:
+    """Whether an op rounds nowhere but in its own arithmetic."""
+    return isinstance(op, TRANSPARENT) or (isinstance(op, ops.Matmul) and _is_outer(op))
 
 
 def _sums(op: Op) -> bool:
@@ -69,6 +92,6 @@ def _decides(op: Op, known: set[Value]) -> bool:
     return decisive and bool(floats) and all(x in known for x in floats)
 
 
-def _is_outer(op: Op) -> bool:
+def _is_outer(op: ops.Matmul) -> bool:
     """A product counts where it sums nothing: positions times frequencies."""
-    return not isinstance(op, ops.Matmul) or op.a.shape[-1] == 1
+    return op.a.shape[-1] == 1

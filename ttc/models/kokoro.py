@@ -152,13 +152,14 @@ def _lengths() -> tuple[Tensor, Tensor]:
     return torch.tensor([TOKENS, TOKENS - 5], device="cpu"), beyond
 
 
-def decoder(size: str) -> Built:
-    """The decoder in its real-valued form, whose short-time transforms are convolutions."""
+def whole_decoder(size: str) -> nn.Module:
+    """The package's decoder in its real-valued form, whose short-time transforms are convolutions.
+
+    It takes frames [B, 512, T], pitch and loudness [B, 2 T] and a style [B, S].
+    """
     vocoder = VOCODER[size]
-    frames = FRAMES[size]
-    spectrum = (1, N_FFT // 2 + 1, 2 * frames * math.prod(vocoder["upsample_rates"]) + 1)
     with torch.device("cpu"):  # its transforms are made with numpy
-        model = istftnet.Decoder(
+        return istftnet.Decoder(
             HIDDEN,
             STYLE[size],
             MELS,
@@ -169,7 +170,13 @@ def decoder(size: str) -> Built:
             disable_complex=True,
             **vocoder,
         )
-    return FramesToSamples(model), {
+
+
+def decoder(size: str) -> Built:
+    """Frames and the spectrum of the source to samples."""
+    frames = FRAMES[size]
+    spectrum = (1, N_FFT // 2 + 1, 2 * frames * math.prod(VOCODER[size]["upsample_rates"]) + 1)
+    return FramesToSamples(whole_decoder(size)), {
         "frames": torch.randn(1, HIDDEN, frames),
         "pitch": torch.rand(1, 2 * frames) * 200 + 50,
         "loudness": torch.randn(1, 2 * frames),

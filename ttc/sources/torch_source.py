@@ -37,7 +37,7 @@ def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, length
 def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
     """The source for an exported program; one with open sizes is exported anew for each binding of them."""
     dims = symbolic_dims(program)
-    _known(lengths, dims, program.graph_signature.user_inputs)
+    _known(lengths, dims, [str(name) for name in program.graph_signature.user_inputs])
     if not dims:
         return ProgramSource(read_program(program))
     assert program.example_inputs is not None  # torch.export keeps them, in files too
@@ -56,7 +56,8 @@ def _known(
     unknown = set(lengths) - names
     if unknown:
         places = {f"{name} (dimension {a} of {inputs[n]})" for n, d in dims.items() for a, name in d.items() if inputs}
-        there = f"it has {', '.join(sorted(places or names))}" if names else "all its sizes are fixed (dynamic_shapes names them)"
+        there = f"it has {', '.join(sorted(places or names))}"
+        there = there if names else "all its sizes are fixed (dynamic_shapes names them)"
         raise InputError(f"the model has no length called {', '.join(sorted(unknown))}: {there}")
     return lengths
 
