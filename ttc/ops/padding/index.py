@@ -130,7 +130,8 @@ def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, Region]:
     new = flow.masked(_safe(op.index, flow), along, 0, why)
     added = flow.masked(op.updates, along, 0, why)
     taint = x.taint | flow.region(added).taint
-    return flow(replace(op, index=new, updates=added)), replace(x.without_fills(), taint=taint)
+    kept = x if not at.padded else x.without_fills()
+    return flow(replace(op, index=new, updates=added)), replace(kept, taint=taint)
 
 
 @transfers(index.OneHot)
