@@ -1,5 +1,7 @@
 """Packed sequences through torch.export: lengths are kept, whatever they are given as."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
@@ -241,6 +243,37 @@ def test_torch_is_as_it_was_afterwards(fails):
         assert fails
     assert [*(function.__code__ for function in functions), torch._VF.lstm, torch._VF.gru] == before
     assert not {"lstm", "gru", "rnn_tanh", "rnn_relu"} & set(vars(torch._VF))
+
+
+def test_other_threads_pack_as_ever_during_an_export():
+    recurrence, lengths = nn.GRU(5, 6).eval(), torch.tensor(UNSORTED)
+    x = randn(7, 3, 5)
+    found = []
+
+    def elsewhere():
+        with torch.no_grad():
+            found.append(pad_packed_sequence(recurrence(pack_padded_sequence(x, lengths, enforce_sorted=False))[0])[0])
+
+    class Model(nn.Module):
+        def forward(self, y):
+            thread = threading.Thread(target=elsewhere)
+            thread.start()
+            thread.join()
+            return y
+
+    elsewhere()
+    export(Model(), (randn(2),))
+    assert len(found) == 2
+    assert torch.equal(found[0], found[1])
+
+
+def test_exports_in_two_threads_leave_torch_as_it_was():
+    model, args = Packs(nn.GRU(5, 6)).eval(), (randn(7, 3, 5), torch.tensor(UNSORTED))
+    before = rnn.pack_padded_sequence.__code__
+    with ThreadPoolExecutor(2) as pool:
+        graphs = list(pool.map(lambda _: str(export(model, args).graph), range(4)))
+    assert len(set(graphs)) == 1
+    assert rnn.pack_padded_sequence.__code__ is before
 
 
 @pytest.mark.parametrize(("kind", "steps"), [*product(KINDS, (4, 2048))])

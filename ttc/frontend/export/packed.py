@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any
@@ -130,25 +131,45 @@ def _check(lengths: Sequence[int], padded: Tensor, enforce_sorted: bool) -> None
 # ------------------------------------------------------------ in torch's place
 
 
+def _copy(function: FunctionType) -> FunctionType:
+    return FunctionType(function.__code__, function.__globals__, function.__name__, function.__defaults__)
+
+
+OWN_PACK, OWN_PAD = _copy(rnn.pack_padded_sequence), _copy(rnn.pad_packed_sequence)
+"""torch's own functions, which other threads go on using during an export."""
+
+EXPORTS: ContextVar[bool] = ContextVar("exports", default=False)
+"""Whether this thread is exporting."""
+
+
 @contextmanager
 def lengths_kept() -> Iterator[None]:
-    """Have torch's functions of packed sequences, and its recurrences, keep lengths; for a trace."""
+    """Have torch's functions of packed sequences, and its recurrences, keep lengths: for a trace in this thread.
+
+    One thread at a time: what is replaced is put back as it was found.
+    """
     pack = _replaced_code(rnn.pack_padded_sequence, _pack_padded_sequence.__code__)
     pad = _replaced_code(rnn.pad_packed_sequence, _pad_packed_sequence.__code__)
     with pack, pad, _replaced_recurrences():
-        yield
+        token = EXPORTS.set(True)
+        try:
+            yield
+        finally:
+            EXPORTS.reset(token)
 
 
 def _pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True):
-    from ttc.frontend.export.packed import pack  # this code runs among torch's globals
+    from ttc.frontend.export import packed  # this code runs among torch's globals
 
-    return pack(input, lengths, batch_first, enforce_sorted)
+    function = packed.pack if packed.EXPORTS.get() else packed.OWN_PACK
+    return function(input, lengths, batch_first, enforce_sorted)
 
 
 def _pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None):
-    from ttc.frontend.export.packed import pad
+    from ttc.frontend.export import packed
 
-    return pad(sequence, batch_first, padding_value, total_length)
+    function = packed.pad if packed.EXPORTS.get() else packed.OWN_PAD
+    return function(sequence, batch_first, padding_value, total_length)
 
 
 @contextmanager
@@ -166,7 +187,7 @@ def _replaced_recurrences() -> Iterator[None]:
     """`torch._VF.lstm` and its like, which torch's modules call, as our ops."""
     functions: Any = torch._VF
     for kind in KINDS:
-        setattr(functions, kind, _recurrence(getattr(torch.ops.ttc, kind)))
+        setattr(functions, kind, _recurrence(getattr(torch.ops.ttc, kind), getattr(functions, kind)))
     try:
         yield
     finally:
@@ -174,8 +195,10 @@ def _replaced_recurrences() -> Iterator[None]:
             delattr(functions, kind)  # what remains is torch's own
 
 
-def _recurrence(op: Any) -> Callable:
+def _recurrence(op: Any, own: Callable) -> Callable:
     def recurrence(x: Any, *operands: Any) -> Any:
+        if not EXPORTS.get():
+            return own(x, *operands)
         if not isinstance(x, Rows):
             return op(x, None, *operands)
         _, *rest = operands

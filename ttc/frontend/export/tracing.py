@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import torch
@@ -37,6 +38,10 @@ class Exported:
     graph: Graph
 
 
+ONE_AT_A_TIME = RLock()
+"""torch.export and its decompositions change torch while they work, as we do: threads take turns."""
+
+
 def export(
     model: nn.Module,
     args: tuple[Any, ...] = (),
@@ -48,22 +53,27 @@ def export(
     torch cannot export it; Refused if it exports but cannot be read.
     """
     _require_eval(model)
-    model, args, kwargs, mode = _prepared(model, tuple(args), dict(kwargs or {}))
+    with ONE_AT_A_TIME:
+        program = _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
+        signature = Signature.of(program, model)
+        return Exported(program, signature, load(program, signature))
+
+
+def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
     with _quiet(), torch.no_grad(), _under(mode), lengths_kept():
         try:
-            program = torch.export.export(model, args, kwargs, strict=False)
+            return torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
             raise
         except Exception as error:  # the user's own forward runs in here and may raise anything
             raise InputError(f"torch.export cannot export {type(model).__name__}: {_first_line(error)}") from error
-    signature = Signature.of(program, model)
-    return Exported(program, signature, load(program, signature))
 
 
 def read_program(program: ExportedProgram) -> Exported:
     """An ExportedProgram that the user has made."""
-    signature = Signature.of(program)
-    return Exported(program, signature, load(program, signature))
+    with ONE_AT_A_TIME:
+        signature = Signature.of(program)
+        return Exported(program, signature, load(program, signature))
 
 
 def open_file(path: str | Path) -> ExportedProgram:
