@@ -204,6 +204,12 @@ def test_rows_have_no_fixed_size(use):
         export(Rows(use).eval(), (randn(7, 3, 5), torch.tensor(UNSORTED)))
 
 
+@pytest.mark.parametrize("result", [lambda packed: packed, lambda packed: packed.data])
+def test_rows_cannot_be_returned(result):
+    with pytest.raises(InputError, match=r"cannot export Rows: a packed sequence, .* cannot be its result"):
+        export(Rows(result).eval(), (randn(7, 3, 5), torch.tensor(UNSORTED)))
+
+
 @pytest.mark.parametrize(
     ("lengths", "message"),
     [([3, 7, 2], "sorted"), ([8, 4, 2], "from 1 to 7"), ([4, 2, 0], "from 1 to 7"), ([4, 2], "batch size 3")],

@@ -168,18 +168,11 @@ def test_what_torch_cannot_export_is_told_in_one_line(capfd):
     assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="cannot export Module: ValueError: no such mode"):
         export(module(raises), (X,))
-    with pytest.raises(Refused, match=r"_pack_padded_sequence\.default is not supported: packed"):
-        export(Packs(), (torch.randn(2, 5, 3), torch.tensor([5, 3])))
     assert capfd.readouterr().err == ""
 
 
 def raises(self, x):
     raise ValueError("no such mode")
-
-
-class Packs(nn.Module):
-    def forward(self, x, lengths):
-        return nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True).data
 
 
 def test_exported_programs_and_files(tmp_path):

@@ -29,6 +29,11 @@ from ttc.errors import Refusal
 KINDS = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
+NO_RESULT = (
+    "a packed sequence, whose size depends on its lengths, cannot be its result: return what pad_packed_sequence gives"
+)
+
+
 class Unsized:
     """What stands for a tensor whose size depends on lengths: refused in all that torch's own modules do not ask."""
 

@@ -23,7 +23,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
-from ttc.frontend.export.packed import lengths_kept
+from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Signature
 from ttc.ir import Graph
@@ -66,7 +66,8 @@ def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTen
         except TtcError:
             raise
         except Exception as error:  # the user's own forward runs in here and may raise anything
-            raise InputError(f"torch.export cannot export {type(model).__name__}: {_first_line(error)}") from error
+            why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else _first_line(error)
+            raise InputError(f"torch.export cannot export {type(model).__name__}: {why}") from error
 
 
 def read_program(program: ExportedProgram) -> Exported:
