@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections import Counter
 
 from tests.passes.check import agree, body, graph_of
+from ttc.ir import Graph
 from ttc.passes import PIPELINE, run
 
 RESIDUAL = """%n{i}: f32[1,16,8] = layer_norm(x=%x{i}, w=%w, bias=%b)
@@ -63,7 +65,16 @@ def test_time_is_linear():
     for layers in (20, 80):
         graph = graph_of(encoder(layers))
         run(PIPELINE, graph)
+        seconds.append(min(processor_time(graph) for _ in range(3)))
+    assert seconds[1] < 10 * seconds[0]
+
+
+def processor_time(graph: Graph) -> float:
+    """Of all passes, without the collections of what other tests have left, which are not theirs."""
+    gc.disable()
+    try:
         start = time.process_time()
         run(PIPELINE, graph)
-        seconds.append(time.process_time() - start)
-    assert seconds[1] < 10 * seconds[0]
+        return time.process_time() - start
+    finally:
+        gc.enable()
