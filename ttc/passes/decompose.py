@@ -7,8 +7,9 @@ import math
 import torch
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, TensorType, Value
+from ttc.ir import Builder, Graph, Op, Value
 from ttc.ops.torch_types import to_torch
+from ttc.passes.compose import number, part
 from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.decompose_recurrent import decomposed_recurrence
 from ttc.passes.decompose_skew import decomposed_skew
@@ -54,7 +55,7 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
         case ops.OneHot(index=index, depth=depth) if depth <= MOST_CLASSES:
             return _one_hot(index, depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
-            line = builder(ops.Add(builder(ops.Mul(x, _number(x, alpha, builder))), _number(x, beta, builder)))
+            line = builder(ops.Add(builder(ops.Mul(x, number(x, alpha, builder))), number(x, beta, builder)))
             return builder(ops.Clamp(line, 0.0, 1.0))
         case ops.Prod(x=x, dims=dims, keep=keep) if len(dims) > 1:
             for dim in reversed(dims):
@@ -72,21 +73,11 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     return None
 
 
-def _number(like: Value, number: float, builder: Builder) -> Value:
-    return builder(ops.Full(TensorType(like.dtype, ()), number))
-
-
 def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
     """index == 0, 1, .. along a new last dimension."""
     column = builder(ops.Reshape(index, (*index.shape, 1)))
     classes = ops.constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
     return builder(ops.Cast(builder(ops.Eq(column, classes)), index.dtype))
-
-
-def _part(x: Value, dim: int, start: int, end: int, builder: Builder) -> Value:
-    starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
-    ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
-    return builder(ops.Slice(x, starts, ends, (1,) * x.type.rank))
 
 
 def _flipped(x: Value, short: list[int], dims: tuple[int, ...], builder: Builder) -> Value:
@@ -114,7 +105,7 @@ def _flip(x: Value, dim: int, builder: Builder) -> Value:
 
 def _reversed(x: Value, dim: int, builder: Builder) -> Value:
     """Slice by slice."""
-    parts = tuple(_part(x, dim, i, i + 1, builder) for i in reversed(range(x.shape[dim])))
+    parts = tuple(part(x, dim, i, i + 1, builder) for i in reversed(range(x.shape[dim])))
     return builder(ops.Concat(parts, dim))
 
 
@@ -139,7 +130,7 @@ def _padded(x: Value, dim: int, begin: int, end: int, mode: str, builder: Builde
     for (start, stop), count in zip(edges, (begin, end), strict=True):
         if not count:
             continue
-        edge = _part(x, dim, start, stop, builder)
+        edge = part(x, dim, start, stop, builder)
         if mode == "reflect":
             sides.append(_flip(edge, dim, builder))
         else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
 from ttc.ops.gates import Gate, gate
+from ttc.passes.compose import number, part
 
 STEP_LIMIT = 64
 """Steps to which a recurrence is unrolled: a program has a call for every op of every step."""
@@ -25,7 +26,7 @@ def decomposed_recurrence(op: Kinds, builder: Builder) -> tuple[Value, ...] | No
     known = all(item is None or item in builder.constants for item in weights)
     if known or op.x.shape[0] > STEP_LIMIT:
         return None
-    found = [_Direction(op, number, builder).walk() for number in range(op.directions)]
+    found = [_Direction(op, direction, builder).walk() for direction in range(op.directions)]
     y = tuple(rows for rows, _ in found)
     finals = zip(*(states for _, states in found), strict=True)
     whole = [_joined(tuple(_front(state, builder) for state in states), 0, builder) for states in finals]
@@ -57,7 +58,7 @@ class _Direction:
         steps = op.x.shape[0]
         outputs: dict[int, Value] = {}
         for t in reversed(range(steps)) if op.reverse or self.number == 1 else range(steps):
-            row = self.part(rows, 0, t, t + 1)
+            row = part(rows, 0, t, t + 1, builder)
             new = self.step(builder(ops.Reshape(row, row.shape[1:])), states)
             outputs[t], states = self.kept(t, new, states)
         return _joined(tuple(_front(outputs[t], builder) for t in range(steps)), 0, builder), states
@@ -67,9 +68,8 @@ class _Direction:
         lengths, builder = self.op.lengths, self.builder
         if lengths is None:
             return new[0], new
-        number = builder(ops.Full(TensorType(lengths.dtype, ()), t))
-        valid = builder(ops.Reshape(builder(ops.Gt(lengths, number)), (lengths.shape[0], 1)))
-        nothing = builder(ops.Full(TensorType(new[0].dtype, ()), 0.0))
+        valid = builder(ops.Reshape(builder(ops.Gt(lengths, number(lengths, t, builder))), (lengths.shape[0], 1)))
+        nothing = number(new[0], 0.0, builder)
         states = tuple(builder(ops.Where(valid, a, b)) for a, b in zip(new, old, strict=True))
         return builder(ops.Where(valid, new[0], nothing)), states
 
@@ -91,7 +91,7 @@ class _Direction:
         sees = (None,) * 3 if op.peephole is None else self.split(self.own(op.peephole), 3)
         i = self.activated(0, self.seeing(i, cell, sees[0]))
         if op.coupled:
-            f = builder(ops.Sub(self.constant(i, 1.0), i))
+            f = builder(ops.Sub(number(i, 1.0, builder), i))
         else:
             f = self.activated(0, self.seeing(f, cell, sees[1]))
         cell = builder(ops.Add(builder(ops.Mul(f, cell)), builder(ops.Mul(i, self.activated(1, g)))))
@@ -107,44 +107,41 @@ class _Direction:
         op, builder, hidden = self.op, self.builder, self.op.hidden
         assert isinstance(op, ops.Gru)
         r = self.own(op.r)
-        seen = self.product(before, self.part(r, 0, 0, 2 * hidden))
-        gates = self.activated(0, builder(ops.Add(self.part(row, 1, 0, 2 * hidden), seen)))
+        seen = self.product(before, part(r, 0, 0, 2 * hidden, builder))
+        gates = self.activated(0, builder(ops.Add(part(row, 1, 0, 2 * hidden, builder), seen)))
         reset, z = self.split(gates, 2)
-        to_n = self.part(r, 0, 2 * hidden, 3 * hidden)
+        to_n = part(r, 0, 2 * hidden, 3 * hidden, builder)
         if op.reset_after:
             inner = self.product(before, to_n)
             inner = inner if op.bias_n is None else builder(ops.Add(inner, self.own(op.bias_n)))
             inner = builder(ops.Mul(reset, inner))
         else:
             inner = self.product(builder(ops.Mul(reset, before)), to_n)
-        n = self.activated(1, builder(ops.Add(self.part(row, 1, 2 * hidden, 3 * hidden), inner)))
+        n = self.activated(1, builder(ops.Add(part(row, 1, 2 * hidden, 3 * hidden, builder), inner)))
         return builder(ops.Add(n, builder(ops.Mul(z, builder(ops.Sub(before, n))))))
 
-    def activated(self, number: int, x: Value, clipped: bool = True) -> Value:
+    def activated(self, which: int, x: Value, clipped: bool = True) -> Value:
         """x after the activation of this number, clipped before it as the op says."""
         clip, builder = self.op.clip, self.builder
         x = builder(ops.Clamp(x, -clip, clip)) if clip and clipped else x
-        match gate(self.op.activations[number]):
+        match gate(self.op.activations[which]):
             case Gate("thresholded_relu", (alpha,)):
-                return builder(ops.Where(builder(ops.Gt(x, self.constant(x, alpha))), x, self.constant(x, 0.0)))
+                return builder(ops.Where(builder(ops.Gt(x, number(x, alpha, builder))), x, number(x, 0.0, builder)))
             case Gate("scaled_tanh", (alpha, beta)):
                 return self.scaled(builder(ops.Tanh(self.scaled(x, beta))), alpha)
             case Gate("hard_sigmoid" | "affine" as name, (alpha, beta)):
-                line = builder(ops.Add(self.scaled(x, alpha), self.constant(x, beta)))
+                line = builder(ops.Add(self.scaled(x, alpha), number(x, beta, builder)))
                 return line if name == "affine" else builder(ops.Clamp(line, 0.0, 1.0))
             case Gate(name, parameters):
                 return builder(ACTIVATIONS[name](x, *parameters))  # type: ignore[call-arg]
 
     def scaled(self, x: Value, factor: float) -> Value:
-        return self.builder(ops.Mul(x, self.constant(x, factor)))
-
-    def constant(self, like: Value, number: float) -> Value:
-        return self.builder(ops.Full(TensorType(like.dtype, ()), number))
+        return self.builder(ops.Mul(x, number(x, factor, self.builder)))
 
     def own(self, x: Value) -> Value:
         """This direction's part of an operand [D, ...], without that dimension."""
-        part = self.part(x, 0, self.number, self.number + 1)
-        return self.builder(ops.Reshape(part, part.shape[1:]))
+        found = part(x, 0, self.number, self.number + 1, self.builder)
+        return self.builder(ops.Reshape(found, found.shape[1:]))
 
     def initial(self) -> States:
         """The states before the first step: given, or zeros."""
@@ -162,9 +159,4 @@ class _Direction:
     def split(self, x: Value, count: int) -> tuple[Value, ...]:
         """The last dimension in equal parts."""
         last, size = x.type.rank - 1, x.shape[-1] // count
-        return tuple(self.part(x, last, i * size, (i + 1) * size) for i in range(count))
-
-    def part(self, x: Value, dim: int, start: int, end: int) -> Value:
-        starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
-        ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
-        return self.builder(ops.Slice(x, starts, ends, (1,) * x.type.rank))
+        return tuple(part(x, last, i * size, (i + 1) * size, self.builder) for i in range(count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.ir import Builder, Value
+from ttc.passes.compose import part, with_zeros
 
 
 def decomposed_skew(op: ops.Skew, builder: Builder) -> Value:
@@ -18,20 +19,12 @@ def decomposed_skew(op: ops.Skew, builder: Builder) -> Value:
         width = max(before + columns + max(0, rows - 1 - offset), offset + op.size + 1)
     else:
         width = max(before + columns, offset + op.size + rows - 1)
-    x = _padded(op.x, before, width - before - columns, builder)
-    lead = op.x.shape[:-2]
+    lead, last = op.x.shape[:-2], op.x.type.rank - 1
+    x = with_zeros(op.x, last, before, width - before - columns, builder)
     flat = builder(ops.Reshape(x, (*lead, rows * width)))
-    flat = _cut(flat, 0, rows * (width - 1), builder) if op.slope < 0 else _padded(flat, 0, rows, builder)
+    if op.slope < 0:
+        flat = part(flat, last - 1, 0, rows * (width - 1), builder)
+    else:
+        flat = with_zeros(flat, last - 1, 0, rows, builder)
     read = builder(ops.Reshape(flat, (*lead, rows, width + op.slope)))
-    return _cut(read, offset, offset + op.size, builder)
-
-
-def _padded(x: Value, before: int, after: int, builder: Builder) -> Value:
-    """Zeros around the last dimension."""
-    return builder(ops.Pad(x, (*((0, 0),) * (x.type.rank - 1), (before, after))))
-
-
-def _cut(x: Value, start: int, end: int, builder: Builder) -> Value:
-    """A part of the last dimension."""
-    rank = x.type.rank
-    return builder(ops.Slice(x, (*(0,) * (rank - 1), start), (*x.shape[:-1], end), (1,) * rank))
+    return part(read, last, offset, offset + op.size, builder)

@@ -17,6 +17,7 @@ from torch import Tensor
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
 from ttc.ops.torch_types import to_torch
+from ttc.passes.compose import part, with_zeros
 from ttc.passes.normal import rebuild
 
 
@@ -82,7 +83,7 @@ def _signal(op: ops.Istft, b: Builder) -> Value:
     weight = b(ops.Reshape(b(ops.Permute(parts, (1, 0, 2))), (steps * 2 * count, hop)))
     line = b(ops.Reshape(b(ops.Matmul(rows, weight)), (batch, blocks * hop)))
     end = min(op.start + op.length, op.whole)
-    kept = b(ops.Mul(_part(line, 1, op.start, end, b), b(ops.Reciprocal(_envelope(op, steps, end, b)))))
+    kept = b(ops.Mul(part(line, 1, op.start, end, b), b(ops.Reciprocal(_envelope(op, steps, end, b)))))
     return _fitted(kept, 1, op.length, b)
 
 
@@ -104,7 +105,7 @@ def _envelope(op: ops.Istft, steps: int, end: int, b: Builder) -> Value:
     reached = (block >= step) & (block - step < frames)
     table = ops.constant(b, reached.to(to_torch(op.window.dtype)))
     line = b(ops.Matmul(table, b(ops.Reshape(square, (steps, hop)))))
-    return _part(b(ops.Reshape(line, (1, (frames + steps - 1) * hop))), 1, op.start, end, b)
+    return part(b(ops.Reshape(line, (1, (frames + steps - 1) * hop))), 1, op.start, end, b)
 
 
 def _angles(size: int, count: int) -> Tensor:
@@ -115,18 +116,12 @@ def _angles(size: int, count: int) -> Tensor:
 
 def _side_by_side(x: Value, starts: Iterable[int], count: int, b: Builder) -> Value:
     """`count` rows of x [N, rows, width] from each start, along the last dimension."""
-    views = tuple(_part(x, 1, start, start + count, b) for start in starts)
+    views = tuple(part(x, 1, start, start + count, b) for start in starts)
     return views[0] if len(views) == 1 else b(ops.Concat(views, 2))
-
-
-def _part(x: Value, dim: int, start: int, end: int, b: Builder) -> Value:
-    starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
-    ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
-    return b(ops.Slice(x, starts, ends, (1,) * x.type.rank))
 
 
 def _fitted(x: Value, dim: int, size: int, b: Builder) -> Value:
     """x cut or filled up with zeros to `size` along a dimension."""
     if x.shape[dim] >= size:
-        return _part(x, dim, 0, size, b)
-    return b(ops.Pad(x, tuple((0, size - n if i == dim else 0) for i, n in enumerate(x.shape))))
+        return part(x, dim, 0, size, b)
+    return with_zeros(x, dim, 0, size - x.shape[dim], b)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, TensorType, Value
+from ttc.ir import Builder, Graph, Op, Value
+from ttc.passes.compose import number
 from ttc.passes.normal import rebuild
 
 
@@ -35,7 +36,7 @@ def _gate(op: Op, builder: Builder) -> Value | None:
             alone = builder.uses[x] <= 2 and builder.uses[scaled] <= 1 and builder.uses[gate] <= 1
             if factor and alone and _is_plain(x.op):
                 product = builder(_scaled(x.op, factor, builder))
-                return builder(ops.Mul(builder(ops.Silu(product)), _number(x, 1 / factor, builder)))
+                return builder(ops.Mul(builder(ops.Silu(product)), number(x, 1 / factor, builder)))
     return None
 
 
@@ -52,7 +53,7 @@ def _before(op: Op, builder: Builder) -> Value | None:
         case ops.Linear(x=Value(ops.Mul(a=x, b=c)) as scaled, w=w) if builder.uses[scaled] <= 1:
             factor = ops.number_of(c)
             if factor is not None and x.type == scaled.type and w in builder.constants:
-                return builder(replace(op, x=x, w=builder(ops.Mul(w, _number(w, factor, builder)))))
+                return builder(replace(op, x=x, w=builder(ops.Mul(w, number(w, factor, builder)))))
     return None
 
 
@@ -79,10 +80,6 @@ def _is_plain(op: Op) -> bool:
 def _scaled(product: Op, factor: float, builder: Builder) -> ops.Linear:
     """The linear whose results are `factor` times those of `product`."""
     assert isinstance(product, ops.Linear)
-    w = builder(ops.Mul(product.w, _number(product.w, factor, builder)))
-    bias = product.bias and builder(ops.Mul(product.bias, _number(product.bias, factor, builder)))
+    w = builder(ops.Mul(product.w, number(product.w, factor, builder)))
+    bias = product.bias and builder(ops.Mul(product.bias, number(product.bias, factor, builder)))
     return replace(product, w=w, bias=bias)
-
-
-def _number(like: Value, number: float, builder: Builder) -> Value:
-    return builder(ops.Full(TensorType(like.dtype, ()), number))

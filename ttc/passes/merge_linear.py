@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Input, Node, Value
+from ttc.passes.compose import part
 from ttc.passes.normal import builder_for
 
 Group = tuple[Node, ...]
@@ -121,7 +122,4 @@ def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -
     bias = builder(ops.Concat(biases, 0)) if biases else None
     product = builder(ops.Linear(new[first.x], w, bias))
     width = first.w.shape[0]
-    starts = [0] * product.type.rank
-    ends = list(product.shape)
-    starts[-1], ends[-1] = index * width, (index + 1) * width
-    return builder(ops.Slice(product, tuple(starts), tuple(ends), (1,) * product.type.rank))
+    return part(product, product.type.rank - 1, index * width, (index + 1) * width, builder)

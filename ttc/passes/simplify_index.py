@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.ir import Builder, Op, Value
+from ttc.passes.compose import part
 
 
 def simplify_index(op: Op, builder: Builder) -> Value | None:
@@ -18,7 +19,7 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
             start = _run_from(rows.flatten())
             if start is None or start < 0 or start + rows.numel() > w.shape[0]:
                 return None
-            taken = _take(w, 0, start, rows.numel(), builder)
+            taken = part(w, 0, start, start + rows.numel(), builder)
             return builder(ops.Reshape(taken, op.infer().shape))
         case ops.Gather(x=x, index=index, dim=dim) if _same_but(dim, x.shape, index.shape):
             places = ops.known(index, builder)
@@ -28,7 +29,7 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
             start = _run_from(line[0]) if bool((line == line[0]).all()) else None
             if start is None or start < 0 or start + line.shape[1] > x.shape[dim]:
                 return None
-            return _take(x, dim, start, line.shape[1], builder)
+            return part(x, dim, start, start + line.shape[1], builder)
     return None
 
 
@@ -41,9 +42,3 @@ def _run_from(index: Tensor) -> int | None:
 
 def _same_but(dim: int, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
     return all(a == b for i, (a, b) in enumerate(zip(left, right, strict=True)) if i != dim)
-
-
-def _take(x: Value, dim: int, start: int, count: int, builder: Builder) -> Value:
-    starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
-    ends = tuple(start + count if i == dim else size for i, size in enumerate(x.shape))
-    return builder(ops.Slice(x, starts, ends, (1,) * x.type.rank))

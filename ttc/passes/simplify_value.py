@@ -14,6 +14,7 @@ from ttc.ir import Builder, DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
 from ttc.ops.reduce import Reduce
 from ttc.ops.rules import broadcast
+from ttc.passes.compose import part
 
 COMMUTATIVE = (ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.And, ops.Or, ops.Xor, ops.Eq, ops.Ne)
 
@@ -163,6 +164,4 @@ def _pool(op: ops.MaxPool | ops.AvgPool, builder: Builder) -> Value | None:
 
 def _row(w: Value, row: int, shape: tuple[int, ...], builder: Builder) -> Value:
     """w[row], as a slice."""
-    rest = w.shape[1:]
-    part = ops.Slice(w, (row, *(0 for _ in rest)), (row + 1, *rest), (1,) * w.type.rank)
-    return builder(ops.Reshape(builder(part), shape))
+    return builder(ops.Reshape(part(w, 0, row, row + 1, builder), shape))
