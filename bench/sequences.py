@@ -8,10 +8,8 @@ program not as predicted.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -22,6 +20,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 import ttc
+from bench.page import main
 from bench.sequence_models import SEQUENCES, Sequence
 from ttc import models
 from ttc.accuracy import pcc, scaled_error
@@ -177,27 +176,5 @@ def measured(name: str) -> Row:
     return row
 
 
-def rows(names: list[str]) -> Iterator[Row]:
-    """Each model's row, printed as soon as it is known."""
-    for name in names or SEQUENCES:
-        row = measured(name)
-        print(row, flush=True)
-        yield row
-
-
-def main() -> int:
-    """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(prog="python -m bench.sequences", description="sequence models at many lengths")
-    parser.add_argument("names", nargs="*", help="models, by default all")
-    parser.add_argument("--write", action="store_true", help="renew docs/sequence-models.md")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # the packages' own
-    found = list(rows(arguments.names))
-    if arguments.write:
-        head = HEAD.format(cards=" | ".join(TARGETS), bars="|".join("---" for _ in TARGETS))
-        PAGE.write_text(head + "".join(f"{row}\n" for row in found))
-    return 0 if all(row.good for row in found) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("bench.sequences", "sequence models at many lengths", PAGE, HEAD, SEQUENCES, measured))

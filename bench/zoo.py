@@ -8,10 +8,7 @@ not as predicted.
 
 from __future__ import annotations
 
-import argparse
 import sys
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +17,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 import ttc
+from bench.page import main
 from ttc import models
 from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
@@ -99,27 +97,5 @@ def _compare(row: Row, dtype: str, compiled: Compiled, inputs: dict[str, Any], w
     row.tensix = max(map(scaled_error, compiled.run(arrays, "emulator", "tensix").values(), wanted))
 
 
-def rows(names: list[str]) -> Iterator[Row]:
-    """Each model's row, printed as soon as it is known."""
-    for name in names or models.NAMES:
-        row = measured(name)
-        print(row, flush=True)
-        yield row
-
-
-def main() -> int:
-    """Measure, print, and write the page if asked."""
-    parser = argparse.ArgumentParser(prog="python -m bench.zoo", description="ttc's models at their tiny size")
-    parser.add_argument("names", nargs="*", help="models, by default all")
-    parser.add_argument("--write", action="store_true", help="renew docs/models.md")
-    arguments = parser.parse_args()
-    warnings.simplefilter("ignore")  # the packages' own
-    found = list(rows(arguments.names))
-    if arguments.write:
-        head = HEAD.format(cards=" | ".join(TARGETS), bars="|".join("---" for _ in TARGETS))
-        PAGE.write_text(head + "".join(f"{row}\n" for row in found))
-    return 0 if all(row.good for row in found) else 1
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main("bench.zoo", "ttc's models at their tiny size", PAGE, HEAD, models.NAMES, measured))
