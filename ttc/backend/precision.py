@@ -15,10 +15,10 @@ two. The rule:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ttc import ops
-from ttc.ir import Graph, Input, Op, Value
+from ttc.ir import Graph, Input, Node, Op, Value
 
 COMPARISONS = (ops.Eq, ops.Ge, ops.Gt, ops.Le, ops.Lt, ops.Ne)
 
@@ -43,8 +43,13 @@ def wide_values(graph: Graph) -> frozenset[Value]:
     """The values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
     signals = _carried(graph, lambda op: isinstance(op, SIGNAL))
-    decisions = _leading(graph, exact, lambda op: _sums(op) or _decides(op, exact))
-    return decisions | _leading(graph, signals, lambda op: isinstance(op, ops.Atan2) and op.a in signals)
+    decisions, angles = set(), set()
+    for node in _varying(graph):
+        if _sums(node.op) or _decides(node.op, exact):
+            decisions.add(node.results[0])
+        if isinstance(node.op, ops.Atan2) and node.op.a in signals:
+            angles.add(node.results[0])
+    return _leading(graph, exact, decisions) | _leading(graph, signals, angles)
 
 
 def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
@@ -56,15 +61,18 @@ def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
     return known
 
 
-def _leading(graph: Graph, known: set[Value], wanted: Callable[[Op], bool]) -> frozenset[Value]:
-    """The results of ops that are wanted, if runs differ in them, and what is known and leads to them."""
+def _varying(graph: Graph) -> Iterator[Node]:
+    """The nodes whose results differ from run to run."""
     varying: set[Value] = set()
-    found: set[Value] = set()
     for node in graph.nodes:
         if isinstance(node.op, Input) or any(x in varying for x in node.op.operands()):
             varying.update(node.results)
-        if node.results[0] in varying and wanted(node.op):
-            found.add(node.results[0])
+            yield node
+
+
+def _leading(graph: Graph, known: set[Value], wanted: set[Value]) -> frozenset[Value]:
+    """The values that are wanted, and what is known and leads to them."""
+    found = set(wanted)
     for node in reversed(graph.nodes):
         if not found.isdisjoint(node.results):
             found.update(x for x in node.op.operands() if x in known and not x.dtype.is_integer)
