@@ -18,7 +18,7 @@ from ttc.pipeline import Build, compile_graph, literals
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
-    from ttc.backend.report import Report
+    from ttc.analysis.report import Report
     from ttc.frontend.export import Signature
     from ttc.runtime.session import Session
 

@@ -17,7 +17,7 @@ from ttc.runtime.program import Program
 from ttc.runtime.session import Session
 
 if TYPE_CHECKING:
-    from ttc.backend.report import Report
+    from ttc.analysis.report import Report
 
 
 @dataclass(eq=False)
@@ -63,14 +63,14 @@ class Executable:
     @cached_property
     def source(self) -> str:
         """The program as a stand-alone Python file of TTNN calls."""
-        from ttc.backend.script import script
+        from ttc.analysis.script import script
 
         return script(self.program.graph)
 
     @cached_property
     def report(self) -> Report:
         """Counts, bytes, peaks and predicted time of the program."""
-        from ttc.backend.report import report
+        from ttc.analysis.report import report
         from ttc.calls.target import target_named
 
         return report(self.program.graph, target_named(self.program.target))

@@ -5,10 +5,10 @@ import time
 
 import pytest
 
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.deallocation import deallocate_after_last_use
-from ttc.backend.memory import bank_bytes
 from ttc.backend.placement import place
-from ttc.backend.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.calls.binary import Add
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.target import TARGETS

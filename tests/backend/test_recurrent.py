@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ttc import ops
 from ttc.accuracy import pcc, scaled_error
-from ttc.backend.report import report
+from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.frontend.export import export

@@ -4,7 +4,7 @@ import pytest
 
 from tests.calls.programs import BF16, F32, I32, TILED, assert_as_predicted, one, spec, values
 from tests.ir.test_loop import PROGRAM
-from ttc.backend.script import script
+from ttc.analysis.script import script
 from ttc.calls.binary import Add, Multiply, Where
 from ttc.calls.call import UnaryWithParam
 from ttc.calls.loop import Clone, Empty, FillCache, Put, Take

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ttc.analysis.liveness import Liveness
 from ttc.backend.bodies import in_bodies
-from ttc.backend.liveness import Liveness
 from ttc.calls.layout import Deallocate
 from ttc.calls.target import Target
 from ttc.ir import Graph, Node

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ttc.analysis.liveness import Life, Liveness
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.bodies import in_bodies
-from ttc.backend.liveness import Life, Liveness
-from ttc.backend.memory import bank_bytes
-from ttc.backend.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.calls.call import Call, spec_of
 from ttc.calls.conv import Convolution
 from ttc.calls.layout import Deallocate

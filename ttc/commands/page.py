@@ -12,7 +12,7 @@ from ttc.ir.text import print_node
 from ttc.runtime.program import Program
 
 if TYPE_CHECKING:
-    from ttc.backend.report import Report
+    from ttc.analysis.report import Report
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #222; }

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttc.backend.cost import DISPATCH_SECONDS, cost, run_costs
+from ttc.analysis.cost import DISPATCH_SECONDS, cost, run_costs
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, Node
 from ttc.runtime.program import parse_program

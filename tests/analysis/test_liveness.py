@@ -1,6 +1,6 @@
 """The lives of buffers: views, inputs, constants and outputs."""
 
-from ttc.backend.liveness import Liveness
+from ttc.analysis.liveness import Liveness
 from ttc.runtime.program import parse_program
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ttc.backend.report import report
+from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
 from ttc.errors import TypeRuleError
 from ttc.ir import parse_graph

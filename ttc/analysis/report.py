@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from ttc.backend.cost import run_costs, traffic
-from ttc.backend.liveness import Liveness
-from ttc.backend.memory import bank_bytes
-from ttc.backend.residency import replay, schedule
+from ttc.analysis.cost import run_costs, traffic
+from ttc.analysis.liveness import Liveness
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import replay, schedule
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import ToLayout

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttc.backend.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena, bank_bytes
 from ttc.calls.target import TARGETS
 from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ttc.backend.liveness import Liveness
+from ttc.analysis.liveness import Liveness
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop, StepCall

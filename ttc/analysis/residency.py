@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ttc.backend.liveness import Liveness
-from ttc.backend.memory import Arena, bank_bytes
+from ttc.analysis.liveness import Liveness
+from ttc.analysis.memory import Arena, bank_bytes
 from ttc.calls.call import Call, Workspace, spec_of
 from ttc.calls.loop import Loop
 from ttc.calls.target import L1_SMALL_BYTES, Target

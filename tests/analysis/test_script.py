@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ttc.analysis.script import script
 from ttc.backend.pipeline import PIPELINE
-from ttc.backend.script import script
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, TensorType, verify
 from ttc.runtime.artifact import save

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ttc.backend.liveness import Liveness
+from ttc.analysis.liveness import Liveness
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
 from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import Call, MathFidelity, spec_of
