@@ -36,6 +36,14 @@ def pad_spatial(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
     return F.pad(x, [size for pair in reversed(pads) for size in pair], value=value)
 
 
+def _plain(x: Tensor) -> Tensor:
+    """Images [N, C, *spatial] that torch's convolutions cannot take for channels-last ones of one channel.
+
+    From those torch 2.13 computes float32 results one wide with memory that nothing has written.
+    """
+    return x.clone(memory_format=torch.contiguous_format) if x.shape[1] == 1 else x
+
+
 @dataclass(frozen=True)
 class Conv(Op):
     """Cross-correlation with w [O, C / groups, *kernel], bias [O], then `activation`."""
@@ -75,7 +83,7 @@ class Conv(Op):
 
     def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         conv = (F.conv1d, F.conv2d, F.conv3d)[w.ndim - 3]
-        padded = pad_spatial(from_rows(x, self.rows), self.padding)
+        padded = pad_spatial(_plain(from_rows(x, self.rows)), self.padding)
         y = conv(padded, w, bias, self.stride, 0, self.dilation, self.groups)
         return to_rows(ACTIVATIONS[self.activation](y), self.rows)
 
@@ -117,7 +125,7 @@ class ConvTranspose(Op):
 
     def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[w.ndim - 3]
-        x = from_rows(x, self.rows)
+        x = _plain(from_rows(x, self.rows))
         full = conv(x, w, None, self.stride, 0, 0, self.groups, self.dilation)
         full = F.pad(full, [size for extra in reversed(self.output_padding) for size in (0, extra)])
         for axis, (begin, end) in enumerate(self.padding):

@@ -43,8 +43,16 @@ def conv2d(
 
 
 def images(call: Convolution, x: Tensor) -> Tensor:
-    """Rows [1, 1, N * H * W, C] as [N, C, H, W]."""
-    return x.reshape(call.batch_size, call.input_height, call.input_width, -1).permute(0, 3, 1, 2)
+    """Rows [1, 1, N * H * W, C] as [N, C, H, W].
+
+    A permuted view of one channel has the strides of channels-last images and is contiguous at once; from such a view
+    torch 2.13 computes float32 convolutions whose output is one wide (batch and stride above 1) with memory that
+    nothing has written. Rows of one channel are images as they lie, with the strides of plain ones.
+    """
+    batch, height, width = call.batch_size, call.input_height, call.input_width
+    if x.shape[-1] == 1:
+        return x.reshape(batch, 1, height, width)
+    return x.reshape(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
 def grouped(call: Convolution, weight: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.conv_transpose import ConvTranspose2d, PrepareConvTranspose2dBias, PrepareConvTranspose2dWeights
-from ttc.runtime.emulator.conv import blocks, dense
+from ttc.runtime.emulator.conv import blocks, dense, images
 from ttc.runtime.emulator.numerics import Mode, matrix_operand
 from ttc.runtime.emulator.registry import emulates
 
@@ -29,12 +29,10 @@ def conv_transpose2d(
     call: ConvTranspose2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
 ) -> Tensor:
     """Transposed convolution in fp32, its borders cut off, plus bias; rounded once at the end."""
-    x = input_tensor.reshape(call.batch_size, call.input_height, call.input_width, -1).permute(0, 3, 1, 2)
+    x = matrix_operand(images(call, input_tensor), mode)
     weight = weight_tensor.reshape(*call.kernel_size, call.in_channels, -1).permute(2, 3, 0, 1)
     w = matrix_operand(blocks(weight, call.groups), mode)
-    full = F.conv_transpose2d(
-        matrix_operand(x, mode), w, None, call.stride, 0, 0, groups=call.groups, dilation=call.dilation
-    )
+    full = F.conv_transpose2d(x, w, None, call.stride, 0, 0, groups=call.groups, dilation=call.dilation)
     full = F.pad(full, (0, call.output_padding[1], 0, call.output_padding[0]))
     top, bottom, left, right = call.padding
     y = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]
