@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.10-3.12; everything else stands on their environments.
 
-.PHONY: demo test lint bench fuzz sweep golden clean
+.PHONY: demo test lint bench fuzz mutants sweep golden clean
 
 demo: .venv/ready
 	.venv/bin/python examples/sentences.py
@@ -16,6 +16,9 @@ bench: .venv/ready .venv-ttnn/ready
 
 fuzz: .venv/ready
 	.venv/bin/python -m tests.fuzz
+
+mutants: .venv/ready
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.mutants --write
 
 sweep: .venv/ready .venv-ttnn/ready
 	.venv/bin/python -m pytest -m sweep

@@ -7,7 +7,7 @@ import textwrap
 import torch
 
 from ttc import ops
-from ttc.ir import DType, Graph, Input, TensorType, Weight, Weights, parse_graph, verify
+from ttc.ir import Builder, DType, Graph, Input, TensorType, Value, Weight, Weights, parse_graph, verify
 from ttc.ir.graph import Const
 from ttc.ops.torch_types import array_of, to_torch
 from ttc.passes.runner import Pass, run
@@ -62,6 +62,32 @@ def rewrites(step: Pass, before: str, after: str, tolerance: float = 1e-6) -> Gr
     assert body(result) == textwrap.dedent(after).strip()
     agree(graph, result, tolerance)
     return result
+
+
+def near_miss(text: str, old: str, new: str, made: str, *steps: Pass) -> Graph:
+    """Assert that `steps` make `made` of the text, but not once `old` in it is `new`; the same numbers both times.
+
+    Result types of the text need not be right: they are inferred anew, so that one line can be changed alone. The
+    answer is what becomes of the changed text.
+    """
+    assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the text"
+    assert made in body(run(steps, retyped(text), twice=True))
+    graph = retyped(text.replace(old, new))
+    after = run(steps, graph, twice=True)
+    assert made not in body(after), body(after)
+    agree(graph, after)
+    return after
+
+
+def retyped(text: str) -> Graph:
+    """The graph of these lines with the result types that its type rules give."""
+    parsed = parse_graph("graph {\n" + text + "\n}\n")
+    builder = Builder()
+    new: dict[Value, Value] = {}
+    for node in parsed.nodes:
+        found = builder.add(node.op.with_operands(new.__getitem__), tuple(value.name for value in node.results))
+        new.update(zip(node.results, found, strict=True))
+    return graph_of(body(builder.finish((name, new[value]) for name, value in parsed.outputs)))
 
 
 def leaves(step: Pass, text: str) -> None:

@@ -1,0 +1,66 @@
+"""`python -m tests.mutants`: a seeded sample of mutants against their narrow tests; exits 1 if too many survive."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from tests.mutants.mutations import Mutant, sample
+from tests.mutants.page import WANTED, Result, killed, share, write_page
+from tests.mutants.run import Copy, preload, run_tests, try_mutant
+
+ROOT = Path(__file__).parents[2]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser("python -m tests.mutants", description="Change ttc and see whether tests notice.")
+    parser.add_argument("--seed", type=int, default=5)
+    parser.add_argument("--count", type=int, default=150)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--only", default="", help="mutate only files whose path begins so")
+    parser.add_argument("--line", type=int, default=0, help="mutate only this line")
+    parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
+    arguments = parser.parse_args()
+    mutants = sample(ROOT, arguments.count, arguments.seed, arguments.only)
+    if arguments.line:
+        mutants = [mutant for mutant in mutants if mutant.place[0] == arguments.line]
+    shares = [mutants[first :: arguments.jobs] for first in range(arguments.jobs)]
+    results: list[Result] = []
+    with ProcessPoolExecutor(arguments.jobs) as pool:
+        for part in pool.map(_try_all, shares):
+            results += part
+    results.sort(key=lambda result: (result.mutant.path, result.mutant.place))
+    for result in results:
+        if not result.outcome.failed:
+            print(f"survived: {result.mutant}\n    - {result.diff[0]}\n    + {result.diff[1]}\n")
+    print(f"{killed(results)} of {len(results)} noticed")
+    if arguments.write:
+        write_page(ROOT / "docs/mutants.md", results, arguments.seed)
+    return 0 if share(results) >= WANTED else 1
+
+
+def _try_all(mutants: Iterable[Mutant]) -> list[Result]:
+    """The results of some mutants; a test counts only if it passes without the mutant."""
+    preload()
+    results: list[Result] = []
+    with tempfile.TemporaryDirectory() as place:
+        copy = Copy(ROOT, Path(place))
+        sound: dict[str, bool] = {}
+        for mutant in mutants:
+            outcome = try_mutant(mutant, copy)
+            test = outcome.failed
+            if ".py" in test and test not in sound:
+                sound[test] = not run_tests(test.split(maxsplit=1) if test.startswith("-") else [test], copy).failed
+            if not sound.get(test, True):
+                raise SystemExit(f"{test} fails without a mutant, too")
+            print(f"{outcome.seconds:5.1f} s  {mutant}  {test or 'SURVIVED'}", file=sys.stderr, flush=True)
+            results.append(Result(mutant, outcome, mutant.diff((ROOT / mutant.path).read_text())))
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())
