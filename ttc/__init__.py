@@ -4,7 +4,8 @@
     outputs = compiled.run({"x": x})
     compiled.save("model.ttc")
 
-Importing this package is cheap, and so is `ttc.runtime` without torch and onnx.
+Importing this package is cheap. Loading, running, checking and inspecting an artifact need numpy alone beside the
+device's own library; compiling and emulating need what `tt-compile[compile]` brings.
 """
 
 from __future__ import annotations
@@ -13,13 +14,14 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from ttc.errors import TtcError
+from ttc.errors import TtcError, require
+from ttc.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from ttc.compiled import Compiled
     from ttc.executable import Executable
 
-__all__ = ["TtcError", "compile", "load"]
+__all__ = ["TtcError", "__version__", "compile", "load"]
 
 
 def compile(
@@ -46,6 +48,7 @@ def compile(
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
+    require("compiling")
     from ttc.buckets import Bucketed, bucket_sizes, largest
     from ttc.calls.target import target_named
     from ttc.compiled import Compiled
@@ -75,6 +78,7 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     artifact = load_artifact(path)
     bound = artifact.weights
     if weights is not None:
+        require("binding weights")
         from ttc.binding import bound_weights
 
         bound = bound_weights(artifact, weights)

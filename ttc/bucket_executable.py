@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 
@@ -28,8 +29,8 @@ class BucketExecutable(Executable):
         with enough_memory("setting the program up"):
             return BucketSession(self.buckets, self.weights, open_device(device, mode, self.program.target))
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the `.ttc` artifact with all buckets, whole or not at all."""
-        arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
+    def save(self, path: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:
+        """Write the `.ttc` artifact with all buckets, whole or not at all; `progress` is told of each weight."""
+        arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
             artifact.save(path, self.program, self.derivation, arrays, self.buckets, self.literals)

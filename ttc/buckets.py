@@ -174,7 +174,7 @@ class Bucketed(Compiled):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all buckets as one `.ttc` artifact, weights once, whole or not at all."""
-        self._executable.save(path)
+        self._executable.save(path, self._progress)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""

@@ -10,8 +10,12 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
+from ttc.commands.options import with_flags
+from ttc.commands.output import failure, print_json
 from ttc.errors import TtcError
+from ttc.version import VERSION
 
 COMMANDS = {
     "compile": "compile a model into a .ttc artifact",
@@ -28,28 +32,47 @@ COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; errors become sentences on stderr."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    """Run one command and return its exit status; errors become sentences on stderr, and JSON where it is asked for."""
+    given = with_flags(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in given
     try:
         parsed = _parser(given).parse_args(given)
         return import_module(f"ttc.commands.{parsed.command}").run(parsed)
     except TtcError as error:
-        print(f"ttc: {error}", file=sys.stderr)
-        return 2
+        return _failed(error, str(error), as_json)
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a folder that cannot be made, a file that cannot be read or written
-        print(f"ttc: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("ttc: interrupted", file=sys.stderr)
-        return 130
+        return _failed(error, f"{error.filename or 'a file'}: {error.strerror or error}", as_json)
+    except KeyboardInterrupt as error:
+        return _failed(error, "interrupted", as_json, 130)
+
+
+def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2) -> int:
+    """Say what went wrong, and return the exit status."""
+    print(f"ttc: {sentence}", file=sys.stderr)
+    if as_json:
+        print_json(failure(error, sentence))
+    return status
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong with the arguments in JSON too, where JSON is asked for."""
+
+    as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        if _Parser.as_json:
+            print_json({"ok": False, "error": message})
+        super().error(message)
 
 
 def _parser(given: list[str]) -> argparse.ArgumentParser:
     """The parser; only the chosen command's module is imported."""
-    parser = argparse.ArgumentParser("ttc", description="Compile PyTorch and ONNX models for Tenstorrent cards.")
+    _Parser.as_json = "--json" in given
+    parser = _Parser("ttc", description="Compile PyTorch and ONNX models for Tenstorrent cards.")
+    parser.add_argument("--version", action="version", version=f"ttc {VERSION}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in given if word in COMMANDS), None)
     for name, summary in COMMANDS.items():

@@ -123,7 +123,7 @@ class Compiled:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the latest form as a `.ttc` artifact, whole or not at all."""
-        self._form().executable.save(path)
+        self._form().executable.save(path, self._progress)
 
     # ------------------------------------------------------------ forms
 

@@ -6,7 +6,8 @@ Anything else that escapes is a defect of ttc.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 
@@ -35,6 +36,13 @@ class Refused(TtcError):
         head = f"{count} thing{'s' if count > 1 else ''} in this model cannot be compiled:"
         super().__init__("\n".join([head, *(f"  {where}: {reason}" for where, reason in reasons)]))
 
+    def by_reason(self) -> dict[str, list[str]]:
+        """Where each reason holds, in order of appearance."""
+        found: dict[str, list[str]] = {}
+        for where, reason in self.reasons:
+            found.setdefault(reason, []).append(where)
+        return found
+
 
 @contextmanager
 def enough_memory(what: str) -> Iterator[None]:
@@ -49,6 +57,17 @@ def enough_memory(what: str) -> Iterator[None]:
 
 NO_MEMORY = ("can't allocate memory", "Storage size calculation overflowed", "not enough memory")
 """How torch says it."""
+
+
+COMPILER = ("torch", "onnx", "networkx")
+"""Packages that compiling needs and running does not: `tt-compile[compile]` brings them."""
+
+
+def require(what: str, packages: Sequence[str] = COMPILER) -> None:
+    """TtcError with what to install, if `what` needs a package that this Python does not have."""
+    missing = [name for name in packages if importlib.util.find_spec(name) is None]
+    if missing:
+        raise TtcError(f"{what} needs {', '.join(missing)}: pip install 'tt-compile[compile]'")
 
 
 class NeedsValues(Refused):

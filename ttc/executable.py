@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -54,11 +55,20 @@ class Executable:
         with enough_memory("running the program"):
             return self._sessions[key].run(inputs)
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`."""
-        arrays = None if self.weights.fake else ((ref, self.weights.read(ref)) for ref in self.weights)
+    def save(self, path: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:
+        """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`.
+
+        `progress` is told of each weight before it is computed.
+        """
+        arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
             artifact.save(path, self.program, self.derivation, arrays, literals=self.literals)
+
+    def _arrays(self, progress: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
+        """Each weight by reference, computed when it is asked for."""
+        for ref in self.weights:
+            progress(f"writing {ref}")
+            yield ref, self.weights.read(ref)
 
     @cached_property
     def source(self) -> str:

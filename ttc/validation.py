@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,17 @@ def compare_outputs(found: Arrays, wanted: Arrays) -> list[Comparison]:
     return [Comparison.of(name, found[name], wanted[name]) for name in found]
 
 
-def compare_ops(build: Build, inputs: Arrays, mode: str) -> Iterator[Comparison]:
+def compare_ops(
+    build: Build, inputs: Arrays, mode: str, progress: Callable[[str, int], None] | None = None
+) -> Iterator[Comparison]:
     """Each op's value in the program against the same op evaluated by torch in the model's own precision.
 
     Both run from the inputs on, so differences add up along the program, as they do on a card. Ops that
-    lowering merged into others have no value of their own and are passed over.
+    lowering merged into others have no value of their own and are passed over. `progress` is told of each step, and
+    of how many there may be.
     """
+    progress = progress or (lambda what, steps: None)
+    steps = len(build.program.graph.nodes) + len(build.ops.nodes)
     device = open_device("emulator", mode)
     session = Session(build.program, build.weights, device)
     by_name = {value.name: value for value in build.program.graph.values()}
@@ -58,6 +64,7 @@ def compare_ops(build: Build, inputs: Arrays, mode: str) -> Iterator[Comparison]
     wanted_names = set(build.names.values())
 
     def observe(index: int, call: Call, operands: dict[str, Any], results: tuple[Any, ...]) -> None:
+        progress(call.mnemonic, steps)
         for value, tensor in zip(build.program.graph.nodes[index].results, results, strict=True):
             if value.name in wanted_names:
                 found[value.name] = device.download(tensor, spec_of(value))
@@ -66,6 +73,7 @@ def compare_ops(build: Build, inputs: Arrays, mode: str) -> Iterator[Comparison]
     types = dict(build.program.inputs)
     tensors = {name: torch.from_numpy(array).to(TORCH[types[name].dtype]) for name, array in inputs.items()}
     for value, tensor in ops.steps(build.ops, tensors):
+        progress(value.op.mnemonic, steps)
         name = build.names.get(value.name, "")
         if name in found and by_name[name].shape == value.shape:
             yield _compared(value, found[name], tensor)
@@ -77,16 +85,36 @@ def _compared(value: Value, found: np.ndarray, wanted: torch.Tensor) -> Comparis
     return Comparison.of(name, from_device(found, value.type), plain.numpy())
 
 
+def framework(path: Path) -> str:
+    """What a model is compared with: torch for .pt2; onnxruntime for .onnx, or onnx's own evaluator without it."""
+    if path.suffix == ".pt2":
+        return "torch"
+    if find_spec("onnxruntime") is not None:
+        return "onnxruntime"
+    return "onnx.reference, which is slow (pip install onnxruntime for the faster one)"
+
+
 def reference(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
-    """The outputs of the model's own framework: onnxruntime for .onnx, torch for .pt2."""
-    return _onnxruntime(path, inputs) if path.suffix == ".onnx" else _torch(path, inputs)
+    """The outputs of the model's own `framework`."""
+    if path.suffix == ".pt2":
+        return _torch(path, inputs)
+    return _onnxruntime(path, inputs) if find_spec("onnxruntime") is not None else _evaluated(path, inputs)
+
+
+def _evaluated(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        evaluator = ReferenceEvaluator(str(path))
+        found = evaluator.run(None, dict(inputs))
+    except Exception as error:  # it says what it lacks in errors of many kinds
+        raise InputError(f"onnx.reference cannot run {path}: {first_line(error)}") from error
+    return {str(name): np.asarray(array) for name, array in zip(evaluator.output_names, found, strict=True)}
 
 
 def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
-    try:
-        import onnxruntime
-    except ImportError:
-        raise InputError("comparing an .onnx model needs the package onnxruntime") from None
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -94,7 +122,12 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
         names = [output.name for output in session.get_outputs()]
         return {name: np.asarray(found) for name, found in zip(names, session.run(names, dict(inputs)), strict=True)}
     except Exception as error:  # onnxruntime's errors share no base of their own
-        raise InputError(f"onnxruntime cannot run {path}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"onnxruntime cannot run {path}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of what an error says, or its kind where it says nothing."""
+    return next(filter(str.strip, str(error).splitlines()), type(error).__name__).strip()
 
 
 def _torch(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:

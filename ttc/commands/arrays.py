@@ -20,13 +20,18 @@ from ttc.runtime.convert import user_dtype
 from ttc.runtime.program import Program
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a .npz file; InputError if it is none, or holds Python objects."""
+def read_inputs(path: Path) -> dict[str, np.ndarray] | np.ndarray:
+    """The arrays of a .npz file by name, or that of a .npy file; InputError if it is neither, or has Python objects."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return found
+        with found as file:
             return {name: file[name] for name in file.files}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{path}: no readable .npz file ({type(error).__name__})") from None
+        raise InputError(f"{path}: no readable .npz or .npy file ({type(error).__name__})") from None
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

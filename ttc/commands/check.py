@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from ttc.commands.options import add_json, existing, print_json
+from ttc.commands.options import add_json, artifact_file, path
+from ttc.commands.output import print_json
+from ttc.commands.progress import ProgressLine
 from ttc.runtime.check import CheckReport
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The artifact and the card."""
-    parser.add_argument("artifact", metavar="OUT.ttc", type=Path)
+    parser.add_argument("artifact", metavar="OUT.ttc", type=path)
     parser.add_argument("--target", help="the card, by default the one that the artifact was compiled for")
     add_json(parser)
 
@@ -22,9 +23,14 @@ def run(arguments: Namespace) -> int:
     from ttc.runtime.artifact import load
     from ttc.runtime.check import check
 
-    artifact = load(existing(arguments.artifact))
+    artifact = load(artifact_file(arguments.artifact))
     programs = [bucket.program for bucket in artifact.buckets] or [artifact.program]
-    reports = [check(program, target_named(arguments.target or program.target)) for program in programs]
+    with ProgressLine("checking") as line:
+
+        def progress(step: int, steps: int) -> None:
+            line.at("the calls", step, steps)
+
+        reports = [check(program, target_named(arguments.target or program.target), progress) for program in programs]
     ok = all(report.ok for report in reports)
     if arguments.json:
         others = {"buckets": [report.to_dict() for report in reports]} if artifact.buckets else {}

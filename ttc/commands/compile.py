@@ -5,16 +5,17 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from ttc.commands.options import add_json, add_model, compilation, existing, print_json
-from ttc.commands.progress import ProgressBar
+from ttc.commands.options import add_json, add_model, compilation, model_file, path
+from ttc.commands.output import print_json
+from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The model, where to write, what to show on the way."""
     add_model(parser)
-    parser.add_argument("-o", "--output", metavar="OUT.ttc", type=Path, help="the artifact to write")
-    parser.add_argument("--dump-ir", metavar="DIR", type=Path, help="write NN-pass.ttir where a pass changed the text")
+    parser.add_argument("-o", "--output", metavar="OUT.ttc", type=path, help="the artifact to write")
+    parser.add_argument("--dump-ir", metavar="DIR", type=path, help="write NN-pass.ttir where a pass changed the text")
     parser.add_argument("--stop-after", metavar="PASS", help="print the text after this pass and write no artifact")
     add_json(parser)
 
@@ -26,13 +27,14 @@ def run(arguments: Namespace) -> int:
         raise InputError("say where to write the artifact: -o OUT.ttc (or --stop-after PASS to see a stage)")
     import ttc
 
-    with ProgressBar("compiling") as bar:
-        compiled = ttc.compile(existing(arguments.model), **compilation(arguments), progress=bar.step)
+    with ProgressLine("compiling") as line:
+        compiled = ttc.compile(model_file(arguments.model), **compilation(arguments), progress=line.step)
         stages = compiled.stages
         if arguments.dump_ir:
             _dump(compiled, arguments.dump_ir)
         if arguments.stop_after or output is None:
-            print(compiled.after(arguments.stop_after), end="")
+            text = compiled.after(arguments.stop_after)
+            print_json({"stage": arguments.stop_after, "text": text}) if arguments.json else print(text, end="")
             return 0
         compiled.save(output)
     report = compiled.report

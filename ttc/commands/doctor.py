@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import platform
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
-from ttc.errors import TtcError
+from ttc.errors import TtcError, require
+from ttc.runtime.check import ttnn_interpreter
+from ttc.runtime.devices import CARDS, no_card
+from ttc.version import VERSION
 
-PACKAGES = ("tt-compile", "torch", "onnx", "onnxruntime", "transformers", "ttnn", "numpy", "safetensors", "networkx")
+PACKAGES = ("numpy", "torch", "onnx", "networkx", "rich", "onnxruntime", "transformers", "ttnn")
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,17 +20,55 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print one line a fact; 1 if nothing can be compiled here."""
+    """Print one line a fact; 1 if programs can neither be compiled nor run nor checked here."""
+    print(f"ttc {VERSION}")
     print(f"python {platform.python_version()}")
-    found = {name: _version(name) for name in PACKAGES}
-    for name, number in found.items():
-        print(f"{name} {number or '(not installed)'}")
-    print(f"real ttnn for `ttc check`: {_ttnn_interpreter()}")
-    cards = (
-        sorted(str(path) for path in Path("/dev/tenstorrent").glob("*")) if Path("/dev/tenstorrent").is_dir() else []
-    )
-    print(f"cards: {', '.join(cards) or 'none; `ttc run` uses the emulator'}")
-    return 0 if found["torch"] and found["onnx"] else 1
+    for name in PACKAGES:
+        print(f"{name} {_version(name) or '(not installed)'}")
+    cards = sorted(map(str, CARDS.glob("*"))) if CARDS.is_dir() else []
+    print(f"cards: {', '.join(cards) or 'none'}")
+    can = [_say(what, ask) for what, ask in CAN.items()]
+    return 0 if any(can) else 1
+
+
+def _say(what: str, ask: Callable[[], str]) -> bool:
+    """Print whether something can be done here, and how or why not."""
+    try:
+        print(f"{what}: yes{ask()}")
+    except TtcError as error:
+        print(f"{what}: no; {error}")
+        return False
+    return True
+
+
+def _compile() -> str:
+    require("compiling")
+    return ""
+
+
+def _emulate() -> str:
+    require("the emulator", ("torch",))
+    return ""
+
+
+def _run_on_card() -> str:
+    reason = no_card()
+    if reason:
+        raise TtcError(reason)
+    return ""
+
+
+def _check() -> str:
+    return f", with {ttnn_interpreter()}"
+
+
+CAN = {
+    "compile models": _compile,
+    "run on a card": _run_on_card,
+    "run emulated": _emulate,
+    "check against the real ttnn": _check,
+}
+"""What ttc does, and what says how or raises why not."""
 
 
 def _version(name: str) -> str | None:
@@ -35,12 +76,3 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
-
-
-def _ttnn_interpreter() -> str:
-    from ttc.runtime.check import ttnn_interpreter
-
-    try:
-        return str(ttnn_interpreter())
-    except TtcError as error:
-        return str(error)

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
-from pathlib import Path
 
-from ttc.commands.options import add_compilation, compilation, existing
+from ttc.commands.options import MODELS, add_compilation, compilation, existing, path
+from ttc.commands.progress import ProgressLine
 from ttc.errors import TtcError
 from ttc.runtime.buckets import Bucket
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """An artifact or a model, and which view."""
-    parser.add_argument("subject", metavar="OUT.ttc|MODEL", type=Path, help="an artifact, or a model to compile now")
+    parser.add_argument("subject", metavar="OUT.ttc|MODEL", type=path, help="an artifact, or a model to compile now")
     add_compilation(parser)
     parser.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
-    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page with the program's graph and numbers")
+    parser.add_argument("--html", metavar="FILE", type=path, help="write a page with the program's graph and numbers")
 
 
 def run(arguments: Namespace) -> int:
     """Print the program's text and report, or write the page."""
     import ttc
 
-    path = existing(arguments.subject)
-    if path.suffix in (".onnx", ".pt2"):
-        compiled = ttc.compile(path, **compilation(arguments))
+    subject = existing(arguments.subject)
+    if subject.suffix in MODELS:
+        with ProgressLine("compiling") as line:
+            compiled = ttc.compile(subject, **compilation(arguments), progress=line.step)
         if arguments.after:
             print(compiled.after(arguments.after), end="")
             return 0
@@ -34,13 +35,13 @@ def run(arguments: Namespace) -> int:
     else:
         if arguments.after:
             raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
-        loaded = ttc.load(path)
+        loaded = ttc.load(subject)
         program, report = loaded.program, loaded.report
         buckets = getattr(loaded, "buckets", ())
     if arguments.html:
         from ttc.commands.page import write_page
 
-        write_page(arguments.html, path.name, program, report)
+        write_page(arguments.html, subject.name, program, report)
         print(f"wrote {arguments.html}")
         return 0
     print(program.graph, end="")

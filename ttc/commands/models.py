@@ -5,41 +5,50 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from ttc.commands.options import path
+from ttc.commands.table import print_table
+from ttc.errors import InputError, require
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Which model to write, if any."""
     parser.add_argument("name", nargs="?", help="write this model (seeded random weights, or its trained ones)")
     parser.add_argument("--size", default=None, help="its size, by default the published one")
-    parser.add_argument("-o", "--output", type=Path, help="the .pt2 file to write (default NAME.pt2)")
+    parser.add_argument("-o", "--output", type=path, help="the .pt2 file to write (default NAME.pt2)")
 
 
 def run(arguments: Namespace) -> int:
     """List the models, or export one to a .pt2 file."""
+    if arguments.name is None:
+        if arguments.size is not None or arguments.output is not None:
+            raise InputError("say which model to write: ttc models NAME (ttc models lists them)")
+        print_table(("model", "what it is", "sizes", "bf16 PCC"), _rows())
+        return 0
     from ttc import models
 
-    if arguments.name is None:
-        _list()
-        return 0
+    require(f"writing {arguments.name}")
     import torch
 
     from ttc.frontend.export import export
 
     model = models.named(arguments.name)
-    module, inputs = model.build(arguments.size or model.sizes[0])
-    path = arguments.output or Path(f"{arguments.name}.pt2")
-    torch.export.save(export(module, kwargs=inputs).program, path)
-    print(f"wrote {path}")
+    module, inputs = model.build(model.sizes[0] if arguments.size is None else arguments.size)
+    output = arguments.output or Path(f"{arguments.name}.pt2")
+    torch.export.save(export(module, kwargs=inputs).program, output)
+    print(f"wrote {output}")
     return 0
 
 
-def _list() -> None:
+def _rows() -> list[tuple[str, ...]]:
+    """What is known of each model; of one that needs a package which is not here, what to install."""
     from ttc import models
 
-    table = Table("model", "what it is", "sizes", "bf16 PCC")
+    rows: list[tuple[str, ...]] = []
     for name in models.NAMES:
-        model = models.named(name)
-        table.add_row(name, model.summary, ", ".join(model.sizes), f">= {model.pcc}")
-    Console().print(table)
+        try:
+            model = models.named(name)
+        except models.Lacking as lacking:
+            rows.append((name, f"needs {lacking.package}: {lacking.remedy}", "", ""))
+        else:
+            rows.append((name, model.summary, ", ".join(model.sizes), f">= {model.pcc}"))
+    return rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+from ttc.commands.table import print_table
+from ttc.errors import require
 
 if TYPE_CHECKING:
     from ttc.commands.support import Support
@@ -22,16 +22,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print each op: its meaning's first sentence, the operators that become it, the calls that it may become."""
+    require("listing the ops")
     from ttc.commands.support import supported
 
     rows = [row(support) for support in supported()]
     if arguments.markdown:
         print(page(rows), end="")
         return 0
-    table = Table(*COLUMNS, show_lines=True)
-    for cells in rows:
-        table.add_row(*cells)
-    Console().print(table)
+    print_table(COLUMNS, rows, ruled=True)
     return 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,22 @@ from ttc.calls.target import TARGETS
 from ttc.errors import InputError
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
+MODELS = (".onnx", ".pt2")
+"""How the names of model files end."""
+
+INPUTS = "arrays by input name, or one array for a model of one input; random ones if not given"
+
+
+def path(text: str) -> Path:
+    """A path that can name a file."""
+    if not text or "\0" in text:
+        raise ArgumentTypeError(f"{text!r} names no file")
+    return Path(text)
 
 
 def add_model(parser: ArgumentParser) -> None:
     """The model file and how to compile it."""
-    parser.add_argument("model", metavar="MODEL", type=Path, help="a .onnx or .pt2 file")
+    parser.add_argument("model", metavar="MODEL", type=path, help="a .onnx or .pt2 file")
     add_compilation(parser)
 
 
@@ -24,8 +36,8 @@ def add_compilation(parser: ArgumentParser) -> None:
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
-        "--length", dest="lengths", nargs="+", action="extend", default=[], type=length, metavar="NAME=N[,N]",
-        help="sizes of the model's named dimensions",
+        "--length", dest="lengths", action="append", default=[], type=length, metavar="NAME=N[,N]",
+        help="a size, or several, of one of the model's named dimensions; may be given for each of them",
     )  # fmt: skip
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="OP",
@@ -38,7 +50,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
     return {
         "target": arguments.target,
         "dtype": arguments.dtype,
-        "lengths": dict(arguments.lengths),
+        "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
     }
 
@@ -53,13 +65,40 @@ def add_mode(parser: ArgumentParser) -> None:
     parser.add_argument("--mode", default="exact", choices=("exact", "tensix"), help="the emulator's numerics")
 
 
+def with_flags(given: Iterable[str]) -> list[str]:
+    """The arguments with a `--length` before each length: one flag may be followed by several lengths."""
+    found: list[str] = []
+    listing = False
+    for word in given:
+        if listing and found[-1] != "--length" and _is_length(word):
+            found.append("--length")
+        else:
+            listing = word == "--length" or (listing and found[-1] == "--length")
+        found.append(word)
+    return found
+
+
+def _once(lengths: list[tuple[str, list[int]]]) -> dict[str, list[int]]:
+    """The sizes by name; InputError for a name that is given twice."""
+    found: dict[str, list[int]] = {}
+    for name, sizes in lengths:
+        if name in found:
+            both = ",".join(map(str, (*found[name], *sizes)))
+            raise InputError(f"the length {name} is given twice: for several sizes write --length {name}={both}")
+        found[name] = sizes
+    return found
+
+
 def length(text: str) -> tuple[str, list[int]]:
     """`T=64,128` as a name and its sizes."""
-    name, equals, sizes = text.partition("=")
-    numbers = sizes.split(",")
-    if not (name and equals and all(number.isdecimal() for number in numbers)):
-        raise ArgumentTypeError(f"{text!r} is no length; write NAME=N or NAME=N,N,...")
-    return name, [int(number) for number in numbers]
+    if not _is_length(text):
+        raise ArgumentTypeError(f"{text!r} is no length; write NAME=N or NAME=N,N,... with whole numbers from 1 on")
+    name, _, sizes = text.rpartition("=")
+    return name, [int(number) for number in sizes.split(",")]
+
+
+def _is_length(text: str) -> bool:
+    return re.fullmatch(r".+=0*[1-9][0-9]{0,17}(,0*[1-9][0-9]{0,17})*", text) is not None
 
 
 def existing(path: Path) -> Path:
@@ -69,6 +108,17 @@ def existing(path: Path) -> Path:
     return path
 
 
-def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on stdout."""
-    print(json.dumps(value))
+def model_file(path: Path) -> Path:
+    """The path of a model; InputError if there is none, or an artifact."""
+    if existing(path).suffix == ".ttc":
+        raise InputError(f"{path} is an artifact, which is compiled already: give the .onnx or .pt2 file")
+    return path
+
+
+def artifact_file(path: Path) -> Path:
+    """The path of an artifact; InputError if there is none, or a model."""
+    if existing(path).suffix in MODELS:
+        raise InputError(
+            f"{path} is a model: compile it first, with `ttc compile {path} -o {path.with_suffix('.ttc')}`"
+        )
+    return path

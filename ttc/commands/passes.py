@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterable
 
-from rich.console import Console
-from rich.table import Table
+from ttc.commands.table import print_table
+from ttc.errors import require
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,19 +15,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Print each pass and the first sentence of its docstring."""
+    require("listing the passes")
     from ttc import backend, passes
 
-    table = Table("pass", "what it does", title="a model goes through these, top to bottom")
-    table.add_row("padding", "Masks, where a program for several lengths needs them: no result depends on padding.")
-    _add(table, passes.PIPELINE)
-    table.add_section()
-    table.add_row("lower", "Lower every op to TTNN calls, or refuse with every reason.")
-    table.add_section()
-    _add(table, backend.PIPELINE)
-    Console().print(table)
+    padding = ("padding", "Masks, where a program for several lengths needs them: no result depends on padding.")
+    lower = ("lower", "Lower every op to TTNN calls, or refuse with every reason.")
+    sections = ([padding, *_rows(passes.PIPELINE)], [lower], _rows(backend.PIPELINE))
+    print_table(("pass", "what it does"), *sections, title="a model goes through these, top to bottom")
     return 0
 
 
-def _add(table: Table, steps: Iterable[Callable]) -> None:
-    for step in steps:
-        table.add_row(step.__name__, (step.__doc__ or "").strip().split("\n")[0])
+def _rows(steps: Iterable[Callable]) -> list[tuple[str, str]]:
+    return [(step.__name__, (step.__doc__ or "").strip().split("\n")[0]) for step in steps]

@@ -1,43 +1,49 @@
-"""Progress for people: a bar on a terminal once something takes over two seconds, nothing in a pipe."""
+"""Progress for people: a line on a terminal once something takes over two seconds, nothing in a pipe."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 PATIENCE = 2.0
-"""Seconds of silence before the bar appears."""
+"""Seconds of silence before the line appears."""
+
+PERIOD = 0.1
+"""Seconds between two lines."""
+
+ERASE = "\r\x1b[K"
+"""What brings a terminal back to the beginning of an empty line."""
 
 
-class ProgressBar:
-    """`with ProgressBar("compiling") as bar: bar.step("fold")`; `total` may come with any step."""
+class ProgressLine:
+    """`with ProgressLine("compiling") as line: line.step("fold")`; how many steps there are may come with any step."""
 
     def __init__(self, title: str):
         self._title = title
         self._started = time.monotonic()
-        self._bar: Progress | None = None
+        self._shown = 0.0
         self._done = 0
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._bar:
-            self._bar.stop()
+        if self._shown:
+            print(ERASE, end="", file=sys.stderr, flush=True)
 
     def step(self, what: str, total: int | None = None) -> None:
         """Say what is being done now; one step more is done of `total`."""
         self._done += 1
-        if not sys.stderr.isatty() or time.monotonic() - self._started < PATIENCE:
+        self.at(what, self._done, total)
+
+    def at(self, what: str, done: int, total: int | None) -> None:
+        """Say what is being done now, as step `done` of `total`."""
+        now = time.monotonic()
+        if now - self._started < PATIENCE or now - self._shown < PERIOD or not sys.stderr.isatty():
             return
-        if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-            self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self._bar.start()
-            self._bar.add_task(self._title)
-        task = self._bar.task_ids[0]
-        self._bar.update(task, description=f"{self._title}: {what}", completed=self._done, total=total)
+        self._shown = now
+        part = f" ({done} of {total})" if total else ""
+        text = f"{self._title}: {what}{part}, {now - self._started:.0f} s"
+        print(ERASE + text[: shutil.get_terminal_size().columns - 1], end="", file=sys.stderr, flush=True)

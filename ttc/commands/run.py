@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_npz, write_npz
-from ttc.commands.options import add_mode, existing
-from ttc.commands.progress import ProgressBar
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_inputs, write_npz
+from ttc.commands.options import INPUTS, add_mode, artifact_file, path
+from ttc.commands.progress import ProgressLine
+from ttc.runtime.devices import has_card, no_card
 
 if TYPE_CHECKING:
     from ttc.executable import Executable
@@ -19,33 +19,41 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The artifact, its inputs, the device."""
-    parser.add_argument("artifact", metavar="OUT.ttc", type=Path)
-    parser.add_argument("--inputs", metavar="IN.npz", type=Path, help="arrays by input name; random ones if not given")
+    parser.add_argument("artifact", metavar="OUT.ttc", type=path)
+    parser.add_argument("--inputs", metavar="IN.npz|X.npy", type=path, help=INPUTS)
     parser.add_argument("--device", choices=("emulator", "ttnn"), help="default: a card if there is one")
     add_mode(parser)
-    parser.add_argument("-o", "--output", metavar="OUT.npz", type=Path, help="write the outputs here")
+    parser.add_argument("-o", "--output", metavar="OUT.npz", type=path, help="write the outputs here")
 
 
 def run(arguments: Namespace) -> int:
     """Run once; print what came out, or write it."""
     import ttc
 
-    loaded = ttc.load(existing(arguments.artifact))
+    loaded = ttc.load(artifact_file(arguments.artifact))
     program = loaded.program
-    inputs = read_npz(arguments.inputs) if arguments.inputs else _random(loaded)
-    with ProgressBar("running") as bar:
+    inputs = read_inputs(arguments.inputs) if arguments.inputs else _random(loaded)
+    with ProgressLine("running") as line:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
         calls = len(program.graph.nodes)
-        outputs = session.run(inputs, lambda index, call, operands, results: bar.step(call.mnemonic, calls))
+        outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
         seconds = time.perf_counter() - started
     for name, array in outputs.items():
         print(f"{name}: {array.dtype}{list(array.shape)}")
-    print(f"ran in {seconds:.2f} s")
+    print(f"ran in {seconds:.2f} s, {_where(arguments)}")
     if arguments.output:
         write_npz(arguments.output, outputs)
         print(f"wrote {arguments.output}")
     return 0
+
+
+def _where(arguments: Namespace) -> str:
+    """On which device the program ran, and why where nobody asked for it."""
+    if arguments.device == "ttnn" or (arguments.device is None and has_card()):
+        return "on a card"
+    emulated = f"emulated on this CPU, mode {arguments.mode}"
+    return emulated if arguments.device else f"{emulated}: {no_card()}"
 
 
 def _random(loaded: Executable) -> dict[str, np.ndarray]:

@@ -2,66 +2,94 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
+import numpy as np
 
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_npz
-from ttc.commands.options import add_json, add_mode, add_model, compilation, existing, print_json
-from ttc.commands.progress import ProgressBar
-from ttc.errors import InputError
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_inputs
+from ttc.commands.options import INPUTS, add_json, add_mode, add_model, compilation, model_file, path
+from ttc.commands.output import print_json
+from ttc.commands.progress import ProgressLine
+from ttc.commands.table import print_table
+from ttc.errors import InputError, require
+
+if TYPE_CHECKING:
+    from ttc.compiled import Compiled
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The model, its inputs, what is asked."""
     add_model(parser)
-    parser.add_argument("--inputs", metavar="IN.npz", type=Path, help="arrays by input name; random ones if not given")
+    parser.add_argument("--inputs", metavar="IN.npz|X.npy", type=path, help=INPUTS)
     add_mode(parser)
     parser.add_argument("--per-op", action="store_true", help="compare op by op and name the first that departs")
-    parser.add_argument("--min-pcc", type=float, default=0.99, help="the least Pearson correlation (default 0.99)")
+    parser.add_argument(
+        "--min-pcc", type=correlation, default=0.99, metavar="PCC",
+        help="the least Pearson correlation (default 0.99)",
+    )  # fmt: skip
     add_json(parser)
+
+
+def correlation(text: str) -> float:
+    """A number from -1 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = np.nan
+    if not -1 <= number <= 1:
+        raise ArgumentTypeError(f"{text!r} is no correlation; give a number from -1 to 1")
+    return number
 
 
 def run(arguments: Namespace) -> int:
     """Compare and print; 1 if an output's correlation is below what is asked."""
+    require("comparing")
     import ttc
-    from ttc.buckets import Bucketed
-    from ttc.validation import compare_ops, compare_outputs, first_departure, reference
+    from ttc.validation import compare_ops, compare_outputs, first_departure, framework, reference
 
-    path = existing(arguments.model)
-    with ProgressBar("validating") as bar:
-        compiled = ttc.compile(path, **compilation(arguments), progress=bar.step)
-        build = compiled.build
-        buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
-        if buckets and arguments.per_op:
-            raise InputError("op by op only one length can be compared: --length NAME=N")
-        if arguments.inputs:
-            inputs = read_npz(arguments.inputs)
-        else:
-            inputs = random_bucket_inputs(buckets[-1]) if buckets else random_inputs(build.program)
-        bar.step("running both")
-        outputs = compare_outputs(compiled.run(inputs, "emulator", arguments.mode), reference(path, inputs))
-        steps = list(compare_ops(build, inputs, arguments.mode)) if arguments.per_op else []
+    model = model_file(arguments.model)
+    with ProgressLine("validating") as line:
+        compiled = ttc.compile(model, **compilation(arguments), progress=line.step)
+        inputs = _inputs(compiled, arguments)
+        line.step("running the program")
+        found = compiled.run(inputs, "emulator", arguments.mode)  # this binds sizes that were open
+        inputs = _named(compiled, inputs)
+        line.step("running the model")
+        outputs = compare_outputs(found, reference(model, inputs))
+        steps = list(compare_ops(compiled.build, inputs, arguments.mode, line.step)) if arguments.per_op else []
     departed = first_departure(steps, arguments.min_pcc)
     ok = all(output.pcc >= arguments.min_pcc for output in outputs)
     if arguments.json:
-        found = {"ok": ok, "mode": arguments.mode, "outputs": [asdict(output) for output in outputs]}
+        facts = {"ok": ok, "mode": arguments.mode, "reference": framework(model)}
+        facts |= {"outputs": [asdict(output) for output in outputs]}
         if arguments.per_op:
-            found |= {"ops": [asdict(step) for step in steps], "departed": departed.name if departed else None}
-        print_json(found)
+            facts |= {"ops": [asdict(step) for step in steps], "departed": departed.name if departed else None}
+        print_json(facts)
         return 0 if ok else 1
-    _print_table([*steps, *outputs])
+    rows = [(each.name, f"{each.pcc:.6f}", f"{each.scaled_error:.2e}") for each in (*steps, *outputs)]
+    print_table(("value", "PCC", "scaled error"), rows)
     if arguments.per_op:
         print(f"first op below {arguments.min_pcc}: {departed.name if departed else 'none'}")
-    print(f"{'agrees' if ok else 'DIFFERS'} (PCC >= {arguments.min_pcc} asked, mode {arguments.mode})")
+    verdict = "agrees with" if ok else "DIFFERS from"
+    print(f"{verdict} {framework(model)} (PCC >= {arguments.min_pcc} asked, mode {arguments.mode})")
     return 0 if ok else 1
 
 
-def _print_table(comparisons: list) -> None:
-    table = Table("value", "PCC", "scaled error")
-    for comparison in comparisons:
-        table.add_row(comparison.name, f"{comparison.pcc:.6f}", f"{comparison.scaled_error:.2e}")
-    Console().print(table)
+def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray] | np.ndarray:
+    """The inputs that are given, else random ones."""
+    from ttc.buckets import Bucketed
+
+    buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
+    if buckets and arguments.per_op:
+        raise InputError("op by op only one length can be compared: --length NAME=N")
+    if arguments.inputs:
+        return read_inputs(arguments.inputs)
+    return random_bucket_inputs(buckets[-1]) if buckets else random_inputs(compiled.build.program)
+
+
+def _named(compiled: Compiled, inputs: Mapping[str, np.ndarray] | np.ndarray) -> Mapping[str, np.ndarray]:
+    """The inputs of a run that went well, by name: one array is that of the only input."""
+    return inputs if isinstance(inputs, Mapping) else {compiled.build.program.inputs[0][0]: inputs}

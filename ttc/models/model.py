@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ttc.errors import InputError
+
 Built = tuple[nn.Module, dict[str, Any]]
 """A module, and example arguments by parameter name of its `forward`: tensors, and constants where it takes them."""
 
@@ -31,7 +33,7 @@ class Model:
     def build(self, size: str = "real", *, fake: bool = False, seed: int = 0) -> Built:
         """The module and its inputs; `fake` builds it on the meta device, with no weight data at all."""
         if size not in self.sizes:
-            raise KeyError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
+            raise InputError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
         torch.manual_seed(seed)
         with warnings.catch_warnings(), torch.device("meta" if fake else "cpu"):
             warnings.simplefilter("ignore", FutureWarning)  # about how the packages call torch

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 
 from ttc.calls.target import target_named
-from ttc.errors import InputError, TtcError
+from ttc.errors import InputError, TtcError, require
 from ttc.runtime.device import Device
+from ttc.runtime.interpreter import get_ttnn
 from ttc.runtime.mock import MOCK_CARD
 
 CARDS = Path("/dev/tenstorrent")
@@ -41,7 +42,18 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
 
 def has_card() -> bool:
     """Whether programs can run on a real card here; a mock card computes nothing and does not count."""
-    return not os.environ.get(MOCK_CARD) and _card_files() and importlib.util.find_spec("ttnn") is not None
+    return no_card() is None
+
+
+def no_card() -> str | None:
+    """Why no program can run on a real card here, with what to do; None where one can."""
+    if os.environ.get(MOCK_CARD):
+        return f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one"
+    if not _card_files():
+        return f"there is no Tenstorrent card in this machine ({CARDS} is empty)"
+    if importlib.util.find_spec("ttnn") is None:
+        return f"running on a card needs ttnn, which this Python does not have: {get_ttnn()}"
+    return None
 
 
 def _card_files() -> bool:
@@ -49,20 +61,16 @@ def _card_files() -> bool:
 
 
 def _emulator(mode: str) -> Device:
-    if importlib.util.find_spec("torch") is None:
-        raise TtcError("the emulator needs torch, which is not installed; a card needs only ttnn")
+    require("the emulator", ("torch",))
     from ttc.runtime.emulator.device import EmulatorDevice
 
     return EmulatorDevice(mode)
 
 
 def _card(target: str | None) -> Device:
-    if os.environ.get(MOCK_CARD):
-        raise TtcError(f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one")
-    if not _card_files():
-        raise TtcError(f"there is no Tenstorrent card in this machine ({CARDS} is empty); the emulator runs anywhere")
-    if importlib.util.find_spec("ttnn") is None:
-        raise TtcError("running on a card needs ttnn, which this Python does not have")
+    reason = no_card()
+    if reason:
+        raise TtcError(reason)
     from ttc.runtime.device_ttnn import open_card
 
     return open_card(None if target is None else target_named(target))

@@ -22,7 +22,9 @@ def run_on_host(call: HostOp, operands: list[Tensor], device: Device) -> tuple[T
         vocabulary, types = import_module("ttc.ops"), import_module("ttc.ops.torch_types")
         torch: Any = import_module("torch")
     except ImportError:
-        raise InputError(f"the program has the host do {call.name}, which needs torch: install it here") from None
+        raise InputError(
+            f"the program has the host do {call.name}, which needs torch: pip install 'tt-compile[compile]'"
+        ) from None
     graph = _graph(call)
     inputs = {}
     for number, (value, tensor) in enumerate(zip(call.operand, operands, strict=True)):

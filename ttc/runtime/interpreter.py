@@ -27,6 +27,18 @@ runpy.run_module(module, run_name="__main__", alter_sys=True)
 # The package alone is brought over: the packages installed beside it are for another version of Python.
 
 
+WHEELS = ((3, 10), (3, 12))
+"""The versions of Python that ttnn has wheels for."""
+
+
+def get_ttnn() -> str:
+    """What to do for this Python to have ttnn, or that it cannot have it."""
+    if sys.version_info[:2] in WHEELS:
+        return "pip install 'tt-compile[ttnn]'"
+    here = ".".join(map(str, sys.version_info[:2]))
+    return f"it is Python {here}, and ttnn has wheels for 3.10 and 3.12 alone: use one of those"
+
+
 def ttnn_interpreter() -> str:
     """A Python with ttnn: this one, else `$TTC_TTNN_PYTHON`, else what `make test` set up in a source tree.
 

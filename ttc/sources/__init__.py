@@ -33,7 +33,24 @@ def _file(path: Path, lengths: dict[str, int]) -> Source:
             from ttc.sources.torch_source import program_source
 
             return program_source(open_file(path), lengths)
-    raise InputError(f"{path}: a model is a .onnx or a .pt2 file")
+    raise InputError(f"{path}: a model is a .onnx or a .pt2 file{_hint(path)}")
+
+
+WEIGHTS = (".pt", ".pth", ".bin", ".ckpt", ".safetensors")
+TENSORFLOW = (".h5", ".keras", ".pb", ".tflite")
+
+
+def _hint(path: Path) -> str:
+    """What to do with a file of another kind."""
+    if path.suffix in WEIGHTS:
+        return (
+            f"; a {path.suffix} file holds weights, no network: in Python load them into their module and write "
+            "torch.export.save(torch.export.export(module.eval(), args), 'model.pt2'), "
+            "or give the module to ttc.compile"
+        )
+    if path.suffix in TENSORFLOW:
+        return f"; a {path.suffix} file is TensorFlow's: the package tf2onnx makes an .onnx file of it"
+    return "; an artifact is compiled already" if path.suffix == ".ttc" else ""
 
 
 def _onnx(model: Any, lengths: dict[str, int]) -> Source:

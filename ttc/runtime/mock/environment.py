@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ttc.calls.target import target_named
 from ttc.errors import TtcError
+from ttc.runtime.interpreter import get_ttnn
 from ttc.runtime.mock.null_kernel import null_kernel
 from ttc.runtime.mock.toolchain import compiler_script, make_runtime_root
 
@@ -43,7 +44,7 @@ def ttnn_package() -> Path:
     """The directory of the ttnn package of this interpreter, without importing it."""
     found = importlib.util.find_spec("ttnn")
     if found is None or not found.origin:
-        raise TtcError("this Python has no ttnn; install the `ttnn` extra on Python 3.10 or 3.12")
+        raise TtcError(f"this Python has no ttnn: {get_ttnn()}")
     return Path(found.origin).resolve().parent
 
 

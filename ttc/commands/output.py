@@ -1,0 +1,23 @@
+"""What commands print for programs: one JSON object on stdout, whatever the outcome."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ttc.errors import Refused
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on stdout."""
+    print(json.dumps(value))
+
+
+def failure(error: BaseException, sentence: str) -> dict[str, Any]:
+    """An error as JSON values: its sentence, and of a refused model every reason with where it holds."""
+    found: dict[str, Any] = {"ok": False, "error": sentence}
+    if isinstance(error, Refused):
+        found["refused"] = [
+            {"reason": reason, "count": len(nodes), "nodes": nodes} for reason, nodes in error.by_reason().items()
+        ]
+    return found

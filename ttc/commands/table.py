@@ -1,0 +1,32 @@
+"""Tables for people: framed where rich is installed, columns of plain text where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+Section = Sequence[Sequence[str]]
+
+
+def print_table(columns: Sequence[str], *sections: Section, title: str = "", ruled: bool = False) -> None:
+    """Print rows under their columns' names, with a line between sections, or below every row if `ruled`."""
+    if find_spec("rich") is None:
+        _print_plain([columns, *(row for section in sections for row in section)])
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*columns, title=title or None, show_lines=ruled)
+    for section in sections:
+        for row in section:
+            table.add_row(*map(Text, row))
+        table.add_section()
+    Console().print(table)
+
+
+def _print_plain(rows: Section) -> None:
+    """Each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
