@@ -14,7 +14,7 @@ from ttc.calls.target import Target
 from ttc.errors import InputError, Refused
 from ttc.ir import DType, Graph, TensorType, Weight, Weights
 from ttc.ops import evaluate_value, has_data
-from ttc.ops.torch_types import array_of, to_torch
+from ttc.ops.torch_types import array_of, stored_as
 from ttc.runtime.program import Program, weight_types
 
 DTYPES = {
@@ -64,7 +64,7 @@ def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weig
 
     def weight(ref: str, type: TensorType) -> Weight:
         def read() -> np.ndarray:
-            return array_of(evaluate_value(values[ref], derivations.weights).to(to_torch(type.dtype)))
+            return array_of(stored_as(evaluate_value(values[ref], derivations.weights), type.dtype))
 
         return Weight(type, read if has_data(values[ref], derivations.weights) else None)
 

@@ -54,7 +54,7 @@ def test_added_mask(sides):
     scores = SCALED["divided"].replace("%m:", "%d:") + MASK + f"%m: f32[2,3,5,5] = add({sides})\n"
     graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX + END))
     after = run((fuse_attention,), graph, twice=True)
-    assert last(after) == "attention(q=%q, k=%y, v=%v, mask=%mask, scale=0.5)"
+    assert last(after) == 'attention(q=%q, k=%y, v=%v, mask=%mask, scale=0.5, empty="nan")'
     agree(graph, after)
 
 
@@ -75,28 +75,50 @@ GUARD = (
 )
 
 
+CHOSEN = """%c: bool[1,1,5,5] = input(name="c")
+%low: f32[] = full(value=LOW)
+%zero0: f32[] = full(value=0.0)
+%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)
+"""
+
+
 @pytest.mark.parametrize(
-    ("mask", "goes"),
+    ("mask", "never_empty"),
     [
         ("", True),
-        ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-1e4)\n%zero0: f32[] = full(value=0.0)\n'
-         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", True),
-        ('%c: bool[1,1,5,5] = input(name="c")\n%low: f32[] = full(value=-inf)\n%zero0: f32[] = full(value=0.0)\n'
-         "%mask: f32[1,1,5,5] = where(condition=%c, a=%low, b=%zero0)\n", True),
+        (CHOSEN.replace("LOW", "-1e4"), True),
+        (CHOSEN.replace("LOW", "-inf"), False),
         ("%mask: f32[5] = literal(data=[0.0, 0.0, -inf, -inf, 0.0])\n", True),
         ("%mask: f32[2,1,1,5] = literal(data=[0.0, 0.0, 0.0, 0.0, 0.0, -inf, -inf, -inf, -inf, -inf])\n", False),
         (MASK, False),
     ],
-)  # fmt: skip
-def test_a_guard_goes_where_wholly_masked_rows_are_known(mask, goes):
+)
+@pytest.mark.parametrize("guarded", [False, True])
+def test_a_wholly_masked_row_is_nan_or_what_a_guard_makes_of_it(mask, never_empty, guarded):
     scores = SCALED["divided"]
     if mask:
         scores = scores.replace("%m:", "%d:") + mask + "%m: f32[2,3,5,5] = add(a=%d, b=%mask)\n"
-    graph = run((simplify,), graph_of(HEAD + scores + SOFTMAX.replace("%p:", "%p0:") + GUARD + END))
+    softmax = SOFTMAX.replace("%p:", "%p0:") + GUARD if guarded else SOFTMAX
+    graph = run((simplify,), graph_of(HEAD + scores + softmax + END))
     after = run((fuse_attention,), graph, twice=True)
-    assert ("attention(" in body(after)) is goes
-    assert goes or after is graph
+    assert "attention(" in last(after)
+    assert ('empty="nan"' in last(after)) is not (guarded or never_empty)
     agree(graph, after)
+
+
+@pytest.mark.parametrize("guarded", [False, True])
+def test_rows_of_minus_infinity_given_at_run_time(guarded):
+    scores = SCALED["divided"].replace("%m:", "%d:") + MASK + "%m: f32[2,3,5,5] = add(a=%d, b=%mask)\n"
+    softmax = SOFTMAX.replace("%p:", "%p0:") + GUARD if guarded else SOFTMAX
+    graph = run((simplify,), graph_of(HEAD + scores + softmax + END))
+    after = run((fuse_attention,), graph, twice=True)
+    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
+    rows = inputs["mask"].reshape(-1, 5)
+    rows[0, :] = -torch.inf
+    rows[-1, 1:] = -torch.inf
+    expected, actual = (ops.evaluate(g, inputs)["y"] for g in (graph, after))
+    assert torch.allclose(actual, expected, atol=1e-6, equal_nan=True)
+    assert bool(expected.isnan().any()) is not guarded
 
 
 def test_repeated_heads_are_taken_back():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from ttc import ops
@@ -9,6 +11,7 @@ from ttc.backend.heads import split_heads
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.matmul import product
 from ttc.backend.moves import expanded, padded, reshaped
+from ttc.backend.numbers import lowest
 from ttc.calls.attention import (
     ConcatenateHeads,
     FillImplicitTilePadding,
@@ -16,9 +19,10 @@ from ttc.calls.attention import (
     SDPAProgramConfig,
     chunk_tiles,
 )
-from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.binary import Add, Ge, Multiply, Where
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.norm import Softmax
+from ttc.calls.reduce import Max
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
@@ -28,8 +32,11 @@ from ttc.ir import TILE, DType, TensorType, Value
 EXCLUDED = -1e30
 """What stands for minus infinity in masks: finite, also after TTNN has multiplied it by 1 / scale.
 
-A query that may see no key at all thus gets the mean of the values, where torch gives zeros.
+A query that sees no key at all thus gets the mean of the values, which `_filled` replaces.
 """
+
+LEAST = -1e29
+"""What stands for the finite numbers below it: beside any real score they leave nothing, among themselves the mean."""
 
 
 @lowers(ops.Attention)
@@ -41,10 +48,51 @@ def attention(op: ops.Attention, to: Lowering) -> Value:
 def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
     """Attention's result, with `join` already as rows of all heads: [B, 1, Sq, H * Dv] or [B, Sq, H * Dv]."""
     q, k, v = split_heads(op, to)
+    seen = _seen(op, to)
     if to.dtype is DType.bf16 and op.q.shape[3] == op.v.shape[3]:
-        return _fused(op, q, k, v, to, join)
-    y = _by_products(op, q, k, v, to)
+        by_rows = join and (seen is None or seen.shape[1] == 1)
+        y = _filled(_fused(op, q, k, v, to, by_rows), seen, op, to)
+        return to.call(ConcatenateHeads(y)) if join and not by_rows else y
+    y = _filled(_by_products(op, q, k, v, to), seen, op, to)
     return to.call(ConcatenateHeads(y)) if join else y
+
+
+def _filled(y: Value, seen: Value | None, op: ops.Attention, to: Lowering) -> Value:
+    """The result with 0, or NaN, for queries that see no key."""
+    return y if seen is None else to.call(Where(seen, y, 0.0 if op.empty == "zero" else math.nan))
+
+
+def _seen(op: ops.Attention, to: Lowering) -> Value | None:
+    """[1 or B, 1 or H, 1 or Sq, 1]: 1 where a query sees a key, else 0; None if each surely does."""
+    if op.mask is None or op.empty == "never":
+        return None  # causality alone leaves every query the first key
+    shape = (1,) * (4 - op.mask.type.rank) + op.mask.shape
+    static = to.static(op.mask)
+    if static is not None:
+        allowed = to.derive(ops.Reshape(_allowed_static(static, to), shape))
+        if op.causal:
+            allowed = to.derive(ops.And(allowed, _causal(op, to)))
+        seen = to.derive(ops.Max(allowed, (3,), keep=True))
+        known = to.known(seen)
+        return None if known is not None and bool(known.all()) else to.upload(seen, to.dtype)
+    allowed = to.tile(reshaped(_allowed(op.mask, to), shape, to))
+    if op.causal:
+        allowed = to.call(Multiply(allowed, to.upload(_causal(op, to), to.dtype)))
+    return to.call(Max(allowed, (3,), True, compute_kernel_config=ComputeKernelConfig()))
+
+
+def _allowed_static(mask: Value, to: Lowering) -> Value:
+    """Where a mask known before the first run lets a key through: True, or any number above -inf."""
+    if mask.dtype is DType.bool:
+        return mask
+    return to.derive(ops.Gt(mask, to.derive(ops.Full(TensorType(mask.dtype, ()), -math.inf))))
+
+
+def _allowed(mask: Value, to: Lowering) -> Value:
+    """1 where a mask of run time lets a key through, else 0."""
+    if mask.dtype is DType.bool:
+        return to.cast(to(mask), to.dtype)
+    return to.call(Ge(to(mask), lowest(to.dtype)))
 
 
 def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: bool) -> Value:
@@ -112,28 +160,31 @@ def _additive_mask(op: ops.Attention, to: Lowering) -> Value | None:
     if static is not None:
         mask = to.upload(to.derive(ops.Reshape(_finite(static, to), shape)), to.dtype)
     elif op.mask.dtype is DType.bool:
-        mask = to.call(Where(to.cast(to(op.mask), to.dtype), 0.0, EXCLUDED))
+        mask = to.call(Where(_allowed(op.mask, to), 0.0, EXCLUDED))
     else:
-        mask = to.call(Clamp(to(op.mask), min=EXCLUDED))
+        mask = to.call(Where(_allowed(op.mask, to), to.call(Clamp(to(op.mask), min=LEAST)), EXCLUDED))
     mask = to.tile(reshaped(mask, shape, to))
     return mask if causal is None else to.call(Add(mask, causal))
 
 
 def _finite(static: Value, to: Lowering) -> Value:
     """A static mask as numbers to add, none below `EXCLUDED`."""
-    if static.dtype is not DType.bool:
-        return to.derive(ops.Clamp(static, low=EXCLUDED))
-    kept, excluded = (to.derive(ops.Full(TensorType(DType.f32, ()), number)) for number in (0.0, EXCLUDED))
-    return to.derive(ops.Where(static, kept, excluded))
+    dtype = DType.f32 if static.dtype is DType.bool else static.dtype
+    zero, excluded = (to.derive(ops.Full(TensorType(dtype, ()), number)) for number in (0.0, EXCLUDED))
+    kept = zero if static.dtype is DType.bool else to.derive(ops.Clamp(static, low=LEAST))
+    return to.derive(ops.Where(_allowed_static(static, to), kept, excluded))
 
 
 def _causal_mask(op: ops.Attention, to: Lowering) -> Value:
     """[1, 1, Sq, Sk] with keys after the query excluded."""
-    queries = to.constant(torch.arange(op.q.shape[2]).reshape(-1, 1))
-    keys = to.constant(torch.arange(op.k.shape[2]).reshape(1, -1))
-    allowed = to.derive(ops.Ge(queries, keys))
-    shape = (1, 1, op.q.shape[2], op.k.shape[2])
-    return to.upload(to.derive(ops.Reshape(_finite(allowed, to), shape)), to.dtype)
+    return to.upload(_finite(_causal(op, to), to), to.dtype)
+
+
+def _causal(op: ops.Attention, to: Lowering) -> Value:
+    """[1, 1, Sq, Sk], known before the first run: whether a key is not after the query."""
+    queries = to.constant(torch.arange(op.q.shape[2]).reshape(1, 1, -1, 1))
+    keys = to.constant(torch.arange(op.k.shape[2]).reshape(1, 1, 1, -1))
+    return to.derive(ops.Ge(queries, keys))
 
 
 def _by_products(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) -> Value:

@@ -6,19 +6,16 @@ producer's dtype, so operands may have to be brought to one dtype first.
 
 from __future__ import annotations
 
-from math import isinf
 from typing import Any
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.numbers import held
 from ttc.calls import binary as calls
 from ttc.calls import unary as unary_calls
 from ttc.calls.call import spec_of
-from ttc.errors import Refusal
 from ttc.ir import DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
-
-LARGEST_BF16 = 3.3895313892515355e38
 
 CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.Add: calls.Add,
@@ -158,20 +155,9 @@ def number_for(value: Value, other: Value, to: Lowering) -> float | None:
 
 
 def number_in(dtype: DType, value: Value) -> float | None:
-    """The number that `value` is everywhere, as TTNN packs it beside a tensor of `dtype`; None if it is not one.
-
-    A finite number stays finite: masks of the largest float32 would become infinite in bf16.
-    """
+    """The number that `value` is everywhere, as TTNN packs it beside a tensor of `dtype`; None if it is not one."""
     number = ops.number_of(value)
-    if number is None:
-        return None
-    if dtype.is_integer:
-        if not -(2**31) <= number < 2**31:
-            raise Refusal(f"the integer {number} does not fit the device's 32 bits")
-        return int(number)
-    if dtype is not DType.f32 and not isinf(number):
-        return max(-LARGEST_BF16, min(LARGEST_BF16, float(number)))
-    return float(number)
+    return None if number is None else held(number, dtype)
 
 
 def one_dtype(to: Lowering, *values: Value) -> DType:

@@ -22,6 +22,7 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
 from ttc.ops.constant import Full, Literal, constant
+from ttc.ops.interpret import evaluate_value
 
 Rule = Callable[[Any, "Lowering"], Any]
 RULES: dict[type[Op], Rule] = {}
@@ -106,6 +107,10 @@ class Lowering:
     def static(self, value: Value) -> Value | None:
         """`value` in the graph of derived weights if it is known before the first run, else None."""
         return self._static.get(value)
+
+    def known(self, static: Value) -> Tensor | None:
+        """The numbers of a static value that depends on none of the model's weights; None of another."""
+        return evaluate_value(static, self._weights.weights) if _depends_on_no_weight(static) else None
 
     def derive(self, op: Op) -> Value:
         """Add an op on static values: a derived weight."""
@@ -222,6 +227,18 @@ class Lowering:
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
         names = {op_value.name: value.name for op_value, value in self._lowered.items()}
         return Lowered(program, weights, names)
+
+
+def _depends_on_no_weight(static: Value) -> bool:
+    """Whether a static value is made of numbers that the program's text may depend on."""
+    waiting, met = [static], {static}
+    while waiting:
+        op = waiting.pop().op
+        if isinstance(op, Const) and not op.ref.startswith("literal."):
+            return False
+        waiting += [operand for operand in op.operands() if operand not in met]
+        met.update(op.operands())
+    return True
 
 
 def _origin(static: Value) -> str:

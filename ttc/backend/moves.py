@@ -5,10 +5,11 @@ from __future__ import annotations
 from math import prod
 
 from ttc.backend.lowering import Lowering
+from ttc.backend.numbers import held
 from ttc.calls.call import spec_of
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Concat, Pad, Permute, Reshape
-from ttc.ir import DType, Layout, Value
+from ttc.ir import Layout, Value
 
 DEEPEST = 6
 """The highest rank that TTNN's permute and slice were tried with on all layouts."""
@@ -79,8 +80,7 @@ def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
 
 def padded(x: Value, pads: tuple[tuple[int, int], ...], number: float, to: Lowering) -> Value:
     """x with a constant around it."""
-    if x.dtype not in (DType.bf16, DType.f32):
-        number = int(number)
+    number = held(number, x.dtype)
     call = Pad(x, pads, number)
     return to.call(call if call.flexible else Pad(to.row_major(x), pads, number))
 

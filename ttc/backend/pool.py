@@ -8,6 +8,7 @@ from dataclasses import replace
 from ttc import ops
 from ttc.backend.conv_plan import SMALL_BYTES, WHOLE, plane
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.numbers import lowest
 from ttc.backend.resample import resampled, window_means
 from ttc.backend.spatial import from_rows, to_rows
 from ttc.calls.binary import Maximum
@@ -15,9 +16,6 @@ from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
 from ttc.ir import DRAM, DType, Layout, Sharding, Value
 from ttc.ops.rules import images, window_output
-
-LOWEST = {DType.bf16: -3.3895313892515355e38, DType.f32: -3.4028234663852886e38, DType.i32: float(-(2**31))}
-"""What padding holds: the lowest number of each dtype (finite: no infinity reaches a call)."""
 
 
 @lowers(ops.MaxPool)
@@ -73,7 +71,8 @@ def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
         for count, (size, kernel, stride, (begin, end), dilation) in zip(counts, windows(op, spatial), strict=True)
     )
     if any(map(any, beyond)):
-        y = to.call(Pad(y, ((0, 0), *beyond, (0, 0)), LOWEST[y.dtype]))
+        below_all = -math.inf if y.dtype.is_float else lowest(y.dtype)
+        y = to.call(Pad(y, ((0, 0), *beyond, (0, 0)), below_all))
     for axis, count in enumerate(counts):
         taps = [
             strided(y, 1 + axis, tap * op.dilation[axis], op.stride[axis], count, to) for tap in range(op.kernel[axis])

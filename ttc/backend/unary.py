@@ -6,13 +6,12 @@ from math import ceil, floor, inf
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.numbers import held
 from ttc.calls import binary as binary_calls
 from ttc.calls import unary as calls
 from ttc.calls.layout import Bitcast
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, Value
-
-LARGEST_F32 = 3.4028234663852886e38
 
 CALLS: dict[type[Op], type[calls.UnaryCall]] = {
     ops.Abs: calls.Abs,
@@ -111,8 +110,8 @@ def clamp(op: ops.Clamp, to: Lowering) -> Value:
         low = None if low in (None, -inf) else ceil(low)
         high = None if high in (None, inf) else floor(high)
     if op.x.dtype.is_float:
-        low = None if low in (None, -inf) else max(low, -LARGEST_F32)
-        high = None if high in (None, inf) else min(high, LARGEST_F32)
+        low = None if low in (None, -inf) else held(low, to.dtype)
+        high = None if high in (None, inf) else held(high, to.dtype)
     if low is None and high is None:
         return to(op.x)
     return to.call(calls.Clamp(to(op.x), min=low, max=high))

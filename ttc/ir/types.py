@@ -149,6 +149,9 @@ DRAM = MemoryConfig(Buffer.DRAM)
 L1 = MemoryConfig(Buffer.L1)
 HOST = MemoryConfig(Buffer.HOST)
 
+LARGEST = {DType.f32: 3.4028234663852886e38, DType.bf16: 3.3895313892515355e38, DType.f16: 65504.0}
+"""The largest finite number of a floating dtype; block formats hold no larger one than bf16."""
+
 
 def round_up(size: int, multiple: int) -> int:
     """The next multiple from `size` on."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ttc.errors import InputError
-from ttc.ir.types import DType, TensorType
+from ttc.ir.types import LARGEST, DType, TensorType
 
 NUMPY = {
     DType.f64: np.dtype("float64"),
@@ -49,6 +49,17 @@ def float32_to_bf16(x: np.ndarray) -> np.ndarray:
     bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
     rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return np.where(np.isnan(x), np.uint16(0x7FC0), rounded)
+
+
+def kept_finite(x: np.ndarray, dtype: DType) -> np.ndarray:
+    """float32 numbers for storage as `dtype`: finite ones that it has no room for as the largest that it holds."""
+    if dtype is DType.f32 or x.dtype.kind != "f" or not x.size:
+        return x
+    largest = np.float32(LARGEST[DType.bf16])
+    beyond = np.abs(x) > largest
+    if not beyond.any():
+        return x
+    return np.where(beyond & np.isfinite(x), np.copysign(largest, x), x)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.rules import broadcast, same_dtype
+
+EMPTY = ("zero", "nan", "never")
+"""What a query without keys gets: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or that
+every query is known to see a key."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +22,8 @@ class Attention(Op):
 
     q [B, H, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] with Hkv dividing H (grouped queries).
     The mask broadcasts to [B, H, Sq, Sk]: added if floating, where False is excluded if bool.
-    `causal` excludes key j for query i where j > i (top-left aligned, as torch does).
+    `causal` excludes key j for query i where j > i (top-left aligned, as torch does). A query that sees no key,
+    its whole row False or -inf, gets what `EMPTY` says of `empty`.
     """
 
     q: Value
@@ -26,8 +32,10 @@ class Attention(Op):
     mask: Value | None = None
     causal: bool = False
     scale: float = 1.0
+    empty: str = "zero"
 
     def infer(self) -> TensorType:
+        require(self.empty in EMPTY, f"no result of a query without keys is called {self.empty!r}")
         q, k, v = self.q.shape, self.k.shape, self.v.shape
         require(len(q) == len(k) == len(v) == 4, f"needs rank 4, got {self.q.type}, {self.k.type}, {self.v.type}")
         require(q[-1] == k[-1], f"head sizes differ: q {q[-1]}, k {k[-1]}")
@@ -40,6 +48,12 @@ class Attention(Op):
         return TensorType(same_dtype(self.q, self.k, self.v), (*q[:3], v[3]))
 
     def eval(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        return F.scaled_dot_product_attention(
+        y = F.scaled_dot_product_attention(
             q, k, v, mask, is_causal=self.causal, scale=self.scale, enable_gqa=q.shape[1] != k.shape[1]
         )
+        if self.empty != "nan" or mask is None:
+            return y
+        seen = mask if mask.dtype is torch.bool else mask > -torch.inf
+        if self.causal:
+            seen = seen & torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+        return torch.where(seen.any(-1, keepdim=True), y, torch.nan)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from ttc.ir import DType, TensorType
+from ttc.ir.types import LARGEST
 
 TORCH = {
     DType.f64: torch.float64,
@@ -64,3 +65,11 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
     if tensor.dtype is torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(np.uint16)
     return tensor.numpy()
+
+
+def stored_as(x: torch.Tensor, dtype: DType) -> torch.Tensor:
+    """Numbers in the dtype that a program stores them in: finite ones stay finite, the largest if there is no room."""
+    largest = LARGEST.get(dtype)
+    if largest is not None and x.is_floating_point():
+        x = torch.where(x.isfinite(), x.clamp(-largest, largest), x) if bool((x.abs() > largest).any()) else x
+    return x.to(to_torch(dtype))

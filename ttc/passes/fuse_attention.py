@@ -20,8 +20,7 @@ EXCLUDED = -1e9
 def fuse_attention(graph: Graph) -> Graph:
     """softmax(scale * q @ k.T + mask) @ v over [B, H, S, D], wherever the scale is applied.
 
-    A guard that turns the NaN of wholly masked rows into 0 goes if no row can be wholly masked; if the mask is
-    where(c, 0, -inf) it becomes a choice by c, made once for all layers; else all stays.
+    A row whose mask leaves no key is NaN, and 0 behind a guard that looks for NaN: attention's `empty` says which.
 
     Before:
         %kt: f32[1,2,4,5] = permute(x=%k, dims=[0, 1, 3, 2])
@@ -57,36 +56,15 @@ def _attention(op: Op, builder: Builder) -> Value | None:
     found = _scores(scores, builder)
     if found is None:
         return None
-    guarded = guarded and not _finite_rows(found.mask, builder)
-    kept = _kept_rows(found.mask, builder) if guarded else None
-    if guarded and kept is None:
-        return None
-    attention = ops.Attention(found.q, found.k, v, found.mask, scale=found.scale)
+    empty = "zero" if guarded or _finite_rows(found.mask, builder) else "nan"
+    attention = ops.Attention(found.q, found.k, v, found.mask, scale=found.scale, empty=empty)
     try:
         fits = attention.infer() == op.infer() and found.k.shape[:2] == found.q.shape[:2]
     except TypeRuleError:  # one of the products broadcasts batches
         return None
     if not fits:
         return None
-    result = _grouped(attention, builder) or builder(attention)
-    if kept is None:
-        return result
-    return builder(ops.Where(kept, result, builder(ops.Full(TensorType(result.dtype, ()), 0.0))))
-
-
-def _kept_rows(mask: Value | None, builder: Builder) -> Value | None:
-    """Where a mask that chooses between finite numbers and -inf leaves some key; None if it is no such mask."""
-    if mask is None or not isinstance(mask.op, ops.Where) or mask.op.condition.shape != mask.shape:
-        return None
-    condition, a, b = mask.op.condition, mask.op.a, mask.op.b
-    if ops.number_of(b) == -math.inf and _bound(a) < math.inf:
-        kept = condition
-    elif ops.number_of(a) == -math.inf and _bound(b) < math.inf:
-        kept = builder(ops.Not(condition))
-    else:
-        return None
-    count = builder(ops.Max(builder(ops.Cast(kept, mask.dtype)), (3,), keep=True))
-    return builder(ops.Gt(count, builder(ops.Full(TensorType(mask.dtype, ()), 0.0))))
+    return _grouped(attention, builder) or builder(attention)
 
 
 def _grouped(op: Op, builder: Builder) -> Value | None:
@@ -122,7 +100,7 @@ def _scores(value: Value, builder: Builder) -> _Scores | None:
             for product, mask in ((a, b), (b, a)):
                 found = _product(product, builder)
                 if found is not None and _broadcasts(mask, product.shape):
-                    return replace(found, mask=_rank_four(mask, builder))
+                    return replace(found, mask=_rank_four(_choice(mask, builder), builder))
         case ops.Where(condition=condition, a=a, b=b):
             for product, other, keep in ((a, b, True), (b, a, False)):
                 found, low = _product(product, builder), ops.number_of(other)
@@ -134,9 +112,23 @@ def _scores(value: Value, builder: Builder) -> _Scores | None:
 
 def _added(condition: Value, low: float, keep: bool, like: Value, builder: Builder) -> Value:
     """The mask that adds `low` where where(condition, ..) put it: beside it the scores vanish in rounding."""
+    if low == -math.inf:
+        return condition if keep else builder(ops.Not(condition))
     scalar = TensorType(like.dtype, ())
     zero, excluded = builder(ops.Full(scalar, 0.0)), builder(ops.Full(scalar, low))
     return builder(ops.Where(condition, *((zero, excluded) if keep else (excluded, zero))))
+
+
+def _choice(mask: Value, builder: Builder) -> Value:
+    """Which keys are seen, as booleans, of a mask that adds 0 to their scores and -inf to all others; else the mask."""
+    match mask.op:
+        case ops.Where(condition=seen, a=a, b=b) if seen.shape == mask.shape:
+            numbers = (ops.number_of(a), ops.number_of(b))
+            if numbers == (0, -math.inf):
+                return seen
+            if numbers == (-math.inf, 0):
+                return builder(ops.Not(seen))
+    return mask
 
 
 def _rank_four(mask: Value, builder: Builder) -> Value:

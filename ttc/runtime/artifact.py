@@ -23,7 +23,7 @@ import numpy as np
 
 from ttc.errors import InputError, TtcError
 from ttc.ir import DType, TensorType, Weight, Weights, print_graph
-from ttc.ir.weights import NUMPY, float32_to_bf16
+from ttc.ir.weights import NUMPY, float32_to_bf16, kept_finite
 from ttc.runtime.bucket_file import bucket_from_json, bucket_to_json
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.program import Program, Signature, check_program, parse_program, weight_types
@@ -139,7 +139,7 @@ def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarr
 def _stored(ref: str, array: np.ndarray, type: TensorType) -> np.ndarray:
     """A weight as the file keeps it, flat; float32 is rounded where bf16 is kept."""
     if type.dtype is DType.bf16 and array.dtype == np.float32:
-        array = float32_to_bf16(array)
+        array = float32_to_bf16(kept_finite(array, type.dtype))
     if array.dtype != NUMPY[type.dtype] or array.size != type.numel:
         raise TtcError(f"weight {ref!r} is {array.dtype}{list(array.shape)}, the program wants {type}")
     return np.ascontiguousarray(array).reshape(-1)

@@ -10,7 +10,7 @@ import numpy as np
 from ttc.errors import InputError
 from ttc.ir import DType, Spec, TensorType
 from ttc.ir.random import NORMAL, UNIFORM, random_kind
-from ttc.ir.weights import NUMPY
+from ttc.ir.weights import NUMPY, kept_finite
 from ttc.runtime.program import Program, Signature
 
 ON_DEVICE = {
@@ -91,10 +91,13 @@ _HOLDS = {"b": "biuf", "i": "iuf", "f": "f"}
 
 
 def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
-    """A declared array as float32, int32 or uint32 for upload; InputError where a number does not fit."""
+    """A declared array as float32, int32 or uint32 for upload; InputError where a number does not fit.
+
+    Numbers between the largest of bf16 and that of float32 become the former for a bf16 tensor, not infinite.
+    """
     wanted = ON_DEVICE.get(spec.dtype, np.dtype("float32"))
     if array.dtype == wanted:
-        return array
+        return kept_finite(array, spec.dtype) if wanted.kind == "f" else array
     if wanted.kind == "f":
         with np.errstate(over="ignore"):
             narrow = array.astype(wanted)
@@ -105,7 +108,7 @@ def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
     if lost.any():
         culprit = array[lost].flat[0] if array.ndim else array
         raise InputError(f"input {name!r} holds {culprit}, which {wanted} on the device cannot hold")
-    return narrow
+    return kept_finite(narrow, spec.dtype) if wanted.kind == "f" else narrow
 
 
 def from_device(array: np.ndarray, type: TensorType) -> np.ndarray:

@@ -19,7 +19,7 @@ def Attention(
     softmax_precision=None,
 ) -> Value | object:  # fmt: skip
     """q, k, v as [B, H, S, D], or [B, S, H * D] with the numbers of heads given."""
-    extra = past_key is not None or nonpad_kv_seqlen is not None or (is_causal and mask is not None)
+    extra = past_key is not None or nonpad_kv_seqlen is not None
     windowed = left_window_size >= 0 or right_window_size >= 0
     if extra or windowed or softcap or any(map(b.wants, (1, 2, 3))) or softmax_precision not in (None, 1):
         return EXPAND
@@ -30,18 +30,7 @@ def Attention(
     if mask is not None and (mask.dtype not in (DType.bool, q.dtype) or mask.shape[-1] != k.shape[2]):
         return EXPAND
     y = b(ops.Attention(q, k, v, mask, bool(is_causal), 1 / math.sqrt(q.shape[-1]) if scale is None else scale))
-    if mask is not None and mask.dtype is DType.bool:
-        y = _zero_where_masked(b, y, mask)
     return merge_heads(b, y) if flat else y
-
-
-def _zero_where_masked(b: Emitter, y: Value, mask: Value) -> Value:
-    """0 in rows that may attend to nothing."""
-    known = b.tensor(mask)
-    if known is not None and bool(known.any(-1).all()):
-        return y
-    attends = b(ops.Max(mask, (mask.type.rank - 1,), True))
-    return b(ops.Where(attends, y, b.full(0.0, y.dtype)))
 
 
 def split_heads(b: Emitter, x: Value, heads: int) -> Value:

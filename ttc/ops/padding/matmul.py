@@ -97,7 +97,8 @@ def attend(op: attention.Attention, flow: Flow) -> tuple[Value, Region]:
     queries = flow.region(op.q).axis(2)
     own = op.causal and queries.length is not None and flow.same(queries.length, keys.length)
     if not own:
-        op = replace(op, mask=_key_mask(op, flow))
+        # No key of the padding is the only one of a query: a mask made here leaves at least one, as lengths do.
+        op = replace(op, mask=_key_mask(op, flow), empty=op.empty if op.mask is not None else "never")
     return flow(op), _attended(op, flow)
 
 
