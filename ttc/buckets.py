@@ -17,6 +17,7 @@ from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
 from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
 from ttc.errors import InputError, TtcError
+from ttc.files import check_output
 from ttc.ir import Graph
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
@@ -173,7 +174,8 @@ class Bucketed(Compiled):
         return self._executable.session(device, mode)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write all buckets as one `.ttc` artifact, weights once, whole or not at all."""
+        """Write all buckets as one `.ttc` artifact, weights once, never over the model's own files."""
+        check_output(path, self.files)
         self._executable.save(path, self._progress)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

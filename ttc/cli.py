@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -14,7 +15,7 @@ from typing import NoReturn
 
 from ttc.commands.options import with_flags
 from ttc.commands.output import failure, print_json
-from ttc.errors import TtcError
+from ttc.errors import TtcError, printable
 from ttc.version import VERSION
 
 COMMANDS = {
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; errors become sentences on stderr, and JSON where it is asked for."""
     given = with_flags(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
+    if arguments is None:  # the command line itself: being asked to end is an interrupt, after which things are tidied
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         parsed = _parser(given).parse_args(given)
         return import_module(f"ttc.commands.{parsed.command}").run(parsed)
@@ -45,13 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except OSError as error:  # a folder that cannot be made, a file that cannot be read or written
         return _failed(error, f"{error.filename or 'a file'}: {error.strerror or error}", as_json)
+    except MemoryError as error:
+        return _failed(error, "this needs more memory than this machine gives", as_json)
     except KeyboardInterrupt as error:
         return _failed(error, "interrupted", as_json, 130)
 
 
 def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2) -> int:
     """Say what went wrong, and return the exit status."""
-    print(f"ttc: {sentence}", file=sys.stderr)
+    print(printable(f"ttc: {sentence}"), file=sys.stderr)
     if as_json:
         print_json(failure(error, sentence))
     return status
@@ -65,7 +70,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if _Parser.as_json:
             print_json({"ok": False, "error": message})
-        super().error(message)
+        super().error(printable(message))
 
 
 def _parser(given: list[str]) -> argparse.ArgumentParser:

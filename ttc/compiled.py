@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
+from ttc.files import check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph, literals
@@ -121,8 +123,19 @@ class Compiled:
         """Counts, bytes, peaks and predicted time; `.to_dict()` is JSON-able."""
         return self._form().executable.report
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a form already."""
+        return self._latest is not None
+
+    @property
+    def files(self) -> Collection[Path]:
+        """The files that the model is read from."""
+        return self._source.files
+
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the latest form as a `.ttc` artifact, whole or not at all."""
+        """Write the latest form as a `.ttc` artifact, whole or not at all, and never over the model's own files."""
+        check_output(path, self.files)
         self._form().executable.save(path, self._progress)
 
     # ------------------------------------------------------------ forms

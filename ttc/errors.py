@@ -9,10 +9,24 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from unicodedata import category
+
+
+def printable(text: str) -> str:
+    """The text with what a terminal would obey, and what turns or hides text, written as escapes; lines stay."""
+    return "".join(char if char == "\n" or _is_plain(char) else ascii(char)[1:-1] for char in text)
+
+
+def _is_plain(char: str) -> bool:
+    """Whether a character is seen: neither a control, a format (bidi) or a surrogate, nor an odd line break."""
+    return (char.isascii() and char.isprintable()) or category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 class TtcError(Exception):
-    """A plain sentence that names the culprit and, where possible, what to do."""
+    """A plain sentence that names the culprit and, where possible, what to do; names in it are safe to print."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class InputError(TtcError):

@@ -1,18 +1,11 @@
-"""Arrays from and to .npz files, and random ones that a program can run with."""
+"""Random arrays that a program can run with, and how large a file of its inputs may be."""
 
 from __future__ import annotations
-
-import os
-import tempfile
-import zipfile
-from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 
 from ttc.calls.call import Call
 from ttc.calls.index import Embedding
-from ttc.errors import InputError, TtcError
 from ttc.ir import Input, TensorType
 from ttc.ir.random import random_kind
 from ttc.runtime.buckets import Bucket
@@ -20,33 +13,14 @@ from ttc.runtime.convert import user_dtype
 from ttc.runtime.program import Program
 
 
-def read_inputs(path: Path) -> dict[str, np.ndarray] | np.ndarray:
-    """The arrays of a .npz file by name, or that of a .npy file; InputError if it is neither, or has Python objects."""
-    try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return found
-        with found as file:
-            return {name: file[name] for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise InputError(f"{path}: no readable .npz or .npy file ({type(error).__name__})") from None
+def room(program: Program | None) -> int:
+    """Bytes that a file of a program's inputs may hold: so much more that wrong ones get to be named.
 
-
-def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a .npz file whole or not at all."""
-    try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".npz")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **arrays)  # type: ignore[arg-type] (numpy's stub takes a name for allow_pickle)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-    except OSError as error:
-        raise TtcError(f"{path}: cannot be written ({error.strerror})") from None
+    None stands for a model whose sizes its inputs are to tell.
+    """
+    if program is None:
+        return 1 << 30
+    return (1 << 20) + 16 * sum(type.numel * user_dtype(type).itemsize for _, type in program.inputs)
 
 
 def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from ttc.commands.options import add_json, artifact_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
+from ttc.errors import printable
 from ttc.runtime.check import CheckReport
 
 
@@ -38,8 +39,8 @@ def run(arguments: Namespace) -> int:
         return 0 if ok else 1
     for number, report in enumerate(reports):
         if artifact.buckets:
-            print(", ".join(f"{name}={size}" for name, size in artifact.buckets[number].sizes.items()))
-        print(describe(report))
+            print(printable(", ".join(f"{name}={size}" for name, size in artifact.buckets[number].sizes.items())))
+        print(printable(describe(report)))
     return 0 if ok else 1
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from ttc.commands.options import add_json, add_model, compilation, model_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
-from ttc.errors import InputError
+from ttc.errors import InputError, printable
+from ttc.files import check_output, write_bytes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,6 +26,8 @@ def run(arguments: Namespace) -> int:
     output: Path | None = arguments.output
     if output is None and arguments.stop_after is None:
         raise InputError("say where to write the artifact: -o OUT.ttc (or --stop-after PASS to see a stage)")
+    if output is not None:
+        check_output(output, [arguments.model])
     import ttc
 
     with ProgressLine("compiling") as line:
@@ -41,7 +44,7 @@ def run(arguments: Namespace) -> int:
     if arguments.json:
         print_json({**report.to_dict(), "stages": list(stages), "output": str(output)})
     else:
-        print(f"{report}\nwrote {output}")
+        print(f"{report}\nwrote {printable(str(output))}")
     return 0
 
 
@@ -49,4 +52,6 @@ def _dump(compiled, folder: Path) -> None:
     """One file for each stage, numbered in order."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(compiled.stages):
-        (folder / f"{number:02}-{stage}.ttir").write_text(compiled.dump(stage))
+        path = folder / f"{number:02}-{stage}.ttir"
+        check_output(path, compiled.files)
+        write_bytes(path, compiled.dump(stage).encode())

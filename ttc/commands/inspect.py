@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from ttc.commands.options import MODELS, add_compilation, compilation, existing, path
 from ttc.commands.progress import ProgressLine
-from ttc.errors import TtcError
+from ttc.errors import TtcError, printable
+from ttc.files import check_output
 from ttc.runtime.buckets import Bucket
 
 
@@ -24,12 +25,16 @@ def run(arguments: Namespace) -> int:
     import ttc
 
     subject = existing(arguments.subject)
+    if arguments.html:
+        check_output(arguments.html, [subject])
     if subject.suffix in MODELS:
         with ProgressLine("compiling") as line:
             compiled = ttc.compile(subject, **compilation(arguments), progress=line.step)
         if arguments.after:
             print(compiled.after(arguments.after), end="")
             return 0
+        if arguments.html:
+            check_output(arguments.html, compiled.files)
         program, report = compiled.build.program, compiled.report
         buckets = getattr(compiled, "buckets", ())
     else:
@@ -42,11 +47,11 @@ def run(arguments: Namespace) -> int:
         from ttc.commands.page import write_page
 
         write_page(arguments.html, subject.name, program, report)
-        print(f"wrote {arguments.html}")
+        print(printable(f"wrote {arguments.html}"))
         return 0
     print(program.graph, end="")
     print(report)
-    print(masks(buckets), end="")
+    print(printable(masks(buckets)), end="")
     return 0
 
 

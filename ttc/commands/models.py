@@ -7,7 +7,8 @@ from pathlib import Path
 
 from ttc.commands.options import path
 from ttc.commands.table import print_table
-from ttc.errors import InputError, require
+from ttc.errors import InputError, printable, require
+from ttc.files import check_output, writing
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,10 +33,13 @@ def run(arguments: Namespace) -> int:
     from ttc.frontend.export import export
 
     model = models.named(arguments.name)
-    module, inputs = model.build(model.sizes[0] if arguments.size is None else arguments.size)
     output = arguments.output or Path(f"{arguments.name}.pt2")
-    torch.export.save(export(module, kwargs=inputs).program, output)
-    print(f"wrote {output}")
+    check_output(output)
+    module, inputs = model.build(model.sizes[0] if arguments.size is None else arguments.size)
+    program = export(module, kwargs=inputs).program
+    with writing(output) as file:
+        torch.export.save(program, file)
+    print(printable(f"wrote {output}"))
     return 0
 
 

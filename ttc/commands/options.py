@@ -10,6 +10,7 @@ from typing import Any
 
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
+from ttc.files import open_file
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
 MODELS = (".onnx", ".pt2")
@@ -102,9 +103,8 @@ def _is_length(text: str) -> bool:
 
 
 def existing(path: Path) -> Path:
-    """The path, if there is a file; InputError otherwise."""
-    if not path.is_file():
-        raise InputError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
+    """The path, if there is a file that can be read; InputError otherwise."""
+    open_file(path).close()
     return path
 
 

@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ttc.errors import TtcError
+from ttc.errors import printable
+from ttc.files import write_bytes
 from ttc.ir.text import print_node
 from ttc.runtime.program import Program
 
@@ -24,20 +25,19 @@ td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 def write_page(path: Path, title: str, program: Program, report: Report) -> None:
-    """Write the page; TtcError if the file cannot be written."""
-    rows = "".join(
-        f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>" for name, text in _facts(report)
-    )
+    """Write the page, whole or not at all; InputError if it cannot be written. What it names is text, never markup."""
+    rows = "".join(f"<tr><td>{_escaped(name)}</td><td>{_escaped(text)}</td></tr>" for name, text in _facts(report))
     lines = "\n".join(_line(print_node(node)) for node in program.graph.nodes)
     page = (
-        f"<!doctype html><meta charset=utf-8><title>{html.escape(title)}</title><style>{STYLE}</style>"
-        f"<h1>{html.escape(title)}</h1><p>{program.target}, {program.dtype}</p><table>{rows}</table>"
+        f"<!doctype html><meta charset=utf-8><title>{_escaped(title)}</title><style>{STYLE}</style>"
+        f"<h1>{_escaped(title)}</h1><p>{_escaped(program.target)}, {_escaped(program.dtype)}</p><table>{rows}</table>"
         f"<h2>Program</h2><pre>{lines}</pre>"
     )
-    try:
-        path.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise TtcError(f"{path}: cannot be written ({error.strerror})") from None
+    write_bytes(path, page.encode())
+
+
+def _escaped(text: str) -> str:
+    return html.escape(printable(text))
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -52,6 +52,6 @@ def _text(value: object) -> str:
 
 def _line(text: str) -> str:
     """A program line: the names it defines are anchors, those it reads are links."""
-    left, equals, right = html.escape(text, quote=False).rpartition(" = ")
+    left, equals, right = _escaped(text).rpartition(" = ")
     defined = re.sub(r"%([\w.]+)", r'<span id="\1">%\1</span>', left)
     return f"{defined}{equals}" + re.sub(r"%([\w.]+)", r'<a href="#\1">%\1</a>', right)

@@ -7,6 +7,8 @@ import sys
 import time
 from types import TracebackType
 
+from ttc.errors import printable
+
 PATIENCE = 2.0
 """Seconds of silence before the line appears."""
 
@@ -45,5 +47,5 @@ class ProgressLine:
             return
         self._shown = now
         part = f" ({done} of {total})" if total else ""
-        text = f"{self._title}: {what}{part}, {now - self._started:.0f} s"
+        text = f"{self._title}: {printable(what)}{part}, {now - self._started:.0f} s"
         print(ERASE + text[: shutil.get_terminal_size().columns - 1], end="", file=sys.stderr, flush=True)

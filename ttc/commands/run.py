@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_inputs, write_npz
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, room
+from ttc.commands.npz import read_inputs, write_npz
 from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.progress import ProgressLine
+from ttc.errors import printable
+from ttc.files import check_output
 from ttc.runtime.devices import has_card, no_card
 
 if TYPE_CHECKING:
@@ -28,11 +31,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Run once; print what came out, or write it."""
+    if arguments.output:
+        check_output(arguments.output, [path for path in (arguments.artifact, arguments.inputs) if path])
     import ttc
 
     loaded = ttc.load(artifact_file(arguments.artifact))
     program = loaded.program
-    inputs = read_inputs(arguments.inputs) if arguments.inputs else _random(loaded)
+    inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else _random(loaded)
     with ProgressLine("running") as line:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
@@ -40,11 +45,11 @@ def run(arguments: Namespace) -> int:
         outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
         seconds = time.perf_counter() - started
     for name, array in outputs.items():
-        print(f"{name}: {array.dtype}{list(array.shape)}")
+        print(printable(f"{name}: {array.dtype}{list(array.shape)}"))
     print(f"ran in {seconds:.2f} s, {_where(arguments)}")
     if arguments.output:
         write_npz(arguments.output, outputs)
-        print(f"wrote {arguments.output}")
+        print(printable(f"wrote {arguments.output}"))
     return 0
 
 

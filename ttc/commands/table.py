@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.util import find_spec
 
+from ttc.errors import printable
+
 Section = Sequence[Sequence[str]]
 
 
 def print_table(columns: Sequence[str], *sections: Section, title: str = "", ruled: bool = False) -> None:
     """Print rows under their columns' names, with a line between sections, or below every row if `ruled`."""
+    sections = tuple([[printable(cell) for cell in row] for row in section] for section in sections)
     if find_spec("rich") is None:
         _print_plain([columns, *(row for section in sections for row in section)])
         return

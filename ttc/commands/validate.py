@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, read_inputs
+from ttc.commands.arrays import random_bucket_inputs, random_inputs, room
+from ttc.commands.npz import read_inputs
 from ttc.commands.options import INPUTS, add_json, add_mode, add_model, compilation, model_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
@@ -86,7 +87,7 @@ def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray
     if buckets and arguments.per_op:
         raise InputError("op by op only one length can be compared: --length NAME=N")
     if arguments.inputs:
-        return read_inputs(arguments.inputs)
+        return read_inputs(arguments.inputs, room(compiled.build.program if compiled.known else None))
     return random_bucket_inputs(buckets[-1]) if buckets else random_inputs(compiled.build.program)
 
 

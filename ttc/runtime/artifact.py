@@ -12,16 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from mmap import mmap
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from ttc.errors import InputError, TtcError
+from ttc.files import writing
 from ttc.ir import DType, TensorType, Weight, Weights, print_graph
 from ttc.ir.weights import NUMPY, float32_to_bf16, kept_finite
 from ttc.runtime.bucket_file import bucket_from_json, bucket_to_json
@@ -66,7 +65,6 @@ def save(
     Without data the `literals` that derivations need are kept. With `buckets` they are what is written, and `program`
     is the last one's. The file appears whole or not at all. InputError, naming the file, if it cannot be written.
     """
-    target = Path(path)
     types = weight_types(program, *(bucket.program for bucket in buckets))
     tensors = weights
     if tensors is None:
@@ -74,15 +72,8 @@ def save(
         types = {ref: weight.type for ref, weight in kept.items()}
         tensors = ((ref, kept.read(ref)) for ref in kept)
     header = make_header(_metadata(program, derivation, weights is not None, buckets), types)
-    draft = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        with open(draft, "x+b") as file:
-            _write(file, header, tensors)
-        draft.replace(target)
-    except OSError as error:
-        raise InputError(f"cannot write {target}: {_reason(error)}") from None
-    finally:
-        draft.unlink(missing_ok=True)  # gone already if all went well
+    with writing(path) as file:
+        _write(file, header, tensors)
 
 
 def _metadata(program: Program, derivation: str, with_weights: bool, buckets: Sequence[Bucket]) -> dict[str, str]:
@@ -132,8 +123,6 @@ def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarr
         digest.update(chunk)
     file.seek(header.content.index(NO_DIGEST.encode()))
     file.write(digest.hexdigest().encode())
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _stored(ref: str, array: np.ndarray, type: TensorType) -> np.ndarray:
@@ -150,10 +139,7 @@ def load(path: str | os.PathLike) -> Artifact:
 
     InputError, naming the file, if it is no artifact, not whole, changed, or newer than this ttc.
     """
-    try:
-        file = map_file(Path(path))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {_reason(error)}") from None
+    file = map_file(path)
     try:
         return _read(file)
     except TtcError as error:
@@ -235,7 +221,3 @@ def _signature_to_json(signature: Signature) -> list[list[Any]]:
 
 def _signature_from_json(signature: list[list[Any]]) -> Signature:
     return tuple((name, TensorType(DType[dtype], tuple(shape))) for name, dtype, shape in signature)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()

@@ -12,12 +12,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ttc.errors import InputError
+from ttc.files import open_file
 from ttc.ir import DType, TensorType
 from ttc.ir.weights import NUMPY
 
@@ -103,9 +103,9 @@ def _place(entry: dict[str, Any], start: int) -> Place:
     return Place(type, start + first, start + last)
 
 
-def map_file(path: Path) -> bytes | mmap.mmap:
-    """The file's content, mapped so that only what is used is read; changes stay private. OSError as `open`."""
-    with open(path, "rb") as file:
+def map_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
+    """The file's content, mapped so that only what is used is read; changes stay private. InputError as `open_file`."""
+    with open_file(path) as file:
         if not os.fstat(file.fileno()).st_size:
             return b""
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)

@@ -32,7 +32,7 @@ def _file(path: Path, lengths: dict[str, int]) -> Source:
             from ttc.frontend.export import open_file
             from ttc.sources.torch_source import program_source
 
-            return program_source(open_file(path), lengths)
+            return program_source(open_file(path), lengths, (path,))
     raise InputError(f"{path}: a model is a .onnx or a .pt2 file{_hint(path)}")
 
 

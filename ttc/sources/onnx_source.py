@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class OnnxSource:
     names: Sequence[str]
     _deciding: dict[str, None] = field(default_factory=dict, init=False)
     _graphs: dict[Hashable, Graph] = field(default_factory=dict, init=False)
+
+    @property
+    def files(self) -> Collection[Path]:
+        """The model's own and those of its external data."""
+        return self.opened[1].files
 
     def ready(self) -> Specialisation | None:
         """The static form, unless a named size is unbound or an input's value decides a shape."""

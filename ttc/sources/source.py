@@ -6,8 +6,9 @@ call need (`for_inputs`, `for_call`)? The answer is a `Specialisation`: calls wi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -38,6 +39,11 @@ class Specialisation:
 
 class Source(Protocol):
     """A model that may still have sizes to bind."""
+
+    @property
+    def files(self) -> Collection[Path]:
+        """The files that the model is read from, as far as known: nothing may be written over them."""
+        ...
 
     def ready(self) -> Specialisation | None:
         """The only form, if the model and its lengths determine one."""

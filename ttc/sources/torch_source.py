@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,15 +35,15 @@ def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, length
     return ModuleSource(model, example, named, _known(lengths, named))
 
 
-def program_source(program: ExportedProgram, lengths: dict[str, int]) -> Source:
+def program_source(program: ExportedProgram, lengths: dict[str, int], files: Collection[Path] = ()) -> Source:
     """The source for an exported program; one with open sizes is exported anew for each binding of them."""
     dims = symbolic_dims(program)
     _known(lengths, dims, [str(name) for name in program.graph_signature.user_inputs])
     if not dims:
-        return ProgramSource(read_program(program))
+        return ProgramSource(read_program(program), files)
     assert program.example_inputs is not None  # torch.export keeps them, in files too
     args, kwargs = program.example_inputs
-    return ModuleSource(program.module(), (args, dict(kwargs)), dims, lengths)
+    return ModuleSource(program.module(), (args, dict(kwargs)), dims, lengths, files)
 
 
 def _known(
@@ -73,6 +74,7 @@ class ModuleSource:
     example: tuple[tuple[Any, ...], dict[str, Any]] | None
     dims: Mapping[int, Mapping[int, str]]
     lengths: dict[str, int]
+    files: Collection[Path] = ()
     signature: Signature | None = field(default=None, init=False)
 
     def ready(self) -> Specialisation | None:
@@ -136,6 +138,7 @@ class ProgramSource:
     """An exported program whose sizes are all fixed."""
 
     exported: Exported
+    files: Collection[Path] = ()
 
     def ready(self) -> Specialisation | None:
         """The program as it is."""

@@ -10,6 +10,7 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 
 from ttc.errors import InputError
+from ttc.files import read_bytes
 from ttc.frontend.onnx.tensors import Store
 
 OLDEST_OPSET = 1
@@ -30,11 +31,7 @@ def open_model(model: str | PathLike | onnx.ModelProto | Opened) -> Opened:
         raise InputError(f"there is no file {str(path)!r}")
     if path.is_dir():
         raise InputError(f"{str(path)!r} is a folder, not an .onnx file")
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}") from None
-    return _checked(_parse(data, str(path)), repr(str(path))), Store(path)
+    return _checked(_parse(read_bytes(path), str(path)), repr(str(path))), Store(path)
 
 
 def _parse(data: bytes, path: str) -> onnx.ModelProto:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -66,10 +66,16 @@ def type_of(tensor: TensorProto) -> TensorType:
 class Store:
     """Where a model's external data may lie: its folder, and the folder that a link to it points to.
 
-    `given` is the file as the user wrote it; None for a model without a file.
+    `given` is the file as the user wrote it; None for a model without a file. `external` are the files located so far.
     """
 
     given: Path | None
+    external: set[Path] = field(default_factory=set, compare=False)
+
+    @property
+    def files(self) -> set[Path]:
+        """The model's file and those of the external data that has been located."""
+        return self.external | ({self.given} if self.given else set())
 
     def locate(self, tensor: TensorProto, type: TensorType) -> tuple[Path, int]:
         """File and offset of a tensor's external data, checked; InputError that names the tensor and the file."""
@@ -79,7 +85,7 @@ class Store:
         if self.given is None:
             raise InputError(f"{who} is in the file {location!r}: give the model's path instead of a ModelProto")
         path = self._resolve(location, who)
-        if not path.is_file():
+        if not path.is_file():  # neither a folder nor a pipe nor a device
             raise InputError(f"{who} should be in {str(path)!r}, which does not exist")
         try:
             offset, length = int(fields.get("offset", 0)), int(fields.get("length", type.bytes))
@@ -89,11 +95,14 @@ class Store:
         if length != type.bytes or offset < 0 or offset + length > size:
             found = f"{length} bytes at {offset} of {size} in {str(path)!r}"
             raise InputError(f"{who} should be {type.bytes} bytes, but the model points to {found}")
+        self.external.add(path)
         return path, offset
 
     def _resolve(self, location: str, who: str) -> Path:
         assert self.given is not None
         folder = self.given.parent
+        if "\0" in location:
+            raise InputError(f"{who} is said to be in {location!r}, which no file can be called")
         path = folder / location
         roots = {os.path.realpath(folder), os.path.dirname(os.path.realpath(self.given))}
         inside = os.path.realpath(os.path.dirname(os.path.abspath(path)))

@@ -1,0 +1,174 @@
+"""The user's files: the one way in which ttc reads and writes them.
+
+What is read is a regular file, so that nothing ever waits for a pipe or a device. What is written appears whole or not
+at all: a draft in the same folder takes the file's name once it is complete.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import secrets
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from ttc.errors import InputError
+
+AnyPath = str | os.PathLike[str]
+
+KINDS = {
+    stat.S_IFDIR: "a directory",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+DRAFT = re.compile(r"\.ttc-[0-9a-f]{16}\.part")
+"""The names of drafts: short, whatever the file is called, and nobody else's."""
+
+
+def open_file(path: AnyPath) -> BinaryIO:
+    """Open a regular file for reading; InputError, naming it, if there is none or it cannot be read."""
+    with _said("read", path):
+        _require_regular(os.stat(path))  # first, as to open a device may already do something
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            _require_regular(os.fstat(handle))
+            return os.fdopen(handle, "rb")
+        except OSError:
+            os.close(handle)
+            raise
+
+
+def read_bytes(path: AnyPath) -> bytes:
+    """The whole of a regular file; InputError, naming it, if it cannot be read."""
+    with open_file(path) as file, _said("read", path):
+        return file.read()
+
+
+def check_output(path: AnyPath, inputs: Iterable[AnyPath] = ()) -> None:
+    """InputError, naming the file, unless `path` can be written as far as can be told now, and is none of `inputs`."""
+    with _said("write", path):
+        target, old = _target(path)
+        os.stat(target.parent)
+        for given in inputs:
+            with contextlib.suppress(FileNotFoundError):
+                if old and os.path.samestat(old, os.stat(given)):
+                    raise OSError("it is what is read")
+
+
+@contextmanager
+def writing(path: AnyPath) -> Iterator[BinaryIO]:
+    """A file to fill, which becomes `path` when the block ends; if the block raises, nothing has changed.
+
+    A link is followed, a file that is replaced keeps its mode, and drafts of killed processes are removed. InputError,
+    naming the file, for what is no regular file and whatever the system refuses.
+    """
+    with _said("write", path):
+        target, old = _target(path)
+        with _draft(target, old) as (draft, file):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(draft, target)
+
+
+def write_bytes(path: AnyPath, content: bytes) -> None:
+    """Write a whole file, as `writing` does."""
+    with writing(path) as file:
+        file.write(content)
+
+
+def _target(path: AnyPath) -> tuple[Path, os.stat_result | None]:
+    """The file that `path` stands for, links followed, and what is there now."""
+    name = os.fsdecode(path)
+    if not name or name.endswith(os.sep):
+        raise OSError("is the name of no file")
+    target = Path(os.path.realpath(name))
+    try:
+        old = os.stat(target)
+    except FileNotFoundError:
+        return target, None
+    _require_regular(old)
+    if not os.access(target, os.W_OK):
+        raise PermissionError("permission denied")
+    return target, old
+
+
+@contextmanager
+def _draft(target: Path, old: os.stat_result | None) -> Iterator[tuple[Path, BinaryIO]]:
+    """A new file beside `target`, locked as long as its writer lives, and gone afterwards."""
+    _remove_abandoned(target.parent)
+    draft, handle = _locked(target.parent, 0o600 if old else 0o666)
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            if old:
+                _take_over(handle, old)
+            yield draft, file
+    finally:
+        draft.unlink(missing_ok=True)  # it has another name already if all went well
+
+
+def _locked(folder: Path, mode: int) -> tuple[Path, int]:
+    """A draft that is ours; another process may take it for abandoned before it is locked."""
+    while True:
+        draft = folder / f".ttc-{secrets.token_hex(8)}.part"
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with contextlib.suppress(OSError):  # file systems without locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if draft.exists():
+            return draft, handle
+        os.close(handle)
+
+
+def _take_over(handle: int, old: os.stat_result) -> None:
+    """The owner, if this process may give files away, and the mode of what is replaced."""
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(PermissionError):
+            os.fchown(handle, old.st_uid, old.st_gid)
+    os.fchmod(handle, stat.S_IMODE(old.st_mode) & 0o777)
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """Remove drafts whose writers are no more: nobody holds their locks."""
+    with contextlib.suppress(PermissionError):  # one may write in a folder that one may not list
+        for name in os.listdir(folder):
+            if DRAFT.fullmatch(name):
+                with contextlib.suppress(OSError):  # another user's, or removed meanwhile
+                    _remove_if_free(folder / name)
+
+
+def _remove_if_free(draft: Path) -> None:
+    handle = os.open(draft, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        draft.unlink()
+    finally:
+        os.close(handle)
+
+
+def _require_regular(found: os.stat_result) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        kind = KINDS.get(stat.S_IFMT(found.st_mode), "something else")
+        raise OSError(f"is {kind}" if kind == "a directory" else f"is {kind}, not a regular file")
+
+
+@contextmanager
+def _said(verb: str, path: AnyPath) -> Iterator[None]:
+    """What the system refuses, as a sentence that names the file."""
+    name = os.fsdecode(path)
+    if "\0" in name:
+        raise InputError(f"cannot {verb} {name!r}: the name holds a null byte")
+    try:
+        yield
+    except UnicodeEncodeError:
+        raise InputError(f"cannot {verb} {name!r}: the name is no text") from None
+    except OSError as error:
+        reason = error.strerror.lower() if error.strerror else str(error)
+        raise InputError(f"cannot {verb} {name or repr(name)}: {reason}") from None
