@@ -127,16 +127,16 @@ def _alarm(number: int, frame: Any) -> None:
 def _compare(case: Any, model: ModelProto) -> None:
     prepared = onnx_backend.prepare(model)
     for inputs, expected in data_of(case, model):
-        found = prepared.run([_array(item) for item in inputs])
+        found = prepared.run([array_of(item) for item in inputs])
         if any(random_kind(name) for name, _ in prepared.program.inputs):
             raise TtcError("its numbers are random: no two frameworks draw the same")
         try:
-            Runner.assert_similar_outputs([_array(item) for item in expected], list(found), case.rtol, case.atol)
+            Runner.assert_similar_outputs([array_of(item) for item in expected], list(found), case.rtol, case.atol)
         except AssertionError as error:
             raise Difference(str(error)) from None
 
 
-def _array(item: Any) -> Any:
+def array_of(item: Any) -> Any:
     return numpy_helper.to_array(item) if isinstance(item, TensorProto) else item
 
 

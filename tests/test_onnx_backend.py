@@ -187,3 +187,23 @@ REFUSED = {
 
 
 BAD = ("wrong", "crashed", "hung")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test_castlike_BFLOAT16_to_FLOAT", "test_castlike_FLOAT_to_BFLOAT16", "test_cast_INT4_to_FLOAT",
+        "test_cast_UINT2_to_INT8", "test_cast_FLOAT8E5M2FNUZ_to_FLOAT16", "test_dequantizelinear_int4",
+        "test_attention_4d_causal_bf16", "test_range_bfloat16_type_positive_delta",
+    ],
+)  # fmt: skip
+def test_run_takes_and_gives_the_types_that_numpy_lacks(name):
+    case = next(case for case in onnx_suite.cases() if case.name == name)
+    model = onnx_suite.model_of(case)
+    inputs, expected = next(iter(onnx_suite.data_of(case, model)))
+    named = dict(zip([value.name for value in model.graph.input], map(onnx_suite.array_of, inputs), strict=True))
+    found = ttc.compile(model, dtype="fp32").run(named, "emulator")
+    for output, wanted in zip(model.graph.output, map(onnx_suite.array_of, expected), strict=True):
+        array = found[output.name]
+        np.testing.assert_array_equal(array, array.astype(wanted.dtype).astype(array.dtype))  # rounded to its type
+        np.testing.assert_allclose(array.astype(np.float64), wanted.astype(np.float64), rtol=2**-6, atol=case.atol)

@@ -23,7 +23,7 @@ from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
 from ttc.pipeline import derived_weights, literals
 from ttc.runtime.bucket_session import BucketSession
-from ttc.runtime.buckets import Bucket, choose, true_lengths
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.program import weight_types
 from ttc.sharing import share_weights
 from ttc.sources.source import Inputs, Lengths, Source
@@ -63,7 +63,7 @@ def largest(lengths: Lengths) -> dict[str, int]:
 class Bucketed(Compiled):
     """A model compiled for several sizes. A run takes the smallest bucket that fits, and gives what the model gives.
 
-    Forms are the buckets; the latest is the one that ran last, at first the largest.
+    Forms are the buckets; the one shown is the largest's.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Bucketed(Compiled):
                 compiled_variant(safe.graph, target, dtype, signature, self._progress, self.allow_host, stages)
             )
         self._readings.clear()
-        self._latest = self._forms[-1]
+        self._shown = self._forms[-1]
         self._executable = _together(self._forms, padded, bindings, multiples)
 
     def _padded(
@@ -159,10 +159,7 @@ class Bucketed(Compiled):
 
         In a batch the true length of each sample may be given under the length's own name.
         """
-        given = _plain(inputs)
-        _, lengths = true_lengths(self.buckets[-1], given)
-        self._latest = self._forms[choose(self.buckets, lengths)]
-        return self._executable.run(given, device, mode, seed)
+        return self._executable.run(_plain(inputs), device, mode, seed)
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:

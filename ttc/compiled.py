@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,11 @@ class Variant:
 
 
 class Compiled:
-    """A model compiled for one card. Forms that are not known yet are compiled when a call first needs them."""
+    """A model compiled for one card. Forms that are not known yet are compiled when a call first needs them.
+
+    What is shown, saved or given a session is the form that `compile` was asked for, where lengths or example arguments
+    say one; else the first that a call needed. Later calls in other forms change nothing of that. Threads take turns.
+    """
 
     def __init__(
         self,
@@ -50,7 +55,8 @@ class Compiled:
         self._source = source
         self._progress = progress or (lambda what: None)
         self._variants: dict[Hashable, Variant] = {}
-        self._latest: Variant | None = None
+        self._shown: Variant | None = None
+        self._turn = RLock()
         ready = source.ready()
         if ready:
             self._variant(ready)
@@ -82,7 +88,7 @@ class Compiled:
         return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
-        """A session of its own state on the latest form."""
+        """A session of its own state on the form shown."""
         return self._form().executable.session(device, mode)
 
     # ------------------------------------------------------------ looking
@@ -110,7 +116,7 @@ class Compiled:
 
     @property
     def build(self) -> Build:
-        """The latest form with what it was lowered from: for comparing the two step by step."""
+        """The form shown with what it was lowered from: for comparing the two step by step."""
         return self._form().build
 
     @property
@@ -126,7 +132,7 @@ class Compiled:
     @property
     def known(self) -> bool:
         """Whether there is a form already."""
-        return self._latest is not None
+        return self._shown is not None
 
     @property
     def files(self) -> Collection[Path]:
@@ -134,23 +140,24 @@ class Compiled:
         return self._source.files
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the latest form as a `.ttc` artifact, whole or not at all, and never over the model's own files."""
+        """Write the form shown as a `.ttc` artifact, whole or not at all, and never over the model's own files."""
         check_output(path, self.files)
         self._form().executable.save(path, self._progress)
 
     # ------------------------------------------------------------ forms
 
     def _form(self) -> Variant:
-        if self._latest is None:
+        if self._shown is None:
             raise TtcError(_no_form(self._source.unbound(), self._source.undecided()))
-        return self._latest
+        return self._shown
 
     def _variant(self, needed: Specialisation) -> Variant:
         """The form that a call needs, compiled now if it is new."""
-        if needed.key not in self._variants:
-            self._variants[needed.key] = self._compile(needed)
-        self._latest = self._variants[needed.key]
-        return self._latest
+        with self._turn:
+            if needed.key not in self._variants:
+                self._variants[needed.key] = self._compile(needed)
+            self._shown = self._shown or self._variants[needed.key]
+            return self._variants[needed.key]
 
     def _compile(self, needed: Specialisation) -> Variant:
         with enough_memory("compiling this model"):

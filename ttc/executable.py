@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,6 +34,7 @@ class Executable:
     weights: Weights
     literals: Weights = field(default_factory=Weights)
     _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
+    _turn: RLock = field(default_factory=RLock, init=False, repr=False)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
         """A new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
@@ -46,14 +48,14 @@ class Executable:
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact", seed: int = 0) -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself.
 
-        Random inputs (`random.normal.0`) that are not given are drawn from `seed`.
+        Random inputs (`random.normal.0`) that are not given are drawn from `seed`. Threads take turns.
         """
         key = (device, mode)
-        if key not in self._sessions:
-            self._sessions[key] = self.session(device, mode)
-        self._sessions[key].reset(seed)
-        with enough_memory("running the program"):
-            return self._sessions[key].run(inputs)
+        with self._turn, enough_memory("running the program"):
+            if key not in self._sessions:
+                self._sessions[key] = self.session(device, mode)
+            self._sessions[key].reset()
+            return self._sessions[key].run(inputs, seed=seed)
 
     def save(self, path: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:
         """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`.

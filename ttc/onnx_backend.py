@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -18,20 +17,6 @@ import ttc
 from ttc.compiled import Compiled
 from ttc.errors import InputError
 from ttc.runtime.program import Program
-
-FLOATS = frozenset(
-    np.dtype(kind)
-    for kind in (
-        ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e4m3fnuz, ml_dtypes.float8_e5m2,
-        ml_dtypes.float8_e5m2fnuz, ml_dtypes.float8_e8m0fnu, ml_dtypes.float4_e2m1fn,
-    )
-)  # fmt: skip
-INTEGERS = {
-    np.dtype(ml_dtypes.int4): np.int8,
-    np.dtype(ml_dtypes.uint4): np.uint8,
-    np.dtype(ml_dtypes.int2): np.int8,
-    np.dtype(ml_dtypes.uint2): np.uint8,
-}
 
 
 class TtcModel(BackendRep):
@@ -45,7 +30,7 @@ class TtcModel(BackendRep):
 
     @property
     def program(self) -> Program:
-        """The program of the latest run."""
+        """The program of the first run."""
         return self._compiled.build.program
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
@@ -91,11 +76,8 @@ class TtcBackend(Backend):
 
 
 def _given(item: Any) -> Any:
-    """An input as ttc takes it: floats that numpy lacks travel as float32, smaller integers as bytes."""
-    item = numpy_helper.to_array(item) if isinstance(item, TensorProto) else item
-    if getattr(item, "dtype", None) in FLOATS:
-        return item.astype(np.float32)
-    return item.astype(INTEGERS[item.dtype]) if getattr(item, "dtype", None) in INTEGERS else item
+    """An input as ttc takes it: an array."""
+    return numpy_helper.to_array(item) if isinstance(item, TensorProto) else item
 
 
 def _declared(array: np.ndarray, kind: int) -> np.ndarray:

@@ -1,11 +1,13 @@
 import warnings
 
+import ml_dtypes
 import numpy as np
 import pytest
 
 from ttc.errors import InputError
 from ttc.ir import Builder, DType, Graph, Input, Spec, TensorType
-from ttc.runtime.convert import bind_inputs, from_device, to_device
+from ttc.ir.weights import NAMED
+from ttc.runtime.convert import bind_inputs, from_device, to_device, user_dtype
 from ttc.runtime.program import Program
 
 
@@ -117,3 +119,25 @@ def test_what_float16_cannot_hold_overflows_in_silence():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert np.isinf(from_device(np.array([1e30], np.float32), TensorType(DType.f16, (1,))))
+
+
+def test_a_declared_bfloat16_is_rounded_to_it():
+    declared, x = TensorType(DType.bf16, (4,)), np.array([1 + 2**-8, 1 + 3 * 2**-8, np.nan, -np.inf], np.float32)
+    wanted = [1.0, 1 + 2**-6, np.nan, -np.inf]  # ties to even
+    np.testing.assert_array_equal(from_device(x, declared), np.array(wanted, np.float32))
+    np.testing.assert_array_equal(bind_inputs(program(x=declared), x)["x"], np.array(wanted, np.float32))
+    scalar = from_device(np.array(1 + 2**-8, np.float32), TensorType(DType.bf16, ()))
+    assert scalar.shape == ()
+    assert scalar == 1
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_arrays_of_ml_dtypes_stand_for_their_own_type_alone(name):
+    x = np.array([0, 1, 1, 0]).astype(np.dtype(getattr(ml_dtypes, name)))
+    declared = TensorType(NAMED[name], (4,))
+    found = bind_inputs(program(x=declared), {"x": x})["x"]
+    assert found.dtype == user_dtype(declared)
+    np.testing.assert_array_equal(found, x.astype(np.float32))
+    for other in (DType.f32, DType.i8, DType.f16, DType.bf16 if name != "bfloat16" else DType.f8e5m2):
+        with pytest.raises(InputError, match=f"input 'x' is {name}, the program takes"):
+            bind_inputs(program(x=TensorType(other, (4,))), {"x": x})

@@ -39,6 +39,29 @@ NUMPY = {
 """How an array of each element type is held in numpy (bf16 as its bit pattern)."""
 
 
+NAMED = {
+    "bfloat16": DType.bf16,
+    "float8_e4m3fn": DType.f8e4m3fn,
+    "float8_e4m3fnuz": DType.f8e4m3fnuz,
+    "float8_e5m2": DType.f8e5m2,
+    "float8_e5m2fnuz": DType.f8e5m2fnuz,
+    "float8_e8m0fnu": DType.f8e8m0,
+    "float4_e2m1fn": DType.f4e2m1,
+    "int4": DType.i4,
+    "uint4": DType.u4,
+    "int2": DType.i2,
+    "uint2": DType.u2,
+}
+"""Element types that numpy itself lacks, by the names that the package ml_dtypes gives them."""
+
+
+def in_numpy(array: np.ndarray, dtype: DType) -> np.ndarray:
+    """An array of ml_dtypes' elements of type `dtype` in numpy's own (bf16 as float32); any other as it is."""
+    if NAMED.get(array.dtype.name) is not dtype:
+        return array
+    return array.astype(np.float32 if dtype is DType.bf16 else NUMPY[dtype])
+
+
 def bf16_to_float32(bits: np.ndarray) -> np.ndarray:
     """bf16 bit patterns (uint16) as float32; exact."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
@@ -46,7 +69,7 @@ def bf16_to_float32(bits: np.ndarray) -> np.ndarray:
 
 def float32_to_bf16(x: np.ndarray) -> np.ndarray:
     """float32 as bf16 bit patterns (uint16), round to nearest even; NaN stays NaN."""
-    bits = np.ascontiguousarray(x, np.float32).view(np.uint32)
+    bits = np.asarray(x, np.float32, order="C").view(np.uint32)
     rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return np.where(np.isnan(x), np.uint16(0x7FC0), rounded)
 

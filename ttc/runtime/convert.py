@@ -10,7 +10,7 @@ import numpy as np
 from ttc.errors import InputError
 from ttc.ir import DType, Spec, TensorType
 from ttc.ir.random import NORMAL, UNIFORM, random_kind
-from ttc.ir.weights import NUMPY, kept_finite
+from ttc.ir.weights import NUMPY, bf16_to_float32, float32_to_bf16, in_numpy, kept_finite
 from ttc.runtime.program import Program, Signature
 
 ON_DEVICE = {
@@ -23,8 +23,15 @@ ON_DEVICE = {
 
 
 def user_dtype(type: TensorType) -> np.dtype:
-    """The numpy dtype in which a user meets a declared type; numpy has no bfloat16, float32 stands for it."""
+    """The numpy dtype in which a user meets a declared type; where numpy has none, one that holds its numbers."""
     return np.dtype("float32") if type.dtype is DType.bf16 else NUMPY[type.dtype]
+
+
+def generator(seed: Any) -> np.random.Generator:
+    """Where random inputs are drawn from; InputError for a seed that is no whole number of 0 or more."""
+    if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
+        raise InputError(f"a seed is a whole number of 0 or more, got {seed!r}")
+    return np.random.default_rng(int(seed))
 
 
 def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, np.ndarray]:
@@ -78,12 +85,18 @@ def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
         array = np.asarray(item)
     except (TypeError, ValueError) as error:
         raise InputError(f"input {name!r} is no array: {error}") from None
+    array = in_numpy(array, type.dtype)
     plain = not hasattr(item, "dtype") and array.dtype.kind in "bif" and wanted.kind in _HOLDS[array.dtype.kind]
     if array.dtype != wanted and not plain:
         raise InputError(f"input {name!r} is {array.dtype}, the program takes {wanted}")
     if array.shape != type.shape:
         raise InputError(f"input {name!r} has shape {list(array.shape)}, the program takes {list(type.shape)}")
-    return array.astype(wanted, copy=False)
+    return _rounded(array.astype(wanted, copy=False), type)
+
+
+def _rounded(array: np.ndarray, type: TensorType) -> np.ndarray:
+    """The numbers of a declared bfloat16 tensor, held as float32."""
+    return np.asarray(bf16_to_float32(float32_to_bf16(array))) if type.dtype is DType.bf16 else array
 
 
 _HOLDS = {"b": "biuf", "i": "iuf", "f": "f"}
@@ -116,4 +129,4 @@ def from_device(array: np.ndarray, type: TensorType) -> np.ndarray:
     if type.dtype is DType.bool:
         return array != 0
     with np.errstate(over="ignore", invalid="ignore"):
-        return array.astype(user_dtype(type), copy=False)
+        return _rounded(array.astype(user_dtype(type), copy=False), type)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
-from ttc.runtime.convert import bind_inputs, from_device, to_device, user_dtype
+from ttc.runtime.convert import bind_inputs, from_device, generator, to_device
 from ttc.runtime.device import Device, Tensor, gather_operands
 from ttc.runtime.host import run_on_host
 from ttc.runtime.plan import Step, call_at, plan
@@ -25,25 +26,32 @@ A loop counts as one call; what its body computes in between is not reported."""
 
 
 class Session:
-    """Uploads the weights and runs what depends on them alone, once; `run` does the rest.
+    """Uploads the weights and runs what depends on them alone, once; `run` does the rest. Threads take turns.
 
     InputError if a weight has no data or another shape than the program's.
     """
 
     def __init__(self, program: Program, weights: Weights, device: Device):
         self.program, self.device = program, device
+        self._turn = RLock()
         self._plan = plan(program.graph)
         self._kept = {value: self._upload_weight(value, weights) for value in self._plan.constants}
         self._execute(self._plan.setup, self._kept, None)
         self.reset()
         self._passed = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
 
-    def run(self, inputs: Any, observer: Observer | None = None) -> dict[str, np.ndarray]:
+    def run(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> dict[str, np.ndarray]:
         """The outputs by name, in the dtypes that the model declares (bfloat16 as float32).
 
-        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one.
+        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one. Random inputs
+        that are not given are drawn from `seed` for this run alone, else from where `reset` and earlier runs have left.
         """
-        given = bind_inputs(self.program, inputs, self._random)
+        with self._turn:
+            given = bind_inputs(self.program, inputs, self._random if seed is None else generator(seed))
+            return self._outputs(given, observer)
+
+    def _outputs(self, given: dict[str, np.ndarray], observer: Observer | None) -> dict[str, np.ndarray]:
+        """The outputs for inputs of the declared types."""
         tensors = dict(self._kept)
         for name, value in self._plan.inputs:
             spec = spec_of(value)
@@ -53,14 +61,15 @@ class Session:
         outputs: dict[str, np.ndarray] = {}
         for name, value in self.program.graph.outputs:
             if name in self._passed:
-                outputs[name] = np.array(given[self._passed[name]], dtype=user_dtype(declared[name]))
+                outputs[name] = from_device(given[self._passed[name]].copy(), declared[name])
             else:
                 outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
         return outputs
 
     def reset(self, seed: int = 0) -> None:
         """Forget the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
-        self._random = np.random.default_rng(seed)
+        with self._turn:
+            self._random = generator(seed)
 
     def state(self) -> dict[str, np.ndarray]:
         """The state that runs have left, by name; programs keep none so far."""

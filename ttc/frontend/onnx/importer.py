@@ -20,7 +20,7 @@ from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.ir import DType, Graph, TensorType, Value, Weight
-from ttc.ir.weights import NUMPY, float32_to_bf16
+from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
 from ttc.ops.torch_types import tensor_of
 
 
@@ -96,6 +96,7 @@ class Importer:
 
     def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
         """An input whose value is part of the program."""
+        value = in_numpy(value, type.dtype)
         if type.dtype is DType.bf16 and value.dtype == np.float32:
             value = float32_to_bf16(value).reshape(value.shape)
         if value.shape != type.shape or value.dtype != NUMPY[type.dtype]:
