@@ -193,7 +193,7 @@ BAD = ("wrong", "crashed", "hung")
     "name",
     [
         "test_castlike_BFLOAT16_to_FLOAT", "test_castlike_FLOAT_to_BFLOAT16", "test_cast_INT4_to_FLOAT",
-        "test_cast_UINT2_to_INT8", "test_cast_FLOAT8E5M2FNUZ_to_FLOAT16", "test_dequantizelinear_int4",
+        "test_cast_UINT4_to_UINT8", "test_cast_FLOAT8E5M2FNUZ_to_FLOAT16", "test_dequantizelinear_int4",
         "test_attention_4d_causal_bf16", "test_range_bfloat16_type_positive_delta",
     ],
 )  # fmt: skip

@@ -43,6 +43,8 @@ def compile(
     "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
     dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules; several sizes are
     buckets: a run takes the smallest program that fits, and its padding changes no result.
+    Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
+    form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
     `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `progress` is told
     what is being done.
 

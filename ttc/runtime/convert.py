@@ -127,6 +127,6 @@ def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
 def from_device(array: np.ndarray, type: TensorType) -> np.ndarray:
     """A downloaded array in the dtype that the model declares; booleans are whatever is not zero."""
     if type.dtype is DType.bool:
-        return array != 0
+        return np.asarray(array != 0)
     with np.errstate(over="ignore", invalid="ignore"):
         return _rounded(array.astype(user_dtype(type), copy=False), type)

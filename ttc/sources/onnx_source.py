@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from onnx import ModelProto
 
 from ttc.errors import InputError, NeedsValues
 from ttc.frontend.onnx import dynamic_dims, input_names, load, open_model
@@ -16,7 +17,10 @@ from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
 def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
-    """The source for a path or a ModelProto; InputError if it is unusable."""
+    """The source for a path, or for a ModelProto as it is now; InputError if it is unusable."""
+    if isinstance(model, ModelProto):
+        given, model = model, ModelProto()
+        model.CopyFrom(given)
     opened = open_model(model)
     return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,17 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
-from ttc.frontend.export import Exported, Signature, call_key, export, read_program, symbolic_dims
+from ttc.frontend.export import (
+    Exported,
+    Signature,
+    call_key,
+    export,
+    frozen,
+    frozen_weights,
+    read_program,
+    require_eval,
+    symbolic_dims,
+)
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.program import Signature as Types
@@ -23,20 +33,33 @@ from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
 def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:
-    """The source for a module or an exported program; InputError for anything else."""
+    """The source for a module or an exported program as they are now; InputError for anything else.
+
+    Weights that have data are copied: what is done to the model afterwards changes no form, early or late.
+    """
     if isinstance(model, ExportedProgram):
-        return program_source(model, lengths)
+        source = program_source(model, lengths)
+        if isinstance(source, ModuleSource):
+            return replace(source, module=frozen(source.module))
+        graph = source.exported.graph
+        return ProgramSource(replace(source.exported, graph=replace(graph, weights=frozen_weights(graph.weights))))
     if not isinstance(model, nn.Module):
         raise InputError(
             f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}"
         )
     example = None if args is None and kwargs is None else (tuple(args or ()), dict(kwargs or {}))
     named = named_dims(dynamic_shapes, example, model) if dynamic_shapes is not None and example else {}
-    return ModuleSource(model, example, named, _known(lengths, named))
+    require_eval(model)
+    return ModuleSource(frozen(model), example, named, _known(lengths, named))
 
 
-def program_source(program: ExportedProgram, lengths: dict[str, int], files: Collection[Path] = ()) -> Source:
-    """The source for an exported program; one with open sizes is exported anew for each binding of them."""
+def program_source(
+    program: ExportedProgram, lengths: dict[str, int], files: Collection[Path] = ()
+) -> ModuleSource | ProgramSource:
+    """The source for an exported program, whose weights are not copied: nobody else must change them.
+
+    One with open sizes is exported anew for each binding of them.
+    """
     dims = symbolic_dims(program)
     _known(lengths, dims, [str(name) for name in program.graph_signature.user_inputs])
     if not dims:

@@ -20,9 +20,10 @@ from ttc.frontend.export import (
     shape,
     signal,
 )
+from ttc.frontend.export.frozen import frozen, frozen_weights
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
-from ttc.frontend.export.tracing import Exported, export, open_file, read_program, symbolic_dims
+from ttc.frontend.export.tracing import Exported, export, open_file, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
     activation, alignment, attention, conv, create, einsum, elementwise, index, layer, random, recurrent, reduce,
@@ -35,8 +36,11 @@ __all__ = [
     "Signature",
     "call_key",
     "export",
+    "frozen",
+    "frozen_weights",
     "load",
     "open_file",
     "read_program",
+    "require_eval",
     "symbolic_dims",
 ]

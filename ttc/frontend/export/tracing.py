@@ -23,6 +23,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
+from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Signature
@@ -52,7 +53,7 @@ def export(
     Parameters may be real, meta or fake. InputError if the module is in training mode where that matters, or
     torch cannot export it; Refused if it exports but cannot be read.
     """
-    _require_eval(model)
+    require_eval(model)
     with ONE_AT_A_TIME:
         program = _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
         signature = Signature.of(program, model)
@@ -107,7 +108,8 @@ def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
-def _require_eval(model: nn.Module) -> None:
+def require_eval(model: nn.Module) -> None:
+    """InputError if the module is in training mode where that matters."""
     for name, module in model.named_modules():
         if module.training and _depends_on_training(module):
             where = f"its {type(module).__name__} {name!r}" if name else "it"
@@ -168,7 +170,7 @@ def _prepared(
     model: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[nn.Module, tuple, dict[str, Any], FakeTensorMode | None]:
     """Model and arguments as torch.export takes them: every tensor its own, all real or all fake, in which mode."""
-    tensors = _tensors(model)
+    tensors = tensors_of(model)
     mode = next((tensor.fake_mode for tensor in tensors if isinstance(tensor, FakeTensor)), None)
     if mode is None and any(tensor.is_meta for tensor in tensors):
         mode = FakeTensorMode(shape_env=ShapeEnv(tracked_fakes=[]), allow_non_fake_inputs=True, export=True)
@@ -189,12 +191,6 @@ def _prepared(
 
     args, kwargs = pytree.tree_map(own, (args, kwargs))
     return model, args, kwargs, mode
-
-
-def _tensors(model: nn.Module) -> list[Tensor]:
-    """Parameters, buffers, and tensors that modules hold as plain attributes."""
-    held = (item for module in model.modules() for item in vars(module).values() if isinstance(item, Tensor))
-    return [*model.parameters(), *model.buffers(), *held]
 
 
 def _fake(tensor: Tensor, mode: FakeTensorMode) -> Tensor:
