@@ -34,6 +34,7 @@ def compile(
     lengths: Mapping[str, int | Sequence[int]] | None = None,
     dynamic_shapes: Any = None,
     allow_host: Sequence[str] = (),
+    trust: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
     """Compile a model for a card.
@@ -45,8 +46,9 @@ def compile(
     buckets: a run takes the smallest program that fits, and its padding changes no result.
     Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
     form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
-    `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `progress` is told
-    what is being done.
+    `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `trust` lets torch
+    read a .pt2 file as it does, with whatever code the file holds (docs/security.md); `progress` is told what is being
+    done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
@@ -63,9 +65,10 @@ def compile(
     card = target_named(target)
     buckets = bucket_sizes(lengths)
     if buckets:
-        source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}))
+        source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}), trust)
         return Bucketed(source, buckets, card, dtype, progress, allow_host)
-    return Compiled(source_of(model, args, kwargs, dynamic_shapes, lengths), card, dtype, progress, allow_host)
+    source = source_of(model, args, kwargs, dynamic_shapes, lengths, trust)
+    return Compiled(source, card, dtype, progress, allow_host)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:

@@ -16,7 +16,8 @@ from ttc import ops
 from ttc.accuracy import pcc, scaled_error
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
-from ttc.frontend.export import Signature, open_file
+from ttc.frontend.archive import open_file
+from ttc.frontend.export import Signature
 from ttc.ir import Value
 from ttc.ops.torch_types import TORCH
 from ttc.pipeline import Build
@@ -94,10 +95,10 @@ def framework(path: Path) -> str:
     return "onnx.reference, which is slow (pip install onnxruntime for the faster one)"
 
 
-def reference(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
-    """The outputs of the model's own `framework`."""
+def reference(path: Path, inputs: Arrays, trust: bool = False) -> dict[str, np.ndarray]:
+    """The outputs of the model's own `framework`; `trust` as for `ttc.compile`."""
     if path.suffix == ".pt2":
-        return _torch(path, inputs)
+        return _torch(path, inputs, trust)
     return _onnxruntime(path, inputs) if find_spec("onnxruntime") is not None else _evaluated(path, inputs)
 
 
@@ -130,8 +131,8 @@ def first_line(error: Exception) -> str:
     return next(filter(str.strip, str(error).splitlines()), type(error).__name__).strip()
 
 
-def _torch(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
-    program = open_file(path)
+def _torch(path: Path, inputs: Arrays, trust: bool) -> dict[str, np.ndarray]:
+    program = open_file(path, trust)
     signature = Signature.of(program)
     leaves = [torch.from_numpy(inputs[slot]) if isinstance(slot, str) else slot.value for slot in signature.inputs]
     args, kwargs = pytree.tree_unflatten(leaves, signature.in_spec)

@@ -9,7 +9,8 @@ from tests.frontend.exporting import agree
 from tests.frontend.test_export_signature import module
 from ttc import ops
 from ttc.errors import InputError, Refused
-from ttc.frontend.export import export, load, open_file, read_program
+from ttc.frontend.archive import open_file
+from ttc.frontend.export import export, load, read_program
 
 torch.manual_seed(0)
 X = torch.randn(2, 3)

@@ -41,6 +41,9 @@ def add_compilation(parser: ArgumentParser) -> None:
         help="a size, or several, of one of the model's named dimensions; may be given for each of them",
     )  # fmt: skip
     parser.add_argument(
+        "--trust", action="store_true", help="let torch read a .pt2 file as it does, with whatever code the file holds"
+    )
+    parser.add_argument(
         "--allow-host", action="append", default=[], metavar="OP",
         help="an op that the host may do where the card cannot; may be given again",
     )  # fmt: skip
@@ -53,6 +56,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "dtype": arguments.dtype,
         "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
+        "trust": arguments.trust,
     }
 
 

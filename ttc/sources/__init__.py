@@ -12,11 +12,16 @@ from ttc.sources.source import Inputs, Lengths, Source, Specialisation, single_l
 __all__ = ["Inputs", "Source", "Specialisation", "source_of"]
 
 
-def source_of(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: Lengths | None) -> Source:
-    """The source for what a user hands to `ttc.compile`; InputError for anything else."""
+def source_of(
+    model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: Lengths | None, trust: bool = False
+) -> Source:
+    """The source for what a user hands to `ttc.compile`; InputError for anything else.
+
+    A file is read as data alone, unless the user trusts it (docs/security.md).
+    """
     bound = single_lengths(lengths or {})
     if isinstance(model, (str, PathLike)):
-        return _file(Path(model), bound)
+        return _file(Path(model), bound, trust)
     if type(model).__module__.startswith("onnx"):
         return _onnx(model, bound)
     from ttc.sources.torch_source import torch_source
@@ -24,15 +29,15 @@ def source_of(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: 
     return torch_source(model, args, kwargs, dynamic_shapes, bound)
 
 
-def _file(path: Path, lengths: dict[str, int]) -> Source:
+def _file(path: Path, lengths: dict[str, int], trust: bool) -> Source:
     match path.suffix:
         case ".onnx":
             return _onnx(path, lengths)
         case ".pt2":
-            from ttc.frontend.export import open_file
+            from ttc.frontend.archive import open_file
             from ttc.sources.torch_source import program_source
 
-            return program_source(open_file(path), lengths, (path,))
+            return program_source(open_file(path, trust), lengths, (path,))
     raise InputError(f"{path}: a model is a .onnx or a .pt2 file{_hint(path)}")
 
 

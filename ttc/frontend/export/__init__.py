@@ -1,4 +1,4 @@
-"""The front end for PyTorch: `torch.nn.Module`s, `ExportedProgram`s and `.pt2` files.
+"""The front end for PyTorch: `torch.nn.Module`s and `ExportedProgram`s.
 
 The table of aten ops is filled by the modules of op families, which are imported here.
 """
@@ -23,7 +23,7 @@ from ttc.frontend.export import (
 from ttc.frontend.export.frozen import frozen, frozen_weights
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
-from ttc.frontend.export.tracing import Exported, export, open_file, read_program, require_eval, symbolic_dims
+from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
     activation, alignment, attention, conv, create, einsum, elementwise, index, layer, random, recurrent, reduce,
@@ -39,7 +39,6 @@ __all__ = [
     "frozen",
     "frozen_weights",
     "load",
-    "open_file",
     "read_program",
     "require_eval",
     "symbolic_dims",

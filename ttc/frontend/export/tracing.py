@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
-from pathlib import Path
 from threading import RLock
 from typing import Any
 
@@ -61,13 +60,13 @@ def export(
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
-    with _quiet(), torch.no_grad(), _under(mode), lengths_kept():
+    with quiet(), torch.no_grad(), _under(mode), lengths_kept():
         try:
             return torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
             raise
         except Exception as error:  # the user's own forward runs in here and may raise anything
-            why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else _first_line(error)
+            why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else first_line(error)
             raise InputError(f"torch.export cannot export {type(model).__name__}: {why}") from error
 
 
@@ -76,18 +75,6 @@ def read_program(program: ExportedProgram) -> Exported:
     with ONE_AT_A_TIME:
         signature = Signature.of(program)
         return Exported(program, signature, load(program, signature))
-
-
-def open_file(path: str | Path) -> ExportedProgram:
-    """The program of a `.pt2` file; InputError if it is missing or no such file."""
-    if not Path(path).is_file():
-        raise InputError(f"there is no file {str(path)!r}")
-    try:
-        with _quiet():
-            program = torch.export.load(str(path))
-    except Exception as error:  # torch's reader raises whatever a damaged archive leads it into
-        raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2): {_first_line(error)}") from error
-    return program
 
 
 def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
@@ -103,7 +90,8 @@ def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
     return found
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error of torch's says first, and its kind."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
@@ -132,7 +120,7 @@ def _depends_on_training(module: nn.Module) -> bool:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence what torch says about its own use of itself, and its reports about an export that fails."""
     loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
     printed = io.StringIO()

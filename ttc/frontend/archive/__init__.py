@@ -1,0 +1,10 @@
+"""`.pt2` files, read as data: what a file says is checked before torch sees it, and nothing in it runs.
+
+A file is a zip archive of JSON and raw numbers, but also of pickles, expressions that torch evaluates, names that it
+looks up and imports, and sources that it compiles. `open_file` takes the first two, checks the names and expressions
+against small grammars, and leaves the rest alone.
+"""
+
+from ttc.frontend.archive.opening import open_file
+
+__all__ = ["open_file"]

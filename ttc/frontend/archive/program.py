@@ -1,0 +1,308 @@
+"""What a `.pt2` file says of its program, made safe for torch to read.
+
+torch looks operators up by name, evaluates expressions, and writes names into Python that it compiles. So operators
+are those that the front end knows; names are identifiers; expressions are sizes; and what is only for people (stack
+traces, sources) or for other uses of the program (guards of a program of fixed sizes) is left out.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch._export.serde import schema
+from torch._export.serde.schema import ExportedProgram, Graph, Node
+from torch._export.serde.union import _Union as Union
+
+from ttc.budget import NODES, within
+from ttc.errors import InputError, Refusal, Refused
+from ttc.frontend.archive.expressions import SYMBOL, check_guard, check_size
+from ttc.frontend.archive.magnitude import Magnitudes
+from ttc.frontend.archive.structure import is_text, keyword_names, plain_structure
+from ttc.frontend.archive.unsafe import unsafe
+from ttc.frontend.export.table import function_for, is_listed
+
+NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+OPERATOR = re.compile(r"torch\.ops\.(aten|ttc)\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)", re.ASCII)
+
+REGIONS = {f"torch.ops.higher_order.wrap_with_{what}" for what in ("set_grad_enabled", "autocast")}
+"""What a module's `torch.no_grad()` and `torch.autocast` become: graphs in a graph, which torch writes out."""
+
+DEVICES = {"cpu", "cuda", "xpu", "mps", "hpu", "mtia", "xla", "ipu", "maia"}
+"""What torch.autocast takes."""
+
+PYTHON = {
+    *(f"_operator.{name}" for name in (
+        "eq", "ne", "le", "ge", "lt", "gt", "neg", "pos", "mul", "add", "sub", "floordiv", "mod", "pow", "truediv",
+        "and_", "or_",
+    )),
+    *(f"torch.sym_{name}" for name in ("not", "int", "float", "ite", "max", "min")),
+    "math.trunc",
+}  # fmt: skip
+"""Python's own arithmetic on sizes."""
+
+SIZES = {"_assert_scalar", "_assert_async", "_assert_tensor_metadata", "sym_size", "sym_stride", "sym_numel",
+         "sym_storage_offset", "sym_constrain_range", "sym_constrain_range_for_size", "item", "_local_scalar_dense",
+         "sym_is_contiguous"}  # fmt: skip
+"""aten's ops on sizes, and its assertions: torch resolves the former and drops the latter."""
+
+CONTAINED = {"as_graph", "as_custom_obj", "as_operator", "as_string_to_argument"}
+"""Kinds of operands that aten ops do not have."""
+
+DIALECTS = {"ATEN", "TRAINING"}
+STRIDED = schema.Layout.Strided
+STACK = "nn_module_stack"
+MAJOR = schema.SCHEMA_VERSION[0]
+
+
+def checked_program(program: ExportedProgram) -> ExportedProgram:
+    """The program, changed in place, without what torch would run; InputError or Refused for what cannot be so."""
+    _check_version(program)
+    _Check().program(program)
+    module = program.graph_module
+    fields = {kind: found.field_names for kind, found in module.treespec_namedtuple_fields.items()}
+    module.module_call_graph = [_entry(module.module_call_graph, fields)]
+    module.metadata, module.treespec_namedtuple_fields = {}, {}
+    program.opset_version = {}
+    program.guards_code = program.guards_code if program.range_constraints else []
+    for guard in program.guards_code:
+        check_guard(guard)
+    return program
+
+
+def _check_version(program: ExportedProgram) -> None:
+    found = program.schema_version
+    if found.major != MAJOR:
+        raise InputError(
+            f"it is of version {found.major}.{found.minor} of torch's format, of which {MAJOR} is read: "
+            "save it with the torch that is installed here"
+        )
+    if not program.verifiers or not set(program.verifiers) <= DIALECTS:
+        raise InputError(f"its dialect is {', '.join(program.verifiers) or 'not said'}, of which ttc knows none")
+
+
+def _entry(entries: list[schema.ModuleCallEntry], fields: dict[str, list[str]]) -> schema.ModuleCallEntry:
+    """The entry of the whole module, which tells its structure; those of its parts are not needed."""
+    entry = next((entry for entry in entries if entry.fqn == "" and entry.signature), None)
+    if entry is None or entry.signature is None:
+        raise InputError("it does not tell the structure of its arguments and results")
+    signature = entry.signature
+    signature.inputs, signature.outputs = [], []
+    for name in signature.forward_arg_names or ():
+        check_name(name)
+    signature.in_spec = plain_structure(signature.in_spec, fields)
+    for name in keyword_names(signature.in_spec):
+        check_name(name)
+    signature.out_spec = plain_structure(signature.out_spec, fields)
+    return entry
+
+
+def check_name(name: str) -> None:
+    """InputError unless it is an identifier."""
+    if not NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > 500:
+        raise InputError(f"the name {name[:60]!r} is no identifier, as torch writes them")
+
+
+def check_path(name: str) -> None:
+    """InputError unless it can name a parameter, in source code between quotes too."""
+    if not name or not is_text(name) or len(name) > 2000:
+        raise InputError(f"the name {name[:60]!r} is no plain text")
+
+
+@dataclass
+class _Check:
+    """A walk over all that a program holds; operators that are not known are gathered."""
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    nodes: int = 0
+
+    def program(self, program: ExportedProgram) -> None:
+        """All graphs, and the signature."""
+        self._graph(program.graph_module.graph)
+        for name in program.range_constraints:
+            if not SYMBOL.fullmatch(name):
+                raise InputError(f"the size {name[:60]!r} has no name of torch's")
+        for spec in (*program.graph_module.signature.input_specs, *program.graph_module.signature.output_specs):
+            if str(spec.type) in ("custom_obj", "token"):
+                raise unsafe("it holds objects of classes of its own, which ttc does not read")
+            self._values(spec.value)
+        if self.reasons:
+            raise Refused([(where, reason) for reason, where in self.reasons.items()])
+
+    def _graph(self, graph: Graph) -> None:
+        if graph.custom_obj_values:
+            raise unsafe("it holds objects of classes of its own, which ttc does not read")
+        self.nodes += len(graph.nodes)
+        within(self.nodes, NODES, "nodes")
+        self._values([graph.inputs, graph.outputs])
+        self._values([graph.tensor_values, graph.sym_int_values, graph.sym_bool_values, graph.sym_float_values])
+        magnitudes = Magnitudes()
+        for node in graph.nodes:
+            self._node(node)
+            magnitudes.add(node)
+
+    def _node(self, node: Node) -> None:
+        node.metadata = {STACK: stack} if is_text(stack := node.metadata.get(STACK, "")) and stack else {}
+        if node.name is not None:
+            check_name(node.name)
+        region = node.target in REGIONS
+        if not region and (reason := _unknown(node.target)):
+            self.reasons.setdefault(reason, _place(node))
+            return
+        for operand in node.inputs:
+            if operand.name:
+                check_name(operand.name)
+            if operand.arg.type == "as_string" and region and operand.arg.value not in DEVICES:
+                raise InputError(f"{node.target} names no device: {operand.arg.value[:60]!r}")
+            if operand.arg.type == "as_graph" and region:
+                check_name(operand.arg.value.name)
+                self._graph(operand.arg.value.graph)
+            elif operand.arg.type in CONTAINED:
+                raise unsafe(f"{node.target} takes an operand of the kind {operand.arg.type}, which ttc does not read")
+            else:
+                self._values(operand.arg)
+        self._values(node.outputs)
+
+    def _values(self, item: Any) -> None:
+        """Names, sizes and devices in anything that a node takes or gives."""
+        for part in _parts(item):
+            check = _CHECKS.get(type(part))
+            if check is not None:
+                check(part)
+
+
+def _parts(item: Any) -> Iterator[Any]:
+    """All records within a record, list or mapping."""
+    pending = [item]
+    while pending:
+        part = pending.pop()
+        match part:
+            case list():
+                pending.extend(part)
+            case dict():
+                for name in part:
+                    check_name(name)
+                pending.extend(part.values())
+            case Union():
+                yield part
+                if part.type in CONTAINED:
+                    raise unsafe(f"it holds a value of the kind {part.type}, which ttc does not read")
+                pending.append(part.value)
+            case _ if type(part).__module__ == schema.__name__:
+                yield part
+                pending.extend(vars(part).values())
+
+
+def _check_names(part: Any) -> None:
+    check_name(part.name)
+
+
+def _check_target(name: str) -> Callable[[Any], None]:
+    def check(part: Any) -> None:
+        check_path(getattr(part, name))
+
+    return check
+
+
+def _check_sym(part: Any) -> None:
+    if part.type == "as_name":
+        check_name(part.value)
+
+
+def _check_constant(part: schema.ConstantValue) -> None:
+    """A constant argument, which torch compares with in Python of its own making."""
+    if part.type == "as_string" and not is_text(part.value):
+        raise InputError(f"the constant argument {part.value[:60]!r} is no plain text")
+
+
+def _check_argument(part: schema.Argument) -> None:
+    if part.type == "as_layout" and part.value is not STRIDED:
+        raise InputError("it has sparse tensors, which ttc does not read")
+
+
+def check_tensor(meta: schema.TensorMeta) -> None:
+    """InputError for a tensor of no plain layout, or of contradictory shape; its device becomes the CPU."""
+    if meta.layout is not STRIDED:
+        raise InputError("it has sparse tensors, which ttc does not read")
+    if len(meta.sizes) != len(meta.strides):
+        raise InputError("it has a tensor with more strides than sizes, or fewer")
+    if any(item.type == "as_int" and item.value < 0 for item in (*meta.sizes, *meta.strides, meta.storage_offset)):
+        raise InputError("it has a tensor of negative size or stride")
+
+
+def _check_device(part: schema.Device) -> None:
+    """Where the model was when it was exported does not matter."""
+    part.type, part.index = "cpu", None
+
+
+_CHECKS: dict[type, Callable[[Any], None]] = {
+    schema.TensorArgument: _check_names,
+    schema.InputToConstantInputSpec: _check_names,
+    schema.InputToParameterSpec: _check_target("parameter_name"),
+    schema.InputToBufferSpec: _check_target("buffer_name"),
+    schema.InputToTensorConstantSpec: _check_target("tensor_constant_name"),
+    schema.BufferMutationSpec: _check_target("buffer_name"),
+    schema.ParameterMutationSpec: _check_target("parameter_name"),
+    schema.GradientToParameterSpec: _check_target("parameter_name"),
+    schema.GradientToUserInputSpec: _check_target("user_input_name"),
+    schema.UserInputMutationSpec: _check_target("user_input_name"),
+    schema.SymIntArgument: _check_sym,
+    schema.SymFloatArgument: _check_sym,
+    schema.SymBoolArgument: _check_sym,
+    schema.SymExpr: lambda part: check_size(part.expr_str),
+    schema.ConstantValue: _check_constant,
+    schema.Argument: _check_argument,
+    schema.TensorMeta: check_tensor,
+    schema.Device: _check_device,
+}
+
+
+def _unknown(target: str) -> str:
+    """Why torch is not asked to look up an operator; nothing for those that the front end knows."""
+    if target in PYTHON:
+        return ""
+    if target.startswith("torch.ops.higher_order."):
+        return f"{target[:80]} (control flow, or an op with a side effect) is not supported"
+    named = OPERATOR.fullmatch(target)
+    if named is None:
+        return f"the operator {target[:80]!r} is none of PyTorch's that ttc knows"
+    library, name, overload = named.groups()
+    packet = getattr(getattr(torch.ops, library), name, None)
+    if not isinstance(packet, torch._ops.OpOverloadPacket) or overload not in packet.overloads():
+        return f"there is no operator {target[:80]!r} in the torch that is installed here"
+    operator = getattr(packet, overload)
+    if name in SIZES or _known(operator) or (name.endswith("_") and _known(_out_of_place(name, overload))):
+        return ""
+    try:
+        function_for(operator)
+    except Refusal as refusal:
+        return str(refusal)
+    return f"{operator} is not supported"
+
+
+def _known(operator: Any) -> bool:
+    return operator is not None and (is_listed(operator) or operator in _decomposed())
+
+
+def _out_of_place(name: str, overload: str) -> Any:
+    """What an op that changes its operand becomes when torch makes the program functional."""
+    packet = getattr(torch.ops.aten, name.rstrip("_"), None)
+    return getattr(packet, overload, None) or getattr(packet, "default", None)
+
+
+@cache
+def _decomposed() -> Collection[Any]:
+    """The operators that torch has decompositions of."""
+    return set(torch.export.default_decompositions())
+
+
+def _place(node: Node) -> str:
+    """A node's name and the module it comes from."""
+    name = node.name or node.target[:80]
+    path = node.metadata.get(STACK, "").split(";")[-1].split(",")[1:2]
+    return f"{name} in {path[0]}" if path and path[0] else name
