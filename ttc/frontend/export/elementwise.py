@@ -26,7 +26,7 @@ ROUNDING: dict[str, Make] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.
 ARITHMETIC: dict[str, Make] = {
     "mul": ops.Mul, "multiply": ops.Mul, "pow": ops.Pow, "remainder": ops.Remainder, "fmod": ops.Fmod,
     "maximum": ops.Maximum, "minimum": ops.Minimum, "max.other": ops.Maximum, "min.other": ops.Minimum,
-    "fmax": ops.Maximum, "fmin": ops.Minimum, "atan2": ops.Atan2, "float_power": ops.Pow, "arctan2": ops.Atan2,
+    "atan2": ops.Atan2, "float_power": ops.Pow, "arctan2": ops.Atan2,
 }  # fmt: skip
 COMPARISONS: dict[str, Make] = {
     "eq": ops.Eq, "ne": ops.Ne, "lt": ops.Lt, "le": ops.Le, "gt": ops.Gt, "ge": ops.Ge,
@@ -67,6 +67,23 @@ for _table, _read in (
 ):  # fmt: skip
     for _name, _op in _table.items():
         aten(_name)(_read(_op))
+
+
+@aten("fmax")
+def fmax(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
+    return b(ops.Maximum(*_without_nan(b, result_as(b, x), result_as(b, other))))
+
+
+@aten("fmin")
+def fmin(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
+    return b(ops.Minimum(*_without_nan(b, result_as(b, x), result_as(b, other))))
+
+
+def _without_nan(b: ExportBuilder, x: Value, y: Value) -> tuple[Value, Value]:
+    """Two operands, NaN in one of them replaced by the other: what fmax and fmin choose from."""
+    if not x.dtype.is_float:
+        return x, y
+    return b(ops.Where(b(ops.IsNan(x)), y, x)), b(ops.Where(b(ops.IsNan(y)), x, y))
 
 
 @aten("add")

@@ -1,0 +1,1 @@
+"""Random programs against torch and onnxruntime."""
