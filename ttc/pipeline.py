@@ -11,7 +11,7 @@ import numpy as np
 
 from ttc import backend, passes
 from ttc.calls.target import Target
-from ttc.errors import InputError, Refused
+from ttc.errors import InputError, Refusal, Refused
 from ttc.ir import DType, Graph, TensorType, Weight, Weights
 from ttc.ops import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, stored_as
@@ -64,7 +64,11 @@ def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weig
 
     def weight(ref: str, type: TensorType) -> Weight:
         def read() -> np.ndarray:
-            return array_of(stored_as(evaluate_value(values[ref], derivations.weights), type.dtype))
+            found = evaluate_value(values[ref], derivations.weights)
+            try:
+                return array_of(stored_as(found, type.dtype))
+            except Refusal as refusal:  # of weights that had no data when the program was compiled
+                raise InputError(f"weight {ref!r}: {refusal}") from None
 
         return Weight(type, read if has_data(values[ref], derivations.weights) else None)
 

@@ -22,7 +22,8 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
 from ttc.ops.constant import Full, Literal, constant
-from ttc.ops.interpret import evaluate_value
+from ttc.ops.interpret import evaluate_value, has_data
+from ttc.ops.torch_types import stored_as
 
 Rule = Callable[[Any, "Lowering"], Any]
 RULES: dict[type[Op], Rule] = {}
@@ -225,8 +226,26 @@ class Lowering:
         program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
+        _refuse_wide_integers(program, weights)
         names = {op_value.name: value.name for op_value, value in self._lowered.items()}
         return Lowered(program, weights, names)
+
+
+def _refuse_wide_integers(program: Graph, weights: Graph) -> None:
+    """Refused with every constant whose integers the device would store as others, as far as there is data."""
+    values, reasons = dict(weights.outputs), []
+    for node in program.nodes:
+        if not isinstance(node.op, Const) or not node.op.type.dtype.is_integer:
+            continue
+        value = values[node.op.ref]
+        if value.dtype.bytes < 4 or value.dtype is DType.i32 or not has_data(value, weights.weights):
+            continue
+        try:
+            stored_as(evaluate_value(value, weights.weights), node.op.type.dtype)
+        except Refusal as refusal:
+            reasons.append((f"constant {node.op.ref}", str(refusal)))
+    if reasons:
+        raise Refused(reasons)
 
 
 def _depends_on_no_weight(static: Value) -> bool:

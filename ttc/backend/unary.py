@@ -104,11 +104,11 @@ def hard_sigmoid(op: ops.HardSigmoid, to: Lowering) -> Value:
 
 @lowers(ops.Clamp)
 def clamp(op: ops.Clamp, to: Lowering) -> Value:
-    """Integers take the integer bounds that let the same integers through."""
+    """Integers take the integer bounds that let the same integers through, and none that excludes no i32."""
     low, high = op.low, op.high
     if op.x.dtype.is_integer:
-        low = None if low in (None, -inf) else ceil(low)
-        high = None if high in (None, inf) else floor(high)
+        low = None if low is None or low <= -(2**31) else held(ceil(low) if low < inf else low, DType.i32)
+        high = None if high is None or high >= 2**31 - 1 else held(floor(high) if high > -inf else high, DType.i32)
     if op.x.dtype.is_float:
         low = None if low in (None, -inf) else held(low, to.dtype)
         high = None if high in (None, inf) else held(high, to.dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ttc.errors import Refusal
 from ttc.ir import DType, TensorType
 from ttc.ir.types import LARGEST
 
@@ -68,7 +69,15 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
 
 
 def stored_as(x: torch.Tensor, dtype: DType) -> torch.Tensor:
-    """Numbers in the dtype that a program stores them in: finite ones stay finite, the largest if there is no room."""
+    """Numbers in the dtype that a program stores them in: finite ones stay finite, the largest if there is no room.
+
+    Refusal for an integer that an integer dtype does not hold: it would come back as another.
+    """
+    if x.numel() and FROM_TORCH[x.dtype].is_integer and dtype.is_integer:
+        limits, numbers = torch.iinfo(to_torch(dtype)), x.numpy()
+        for number in (int(numbers.min()), int(numbers.max())):
+            if not limits.min <= number <= limits.max:
+                raise Refusal(f"the integer {number} does not fit the device's {limits.bits} bits")
     largest = LARGEST.get(dtype)
     if largest is not None and x.is_floating_point():
         x = torch.where(x.isfinite(), x.clamp(-largest, largest), x) if bool((x.abs() > largest).any()) else x
