@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
-from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, one_layout, spec_of
+from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, accept_number, one_layout, spec_of
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
 from ttc.errors import Refusal
@@ -80,6 +80,9 @@ def binary_spec(call: BinaryCall, dtype: DType) -> Spec:
         raise Refusal(f"{call.mnemonic} needs a tensor")
     for tensor in tensors:
         accept(tensor, None, call.dtypes, "an operand")
+    for operand in (call.input_tensor_a, call.input_tensor_b):
+        if not isinstance(operand, Value):
+            accept_number(operand, tensors[0].dtype)
     layout = one_layout(*tensors)
     if len({tensor.dtype for tensor in tensors}) > 1 and not all(tensor.dtype.is_float for tensor in tensors):
         raise Refusal(f"{call.mnemonic} cannot mix {' and '.join(str(tensor.dtype) for tensor in tensors)}")
@@ -295,6 +298,9 @@ class Where(Call, name="ttnn.where"):
             accept(tensor, None, dtypes, "an operand")
         if len({tensor.dtype for tensor in tensors}) > 1:
             raise Refusal("where takes operands of one dtype")
+        for number in (self.true_value, self.false_value):
+            if not isinstance(number, Value):
+                accept_number(number, self.predicate.dtype)
         shape = broadcast(*(tensor.shape for tensor in tensors))
         follows = tensors[1] if len(tensors) == 2 else self.predicate
         memory = self.memory_config or spec_of(follows).memory

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import isfinite
 from typing import ClassVar
 
 from ttc.calls.target import Target
@@ -102,6 +103,18 @@ def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType]
         raise Refusal(f"{what} is {spec.dtype}; accepted are {', '.join(sorted(map(str, dtypes)))}")
     if layouts is not None and spec.layout is not layouts:
         raise Refusal(f"{what} is in {spec.layout.name} layout; accepted is {layouts.name}")
+
+
+def accept_number(number: float, dtype: DType) -> None:
+    """Refuse a number that stands for a tensor of an integer `dtype` which cannot hold it.
+
+    TTNN computes with such a number in fp32, or refuses it, call by call.
+    """
+    if not dtype.is_integer:
+        return
+    low, high = dtype.limits
+    if not (isfinite(number) and number == int(number) and low <= number <= high):
+        raise Refusal(f"a tensor of {dtype} cannot hold the number {number}")
 
 
 def one_layout(*values: Value | None) -> Layout:

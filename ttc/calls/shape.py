@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import prod
 from typing import ClassVar
 
-from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, one_layout, spec_of
+from ttc.calls.call import FLOATS, INTEGERS, PLAIN_FLOATS, Call, Workspace, accept, one_layout, spec_of
 from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -16,6 +16,7 @@ MOVABLE = FLOATS | INTEGERS
 LONGEST_ROW = 640 << 10
 """Bytes of a row that a reshape in ROW_MAJOR layout holds in L1, twice (as the smaller card's L1 lets it)."""
 RESHAPABLE = FLOATS | {DType.i32, DType.u32}
+PADDABLE = RESHAPABLE - {DType.bfp4}
 
 
 @dataclass(frozen=True)
@@ -196,8 +197,8 @@ class Concat(Call, name="ttnn.concat"):
 
     @property
     def merges_rows(self) -> bool:
-        """Whether rows of floats are joined, which one device program does even inside tiles."""
-        return self.dim == self.tensors[0].type.rank - 1 and self.tensors[0].dtype.is_float
+        """Whether rows of plain floats are joined, which one device program does even inside tiles."""
+        return self.dim == self.tensors[0].type.rank - 1 and self.tensors[0].dtype in PLAIN_FLOATS
 
     @property
     def row_tiles(self) -> int:
@@ -231,7 +232,7 @@ class Pad(Call, name="ttnn.pad"):
         return self.value == 0 and all(begin == 0 for begin, _ in self.padding)
 
     def infer(self) -> Spec:
-        accept(self.input_tensor, None, FLOATS | {DType.i32, DType.u32}, "input_tensor")
+        accept(self.input_tensor, None, PADDABLE, "input_tensor")
         spec = spec_of(self.input_tensor)
         if len(self.padding) != spec.rank:
             raise Refusal(f"{len(self.padding)} pairs do not pad {list(spec.shape)}")

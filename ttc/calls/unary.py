@@ -6,8 +6,9 @@ from dataclasses import KW_ONLY, dataclass, replace
 from enum import Enum
 from typing import ClassVar
 
-from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, spec_of
+from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, accept_number, spec_of
 from ttc.calls.target import Target
+from ttc.errors import Refusal
 from ttc.ir import TILE, DType, MemoryConfig, Spec, Value
 
 SIGNED = FLOATS | {DType.i32}
@@ -251,6 +252,14 @@ class Clamp(UnaryCall, name="ttnn.clamp"):
     min: float | None = None
     max: float | None = None
     dtypes: ClassVar[frozenset[DType]] = SIGNED
+
+    def infer(self) -> Spec:
+        for bound in (self.min, self.max):
+            if bound is not None:
+                accept_number(bound, self.input_tensor.dtype)
+            if isinstance(bound, float) and self.input_tensor.dtype.is_integer:
+                raise Refusal("integers are clamped by integers: TTNN makes floats of them otherwise")
+        return super().infer()
 
 
 @dataclass(frozen=True)

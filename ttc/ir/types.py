@@ -64,6 +64,12 @@ class DType(Enum):
     def is_integer(self) -> bool:
         return self.kind in ("int", "uint")
 
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Give the smallest and the largest number of an integer type."""
+        bits = int(self.bytes * 8)
+        return (0, (1 << bits) - 1) if self.kind == "uint" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
+
     def __str__(self) -> str:
         return self.name
 

@@ -10,8 +10,6 @@ from ttc.ir import DType
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
-LIMITS = {DType.i32: (-(2**31), 2**31 - 1), DType.u32: (0, 2**32 - 1), DType.u16: (0, 2**16 - 1)}
-
 
 @emulates(ToLayout, ToMemoryConfig)
 def move(call: ToLayout | ToMemoryConfig, mode: Mode, tensor: Tensor) -> Tensor:
@@ -40,6 +38,6 @@ def typecast(call: Typecast, mode: Mode, input_tensor: Tensor) -> Tensor:
     if call.dtype is DType.u8:
         return x.to(torch.int64) % 256
     if input_tensor.is_floating_point() or call.dtype is DType.u16:
-        return x.clamp(*LIMITS[call.dtype]).to(torch.int64)
+        return x.clamp(*call.dtype.limits).to(torch.int64)
     x = x.to(torch.int64) % 2**32
     return torch.where(x >= 2**31, x - 2**32, x) if call.dtype is DType.i32 else x
