@@ -155,6 +155,8 @@ ELEMENTWISE: list[Sample] = [
     S(ops.Cos, x="f32[1,3,2,5,33]"),
     S(ops.Cosh, x="f32[7,40]"),
     S(ops.Erf, x="f32[1,197,768]"),
+    S(ops.Erfc, x="f32[7,40]", ranges={"x": (-9, 9)}),
+    S(ops.Erfcx, x="f32[7,40]", ranges={"x": (-3, 9)}),
     S(ops.Exp, x="f32[33]"),
     S(ops.Expm1, x="f32[7,40]", ranges={"x": (-0.1, 0.1)}),
     S(ops.Floor, x="f32[2,33,65]", ranges={"x": (-9, 9)}),

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,9 +8,12 @@ from tests.backend.lowered import lowered
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir import DType, Weight, Weights, parse_graph
+from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
-from ttc.ops.torch_types import array_of
+from ttc.ops.torch_types import array_of, stored_as
+from ttc.pipeline import compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
 
 
 def names(text: str) -> list[str]:
@@ -81,3 +85,31 @@ def test_a_scatter_into_part_of_the_rows_is_refused():
             %y: f32[5,4] = scatter(x=%x, index=%i, updates=%u, dim=1)
             return "y"=%y
         """)
+
+
+F32 = torch.finfo(torch.float32)
+ENTRIES = [
+    -torch.inf, torch.inf, torch.nan, F32.min, F32.max, -3.39e38, 0.0, -0.0, F32.tiny, 1e-40, -1e-45, 1.0000001, 1 / 3,
+    16777217.0, -65504.0, 3.3895313892515355e38, 0x7F7FFFFF / 3, torch.pi,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["input", "weight"])
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_a_lookup_gives_the_entry_of_the_table_whatever_it_is(given: str, dtype: str):
+    """Exactly in fp32, but for bits below 2^-133; rounded in bf16, the largest float32 to a finite number."""
+    table = torch.tensor(ENTRIES).reshape(-1, 1).repeat(1, 32)
+    source = 'input(name="w")' if given == "input" else 'const(ref="w")'
+    text = f"""graph {{
+  %w: f32[{len(ENTRIES)},32] = {source}
+  %i: i64[1,{len(ENTRIES)}] = input(name="i")
+  %y: f32[1,{len(ENTRIES)},32] = embedding(w=%w, index=%i)
+  return "y"=%y
+}}"""
+    weights = Weights({"w": Weight(TensorType(DType.f32, tuple(table.shape)), lambda: array_of(table))})
+    build = compile_graph(parse_graph(text, weights), TARGETS["n150"], dtype)
+    inputs = {"i": torch.arange(len(ENTRIES)).flip(0).reshape(1, -1).numpy()}
+    inputs |= {"w": table.numpy()} if given == "input" else {}
+    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    wanted = stored_as(table, DType.bf16 if dtype == "bf16" else DType.f32).float().flip(0).numpy()[None]
+    np.testing.assert_allclose(found, wanted, rtol=0.0, atol=2.0**-133)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from tests.backend.lowered import lowered
 from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS
 from ttc.ir import parse_graph
+from ttc.ops import evaluate
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
@@ -45,11 +47,27 @@ def test_long_sums_are_those_of_float64(signal: str, dtype: str, reverse: bool):
         assert scaled_error(found, wanted) <= 1e-6
 
 
-def test_fp32_parts_are_bf16_and_their_sums_fp32():
+def test_blocks_are_summed_in_fp32_along_the_first_dimension():
     text = lowered('%x: f32[1,1024] = input(name="x")\n%y: f32[1,1024] = cumsum(x=%x, dim=1)\nreturn "y"=%y')
-    (product,) = (line for line in text.splitlines() if "matmul" in line)
-    assert ": f32[1,4,256]" in product
-    assert "bf16[1,4,768] tile dram = ttnn.concat" in text
+    within, between = (line for line in text.splitlines() if "ttnn.cumsum" in line)
+    assert ": f32[256,1,4]" in within
+    assert ", 0)" in within
+    assert ": f32[1,4]" in between
+
+
+@pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan, np.finfo(np.float32).max])
+@pytest.mark.parametrize("flags", ["", ", reverse=true", ", exclusive=true", ", reverse=true, exclusive=true"])
+@pytest.mark.parametrize("size", [1, 300, 1100])
+def test_what_comes_before_an_infinity_is_finite(size: int, flags: str, number: float):
+    line = f'%x: f32[2,{size}] = input(name="x")\n%y: f32[2,{size}] = cumsum(x=%x, dim=1{flags})\nreturn "y"=%y'
+    graph = parse_graph(f"graph {{\n{line}\n}}\n")
+    x = np.random.default_rng(0).standard_normal((2, size)).astype(np.float32)
+    x[0, size // 2] = number
+    wanted = evaluate(graph, {"x": torch.from_numpy(x)})["y"].numpy()
+    for dtype in ("fp32", "bf16"):
+        build = compile_graph(graph, TARGETS["n150"], dtype)
+        found = Session(build.program, build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+        np.testing.assert_allclose(found, wanted, rtol=0.02 if dtype == "bf16" else 1e-4, atol=0.05)
 
 
 def test_a_short_sum_is_one_call_in_fp32():

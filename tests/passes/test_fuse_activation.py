@@ -212,3 +212,32 @@ def test_a_number_that_widens_the_product_stays():
     after = fuse_activation(graph)
     assert "silu(" not in body(after)
     agree(graph, after)
+
+
+def test_one_less_erf_is_erfc():
+    graph = run(
+        (simplify,), graph_of(HEAD + '%e: f32[3,8] = erf(x=%x)\n%y: f32[3,8] = sub(a=%one, b=%e)\nreturn "y"=%y')
+    )
+    after = run((fuse_activation,), graph, twice=True)
+    assert "%y: f32[3,8] = erfc(x=%x)" in body(after)
+    agree(graph, after)
+
+
+@pytest.mark.parametrize("line", ["sub(a=%two, b=%e)", "sub(a=%e, b=%one)", "add(a=%one, b=%e)"])
+def test_other_differences_of_erf_stay(line):
+    graph = run((simplify,), graph_of(HEAD + f'%e: f32[3,8] = erf(x=%x)\n%y: f32[3,8] = {line}\nreturn "y"=%y'))
+    assert "erfc" not in body(run((fuse_activation,), graph))
+
+
+@pytest.mark.parametrize(("sign", "fuses"), [("neg(x=%x)", True), ("relu(x=%x)", False)])
+def test_gelu_by_erfc(sign, fuses):
+    lines = f"""%n: f32[3,8] = {sign}
+%a: f32[3,8] = div(a=%n, b=%root)
+%g: f32[3,8] = erfc(x=%a)
+%m: f32[3,8] = mul(a=%x, b=%g)
+%y: f32[3,8] = mul(a=%m, b=%half)
+return "y"=%y"""
+    graph = run((simplify,), graph_of(HEAD + lines))
+    after = run((fuse_activation,), graph, twice=True)
+    assert ("gelu(x=%x)" in body(after)) is fuses
+    agree(graph, after)

@@ -14,6 +14,7 @@ from ttc.backend import (  # noqa: F401  (each registers its rules)
     scan,
     shape,
     spatial,
+    special,
     unary,
 )
 from ttc.backend.lowering import RULES, Lowered, lower

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import prod
+from math import inf, prod
 
 import torch
 
@@ -14,7 +14,7 @@ from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
 from ttc.calls.layout import Typecast
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
-from ttc.ir import DType, Layout, Value
+from ttc.ir import DType, Layout, TensorType, Value
 
 
 @lowers(ops.Embedding)
@@ -57,13 +57,27 @@ def _looked_up(index: Value, table: Value, to: Lowering) -> Value:
 
 
 def _parts(table: Value, to: Lowering) -> tuple[Value, Value, Value]:
-    """Three bf16 tables whose sum is the f32 `table`: 3 * 8 bits hold f32's 24."""
-    rest, parts = table, []
-    for _ in range(3):
-        part = to.derive(ops.Cast(rest, DType.bf16))
-        parts.append(part)
-        rest = to.derive(ops.Sub(rest, to.derive(ops.Cast(part, table.dtype))))
-    return parts[0], parts[1], parts[2]
+    """Three bf16 tables whose sum is the f32 `table`: 3 * 8 bits hold f32's 24.
+
+    Bits are cut off, not rounded: the largest float32 rounds to infinity. An infinity or NaN is the first part's
+    alone, for nothing is left of it to subtract from.
+    """
+    table = to.derive(ops.Cast(table, DType.f32))
+    zero, infinity = (to.derive(ops.Full(TensorType(DType.f32, ()), number)) for number in (0.0, inf))
+    finite = to.derive(ops.Lt(to.derive(ops.Abs(table)), infinity))
+    first = to.derive(ops.Where(finite, _leading_bits(table, to), table))
+    rest = to.derive(ops.Where(finite, to.derive(ops.Sub(table, first)), zero))
+    second = _leading_bits(rest, to)
+    third = to.derive(ops.Sub(rest, second))
+    parts = (to.derive(ops.Cast(part, DType.bf16)) for part in (first, second, third))
+    return next(parts), next(parts), next(parts)
+
+
+def _leading_bits(x: Value, to: Lowering) -> Value:
+    """f32 without the 16 bits of its mantissa for which bf16 has no room."""
+    bits = to.derive(ops.BitCast(x, DType.i32))
+    kept = to.derive(ops.And(bits, to.derive(ops.Full(TensorType(DType.i32, ()), -(2**16)))))
+    return to.derive(ops.BitCast(kept, DType.f32))
 
 
 def _gathered_rows(op: ops.Embedding, to: Lowering) -> Value:

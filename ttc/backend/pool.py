@@ -1,17 +1,20 @@
-"""How TTNN pools: max_pool2d in bf16, else maxima of strided slices; averages as matrix products."""
+"""How TTNN pools: max_pool2d in bf16, else maxima of strided slices; averages as sums of such slices."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from ttc import ops
 from ttc.backend.conv_plan import SMALL_BYTES, WHOLE, plane
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.moves import reshaped
 from ttc.backend.numbers import lowest
-from ttc.backend.resample import resampled, window_means
 from ttc.backend.spatial import from_rows, to_rows
-from ttc.calls.binary import Maximum
+from ttc.calls.binary import Add, Maximum, Multiply
 from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
 from ttc.ir import DRAM, DType, Layout, Sharding, Value
@@ -63,24 +66,47 @@ def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
 
 def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
     """Maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
-    batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
-    y = to.call(Reshape(to.row_major(x), (batch, *spatial, channels)))
-    counts = [window_output(*axis, ceil=op.ceil) for axis in windows(op, spatial)]
-    beyond = tuple(
-        (begin, max(end, (count - 1) * stride + dilation * (kernel - 1) + 1 - size - begin))
-        for count, (size, kernel, stride, (begin, end), dilation) in zip(counts, windows(op, spatial), strict=True)
-    )
-    if any(map(any, beyond)):
-        below_all = -math.inf if y.dtype.is_float else lowest(y.dtype)
-        y = to.call(Pad(y, ((0, 0), *beyond, (0, 0)), below_all))
-    for axis, count in enumerate(counts):
+    below_all = -math.inf if x.dtype.is_float else lowest(x.dtype)
+    y = around(op, x, below_all, to)
+    for axis, count in enumerate(window_counts(op)):
         taps = [
             strided(y, 1 + axis, tap * op.dilation[axis], op.stride[axis], count, to) for tap in range(op.kernel[axis])
         ]
         y = taps[0]
         for tap in taps[1:]:
             y = to.call(Maximum(y, tap))
-    return to.tile(to.call(Reshape(y, (1, 1, batch * math.prod(counts), channels))))
+    return as_rows(y, op, to)
+
+
+def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering) -> Value:
+    """Rows as [N, *spatial, C] in ROW_MAJOR layout, with `number` wherever a window reaches beyond the image.
+
+    Without C if there is but one channel: rows of one element each would be slow.
+    """
+    batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
+    inner = (channels,) if channels > 1 else ()
+    y = reshaped(to.row_major(x), (batch, *spatial, *inner), to)
+    beyond = tuple(
+        (begin, max(end, (count - 1) * stride + dilation * (kernel - 1) + 1 - size - begin))
+        for count, (size, kernel, stride, (begin, end), dilation) in zip(
+            window_counts(op), windows(op, spatial), strict=True
+        )
+    )
+    if not any(map(any, beyond)):
+        return y
+    return to.call(Pad(y, ((0, 0), *beyond, *((0, 0) for _ in inner)), number))
+
+
+def as_rows(y: Value, op: ops.MaxPool | ops.AvgPool, to: Lowering) -> Value:
+    """What `around` began, back as rows."""
+    batch, channels, _ = images(op.x, op.rows, len(op.kernel))
+    return to.tile(to.call(Reshape(y, (1, 1, batch * math.prod(window_counts(op)), channels))))
+
+
+def window_counts(op: ops.MaxPool | ops.AvgPool) -> list[int]:
+    """How many windows there are along each axis."""
+    spatial = images(op.x, op.rows, len(op.kernel))[2]
+    return [window_output(*axis, ceil=op.ceil) for axis in windows(op, spatial)]
 
 
 def windows(op: ops.MaxPool | ops.AvgPool, spatial: tuple[int, ...]) -> list[tuple]:
@@ -99,12 +125,59 @@ def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering)
 
 @lowers(ops.AvgPool)
 def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
-    """Products with the matrices that average along each axis: the counts of a window are products of its axes'."""
-    batch, _, spatial = images(op.x, op.rows, len(op.kernel))
-    axes = []
-    for size, kernel, stride, pads, dilation in windows(op, spatial):
-        begin, end = pads
-        count = window_output(size, kernel, stride, pads, dilation, op.ceil)
-        counted = (-begin, size + end) if op.count_padding else (0, size)
-        axes.append(window_means(size, kernel, stride, begin, dilation, count, counted))
-    return from_rows(resampled(to_rows(op.x, op.rows, to), batch, axes, to), op.rows, op.infer().shape, to)
+    """Sums of slices in fp32, one axis after the other, divided by how many elements count.
+
+    A product with a matrix would be fewer calls, but 0 times an infinity outside the window is not a number.
+    """
+    channels = images(op.x, op.rows, len(op.kernel))[1]
+    y = around(op, to.cast(to_rows(op.x, op.rows, to), DType.f32), 0.0, to)
+    for axis, count in enumerate(window_counts(op)):
+        kernel, stride, dilation = op.kernel[axis], op.stride[axis], op.dilation[axis]
+        if kernel <= SLICED:
+            y = added([strided(y, 1 + axis, tap * dilation, stride, count, to) for tap in range(kernel)], to)
+        else:
+            y = strided(window_sums(y, 1 + axis, kernel, dilation, to), 1 + axis, 0, stride, count, to)
+    shares = element_shares(op)
+    if len(shares.unique()) == 1:
+        y = to.call(Multiply(y, float(shares.flatten()[0])))
+    else:
+        shape = (1, *shares.shape, *((1,) if channels > 1 else ()))
+        y = to.call(Multiply(y, to.upload(to.constant(shares.reshape(shape)), DType.f32, Layout.ROW_MAJOR)))
+    return from_rows(to.cast(as_rows(y, op, to), to.dtype), op.rows, op.infer().shape, to)
+
+
+SLICED = 8
+"""The longest window along an axis that is summed by a slice for each element; longer ones are summed by halves."""
+
+
+def window_sums(x: Value, dim: int, kernel: int, dilation: int, to: Lowering) -> Value:
+    """The sum of each `kernel` elements of a dimension, `dilation` apart, by sums of half of them."""
+    if kernel == 1:
+        return x
+    half = window_sums(x, dim, kernel // 2, dilation, to)
+    count = x.shape[dim] - (kernel - 1) * dilation
+    parts = [strided(half, dim, place * dilation, 1, count, to) for place in (0, kernel // 2)]
+    if kernel % 2:
+        parts.append(strided(x, dim, (kernel - 1) * dilation, 1, count, to))
+    return added(parts, to)
+
+
+def added(values: list[Value], to: Lowering) -> Value:
+    """The sum of all the values."""
+    total = values[0]
+    for value in values[1:]:
+        total = to.call(Add(total, value))
+    return total
+
+
+def element_shares(op: ops.AvgPool) -> Tensor:
+    """[windows of each axis]: 1 / how many elements of a window count."""
+    shares = torch.ones((), dtype=torch.float64)
+    for (size, kernel, stride, (begin, end), dilation), count in zip(
+        windows(op, images(op.x, op.rows, len(op.kernel))[2]), window_counts(op), strict=True
+    ):
+        first, last = (-begin, size + end) if op.count_padding else (0, size)
+        places = torch.arange(count)[:, None] * stride - begin + dilation * torch.arange(kernel)
+        counted = ((places >= first) & (places < last)).sum(1).clamp(min=1)
+        shares = shares.unsqueeze(-1) / counted
+    return shares.float()

@@ -4,9 +4,11 @@ bf16 knows 1000 and 1004 but no number between: the sine of a position in bf16 i
 two. The rule:
 
 - A prefix sum (or product) of floats is computed in fp32, whatever it sums.
-- What inputs, integers, constants and prefix sums give by arithmetic and movement alone (`TRANSPARENT`) is exact so
-  far. It stays in fp32 up to where that matters: a sine, a cosine, a rounding, a remainder, a comparison, a cast to
-  integers (`DECISIVE`), or another prefix sum.
+- What inputs, integers, constants and prefix sums give by arithmetic, elementary functions, reductions, lookups and
+  movement alone (`TRANSPARENT`) is exact so far. It stays in fp32 up to where that matters: a sine, a cosine, a
+  rounding, a remainder, a comparison, a cast to integers (`DECISIVE`), another prefix sum, or a difference of two such
+  (`_cancels`), of which only the last bits of both are left: the distance of a coordinate from the elements around it.
+  What such a difference gives by these ops, the weights of an interpolation, is in fp32 as far as they go.
 - The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of such exact
   numbers (`SIGNAL`) end in an atan2, all of it is in fp32, the weights too.
 - All else is rounded, activations above all: they are rounded to bf16 before, and wider arithmetic after that brings
@@ -23,12 +25,14 @@ from ttc.ir import Graph, Input, Node, Op, Value
 COMPARISONS = (ops.Eq, ops.Ge, ops.Gt, ops.Le, ops.Lt, ops.Ne)
 
 TRANSPARENT = (
-    ops.Abs, ops.Add, ops.And, ops.Cast, ops.Ceil, ops.Clamp, ops.Concat, ops.Cumsum, ops.Div, ops.Expand, ops.Flip,
-    ops.Floor, ops.FloorDiv, ops.Fmod, ops.Maximum, ops.Minimum, ops.Mul, ops.Neg, ops.Not, ops.Or, ops.Pad,
-    ops.Permute, ops.Remainder, ops.Repeat, ops.Reshape, ops.Round, ops.Slice, ops.Sub, ops.Trunc, ops.Upsample,
-    ops.Where, *COMPARISONS,
+    ops.Abs, ops.Add, ops.And, ops.Atan, ops.Atan2, ops.Cast, ops.Ceil, ops.Clamp, ops.Concat, ops.Cumprod, ops.Cumsum,
+    ops.Div, ops.Embedding, ops.Exp, ops.Expand, ops.Flip, ops.Floor, ops.FloorDiv, ops.Fmod, ops.Gather, ops.Log,
+    ops.Log1p, ops.Max, ops.Maximum, ops.Mean, ops.Min, ops.Minimum, ops.Mul, ops.Neg, ops.Not, ops.Or, ops.Pad,
+    ops.Permute, ops.Pow, ops.Prod, ops.Reciprocal, ops.Relu, ops.Remainder, ops.Repeat, ops.Reshape, ops.Round,
+    ops.Rsqrt, ops.Scatter, ops.Sign, ops.Slice, ops.Sqrt, ops.Sub, ops.Sum, ops.Topk, ops.Trunc, ops.Upsample,
+    ops.Where, ops.Xor, *COMPARISONS,
 )  # fmt: skip
-"""Arithmetic and movement that exact numbers come by."""
+"""Arithmetic, elementary functions, reductions, lookups and movement that exact numbers come by."""
 
 DECISIVE = (
     ops.Ceil, ops.Cos, ops.Floor, ops.FloorDiv, ops.Fmod, ops.Remainder, ops.Round, ops.Sin, ops.Trunc, *COMPARISONS,
@@ -43,13 +47,17 @@ def wide_values(graph: Graph) -> frozenset[Value]:
     """The values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
     signals = _carried(graph, lambda op: isinstance(op, SIGNAL))
-    decisions, angles = set(), set()
+    decisions, differences, angles = set[Value](), set[Value](), set[Value]()
     for node in _varying(graph):
         if _sums(node.op) or _decides(node.op, exact):
             decisions.add(node.results[0])
+        if _cancels(node.op, exact) or (
+            exact.issuperset(node.results) and not differences.isdisjoint(node.op.operands())
+        ):
+            differences.update(node.results)
         if isinstance(node.op, ops.Atan2) and node.op.a in signals:
             angles.add(node.results[0])
-    return _leading(graph, exact, decisions) | _leading(graph, signals, angles)
+    return _leading(graph, exact, decisions | differences) | _leading(graph, signals, angles)
 
 
 def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
@@ -98,6 +106,14 @@ def _decides(op: Op, known: set[Value]) -> bool:
     floats = [x for x in op.operands() if x.dtype.is_float]
     decisive = isinstance(op, DECISIVE) or (isinstance(op, ops.Cast) and op.dtype.is_integer)
     return decisive and bool(floats) and all(x in known for x in floats)
+
+
+def _cancels(op: Op, known: set[Value]) -> bool:
+    """Whether an op takes one exact float from another, neither of them one number for all."""
+    match op:
+        case ops.Sub(a=a, b=b) if a.dtype.is_float:
+            return a in known and b in known and ops.number_of(a) is None and ops.number_of(b) is None
+    return False
 
 
 def _is_outer(op: ops.Matmul) -> bool:

@@ -1,4 +1,4 @@
-"""Linear resampling along spatial axes as matrix products: average pools, linear upsampling.
+"""Linear resampling along spatial axes as matrix products, sample by sample.
 
 Each axis has a matrix [out, in] that is known when compiling. Small images take one product with the Kronecker
 product of all matrices; large ones take one for each axis.
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ttc.backend.lowering import Lowering
+from ttc.backend.moves import reshaped
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Reshape
@@ -25,11 +26,16 @@ LIMIT_BYTES = 8 << 20
 
 
 def resampled(x: Value, batch: int, axes: Sequence[Tensor], to: Lowering) -> Value:
-    """Rows [1, 1, N * prod(in), C] as [1, 1, N * prod(out), C], each spatial axis multiplied by its matrix."""
-    whole = batch * math.prod(a.shape[0] for a in axes) * batch * math.prod(a.shape[1] for a in axes)
-    if whole * DType.f32.bytes <= LIMIT_BYTES:
-        return product(reduce(torch.kron, [torch.eye(batch, dtype=torch.float64), *axes]), x, to)
+    """Rows [1, 1, N * prod(in), C] as [1, 1, N * prod(out), C], each spatial axis multiplied by its matrix.
+
+    Samples are multiplied one by one: 0 times an infinity of another is not a number.
+    """
     channels, sizes = x.shape[-1], [a.shape[1] for a in axes]
+    whole = math.prod(a.shape[0] for a in axes) * math.prod(sizes)
+    if whole * DType.f32.bytes <= LIMIT_BYTES:
+        x = reshaped(x, (1, batch, math.prod(sizes), channels), to)
+        y = product(reduce(torch.kron, axes), x, to)
+        return reshaped(y, (1, 1, y.shape[1] * y.shape[2], channels), to)
     for axis in reversed(range(len(axes))):
         before = batch * math.prod(sizes[:axis])
         after = math.prod(sizes[axis + 1 :]) * channels
@@ -49,23 +55,6 @@ def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) 
 
 LARGEST = 1 << 26
 """Elements of a matrix made when compiling; half a gigabyte while it is made."""
-
-
-def window_means(
-    size: int, kernel: int, stride: int, begin: int, dilation: int, count: int, counted: tuple[int, int]
-) -> Tensor:
-    """[count, size]: the mean of each window along one axis; places in [first, last) of `counted` count.
-
-    `begin` elements of padding, which add nothing, precede the input.
-    """
-    if count * size > LARGEST:
-        raise Refusal(f"windows over an axis of {size} by a matrix, which is limited to {LARGEST} elements")
-    means = torch.zeros(count, size, dtype=torch.float64)
-    for row in range(count):
-        places = [row * stride - begin + dilation * tap for tap in range(kernel)]
-        share = 1.0 / max(1, sum(counted[0] <= place < counted[1] for place in places))
-        means[row, [place for place in places if 0 <= place < size]] = share
-    return means
 
 
 def linear_weights(size: int, scale: int) -> Tensor:

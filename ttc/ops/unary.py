@@ -96,6 +96,18 @@ class Erf(Unary):
     function = torch.erf
 
 
+class Erfc(Unary):
+    """1 - erf(x), accurate where that is small."""
+
+    function = torch.erfc
+
+
+class Erfcx(Unary):
+    """exp(x^2) * erfc(x)."""
+
+    function = torch.special.erfcx
+
+
 class Exp(Unary):
     """e to the x."""
 

@@ -6,12 +6,14 @@ import math
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
-from ttc.passes.match import addend, close, factors
+from ttc.passes.match import addend, close, factors, is_number
 from ttc.passes.normal import rebuild
 
 
 def fuse_activation(graph: Graph) -> Graph:
     """Gelu (erf and tanh forms), silu, hard swish, mish and sigmoid, however their products are associated.
+
+    And 1 - erf(x), of which nothing is left beyond x = 3.9, as erfc.
 
     Before:
         %a: f32[8] = div(a=%x, b=%root_two)
@@ -22,7 +24,7 @@ def fuse_activation(graph: Graph) -> Graph:
     After:
         %y: f32[8] = gelu(x=%x)
     """
-    return rebuild(graph, _product, _sigmoid)
+    return rebuild(graph, _product, _sigmoid, _erfc)
 
 
 def _sigmoid(op: Op, builder: Builder) -> Value | None:
@@ -31,6 +33,14 @@ def _sigmoid(op: Op, builder: Builder) -> Value | None:
         case ops.Reciprocal(x=total) if isinstance(power := addend(total, 1.0), Value):
             if isinstance(power.op, ops.Exp) and isinstance(power.op.x.op, ops.Neg):
                 return builder(ops.Sigmoid(power.op.x.op.x))
+    return None
+
+
+def _erfc(op: Op, builder: Builder) -> Value | None:
+    """1 - erf(x)."""
+    match op:
+        case ops.Sub(a=one, b=Value(ops.Erf(x=x)) as rest) if is_number(one, 1.0) and rest.type == op.infer():
+            return builder(ops.Erfc(x))
     return None
 
 
@@ -63,6 +73,9 @@ def _gated(number: float, x: Value, gate: Value, dtype) -> Op | None:
     match gate.op:
         case ops.Add() if close(number, 0.5, dtype) and (inner := addend(gate, 1.0)) is not None:
             return _gelu(x, inner)
+        case ops.Erfc(x=scaled) if close(number, 0.5, dtype):
+            factor, parts = factors(scaled)
+            return ops.Gelu(x) if parts == [x] and close(factor, -math.sqrt(0.5), dtype) else None
         case ops.Sigmoid(x=same) if same is x and number == 1:
             return ops.Silu(x)
         case ops.HardSigmoid(x=same, alpha=alpha, beta=0.5) if same is x and number == 1 and math.isclose(alpha, 1 / 6):

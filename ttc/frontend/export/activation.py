@@ -59,7 +59,7 @@ def softplus(b: ExportBuilder, x: Value, beta: Number = 1, threshold: Number = 2
 
 @aten("log_sigmoid")
 def log_sigmoid(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Neg(b(ops.Softplus(b(ops.Neg(x)), 1.0, 100.0))))
+    return b(ops.Neg(b(ops.Softplus(b(ops.Neg(x))))))
 
 
 @aten("threshold")

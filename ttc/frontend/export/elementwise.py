@@ -21,6 +21,7 @@ UNARY: dict[str, Make] = {
     "hardswish": ops.HardSwish, "log": ops.Log, "log1p": ops.Log1p, "mish": ops.Mish, "neg": ops.Neg,
     "reciprocal": ops.Reciprocal, "relu": ops.Relu, "rsqrt": ops.Rsqrt, "sigmoid": ops.Sigmoid, "sign": ops.Sign,
     "silu": ops.Silu, "sin": ops.Sin, "sinh": ops.Sinh, "sqrt": ops.Sqrt, "tan": ops.Tan, "tanh": ops.Tanh,
+    "erfc": ops.Erfc, "special_erfcx": ops.Erfcx,
 }  # fmt: skip
 ROUNDING: dict[str, Make] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.Round, "trunc": ops.Trunc}
 ARITHMETIC: dict[str, Make] = {
@@ -157,11 +158,6 @@ def log2(b: ExportBuilder, x: Value) -> Value:
 @aten("log10")
 def log10(b: ExportBuilder, x: Value) -> Value:
     return b(ops.Mul(b(ops.Log(result_as(b, x))), result_as(b, 1 / math.log(10))))
-
-
-@aten("erfc")
-def erfc(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Sub(result_as(b, 1), b(ops.Erf(result_as(b, x)))))
 
 
 @aten("bitwise_not")

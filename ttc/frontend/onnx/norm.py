@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
-
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.elementwise import scaled, shifted
@@ -15,7 +13,6 @@ from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import Op, Value
-from ttc.ops.torch_types import to_torch
 
 
 def _softmax(op: type[Op]) -> Callable:
@@ -149,15 +146,15 @@ def rms_norm(b: Emitter, x: Value, scale: Value, axis: int, eps: float) -> Value
 def LRN(b: Emitter, x: Value, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Value:
     """x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
 
-    The sum over channels is a 1 x 1 convolution with a banded matrix.
+    The sum is one of shifted squares: a product with a banded matrix would multiply infinities of others by 0.
     """
     if x.type.rank < 3:
         raise Refusal(f"needs spatial dimensions, got {x.type}")
-    channels, spatial = x.shape[1], x.type.rank - 2
-    offsets = torch.arange(channels)[None, :] - torch.arange(channels)[:, None]
-    band = ((offsets >= -((size - 1) // 2)) & (offsets <= size // 2)).double() * (alpha / size)
-    w = b.constant(band.to(to_torch(x.dtype)).reshape(channels, channels, *[1] * spatial))
-    shift = b.full(bias, x.dtype, (channels,))
-    once = (1,) * spatial
-    total = b(ops.Conv(b(ops.Mul(x, x)), w, shift, once, ((0, 0),) * spatial, once))
-    return b(ops.Mul(x, b(ops.Pow(total, b.full(-beta, x.dtype)))))
+    channels = x.shape[1]
+    around = ((0, 0), ((size - 1) // 2, size // 2), *((0, 0) for _ in x.shape[2:]))
+    squares = b(ops.Pad(b(ops.Mul(x, x)), around))
+    total = b.slice(squares, 1, 0, channels)
+    for offset in range(1, size):
+        total = b(ops.Add(total, b.slice(squares, 1, offset, offset + channels)))
+    divisor = shifted(b, scaled(b, total, alpha / size), bias)
+    return b(ops.Mul(x, b(ops.Pow(divisor, b.full(-beta, x.dtype)))))

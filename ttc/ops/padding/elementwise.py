@@ -21,8 +21,8 @@ from ttc.ops.torch_types import to_torch
 BOUNDED = (
     activation.Elu, activation.Gelu, activation.HardSigmoid, activation.HardSwish, activation.LeakyRelu,
     activation.Mish, activation.Relu, activation.Sigmoid, activation.Silu, activation.Softplus, activation.Softsign,
-    unary.Abs, unary.Asinh, unary.Atan, unary.Cast, unary.Ceil, unary.Clamp, unary.Cos, unary.Erf, unary.Floor,
-    unary.IsNan, unary.Neg, unary.Not, unary.Round, unary.Sign, unary.Sin, unary.Tanh, unary.Trunc,
+    unary.Abs, unary.Asinh, unary.Atan, unary.Cast, unary.Ceil, unary.Clamp, unary.Cos, unary.Erf, unary.Erfc,
+    unary.Floor, unary.IsNan, unary.Neg, unary.Not, unary.Round, unary.Sign, unary.Sin, unary.Tanh, unary.Trunc,
     binary.Add, binary.And, binary.Atan2, binary.Eq, binary.Ge, binary.Gt, binary.Le, binary.Lt, binary.Maximum,
     binary.Minimum, binary.Mul, binary.Ne, binary.Or, binary.ShiftLeft, binary.ShiftRight, binary.Sub, binary.Where,
     binary.Xor,
@@ -30,9 +30,9 @@ BOUNDED = (
 """What gives finite numbers for finite ones (of the size that networks compute with)."""
 
 UNBOUNDED = (
-    unary.Acos, unary.Acosh, unary.Asin, unary.Atanh, unary.BitCast, unary.Cosh, unary.Exp, unary.Expm1, unary.Log,
-    unary.Log1p, unary.Reciprocal, unary.Rsqrt, unary.Sinh, unary.Sqrt, unary.Tan, binary.Div, binary.FloorDiv,
-    binary.Fmod, binary.Pow, binary.Remainder,
+    unary.Acos, unary.Acosh, unary.Asin, unary.Atanh, unary.BitCast, unary.Cosh, unary.Erfcx, unary.Exp,
+    unary.Expm1, unary.Log, unary.Log1p, unary.Reciprocal, unary.Rsqrt, unary.Sinh, unary.Sqrt, unary.Tan, binary.Div,
+    binary.FloorDiv, binary.Fmod, binary.Pow, binary.Remainder,
 )  # fmt: skip
 """What may make inf or NaN of some finite numbers."""
 
