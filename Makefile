@@ -1,6 +1,6 @@
 # `make demo` and `make test` need nothing but Python 3.10-3.12; everything else stands on their environments.
 
-.PHONY: demo test lint bench fuzz mutants sweep golden clean
+.PHONY: demo test lint bench fuzz mutants sweep golden environments clean
 
 demo: .venv/ready
 	.venv/bin/python examples/sentences.py
@@ -23,7 +23,10 @@ mutants: .venv/ready
 sweep: .venv/ready .venv-ttnn/ready
 	.venv/bin/python -m pytest -m sweep
 
-.venv/ready: pyproject.toml constraints.txt scripts/make_venv
+environments:
+	scripts/try_environments
+
+.venv/ready: pyproject.toml constraints.txt scripts/make_venv scripts/install_torch
 	scripts/make_venv
 
 .venv-ttnn/ready: constraints-ttnn.txt scripts/make_venv_ttnn
