@@ -57,18 +57,19 @@ def compile(
     from ttc.calls.target import target_named
     from ttc.compiled import Compiled
     from ttc.errors import InputError
-    from ttc.pipeline import DTYPES
+    from ttc.pipeline import DTYPES, every_stage
     from ttc.sources import source_of
 
     if dtype not in DTYPES:
         raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
     card = target_named(target)
     buckets = bucket_sizes(lengths)
-    if buckets:
-        source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}), trust)
-        return Bucketed(source, buckets, card, dtype, progress, allow_host)
-    source = source_of(model, args, kwargs, dynamic_shapes, lengths, trust)
-    return Compiled(source, card, dtype, progress, allow_host)
+    with every_stage(card, dtype, allow_host):
+        if buckets:
+            source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}), trust)
+            return Bucketed(source, buckets, card, dtype, progress, allow_host)
+        source = source_of(model, args, kwargs, dynamic_shapes, lengths, trust)
+        return Compiled(source, card, dtype, progress, allow_host)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:

@@ -16,7 +16,7 @@ import numpy as np
 from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
 from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
-from ttc.errors import InputError, TtcError
+from ttc.errors import InputError, Refused, TtcError
 from ttc.files import check_output
 from ttc.ir import Graph
 from ttc.passes.padding import Doubtful, Padded, pad
@@ -83,7 +83,11 @@ class Bucketed(Compiled):
         if len(bindings) > MOST:
             raise InputError(f"{len(bindings)} buckets are too many; {MOST} are the most")
         self._readings: dict[tuple[int, ...], tuple[Graph, Signature | None] | None] = {}
-        padded, multiples = self._padded(bindings, sizes)
+        try:
+            padded, multiples = self._padded(bindings, sizes)
+        except Refused as refused:
+            refused.rest = refused.rest or self._read(bindings[-1])[0]
+            raise
         self._forms: list[Variant] = []
         for binding, safe in zip(bindings, padded, strict=True):
             graph, signature = self._read(binding)

@@ -17,7 +17,7 @@ from ttc.executable import Executable
 from ttc.files import check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
-from ttc.pipeline import Build, compile_graph, literals
+from ttc.pipeline import Build, compile_graph, every_stage, literals
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ class Compiled:
         What the model draws at random are inputs of the program too (`random.normal.0`): `seed` draws those not given.
         """
         given, random = _without_random(inputs)
-        needed = self._source.for_inputs(given)
-        variant = self._variant(needed)
+        with every_stage(self.target, self.dtype, self.allow_host):
+            needed = self._source.for_inputs(given)
+            variant = self._variant(needed)
         named = {**needed.inputs(variant.signature), **random}
         return variant.executable.run(arrays_of(named), device, mode, seed)
 
@@ -82,8 +83,9 @@ class Compiled:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
         from ttc.sources.torch_source import outputs_as_tensors
 
-        needed = self._source.for_call(args, kwargs)
-        variant = self._variant(needed)
+        with every_stage(self.target, self.dtype, self.allow_host):
+            needed = self._source.for_call(args, kwargs)
+            variant = self._variant(needed)
         found = variant.executable.run(arrays_of(needed.inputs(variant.signature)))
         return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
 

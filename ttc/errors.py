@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from unicodedata import category
 
 
@@ -41,14 +42,26 @@ class Refusal(TtcError):
     """Something that TTNN, or ttc's use of it, cannot do exactly: the reason as a sentence."""
 
 
-class Refused(TtcError):
-    """A whole model that cannot be compiled: every `(where, reason)` at once."""
+UNREADABLE = "replace these parts of the model, or end it before them: `ttc ops` lists what is supported"
+"""What can be done about what a front end refuses."""
 
-    def __init__(self, reasons: list[tuple[str, str]]):
-        self.reasons = reasons
-        count = len(reasons)
-        head = f"{count} thing{'s' if count > 1 else ''} in this model cannot be compiled:"
-        super().__init__("\n".join([head, *(f"  {where}: {reason}" for where, reason in reasons)]))
+NAMED = 3
+"""How many places of one reason are named."""
+
+
+class Refused(TtcError):
+    """A whole model that cannot be compiled: every `(where, reason)` at once.
+
+    `advice` is what can be done about them. `rest`, where it is known, is a graph of all that could be read, inputs in
+    place of what could not: what later stages refuse of it belongs to the same message.
+    """
+
+    def __init__(self, reasons: list[tuple[str, str]], advice: Sequence[str] = (), rest: Any = None):
+        self.reasons, self.advice, self.rest = reasons, tuple(dict.fromkeys(advice)), rest
+        found = self.by_reason()
+        head = f"{len(found)} thing{'s' if len(found) > 1 else ''} in this model cannot be compiled:"
+        lines = [f"  {_places(where)}: {reason}" for reason, where in found.items()]
+        super().__init__("\n".join([head, *lines, *self.advice]))
 
     def by_reason(self) -> dict[str, list[str]]:
         """Where each reason holds, in order of appearance."""
@@ -56,6 +69,13 @@ class Refused(TtcError):
         for where, reason in self.reasons:
             found.setdefault(reason, []).append(where)
         return found
+
+
+def _places(where: list[str]) -> str:
+    """The first places that a reason has, and how many it has in all."""
+    if len(where) <= NAMED:
+        return ", ".join(where)
+    return f"{', '.join(where[:NAMED])} and {len(where) - NAMED} more ({len(where)} in all)"
 
 
 @contextmanager
@@ -87,6 +107,6 @@ def require(what: str, packages: Sequence[str] = COMPILER) -> None:
 class NeedsValues(Refused):
     """A model that can be compiled only once the values of some of its inputs (`names`) are known."""
 
-    def __init__(self, reasons: list[tuple[str, str]], names: list[str]):
-        super().__init__(reasons)
+    def __init__(self, reasons: list[tuple[str, str]], names: list[str], rest: Any = None):
+        super().__init__(reasons, (UNREADABLE,), rest)
         self.names = names

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from math import prod
@@ -11,7 +12,8 @@ import numpy as np
 
 from ttc import backend, passes
 from ttc.calls.target import Target
-from ttc.errors import InputError, Refusal, Refused
+from ttc.errors import InputError, NeedsValues, Refusal, Refused, TtcError
+from ttc.frontend.stand_in import stand_ins
 from ttc.ir import DType, Graph, TensorType, Weight, Weights
 from ttc.ops import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, stored_as
@@ -103,6 +105,35 @@ def compile_graph(
     calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights, ops, lowered.names)
+
+
+def all_refusals(
+    refused: Refused, graph: Graph, target: Target, dtype: str, allow_host: Collection[str] = ()
+) -> Refused:
+    """A refusal of a model with what later stages refuse of the part of it, `graph`, that could be read."""
+    missing = {f"input %{name}" for name in stand_ins(graph)}  # these have any type
+    try:
+        _refuse_giants(graph, target)
+        backend.lower(passes.run(passes.PIPELINE, graph), target, *DTYPES[dtype], allow_host)
+    except Refused as later:
+        reasons = [reason for reason in later.reasons if reason[0] not in missing]
+        return Refused([*refused.reasons, *reasons], (*refused.advice, *later.advice)) if reasons else refused
+    except TtcError:  # what is left of the model need not make sense
+        return refused
+    return refused
+
+
+@contextmanager
+def every_stage(target: Target, dtype: str, allow_host: Collection[str] = ()) -> Iterator[None]:
+    """Have a refusal by a front end tell what passes and lowering refuse too."""
+    try:
+        yield
+    except NeedsValues:
+        raise
+    except Refused as refused:
+        if refused.rest is None:
+            raise
+        raise all_refusals(refused, refused.rest, target, dtype, allow_host) from None
 
 
 def _refuse_giants(graph: Graph, target: Target) -> None:

@@ -111,17 +111,16 @@ def test_every_distinct_refusal_is_told_at_once():
 
     with pytest.raises(Refused) as caught:
         export(module(forward), (X,))
-    reasons = [reason for _, reason in caught.value.reasons]
-    assert len(reasons) == len(set(reasons))
+    assert len(caught.value.by_reason()["aten.cummax.default is not supported"]) == 2
     text = str(caught.value)
     assert "aten._fft_r2c.default is not supported: Fourier transforms are not supported yet" in text
     assert "its size [u0] depends on data" in text
-    assert "aten.cummax.default is not supported: there is no reading of it" in text
+    assert "aten.cummax.default is not supported" in text
     assert text.count("cummax.default") == 1
 
 
 def test_a_refusal_names_the_module():
-    with pytest.raises(Refused, match=r"cummax in 1: aten\.cummax\.default is not supported: there is no"):
+    with pytest.raises(Refused, match=r"cummax in 1: aten\.cummax\.default is not supported"):
         export(nn.Sequential(nn.Identity(), module(lambda self, x: x.cummax(0).values)).eval(), (X,))
 
 

@@ -25,6 +25,9 @@ from ttc.ops.constant import Full, Literal, constant
 from ttc.ops.interpret import evaluate_value, has_data
 from ttc.ops.torch_types import stored_as
 
+ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
+"""What can be done about what lowering refuses."""
+
 Rule = Callable[[Any, "Lowering"], Any]
 RULES: dict[type[Op], Rule] = {}
 
@@ -64,8 +67,14 @@ def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
-        raise Refused(to.refusals)
+        raise Refused(to.refusals, _on_host(to.refusals))
     return to.finish(graph)
+
+
+def _on_host(refusals: list[tuple[str, str]]) -> tuple[str, ...]:
+    """What of the refused ops the host could do, as advice."""
+    names = sorted({where.partition(" %")[0] for where, _ in refusals} - {Input.mnemonic})
+    return (f"{ON_HOST}: {', '.join(names)}",) if names else ()
 
 
 class Lowering:

@@ -20,4 +20,5 @@ def failure(error: BaseException, sentence: str) -> dict[str, Any]:
         found["refused"] = [
             {"reason": reason, "count": len(nodes), "nodes": nodes} for reason, nodes in error.by_reason().items()
         ]
+        found["advice"] = list(error.advice)
     return found

@@ -1,7 +1,8 @@
-"""Tables for people: framed where rich is installed, columns of plain text where it is not."""
+"""Tables: framed on a terminal where rich is installed, columns of plain text in a pipe or without it."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -13,7 +14,7 @@ Section = Sequence[Sequence[str]]
 def print_table(columns: Sequence[str], *sections: Section, title: str = "", ruled: bool = False) -> None:
     """Print rows under their columns' names, with a line between sections, or below every row if `ruled`."""
     sections = tuple([[printable(cell) for cell in row] for row in section] for section in sections)
-    if find_spec("rich") is None:
+    if find_spec("rich") is None or not sys.stdout.isatty():
         _print_plain([columns, *(row for section in sections for row in section)])
         return
     from rich.console import Console

@@ -23,10 +23,11 @@ from torch.fx import Node
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from ttc import ops
-from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
 from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.table import ExportBuilder, binds, function_for, is_listed
+from ttc.frontend.stand_in import enumerated, stand_in
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
@@ -47,7 +48,7 @@ MAX_DECOMPOSITIONS = 4
 
 
 def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
-    """The program as ops; Refused with every distinct reason, where it stands first, if it cannot be read.
+    """The program as ops; Refused with every reason if it cannot be read, and with what can be.
 
     Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
     `Const`s under their own names, without data where they are fake or meta tensors.
@@ -97,7 +98,8 @@ class _Reader:
     signature: Signature
     builder: ExportBuilder = field(default_factory=ExportBuilder)
     values: dict[Node, Any] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)  # where, by reason
+    reasons: list[tuple[str, str]] = field(default_factory=list)  # where, and why
+    read: list[Value] = field(default_factory=list)  # what refused calls take, which no output may need
 
     def graph(self) -> Graph:
         self._refuse_mutations()
@@ -112,24 +114,50 @@ class _Reader:
                 self._read(node, partial(self._call, node))
         for node in self.program.graph.output_node().all_input_nodes:
             if isinstance(self.values.get(node), Complex):
-                self.reasons["a complex result: return torch.view_as_real of it instead"] = node.name
+                self.reasons.append((node.name, "a complex result: return torch.view_as_real of it instead"))
         if self.reasons:
-            raise Refused([(where, reason) for reason, where in self.reasons.items()])
+            raise Refused(self.reasons, (UNREADABLE,), self._rest())
         return self.builder.finish(self._outputs())
+
+    def _rest(self) -> Graph:
+        """All that could be read, inputs in place of what could not."""
+        results = [value for node in self.program.graph.output_node().all_input_nodes for value in self._parts(node)]
+        return self.builder.finish(enumerated([*results, *self.read]))
+
+    def _parts(self, node: Node) -> list[Value]:
+        """The real tensors that a node has given, if any."""
+        found = self.values.get(node)
+        listed = found if isinstance(found, (list, tuple)) else (found,)
+        parts = [p for x in listed for p in ((x.real, x.imag) if isinstance(x, Complex) else (x,))]
+        return [part for part in parts if isinstance(part, Value)]
 
     def _read(self, node: Node, read: Any) -> None:
         """Record what `read` gives, or why it gives nothing."""
         try:
             self.values[node] = read()
         except (Refusal, TypeRuleError) as error:
-            self.reasons.setdefault(str(error), _place(node))
+            self.reasons.append((_place(node), str(error)))
+            self.values[node] = self._stand_in(node)
+
+    def _stand_in(self, node: Node) -> Any:
+        """Inputs of the types that torch declares, in place of a refused call that depends on inputs; else None."""
+        operands = [part for operand in node.all_input_nodes for part in self._parts(operand)]
+        self.read += operands
+        if _gives_complex(node) or self.builder.constants.issuperset(operands):
+            return None
+        try:
+            types = _declared_types(node)
+        except Refusal:
+            return None
+        made = [stand_in(self.builder, type, f"{node.name}.{number}") for number, type in enumerate(types)]
+        return made[0] if isinstance(node.meta["val"], torch.Tensor) else made
 
     def _refuse_mutations(self) -> None:
         signature = self.program.graph_signature
         for name in signature.buffers_to_mutate.values():
-            self.reasons[f"buffer {name!r} is changed by the model, which is not supported yet"] = name
+            self.reasons.append((name, f"buffer {name!r} is changed by the model, which is not supported yet"))
         for name in signature.user_inputs_to_mutate.values():
-            self.reasons[f"input {name!r} is changed in place by the model, which is not supported yet"] = name
+            self.reasons.append((name, f"input {name!r} is changed in place by the model, which is not supported yet"))
 
     def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):

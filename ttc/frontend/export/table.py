@@ -60,7 +60,7 @@ def function_for(target: torch._ops.OpOverload) -> Function:
     packet = _packet(target)
     if packet in REFUSED:
         raise Refusal(f"{target} is not supported: {REFUSED[packet]}")
-    raise Refusal(f"{target} is not supported: there is no reading of it")
+    raise Refusal(f"{target} is not supported")
 
 
 def named(table: dict[str, Entry], target: torch._ops.OpOverload) -> Entry | None:

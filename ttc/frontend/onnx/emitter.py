@@ -11,6 +11,7 @@ from torch import Tensor
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
+from ttc.frontend.stand_in import stand_in
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
@@ -27,6 +28,10 @@ MAY_OVERFLOW = (
 )  # fmt: skip
 
 
+class Hidden(Refusal):
+    """What cannot be said of a node because of another one, which is refused already."""
+
+
 class Emitter:
     """Adds ops for one node after another; `opset`, `outputs` and `hint` are those of the current node.
 
@@ -41,6 +46,7 @@ class Emitter:
         self.outputs: tuple[str, ...] = ()
         self.drawn = 0  # random inputs so far
         self.needed: dict[str, None] = {}  # the inputs whose values would have helped
+        self._stand_ins: set[Op] = set()
         self._runtime: set[Value] = set()  # what depends on an input
         self._computable: set[Value] = set()  # what `tensor` can compute from literals and small weights
         self._tensors: dict[Value, Tensor | None] = {}
@@ -87,6 +93,13 @@ class Emitter:
         """A run-time input."""
         value = self.builder(Input(type, name), name)
         self._runtime.add(value)
+        return value
+
+    def stand_in(self, type: TensorType, name: str) -> Value:
+        """An input in place of what could not be read."""
+        value = stand_in(self.builder, type, name)
+        self._runtime.add(value)
+        self._stand_ins.add(value.op)
         return value
 
     def is_constant(self, value: Value) -> bool:
@@ -146,6 +159,8 @@ class Emitter:
             return value
         tensor = self.tensor(value)
         if tensor is None:
+            if not self._stand_ins.isdisjoint(_leaves(value)):
+                raise Hidden(f"needs its {name} when compiling")
             self.needed.update(dict.fromkeys(_inputs(value)))
             raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value))}")
         if kind in ("Int", "Ints") and tensor.is_floating_point():

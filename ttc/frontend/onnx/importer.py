@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from os import PathLike
 from typing import Any
 
@@ -10,15 +11,17 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from ttc.errors import InputError, NeedsValues, Refusal, Refused, TypeRuleError
+from ttc.errors import UNREADABLE, InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import control, table
 from ttc.frontend.onnx.dims import input_types
-from ttc.frontend.onnx.emitter import Emitter
+from ttc.frontend.onnx.emitter import Emitter, Hidden
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
+from ttc.frontend.onnx.inferred import inferred_types
 from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
+from ttc.frontend.stand_in import enumerated
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
 from ttc.ops.torch_types import tensor_of
@@ -73,10 +76,13 @@ class Importer:
         self.reasons: list[tuple[str, str]] = []
         self.initialisers: dict[str, Weight] = {}
         self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
+        self.types: Mapping[str, TensorType] = {}  # of the inputs
+        self.read: list[Value] = []  # what refused nodes take, which no output may need
         self.b: Emitter
 
     def run(self, types: Mapping[str, TensorType], values: Mapping[str, np.ndarray]) -> Graph:
         graph = self.model.graph
+        self.types = types
         found, refused = self.weights(graph)
         self.b = Emitter(found)
         env: Environment = {}
@@ -91,8 +97,13 @@ class Importer:
         if self.reasons and self.b.needed:
             raise NeedsValues(self.reasons, list(self.b.needed))
         if self.reasons:
-            raise Refused(self.reasons)
+            raise Refused(self.reasons, (UNREADABLE,), self._rest(outputs))
         return self.b.finish([(name, value) for name, value in outputs if isinstance(value, Value)])
+
+    def _rest(self, outputs: list[tuple[str, Any]]) -> Graph:
+        """All that could be read, inputs in place of what could not."""
+        results = [value for _, value in outputs if isinstance(value, Value)]
+        return self.b.finish(enumerated([*results, *self.read]))
 
     def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
         """An input whose value is part of the program."""
@@ -138,9 +149,25 @@ class Importer:
                 results: list[Any] = [POISON] * len(node.output)
             else:
                 results = self.node(node, inputs, env, opsets, where)
+            if not inside and POISON in results:
+                results = self.stand_ins(node, inputs)
             for name, value in zip(node.output, results, strict=False):
                 if name:
                     env[name] = value
+
+    def stand_ins(self, node: NodeProto, inputs: list[Any]) -> list[Any]:
+        """Inputs in place of the results of a refused node of the model's own, where their types are known."""
+        values = [item for item in inputs if isinstance(item, Value)]
+        self.read += values
+        if all(map(self.b.is_constant, values)):
+            return [POISON] * len(node.output)
+        types = [self.inferred.get(name) for name in node.output]
+        return [self.b.stand_in(type, name) if type else POISON for name, type in zip(node.output, types, strict=True)]
+
+    @cached_property
+    def inferred(self) -> Mapping[str, TensorType]:
+        """What ONNX itself knows of the types of values."""
+        return inferred_types(self.model, self.types)
 
     def node(
         self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
@@ -159,6 +186,8 @@ class Importer:
         except (ValueError, IndexError, ZeroDivisionError, OverflowError, RuntimeError) as error:
             # The node's sizes and numbers are the user's: where they contradict each other, it is no defect of ttc.
             self.reasons.append((where, f"{node.op_type}: its inputs and attributes do not fit together ({error})"))
+            return [POISON] * len(node.output)
+        except Hidden:
             return [POISON] * len(node.output)
         except (Refusal, TypeRuleError) as error:
             if len(self.reasons) == before:

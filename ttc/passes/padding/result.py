@@ -43,6 +43,10 @@ class Padded:
     guessed: bool
 
 
+ONE_SIZE = ("for one size of each length no padding has to be safe: --length NAME=N (lengths={NAME: N} in Python)",)
+"""What can be done where padding reaches a result."""
+
+
 class Doubtful(Refused):
     """A refusal where lengths had to be guessed: more sizes may tell."""
 

@@ -21,7 +21,7 @@ from ttc.passes.padding.constants import Constants
 from ttc.passes.padding.family import Family, Row, has_values, varying
 from ttc.passes.padding.fit import Fits
 from ttc.passes.padding.masks import Masks
-from ttc.passes.padding.result import Doubtful, Mask, Padded, Unclean
+from ttc.passes.padding.result import ONE_SIZE, Doubtful, Mask, Padded, Unclean
 
 CHOICES = (ops.Attention, ops.Max, ops.Min, ops.Argmax, ops.Topk)
 """What never gives the huge numbers of masks along the dimension that it goes through."""
@@ -151,13 +151,13 @@ class Walk:
         except Refusal as refusal:
             self.reasons.append(("the model", str(refusal)))
         if self.reasons:
-            raise (Doubtful if self.fits.guessed else Refused)(self.reasons)
+            raise (Doubtful if self.fits.guessed else Refused)(self.reasons, ONE_SIZE)
         unexplained = self.constants.unexplained
         self.reasons += [(f"the output {n!r}", unexplained[r]) for n, r in self.family.outputs if r in unexplained]
         outputs = {name: self.new[row] for name, row in self.family.outputs}
         extents = {name: self._extent(name, value) for name, value in outputs.items()}
         if self.reasons:
-            raise (Doubtful if self.fits.guessed else Refused)(self.reasons)
+            raise (Doubtful if self.fits.guessed else Refused)(self.reasons, ONE_SIZE)
         graph = self.builder.finish(outputs)
         live = {value.name for value in graph.values()}
         masks = tuple(mask for mask in self.masks if mask.value in live)

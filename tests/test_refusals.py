@@ -1,0 +1,152 @@
+"""Refusals of all stages come together: each reason once, with its count, its places, and what can be done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+import ttc
+from ttc.cli import main
+from ttc.errors import Refused
+
+X, N = torch.ones(4, 4), torch.ones(4, 4, dtype=torch.int64)
+
+
+class Several(nn.Module):
+    """Two unknown ops, one of them often; a product of integers before, beside and after them."""
+
+    def forward(self, x: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
+        y = x
+        for _ in range(5):
+            y = torch.digamma(y)
+        values, indices = y.cummax(0)
+        return values + x, (n @ n) + (indices @ n)
+
+
+def refusal(model, *args, **options) -> Refused:
+    with pytest.raises(Refused) as caught:
+        ttc.compile(model, args or None, **options)
+    return caught.value
+
+
+def test_one_compilation_shows_what_every_stage_refuses():
+    found = refusal(Several().eval(), X, N)
+    reasons = found.by_reason()
+    assert len(reasons["aten.digamma.default is not supported"]) == 5
+    assert len(reasons["aten.cummax.default is not supported"]) == 1
+    products = next(where for reason, where in reasons.items() if "multiplies matrices of floats" in reason)
+    assert len(products) == 2  # the one that reads what cummax gives, too
+    text = str(found)
+    assert text.startswith("3 things in this model cannot be compiled:\n")
+    assert "  digamma, digamma_1, digamma_2 and 2 more (5 in all): aten.digamma.default is not supported" in text
+    assert text.count("digamma.default") == 1
+    assert "`ttc ops` lists what is supported" in text
+    assert text.splitlines()[-1].endswith("the host does what the card cannot: matmul")
+
+
+def test_what_stands_in_for_a_refused_value_is_not_refused_itself():
+    def forward(self, x):
+        return torch.digamma(torch.special.digamma(x.double())).sum() + x.sum()
+
+    model = type("Model", (nn.Module,), {"forward": forward})().eval()
+    assert list(refusal(model, X).by_reason()) == ["aten.digamma.default is not supported"]
+
+
+def test_what_depends_on_constants_alone_is_no_input():
+    """A weight that cannot be computed is not taken for one that changes from run to run."""
+
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm = nn.LSTM(4, 4)
+            self.start = nn.Parameter(torch.ones(1, 4))
+
+        def forward(self, x):
+            state = torch.digamma(self.start)
+            return self.lstm(x, (state, state))
+
+    assert list(refusal(Model().eval(), X).by_reason()) == ["aten.digamma.default is not supported"]
+
+
+def test_host_ops_are_not_refused_with_the_rest():
+    reasons = refusal(Several().eval(), X, N, allow_host=["matmul"]).by_reason()
+    assert not any("matrices" in reason for reason in reasons)
+
+
+def onnx_model(nodes: list[onnx.NodeProto], shape: list[int | str], path: Path | None = None) -> onnx.ModelProto:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)
+    n = helper.make_tensor_value_info("n", TensorProto.INT64, [4, 4])
+    outputs = [onnx.ValueInfoProto(name=name) for name in ("y", "m", "nn") if any(name in n.output for n in nodes)]
+    large = numpy_helper.from_array(np.ones((64, 64), np.float32), "large")
+    graph = helper.make_graph(nodes, "g", [x, n], outputs, [large])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    if path:
+        onnx.save(model, path)
+    return model
+
+
+SEVERAL = [
+    helper.make_node("Det", ["x"], ["d0"], name="first"),
+    helper.make_node("Det", ["x"], ["d1"], name="second"),
+    helper.make_node("Add", ["d0", "d1"], ["d"]),
+    helper.make_node("MatMul", ["n", "n"], ["nn"], name="product"),
+    helper.make_node("Bernoulli", ["x"], ["b"], name="dice"),
+    helper.make_node("Unique", ["b"], ["u"], name="distinct"),
+    helper.make_node("MatMul", ["x", "large"], ["xl"]),
+    helper.make_node("Add", ["d", "xl"], ["y"]),
+    helper.make_node("Cast", ["d0"], ["c"], to=TensorProto.INT64),
+    helper.make_node("Expand", ["c", "four"], ["e"]),
+    helper.make_node("Add", ["e", "n"], ["s"]),
+    helper.make_node("MatMul", ["s", "n"], ["m"], name="after"),
+]
+SEVERAL.insert(0, helper.make_node("Constant", [], ["four"], value_ints=[4, 4]))
+
+
+@pytest.mark.parametrize("shape", [[64, 64], ["batch", 64]])
+def test_onnx_goes_on_past_what_it_refuses(shape: list[int | str]):
+    lengths = {"batch": 64} if "batch" in shape else None
+    reasons = refusal(onnx_model(SEVERAL, shape), lengths=lengths).by_reason()
+    assert next(where for reason, where in reasons.items() if "Det" in reason) == ["first", "second"]
+    assert any("Unique" in reason for reason in reasons)
+    assert len(next(where for reason, where in reasons.items() if "matrices of floats" in reason)) == 2
+
+
+def test_a_shape_that_a_refused_node_decides_is_no_second_refusal():
+    nodes = [
+        helper.make_node("Unique", ["x"], ["u"], name="distinct"),
+        helper.make_node("Det", ["x"], ["d"], name="determinant"),
+        helper.make_node("Cast", ["d"], ["c"], to=TensorProto.INT64),
+        helper.make_node("Constant", [], ["axis"], value_ints=[0]),
+        helper.make_node("Unsqueeze", ["c", "axis"], ["shape"]),
+        helper.make_node("Reshape", ["n", "shape"], ["m"]),
+        helper.make_node("Relu", ["u"], ["y"]),
+    ]
+    reasons = refusal(onnx_model(nodes, [8, 8])).by_reason()
+    assert [reason.partition(":")[0] for reason in reasons] == ["Unique", "Det"]
+
+
+def test_json_holds_every_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    onnx_model(SEVERAL, [64, 64], tmp_path / "m.onnx")
+    assert main(["compile", str(tmp_path / "m.onnx"), "-o", str(tmp_path / "m.ttc"), "--json"]) == 2
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert found["ok"] is False
+    assert found["error"] in printed.err
+    assert {"reason", "count", "nodes"} == set(found["refused"][0])
+    assert found["refused"][0]["nodes"] == ["first", "second"]
+    assert found["refused"][0]["count"] == 2
+    assert found["advice"]
+
+
+def test_lengths_do_not_hide_what_the_card_refuses():
+    model = Several().eval()
+    shapes = {"x": {0: "T"}, "n": None}
+    found = refusal(model, X, N, dynamic_shapes=shapes, lengths={"T": [4, 8]})
+    assert any("multiplies matrices of floats" in reason for reason in found.by_reason())
