@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.ir import Op, TensorType, Value, require
+from ttc.ir import Op, TensorType, Value
+from ttc.ops.rules import check_floating
 from ttc.ops.unary import Unary
 
 
@@ -57,7 +58,7 @@ class Gelu(Op):
     approximate: bool = False
 
     def infer(self) -> TensorType:
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -72,6 +73,7 @@ class LeakyRelu(Op):
     slope: float = 0.01
 
     def infer(self) -> TensorType:
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -86,6 +88,7 @@ class Elu(Op):
     alpha: float = 1.0
 
     def infer(self) -> TensorType:
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -101,6 +104,7 @@ class Softplus(Op):
     threshold: float = 20.0
 
     def infer(self) -> TensorType:
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -116,6 +120,7 @@ class HardSigmoid(Op):
     beta: float = 0.5
 
     def infer(self) -> TensorType:
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.matmul import ACTIVATIONS
-from ttc.ops.rules import images, images_type, same_dtype, window_output
+from ttc.ops.rules import check_floating, images, images_type, same_dtype, window_output
 
 Pads = tuple[tuple[int, int], ...]
 """(begin, end) for each spatial dimension."""
@@ -115,13 +115,20 @@ class ConvTranspose(Op):
         require(channels == self.w.shape[0], f"{channels} channels, but the weight takes {self.w.shape[0]}")
         counts = {len(self.stride), len(self.padding), len(self.dilation), len(self.output_padding)}
         require(counts == {rank}, f"needs {rank} strides, pads, dilations, output pads")
+        require(channels % self.groups == 0, f"{channels} channels are no multiple of {self.groups} groups")
+        steps = (*self.stride, *self.dilation)
+        require(min(steps) >= 1, f"stride {list(self.stride)}, dilation {list(self.dilation)}")
+        pads = (*self.output_padding, *(size for pair in self.padding for size in pair))
+        require(min(pads) >= 0, "pads cannot be negative")
+        out = self.w.shape[1] * self.groups
+        require(self.bias is None or self.bias.shape == (out,), f"the bias must be [{out}]")
         same_dtype(self.x, self.w, self.bias)
         sizes = []
         for i in range(rank):
             span = self.dilation[i] * (self.w.shape[2 + i] - 1) + 1
             sizes.append((spatial[i] - 1) * self.stride[i] + span - sum(self.padding[i]) + self.output_padding[i])
         require(min(sizes) > 0, f"the result would have sizes {sizes}")
-        return images_type(self.x, self.rows, self.w.shape[1] * self.groups, tuple(sizes), batch)
+        return images_type(self.x, self.rows, out, tuple(sizes), batch)
 
     def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
         conv = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)[w.ndim - 3]
@@ -173,7 +180,7 @@ class AvgPool(Op):
     rows: tuple[int, ...] = ()
 
     def infer(self) -> TensorType:
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         batch, channels, spatial = images(self.x, self.rows, len(self.kernel))
         args = zip(spatial, self.kernel, self.stride, self.padding, self.dilation, strict=True)
         return images_type(self.x, self.rows, channels, tuple(window_output(*a, self.ceil) for a in args), batch)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
@@ -28,6 +27,13 @@ class Embedding(Op):
         return w[index.long()]
 
 
+def _check_index(index: Value, x: Value, dim: int) -> None:
+    """Integers, and in every dimension but `dim` no more of them than x has elements."""
+    require(index.dtype.is_integer, f"the index must be of integers, got {index.type}")
+    within = all(i == dim or count <= size for i, (count, size) in enumerate(zip(index.shape, x.shape, strict=True)))
+    require(within, f"index {index.type} reaches beyond x {x.type}")
+
+
 @dataclass(frozen=True)
 class Gather(Op):
     """y[.., i, ..] = x[.., index[.., i, ..], ..] along `dim` (torch.gather, ONNX GatherElements)."""
@@ -39,7 +45,7 @@ class Gather(Op):
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
         require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} and x {self.x.type} differ in rank")
-        require(self.index.dtype.is_integer, f"the index must be of integers, got {self.index.type}")
+        _check_index(self.index, self.x, self.dim)
         return TensorType(self.x.dtype, self.index.shape)
 
     def eval(self, x: Tensor, index: Tensor) -> Tensor:
@@ -62,6 +68,7 @@ class Scatter(Op):
             self.index.shape == self.updates.shape, f"index {self.index.type} does not fit updates {self.updates.type}"
         )
         require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} has not the rank of {self.x.type}")
+        _check_index(self.index, self.x, self.dim)
         require(self.reduce in ("", "add"), f"no reduction is called {self.reduce!r}")
         same_dtype(self.x, self.updates)
         return self.x.type
@@ -84,4 +91,4 @@ class OneHot(Op):
         return TensorType(self.index.dtype, (*self.index.shape, self.depth))
 
     def eval(self, index: Tensor) -> Tensor:
-        return F.one_hot(index.long(), self.depth).to(index.dtype)
+        return (index.unsqueeze(-1) == torch.arange(self.depth)).to(index.dtype)

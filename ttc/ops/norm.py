@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.conv import from_rows, to_rows
-from ttc.ops.rules import check_dim, images, same_dtype
+from ttc.ops.rules import check_dim, check_floating, images, same_dtype
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class LayerNorm(Op):
         shape = self.x.shape[-self.dims :]
         for operand in (self.w, self.bias):
             require(operand is None or operand.shape == shape, f"weight and bias must be {list(shape)}")
+        check_floating(self.x)
         same_dtype(self.x, self.w, self.bias)
         return self.x.type
 
@@ -45,6 +46,7 @@ class RmsNorm(Op):
 
     def infer(self) -> TensorType:
         require(self.w is None or self.w.shape == self.x.shape[-1:], f"the weight must be {list(self.x.shape[-1:])}")
+        check_floating(self.x)
         same_dtype(self.x, self.w)
         return self.x.type
 
@@ -75,6 +77,7 @@ class GroupNorm(Op):
         require(channels % self.groups == 0, f"{channels} channels are no multiple of {self.groups} groups")
         for operand in (self.w, self.bias):
             require(operand is None or operand.shape == (channels,), f"weight and bias must be [{channels}]")
+        check_floating(self.x)
         same_dtype(self.x, self.w, self.bias)
         return self.x.type
 
@@ -97,6 +100,7 @@ class BatchNorm(Op):
         shape = self.x.shape[1:2]
         for operand in (self.w, self.bias, self.mean, self.var):
             require(operand.shape == shape, f"weight, bias, mean and var must be {list(shape)}, got {operand.type}")
+        check_floating(self.x)
         same_dtype(self.x, self.w, self.bias, self.mean, self.var)
         return self.x.type
 
@@ -113,7 +117,7 @@ class Softmax(Op):
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -129,7 +133,7 @@ class LogSoftmax(Op):
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:

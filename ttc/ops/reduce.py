@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
-from ttc.ops.rules import check_dim
+from ttc.ops.rules import check_dim, check_floating
 
 
 def reduced(x: Value, dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
@@ -66,7 +66,7 @@ class Mean(Reduce):
     function = _mean
 
     def infer(self) -> TensorType:
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         return super().infer()
 
 

@@ -28,6 +28,11 @@ def same_dtype(*values: Value | None) -> DType:
     return dtypes.pop()
 
 
+def check_floating(x: Value) -> None:
+    """TypeRuleError unless x is of a floating dtype."""
+    require(x.dtype.is_float, f"needs a floating dtype, got {x.type}")
+
+
 def check_number(number: float, dtype: DType) -> None:
     """TypeRuleError for a number that `dtype` cannot hold; inf and NaN are floating numbers."""
     if dtype.is_float and math.isfinite(number):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.rules import broadcast, check_dim, check_number, is_permutation, same_dtype
+from ttc.ops.rules import broadcast, check_dim, check_floating, check_number, is_permutation, same_dtype
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Flip(Op):
 
     def infer(self) -> TensorType:
         require(all(0 <= dim < self.x.type.rank for dim in self.dims), f"dims {self.dims} are not in {self.x.type}")
+        require(len(set(self.dims)) == len(self.dims), f"dims {self.dims} are not distinct")
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
@@ -150,6 +151,7 @@ class Expand(Op):
     shape: tuple[int, ...]
 
     def infer(self) -> TensorType:
+        require(min(self.shape, default=0) >= 0, f"sizes cannot be negative: {list(self.shape)}")
         require(
             broadcast(self.x.shape, self.shape) == self.shape, f"{self.x.type} does not expand to {list(self.shape)}"
         )
@@ -168,6 +170,7 @@ class Repeat(Op):
 
     def infer(self) -> TensorType:
         require(len(self.repeats) == self.x.type.rank, f"needs {self.x.type.rank} counts, got {len(self.repeats)}")
+        require(min(self.repeats, default=0) >= 0, f"counts cannot be negative: {list(self.repeats)}")
         return TensorType(self.x.dtype, tuple(size * n for size, n in zip(self.x.shape, self.repeats, strict=True)))
 
     def eval(self, x: Tensor) -> Tensor:
@@ -190,6 +193,9 @@ class Upsample(Op):
         from ttc.ops.rules import images, images_type
 
         require(self.mode in ("nearest", "linear"), f"no mode is called {self.mode!r}")
+        require(min(self.scales, default=1) >= 1, f"scales must be at least 1, got {list(self.scales)}")
+        if self.mode == "linear":
+            check_floating(self.x)
         batch, channels, spatial = images(self.x, self.rows, len(self.scales))
         sizes = tuple(size * scale for size, scale in zip(spatial, self.scales, strict=True))
         return images_type(self.x, self.rows, channels, sizes, batch)
@@ -197,6 +203,11 @@ class Upsample(Op):
     def eval(self, x: Tensor) -> Tensor:
         from ttc.ops.conv import from_rows, to_rows
 
-        mode = "nearest" if self.mode == "nearest" else ("linear", "bilinear", "trilinear")[len(self.scales) - 1]
+        images = from_rows(x, self.rows)
+        if self.mode == "nearest":  # in any dtype
+            for dim, scale in enumerate(self.scales):
+                images = images.repeat_interleave(scale, 2 + dim)
+            return to_rows(images, self.rows)
+        mode = ("linear", "bilinear", "trilinear")[len(self.scales) - 1]
         scales = [float(scale) for scale in self.scales]
-        return to_rows(F.interpolate(from_rows(x, self.rows), scale_factor=scales, mode=mode), self.rows)
+        return to_rows(F.interpolate(images, scale_factor=scales, mode=mode), self.rows)

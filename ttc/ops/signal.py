@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.rules import same_dtype
+from ttc.ops.rules import check_floating, same_dtype
 
 
 def bins(n_fft: int, onesided: bool) -> int:
@@ -30,7 +30,7 @@ class Stft(Op):
     normalized: bool = False
 
     def infer(self) -> tuple[TensorType, TensorType]:
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         require(self.x.type.rank == 2 and self.window.type.rank == 1, "needs x [N, samples] and a window [n_fft]")
         require(self.hop > 0, f"a hop of {self.hop}")
         n_fft, samples = self.window.shape[0], self.x.shape[1]

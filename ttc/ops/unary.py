@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.rules import check_floating
 from ttc.ops.torch_types import to_torch
 
 
@@ -245,7 +246,7 @@ class IsNan(Op):
     x: Value
 
     def infer(self) -> TensorType:
-        require(self.x.dtype.is_float, f"needs a floating dtype, got {self.x.type}")
+        check_floating(self.x)
         return TensorType(DType.bool, self.x.shape)
 
     def eval(self, x: Tensor) -> Tensor:

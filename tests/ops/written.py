@@ -1,0 +1,43 @@
+"""Ops as one line of text whose operands are written as types: `add(a=f32[2,3], b=f32[3])`."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from ttc import ops
+from ttc.ir import Op, TensorType, Value, parse_graph
+from ttc.ops.torch_types import to_torch
+
+_OPERAND = re.compile(r"(?:bool|bf16|[iufc]\d+)\[[\d,]*\]")
+
+
+def op_of(text: str) -> Op:
+    """The op that a line says; `full(value=1.0) as f32[2]` for ops that state their type."""
+    call, _, type = text.partition(" as ")
+    inputs: list[str] = []
+
+    def named(found: re.Match) -> str:
+        inputs.append(f'%v{len(inputs)}: {found[0]} = input(name="v{len(inputs)}")')
+        return f"%v{len(inputs) - 1}"
+
+    line = _OPERAND.sub(named, call)
+    result = f"%y: {type} = " if type else ""
+    return parse_graph("graph {\n" + "\n".join([*inputs, result + line]) + "\nreturn\n}").nodes[-1].op
+
+
+def inferred(op: Op) -> tuple[TensorType, ...]:
+    """The result types by the op's rule."""
+    types = op.infer()
+    return types if isinstance(types, tuple) else (types,)  # type: ignore[return-value]
+
+
+def evaluated(op: Op) -> tuple[TensorType, ...]:
+    """The result types by the op's meaning, of ones; indices are 0, which is in every table."""
+    index = getattr(op, "index", None)
+
+    def filler(value: Value) -> torch.Tensor:
+        return torch.full(value.shape, 0 if value is index else 1, dtype=to_torch(value.dtype))
+
+    return tuple(ops.type_of(tensor) for tensor in ops.evaluate_op(op, filler))
