@@ -48,12 +48,13 @@ class Attention(Op):
         return TensorType(same_dtype(self.q, self.k, self.v), (*q[:3], v[3]))
 
     def eval(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        y = F.scaled_dot_product_attention(
-            q, k, v, mask, is_causal=self.causal, scale=self.scale, enable_gqa=q.shape[1] != k.shape[1]
-        )
+        if self.causal and mask is not None:  # torch takes one of the two, but for some dtypes
+            earlier = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
+            mask = mask & earlier if mask.dtype is torch.bool else mask.masked_fill(~earlier, -torch.inf)
+        causal = self.causal and mask is None
+        grouped = q.shape[1] != k.shape[1]
+        y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=self.scale, enable_gqa=grouped)
         if self.empty != "nan" or mask is None:
             return y
         seen = mask if mask.dtype is torch.bool else mask > -torch.inf
-        if self.causal:
-            seen = seen & torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
         return torch.where(seen.any(-1, keepdim=True), y, torch.nan)
