@@ -18,7 +18,7 @@ fuzz: .venv/ready
 	.venv/bin/python -m tests.fuzz
 
 mutants: .venv/ready
-	OMP_NUM_THREADS=1 .venv/bin/python -m tests.mutants --write
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.mutants --known build/mutants.txt --write
 
 sweep: .venv/ready .venv-ttnn/ready
 	.venv/bin/python -m pytest -m sweep

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", default="", help="mutate only files whose path begins so")
     parser.add_argument("--line", type=int, default=0, help="mutate only this line")
+    parser.add_argument("--known", type=Path, help="a file of what an earlier run found, to begin with and to add to")
     parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
     arguments = parser.parse_args()
     mutants = sample(ROOT, arguments.count, arguments.seed, arguments.only)
@@ -31,7 +33,7 @@ def main() -> int:
     shares = [mutants[first :: arguments.jobs] for first in range(arguments.jobs)]
     results: list[Result] = []
     with ProcessPoolExecutor(arguments.jobs) as pool:
-        for part in pool.map(_try_all, shares):
+        for part in pool.map(_try_all, shares, [Known(arguments.known)] * arguments.jobs):
             results += part
     results.sort(key=lambda result: (result.mutant.path, result.mutant.place))
     for result in results:
@@ -43,7 +45,30 @@ def main() -> int:
     return 0 if share(results) >= WANTED else 1
 
 
-def _try_all(mutants: Iterable[Mutant]) -> list[Result]:
+class Known:
+    """Which test noticed a mutant in earlier runs, a line for each: it is asked first. No file: nothing is known."""
+
+    def __init__(self, path: Path | None):
+        self.path = path
+
+    def test(self, change: str) -> str:
+        """The test that noticed a change last, or ""."""
+        lines = self.path.read_text().splitlines() if self.path and self.path.exists() else []
+        found = [line.partition("\t")[2] for line in lines if line.startswith(f"{self._key(change)}\t")]
+        return found[-1] if found else ""
+
+    def add(self, change: str, test: str) -> None:
+        """Note it."""
+        if self.path:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a") as file:
+                file.write(f"{self._key(change)}\t{test}\n")
+
+    def _key(self, change: str) -> str:
+        return hashlib.sha256(change.encode()).hexdigest()[:16]
+
+
+def _try_all(mutants: Iterable[Mutant], known: Known) -> list[Result]:
     """The results of some mutants; a test counts only if it passes without the mutant."""
     preload()
     results: list[Result] = []
@@ -51,14 +76,17 @@ def _try_all(mutants: Iterable[Mutant]) -> list[Result]:
         copy = Copy(ROOT, Path(place))
         sound: dict[str, bool] = {}
         for mutant in mutants:
-            outcome = try_mutant(mutant, copy)
+            diff = mutant.diff(copy.read(mutant.path))
+            change = "\n".join((mutant.path, *diff))
+            outcome = try_mutant(mutant, copy, known.test(change))
             test = outcome.failed
-            if ".py" in test and test not in sound:
-                sound[test] = not run_tests(test.split(maxsplit=1) if test.startswith("-") else [test], copy).failed
+            if "::" in test and test not in sound:
+                sound[test] = not run_tests([test], copy).failed
             if not sound.get(test, True):
                 raise SystemExit(f"{test} fails without a mutant, too")
+            known.add(change, test)
             print(f"{outcome.seconds:5.1f} s  {mutant}  {test or 'SURVIVED'}", file=sys.stderr, flush=True)
-            results.append(Result(mutant, outcome, mutant.diff((ROOT / mutant.path).read_text())))
+            results.append(Result(mutant, outcome, diff))
     return results
 
 

@@ -48,7 +48,7 @@ class Copy:
     """A tree of its own, in which files may be changed."""
 
     def __init__(self, root: Path, place: Path):
-        self.root, self.place = root, place
+        self.place = place
         for name in COPIED:
             shutil.copytree(root / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
         for name in LINKED:
@@ -58,6 +58,10 @@ class Copy:
             shutil.copy(root / name, place / name)
         self.clock = time.time() + 1000
 
+    def read(self, path: str) -> str:
+        """A source file."""
+        return (self.place / path).read_text()
+
     def write(self, path: str, text: str) -> None:
         """Write a source file; no two versions share a time, by which Python knows what it has compiled."""
         (self.place / path).write_text(text)
@@ -65,11 +69,13 @@ class Copy:
         os.utime(self.place / path, (self.clock, self.clock))
 
 
-def try_mutant(mutant: Mutant, copy: Copy) -> Outcome:
-    """The word of the narrow tests on a mutant; whatever they say, the copy is as before afterwards."""
-    source = (copy.root / mutant.path).read_text()
+def try_mutant(mutant: Mutant, copy: Copy, first: str = "") -> Outcome:
+    """The word of the narrow tests on a mutant, that of `first` before others; the copy is as before afterwards."""
+    source = copy.read(mutant.path)
     copy.write(mutant.path, mutant.code(source) or source)
     try:
+        if "::" in first and (outcome := run_tests([first], copy)).failed:
+            return outcome
         return run_tests(narrow_tests(mutant.path, copy.place), copy, family=Path(mutant.path).stem)
     finally:
         copy.write(mutant.path, source)

@@ -165,7 +165,7 @@ def test_a_scale_after_the_shift_stays_outside():
 @pytest.mark.parametrize(
     ("shape", "dims", "fits"),
     [("[1,1,8]", 1, True), ("[1]", 1, True), ("[]", 1, True), ("[3,8]", 2, True), ("[1,3,1]", 2, True),
-     ("[8]", 2, True), ("[2,1,8]", 2, False), ("[2,3,8]", 3, True)],
+     ("[8]", 2, True), ("[2,1,8]", 2, False), ("[2,3,8]", 3, True), ("[3,8]", 3, True)],
 )  # fmt: skip
 def test_shapes_of_a_scale(shape, dims, fits):
     graph = retyped(f"""
