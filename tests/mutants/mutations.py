@@ -18,6 +18,7 @@ from cosmic_ray.plugins import get_operator
 FOLDERS = (
     "ttc/passes",
     "ttc/ops",
+    "ttc/analysis",
     "ttc/backend",
     "ttc/calls",
     "ttc/runtime",

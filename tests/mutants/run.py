@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.mutants.mutations import Mutant
-from tests.mutants.narrow import SAMPLES, narrow_tests
+from tests.mutants.narrow import SAMPLES, families, narrow_tests
 
 PRELOADED = (
     "numpy",
@@ -76,7 +76,7 @@ def try_mutant(mutant: Mutant, copy: Copy, first: str = "") -> Outcome:
     try:
         if "::" in first and (outcome := run_tests([first], copy)).failed:
             return outcome
-        return run_tests(narrow_tests(mutant.path, copy.place), copy, family=Path(mutant.path).stem)
+        return run_tests(narrow_tests(mutant.path, copy.place), copy, families(mutant.path))
     finally:
         copy.write(mutant.path, source)
 
@@ -87,14 +87,16 @@ def preload() -> None:
         importlib.import_module(name)
 
 
-def run_tests(tests: list[str], copy: Copy, family: str = "") -> Outcome:
-    """Run tests in a fork until one fails."""
+def run_tests(tests: list[str], copy: Copy, families: tuple[str, ...] = ()) -> Outcome:
+    """Run tests in a fork until one fails; of samples those of some families (all if none is named)."""
+    if not tests:
+        return Outcome("", 0.0)
     started = time.monotonic()
     log = copy.place / "failed.txt"
     log.unlink(missing_ok=True)
     child = os.fork()
     if not child:
-        _become_tests(tests, copy.place, family, log)
+        _become_tests(tests, copy.place, families, log)
     status = _wait(child, started + WALL_SECONDS)
     seconds = time.monotonic() - started
     if os.waitstatus_to_exitcode(status) == 0:
@@ -117,7 +119,7 @@ def _wait(child: int, deadline: float) -> int:
     return os.waitpid(child, 0)[1]
 
 
-def _become_tests(tests: list[str], place: Path, family: str, log: Path) -> None:
+def _become_tests(tests: list[str], place: Path, families: tuple[str, ...], log: Path) -> None:
     """Be pytest over the copy; never returns."""
     os.setsid()
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
@@ -135,7 +137,7 @@ def _become_tests(tests: list[str], place: Path, family: str, log: Path) -> None
     status = 1
     try:
         arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--assert=plain", "--tb=short", *tests]
-        status = int(pytest.main(arguments, plugins=[_Narrow(family, log)]))
+        status = int(pytest.main(arguments, plugins=[_Narrow(families, log)]))
     except BaseException:
         traceback.print_exc()
     finally:
@@ -145,8 +147,8 @@ def _become_tests(tests: list[str], place: Path, family: str, log: Path) -> None
 class _Narrow:
     """Leaves out samples of other families and, but for the runtime's own tests, what asks the real library."""
 
-    def __init__(self, family: str, log: Path):
-        self.family, self.log = family, log
+    def __init__(self, families: tuple[str, ...], log: Path):
+        self.families, self.log = families, log
 
     def pytest_collection_modifyitems(self, items: list) -> None:
         items[:] = [item for item in items if self._wanted(item)]
@@ -154,10 +156,10 @@ class _Narrow:
     def _wanted(self, item) -> bool:
         if "ttnn_python" in item.fixturenames and "tests/runtime/" not in item.nodeid:
             return False
-        if not item.nodeid.startswith(SAMPLES) or not self.family:
+        if not item.nodeid.startswith(SAMPLES) or not self.families:
             return True
         sample = getattr(item, "callspec", None) and item.callspec.params.get("sample")
-        return bool(sample) and sample.kind.__module__.split(".")[-1] == self.family
+        return bool(sample) and sample.kind.__module__.split(".")[-1] in self.families
 
     def pytest_runtest_logreport(self, report) -> None:
         if report.failed and not self.log.exists():
