@@ -1,4 +1,4 @@
-"""Ops as one line of text whose operands are written as types: `add(a=f32[2,3], b=f32[3])`."""
+"""Ops and calls as one line of text whose operands are written as types: `add(a=f32[2,3], b=f32[3])`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from ttc import ops
 from ttc.ir import Op, TensorType, Value, parse_graph
 from ttc.ops.torch_types import to_torch
 
-_OPERAND = re.compile(r"(?:bool|bf16|[iufc]\d+)\[[\d,]*\]")
+_OPERAND = re.compile(
+    r"(?:bool|bfp?\d+|[iufc]\d+)\[[\d,]*\](?: (?:tile|row_major) (?:dram|l1|host)\b)?(?: padded \[[\d,]*\])?"
+)
 
 
 def op_of(text: str) -> Op:

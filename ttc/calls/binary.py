@@ -42,7 +42,7 @@ class BinaryCall(Call, abstract=True):
         return tuple(x for x in (self.input_tensor_a, self.input_tensor_b) if isinstance(x, Value))
 
     def infer(self) -> Spec:
-        return written(binary_spec(self, self.result_dtype()), self.output_tensor)
+        return written(binary_spec(self), self.output_tensor)
 
     def alias(self) -> Value | None:
         return self.output_tensor
@@ -70,7 +70,7 @@ def written(spec: Spec, tensor: Value | None) -> Spec:
     return into
 
 
-def binary_spec(call: BinaryCall, dtype: DType) -> Spec:
+def binary_spec(call: BinaryCall) -> Spec:
     """The result's spec, after checking the operands."""
     tensors = call.tensors
     for operand, allowed in ((call.input_tensor_a, call.number_first), (call.input_tensor_b, call.number_second)):
@@ -87,7 +87,7 @@ def binary_spec(call: BinaryCall, dtype: DType) -> Spec:
     if len({tensor.dtype for tensor in tensors}) > 1 and not all(tensor.dtype.is_float for tensor in tensors):
         raise Refusal(f"{call.mnemonic} cannot mix {' and '.join(str(tensor.dtype) for tensor in tensors)}")
     shape = broadcast(*(tensor.shape for tensor in tensors))
-    return Spec(dtype, shape, layout, call.memory_config or spec_of(tensors[0]).memory)
+    return Spec(call.result_dtype(), shape, layout, call.memory_config or spec_of(tensors[0]).memory)
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -142,7 +142,7 @@ class Pow(BinaryCall, name="ttnn.pow"):
     """a to the b; integers take a number b >= 0 and are in TILE layout."""
 
     def infer(self) -> Spec:
-        spec = binary_spec(self, self.result_dtype())
+        spec = binary_spec(self)
         if spec.dtype.is_float:
             return spec
         if isinstance(self.input_tensor_b, Value):

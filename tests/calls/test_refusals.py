@@ -1,0 +1,265 @@
+"""What calls refuse, one step beyond what they take; and that each refusal of `ttc/calls` is tried."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import traceback
+from pathlib import Path
+
+import pytest
+
+import ttc.calls
+from tests.ops.test_type_rules import changed
+from tests.ops.written import op_of
+from ttc.errors import Refusal
+
+CALLS = Path(ttc.calls.__file__).parent
+for module in pkgutil.iter_modules(ttc.calls.__path__):
+    importlib.import_module(f"ttc.calls.{module.name}")
+
+X = "bf16[1,1,64,64] tile dram"
+ATTEND = (
+    "ttnn.transformer.scaled_dot_product_attention(input_tensor_q=bf16[2,4,64,32] tile dram, "
+    "input_tensor_k=bf16[2,2,96,32] tile dram, input_tensor_v=bf16[2,2,96,32] tile dram, "
+    "attn_mask=bf16[2,1,64,96] tile dram, is_causal=false)"
+)
+SPLIT = (
+    "ttnn.transformer.split_query_key_value_and_split_heads(input_tensor=bf16[2,5,256] tile dram, num_heads=4, "
+    "num_kv_heads=2)"
+)
+JOIN = "ttnn.transformer.concatenate_heads(input_tensor=bf16[2,4,5,32] tile dram)"
+ADD = "ttnn.add(input_tensor_a=bf16[4,32] tile dram, input_tensor_b=bf16[32] tile dram)"
+INTO = "ttnn.add(input_tensor_a=bf16[4,32] tile dram, input_tensor_b=1.0, output_tensor=bf16[4,32] tile l1)"
+POW = "ttnn.pow(input_tensor_a=i32[4] tile dram, input_tensor_b=2)"
+WHERE = "ttnn.where(predicate=f32[4] tile dram, true_value=f32[4] tile dram, false_value=f32[] tile dram)"
+LINEAR = (
+    "ttnn.linear(input_tensor_a=bf16[2,4,64] tile dram, input_tensor_b=bf16[64,96] tile dram, "
+    'bias=bf16[1,96] tile dram, activation="relu")'
+)
+MATMUL = "ttnn.matmul(input_tensor_a=bf16[2,4,64] tile dram, input_tensor_b=bf16[2,64,96] tile dram)"
+EMBED = "ttnn.embedding(input_tensor=u32[2,32] row_major dram, weight=bf16[9,64] row_major dram, layout=TILE)"
+GATHER = "ttnn.gather(input=f32[4,9] row_major dram, dim=1, index=u32[4,2] row_major dram)"
+SCATTER = (
+    "ttnn.scatter(input=f32[4,9] row_major dram, dim=1, index=u32[4,2] row_major dram, src=f32[4,2] row_major dram)"
+)
+NORM = "ttnn.layer_norm(input_tensor=bf16[4,64] tile dram, weight=bf16[1,64] tile dram)"
+RESIDUAL = "ttnn.rms_norm(input_tensor=bf16[4,64] tile dram, residual_input_tensor=bf16[4,64] tile dram)"
+SLICE = "ttnn.slice(input_tensor=bf16[64,64] tile dram, starts=[32, 0], ends=[64, 64], steps=[1, 1])"
+CONCAT = "ttnn.concat(tensors=[bf16[32,64] tile dram, bf16[64,64] tile dram], dim=0)"
+PAD = "ttnn.pad(input_tensor=bf16[40,64] tile dram, padding=[[0, 32], [0, 0]], value=0.0)"
+POOL = (
+    "ttnn.max_pool2d(input_tensor=bf16[1,1,64,32] tile dram, batch_size=1, input_h=8, input_w=8, channels=32, "
+    "kernel_size=[3, 2], stride=[1, 1], padding=[1, 1, 1, 1], dilation=[1, 1], ceil_mode=false, "
+    "memory_config=MemoryConfig(), applied_shard_scheme=HEIGHT_SHARDED)"
+)
+GEOMETRY = (
+    "in_channels=32, out_channels=64, batch_size=1, input_height=8, input_width=8, kernel_size=[3, 3], stride=[1, 1], "
+    "padding=[1, 1, 1, 1], dilation=[1, 1], groups=1, conv_config=Conv2dConfig(shard_layout=HEIGHT_SHARDED)"
+)
+CONV = (
+    f"ttnn.conv2d({GEOMETRY}, input_tensor=bf16[1,1,64,32] tile dram, weight_tensor=bf16[1,1,288,64] tile dram padded [1,1,288,64], "
+    "memory_config=MemoryConfig())"
+)
+PREPARE = (
+    f"ttnn.prepare_conv_weights({GEOMETRY}, weight_tensor=f32[64,32,3,3] row_major host, "
+    'input_memory_config=MemoryConfig(), input_layout=TILE, weights_format="OIHW", has_bias=true, input_dtype=bf16)'
+)
+TRANSPOSED = (
+    f"ttnn.prepare_conv_transpose2d_weights({GEOMETRY}, output_padding=[0, 0], "
+    "weight_tensor=f32[32,64,3,3] row_major host, "
+    'input_memory_config=MemoryConfig(), input_layout=TILE, weights_format="IOHW", has_bias=true, input_dtype=bf16)'
+)
+FILL = "ttnn.fill_cache(cache=bf16[4,1,32,32] tile dram, input=bf16[1,1,32,32] tile dram, batch_idx=3)"
+
+REFUSED = [
+    # what a call takes, which fields to change, what it says of that
+    (ATTEND, "input_tensor_q=bf16[4,64,32] tile dram", "attention takes rank 4, got [4, 64, 32]"),
+    (ATTEND, "input_tensor_q=f32[2,4,64,32] tile dram", "q, k and v is f32; accepted are"),
+    (ATTEND, "input_tensor_q=bf16[2,4,64,32] row_major dram", "q, k and v is in ROW_MAJOR layout; accepted is TILE"),
+    (ATTEND, "input_tensor_v=bf16[2,2,96,64] tile dram", "q [2, 4, 64, 32], k [2, 2, 96, 32] and v [2, 2, 96, 64] do"),
+    (ATTEND, "input_tensor_q=bf16[1,4,64,32] tile dram", "q [1, 4, 64, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (ATTEND, "input_tensor_q=bf16[2,3,64,32] tile dram", "q [2, 3, 64, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (ATTEND, "input_tensor_q=bf16[2,4,64,64] tile dram", "q [2, 4, 64, 64], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (ATTEND, "input_tensor_q=bf16[2,4,64,33] tile dram, input_tensor_k=bf16[2,2,96,33] tile dram, "
+     "input_tensor_v=bf16[2,2,96,33] tile dram", "head dim 33 is no multiple of the tile (32)"),
+    (ATTEND, "is_causal=true", "causal attention takes no mask, and as many keys as queries"),
+    (ATTEND.replace("attn_mask=bf16[2,1,64,96] tile dram, ", "").replace("[2,4,64,32]", "[2,4,96,32]").replace(
+        "false", "true"), "input_tensor_q=bf16[2,4,64,32] tile dram", "causal attention takes no mask, and as many keys"),
+    (ATTEND, "attn_mask=bf16[2,1,64,96] tile l1", "the mask must be in DRAM"),
+    (ATTEND, "attn_mask=bf16[2,2,64,96] tile dram", "the mask [2, 2, 64, 96] does not fit scores [2, 4, 64, 96]"),
+    (ATTEND, "attn_mask=bf16[3,1,64,96] tile dram", "the mask [3, 1, 64, 96] does not fit scores [2, 4, 64, 96]"),
+    (ATTEND, "attn_mask=bf16[2,1,1,96] tile dram", "the mask [2, 1, 1, 96] does not fit scores [2, 4, 64, 96]"),
+    (ATTEND, "attn_mask=bf16[1,64,96] tile dram", "the mask [1, 64, 96] does not fit scores [2, 4, 64, 96]"),
+    (SPLIT, "input_tensor=bf16[1,2,5,256] tile dram", "[1, 2, 5, 256] does not split into 4 + 2 * 2 heads"),
+    (SPLIT, "input_tensor=bf16[2,5,257] tile dram", "[2, 5, 257] does not split into 4 + 2 * 2 heads"),
+    (SPLIT, "num_kv_heads=3", "[2, 5, 256] does not split into 4 + 2 * 3 heads"),
+    (SPLIT, "input_tensor=bf16[2,5,264] tile dram", "head dim 33 is no multiple of the tile (32)"),
+    (JOIN, "input_tensor=bf16[2,4,5,33] tile dram", "heads to join are [B, H, S, D] with D a multiple of 32, got"),
+    (JOIN, "input_tensor=bf16[4,5,32] tile dram", "heads to join are [B, H, S, D] with D a multiple of 32, got"),
+    (INTO, "output_tensor=bf16[4,64] tile l1", "a result bf16[4,32] tile dram cannot go into a tensor bf16[4,64] tile"),
+    (INTO, "output_tensor=f32[4,32] tile l1", "a result bf16[4,32] tile dram cannot go into a tensor f32[4,32] tile"),
+    (INTO, "output_tensor=bf16[4,32] row_major l1", "a result bf16[4,32] tile dram cannot go into a tensor"),
+    (INTO, "input_tensor_a=bf16[4,32] row_major dram, output_tensor=bf16[4,32] row_major l1",
+     "a result bf16[4,32] row_major dram cannot go into a tensor"),
+    ("ttnn.multiply(input_tensor_a=bf16[4] tile dram, input_tensor_b=2.0)",
+     "input_tensor_a=2.0, input_tensor_b=bf16[4] tile dram",
+     "ttnn.multiply takes no number in that place"),
+    ("ttnn.add(input_tensor_a=1.0, input_tensor_b=bf16[4] tile dram)", "input_tensor_b=1.0", "ttnn.add needs a tensor"),
+    (ADD, "input_tensor_b=u8[32] tile dram", "an operand is u8; accepted are"),
+    (ADD, "input_tensor_b=i32[32] tile dram", "ttnn.add cannot mix bf16 and i32"),
+    (ADD, "input_tensor_b=bf16[31] tile dram", "shapes [4, 32] and [31] do not broadcast"),
+    (ADD, "input_tensor_b=bf16[32] row_major dram", "operands are in different layouts"),
+    ("ttnn.add(input_tensor_a=i32[4] tile dram, input_tensor_b=2147483647)", "input_tensor_b=2147483648",
+     "a tensor of i32 cannot hold the number 2147483648"),
+    ("ttnn.add(input_tensor_a=i32[4] tile dram, input_tensor_b=-2147483648)", "input_tensor_b=-2147483649",
+     "a tensor of i32 cannot hold the number -2147483649"),
+    ("ttnn.add(input_tensor_a=i32[4] tile dram, input_tensor_b=2.0)", "input_tensor_b=2.5",
+     "a tensor of i32 cannot hold the number 2.5"),
+    ("ttnn.clamp(input_tensor=i32[4] tile dram, min=1)", "min=1.0", "integers are clamped by integers"),
+    ("ttnn.reshape(input_tensor=f32[2,81920] row_major dram, shape=[1, 163840])",
+     "input_tensor=f32[2,81936] row_major dram, shape=[1, 163872]",
+     "reshaping [2, 81936] to [1, 163872] needs rows that do not fit into L1"),
+    (POW, "input_tensor_b=i32[4] tile dram", "an integer tensor cannot be raised to a tensor"),
+    (POW.replace("=2)", "=0)"), "input_tensor_b=-1", "an integer tensor cannot be raised to a negative number"),
+    (POW, "input_tensor_a=i32[4] row_major dram", "an integer tensor must be in TILE layout to be raised to a number"),
+    (WHERE, "predicate=f32[4] row_major dram, true_value=f32[4] row_major dram, false_value=f32[] row_major dram",
+     "where with three tensors runs in TILE layout"),
+    (WHERE, "false_value=bf16[] tile dram", "where takes operands of one dtype"),
+    (LINEAR, "bias=bf16[1,95] tile dram", "the bias [1, 95] does not hold 96 elements"),
+    (LINEAR, 'activation="swish"', "linear knows no activation 'swish'"),
+    (MATMUL, "input_tensor_b=bf16[64] tile dram", "matmul needs at least 2 dimensions, got [2, 4, 64] and [64]"),
+    (MATMUL, "input_tensor_b=bf16[2,63,96] tile dram", "inner sizes differ: 64 and 63"),
+    (MATMUL, "transpose_b=true", "inner sizes differ: 64 and 96"),
+    (MATMUL, "transpose_a=true", "inner sizes differ: 4 and 64"),
+    (MATMUL, "input_tensor_b=bf16[3,64,96] tile dram", "matmul cannot broadcast batches [2] and [3]"),
+    (MATMUL, "input_tensor_b=bf16[1,2,64,96] tile dram", "matmul cannot broadcast batches [2] and [1, 2]"),
+    (EMBED, "input_tensor=u32[1,2,32] row_major dram", "embedding takes an index of rank 1 or 2 and a table of rank 2"),
+    (EMBED, "weight=bf16[1,9,64] row_major dram", "embedding takes an index of rank 1 or 2 and a table of rank 2"),
+    (EMBED, "input_tensor=u32[2,31] row_major dram",
+     "embedding makes whole tiles only, without another device program"),
+    (EMBED, "weight=bf16[9,63] row_major dram", "embedding makes whole tiles only, without another device program"),
+    (EMBED, "weight=f32[9,64] row_major dram", "the table is f32; accepted are bf16"),
+    (EMBED, "input_tensor=i32[2,32] row_major dram", "the index is i32; accepted are u32"),
+    (GATHER, "dim=0", "ttc gathers and scatters along the last dimension, not 0 of 2"),
+    (GATHER, "index=u32[3,2] row_major dram", "the index [3, 2] does not cover the rows of [4, 9]"),
+    (SCATTER, "src=f32[4,3] row_major dram", "src [4, 3] does not fit the index [4, 2]"),
+    (SCATTER, "src=bf16[4,2] row_major dram", "src is bf16; accepted are f32"),
+    ("ttnn.to_layout(tensor=bfp8[32,32] tile dram, layout=TILE)".replace("bfp8", "bf16").replace("=TILE", "=ROW_MAJOR"),
+     "tensor=bfp8[32,32] tile dram", "bfp8 exists in TILE layout only"),
+    ("ttnn.to_layout(tensor=u16[32,32] row_major dram, layout=TILE)", "tensor=u8[32,32] row_major dram",
+     "u8 cannot be brought into TILE layout on the device"),
+    ("ttnn.to_layout(tensor=u16[32,32] row_major dram, layout=TILE)", "layout=ROW_MAJOR",
+     "the tensor is in ROW_MAJOR layout already"),
+    ("ttnn.typecast(input_tensor=f32[32,32] tile dram, dtype=bfp8)", "input_tensor=f32[32,32] row_major dram",
+     "block formats exist in TILE layout only"),
+    ("ttnn.bitcast(input_tensor=f32[32] tile dram, dtype=i32)", "dtype=bf16",
+     "bitcast takes 32-bit dtypes, got f32 and bf16"),
+    ("ttnn.bitcast(input_tensor=f32[32] tile dram, dtype=i32)", "input_tensor=bf16[32] tile dram",
+     "bitcast takes 32-bit dtypes, got bf16 and i32"),
+    (NORM, "weight=bf16[1,63] tile dram", "weight and bias must hold 64 elements, got [1, 63]"),
+    (NORM, "weight=bf16[64,1] tile dram", "weight and bias must hold 64 elements, got [64, 1]"),
+    (NORM, "weight=bf16[2,64] tile dram", "weight and bias must hold 64 elements, got [2, 64]"),
+    (NORM, "bias=bf16[32] tile dram", "weight and bias must hold 64 elements, got [32]"),
+    (RESIDUAL, "residual_input_tensor=bf16[1,64] tile dram", "the residual [1, 64] has not the shape of [4, 64]"),
+    ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=1)", "dim=2", "dim 2 is not in a tensor of rank 2"),
+    ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=0)", "dim=-1", "dim -1 is not in a tensor of rank 2"),
+    ("ttnn.argmax(input_tensor=i32[4,64] row_major dram, dim=1)", "dim=0",
+     "argmax of integers runs along the last dimension only"),
+    ("ttnn.topk(input_tensor=bf16[4,64] tile dram, k=64, dim=1)", "k=65", "topk cannot take 65 of 64 elements"),
+    ("ttnn.topk(input_tensor=bf16[4,64] tile dram, k=1, dim=1)", "k=0", "topk cannot take 0 of 64 elements"),
+    ("ttnn.prod(input_tensor=bf16[4,64] tile dram, dim=1)", "dim=2", "dims [2] are not in a tensor of rank 2"),
+    ("ttnn.prod(input_tensor=bf16[4,64] tile dram, dim=0)", "dim=-1", "dims [-1] are not in a tensor of rank 2"),
+    ("ttnn.expand(input_tensor=bf16[1,64] row_major dram, output_shape=[3, 64])", "output_shape=[3, 65]",
+     "[1, 64] does not expand to [3, 65]"),
+    ("ttnn.expand(input_tensor=bf16[1,64] row_major dram, output_shape=[3, 64])", "output_shape=[64]",
+     "[1, 64] does not expand to [64]"),
+    ("ttnn.expand(input_tensor=bf16[1,64] row_major dram, output_shape=[3, 64])",
+     "input_tensor=bf16[1,64] tile dram", "in TILE layout ttc repeats whole tiles only"),
+    ("ttnn.repeat(input_tensor=bf16[2,1,64] tile dram, repeat_dims=[3, 1, 1])", "repeat_dims=[1, 3, 1]",
+     "in TILE layout ttc repeats whole tiles only"),
+    ("ttnn.reshape(input_tensor=bf16[4,64] tile dram, shape=[64, 4])", "shape=[64, 5]", "cannot reshape [4, 64] to"),
+    ("ttnn.reshape(input_tensor=bf16[4,64] tile dram, shape=[64, 4])", "shape=[-64, -4]", "cannot reshape [4, 64] to"),
+    ("ttnn.permute(input_tensor=bf16[4,64] tile dram, dims=[1, 0])", "dims=[1, 1]", "dims [1, 1] do not permute"),
+    (SLICE, "starts=[32, 64]", "64:64:1 is no slice of 64 elements that leaves any"),
+    (SLICE, "starts=[-1, 0]", "-1:64:1 is no slice of 64 elements that leaves any"),
+    (SLICE, "ends=[65, 64]", "32:65:1 is no slice of 64 elements that leaves any"),
+    (SLICE, "steps=[0, 1]", "32:64:0 is no slice of 64 elements that leaves any"),
+    (SLICE, "starts=[31, 0]", "in TILE layout ttc slices whole tiles only"),
+    (SLICE, "steps=[1, 2]", "in TILE layout ttc slices whole tiles only"),
+    (CONCAT, "tensors=[bf16[32,64] tile dram, f32[64,64] tile dram]", "concat takes one dtype, got bf16 and f32"),
+    (CONCAT, "tensors=[bf16[32,64] tile dram, bf16[64,32] tile dram]",
+     "[64, 32] does not fit [32, 64] along dimension 0"),
+    (CONCAT, "tensors=[bf16[32,64] tile dram, bf16[1,64,64] tile dram]", "[1, 64, 64] does not fit [32, 64] along"),
+    (CONCAT, "tensors=[bf16[31,64] tile dram, bf16[64,64] tile dram]", "in TILE layout ttc concatenates whole tiles"),
+    (PAD, "padding=[[0, 32]]", "1 pairs do not pad [40, 64]"),
+    (PAD, "padding=[[1, 32], [0, 0]]", "in TILE layout pad adds at the end only"),
+    (PAD, "value=1.0", "in TILE layout ttc pads with 0 only"),
+    (PAD.replace("0.0)", "0.0, memory_config=MemoryConfig(buffer=L1))").replace("[0, 32]", "[0, 25]"),
+     "padding=[[0, 24], [0, 0]]", "a pad within the last tiles stays in the operand's memory"),
+    (POOL, "input_tensor=bf16[1,1,63,32] tile dram", "input_tensor must be [1, 1, 64, 32], got"),
+    (POOL, "memory_config=none", "a pool must state its result's memory and its shard layout"),
+    (POOL, "applied_shard_scheme=none", "a pool must state its result's memory and its shard layout"),
+    (POOL, "padding=[1, 1, 2, 1]", "padding [1, 1, 2, 1] is more than half of the kernel [3, 2]"),
+    (POOL, "padding=[1, 2, 1, 1]", "padding [1, 2, 1, 1] is more than half of the kernel [3, 2]"),
+    ("ttnn.upsample(input_tensor=bf16[1,4,4,32] row_major dram, scale_factor=[2, 2])",
+     "input_tensor=bf16[4,4,32] row_major dram", "upsample takes [N, H, W, C], got"),
+    ("ttnn.lerp(input=f32[4] tile dram, end=f32[4] tile dram, weight=f32[4] tile dram)", "weight=f32[1] tile dram",
+     "lerp takes operands of one type, got"),
+    ("ttnn.lerp(input=f32[4] tile dram, end=f32[4] tile dram, weight=f32[4] tile dram)", "end=bf16[4] tile dram",
+     "lerp takes operands of one type, got"),
+    (CONV, "conv_config=Conv2dConfig()", "a convolution must state height shards, or block shards and their grid"),
+    (CONV, "conv_config=Conv2dConfig(shard_layout=BLOCK_SHARDED)", "a convolution must state height shards, or block"),
+    (CONV, "input_tensor=bf16[1,1,63,32] tile dram", "input_tensor must be [1, 1, 64, 32], got"),
+    (CONV, "weight_tensor=bf16[1,1,288,65] tile dram", "a weight is prepared as bf16[1,1,288,65] tile dram, but this"),
+    (CONV, "memory_config=none", "a convolution must state its result's memory"),
+    (PREPARE, "weight_tensor=f32[64,32,3,2] row_major host", "weight_tensor must be [64, 32, 3, 3] on the host, got"),
+    (PREPARE, "weight_tensor=f32[64,32,3,3] row_major dram", "weight_tensor must be [64, 32, 3, 3] on the host, got"),
+    (TRANSPOSED.replace("padding=[1, 1, 1, 1]", "padding=[2, 2, 2, 2]"), "padding=[2, 3, 2, 2]",
+     "a transposed convolution cannot cut off 3 where its kernel reaches 2"),
+    (TRANSPOSED, "in_channels=65536, weight_tensor=f32[65536,64,3,3] row_major host",
+     "TTNN does not finish preparing a weight of 9 taps x 65536 channels"),
+    (FILL, "input=f32[1,1,32,32] tile dram", "fill_cache takes one dtype, got bf16 and f32"),
+    (FILL, "input=bf16[1,1,32,64] tile dram", "[1, 1, 32, 64] is no entry of a cache [4, 1, 32, 32]"),
+    (FILL, "batch_idx=4", "the cache [4, 1, 32, 32] has no entry 4"),
+    (FILL, "batch_idx=-1", "the cache [4, 1, 32, 32] has no entry -1"),
+]  # fmt: skip
+
+ELSEWHERE = {
+    "host.py": "what a host op takes and gives: tests/test_host.py",
+    "loop.py": "loops and their bodies: tests/calls/test_loop.py",
+}
+"""Files whose refusals need more than one line of text."""
+
+
+@pytest.mark.parametrize(("text", "changes", "message"), REFUSED)
+def test_one_step_further_is_refused(text: str, changes: str, message: str):
+    op_of(text).infer()
+    with pytest.raises(Refusal) as error:
+        op_of(changed(text, changes)).infer()
+    assert str(error.value).startswith(message)
+
+
+def test_every_refusal_of_a_call_is_tried():
+    """So that a call with a refusal that no row above meets fails here."""
+    tried = set().union(*(_reached(text, changes) for text, changes, _ in REFUSED))
+    assert not sorted(_refusals() - tried)
+
+
+def _refusals() -> set[tuple[str, int]]:
+    """File and line of each `raise Refusal` in `ttc/calls`."""
+    found = set()
+    for path in CALLS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Raise(exc=ast.Call(func=ast.Name(id="Refusal"))) if path.name not in ELSEWHERE:
+                    found.add((path.name, node.lineno))
+    return found
+
+
+def _reached(text: str, changes: str) -> set[tuple[str, int]]:
+    with pytest.raises(Refusal) as error:
+        op_of(changed(text, changes)).infer()
+    frame = traceback.extract_tb(error.value.__traceback__)[-1]
+    return {(Path(frame.filename).name, frame.lineno or 0)}
