@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import keyword
 import re
 from collections.abc import Iterator
@@ -12,16 +11,34 @@ from ttc.analysis.liveness import Liveness
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop, StepCall
-from ttc.calls.spelling import Made, arguments, spelled, text
+from ttc.calls.spelling import Made, arguments, quoted, spelled, text
 from ttc.calls.target import L1_SMALL_BYTES
 from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
 
 RESERVED = frozenset(
-    {"ttnn", "np", "json", "sys", "device", "inputs", "weights", "w", "t", "upload", "download", "run"}
+    {
+        "ttnn",
+        "np",
+        "json",
+        "sys",
+        "device",
+        "inputs",
+        "weights",
+        "w",
+        "t",
+        "upload",
+        "download",
+        "run",
+        "range",
+        "float",
+    }
 )
-"""Names that the file uses itself."""
+"""Names that the file uses itself; beside them its configurations, in capitals."""
+
+PART = re.compile(r"[A-Za-z0-9_./:-]{0,80}?\.\d{1,6}(?=\.)")
+"""A weight's reference up to its first number, if it can stand in a comment."""
 
 HEADER = '''"""A model as TTNN calls, written by ttc. It needs ttnn and numpy.
 
@@ -112,7 +129,7 @@ class _Script:
         prepared = list(self._prepared())
         weights = list(self._weights())
         types = self.graph.signature()[0]
-        inputs = [f"    {json.dumps(name)}: ({type.shape}, {_kind(type)}),\n" for name, type in types.items()]
+        inputs = [f"    {quoted(name)}: ({type.shape}, {_kind(type)}),\n" for name, type in types.items()]
         yield HEADER
         yield "".join(f"\n{name} = {made}" for made, name in self.constants.items())
         yield f"\n\nINPUTS = {{\n{''.join(inputs)}}}\n\nWEIGHTS = {{\n{''.join(weights)}}}\n"
@@ -129,7 +146,7 @@ class _Script:
         for node in self.graph.nodes:
             if isinstance(node.op, Const):
                 value = node.results[0]
-                yield f"    {json.dumps(value.name)}: ({json.dumps(node.op.ref)}, {self._form(spec_of(value))}),\n"
+                yield f"    {quoted(value.name)}: ({quoted(node.op.ref)}, {self._form(spec_of(value))}),\n"
 
     def _prepared(self) -> Iterator[str]:
         """The calls that depend on weights alone."""
@@ -147,7 +164,7 @@ class _Script:
                 part = where
                 yield from ("", f"# {part}")
             yield from self._lines(node)
-        outputs = ", ".join(f"{json.dumps(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
+        outputs = ", ".join(f"{quoted(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
         yield f"return {{{outputs}}}"
 
     def _lines(self, node: Node) -> Iterator[str]:
@@ -166,7 +183,7 @@ class _Script:
 
     def _line(self, node: Node) -> str:
         if isinstance(node.op, Input):
-            name, form = json.dumps(node.op.name), self._form(spec_of(node.results[0]))
+            name, form = quoted(node.op.name), self._form(spec_of(node.results[0]))
             return f"{self._value(node.results[0])} = upload(device, inputs[{name}], {form})"
         assert isinstance(node.op, Call)
         call = self._call(node.op)
@@ -201,7 +218,7 @@ class _Script:
 
     def _value(self, value: Value) -> str:
         value = self._outer(value)
-        return f"w[{json.dumps(value.name)}]" if self.liveness.kept(value) else self.names[value]
+        return f"w[{quoted(value.name)}]" if self.liveness.kept(value) else self.names[value]
 
     def _outer(self, value: Value) -> Value:
         """What a loop hands its body under this name; the value itself if it is none of a body's inputs."""
@@ -220,7 +237,7 @@ class _Script:
 def _part(node: Node) -> str:
     """The numbered part of the model that a call's weights belong to, such as `encoder.layer.3`."""
     for value in node.op.operands():
-        found = re.match(r".*?\.\d+(?=\.)", value.op.ref) if isinstance(value.op, Const) else None
+        found = PART.match(value.op.ref) if isinstance(value.op, Const) else None
         if found:
             return found[0]
     return ""
@@ -240,11 +257,15 @@ def _all_values(graph: Graph) -> Iterator[Value]:
 
 
 def _identifiers(graph: Graph) -> dict[Value, str]:
-    """A Python name for each value: its own with other characters replaced, numbered where that is taken."""
+    """A Python name for each value: its own with other characters replaced, numbered where that is taken.
+
+    None is in capitals, as the file's configurations are.
+    """
     names: dict[Value, str] = {}
     taken = set(RESERVED)
     for value in _all_values(graph):
-        stem = re.sub(r"\W+", "_", value.name)
+        stem = re.sub(r"[^A-Za-z0-9_]+", "_", value.name)
+        stem = stem.lower() if stem.isupper() else stem
         if not stem.isidentifier() or keyword.iskeyword(stem):
             stem = f"t{stem}" if stem[:1].isdigit() else f"{stem}_"
         name, number = stem, 2

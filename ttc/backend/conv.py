@@ -20,6 +20,7 @@ from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
 from ttc.ir import DRAM, Layout, Value
 from ttc.ops.conv import Pads
+from ttc.ops.matmul import Activation
 from ttc.ops.rules import images, window_output
 from ttc.ops.torch_types import to_torch
 
@@ -44,7 +45,7 @@ class Layer:
     padding: Pads
     dilation: tuple[int, ...]
     groups: int
-    activation: str
+    activation: Activation
     w: Value
     b: Value | None
 

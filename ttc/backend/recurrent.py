@@ -26,7 +26,11 @@ from ttc.ops.gates import Gate, gate
 KEEP = 1e4
 """A pre-activation that makes a sigmoid 1 (-KEEP: 0) whatever states of at most 1 add to it."""
 
-FUSED = {name: (UnaryWithParam(name.upper()),) for name in ("sigmoid", "tanh", "relu")}
+FUSED = {
+    "sigmoid": (UnaryWithParam("SIGMOID"),),
+    "tanh": (UnaryWithParam("TANH"),),
+    "relu": (UnaryWithParam("RELU"),),
+}
 """Activations that run inside another call's device program."""
 
 Pending = tuple[Value, tuple[UnaryWithParam, ...]]

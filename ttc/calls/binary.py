@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, accept_number, one_layout, spec_of
 from ttc.calls.target import Target
@@ -128,7 +128,7 @@ class Div(BinaryCall, name="ttnn.div"):
     """a / b; `rounding_mode` "trunc" or "floor" keeps integers, without it they give f32."""
 
     _: KW_ONLY
-    rounding_mode: str | None = None
+    rounding_mode: Literal["trunc", "floor"] | None = None
     dtypes: ClassVar[frozenset[DType]] = SIGNED
     number_first: ClassVar[bool] = True
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -43,11 +43,15 @@ class CoreGrid:
     x: int
 
 
+FusedFunction = Literal["RELU", "GELU", "SILU", "TANH", "SIGMOID"]
+"""TTNN's UnaryOpType names of the elementwise functions that other calls may do on the way."""
+
+
 @dataclass(frozen=True)
 class UnaryWithParam:
     """An elementwise function fused into another call, by TTNN's UnaryOpType name."""
 
-    op_type: str
+    op_type: FusedFunction
     param: float | None = None
 
 

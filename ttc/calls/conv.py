@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY, dataclass
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from ttc.calls.call import PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
 from ttc.calls.target import Target
@@ -141,7 +141,7 @@ class PrepareConvWeights(Convolution, name="ttnn.prepare_conv_weights"):
     weight_tensor: Value
     input_memory_config: MemoryConfig
     input_layout: Layout
-    weights_format: str
+    weights_format: Literal["OIHW"]
     has_bias: bool
     input_dtype: DType
     slice_config: Op2DSliceConfig | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from ttc.calls.call import Workspace, spec_of
 from ttc.calls.conv import (
@@ -69,7 +69,7 @@ class PrepareConvTranspose2dWeights(TransposedConvolution, name="ttnn.prepare_co
     weight_tensor: Value
     input_memory_config: MemoryConfig
     input_layout: Layout
-    weights_format: str
+    weights_format: Literal["IOHW"]
     has_bias: bool
     input_dtype: DType
     dram_slice_config: Op2DSliceConfig | None = None

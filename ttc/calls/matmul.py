@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 from math import prod
+from typing import Literal, get_args
 
 from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
 from ttc.calls.sizes import tile_bytes
@@ -11,7 +12,7 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
-FUSED_ACTIVATIONS = frozenset({"relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"})
+Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"]
 """Activation strings that `linear` takes and fuses where a core grid is given."""
 
 
@@ -53,7 +54,7 @@ class Linear(Call, name="ttnn.linear"):
     transpose_b: bool = False
     memory_config: MemoryConfig | None = None
     dtype: DType | None = None
-    activation: str | None = None
+    activation: Activation | None = None
     compute_kernel_config: ComputeKernelConfig | None = None
     core_grid: CoreGrid | None = None
 
@@ -62,7 +63,7 @@ class Linear(Call, name="ttnn.linear"):
         accept(self.bias, Layout.TILE, FLOATS, "the bias")
         if self.bias is not None and self.bias.type.numel != shape[-1]:
             raise Refusal(f"the bias {list(self.bias.shape)} does not hold {shape[-1]} elements")
-        if self.activation is not None and self.activation not in FUSED_ACTIVATIONS:
+        if self.activation not in (None, *get_args(Activation)):
             raise Refusal(f"linear knows no activation {self.activation!r}")
         return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
 

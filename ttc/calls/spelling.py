@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from enum import Enum
 from typing import Any
@@ -121,8 +120,14 @@ def text(item: Any, module: str = "ttnn") -> str:
         case float() if item != item or item in (float("inf"), float("-inf")):
             return f'float("{item}")'
         case str():
-            return json.dumps(item)
+            return quoted(item)
     return repr(item)
+
+
+def quoted(text: str) -> str:
+    """A string of anybody's as Python source: one literal in ASCII, whatever is in it."""
+    plain = text.isascii() and text.isprintable() and not set(text) & {'"', "\\"}
+    return f'"{text}"' if plain else ascii(text)
 
 
 def build(item: Any, module: Any) -> Any:

@@ -1,10 +1,14 @@
-"""Whether what a text gives for a field is of the kind that the field is annotated with."""
+"""Whether what a text gives for a field is of the kind that the field is annotated with.
+
+A field that takes one of a few words says which: `mode: Literal["constant", "reflect"]`.
+"""
 
 from __future__ import annotations
 
 import types
 import typing
 from collections.abc import Callable
+from dataclasses import KW_ONLY
 from functools import cache
 from typing import Any
 
@@ -28,13 +32,17 @@ def _test(hint: Any) -> Test:
         return lambda value: any(test(value) for test in tests)
     if origin is tuple:
         return _tuple_test(parts)
+    if origin is typing.Literal:
+        return lambda value: isinstance(value, str) and value in parts
     if hint is float:
         return lambda value: isinstance(value, (int, float))
     if hint is int:
         return lambda value: isinstance(value, int) and not isinstance(value, bool)
     if isinstance(hint, type):
         return lambda value: isinstance(value, hint)
-    return lambda value: True
+    if hint is KW_ONLY or typing.get_origin(hint) is typing.ClassVar:  # no field
+        return lambda value: False
+    raise TypeError(f"nothing is known of what {hint} takes")
 
 
 def _tuple_test(parts: tuple[Any, ...]) -> Test:

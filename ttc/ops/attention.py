@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import Tensor
 from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.rules import broadcast, same_dtype
 
-EMPTY = ("zero", "nan", "never")
+Empty = Literal["zero", "nan", "never"]
 """What a query without keys gets: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or that
 every query is known to see a key."""
 
@@ -23,7 +24,7 @@ class Attention(Op):
     q [B, H, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] with Hkv dividing H (grouped queries).
     The mask broadcasts to [B, H, Sq, Sk]: added if floating, where False is excluded if bool.
     `causal` excludes key j for query i where j > i (top-left aligned, as torch does). A query that sees no key,
-    its whole row False or -inf, gets what `EMPTY` says of `empty`.
+    its whole row False or -inf, gets what `Empty` says of `empty`.
     """
 
     q: Value
@@ -32,10 +33,10 @@ class Attention(Op):
     mask: Value | None = None
     causal: bool = False
     scale: float = 1.0
-    empty: str = "zero"
+    empty: Empty = "zero"
 
     def infer(self) -> TensorType:
-        require(self.empty in EMPTY, f"no result of a query without keys is called {self.empty!r}")
+        require(self.empty in get_args(Empty), f"no result of a query without keys is called {self.empty!r}")
         q, k, v = self.q.shape, self.k.shape, self.v.shape
         require(len(q) == len(k) == len(v) == 4, f"needs rank 4, got {self.q.type}, {self.k.type}, {self.v.type}")
         require(q[-1] == k[-1], f"head sizes differ: q {q[-1]}, k {k[-1]}")

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.matmul import ACTIVATIONS
+from ttc.ops.matmul import ACTIVATIONS, Activation
 from ttc.ops.rules import check_floating, images, images_type, same_dtype, window_output
 
 Pads = tuple[tuple[int, int], ...]
@@ -55,7 +55,7 @@ class Conv(Op):
     padding: Pads = ()
     dilation: tuple[int, ...] = ()
     groups: int = 1
-    activation: str = ""
+    activation: Activation = ""
     rows: tuple[int, ...] = ()
 
     def infer(self) -> TensorType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -60,7 +61,7 @@ class Scatter(Op):
     index: Value
     updates: Value
     dim: int
-    reduce: str = ""
+    reduce: Literal["", "add"] = ""
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,9 @@ from torch import Tensor
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.rules import broadcast, same_dtype
 
-ACTIVATIONS = {
+Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", ""]
+
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
     "gelu": F.gelu,
     "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
@@ -48,7 +52,7 @@ class Linear(Op):
     x: Value
     w: Value
     bias: Value | None = None
-    activation: str = ""
+    activation: Activation = ""
 
     def infer(self) -> TensorType:
         require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
+from typing import Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -103,18 +104,21 @@ class Concat(Op):
         return torch.cat(xs, self.dim)
 
 
+PadMode = Literal["constant", "reflect", "replicate"]
+
+
 @dataclass(frozen=True)
 class Pad(Op):
     """x with (begin, end) elements more in each dimension; mode constant, reflect or replicate."""
 
     x: Value
     pads: tuple[tuple[int, int], ...]
-    mode: str = "constant"
+    mode: PadMode = "constant"
     value: float = 0.0
 
     def infer(self) -> TensorType:
         require(len(self.pads) == self.x.type.rank, f"needs {self.x.type.rank} pairs, got {len(self.pads)}")
-        require(self.mode in ("constant", "reflect", "replicate"), f"no mode is called {self.mode!r}")
+        require(self.mode in get_args(PadMode), f"no mode is called {self.mode!r}")
         check_number(self.value, self.x.dtype)
         for (begin, end), size in zip(self.pads, self.x.shape, strict=True):
             require(begin >= 0 and end >= 0, "pads cannot be negative; slice instead")
@@ -186,7 +190,7 @@ class Upsample(Op):
 
     x: Value
     scales: tuple[int, ...]
-    mode: str = "nearest"
+    mode: Literal["nearest", "linear"] = "nearest"
     rows: tuple[int, ...] = ()
 
     def infer(self) -> TensorType:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ttc import calls
 from ttc.calls.call import Call, spec_of
-from ttc.calls.spelling import DTYPES
+from ttc.calls.spelling import DTYPES, spelled
 from ttc.errors import InputError, TtcError
-from ttc.ir import Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
+from ttc.ir import Body, Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
 
 Signature = tuple[tuple[str, TensorType], ...]
 """Names and the model's own types, in order."""
@@ -59,11 +59,24 @@ def _only_calls(graph: Graph) -> None:
             raise InputError(f"the program contains {node.op.mnemonic}, which is no TTNN call")
         if not all(isinstance(value.type, Spec) for value in node.results):
             raise InputError(f"the program does not say where %{node.results[0].name} lives")
-        dtypes = {value.dtype for value in node.results} | {x for x in vars(node.op).values() if isinstance(x, DType)}
-        if strange := dtypes - DTYPES.keys():
+        if strange := {value.dtype for value in node.results} - DTYPES.keys():
             raise InputError(f"TTNN has no element type {strange.pop()}, which {node.op.mnemonic} names")
+        if isinstance(node.op, Call):
+            _only_known_words(node.op)
         for body in bodies(node.op):
             _only_calls(body)
+
+
+def _only_known_words(call: Call) -> None:
+    """InputError for an attribute, or a part of one, that TTNN has no word for."""
+    for name, item in vars(call).items():
+        if isinstance(item, (Value, Body, TensorType)) or name.startswith("_"):
+            continue
+        parts = item if isinstance(item, tuple) else (item,)
+        try:
+            spelled(tuple(part for part in parts if not isinstance(part, (Value, TensorType))))
+        except (KeyError, TypeError):
+            raise InputError(f"TTNN has no word for what {call.mnemonic} takes as {name}") from None
 
 
 def _same_signature(what: str, types: dict[str, TensorType], declared: Signature) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 
@@ -118,7 +119,7 @@ def scatter_add(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value) 
     return _scatter(b, x, dim, index, src, "add")
 
 
-def _scatter(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value, reduce: str) -> Value:
+def _scatter(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value, reduce: Literal["", "add"]) -> Value:
     """torch reads as much of `src` as the index is large."""
     for axis, size in enumerate(index.shape):
         src = compose.part(b, src, axis, 0, size)
@@ -136,7 +137,9 @@ def index_copy(b: ExportBuilder, x: Value, dim: int, index: Value, source: Value
     return _scatter_lines(b, x, dim, index, source, "")
 
 
-def _scatter_lines(b: ExportBuilder, x: Value, dim: int, index: Value, source: Value, reduce: str) -> Value:
+def _scatter_lines(
+    b: ExportBuilder, x: Value, dim: int, index: Value, source: Value, reduce: Literal["", "add"]
+) -> Value:
     """x with whole lines of `source` put at `index` [n] along `dim`."""
     at = compose.axis(x, dim)
     places = compose.reshape(b, index, [-1 if i == at else 1 for i in range(x.type.rank)])

@@ -154,7 +154,7 @@ def pad(b: ExportBuilder, x: Value, pad: list[int], mode: str = "constant", valu
         return _circular(b, x, pads)
     if not any(map(any, pads)):
         return x
-    return b(ops.Pad(x, pads, mode, float(value or 0)))
+    return b(ops.Pad(x, pads, mode, float(value or 0)))  # type: ignore[arg-type] (the type rule knows the modes)
 
 
 def _circular(b: ExportBuilder, x: Value, pads: tuple[tuple[int, int], ...]) -> Value:

@@ -12,6 +12,7 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
 from ttc.ir import DType, Value
 from ttc.ops.rules import broadcast
+from ttc.ops.shape import PadMode
 
 
 def axis_of(axis: int, rank: int) -> int:
@@ -162,7 +163,7 @@ def Pad(
         return x
     if mode == "wrap":
         return _wrapped(b, x, pairs)
-    names = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+    names: dict[str, PadMode] = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
     if mode not in names:
         raise Refusal(f"no mode is called {mode!r}")
     return b(ops.Pad(x, tuple(pairs), names[mode], _filling(x, constant_value or value) if mode == "constant" else 0.0))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls import binary as calls
-from ttc.calls.call import UnaryWithParam, spec_of
+from ttc.calls.call import FusedFunction, UnaryWithParam, spec_of
 from ttc.ir import DType
 from ttc.runtime.emulator.numerics import STORED, Mode
 from ttc.runtime.emulator.registry import emulates
@@ -37,10 +38,12 @@ FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.Subtract: torch.subtract,
 }
 
-FUSED: dict[str, Callable[[Tensor], Tensor]] = {
+FUSED: dict[FusedFunction, Callable[[Tensor], Tensor]] = {
     "SIGMOID": torch.sigmoid,
     "TANH": torch.tanh,
     "RELU": torch.relu,
+    "SILU": F.silu,
+    "GELU": F.gelu,
 }
 """Elementwise functions inside another call's device program, by TTNN's name."""
 

@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
+from ttc.runtime.emulator.binary import fused
 from ttc.runtime.emulator.numerics import Mode, matrix_operand
 from ttc.runtime.emulator.registry import emulates
-
-ACTIVATIONS = {"RELU": torch.relu, "GELU": F.gelu, "SILU": F.silu, "TANH": torch.tanh}
 
 
 @emulates(PrepareConvWeights)
@@ -84,4 +83,4 @@ def blocks(weight: Tensor, groups: int) -> Tensor:
 def activated(call: Convolution, y: Tensor) -> Tensor:
     """The activation that the convolution ends in."""
     activation = call.conv_config.activation
-    return y if activation is None else ACTIVATIONS[activation.op_type](y)
+    return y if activation is None else fused(y, (activation,))
