@@ -11,7 +11,8 @@ from ttc.executable import Executable
 from ttc.runtime import artifact
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket
-from ttc.runtime.devices import open_device
+from ttc.runtime.devices import emulates, open_device
+from ttc.runtime.memory import require_memory
 
 
 @dataclass(eq=False)
@@ -27,6 +28,7 @@ class BucketExecutable(Executable):
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
         with enough_memory("setting the program up"):
+            require_memory(self.program, emulates(device))
             return BucketSession(self.buckets, self.weights, open_device(device, mode, self.program.target))
 
     def save(self, path: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:

@@ -18,6 +18,7 @@ from ttc.files import check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph, every_stage, literals
+from ttc.runtime.convert import numbers_of
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
@@ -224,11 +225,4 @@ def _without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
 
 def arrays_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs as a session takes them: torch tensors as arrays, bfloat16 as float32."""
-    return {name: _array(item) for name, item in inputs.items()}
-
-
-def _array(item: Any) -> Any:
-    if not hasattr(item, "detach"):
-        return item
-    item = item.detach().cpu()
-    return (item.float() if str(item.dtype) == "torch.bfloat16" else item).numpy()
+    return {name: numbers_of(name, item) if hasattr(item, "detach") else item for name, item in inputs.items()}

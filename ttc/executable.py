@@ -14,7 +14,8 @@ import numpy as np
 from ttc.errors import InputError, enough_memory
 from ttc.ir import Weights
 from ttc.runtime import artifact
-from ttc.runtime.devices import open_device
+from ttc.runtime.devices import emulates, open_device
+from ttc.runtime.memory import require_memory
 from ttc.runtime.program import Program
 from ttc.runtime.session import Session
 
@@ -43,6 +44,7 @@ class Executable:
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
         with enough_memory("setting the program up"):
+            require_memory(self.program, emulates(device))
             return Session(self.program, self.weights, open_device(device, mode, self.program.target))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact", seed: int = 0) -> dict[str, np.ndarray]:

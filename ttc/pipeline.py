@@ -17,15 +17,9 @@ from ttc.frontend.stand_in import stand_ins
 from ttc.ir import DType, Graph, TensorType, Weight, Weights
 from ttc.ops import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, stored_as
-from ttc.runtime.program import Program, weight_types
+from ttc.runtime.program import PROGRAM_DTYPES, Program, weight_types
 
-DTYPES = {
-    "bf16": (DType.bf16, DType.bf16),
-    "fp32": (DType.f32, DType.f32),
-    "bfp8": (DType.bf16, DType.bfp8),
-    "bfp4": (DType.bf16, DType.bfp4),
-}
-"""A program's dtype by name: what values become, and what weights of products and convolutions become."""
+DTYPES = PROGRAM_DTYPES
 
 STAGES = (
     "import",

@@ -37,10 +37,10 @@ def run(arguments: Namespace) -> int:
 
     loaded = ttc.load(artifact_file(arguments.artifact))
     program = loaded.program
-    inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else _random(loaded)
     with ProgressLine("running") as line:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
+        inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else _random(loaded)
         calls = len(program.graph.nodes)
         outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
         seconds = time.perf_counter() - started

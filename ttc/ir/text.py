@@ -103,6 +103,9 @@ _TOKEN = re.compile(
 _END = re.compile(r"\s*\Z")
 _EQUALS = re.compile(r"\s*=")
 
+MOST_SIZES = 64
+"""Dimensions of a tensor, as numpy has it."""
+
 DEEPEST = 8
 """How deep loops may stand in one another: beyond any model, within what Python's own stack allows."""
 
@@ -231,6 +234,8 @@ def _parse_shape(tokens: _Tokens) -> tuple[int, ...]:
         if shape[-1] < 0:
             raise tokens.error(f"a size is {shape[-1]}")
         tokens.accept(",")
+    if len(shape) > MOST_SIZES:
+        raise tokens.error(f"a shape has {len(shape)} sizes")
     return tuple(shape)
 
 

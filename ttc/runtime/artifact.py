@@ -21,18 +21,26 @@ import numpy as np
 
 from ttc.errors import InputError, TtcError
 from ttc.files import writing
-from ttc.ir import DType, TensorType, Weight, Weights, print_graph
+from ttc.ir import DType, Graph, TensorType, Weight, Weights, print_graph
 from ttc.ir.weights import NUMPY, float32_to_bf16, kept_finite
 from ttc.runtime.bucket_file import bucket_from_json, bucket_to_json
 from ttc.runtime.buckets import Bucket
+from ttc.runtime.manifest import FORMAT, Manifest, read_manifest, read_signature
 from ttc.runtime.program import Program, Signature, check_program, parse_program, weight_types
-from ttc.runtime.safetensors_file import Header, array_at, make_header, map_file, read_header
+from ttc.runtime.safetensors_file import (
+    Header,
+    array_at,
+    check_places,
+    make_header,
+    map_file,
+    read_header,
+    read_json,
+)
 from ttc.version import VERSION
 
-FORMAT = 1
 NO_DIGEST = "0" * 64
 CHUNK = 1 << 24
-MISFITS = (KeyError, TypeError, ValueError, AttributeError, AssertionError, IndexError, RecursionError)
+MISFITS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What a manifest or a program with things of the wrong kind in the wrong places may raise."""
 
 
@@ -149,24 +157,23 @@ def load(path: str | os.PathLike) -> Artifact:
 def _read(file: bytes | mmap) -> Artifact:
     header = read_header(file)
     try:
-        manifest = json.loads(header.metadata["ttc"])
-        version, digest = manifest["format"], manifest["sha256"]
+        fields = read_json(header.metadata["ttc"])
+        digest = fields["sha256"], fields["format"]
     except (KeyError, TypeError, ValueError):
         raise InputError("it has no manifest of ttc's") from None
-    if version != FORMAT:
-        raise InputError(
-            f"it has format {version}, this ttc ({VERSION}) reads format {FORMAT}; compile the model again"
-        )
-    _verify_digest(file, header, digest)
+    _verify_digest(file, header, digest[0])
+    check_places(header, len(file))
+    manifest = read_manifest(fields)
     try:
-        program = _program(manifest, header.metadata)
-        buckets = _buckets(manifest, header.metadata)
+        texts = header.metadata
+        program = check_program(Program(_graph(texts, "program"), *_sides_of(manifest)))
+        buckets = tuple(_bucket(number, manifest, texts) for number in range(len(manifest.buckets)))
         types = weight_types(program, *(bucket.program for bucket in buckets))
-        weights = _weights(file, header, types, manifest["weights"])
-        literals = _stored_weights(file, header) if manifest["weights"] == "none" else Weights()
-        return Artifact(program, header.metadata["derivation"], weights, buckets, literals)
+        weights = _weights(file, header, types, manifest.has_weights)
+        literals = Weights() if manifest.has_weights else _stored_weights(file, header)
+        return Artifact(program, _text(texts, "derivation"), weights, buckets, literals)
     except MISFITS as error:  # the checksum is right, so somebody made it so
-        raise InputError(f"its program is malformed ({type(error).__name__}: {error})") from None
+        raise InputError(f"its program is malformed ({type(error).__name__}: {str(error)[:200]})") from None
 
 
 def _verify_digest(file: bytes | mmap, header: Header, digest: Any) -> None:
@@ -183,27 +190,30 @@ def _verify_digest(file: bytes | mmap, header: Header, digest: Any) -> None:
         raise InputError("it has been changed since it was written (its checksum differs)")
 
 
-def _program(manifest: dict[str, Any], metadata: dict[str, str]) -> Program:
-    graph = parse_program(metadata["program"])
-    if not all(isinstance(manifest[name], str) for name in ("target", "dtype")):
-        raise InputError("its target or dtype is no name")
-    inputs, outputs = (_signature_from_json(manifest[side]) for side in ("inputs", "outputs"))
-    return check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
+def _text(texts: dict[str, str], name: str) -> str:
+    if name not in texts:
+        raise InputError(f"it holds no {name}")
+    return texts[name]
 
 
-def _buckets(manifest: dict[str, Any], metadata: dict[str, str]) -> tuple[Bucket, ...]:
-    items = manifest.get("buckets", [])
-    found = []
-    for number, item in enumerate(items):
-        graph = parse_program(metadata[_place(number, items)])
-        inputs, outputs = (_signature_from_json(item[f"program {side}"]) for side in ("inputs", "outputs"))
-        program = check_program(Program(graph, inputs, outputs, manifest["target"], manifest["dtype"]))
-        found.append(bucket_from_json(item, program))
-    return tuple(found)
+def _graph(texts: dict[str, str], name: str) -> Graph:
+    return parse_program(_text(texts, name))
 
 
-def _weights(file: bytes | mmap, header: Header, types: dict[str, TensorType], present: str) -> Weights:
-    if present == "none":
+def _sides_of(manifest: Manifest) -> tuple[Signature, Signature, str, str]:
+    return manifest.inputs, manifest.outputs, manifest.target, manifest.dtype
+
+
+def _bucket(number: int, manifest: Manifest, texts: dict[str, str]) -> Bucket:
+    item = manifest.buckets[number]
+    graph = _graph(texts, _place(number, manifest.buckets))
+    inputs, outputs = (read_signature(item, f"program {side}") for side in ("inputs", "outputs"))
+    program = check_program(Program(graph, inputs, outputs, manifest.target, manifest.dtype))
+    return bucket_from_json(item, program)
+
+
+def _weights(file: bytes | mmap, header: Header, types: dict[str, TensorType], present: bool) -> Weights:
+    if not present:
         return Weights({ref: Weight(type) for ref, type in types.items()})
     if {ref: place.type for ref, place in header.places.items()} != types:
         raise InputError("its weights are not those of its program")
@@ -217,7 +227,3 @@ def _stored_weights(file: bytes | mmap, header: Header) -> Weights:
 
 def _signature_to_json(signature: Signature) -> list[list[Any]]:
     return [[name, type.dtype.name, list(type.shape)] for name, type in signature]
-
-
-def _signature_from_json(signature: list[list[Any]]) -> Signature:
-    return tuple((name, TensorType(DType[dtype], tuple(shape))) for name, dtype, shape in signature)

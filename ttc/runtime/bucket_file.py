@@ -29,14 +29,14 @@ def bucket_from_json(item: Mapping[str, Any], program: Program) -> Bucket:
     """A bucket of this program; InputError if it does not fit, ValueError and the like for what is malformed."""
     bucket = Bucket(
         program,
-        {str(name): _positive(size) for name, size in item["sizes"].items()},
-        {str(name): str(taken) for name, taken in item["names"].items()},
+        {name: _positive(size) for name, size in item["sizes"].items()},
+        {name: _name(taken) for name, taken in item["names"].items()},
         _positive(item["samples"]),
-        {str(name): _positive(multiple) for name, multiple in item["multiples"].items()},
-        tuple((from_json(length), int(least)) for length, least in item["least"]),
+        {name: _positive(multiple) for name, multiple in item["multiples"].items()},
+        tuple((from_json(length), _whole(least)) for length, least in item["least"]),
         _extents_from_json(item["inputs"]),
         _extents_from_json(item["outputs"]),
-        tuple(map(str, item["masks"])),
+        tuple(map(_name, item["masks"])),
     )
     _check(bucket)
     return bucket
@@ -87,13 +87,25 @@ def _extents_from_json(item: Mapping[str, Any]) -> dict[str, Extent]:
     return {
         name: Extent(
             tuple(None if length is None else from_json(length) for length in lengths),
-            None if sample is None else int(sample),
+            None if sample is None else _whole(sample),
         )
         for name, (lengths, sample) in item.items()
     }
 
 
+def _name(text: Any) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"{str(text)[:50]} is no name")
+    return text
+
+
+def _whole(number: Any) -> int:
+    if type(number) is not int or abs(number) >= 1 << 63:
+        raise ValueError(f"{str(number)[:50]} is no whole number")
+    return number
+
+
 def _positive(number: Any) -> int:
-    if type(number) is not int or number < 1:
-        raise ValueError(f"{number!r} is no positive whole number")
+    if _whole(number) < 1:
+        raise ValueError(f"{number} is not positive")
     return number

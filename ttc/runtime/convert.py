@@ -78,14 +78,32 @@ def _by_name(declared: Signature, inputs: Any) -> Mapping[str, Any]:
     return {name: item for (name, _), item in zip(declared, given, strict=True)}
 
 
+def numbers_of(name: str, item: Any) -> np.ndarray:
+    """An array, tensor or number as an array in this machine's byte order, bfloat16 tensors as float32.
+
+    InputError for tensors without numbers of their own (meta, sparse) and for what is no array.
+    """
+    try:
+        array = np.asarray(_of_tensor(item) if hasattr(item, "detach") else item)
+    except (TypeError, ValueError, RuntimeError, MemoryError) as error:
+        raise InputError(f"input {name!r} is no array: {str(error).splitlines()[0]}") from None
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _of_tensor(tensor: Any) -> np.ndarray:
+    """The numbers of a torch tensor, whichever device it is on; none are left to differentiate."""
+    if tensor.is_meta:
+        raise ValueError("it is a meta tensor, which has no numbers")
+    if str(tensor.layout) != "torch.strided":
+        raise ValueError(f"it is a tensor of layout {tensor.layout}: give tensor.to_dense()")
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+
+
 def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
     """One input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it."""
     wanted = user_dtype(type)
-    try:
-        array = np.asarray(item)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"input {name!r} is no array: {error}") from None
-    array = in_numpy(array, type.dtype)
+    array = in_numpy(numbers_of(name, item), type.dtype)
     plain = not hasattr(item, "dtype") and array.dtype.kind in "bif" and wanted.kind in _HOLDS[array.dtype.kind]
     if array.dtype != wanted and not plain:
         raise InputError(f"input {name!r} is {array.dtype}, the program takes {wanted}")

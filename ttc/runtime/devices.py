@@ -40,6 +40,11 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
     raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")
 
 
+def emulates(name: str | None) -> bool:
+    """Whether `open_device` gives the emulator for this name."""
+    return name == "emulator" or (name is None and not has_card())
+
+
 def has_card() -> bool:
     """Whether programs can run on a real card here; a mock card computes nothing and does not count."""
     return no_card() is None

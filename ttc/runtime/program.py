@@ -6,12 +6,22 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 
 from ttc import calls
 from ttc.calls.call import Call, spec_of
 from ttc.calls.spelling import DTYPES, spelled
+from ttc.calls.target import Target, target_named
 from ttc.errors import InputError, TtcError
 from ttc.ir import Body, Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
+
+PROGRAM_DTYPES = {
+    "bf16": (DType.bf16, DType.bf16),
+    "fp32": (DType.f32, DType.f32),
+    "bfp8": (DType.bf16, DType.bfp8),
+    "bfp4": (DType.bf16, DType.bfp4),
+}
+"""A program's dtype by name: what values become, and what weights of products and convolutions become."""
 
 Signature = tuple[tuple[str, TensorType], ...]
 """Names and the model's own types, in order."""
@@ -43,6 +53,7 @@ class Program:
 def check_program(program: Program) -> Program:
     """Return `program` if its graph is well formed, of calls only, and fits its signature; else InputError."""
     _only_calls(program.graph)
+    _none_larger(program.graph, target_named(program.target))
     try:
         verify(program.graph)
     except TtcError as error:
@@ -67,6 +78,17 @@ def _only_calls(graph: Graph) -> None:
             _only_calls(body)
 
 
+def _none_larger(graph: Graph, target: Target) -> None:
+    """InputError for a value, those in loops too, that is larger than the card's memory."""
+    for node in graph.nodes:
+        for value in node.results:
+            elements = prod(max(size, 1) for size in spec_of(value).padded_shape)
+            if elements * value.dtype.bytes > target.dram_bytes:
+                raise InputError(f"%{value.name} is {value.type}, more than the memory of {target.name}")
+        for body in bodies(node.op):
+            _none_larger(body, target)
+
+
 def _only_known_words(call: Call) -> None:
     """InputError for an attribute, or a part of one, that TTNN has no word for."""
     for name, item in vars(call).items():
@@ -83,6 +105,8 @@ def _same_signature(what: str, types: dict[str, TensorType], declared: Signature
     if [name for name, _ in declared] != list(types):
         raise InputError(f"the program's {what}s are {', '.join(types)}, its signature says otherwise")
     for name, type in declared:
+        if type.dtype.kind in ("float", "complex") and not types[name].dtype.is_float:
+            raise InputError(f"{what} {name!r} is {type} in the signature and {types[name]} in the program")
         if types[name].shape != type.shape:
             raise InputError(f"{what} {name!r} is {type} in the signature and {types[name]} in the program")
 

@@ -41,6 +41,7 @@ NAMES = {
 DTYPES = {name: dtype for dtype, name in NAMES.items()}
 LENGTH_BYTES = 8
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+MAX_RANK = 64  # numpy's
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,55 @@ def read_header(file: bytes | mmap.mmap) -> Header:
     if len(file) < start:
         raise InputError("it is cut off")
     try:
-        entries = json.loads(file[LENGTH_BYTES:start])
-        metadata = {str(key): str(text) for key, text in entries.pop("__metadata__", {}).items()}
+        entries = read_json(file[LENGTH_BYTES:start])
+        metadata = entries.pop("__metadata__", {})
         places = {name: _place(entry, start) for name, entry in entries.items()}
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        if not all(isinstance(text, str) for text in metadata.values()):
+            raise ValueError(metadata)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError("its header is damaged") from None
     return Header(bytes(file[:start]), metadata, places)
 
 
+def read_json(text: str | bytes) -> Any:
+    """What a JSON text says; ValueError if it is none, names a key twice, holds NaN, or is nested too deeply."""
+    try:
+        text = text if isinstance(text, str) else text.decode()
+        return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def check_places(header: Header, size: int) -> None:
+    """InputError unless the tensors lie end to end from the header to the end of a file of `size` bytes."""
+    end = len(header.content)
+    for place in sorted(header.places.values(), key=lambda place: (place.start, place.end)):
+        if place.start != end:
+            raise InputError(f"its tensors {'overlap' if place.start < end else 'leave gaps'}")
+        end = place.end
+    if size != end:
+        raise InputError("it is cut off" if size < end else "there is more after its last tensor")
+
+
 def _place(entry: dict[str, Any], start: int) -> Place:
-    type = TensorType(DTYPES[entry["dtype"]], tuple(entry["shape"]))
-    first, last = entry["data_offsets"]
-    if not all(isinstance(n, int) and n >= 0 for n in (*type.shape, first, last)) or last - first != type.bytes:
+    dtype, shape, (first, last) = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if len(entry) != 3 or len(shape) > MAX_RANK or any(type(n) is not int or n < 0 for n in (*shape, first, last)):
         raise ValueError(entry)
-    return Place(type, start + first, start + last)
+    stored = TensorType(DTYPES[dtype], tuple(shape))
+    if last - first != stored.bytes:
+        raise ValueError(entry)
+    return Place(stored, start + first, start + last)
 
 
 def map_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:

@@ -13,6 +13,7 @@ from onnx import ModelProto
 from ttc.errors import InputError, NeedsValues
 from ttc.frontend.onnx import dynamic_dims, input_names, load, open_model
 from ttc.ir import Graph
+from ttc.runtime.convert import numbers_of
 from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
@@ -77,7 +78,7 @@ class OnnxSource:
     def _form(self, shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, Any]) -> Specialisation:
         """The form for these shapes; imports the model as often as that shows another value to be needed."""
         while True:
-            values = {name: np.asarray(named[name]) for name in self._deciding if name in named}
+            values = {name: numbers_of(name, named[name]) for name in self._deciding if name in named}
             known = tuple((name, str(item.dtype), item.shape, item.tobytes()) for name, item in values.items())
             key = (tuple(shapes.items()), known)
             try:

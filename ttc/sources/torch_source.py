@@ -28,6 +28,7 @@ from ttc.frontend.export import (
 )
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
+from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import Signature as Types
 from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
@@ -219,7 +220,12 @@ def _dims_of_leaves(numbers: Any, spec: Any) -> Iterator[tuple[int, dict[int, st
 
 def to_tensor(array: Any) -> Any:
     """An array as a torch tensor; tensors as they are."""
-    return torch.from_numpy(np.ascontiguousarray(array)) if isinstance(array, np.ndarray) else array
+    if not isinstance(array, np.ndarray):
+        return array
+    try:
+        return torch.from_numpy(np.ascontiguousarray(numbers_of("", array)))
+    except TypeError:
+        raise InputError(f"an input holds {array.dtype}, not numbers that torch has") from None
 
 
 def outputs_as_tensors(arrays: Mapping[str, np.ndarray], declared: Types, signature: Signature | None) -> Any:
