@@ -18,6 +18,7 @@ from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
 from ttc.frontend.archive import open_file
 from ttc.frontend.export import Signature
+from ttc.frontend.export.failure import first_line
 from ttc.ir import Value
 from ttc.ops.torch_types import TORCH
 from ttc.pipeline import Build
@@ -124,11 +125,6 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
         return {name: np.asarray(found) for name, found in zip(names, session.run(names, dict(inputs)), strict=True)}
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InputError(f"onnxruntime cannot run {path}: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """The first line of what an error says, or its kind where it says nothing."""
-    return next(filter(str.strip, str(error).splitlines()), type(error).__name__).strip()
 
 
 def _torch(path: Path, inputs: Arrays, trust: bool) -> dict[str, np.ndarray]:

@@ -19,7 +19,8 @@ from ttc.frontend.archive.program import checked_program
 from ttc.frontend.archive.records import record
 from ttc.frontend.archive.unsafe import unsafe
 from ttc.frontend.archive.weights import read_tensors
-from ttc.frontend.export.tracing import ONE_AT_A_TIME, first_line, quiet
+from ttc.frontend.export.failure import first_line
+from ttc.frontend.export.tracing import ONE_AT_A_TIME, quiet
 
 MODEL = "models/model.json"
 WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"

@@ -22,6 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
+from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import load
@@ -66,7 +67,7 @@ def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTen
         except TtcError:
             raise
         except Exception as error:  # the user's own forward runs in here and may raise anything
-            why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else first_line(error)
+            why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else why_not(error)
             raise InputError(f"torch.export cannot export {type(model).__name__}: {why}") from error
 
 
@@ -88,12 +89,6 @@ def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
         if open_sizes:
             found[number] = open_sizes
     return found
-
-
-def first_line(error: Exception) -> str:
-    """What an error of torch's says first, and its kind."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def require_eval(model: nn.Module) -> None:
