@@ -46,7 +46,7 @@ def check(model: nn.Module, found: Padded, length: int, *makes) -> None:
     inputs = [make(length) for make in makes or (steps,)]
     wanted = model(*inputs)
     names = [value.op.name for value in found.graph.inputs if isinstance(value.op, Input)]
-    given = dict(zip(names, [_in_bucket(tensor, length) for tensor in inputs], strict=False))
+    given = dict(zip(names, [in_bucket(tensor, length) for tensor in inputs], strict=False))
     results = ops.evaluate(found.graph, {**given, "T": torch.full((found.samples,), length)})
     for (name, y), reference in zip(results.items(), wanted if isinstance(wanted, tuple) else (wanted,), strict=True):
         box = tuple(slice(None if own is None else own.at({"T": length})) for own in found.outputs[name].lengths)
@@ -54,7 +54,7 @@ def check(model: nn.Module, found: Padded, length: int, *makes) -> None:
         assert scaled(y[box].double(), reference.double()) <= 1e-5, name
 
 
-def _in_bucket(x: torch.Tensor, length: int) -> torch.Tensor:
+def in_bucket(x: torch.Tensor, length: int) -> torch.Tensor:
     """x [B, n, ...] with NaN, or zeros of integers and booleans, up to the bucket's size."""
     if x.ndim < 2 or x.shape[1] != length:
         return x

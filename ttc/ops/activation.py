@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_floating
 from ttc.ops.unary import Unary
 
@@ -16,18 +19,21 @@ from ttc.ops.unary import Unary
 class HardSwish(Unary):
     """x * relu6(x + 3) / 6 (Howard et al. 2019)."""
 
+    facts = Facts(Finite.ORDINARY, span=(-0.375, inf))
     function = F.hardswish
 
 
 class Mish(Unary):
     """x * tanh(softplus(x)) (Misra 2019)."""
 
+    facts = Facts(Finite.ALL, span=(-0.309, inf))
     function = F.mish
 
 
 class Relu(Unary):
     """max(x, 0)."""
 
+    facts = Facts(Finite.ALL, span=(0.0, inf), slope=1)
     function = torch.relu
     floating = False
 
@@ -35,18 +41,21 @@ class Relu(Unary):
 class Sigmoid(Unary):
     """1 / (1 + exp(-x))."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0), slope=1)
     function = torch.sigmoid
 
 
 class Silu(Unary):
     """x * sigmoid(x)."""
 
+    facts = Facts(Finite.ALL, span=(-0.279, inf))
     function = F.silu
 
 
 class Softsign(Unary):
     """x / (1 + |x|)."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
     function = F.softsign
 
 
@@ -56,6 +65,7 @@ class Gelu(Op):
 
     x: Value
     approximate: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, span=(-0.171, inf))
 
     def infer(self) -> TensorType:
         check_floating(self.x)
@@ -71,6 +81,7 @@ class LeakyRelu(Op):
 
     x: Value
     slope: float = 0.01
+    facts: ClassVar[Facts] = Facts(Finite.ALL)
 
     def infer(self) -> TensorType:
         check_floating(self.x)
@@ -86,6 +97,7 @@ class Elu(Op):
 
     x: Value
     alpha: float = 1.0
+    facts: ClassVar[Facts] = Facts(Finite.ALL)
 
     def infer(self) -> TensorType:
         check_floating(self.x)
@@ -102,6 +114,7 @@ class Softplus(Op):
     x: Value
     beta: float = 1.0
     threshold: float = 20.0
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, inf))
 
     def infer(self) -> TensorType:
         check_floating(self.x)
@@ -118,6 +131,7 @@ class HardSigmoid(Op):
     x: Value
     alpha: float = 1 / 6
     beta: float = 0.5
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         check_floating(self.x)

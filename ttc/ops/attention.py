@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 Empty = Literal["zero", "nan", "never"]
@@ -34,6 +35,7 @@ class Attention(Op):
     causal: bool = False
     scale: float = 1.0
     empty: Empty = "zero"
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         require(self.empty in get_args(Empty), f"no result of a query without keys is called {self.empty!r}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import pi
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 
@@ -44,36 +46,42 @@ _WHOLE = ("int", "uint", "bool")
 class Add(Binary):
     """a + b."""
 
+    facts = Facts(Finite.ORDINARY)
     function = torch.add
 
 
 class Sub(Binary):
     """a - b."""
 
+    facts = Facts(Finite.ORDINARY)
     function = torch.sub
 
 
 class Mul(Binary):
     """a * b."""
 
+    facts = Facts(Finite.ORDINARY)
     function = torch.mul
 
 
 class Div(Binary):
     """a / b; integers round towards zero."""
 
+    facts = Facts(Finite.SOME)
     function = _divide
 
 
 class Pow(Binary):
     """a to the b."""
 
+    facts = Facts(Finite.SOME)
     function = torch.pow
 
 
 class Maximum(Binary):
     """The larger; NaN wins."""
 
+    facts = Facts(Finite.ALL, within=("a", "b"))
     function = torch.maximum
     kinds = _ORDERED
 
@@ -81,6 +89,7 @@ class Maximum(Binary):
 class Minimum(Binary):
     """The smaller; NaN wins."""
 
+    facts = Facts(Finite.ALL, within=("a", "b"))
     function = torch.minimum
     kinds = _ORDERED
 
@@ -88,24 +97,28 @@ class Minimum(Binary):
 class Remainder(Binary):
     """a - b * floor(a / b): the sign of b (Python's %)."""
 
+    facts = Facts(Finite.SOME)
     function = torch.remainder
 
 
 class Fmod(Binary):
     """a - b * trunc(a / b): the sign of a (C's fmod)."""
 
+    facts = Facts(Finite.SOME)
     function = torch.fmod
 
 
 class FloorDiv(Binary):
     """floor(a / b)."""
 
+    facts = Facts(Finite.SOME)
     function = torch.floor_divide
 
 
 class Atan2(Binary):
     """Angle of (b, a) in radians."""
 
+    facts = Facts(Finite.ALL, span=(-pi, pi))
     function = torch.atan2
     kinds = ("float",)
 
@@ -113,6 +126,7 @@ class Atan2(Binary):
 class Eq(Binary):
     """a == b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.eq
     result = DType.bool
     kinds = _ORDERED
@@ -121,6 +135,7 @@ class Eq(Binary):
 class Ne(Binary):
     """a != b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.ne
     result = DType.bool
     kinds = _ORDERED
@@ -129,6 +144,7 @@ class Ne(Binary):
 class Lt(Binary):
     """a < b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.lt
     result = DType.bool
     kinds = _ORDERED
@@ -137,6 +153,7 @@ class Lt(Binary):
 class Le(Binary):
     """a <= b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.le
     result = DType.bool
     kinds = _ORDERED
@@ -145,6 +162,7 @@ class Le(Binary):
 class Gt(Binary):
     """a > b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.gt
     result = DType.bool
     kinds = _ORDERED
@@ -153,6 +171,7 @@ class Gt(Binary):
 class Ge(Binary):
     """a >= b."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 1.0))
     function = torch.ge
     result = DType.bool
     kinds = _ORDERED
@@ -161,6 +180,7 @@ class Ge(Binary):
 class And(Binary):
     """a and b; bitwise for integers."""
 
+    facts = Facts(Finite.ALL)
     function = torch.bitwise_and
     kinds = _WHOLE
 
@@ -168,6 +188,7 @@ class And(Binary):
 class Or(Binary):
     """a or b; bitwise for integers."""
 
+    facts = Facts(Finite.ALL)
     function = torch.bitwise_or
     kinds = _WHOLE
 
@@ -175,6 +196,7 @@ class Or(Binary):
 class Xor(Binary):
     """a xor b; bitwise for integers."""
 
+    facts = Facts(Finite.ALL)
     function = torch.bitwise_xor
     kinds = _WHOLE
 
@@ -182,6 +204,7 @@ class Xor(Binary):
 class ShiftLeft(Binary):
     """a * 2^b, within the bits of the dtype; 0 <= b."""
 
+    facts = Facts(Finite.ALL)
     function = torch.bitwise_left_shift
     kinds = ("int", "uint")
 
@@ -189,6 +212,7 @@ class ShiftLeft(Binary):
 class ShiftRight(Binary):
     """floor(a / 2^b); 0 <= b."""
 
+    facts = Facts(Finite.ALL)
     function = torch.bitwise_right_shift
     kinds = ("int", "uint")
 
@@ -200,6 +224,7 @@ class Where(Op):
     condition: Value
     a: Value
     b: Value
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("a", "b"))
 
     def infer(self) -> TensorType:
         require(self.condition.dtype is DType.bool, f"the condition must be bool, got {self.condition.type}")

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.matmul import ACTIVATIONS, Activation
 from ttc.ops.rules import check_floating, images, images_type, same_dtype, window_output
 
@@ -57,6 +59,7 @@ class Conv(Op):
     groups: int = 1
     activation: Activation = ""
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         rank = self.w.type.rank - 2
@@ -104,6 +107,7 @@ class ConvTranspose(Op):
     dilation: tuple[int, ...] = ()
     groups: int = 1
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         rank = self.w.type.rank - 2
@@ -153,6 +157,7 @@ class MaxPool(Op):
     dilation: tuple[int, ...]
     ceil: bool = False
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         batch, channels, spatial = images(self.x, self.rows, len(self.kernel))
@@ -178,6 +183,7 @@ class AvgPool(Op):
     ceil: bool = False
     count_padding: bool = True
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         check_floating(self.x)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_dim, same_dtype
 
 
@@ -18,6 +19,7 @@ class Embedding(Op):
 
     w: Value
     index: Value
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("w",))
 
     def infer(self) -> TensorType:
         require(self.index.dtype.is_integer, f"the index must be of integers, got {self.index.type}")
@@ -42,6 +44,7 @@ class Gather(Op):
     x: Value
     index: Value
     dim: int
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -62,6 +65,7 @@ class Scatter(Op):
     updates: Value
     dim: int
     reduce: Literal["", "add"] = ""
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -86,6 +90,7 @@ class OneHot(Op):
 
     index: Value
     depth: int
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         require(self.index.dtype.kind != "complex" and self.depth >= 0, f"one_hot of {self.index.type}, {self.depth}")

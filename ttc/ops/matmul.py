@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", ""]
@@ -33,6 +34,7 @@ class Matmul(Op):
 
     a: Value
     b: Value
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         ranks = min(self.a.type.rank, self.b.type.rank)
@@ -53,6 +55,7 @@ class Linear(Op):
     w: Value
     bias: Value | None = None
     activation: Activation = ""
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.conv import from_rows, to_rows
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_dim, check_floating, images, same_dtype
 
 
@@ -22,6 +25,7 @@ class LayerNorm(Op):
     bias: Value | None = None
     dims: int = 1
     eps: float = 1e-5
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         require(1 <= self.dims <= self.x.type.rank, f"cannot normalise {self.dims} dimensions of {self.x.type}")
@@ -43,6 +47,7 @@ class RmsNorm(Op):
     x: Value
     w: Value | None = None
     eps: float = 1e-5
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         require(self.w is None or self.w.shape == self.x.shape[-1:], f"the weight must be {list(self.x.shape[-1:])}")
@@ -67,6 +72,7 @@ class GroupNorm(Op):
     groups: int = 1
     eps: float = 1e-5
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         require(self.x.type.rank >= 2, f"needs [N, C, ..], got {self.x.type}")
@@ -95,6 +101,7 @@ class BatchNorm(Op):
     mean: Value
     var: Value
     eps: float = 1e-5
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         shape = self.x.shape[1:2]
@@ -114,6 +121,7 @@ class Softmax(Op):
 
     x: Value
     dim: int
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -130,6 +138,7 @@ class LogSoftmax(Op):
 
     x: Value
     dim: int
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, span=(-inf, 0.0))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.gates import gate
 from ttc.ops.rules import same_dtype
 
@@ -134,6 +136,7 @@ class Lstm(Recurrence):
     clip: float = 0.0
     activations: tuple[str, ...] = ("sigmoid", "tanh", "tanh")
     coupled: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
     gates = 4
 
     def infer(self) -> tuple[TensorType, ...]:
@@ -194,6 +197,7 @@ class Gru(Recurrence):
     reset_after: bool = True
     clip: float = 0.0
     activations: tuple[str, ...] = ("sigmoid", "tanh")
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
     gates = 3
 
     def infer(self) -> tuple[TensorType, ...]:
@@ -245,6 +249,7 @@ class Rnn(Recurrence):
     reverse: bool = False
     clip: float = 0.0
     activations: tuple[str, ...] = ("tanh",)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
     gates = 1
 
     def infer(self) -> tuple[TensorType, ...]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_dim, check_floating
 
 
@@ -57,12 +59,14 @@ def _prod(x: Tensor, dims: tuple[int, ...], keep: bool) -> Tensor:
 class Sum(Reduce):
     """Sum over dims."""
 
+    facts = Facts(Finite.ORDINARY)
     function = _sum
 
 
 class Mean(Reduce):
     """Mean over dims, of floating numbers."""
 
+    facts = Facts(Finite.ORDINARY, within=("x",))
     function = _mean
 
     def infer(self) -> TensorType:
@@ -73,18 +77,21 @@ class Mean(Reduce):
 class Max(Reduce):
     """Largest element over dims."""
 
+    facts = Facts(Finite.ALL, within=("x",))
     function = torch.amax
 
 
 class Min(Reduce):
     """Smallest element over dims."""
 
+    facts = Facts(Finite.ALL, within=("x",))
     function = torch.amin
 
 
 class Prod(Reduce):
     """Product over dims."""
 
+    facts = Facts(Finite.SOME)
     function = _prod
 
 
@@ -95,6 +102,7 @@ class Argmax(Op):
     x: Value
     dim: int
     keep: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, inf))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -112,6 +120,7 @@ class Cumsum(Op):
     dim: int
     reverse: bool = False
     exclusive: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -134,6 +143,7 @@ class Cumprod(Op):
 
     x: Value
     dim: int
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -151,6 +161,7 @@ class Topk(Op):
     k: int
     dim: int
     largest: bool = True
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> tuple[TensorType, TensorType]:
         check_dim(self.dim, self.x)

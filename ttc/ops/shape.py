@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import broadcast, check_dim, check_floating, check_number, is_permutation, same_dtype
 
 
@@ -20,6 +21,7 @@ class Reshape(Op):
 
     x: Value
     shape: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         require(prod(self.shape) == self.x.type.numel, f"{self.x.type} has not the elements of {list(self.shape)}")
@@ -36,6 +38,7 @@ class Permute(Op):
 
     x: Value
     dims: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         require(is_permutation(self.dims, self.x.type.rank), f"dims {list(self.dims)} do not permute {self.x.type}")
@@ -53,6 +56,7 @@ class Slice(Op):
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     steps: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         bounds = list(zip(self.starts, self.ends, self.steps, self.x.shape, strict=True))
@@ -70,6 +74,7 @@ class Flip(Op):
 
     x: Value
     dims: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         require(all(0 <= dim < self.x.type.rank for dim in self.dims), f"dims {self.dims} are not in {self.x.type}")
@@ -86,6 +91,7 @@ class Concat(Op):
 
     xs: tuple[Value, ...]
     dim: int
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("xs",))
 
     def infer(self) -> TensorType:
         require(bool(self.xs), "needs an operand")
@@ -115,6 +121,7 @@ class Pad(Op):
     pads: tuple[tuple[int, int], ...]
     mode: PadMode = "constant"
     value: float = 0.0
+    facts: ClassVar[Facts] = Facts(Finite.ALL)
 
     def infer(self) -> TensorType:
         require(len(self.pads) == self.x.type.rank, f"needs {self.x.type.rank} pairs, got {len(self.pads)}")
@@ -153,6 +160,7 @@ class Expand(Op):
 
     x: Value
     shape: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         require(min(self.shape, default=0) >= 0, f"sizes cannot be negative: {list(self.shape)}")
@@ -171,6 +179,7 @@ class Repeat(Op):
 
     x: Value
     repeats: tuple[int, ...]
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         require(len(self.repeats) == self.x.type.rank, f"needs {self.x.type.rank} counts, got {len(self.repeats)}")
@@ -192,6 +201,7 @@ class Upsample(Op):
     scales: tuple[int, ...]
     mode: Literal["nearest", "linear"] = "nearest"
     rows: tuple[int, ...] = ()
+    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
         from ttc.ops.rules import images, images_type

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_floating, same_dtype
 
 
@@ -28,6 +30,7 @@ class Stft(Op):
     hop: int
     onesided: bool = True
     normalized: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> tuple[TensorType, TensorType]:
         check_floating(self.x)
@@ -61,6 +64,7 @@ class Istft(Op):
     start: int
     length: int
     normalized: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         dtype = same_dtype(self.real, self.imag, self.window)

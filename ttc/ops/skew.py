@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Skew(Op):
     slope: int
     offset: int
     size: int
+    facts: ClassVar[Facts] = Facts(Finite.ALL)
 
     def infer(self) -> TensorType:
         require(self.x.type.rank >= 2, f"needs rows and columns, got {self.x.type}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf, pi
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import check_floating
 from ttc.ops.torch_types import to_torch
 
@@ -33,6 +35,7 @@ class Unary(Op, abstract=True):
 class Abs(Unary):
     """|x|."""
 
+    facts = Facts(Finite.ALL, span=(0.0, inf))
     function = torch.abs
     floating = False
 
@@ -40,108 +43,126 @@ class Abs(Unary):
 class Acos(Unary):
     """Inverse cosine."""
 
+    facts = Facts(Finite.SOME, span=(0.0, pi), slope=-1)
     function = torch.acos
 
 
 class Acosh(Unary):
     """Inverse hyperbolic cosine."""
 
+    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
     function = torch.acosh
 
 
 class Asin(Unary):
     """Inverse sine."""
 
+    facts = Facts(Finite.SOME, span=(-pi / 2, pi / 2), slope=1)
     function = torch.asin
 
 
 class Asinh(Unary):
     """Inverse hyperbolic sine."""
 
+    facts = Facts(Finite.ALL, slope=1)
     function = torch.asinh
 
 
 class Atan(Unary):
     """Inverse tangent."""
 
+    facts = Facts(Finite.ALL, span=(-pi / 2, pi / 2), slope=1)
     function = torch.atan
 
 
 class Atanh(Unary):
     """Inverse hyperbolic tangent."""
 
+    facts = Facts(Finite.SOME, slope=1)
     function = torch.atanh
 
 
 class Ceil(Unary):
     """Smallest integer not below x."""
 
+    facts = Facts(Finite.ALL, slope=1)
     function = torch.ceil
 
 
 class Cos(Unary):
     """Cosine of radians."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0))
     function = torch.cos
 
 
 class Cosh(Unary):
     """Hyperbolic cosine."""
 
+    facts = Facts(Finite.SOME, span=(1.0, inf))
     function = torch.cosh
 
 
 class Erf(Unary):
     """Error function."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
     function = torch.erf
 
 
 class Erfc(Unary):
     """1 - erf(x), accurate where that is small."""
 
+    facts = Facts(Finite.ALL, span=(0.0, 2.0), slope=-1)
     function = torch.erfc
 
 
 class Erfcx(Unary):
     """exp(x^2) * erfc(x)."""
 
+    facts = Facts(Finite.SOME, span=(0.0, inf), slope=-1)
     function = torch.special.erfcx
 
 
 class Exp(Unary):
     """e to the x."""
 
+    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
     function = torch.exp
 
 
 class Expm1(Unary):
     """e to the x, minus 1, accurate near 0."""
 
+    facts = Facts(Finite.SOME, span=(-1.0, inf), slope=1)
     function = torch.expm1
 
 
 class Floor(Unary):
     """Largest integer not above x."""
 
+    facts = Facts(Finite.ALL, slope=1)
     function = torch.floor
 
 
 class Log(Unary):
     """Natural logarithm."""
 
+    facts = Facts(Finite.SOME, slope=1)
     function = torch.log
 
 
 class Log1p(Unary):
     """log(1 + x), accurate near 0."""
 
+    facts = Facts(Finite.SOME, slope=1)
     function = torch.log1p
 
 
 class Neg(Unary):
     """-x."""
 
+    facts = Facts(Finite.ALL, slope=-1)
     function = torch.neg
     floating = False
 
@@ -149,24 +170,28 @@ class Neg(Unary):
 class Reciprocal(Unary):
     """1 / x."""
 
+    facts = Facts(Finite.SOME)
     function = torch.reciprocal
 
 
 class Round(Unary):
     """Nearest integer, halves to even."""
 
+    facts = Facts(Finite.ALL, slope=1)
     function = torch.round
 
 
 class Rsqrt(Unary):
     """1 / sqrt(x)."""
 
+    facts = Facts(Finite.SOME, slope=-1)
     function = torch.rsqrt
 
 
 class Sign(Unary):
     """-1, 0 or 1."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
     function = torch.sign
     floating = False
 
@@ -174,36 +199,42 @@ class Sign(Unary):
 class Sin(Unary):
     """Sine of radians."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0))
     function = torch.sin
 
 
 class Sinh(Unary):
     """Hyperbolic sine."""
 
+    facts = Facts(Finite.SOME, slope=1)
     function = torch.sinh
 
 
 class Sqrt(Unary):
     """Square root."""
 
+    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
     function = torch.sqrt
 
 
 class Tan(Unary):
     """Tangent of radians."""
 
+    facts = Facts(Finite.ALL)
     function = torch.tan
 
 
 class Tanh(Unary):
     """Hyperbolic tangent."""
 
+    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
     function = torch.tanh
 
 
 class Trunc(Unary):
     """x without its fraction."""
 
+    facts = Facts(Finite.ALL, slope=1)
     function = torch.trunc
 
 
@@ -214,6 +245,7 @@ class Clamp(Op):
     x: Value
     low: float | None = None
     high: float | None = None
+    facts: ClassVar[Facts] = Facts(Finite.ALL, slope=1)
 
     def infer(self) -> TensorType:
         require(self.low is not None or self.high is not None, "needs a bound")
@@ -230,6 +262,7 @@ class Not(Op):
     """Not x, for booleans."""
 
     x: Value
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         require(self.x.dtype is DType.bool, f"needs bool, got {self.x.type}")
@@ -244,6 +277,7 @@ class IsNan(Op):
     """Whether x is not a number."""
 
     x: Value
+    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         check_floating(self.x)
@@ -262,6 +296,7 @@ class Cast(Op):
 
     x: Value
     dtype: DType
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
 
     def infer(self) -> TensorType:
         return TensorType(self.dtype, self.x.shape)
@@ -281,6 +316,7 @@ class BitCast(Op):
 
     x: Value
     dtype: DType
+    facts: ClassVar[Facts] = Facts(Finite.SOME)
 
     def infer(self) -> TensorType:
         require(self.x.dtype.bytes == self.dtype.bytes >= 1, f"{self.x.dtype} and {self.dtype} differ in size")

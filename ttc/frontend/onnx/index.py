@@ -12,13 +12,8 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.place import reduced_scatter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
-from ttc.ir import DType, Input, Value
-
-KEEP_SIGN = (
-    ops.Add, ops.Mul, ops.Sum, ops.Cumsum, ops.Max, ops.Min, ops.Maximum, ops.Minimum, ops.Cast, ops.Reshape,
-    ops.Slice, ops.Expand, ops.Permute, ops.Concat, ops.Repeat, ops.Flip,
-)  # fmt: skip
-"""Ops that make no negative integer of others."""
+from ttc.ir import DType, Value
+from ttc.ops.ranges import EVERYTHING, NOT_NEGATIVE, interval
 
 
 def from_front(b: Emitter, index: Value, size: int | Value, trusted: bool = False) -> Value:
@@ -27,34 +22,10 @@ def from_front(b: Emitter, index: Value, size: int | Value, trusted: bool = Fals
     Costs nothing where they cannot be negative. `trusted` takes run-time inputs as not negative: those that
     look rows up are token ids and positions, whose range is checked where they come in.
     """
-    if _never_negative(index, trusted):
+    if interval(index, inputs=NOT_NEGATIVE if trusted else EVERYTHING).low >= 0:
         return index
     span = b.full(size, index.dtype) if isinstance(size, int) else size
     return b(ops.Where(b(ops.Lt(index, b.full(0, index.dtype))), b(ops.Add(index, span)), index))
-
-
-def _never_negative(value: Value, trusted: bool, depth: int = 6) -> bool:
-    """Whether integers cannot be negative, as far as the last few ops tell."""
-    if value.dtype.kind in ("uint", "bool"):
-        return True
-    match value.op:
-        case Input():
-            return trusted
-        case ops.Argmax() | ops.Topk():
-            return True
-        case ops.Full(value=number):
-            return number >= 0
-        case ops.Literal(data=data):
-            return min(data, default=0) >= 0
-        case ops.Cast(x=x) if x.dtype.is_float:
-            return False
-        case ops.Clamp(low=low):
-            return low is not None and low >= 0
-        case ops.Where(a=a, b=b):
-            return depth > 0 and all(_never_negative(item, trusted, depth - 1) for item in (a, b))
-        case _ if depth > 0 and isinstance(value.op, KEEP_SIGN):
-            return all(_never_negative(item, trusted, depth - 1) for item in value.op.operands())
-    return False
 
 
 @onnx_op()

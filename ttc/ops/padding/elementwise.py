@@ -9,32 +9,27 @@ from math import isfinite
 import torch
 
 from ttc.errors import Refusal
-from ttc.ir import Op, Value
+from ttc.ir import Op, TensorType, Value
 from ttc.ops import activation, binary, unary
 from ttc.ops.constant import number_of
 from ttc.ops.interpret import evaluate_op
-from ttc.ops.padding.bounds import surely_finite
 from ttc.ops.padding.region import Dim, Factor, Region, is_low, joined
 from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.ranges import surely_finite
 from ttc.ops.torch_types import to_torch
 
-BOUNDED = (
+ELEMENTWISE = (
     activation.Elu, activation.Gelu, activation.HardSigmoid, activation.HardSwish, activation.LeakyRelu,
     activation.Mish, activation.Relu, activation.Sigmoid, activation.Silu, activation.Softplus, activation.Softsign,
-    unary.Abs, unary.Asinh, unary.Atan, unary.Cast, unary.Ceil, unary.Clamp, unary.Cos, unary.Erf, unary.Erfc,
-    unary.Floor, unary.IsNan, unary.Neg, unary.Not, unary.Round, unary.Sign, unary.Sin, unary.Tanh, unary.Trunc,
-    binary.Add, binary.And, binary.Atan2, binary.Eq, binary.Ge, binary.Gt, binary.Le, binary.Lt, binary.Maximum,
-    binary.Minimum, binary.Mul, binary.Ne, binary.Or, binary.ShiftLeft, binary.ShiftRight, binary.Sub, binary.Where,
-    binary.Xor,
+    unary.Abs, unary.Acos, unary.Acosh, unary.Asin, unary.Asinh, unary.Atan, unary.Atanh, unary.BitCast, unary.Cast,
+    unary.Ceil, unary.Clamp, unary.Cos, unary.Cosh, unary.Erf, unary.Erfc, unary.Erfcx, unary.Exp, unary.Expm1,
+    unary.Floor, unary.IsNan, unary.Log, unary.Log1p, unary.Neg, unary.Not, unary.Reciprocal, unary.Round,
+    unary.Rsqrt, unary.Sign, unary.Sin,
+    unary.Sinh, unary.Sqrt, unary.Tan, unary.Tanh, unary.Trunc,
+    binary.Add, binary.And, binary.Atan2, binary.Div, binary.Eq, binary.FloorDiv, binary.Fmod, binary.Ge, binary.Gt,
+    binary.Le, binary.Lt, binary.Maximum, binary.Minimum, binary.Mul, binary.Ne, binary.Or, binary.Pow,
+    binary.Remainder, binary.ShiftLeft, binary.ShiftRight, binary.Sub, binary.Where, binary.Xor,
 )  # fmt: skip
-"""What gives finite numbers for finite ones (of the size that networks compute with)."""
-
-UNBOUNDED = (
-    unary.Acos, unary.Acosh, unary.Asin, unary.Atanh, unary.BitCast, unary.Cosh, unary.Erfcx, unary.Exp,
-    unary.Expm1, unary.Log, unary.Log1p, unary.Reciprocal, unary.Rsqrt, unary.Sinh, unary.Sqrt, unary.Tan, binary.Div,
-    binary.FloorDiv, binary.Fmod, binary.Pow, binary.Remainder,
-)  # fmt: skip
-"""What may make inf or NaN of some finite numbers."""
 
 DIVISIONS = (binary.Div, binary.FloorDiv, binary.Fmod, binary.Remainder)
 
@@ -48,7 +43,7 @@ class Content:
     finite: bool
 
 
-@transfers(*BOUNDED, *UNBOUNDED, broadcasts=True)
+@transfers(*ELEMENTWISE, broadcasts=True)
 def elementwise(op: Op, flow: Flow) -> tuple[Value, Region]:
     """The result's padding is the function of the operands' padding."""
     if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:
@@ -65,27 +60,30 @@ def _may_be_zero(value: Value, flow: Flow) -> bool:
 
 
 def _taint(op: Op, region: Region, flow: Flow) -> frozenset[str]:
-    """Where the result's inf or NaN may come from; from nowhere if all of its padding is one finite number."""
+    """Where the result's inf or NaN may come from, but for those that its fill states."""
     lengths = [factor for factor in region.factors if factor.length]
-    if not lengths or (len(lengths) == 1 and lengths[0].fill is not None):
+    known = len(lengths) == 1 and lengths[0].fill is not None
+    if not lengths or known or not _floats(op):
         return frozenset()
-    if isinstance(op, unary.IsNan):
-        return frozenset()
-    values: Sequence[Value] = op.operands()
-    if isinstance(op, binary.Where):
-        values = _chosen(op, flow)
+    values: Sequence[Value] = _chosen(op, flow) if isinstance(op, binary.Where) else op.operands()
     found = frozenset().union(*(flow.region(value).taint for value in values))
-    if found or isinstance(op, BOUNDED) or not region_floats(op):
-        return found
-    if surely_finite(op):
-        return found
     risky = op.operands()[1:] if isinstance(op, DIVISIONS) else op.operands()
-    return frozenset((flow.origin,)) if any(flow.region(value).padded for value in risky) else found
+    may_arise = not surely_finite(op) and any(flow.region(value).padded for value in risky)
+    if not found and (may_arise or not all(map(_finite_number, values))):
+        return frozenset((flow.origin,))
+    return found
 
 
-def region_floats(op: Op) -> bool:
-    """Whether an op computes in floating numbers."""
-    return any(value.dtype.is_float for value in op.operands())
+def _finite_number(value: Value) -> bool:
+    """Whether a value is no number that is infinite or NaN everywhere."""
+    number = number_of(value)
+    return number is None or isfinite(number)
+
+
+def _floats(op: Op) -> bool:
+    """Whether an op gives floating numbers."""
+    result = op.infer()
+    return isinstance(result, TensorType) and result.dtype.is_float
 
 
 def _chosen(op: binary.Where, flow: Flow) -> tuple[Value, ...]:
@@ -110,15 +108,23 @@ def _fill(op: Op, contents: Sequence[Content]) -> float | None:
             return 0.0
         case binary.Or() if op.a.dtype.kind == "bool" and any(numbers):
             return 1.0
-        case binary.Add() if any(is_low(n, op.a.dtype) for n in numbers) and all(c.finite for c in contents):
-            return next(n for n in numbers if is_low(n, op.a.dtype))
+        case binary.Add() if None in numbers and (low := _low_beside_finite(contents)) is not None:
+            return low
         case binary.Sub() if is_low(numbers[0], op.a.dtype) and contents[1].finite:
             return numbers[0]
-    if any(number is None for number in numbers):
-        return None
+    if any(number is None or not (isfinite(number) or _floats(op)) for number in numbers):
+        return None  # what a dtype of integers makes of infinity is not defined
     known = {content.value: content.number for content in contents}
     scalars = {value: torch.tensor(number, dtype=to_torch(value.dtype)) for value, number in known.items()}
     return evaluate_op(op, scalars.__getitem__)[0].item()
+
+
+def _low_beside_finite(contents: Sequence[Content]) -> float | None:
+    """The number of a mask that a finite number is added to; None if neither operand is one."""
+    for mask, other in (contents, contents[::-1]):
+        if is_low(mask.number, mask.value.dtype) and other.finite:
+            return mask.number
+    return None
 
 
 def _zero_wins(contents: Sequence[Content]) -> bool:
@@ -218,9 +224,9 @@ def _merged(
         if not flow.same(lengths[0], other):
             raise Refusal(f"it combines the length {lengths[0]} with the length {other}")
     contents = [
-        Content(value, factor.fill, not region.taint or (factor.fill is not None and isfinite(factor.fill)))
+        Content(value, factor.fill, not region.taint if factor.fill is None else isfinite(factor.fill))
         if factor and factor.length
-        else Content(value, number_of(value), True)
+        else Content(value, number_of(value), _finite_number(value))
         for value, factor, region in zip(values, column, regions, strict=True)
     ]
     alike = all(factor.alike for factor in present)

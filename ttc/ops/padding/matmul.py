@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from ttc.errors import Refusal
 from ttc.ir import DType, TensorType, Value
 from ttc.ops import attention, matmul
@@ -24,7 +26,7 @@ def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, Region]:
         raise Refusal("a linear layer sums over a length, for which its weight is made")
     if flow.region(op.w).padded:
         raise Refusal("its weight has a length")
-    silent = op.bias is None and op.activation in ("", "relu", "gelu", "gelu_tanh", "silu", "tanh")
+    silent = op.bias is None and not matmul.ACTIVATIONS[op.activation](torch.zeros(()))
     rows = tuple(tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1])
     out = Factor((op.w.shape[0],) * flow.members)
     return flow(op), Region((*rows, (out,)), region.taint)
@@ -43,7 +45,7 @@ def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, Region]:
             raise Refusal(f"it multiplies the length {inner.length} with the length {other.length}")
         a, b = _contracted(a, b, flow)
     first, second = flow.region(a), flow.region(b)
-    zero = not inner.length and not first.taint and not second.taint
+    zero = not inner.length and first.clean and second.clean
     outer = broadcast_outer(flow, a, b)
     rows = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in first.dims[-2])
     columns = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in second.dims[-1])

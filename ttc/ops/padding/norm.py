@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc.errors import Refusal
-from ttc.ir import TensorType, Value
+from ttc.ir import Op, TensorType, Value
 from ttc.ops import norm
 from ttc.ops.binary import Add, Div, Mul, Sub
 from ttc.ops.constant import Full
@@ -13,6 +13,7 @@ from ttc.ops.padding.reduce import count
 from ttc.ops.padding.region import Dim, Region, lowest, vanishes
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.padding.shape import regrouped
+from ttc.ops.ranges import surely_finite
 from ttc.ops.reduce import Sum
 from ttc.ops.shape import Reshape
 from ttc.ops.unary import Rsqrt
@@ -27,9 +28,15 @@ def layer_norm(op: norm.LayerNorm, flow: Flow) -> tuple[Value, Region]:
     first = len(region.dims) - op.dims
     normalised = tuple(range(first, len(region.dims)))
     if not any(d in normalised for d in region.padded_dims):
-        return flow(op), region.without_fills()
+        return flow(op), _by_rows(op, region, flow)
     y, region = _normalised(op.x, normalised, op.eps, flow)
     return _scaled(y, op.w, op.bias, region, flow)
+
+
+def _by_rows(op: Op, region: Region, flow: Flow) -> Region:
+    """Rows that are padding hold anything; zeros over a root of zero are NaN."""
+    taint = region.taint if surely_finite(op) else region.taint | {flow.origin}
+    return replace(region.without_fills(), taint=taint)
 
 
 @transfers(norm.RmsNorm)
@@ -38,7 +45,7 @@ def rms_norm(op: norm.RmsNorm, flow: Flow) -> tuple[Value, Region]:
     region = flow.region(op.x)
     if len(region.dims) - 1 in region.padded_dims:
         raise Refusal("a root mean square over a length")
-    return flow(op), region.without_fills()
+    return flow(op), _by_rows(op, region, flow)
 
 
 @transfers(norm.BatchNorm)
@@ -47,7 +54,7 @@ def batch_norm(op: norm.BatchNorm, flow: Flow) -> tuple[Value, Region]:
     region = flow.region(op.x)
     if 1 in region.padded_dims:
         raise Refusal("its channels are a length")
-    return flow(op), region.without_fills()
+    return flow(op), _by_rows(op, region, flow)
 
 
 @transfers(norm.GroupNorm)
@@ -61,7 +68,7 @@ def group_norm(op: norm.GroupNorm, flow: Flow) -> tuple[Value, Region]:
     if any(factor.sample for dim in region.dims[1:] for factor in dim):
         raise Refusal("it mixes samples of the batch, which have lengths of their own")
     if not any(d > 1 for d in region.padded_dims):
-        return flow(op), region.without_fills()
+        return flow(op), _by_rows(op, region, flow)
     batch, channels, *spatial = op.x.shape
     x, grouped = op.x, op.groups not in (1, channels)
     dims = tuple(range(1 if op.groups == 1 else 2, op.x.type.rank))
@@ -139,8 +146,8 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
     dims: list[Dim] = [
         _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim) for d, dim in enumerate(region.dims)
     ]
-    infinite = any(f.fill == float("-inf") for d, dim in enumerate(region.dims) if d != op.dim for f in dim)
-    return flow(replace(op, x=x)), Region(tuple(dims), region.taint | ({flow.origin} if infinite else set()))
+    rows = any(d != op.dim for d in region.infinite_dims)
+    return flow(replace(op, x=x)), Region(tuple(dims), region.taint | ({flow.origin} if rows else set()))
 
 
 def _after_softmax(dim: Dim) -> Dim:

@@ -12,9 +12,8 @@ from ttc.ops import reduce
 from ttc.ops.binary import Div, Mul
 from ttc.ops.padding.region import Dim, Factor, Region, lowest
 from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.ranges import surely_finite
 from ttc.ops.unary import Cast
-
-KEEPS_FILL = (reduce.Max, reduce.Min, reduce.Mean)
 
 
 @transfers(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min, reduce.Prod)
@@ -29,12 +28,20 @@ def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, Region]:
     dims = [(() if d in op.dims else dim) for d, dim in enumerate(region.dims)]
     kept = [dim for d, dim in enumerate(dims) if op.keep or d not in op.dims]
     known = Region(tuple(kept), region.taint)
-    if lengths or not isinstance(op, KEEPS_FILL):
-        known = known.without_fills()
+    known = replace(known, dims=tuple(tuple(_reduced(f, op) for f in dim) for dim in known.dims))
+    if not surely_finite(op):
+        known = replace(known, taint=known.taint | {flow.origin})
     if isinstance(op, reduce.Mean) and lengths:
         total = flow(reduce.Sum(x, op.dims, op.keep))
         return flow(Div(total, count(flow, region, op.dims, known, x.dtype))), known
     return flow(replace(op, x=x)), known
+
+
+def _reduced(factor: Factor, op: reduce.Reduce) -> Factor:
+    """A dimension that stays: a row of padding holds one number, but for what is masked in it."""
+    if isinstance(op, (reduce.Max, reduce.Min)) and not factor.infinite:
+        return factor
+    return factor.bare(0.0 if factor.fill == 0 else None)
 
 
 def _highest(dtype: DType) -> float:
@@ -82,7 +89,9 @@ def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, Region]:
     over = op.dim in flow.region(op.x).padded_dims
     x = flow.finite(op.x, "a prefix product along the length") if over else op.x
     region = flow.region(x).without_fills()
-    return flow(replace(op, x=x)), replace(region, taint=region.taint | ({flow.origin} if over else set()))
+    return flow(replace(op, x=x)), replace(
+        region, taint=region.taint | ({flow.origin} if over and not surely_finite(op) else set())
+    )
 
 
 @transfers(reduce.Argmax)

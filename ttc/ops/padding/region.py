@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import prod
+from math import isfinite, prod
 
 from ttc.errors import Refusal
 from ttc.ir import DType
@@ -37,6 +37,11 @@ class Factor:
         """The same, its padding holding this number or something unknown."""
         return Factor(self.sizes, self.length, fill, self.sample)
 
+    @property
+    def infinite(self) -> bool:
+        """Whether its padding is known to be infinite or NaN."""
+        return self.length is not None and self.fill is not None and not isfinite(self.fill)
+
     def over(self, members: int) -> Sizes:
         """The sizes; ones for a dimension that has no factors."""
         return self.sizes or (1,) * members
@@ -49,7 +54,7 @@ Dim = tuple[Factor, ...]
 class Region:
     """The factors of each dimension, and the names of the values whose padding may have made this one inf or NaN.
 
-    With no `taint` all padding is finite, but for infinities that a `fill` states.
+    With no `taint` all padding is finite if all that is valid is, but for infinities and NaN that a `fill` states.
     """
 
     dims: tuple[Dim, ...]
@@ -64,6 +69,16 @@ class Region:
     def padded(self) -> bool:
         """Whether any of it is padding."""
         return any(factor.length for factor in self.factors)
+
+    @property
+    def infinite_dims(self) -> tuple[int, ...]:
+        """The dimensions whose padding is known to be infinite or NaN."""
+        return tuple(d for d, dim in enumerate(self.dims) if any(factor.infinite for factor in dim))
+
+    @property
+    def clean(self) -> bool:
+        """Whether all padding is finite."""
+        return not self.taint and not self.infinite_dims
 
     @property
     def padded_dims(self) -> tuple[int, ...]:
@@ -126,8 +141,8 @@ def lowest(dtype: DType) -> float:
 
 
 def is_huge(fill: float | None, dtype: DType) -> bool:
-    """Whether elements are infinite, or so large that what is computed of them may be."""
-    return fill is not None and dtype.is_float and abs(fill) >= (60000.0 if dtype is DType.f16 else 1e30)
+    """Whether elements are infinite, NaN, or so large that what is computed of them may be."""
+    return fill is not None and dtype.is_float and not abs(fill) < (60000.0 if dtype is DType.f16 else 1e30)
 
 
 def vanishes(fill: float | None) -> bool:

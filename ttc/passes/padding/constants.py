@@ -51,7 +51,9 @@ class Constants:
             tuple(replace(f, fill=number, alike=same) if f.length else f for f in dim)
             for dim, same in zip(region.dims, alike, strict=True)
         ]
-        return value, Region(tuple(filled))
+        infinite = number is None and base.is_floating_point() and not bool(base.isfinite().all())
+        region = Region(tuple(filled))
+        return value, replace(region, taint=frozenset((row[0].name,) if infinite and region.padded else ()))
 
     def known(self, row: Row) -> tuple[Value, Region]:
         """As `value`; one that no length explains is as it is for the first member, for rules that look closer."""

@@ -34,7 +34,7 @@ def certain_product(op: ops.Mul, walk: Walk) -> None:
     """A product with a mask of zeros excludes what is finite only."""
     for mask, value in ((op.a, op.b), (op.b, op.a)):
         zeros = [factor.fill for factor in walk.region(mask).factors if factor.length]
-        if zeros and set(zeros) == {0.0} and walk.region(value).taint and not walk.region(mask).taint:
+        if zeros and set(zeros) == {0.0} and not walk.region(value).clean and walk.region(mask).clean:
             walk.own = True
             if walk.certain:
                 walk.finite(value, "the model's own mask")

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ttc.errors import Refused
-from ttc.ir import Graph
+from ttc.ir import Graph, Value
 from ttc.ir.lengths import Extent, Length
+from ttc.ops.padding import Region
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Padded:
 
     `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
     least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
-    `guessed` whether lengths were found that more sizes would make certain.
+    `guessed` whether lengths were found that more sizes would make certain. `regions` is what is known of the padding
+    of each value that a rule stated something of.
     """
 
     graph: Graph
@@ -41,6 +43,7 @@ class Padded:
     least: tuple[tuple[Length, int], ...]
     own: bool
     guessed: bool
+    regions: Mapping[Value, Region]
 
 
 ONE_SIZE = ("for one size of each length no padding has to be safe: --length NAME=N (lengths={NAME: N} in Python)",)

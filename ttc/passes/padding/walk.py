@@ -23,9 +23,6 @@ from ttc.passes.padding.fit import Fits
 from ttc.passes.padding.masks import Masks
 from ttc.passes.padding.result import ONE_SIZE, Doubtful, Mask, Padded, Unclean
 
-CHOICES = (ops.Attention, ops.Max, ops.Min, ops.Argmax, ops.Topk)
-"""What never gives the huge numbers of masks along the dimension that it goes through."""
-
 
 class Separate(Builder):
     """A builder that shares nothing: equal ops of the first member may differ in another."""
@@ -58,6 +55,8 @@ class Walk:
     least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
     own: bool = False
+    read: list[tuple[Op, Value]] = field(default_factory=list)
+    """The operands of the ops that the current rule has made."""
 
     def __post_init__(self):
         base = self.family.graphs[0]
@@ -76,6 +75,7 @@ class Walk:
     # ------------------------------------------------------------ what rules ask
 
     def __call__(self, op: Op):
+        self.read += [(op, operand) for operand in op.operands()]
         return self.builder(op)
 
     def region(self, value: Value) -> Region:
@@ -130,11 +130,10 @@ class Walk:
         return masked
 
     def finite(self, value: Value, why: str) -> Value:
-        del why
-        taint = self.region(value).taint
-        if taint:
-            raise Unclean(taint)
-        return value
+        region = self.region(value)
+        if region.taint:
+            raise Unclean(region.taint)
+        return self.masked(value, region.infinite_dims, 0.0, why)
 
     # ------------------------------------------------------------ the walk
 
@@ -171,6 +170,7 @@ class Walk:
             tuple(self.least),
             self.own,
             self.fits.guessed,
+            {value: self.regions[value] for value in graph.values() if value in self.regions},
         )
 
     def _inputs(self) -> dict[str, Extent]:
@@ -254,21 +254,25 @@ class Walk:
         op = self._with_operands(first, rows[0], new)
         if isinstance(op, ops.Mul):
             own.certain_product(op, self)
+        self.read.clear()
         values, regions = transfer.rule(op, self)
         values = values if isinstance(values, tuple) else (values,)
         regions = regions if isinstance(regions, tuple) else (regions,)
         for row, value, region in zip(rows, values, regions, strict=True):
             self._check(row, value, region)
-        return [(value, self._overflowing(value, region)) for value, region in zip(values, regions, strict=True)]
+        return [(value, self._overflowing(region)) for value, region in zip(values, regions, strict=True)]
 
-    def _overflowing(self, value: Value, region: Region) -> Region:
-        """The region, tainted where huge numbers in operands' padding are no longer known: what became of them?"""
-        if isinstance(value.op, CHOICES):
-            return region
-        operands = [(operand, self.region(operand)) for operand in value.op.operands()]
-        huge = max((sum(is_huge(f.fill, x.dtype) for f in own.factors) for x, own in operands), default=0)
-        known = sum(factor.fill is not None for factor in region.factors)
-        return replace(region, taint=region.taint | {self.origin}) if huge > known and region.padded else region
+    def _overflowing(self, region: Region) -> Region:
+        """The region, tainted where huge numbers in the padding that its rule read are no longer known."""
+        unknown = {factor.length for factor in region.factors if factor.fill is None}
+        known = {factor.length for factor in region.factors} - unknown
+        lost = any(
+            is_huge(factor.fill, value.dtype) and factor.length not in known
+            for op, value in self.read
+            if value in self.regions
+            for factor in _passed(op, value, self.regions[value])
+        )
+        return replace(region, taint=region.taint | {self.origin}) if lost and region.padded else region
 
     def _of_samples(self, operands: Mapping[Row, Value]) -> dict[Row, Value]:
         """Constants beside a batch, where each sample has a length of its own and so a constant of its own."""
@@ -326,3 +330,17 @@ class Walk:
             return Extent(())
         sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
         return Extent(tuple(axis.length for axis in axes), sample)
+
+
+def _passed(op: Op, value: Value, region: Region) -> list[Factor]:
+    """The factors of an operand whose padding may come through: not of what a choice or a mask leaves out."""
+    match op:
+        case ops.Attention(mask=mask) if value is mask:
+            return []
+        case ops.Max(dims=dims) | ops.Min(dims=dims):
+            left_out = dims
+        case ops.Topk(dim=dim) | ops.Argmax(dim=dim) | ops.Softmax(dim=dim):
+            left_out = (dim,)
+        case _:
+            left_out = ()
+    return [factor for d, factors in enumerate(region.dims) if d not in left_out for factor in factors]
