@@ -17,6 +17,7 @@ from ttc.frontend.export import (
     recurrent,
     reduce,
     refused,
+    sampling,
     shape,
     signal,
 )
@@ -27,7 +28,7 @@ from ttc.frontend.export.tracing import Exported, export, read_program, require_
 
 FAMILIES = (
     activation, alignment, attention, conv, create, einsum, elementwise, index, layer, random, recurrent, reduce,
-    refused, shape, signal,
+    refused, sampling, shape, signal,
 )  # fmt: skip
 
 __all__ = [

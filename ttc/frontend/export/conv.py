@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -11,7 +12,8 @@ import torch.nn.functional as F
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
-from ttc.frontend.export.table import ExportBuilder, aten
+from ttc.frontend.export.table import ExportBuilder, aten, full
+from ttc.frontend.places import places
 from ttc.ir import Value
 from ttc.ops.conv import Pads
 
@@ -129,8 +131,38 @@ def _spatial(b: ExportBuilder, x: Value, kernel_size: Sizes) -> int:
 
 
 @aten("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d_with_indices")
-def max_pool_with_indices(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> tuple[Value]:
-    return (max_pool(b, x, *args, **keywords),)  # type: ignore[arg-type]
+def max_pool_with_indices(
+    b: ExportBuilder,
+    x: Value,
+    kernel_size: Sizes,
+    stride: Sizes = (),  # type: ignore[assignment]
+    padding: Sizes = 0,
+    dilation: Sizes = 1,
+    ceil_mode: bool = False,
+) -> tuple[Value, ...]:
+    """The largest elements, and where they lie in their planes if that is asked for."""
+    y = max_pool(b, x, kernel_size, stride, padding, dilation, ceil_mode)
+    if not b.wants(1):
+        return (y,)
+    rank = _spatial(b, x, kernel_size)
+    kernel = _each(kernel_size, rank)
+    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    flat = (math.prod(x.shape[:-rank]), 1)
+    images, largest = (compose.reshape(b, z, flat + z.shape[-rank:]) for z in (x, y))
+    found = places(b, images, largest, kernel, steps, _pads(padding, rank), _each(dilation, rank), False)
+    return y, compose.reshape(b, found, y.shape)
+
+
+@aten("max_unpool2d", "max_unpool3d")
+def max_unpool(
+    b: ExportBuilder, x: Value, indices: Value, output_size: list[int], stride: Sizes = (), padding: Sizes = ()
+) -> Value:
+    """Zeros but for the elements of x, each at its place in its plane."""
+    lead = x.shape[: -len(output_size)]
+    planes = math.prod(lead)
+    elements, at = (compose.reshape(b, z, (planes, math.prod(z.shape[len(lead) :]))) for z in (x, indices))
+    nothing = full(b, (planes, math.prod(output_size)), 0, x.dtype)
+    return compose.reshape(b, b(ops.Scatter(nothing, at, elements, 1)), (*lead, *output_size))
 
 
 @aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
@@ -173,12 +205,12 @@ def adaptive_avg_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> Val
 
 
 @aten("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
-def adaptive_max_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> tuple[Value]:
+def adaptive_max_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> tuple[Value, ...]:
     kernel = _divided(x.shape[-len(output_size) :], output_size)
     if not kernel:
         sizes = list(x.shape[-len(output_size) :])
         raise Refusal(f"adaptive max pooling of sizes {sizes} to {list(output_size)}, which do not divide them")
-    return (max_pool(b, x, list(kernel)),)
+    return max_pool_with_indices(b, x, list(kernel))
 
 
 def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:

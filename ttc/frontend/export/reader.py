@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -25,8 +24,9 @@ from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 from ttc import ops
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
 from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
+from ttc.frontend.export.functional import functional
 from ttc.frontend.export.signature import Signature
-from ttc.frontend.export.table import ExportBuilder, binds, function_for, is_listed
+from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.stand_in import enumerated, stand_in
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ops.torch_types import FROM_TORCH, array_of
@@ -43,9 +43,6 @@ MEANINGLESS = {
 }
 """Keyword operands that say where or how torch keeps a tensor."""
 
-MAX_DECOMPOSITIONS = 4
-"""How often what a decomposition gives is decomposed again."""
-
 
 def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
     """The program as ops; Refused with every reason if it cannot be read, and with what can be.
@@ -55,7 +52,7 @@ def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
     """
     signature = signature or Signature.of(program)
     _refuse_complex_inputs(program, signature)
-    return _Reader(_functional(program), signature).graph()
+    return _Reader(functional(program), signature).graph()
 
 
 def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> None:
@@ -70,26 +67,6 @@ def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> No
     ]
     if reasons:
         raise Refused(reasons)
-
-
-def _functional(program: ExportedProgram) -> ExportedProgram:
-    """The program without in-place ops; what the table does not list is decomposed as torch itself would."""
-    with warnings.catch_warnings():
-        # torch copies its own LeafSpec objects here, a class it has deprecated.
-        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
-        program = program.run_decompositions({})
-        for _ in range(MAX_DECOMPOSITIONS):
-            unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
-            known = torch.export.default_decompositions() if unlisted else {}
-            table = {target: known[target] for target in unlisted if target in known}
-            if not table:
-                break
-            program = program.run_decompositions(table)
-    return program
-
-
-def _is_aten(node: Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten"
 
 
 @dataclass
@@ -156,7 +133,11 @@ class _Reader:
         signature = self.program.graph_signature
         for name in signature.buffers_to_mutate.values():
             self.reasons.append((name, f"buffer {name!r} is changed by the model, which is not supported yet"))
-        for name in signature.user_inputs_to_mutate.values():
+        for name in signature.parameters_to_mutate.values():
+            self.reasons.append((name, f"parameter {name!r} is changed by the model, which is not supported yet"))
+        names = dict(zip(signature.user_inputs, self.signature.inputs, strict=True))
+        for node in signature.user_inputs_to_mutate.values():
+            name = str(names[node])
             self.reasons.append((name, f"input {name!r} is changed in place by the model, which is not supported yet"))
 
     def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
@@ -198,8 +179,7 @@ class _Reader:
     def _call(self, node: Node) -> Any:
         """The value or values of one call; None where an operand could not be read."""
         if node.target is operator.getitem:
-            source = self.values.get(node.all_input_nodes[0])
-            return None if source is None else source[node.args[1]]
+            return self._result(node.all_input_nodes[0], node.args[1])
         if isinstance(node.target, torch._ops.HigherOrderOperator):
             raise Refusal(f"{node.target} (control flow, or an op with a side effect) is not supported")
         if not isinstance(node.target, torch._ops.OpOverload):
@@ -211,6 +191,8 @@ class _Reader:
             return None
         types = _declared_types(node)
         self.builder.result, self.builder.hint = types[0], node.name
+        users = [user for user in node.users if user.target is operator.getitem]
+        self.builder.read = frozenset(user.args[1] for user in users)  # type: ignore[misc]
         args = tuple(self._operand(item) for item in node.args)
         keywords = {key: self._operand(item) for key, item in node.kwargs.items() if key not in MEANINGLESS}
         if not binds(function, args, keywords):
@@ -218,6 +200,13 @@ class _Reader:
         found = function(self.builder, *args, **keywords)
         _check(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
+
+    def _result(self, source: Node, number: Any) -> Any:
+        """One of the results of a call; None where the call could not be read."""
+        results = self.values.get(source)
+        if results is not None and number >= len(results):
+            raise Refusal(f"result {number} of {source.target} is not supported: only the first {len(results)} is")
+        return None if results is None else results[number]
 
     def _operand(self, item: Any) -> Any:
         match item:

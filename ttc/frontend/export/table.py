@@ -100,15 +100,25 @@ def _packet(target: torch._ops.OpOverload) -> str:
 class ExportBuilder(Builder):
     """A builder that evaluates what is known at once, and knows what torch says of the node being read.
 
-    `result` is the declared type of the node's result (the first one's, if there are several).
+    `result` is the declared type of the node's result (the first one's, if there are several), `read` the numbers of
+    the results that the program reads.
     """
 
     result: TensorType
+    read: frozenset[int] = frozenset()
 
     def __init__(self, weights: Weights | None = None):
         super().__init__(weights, normal=(ops.fold,))
         self.drawn = 0  # random inputs so far
         self.static: dict[Value, Tensor | None] = {}  # what `static` has found
+
+    def wants(self, number: int) -> bool:
+        """Whether the program reads this result of the node."""
+        return number in self.read
+
+    def constant(self, tensor: Tensor) -> Value:
+        """A known tensor."""
+        return ops.constant(self, tensor)
 
 
 STATIC_LIMIT = 1 << 26

@@ -1,113 +1,19 @@
-"""ONNX GridSample: each result as a product of the image with the weights of its elements, axis by axis."""
+"""ONNX operators that sample images at places of a grid."""
 
 from __future__ import annotations
 
-import math
-
-import torch
-from torch import Tensor
-
-from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
+from ttc.frontend.sampling import grid_sample
 from ttc.ir import Value
-from ttc.ops.torch_types import to_torch
 
-CUBIC = -0.75
-WEIGHT_LIMIT = 1 << 26
-"""Elements: pixels of the image times pixels of the result."""
 MODES = {"bilinear": "linear", "linear": "linear", "bicubic": "cubic", "cubic": "cubic", "nearest": "nearest"}
-MARGIN = 2
+"""Opset 16's names and those of later ones."""
 
 
 @onnx_op(since=16)
 def GridSample(b: Emitter, x: Value, grid: Value, *, align_corners=0, mode="linear", padding_mode="zeros") -> Value:
-    """x [N, C, *sizes] at the places grid [N, *out, axes], whose last coordinate is the first axis."""
-    sizes, batch, channels = x.shape[2:], x.shape[0], x.shape[1]
-    out, pixels = grid.shape[1:-1], math.prod(grid.shape[1:-1])
-    if mode not in MODES or padding_mode not in ("zeros", "border", "reflection"):
-        raise Refusal(f"no mode is called {mode!r} with {padding_mode!r}")
-    if pixels * math.prod(sizes) > WEIGHT_LIMIT:
-        raise Refusal(f"samples {math.prod(sizes)} pixels at {pixels} places: more weights than fit")
-    places = b.cast(b.reshape(grid, (batch, pixels, len(sizes))), x.dtype)
-    weights: Value | None = None
-    for axis, size in enumerate(sizes):
-        place = b.slice(places, 2, len(sizes) - 1 - axis, len(sizes) - axis)
-        along = _weights(b, place, size, MODES[mode], padding_mode, bool(align_corners))
-        if weights is None:
-            weights = along
-            continue
-        count = weights.shape[-1]
-        both = b(ops.Mul(b.reshape(weights, (batch, pixels, count, 1)), b.reshape(along, (batch, pixels, 1, size))))
-        weights = b.reshape(both, (batch, pixels, count * size))
-    assert weights is not None
-    image = b.reshape(x, (batch, channels, math.prod(sizes)))
-    return b.reshape(b(ops.Matmul(image, b.permute(weights, (0, 2, 1)))), (batch, channels, *out))
-
-
-def _weights(b: Emitter, place: Value, size: int, mode: str, padding: str, aligned: bool) -> Value:
-    """[N, P, 1] coordinates from -1 to 1 -> [N, P, size]: how much of each element is in each result."""
-    low, high = (0.0, size - 1.0) if aligned else (-0.5, size - 0.5)
-    half = (high - low) / 2
-    position = b(ops.Add(b(ops.Mul(place, b.full(half, place.dtype))), b.full(half + low, place.dtype)))
-    position = b(ops.Round(position)) if mode == "nearest" else position
-    if padding == "border":
-        position = b(ops.Clamp(position, 0.0, size - 1.0))
-    elif padding == "reflection":
-        position = _reflected(b, position, low, high)
-        position = b(ops.Round(position)) if mode == "nearest" else position
-    elements = torch.arange(-MARGIN, size + MARGIN).to(to_torch(place.dtype)).reshape(1, 1, -1)
-    distance = b(ops.Abs(b(ops.Sub(position, b.constant(elements)))))
-    shares = _shares(b, distance, mode)
-    fold = _fold(size, padding, low, high).to(to_torch(place.dtype))
-    return b(ops.Matmul(shares, b.constant(fold)))
-
-
-def _reflected(b: Emitter, position: Value, low: float, high: float) -> Value:
-    """Thrown back at both ends as often as it takes: a triangle wave."""
-    span = high - low
-    if span <= 0:
-        return b(ops.Mul(position, b.full(0.0, position.dtype)))
-    dtype = position.dtype
-    phase = b(ops.Remainder(b(ops.Sub(position, b.full(low, dtype))), b.full(2 * span, dtype)))
-    away = b(ops.Abs(b(ops.Sub(phase, b.full(span, dtype)))))
-    return b(ops.Sub(b.full(low + span, dtype), away))
-
-
-def _shares(b: Emitter, distance: Value, mode: str) -> Value:
-    """The interpolation kernel at a distance: a step, a tent, or Keys' cubic (1981)."""
-    dtype = distance.dtype
-
-    def number(value: float) -> Value:
-        return b.full(value, dtype)
-
-    if mode == "nearest":
-        return b.cast(b(ops.Eq(distance, number(0.0))), dtype)
-    if mode == "linear":
-        return b(ops.Relu(b(ops.Sub(number(1.0), distance))))
-    inner = _polynomial(b, distance, (CUBIC + 2, -(CUBIC + 3), 0.0, 1.0))
-    outer = _polynomial(b, distance, (CUBIC, -5 * CUBIC, 8 * CUBIC, -4 * CUBIC))
-    outer = b(ops.Where(b(ops.Lt(distance, number(2.0))), outer, number(0.0)))
-    return b(ops.Where(b(ops.Le(distance, number(1.0))), inner, outer))
-
-
-def _polynomial(b: Emitter, x: Value, coefficients: tuple[float, ...]) -> Value:
-    y = b.full(coefficients[0], x.dtype)
-    for coefficient in coefficients[1:]:
-        y = b(ops.Add(b(ops.Mul(y, x)), b.full(coefficient, x.dtype)))
-    return y
-
-
-def _fold(size: int, padding: str, low: float, high: float) -> Tensor:
-    """[size + 2 * MARGIN, size]: which element stands for each place, those beyond the edges included."""
-    found = torch.zeros(size + 2 * MARGIN, size, dtype=torch.float64)
-    for row, place in enumerate(range(-MARGIN, size + MARGIN)):
-        if padding == "zeros" and not 0 <= place < size:
-            continue
-        element = place
-        if padding == "reflection" and high > low:
-            span = high - low
-            element = round(high - abs((place - low) % (2 * span) - span))
-        found[row, min(max(element, 0), size - 1)] = 1
-    return found
+    if mode not in MODES:
+        raise Refusal(f"no mode is called {mode!r}")
+    return grid_sample(b, x, grid, MODES[mode], padding_mode, bool(align_corners))

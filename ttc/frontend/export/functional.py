@@ -1,0 +1,83 @@
+"""A program without in-place ops, and without ops that neither the table nor a decomposition of torch's reads."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch.export import ExportedProgram
+from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
+from torch.fx import Node
+from torch.utils import _pytree as pytree
+
+from ttc.errors import InputError
+from ttc.frontend.export.table import is_listed
+
+MAX_DECOMPOSITIONS = 4
+"""How often what a decomposition gives is decomposed again."""
+
+
+def functional(program: ExportedProgram) -> ExportedProgram:
+    """The program without in-place ops; what the table does not list is decomposed as torch itself would.
+
+    Its arguments and results are flat. InputError where torch fails.
+    """
+    with warnings.catch_warnings():
+        # torch copies its own LeafSpec objects here, a class it has deprecated.
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        try:
+            return _decomposed(_flat(program))
+        except Exception as error:  # torch asserts what its own exporter does not keep to
+            raise InputError(f"torch cannot decompose the exported program: {first_line(error)}") from error
+
+
+def _decomposed(program: ExportedProgram) -> ExportedProgram:
+    program = program.run_decompositions({})
+    for _ in range(MAX_DECOMPOSITIONS):
+        unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
+        known = torch.export.default_decompositions() if unlisted else {}
+        table = {target: known[target] for target in unlisted if target in known}
+        if not table:
+            break
+        program = program.run_decompositions(table)
+    return program
+
+
+def _flat(program: ExportedProgram) -> ExportedProgram:
+    """The program with tuples for its arguments and results.
+
+    Decomposing calls it: a class of the user's may make tensors where its objects are put together, and torch then
+    has no data for these (transformers' DynamicCache does).
+    """
+    signature = program.graph_signature
+    arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
+    in_spec, out_spec = (pytree.tree_flatten(item)[1] for item in ((arguments, {}), results))
+    call = next(entry.signature for entry in program.module_call_graph if entry.fqn == "")
+    assert isinstance(call, ModuleCallSignature), "torch.export always records it"
+    call = replace(call, in_spec=in_spec, out_spec=out_spec, forward_arg_names=None)
+    return ExportedProgram(
+        root=program.graph_module,
+        graph=program.graph,
+        graph_signature=signature,
+        state_dict=program.state_dict,
+        range_constraints=program.range_constraints,
+        module_call_graph=[ModuleCallEntry("", call)],
+        constants=program.constants,
+        verifiers=program.verifiers,
+    )
+
+
+def _is_aten(node: Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target.namespace == "aten"
+
+
+def first_line(error: Exception) -> str:
+    """An error's kind and first line of words; where it was raised, if it has none."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if lines:
+        return f"{type(error).__name__}: {lines[0]}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name} ({Path(frame.filename).name}, line {frame.lineno})"

@@ -1,0 +1,51 @@
+"""Where the largest element of each window of a max pool lies."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal
+from ttc.frontend.composer import Composer
+from ttc.ir import Value
+
+Sizes = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+PLACE_LIMIT = 64
+"""Elements of a window of which one can be told to be the largest."""
+
+
+def places(
+    b: Composer, x: Value, y: Value, kernel: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, column_major: bool
+) -> Value:
+    """The place in its plane of each window's first largest element: the last element of the kernel is asked first.
+
+    x [N, C, *sizes] and its max pool y [N, C, *out] give i64[N, C, *out]; `column_major` counts along the first
+    spatial dimension first. Refusal for large windows.
+    """
+    if not x.dtype.is_float or math.prod(kernel) > PLACE_LIMIT:
+        raise Refusal(f"tells the places of the largest of {list(kernel)} in {x.type}")
+    sizes, out = x.shape[2:], y.shape[2:]
+    spans = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(out, stride, dilation, kernel, strict=True)]
+    ends = [max(0, span - size - pads[0]) for span, size, pads in zip(spans, sizes, padding, strict=True)]
+    pads = ((0, 0), (0, 0), *((pads[0], end) for pads, end in zip(padding, ends, strict=True)))
+    lowest = -torch.finfo(torch.float32).max
+    wide = b(ops.Pad(x, pads, "constant", lowest)) if any(map(any, pads)) else x
+    strides = [math.prod(sizes[:i] if column_major else sizes[i + 1 :]) for i in range(len(sizes))]
+    found = None
+    for tap in reversed(list(itertools.product(*map(range, kernel)))):
+        starts = [t * d for t, d in zip(tap, dilation, strict=True)]
+        bounds = [start + (n - 1) * s + 1 for start, n, s in zip(starts, out, stride, strict=True)]
+        seen = b(ops.Slice(wide, (0, 0, *starts), (*x.shape[:2], *bounds), (1, 1, *stride)))
+        place = torch.zeros(out, dtype=torch.int64)
+        for axis, (start, pads_, by) in enumerate(zip(starts, padding, strides, strict=True)):
+            along = (torch.arange(out[axis]) * stride[axis] + start - pads_[0]) * by
+            place += along.reshape([-1 if i == axis else 1 for i in range(len(out))])
+        here = b(ops.Expand(b.constant(place), y.shape))
+        found = here if found is None else b(ops.Where(b(ops.Eq(seen, y)), here, found))
+    assert found is not None
+    return found
