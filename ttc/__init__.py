@@ -26,11 +26,11 @@ __all__ = ["TtcError", "__version__", "compile", "load"]
 
 def compile(
     model: Any,
-    args: Sequence[Any] | None = None,
+    args: Any = None,
     kwargs: Mapping[str, Any] | None = None,
     *,
     target: str = "n150",
-    dtype: str = "bf16",
+    dtype: Any = "bf16",
     lengths: Mapping[str, int | Sequence[int]] | None = None,
     dynamic_shapes: Any = None,
     allow_host: Sequence[str] = (),
@@ -39,9 +39,10 @@ def compile(
 ) -> Compiled:
     """Compile a model for a card.
 
-    `model` is a path (.onnx, .pt2), an onnx.ModelProto, a torch.nn.Module or a torch.export.ExportedProgram;
-    a module is exported for `args` and `kwargs`, or on its first run. `dtype` is "bf16", "fp32", "bfp8" or
-    "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
+    `model` is a path (.onnx, .pt2), an ONNX model (onnx.ModelProto, onnx_ir.Model, torch.onnx.ONNXProgram, bytes or
+    a binary file), a torch.nn.Module or a torch.export.ExportedProgram; a module is exported for `args` (one argument
+    may stand without a tuple) and `kwargs`, or on its first run. `dtype` is "bf16", "fp32" (or what torch calls these),
+    "bfp8" or "bfp4" (the last two for the weights of products and convolutions). `lengths` gives sizes to named
     dimensions, which ONNX files have and `dynamic_shapes` (torch.export's form) gives to modules; several sizes are
     buckets: a run takes the smallest program that fits, and its padding changes no result.
     Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
@@ -53,35 +54,36 @@ def compile(
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
     require("compiling")
-    from ttc.buckets import Bucketed, bucket_sizes, largest
+    from ttc.arguments import host_names, length_sizes, model_arguments, require_callable
+    from ttc.buckets import Bucketed
     from ttc.calls.target import target_named
     from ttc.compiled import Compiled
-    from ttc.errors import InputError
-    from ttc.pipeline import DTYPES, every_stage
+    from ttc.pipeline import dtype_named, every_stage
     from ttc.sources import source_of
 
-    if dtype not in DTYPES:
-        raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
-    card = target_named(target)
-    buckets = bucket_sizes(lengths)
-    with every_stage(card, dtype, allow_host):
+    require_callable("progress", progress)
+    card, number, hosts = target_named(target), dtype_named(dtype), host_names(allow_host)
+    sizes = length_sizes(lengths)
+    largest = {name: listed[-1] for name, listed in sizes.items()}
+    buckets = {name: listed for name, listed in sizes.items() if len(listed) > 1}
+    with every_stage(card, number, hosts):
+        source = source_of(model, model_arguments(args, kwargs), dynamic_shapes, largest, bool(trust))
         if buckets:
-            source = source_of(model, args, kwargs, dynamic_shapes, largest(lengths or {}), trust)
-            return Bucketed(source, buckets, card, dtype, progress, allow_host)
-        source = source_of(model, args, kwargs, dynamic_shapes, lengths, trust)
-        return Compiled(source, card, dtype, progress, allow_host)
+            return Bucketed(source, buckets, card, number, progress, hosts)
+        return Compiled(source, card, number, progress, hosts)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:
     """Load a `.ttc` artifact; nothing in it is run as code.
 
     `weights` binds a model's own weights by name (numpy arrays or torch tensors) to an artifact saved without
-    data. Raises InputError for a file that is damaged or no artifact, and for weights that do not fit.
+    data, as they are now. Raises InputError for a file that is damaged or no artifact, and for weights that do not fit.
     """
     from ttc.executable import Executable
+    from ttc.files import as_path
     from ttc.runtime.artifact import load as load_artifact
 
-    artifact = load_artifact(path)
+    artifact = load_artifact(as_path(path))
     bound = artifact.weights
     if weights is not None:
         require("binding weights")

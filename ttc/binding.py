@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from ttc import ops
 from ttc.errors import InputError
-from ttc.ir import Const, TensorType, Weight, Weights, parse_graph, verify
+from ttc.ir import Const, DType, TensorType, Weight, Weights, parse_graph, verify
+from ttc.ir.weights import NAMED
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
 from ttc.pipeline import derived_weights
 from ttc.runtime.artifact import Artifact
+from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import weight_types
 
 
@@ -21,6 +26,8 @@ def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
 
     InputError for a missing weight or one of another shape. Literals of the program come from the artifact.
     """
+    if not isinstance(given, Mapping):
+        raise InputError(f"weights are given by name, in a dict; got {type(given).__name__}")
     assert ops.__name__ == "ttc.ops"  # importing the vocabulary lets the text be read
     graph = verify(parse_graph(artifact.derivation))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
@@ -35,10 +42,24 @@ def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weight
         return stored[ref]
     if ref not in given:
         raise InputError(f"weight {ref!r} is missing: the program needs {type}")
-    item = given[ref]
-    array = array_of(item.to(to_torch(type.dtype))) if hasattr(item, "detach") else np.asarray(item)
-    if tuple(array.shape) != type.shape:
-        raise InputError(f"weight {ref!r} has shape {list(array.shape)}, the program needs {type}")
-    if not hasattr(item, "detach"):
-        array = array_of(tensor_of(array, type.dtype).to(to_torch(type.dtype)))
-    return Weight(type, lambda: array)
+    tensor = _own(ref, given[ref], type)
+    if tuple(tensor.shape) != type.shape:
+        raise InputError(f"weight {ref!r} has shape {list(tensor.shape)}, the program needs {type}")
+    return Weight(type, lambda: array_of(tensor))
+
+
+def _own(ref: str, item: Any, type: TensorType) -> Tensor:
+    """A weight as it is now, in memory of its own and in the program's dtype; bf16 may come as its bits (uint16)."""
+    dtype = to_torch(type.dtype)
+    if isinstance(item, Tensor):
+        if item.is_meta or isinstance(item, FakeTensor) or item.layout is not torch.strided:
+            raise InputError(f"weight {ref!r} has no data of its own: it is a meta, fake or sparse tensor")
+        return item.detach().to("cpu", dtype, copy=True)
+    array = numbers_of(ref, item)
+    if array.dtype.name in NAMED:
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "biuf":
+        raise InputError(f"weight {ref!r} is {array.dtype}, the program needs {type}")
+    if type.dtype is DType.bf16 and array.dtype == np.uint16:
+        return tensor_of(array, type.dtype).clone()
+    return torch.from_numpy(np.array(array, array.dtype.newbyteorder("="))).to(dtype)

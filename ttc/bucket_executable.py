@@ -8,6 +8,7 @@ from os import PathLike
 
 from ttc.errors import InputError, enough_memory
 from ttc.executable import Executable
+from ttc.files import as_path
 from ttc.runtime import artifact
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket
@@ -35,4 +36,4 @@ class BucketExecutable(Executable):
         """Write the `.ttc` artifact with all buckets, whole or not at all; `progress` is told of each weight."""
         arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
-            artifact.save(path, self.program, self.derivation, arrays, self.buckets, self.literals)
+            artifact.save(as_path(path), self.program, self.derivation, arrays, self.buckets, self.literals)

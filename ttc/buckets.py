@@ -15,9 +15,9 @@ import numpy as np
 
 from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
-from ttc.compiled import Compiled, Variant, arrays_of, compiled_variant
+from ttc.compiled import Compiled, Variant, compiled_variant
 from ttc.errors import InputError, Refused, TtcError
-from ttc.files import check_output
+from ttc.files import as_path, check_output
 from ttc.ir import Graph
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
@@ -26,7 +26,7 @@ from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.program import weight_types
 from ttc.sharing import share_weights
-from ttc.sources.source import Inputs, Lengths, Source
+from ttc.sources.source import Inputs, Source
 
 if TYPE_CHECKING:
     from ttc.frontend.export import Signature
@@ -41,23 +41,6 @@ MORE_PROBES = LARGEST_QUOTIENT
 """Where sizes are rounded quotients of a length: as many as tell these apart."""
 
 Sizes = dict[str, int]
-
-
-def bucket_sizes(lengths: Lengths | None) -> dict[str, tuple[int, ...]]:
-    """The sizes of each length that has several, ascending; InputError for what is no size."""
-    found: dict[str, tuple[int, ...]] = {}
-    for name, sizes in (lengths or {}).items():
-        listed = (sizes,) if isinstance(sizes, int) else tuple(sizes)
-        if not listed or any(not isinstance(size, int) or size < 1 for size in listed):
-            raise InputError(f"the sizes of the length {name} must be positive whole numbers, got {list(listed)}")
-        if len(set(listed)) > 1:
-            found[name] = tuple(sorted(set(listed)))
-    return found
-
-
-def largest(lengths: Lengths) -> dict[str, int]:
-    """One size for each length: its only or its largest one."""
-    return {name: sizes if isinstance(sizes, int) else max(sizes) for name, sizes in lengths.items()}
 
 
 class Bucketed(Compiled):
@@ -163,7 +146,7 @@ class Bucketed(Compiled):
 
         In a batch the true length of each sample may be given under the length's own name.
         """
-        return self._executable.run(_plain(inputs), device, mode, seed)
+        return self._executable.run(inputs, device, mode, seed)
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:
@@ -176,7 +159,7 @@ class Bucketed(Compiled):
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write all buckets as one `.ttc` artifact, weights once, never over the model's own files."""
-        check_output(path, self.files)
+        check_output(as_path(path), self.files)
         self._executable.save(path, self._progress)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -209,14 +192,6 @@ def _candidates(smallest: int) -> list[int]:
     """Sizes to read the model at, those that tell most first: odd ones, consecutive ones, multiples."""
     near = [smallest + sign * n for sign in (-1, 1) for n in (1, 3, 2, 4, 5, 6, 7, 8, 16, 32)]
     return [size for size in near if size >= min(8, smallest)] + [smallest * 2, smallest * 3]
-
-
-def _plain(inputs: Inputs) -> Any:
-    """Inputs without torch tensors."""
-    if isinstance(inputs, Mapping):
-        return arrays_of(inputs)
-    listed: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    return list(arrays_of({str(place): item for place, item in enumerate(listed)}).values())
 
 
 def _words(sizes: Mapping[str, int]) -> str:

@@ -14,11 +14,10 @@ import numpy as np
 from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
-from ttc.files import check_output
+from ttc.files import as_path, check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph, every_stage, literals
-from ttc.runtime.convert import numbers_of
 from ttc.sources import Inputs, Source, Specialisation
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class Compiled:
             needed = self._source.for_inputs(given)
             variant = self._variant(needed)
         named = {**needed.inputs(variant.signature), **random}
-        return variant.executable.run(arrays_of(named), device, mode, seed)
+        return variant.executable.run(named, device, mode, seed)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
@@ -87,7 +86,7 @@ class Compiled:
         with every_stage(self.target, self.dtype, self.allow_host):
             needed = self._source.for_call(args, kwargs)
             variant = self._variant(needed)
-        found = variant.executable.run(arrays_of(needed.inputs(variant.signature)))
+        found = variant.executable.run(needed.inputs(variant.signature))
         return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
@@ -104,7 +103,7 @@ class Compiled:
     def dump(self, stage: str) -> str:
         """The program's text after a stage; InputError with the stages' names for an unknown one."""
         stages = self._form().stages
-        if stage not in stages:
+        if not isinstance(stage, str) or stage not in stages:
             raise InputError(f"no stage is called {stage!r}; this model has {', '.join(stages)}")
         return str(stages[stage])
 
@@ -144,7 +143,7 @@ class Compiled:
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the form shown as a `.ttc` artifact, whole or not at all, and never over the model's own files."""
-        check_output(path, self.files)
+        check_output(as_path(path), self.files)
         self._form().executable.save(path, self._progress)
 
     # ------------------------------------------------------------ forms
@@ -219,10 +218,5 @@ def _without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
     """The inputs that the model itself takes, and the random ones."""
     if not isinstance(inputs, Mapping):
         return inputs, {}
-    random = {name: item for name, item in inputs.items() if random_kind(name)}
+    random = {name: item for name, item in inputs.items() if isinstance(name, str) and random_kind(name)}
     return {name: item for name, item in inputs.items() if name not in random}, random
-
-
-def arrays_of(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs as a session takes them: torch tensors as arrays, bfloat16 as float32."""
-    return {name: numbers_of(name, item) if hasattr(item, "detach") else item for name, item in inputs.items()}

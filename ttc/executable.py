@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttc.errors import InputError, enough_memory
+from ttc.files import as_path
 from ttc.ir import Weights
 from ttc.runtime import artifact
-from ttc.runtime.devices import emulates, open_device
+from ttc.runtime.devices import emulates, open_device, require_names
 from ttc.runtime.memory import require_memory
 from ttc.runtime.program import Program
 from ttc.runtime.session import Session
@@ -52,6 +53,7 @@ class Executable:
 
         Random inputs (`random.normal.0`) that are not given are drawn from `seed`. Threads take turns.
         """
+        require_names(device, mode)
         key = (device, mode)
         with self._turn, enough_memory("running the program"):
             if key not in self._sessions:
@@ -66,7 +68,7 @@ class Executable:
         """
         arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
-            artifact.save(path, self.program, self.derivation, arrays, literals=self.literals)
+            artifact.save(as_path(path), self.program, self.derivation, arrays, literals=self.literals)
 
     def _arrays(self, progress: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
         """Each weight by reference, computed when it is asked for."""

@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from ttc.errors import InputError
 
@@ -31,6 +31,13 @@ KINDS = {
 
 DRAFT = re.compile(r"\.ttc-[0-9a-f]{16}\.part")
 """The names of drafts: short, whatever the file is called, and nobody else's."""
+
+
+def as_path(path: Any) -> Path:
+    """A path that a user gives, as text or as an object; InputError for anything else."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise InputError(f"a path is text or a pathlib.Path, got {type(path).__name__}")
+    return Path(path)
 
 
 def open_file(path: AnyPath) -> BinaryIO:

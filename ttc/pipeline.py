@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,20 @@ from ttc.ops.torch_types import array_of, stored_as
 from ttc.runtime.program import PROGRAM_DTYPES, Program, weight_types
 
 DTYPES = PROGRAM_DTYPES
+
+ALIASES = {"bfloat16": "bf16", "float32": "fp32", "float": "fp32"}
+"""torch's and numpy's names of what a program's floating values can be."""
+
+
+def dtype_named(dtype: Any) -> str:
+    """A program's dtype by its name, or as torch or numpy call it; InputError with the names for any other."""
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
+    name = name.removeprefix("torch.")
+    name = ALIASES.get(name, name)
+    if name not in DTYPES:
+        raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
+    return name
+
 
 STAGES = (
     "import",
@@ -88,8 +103,7 @@ def compile_graph(
     `observe(name, graph)` sees the graph as imported, after each pass that changed it, and after lowering.
     `allow_host` names ops that the host may do where the card cannot.
     """
-    if dtype not in DTYPES:
-        raise InputError(f"no dtype is called {dtype!r}; choose from {', '.join(DTYPES)}")
+    dtype = dtype_named(dtype)
     observe = observe or (lambda name, graph: None)
     _refuse_giants(graph, target)
     observe("import", graph)

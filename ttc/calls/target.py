@@ -48,7 +48,7 @@ PLANNED = ("n300", "t3000", "galaxy")
 
 def target_named(name: str) -> Target:
     """The target called `name`; InputError with the known names otherwise."""
-    if name in TARGETS:
+    if isinstance(name, str) and name in TARGETS:
         return TARGETS[name]
     known = ", ".join(TARGETS)
     if name in PLANNED:

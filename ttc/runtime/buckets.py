@@ -18,7 +18,7 @@ from ttc.errors import InputError
 from ttc.ir import TensorType
 from ttc.ir.lengths import Extent, Length
 from ttc.ir.random import random_kind
-from ttc.runtime.convert import drawn
+from ttc.runtime.convert import drawn, numbers_of
 from ttc.runtime.program import Program
 
 Lengths = Mapping[str, np.ndarray]
@@ -49,7 +49,7 @@ class Bucket:
         own = tuple((name, self.true_type(name, lengths)) for name in types if name in self.inputs)
         given = {**drawn(own, named, generator), **named}
         filled = {
-            name: _filled(name, np.asarray(item), types[name].shape, self.inputs[name], lengths)
+            name: _filled(name, numbers_of(name, item), types[name].shape, self.inputs[name], lengths)
             if any(self.inputs[name].lengths)
             else item
             for name, item in given.items()
@@ -99,7 +99,7 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
             continue
         if own not in named:
             raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
-        for dim, (length, size) in enumerate(zip(extent.lengths, np.shape(named[own]), strict=False)):
+        for dim, (length, size) in enumerate(zip(extent.lengths, numbers_of(own, named[own]).shape, strict=False)):
             if length is not None:
                 _agree(own, dim, length, size, found, given)
     missing = [name for name in bucket.names if name not in found]
@@ -121,16 +121,21 @@ def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
         unknown = [name for name in inputs if name not in bucket.inputs and name not in bucket.names.values()]
         if unknown:
             raise InputError(f"there is no input {unknown[0]!r}; the program takes {', '.join(names)}")
-        return dict(inputs)
+        return {name: _plain(name, item) for name, item in inputs.items()}
     given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     if len(given) != len(names):
         raise InputError(f"the program takes {len(names)} inputs ({', '.join(names)}), got {len(given)}")
-    return dict(zip(names, given, strict=True))
+    return {name: _plain(name, item) for name, item in zip(names, given, strict=True)}
+
+
+def _plain(name: str, item: Any) -> Any:
+    """A torch tensor as an array; Python numbers stay, as they take the declared dtype."""
+    return numbers_of(name, item) if hasattr(item, "detach") or hasattr(item, "dtype") else item
 
 
 def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
     """A length as the user gives it: a whole number, or one for each sample."""
-    values = np.asarray(item)
+    values = numbers_of(name, item)
     if values.dtype.kind not in "iu" or values.ndim > 1 or values.size == 0:
         raise InputError(f"the length {name} must be a whole number, or one for each sample")
     values = np.atleast_1d(values).astype(np.int64)

@@ -83,6 +83,8 @@ def numbers_of(name: str, item: Any) -> np.ndarray:
 
     InputError for tensors without numbers of their own (meta, sparse) and for what is no array.
     """
+    if isinstance(item, np.ma.MaskedArray):
+        raise InputError(f"input {name!r} is a masked array: give x.filled(...), and its mask as an input of its own")
     try:
         array = np.asarray(_of_tensor(item) if hasattr(item, "detach") else item)
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
@@ -92,12 +94,15 @@ def numbers_of(name: str, item: Any) -> np.ndarray:
 
 def _of_tensor(tensor: Any) -> np.ndarray:
     """The numbers of a torch tensor, whichever device it is on; none are left to differentiate."""
-    if tensor.is_meta:
-        raise ValueError("it is a meta tensor, which has no numbers")
+    if tensor.is_meta or type(tensor).__name__ == "FakeTensor":
+        raise ValueError("it is a meta or fake tensor, which has no numbers")
     if str(tensor.layout) != "torch.strided":
         raise ValueError(f"it is a tensor of layout {tensor.layout}: give tensor.to_dense()")
-    tensor = tensor.detach().cpu()
-    return (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    if tensor.is_nested or tensor.is_quantized:
+        raise ValueError("it is a nested or quantized tensor: give a plain one (tensor.dequantize())")
+    tensor = tensor.detach().cpu().resolve_conj().resolve_neg()
+    small = str(tensor.dtype) == "torch.bfloat16" or "float8" in str(tensor.dtype)
+    return (tensor.float() if small else tensor).numpy()
 
 
 def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:

@@ -25,9 +25,8 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
     `mode` is the emulator's; `target` is what a program was compiled for. InputError for an unknown name
     or mode, or a card of the wrong kind; TtcError if the device, or a package that it needs, is not there.
     """
+    require_names(name, mode)
     name = name or ("ttnn" if has_card() else "emulator")
-    if mode not in MODES:
-        raise InputError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
     match name:
         case "emulator":
             return _emulator(mode)
@@ -37,7 +36,15 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
             from ttc.runtime.device_null import NullDevice
 
             return NullDevice()
-    raise InputError(f"no device is called {name!r}; there are {', '.join(DEVICES)}")
+    raise AssertionError(f"no device is called {name}")
+
+
+def require_names(device: str | None, mode: str) -> None:
+    """InputError unless there are a device and a mode of these names; None is the device that there is."""
+    if device is not None and not (isinstance(device, str) and device in DEVICES):
+        raise InputError(f"no device is called {device!r}; there are {', '.join(DEVICES)}")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise InputError(f"no mode is called {mode!r}; there are {', '.join(MODES)}")
 
 
 def emulates(name: str | None) -> bool:

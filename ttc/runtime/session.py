@@ -46,6 +46,8 @@ class Session:
         `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one. Random inputs
         that are not given are drawn from `seed` for this run alone, else from where `reset` and earlier runs have left.
         """
+        if observer is not None and not callable(observer):
+            raise InputError(f"an observer is called after each call of a run; {type(observer).__name__} cannot be")
         with self._turn:
             given = bind_inputs(self.program, inputs, self._random if seed is None else generator(seed))
             return self._outputs(given, observer)

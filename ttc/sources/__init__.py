@@ -7,26 +7,55 @@ from pathlib import Path
 from typing import Any
 
 from ttc.errors import InputError
-from ttc.sources.source import Inputs, Lengths, Source, Specialisation, single_lengths
+from ttc.files import as_path
+from ttc.sources.source import Inputs, Source, Specialisation
 
 __all__ = ["Inputs", "Source", "Specialisation", "source_of"]
 
 
+Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+"""Positional and keyword arguments of a module's call."""
+
+
 def source_of(
-    model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: Lengths | None, trust: bool = False
+    model: Any, arguments: Arguments | None, dynamic_shapes: Any, lengths: dict[str, int], trust: bool = False
 ) -> Source:
     """The source for what a user hands to `ttc.compile`; InputError for anything else.
 
     A file is read as data alone, unless the user trusts it (docs/security.md).
     """
-    bound = single_lengths(lengths or {})
-    if isinstance(model, (str, PathLike)):
-        return _file(Path(model), bound, trust)
-    if type(model).__module__.startswith("onnx"):
-        return _onnx(model, bound)
-    from ttc.sources.torch_source import torch_source
+    if is_module(model):
+        from ttc.sources.torch_source import module_source
 
-    return torch_source(model, args, kwargs, dynamic_shapes, bound)
+        return module_source(model, arguments, dynamic_shapes, lengths)
+    if arguments is not None or dynamic_shapes is not None:
+        what = "args and kwargs are" if arguments is not None else "dynamic_shapes is"
+        raise InputError(f"{what} for torch modules, which are exported; sizes of other models are bound by lengths")
+    if isinstance(model, (str, PathLike)):
+        return _file(as_path(model), lengths, trust)
+    if isinstance(model, (bytes, bytearray, memoryview)) or callable(getattr(model, "read", None)):
+        return _onnx(_content(model), lengths)
+    if type(model).__module__.partition(".")[0] in ("onnx", "onnx_ir") or type(model).__name__ == "ONNXProgram":
+        return _onnx(model, lengths)
+    from ttc.sources.torch_source import exported_source
+
+    return exported_source(model, lengths)
+
+
+def is_module(model: Any) -> bool:
+    """Whether a model is a torch module; torch is not imported to find out."""
+    return any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in type(model).__mro__)
+
+
+def _content(model: Any) -> bytes:
+    """The bytes of a model that is no file on disk."""
+    content = model.read() if callable(getattr(model, "read", None)) else model
+    if not isinstance(content, (bytes, bytearray, memoryview)):
+        raise InputError("a model is binary: open its file in mode 'rb'")
+    content = bytes(content)
+    if content.startswith(b"PK"):
+        raise InputError("these bytes are an archive (.pt2), not an ONNX model: write them to a file and give its path")
+    return content
 
 
 def _file(path: Path, lengths: dict[str, int], trust: bool) -> Source:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,26 @@ from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
 def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
-    """The source for a path, or for a ModelProto as it is now; InputError if it is unusable."""
-    if isinstance(model, ModelProto):
-        given, model = model, ModelProto()
-        model.CopyFrom(given)
+    """The source for a path, for bytes, or for a model in memory as it is now; InputError if it is unusable."""
+    if not isinstance(model, (str, PathLike, bytes)):
+        model = _own(model)
     opened = open_model(model)
     return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
+
+
+def _own(model: Any) -> ModelProto:
+    """A ModelProto of our own with what a ModelProto, an ONNXProgram of torch's or a model of onnx_ir says."""
+    own = ModelProto()
+    if isinstance(model, ModelProto):
+        own.CopyFrom(model)
+        return own
+    if type(model).__name__ == "ONNXProgram":
+        return model.model_proto
+    if type(model).__module__.startswith("onnx_ir") and type(model).__name__ == "Model":
+        return import_module("onnx_ir").to_proto(model)
+    raise InputError(
+        f"an ONNX model is a ModelProto, an onnx_ir.Model or a torch.onnx.ONNXProgram, no {type(model).__name__}"
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +89,11 @@ class OnnxSource:
         """As `for_inputs`: positional arguments are inputs in order."""
         if len(args) > len(self.names):
             raise InputError(f"the model takes {len(self.names)} inputs, got {len(args)}")
-        return self.for_inputs({**dict(zip(self.names, args, strict=False)), **kwargs})
+        positional = dict(zip(self.names, args, strict=False))
+        twice = set(positional) & set(kwargs)
+        if twice:
+            raise InputError(f"the call gives {', '.join(sorted(twice))} twice, by position and by name")
+        return self.for_inputs({**positional, **kwargs})
 
     def _form(self, shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, Any]) -> Specialisation:
         """The form for these shapes; imports the model as often as that shows another value to be needed."""

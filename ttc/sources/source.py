@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 Inputs = Mapping[str, Any] | Sequence[Any] | np.ndarray
 """Arrays by input name, in order, or just one."""
 
-Lengths = Mapping[str, int | Sequence[int]]
-
 
 @dataclass(frozen=True)
 class Specialisation:
@@ -66,17 +64,6 @@ class Source(Protocol):
         ...
 
 
-def single_lengths(lengths: Lengths) -> dict[str, int]:
-    """One size for each name; InputError where several are given."""
-    bound: dict[str, int] = {}
-    for name, sizes in lengths.items():
-        listed = [sizes] if isinstance(sizes, int) else list(sizes)
-        if len(listed) != 1:
-            raise InputError(f"the length {name} has {len(listed)} sizes; one size for each name can be compiled")
-        bound[name] = listed[0]
-    return bound
-
-
 def unbound(dims: Mapping[Any, Mapping[int, str]], lengths: Mapping[str, int]) -> list[str]:
     """The names in `dims` (by input and axis) that `lengths` does not bind, in order."""
     names = dict.fromkeys(name for axes in dims.values() for name in axes.values())
@@ -86,9 +73,11 @@ def unbound(dims: Mapping[Any, Mapping[int, str]], lengths: Mapping[str, int]) -
 def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
     """A run's inputs by name: given so, or in order, or as one array."""
     if isinstance(inputs, Mapping):
+        for name in inputs:
+            if not isinstance(name, str):
+                raise InputError(f"inputs are given by name, in order or alone; {name!r} is no name")
         return dict(inputs)
-    if isinstance(inputs, np.ndarray) or np.isscalar(inputs) or hasattr(inputs, "detach"):
-        inputs = [inputs]
-    if len(inputs) != len(names):
-        raise InputError(f"the model takes {len(names)} inputs ({', '.join(names)}), got {len(inputs)}")
-    return dict(zip(names, inputs, strict=True))
+    listed = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+    if len(listed) != len(names):
+        raise InputError(f"the model takes {len(names)} inputs ({', '.join(names)}), got {len(listed)}")
+    return dict(zip(names, listed, strict=True))

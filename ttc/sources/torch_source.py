@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torch.nn.parameter import UninitializedTensorMixin
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
@@ -25,33 +25,63 @@ from ttc.frontend.export import (
     read_program,
     require_eval,
     symbolic_dims,
+    tensors_of,
 )
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import Signature as Types
+from ttc.sources.dynamic_shapes import named_dims
 from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
 
 
-def torch_source(model: Any, args: Any, kwargs: Any, dynamic_shapes: Any, lengths: dict[str, int]) -> Source:
-    """The source for a module or an exported program as they are now; InputError for anything else.
+def module_source(
+    model: nn.Module, example: tuple[tuple, dict[str, Any]] | None, dynamic_shapes: Any, lengths: dict[str, int]
+) -> ModuleSource:
+    """The source for a module as it is now; InputError for what does not fit it.
 
-    Weights that have data are copied: what is done to the model afterwards changes no form, early or late.
+    Weights that have data are copied: what is done to the module afterwards changes no form, early or late.
     """
-    if isinstance(model, ExportedProgram):
-        source = program_source(model, lengths)
-        if isinstance(source, ModuleSource):
-            return replace(source, module=frozen(source.module))
-        graph = source.exported.graph
-        return ProgramSource(replace(source.exported, graph=replace(graph, weights=frozen_weights(graph.weights))))
-    if not isinstance(model, nn.Module):
+    if isinstance(model, torch.jit.ScriptModule):
         raise InputError(
-            f"a model is a path, an ONNX model, a torch module or an exported program, no {type(model).__name__}"
+            f"{type(model).__name__} is TorchScript, which cannot be exported: give the module it came from"
         )
-    example = None if args is None and kwargs is None else (tuple(args or ()), dict(kwargs or {}))
+    if any(isinstance(item, UninitializedTensorMixin) for item in tensors_of(model)):
+        raise InputError(
+            f"{type(model).__name__} is lazy, its weights have no shapes yet: run it once before compiling"
+        )
+    if dynamic_shapes is not None and example is None:
+        raise InputError("dynamic_shapes names dimensions of args and kwargs: give these too")
+    if example is not None:
+        example = pytree.tree_map(to_tensor, example)
     named = named_dims(dynamic_shapes, example, model) if dynamic_shapes is not None and example else {}
     require_eval(model)
     return ModuleSource(frozen(model), example, named, _known(lengths, named))
+
+
+def exported_source(model: Any, lengths: dict[str, int]) -> Source:
+    """The source for an exported program as it is now, as `module_source`; InputError for anything else."""
+    if not isinstance(model, ExportedProgram):
+        hint = ", which is a class: give a module made of it" if isinstance(model, type) else _kind_hint(model)
+        raise InputError(
+            f"a model is a path, an ONNX model, a torch module or an exported program, {_kind(model)}{hint}"
+        )
+    source = program_source(model, lengths)
+    if isinstance(source, ModuleSource):
+        return replace(source, module=frozen(source.module))
+    graph = source.exported.graph
+    return ProgramSource(replace(source.exported, graph=replace(graph, weights=frozen_weights(graph.weights))))
+
+
+def _kind(model: Any) -> str:
+    return f"not {model.__name__}" if isinstance(model, type) else f"no {type(model).__name__}"
+
+
+def _kind_hint(model: Any) -> str:
+    """What to do with what is often taken for a model."""
+    if isinstance(model, Mapping):
+        return ": a state_dict holds weights, no network; load it into its module and give that"
+    return ": write the function as the forward of an nn.Module" if callable(model) else ""
 
 
 def program_source(
@@ -100,6 +130,7 @@ class ModuleSource:
     lengths: dict[str, int]
     files: Collection[Path] = ()
     signature: Signature | None = field(default=None, init=False)
+    bfloat16: set[str] = field(default_factory=set, init=False)
 
     def ready(self) -> Specialisation | None:
         """The example's form, if there is one and no named dimension is left open."""
@@ -116,34 +147,47 @@ class ModuleSource:
         return []
 
     def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The form for arrays by name or in order; before the first export names are those of `forward`."""
+        """The form for arrays by name or in order; before the first export names are those of `forward`.
+
+        For a bfloat16 tensor float32 stands, which numpy has.
+        """
         if self.signature is None:
             args, kwargs = self._first_call(inputs)
             return self._specialised(args, kwargs)
         names = [slot for slot in self.signature.inputs if isinstance(slot, str)]
-        named = by_name(inputs, names)
+        named = {name: to_tensor(item) for name, item in by_name(inputs, names).items()}
         missing = [name for name in names if name not in named]
         if missing or set(named) - set(names):
             wrong = f"lack {', '.join(missing)}" if missing else f"have no {', '.join(sorted(set(named) - set(names)))}"
             raise InputError(f"the inputs {wrong}; the model takes {', '.join(names)}")
-        leaves = [to_tensor(named[s]) if isinstance(s, str) else s.value for s in self.signature.inputs]
+        for name, item in named.items():
+            if not isinstance(item, Tensor):
+                raise InputError(f"input {name!r} is no array: it is {type(item).__name__}")
+            if name in self.bfloat16 and item.dtype is torch.float32:
+                named[name] = item.to(torch.bfloat16)
+        leaves = [named[s] if isinstance(s, str) else s.value for s in self.signature.inputs]
         args, kwargs = pytree.tree_unflatten(leaves, self.signature.in_spec)
         return self._specialised(args, kwargs)
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
         """The form for this call."""
-        return self._specialised(args, dict(kwargs))
+        return self._specialised(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
 
     def _first_call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if isinstance(inputs, Mapping):
-            return (), {name: to_tensor(array) for name, array in inputs.items()}
-        arrays = [inputs] if isinstance(inputs, (np.ndarray, Tensor)) else inputs
-        return tuple(map(to_tensor, arrays)), {}
+            return (), {name: to_tensor(item) for name, item in by_name(inputs, ()).items()}
+        listed = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        return tuple(map(to_tensor, listed)), {}
 
     def _specialised(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
+        for leaf in pytree.tree_leaves((args, kwargs)):
+            _require_dense(leaf)
+
         def read() -> tuple[Graph, Signature]:
             exported = export(self.module, args, kwargs)
             self.signature = exported.signature
+            tensors = exported.signature.flatten_inputs(args, kwargs)
+            self.bfloat16 = {name for name, item in tensors.items() if item.dtype is torch.bfloat16}
             return exported.graph, exported.signature
 
         return Specialisation(call_key(args, kwargs), read, lambda signature: signature.flatten_inputs(args, kwargs))
@@ -189,43 +233,31 @@ class ProgramSource:
         return Specialisation((), lambda: (self.exported.graph, self.exported.signature), lambda signature: inputs)
 
 
-def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Module) -> dict[int, dict[int, str]]:
-    """The names in torch's `dynamic_shapes` (strings or `Dim`s) by number of the example's leaf and axis."""
-    leaves, structure = pytree.tree_flatten(example)
-    args, kwargs = pytree.tree_unflatten(range(len(leaves)), structure)
-    arguments = inspect.signature(model.forward).bind(*args, **kwargs).arguments  # numbers of leaves in their places
-    if not isinstance(dynamic_shapes, Mapping):
-        dynamic_shapes = dict(zip(arguments, dynamic_shapes, strict=False))
-    unknown = set(dynamic_shapes) - set(arguments)
-    if unknown:
-        raise InputError(f"dynamic_shapes names {', '.join(sorted(unknown))}, which the call does not give")
-    found: dict[int, dict[int, str]] = {}
-    for name, spec in dynamic_shapes.items():
-        for number, dims in _dims_of_leaves(arguments[name], spec):
-            found[number] = {axis: dim for axis, dim in dims.items() if dim}
-    return found
-
-
-def _dims_of_leaves(numbers: Any, spec: Any) -> Iterator[tuple[int, dict[int, str]]]:
-    """Each leaf in `numbers` that `spec` says something about, with the names of its axes."""
-    if spec is None:
-        return
-    pairs = spec.items() if isinstance(spec, Mapping) else enumerate(spec)
-    if isinstance(numbers, int):
-        yield numbers, {axis: dim if isinstance(dim, str) else getattr(dim, "__name__", "") for axis, dim in pairs}
-        return
-    for key, part in pairs:
-        yield from _dims_of_leaves(numbers[key], part)
-
-
-def to_tensor(array: Any) -> Any:
-    """An array as a torch tensor; tensors as they are."""
-    if not isinstance(array, np.ndarray):
-        return array
+def to_tensor(item: Any) -> Any:
+    """An array, or a number of numpy's, as a torch tensor; anything else as it is. InputError for odd elements."""
+    if isinstance(item, np.generic) and item.dtype.kind in "biuf":
+        return item.item()
+    if not isinstance(item, np.ndarray):
+        return item
+    if item.dtype.name == "bfloat16":
+        return torch.from_numpy(np.array(item).view(np.int16)).view(torch.bfloat16)
     try:
-        return torch.from_numpy(np.ascontiguousarray(numbers_of("", array)))
-    except TypeError:
-        raise InputError(f"an input holds {array.dtype}, not numbers that torch has") from None
+        item = numbers_of("", item)
+        return torch.from_numpy(np.array(item, order="C", copy=not item.flags.writeable or None))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"an array of {item.dtype} cannot become a torch tensor: {str(error).splitlines()[0]}"
+        ) from None
+
+
+def _require_dense(leaf: Any) -> None:
+    """InputError for a tensor that does not hold its elements one by one."""
+    if isinstance(leaf, Tensor) and (leaf.layout is not torch.strided or leaf.is_quantized or leaf.is_nested):
+        kind = "quantized" if leaf.is_quantized else "nested" if leaf.is_nested else str(leaf.layout)
+        remedy = (
+            "x.dequantize()" if leaf.is_quantized else "x.to_padded_tensor(0)" if leaf.is_nested else "x.to_dense()"
+        )
+        raise InputError(f"an argument is a {kind} tensor, which programs do not take: pass {remedy}")
 
 
 def outputs_as_tensors(arrays: Mapping[str, np.ndarray], declared: Types, signature: Signature | None) -> Any:

@@ -21,7 +21,7 @@ from ttc.frontend.export import (
     shape,
     signal,
 )
-from ttc.frontend.export.frozen import frozen, frozen_weights
+from ttc.frontend.export.frozen import frozen, frozen_weights, tensors_of
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
@@ -43,4 +43,5 @@ __all__ = [
     "read_program",
     "require_eval",
     "symbolic_dims",
+    "tensors_of",
 ]

@@ -20,12 +20,14 @@ Opened = tuple[onnx.ModelProto, Store]
 """A model, and where its external data may lie."""
 
 
-def open_model(model: str | PathLike | onnx.ModelProto | Opened) -> Opened:
-    """Open a file or model, once: what is open stays so. InputError if it cannot be read or is too old or new."""
+def open_model(model: str | PathLike | bytes | onnx.ModelProto | Opened) -> Opened:
+    """Open a file, its bytes or a model, once: what is open stays so. InputError if it is unusable."""
     if isinstance(model, tuple):
         return model
     if isinstance(model, onnx.ModelProto):
         return _checked(model, "the model"), Store(None)
+    if isinstance(model, bytes):
+        return _checked(_parse(model, "the model"), "the model"), Store(None)
     path = Path(model)
     if not path.exists():
         raise InputError(f"there is no file {str(path)!r}")

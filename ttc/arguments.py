@@ -1,0 +1,91 @@
+"""What users hand to `ttc.compile`, checked: each wrong argument is named in a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ttc.errors import InputError
+
+
+def model_arguments(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    """Positional and keyword arguments of a call of a module; None if neither is given.
+
+    One argument may stand without a tuple around it.
+    """
+    if args is None and kwargs is None:
+        return None
+    if isinstance(args, Mapping):
+        raise InputError("args are positional, and a dict names them: give it as kwargs, or as args=(dict,) to pass it")
+    if isinstance(args, (list, tuple)) and not hasattr(args, "_fields"):
+        positional = tuple(args)
+    else:
+        positional = () if args is None else (args,)
+    return positional, keyword_arguments(kwargs)
+
+
+def keyword_arguments(kwargs: Any) -> dict[str, Any]:
+    """Keyword arguments by name."""
+    if kwargs is None:
+        return {}
+    if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
+        raise InputError(f"kwargs are arguments by name, in a dict with text as keys; got {_words(kwargs)}")
+    return dict(kwargs)
+
+
+def length_sizes(lengths: Any) -> dict[str, tuple[int, ...]]:
+    """The sizes of each length, ascending and distinct."""
+    if lengths is None:
+        return {}
+    if not isinstance(lengths, Mapping):
+        raise InputError(f'lengths are sizes by name, such as {{"T": [64, 128]}}; got {_words(lengths)}')
+    return {_length_name(name): _sizes(name, item) for name, item in lengths.items()}
+
+
+def _length_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise InputError(f"a length has a name, {name!r} is none")
+    return name
+
+
+def _sizes(name: str, item: Any) -> tuple[int, ...]:
+    listed = item if isinstance(item, Iterable) and not isinstance(item, (str, bytes, Mapping)) else [item]
+    sizes = [_size(size) for size in listed]
+    if not sizes or None in sizes:
+        raise InputError(f"the sizes of the length {name} must be positive whole numbers, got {item!r}")
+    return tuple(sorted({size for size in sizes if size is not None}))
+
+
+def _size(size: Any) -> int | None:
+    """A size as an int; numpy has whole numbers of its own."""
+    if isinstance(size, bool) or not hasattr(size, "__index__"):
+        return None
+    try:
+        return size.__index__() if size.__index__() > 0 else None
+    except TypeError:  # arrays have the method, but only those of one number do it
+        return None
+
+
+def host_names(allow_host: Any) -> tuple[str, ...]:
+    """Names of ops that the host may do; one alone may stand as text."""
+    if isinstance(allow_host, str):
+        return (allow_host,)
+    if not isinstance(allow_host, Iterable):
+        raise InputError(f"allow_host lists names of ops, got {_words(allow_host)}")
+    names = tuple(allow_host)
+    for name in names:
+        if not isinstance(name, str):
+            raise InputError(f"allow_host lists names of ops, {name!r} is none")
+    return names
+
+
+def require_callable(what: str, given: Any) -> None:
+    """InputError unless `given` is None or can be called."""
+    if given is not None and not callable(given):
+        raise InputError(f"{what} is called with what is being done, and {_words(given)} cannot be called")
+
+
+def _words(given: Any) -> str:
+    return (
+        f"{type(given).__name__} ({str(given)[:40]})" if isinstance(given, (str, int, float)) else type(given).__name__
+    )
