@@ -25,6 +25,7 @@ from ttc.calls.target import target_named
 from ttc.compiled import Compiled
 from ttc.errors import InputError
 from ttc.frontend.export import frozen
+from ttc.pipeline import dtype_named
 from ttc.sources.torch_source import ModuleSource
 
 OPTIONS = {"target", "dtype"}
@@ -58,12 +59,12 @@ class DynamoGraph:
     Threads take turns.
     """
 
-    def __init__(self, module: GraphModule, target: str = "n150", dtype: str = "bf16"):
+    def __init__(self, module: GraphModule, target: str = "n150", dtype: Any = "bf16"):
         nodes = [node for node in module.graph.nodes if node.op == "placeholder"]
         self._held = {index: node.name for index, node in enumerate(nodes) if _is_held(node)}
         self._numbers = {index for index, node in enumerate(nodes) if _is_number(node)}
         self._module = _with_numbers(module, self._numbers)
-        self._target, self._dtype = target_named(target), dtype
+        self._target, self._dtype = target_named(target), dtype_named(dtype)
         self._compiled: Compiled | None = None
         self._weights: dict[int, Tensor] = {}
         self._turn = RLock()
