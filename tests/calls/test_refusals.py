@@ -59,8 +59,8 @@ GEOMETRY = (
     "padding=[1, 1, 1, 1], dilation=[1, 1], groups=1, conv_config=Conv2dConfig(shard_layout=HEIGHT_SHARDED)"
 )
 CONV = (
-    f"ttnn.conv2d({GEOMETRY}, input_tensor=bf16[1,1,64,32] tile dram, weight_tensor=bf16[1,1,288,64] tile dram padded [1,1,288,64], "
-    "memory_config=MemoryConfig())"
+    f"ttnn.conv2d({GEOMETRY}, input_tensor=bf16[1,1,64,32] tile dram, "
+    "weight_tensor=bf16[1,1,288,64] tile dram padded [1,1,288,64], memory_config=MemoryConfig())"
 )
 PREPARE = (
     f"ttnn.prepare_conv_weights({GEOMETRY}, weight_tensor=f32[64,32,3,3] row_major host, "
@@ -86,7 +86,7 @@ REFUSED = [
      "input_tensor_v=bf16[2,2,96,33] tile dram", "head dim 33 is no multiple of the tile (32)"),
     (ATTEND, "is_causal=true", "causal attention takes no mask, and as many keys as queries"),
     (ATTEND.replace("attn_mask=bf16[2,1,64,96] tile dram, ", "").replace("[2,4,64,32]", "[2,4,96,32]").replace(
-        "false", "true"), "input_tensor_q=bf16[2,4,64,32] tile dram", "causal attention takes no mask, and as many keys"),
+        "false", "true"), "input_tensor_q=bf16[2,4,64,32] tile dram", "causal attention takes no mask, and as many"),
     (ATTEND, "attn_mask=bf16[2,1,64,96] tile l1", "the mask must be in DRAM"),
     (ATTEND, "attn_mask=bf16[2,2,64,96] tile dram", "the mask [2, 2, 64, 96] does not fit scores [2, 4, 64, 96]"),
     (ATTEND, "attn_mask=bf16[3,1,64,96] tile dram", "the mask [3, 1, 64, 96] does not fit scores [2, 4, 64, 96]"),
@@ -218,6 +218,9 @@ REFUSED = [
     (PREPARE, "weight_tensor=f32[64,32,3,3] row_major dram", "weight_tensor must be [64, 32, 3, 3] on the host, got"),
     (TRANSPOSED.replace("padding=[1, 1, 1, 1]", "padding=[2, 2, 2, 2]"), "padding=[2, 3, 2, 2]",
      "a transposed convolution cannot cut off 3 where its kernel reaches 2"),
+    (TRANSPOSED.replace("in_channels=32", "in_channels=58240").replace("[32,64,3,3]", "[58240,64,3,3]"),
+     "in_channels=58272, weight_tensor=f32[58272,64,3,3] row_major host",
+     "TTNN does not finish preparing a weight of 9 taps x 58272 channels"),
     (TRANSPOSED, "in_channels=65536, weight_tensor=f32[65536,64,3,3] row_major host",
      "TTNN does not finish preparing a weight of 9 taps x 65536 channels"),
     (FILL, "input=f32[1,1,32,32] tile dram", "fill_cache takes one dtype, got bf16 and f32"),

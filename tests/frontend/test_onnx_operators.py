@@ -188,6 +188,8 @@ def test_norms():
     check("InstanceNormalization", X, 6 + 1, {**scale, **bias})
     check("LRN", {"x": normal(1, 7, 4, 4)}, 13, size=5, alpha=0.02, beta=0.75, bias=1.5)
     check("LRN", {"x": normal(1, 7, 5)[..., None]}, 13, size=3, alpha=0.3, beta=0.5)
+    for size in (1, 2, 4, 6, 8):  # an even window has one more after than before
+        check("LRN", {"x": 9 * normal(2, 6, 3, 3)}, 13, size=size, alpha=2.0, beta=0.75)
     check("LayerNormalization", X, 17, {"scale": normal(4, 5), "bias": normal(4, 5)}, axis=2)
     check("LayerNormalization", X, 17, {"scale": normal(5)}, outputs=("y", "mean", "deviation"))
     check("LpNormalization", X, 13, axis=1, p=1)
