@@ -1,8 +1,16 @@
+import pytest
+
 from tests.backend.lowered import lowered
+from tests.passes.check import random, retyped
 from tests.samples import PATTERN
+from ttc import ops
+from ttc.accuracy import scaled_error
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType
+from ttc.pipeline import compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
 
 
 def names(sample, dtype: DType = DType.bf16) -> list[str]:
@@ -41,3 +49,64 @@ def test_heads_that_do_not_fit_tiles_take_the_long_way():
         return "r"=%r
     """)
     assert JOIN not in text
+
+
+WHOLE = whole.text
+THREE = three.text
+STACKED = stacked.text
+
+
+def found(text: str, *changes: tuple[str, str]) -> list[str]:
+    """The calls of a changed pattern, whose program is emulated: it must give the numbers of the ops."""
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    graph = retyped("\n".join(text.splitlines()[1:-1]))
+    build = compile_graph(graph, TARGETS["n150"], "fp32")
+    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
+    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    for name, tensor in ops.evaluate(graph, inputs).items():
+        assert scaled_error(given[name], tensor.numpy()) <= 1e-5
+    return [node.op.mnemonic.split(".")[-1] for node in build.program.graph.nodes if "ttnn." in node.op.mnemonic]
+
+
+THIRD = "starts=[0, 0, 256], ends=[2, 33, 384]"
+
+
+@pytest.mark.parametrize("text", [WHOLE, THREE, STACKED])
+def test_patterns_are_split_by_one_call(text):
+    assert SPLIT in found(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        # k and v of one slice; q and k of one; in another order
+        (WHOLE, [("x=%v, shape", "x=%k, shape")]),
+        (WHOLE, [("x=%k, shape", "x=%q, shape")]),
+        (WHOLE, [("x=%q, shape", "x=%v_, shape"), ("x=%v, shape", "x=%q, shape"), ("x=%v_, shape", "x=%v, shape")]),
+        # rows that hold more than q, k and v
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,416]")]),
+        # columns that do not begin where the ones before end, or not every one of them, or other rows
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,385]"), (THIRD, "starts=[0, 0, 257], ends=[2, 33, 385]")]),
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,512]"),
+                 (f"{THIRD}, steps=[1, 1, 1]", "starts=[0, 0, 256], ends=[2, 33, 512], steps=[1, 1, 2]")]),
+        # heads in another order: split along the wrong dimension, or moved otherwise
+        (STACKED, [("shape=[2, 17, 3, 2, 32]", "shape=[2, 17, 2, 3, 32]"),
+                   ("dims=[2, 0, 3, 1, 4]", "dims=[3, 0, 2, 1, 4]")]),
+        # the same part twice
+        (STACKED, [("starts=[2, 0, 0, 0, 0], ends=[3,", "starts=[1, 0, 0, 0, 0], ends=[2,")]),
+        (STACKED, [("starts=[1, 0, 0, 0, 0], ends=[2,", "starts=[0, 0, 0, 0, 0], ends=[1,")]),
+        # heads that do not fill tiles
+        (THREE, [("17,64]", "17,80]"), ("2, 32]", "2, 40]")]),
+    ],
+)  # fmt: skip
+def test_near_misses(text, changes):
+    assert SPLIT not in found(text, *changes)
+
+
+def test_values_of_other_sources_are_put_side_by_side():
+    """Each a value of its own: q, k and v may be the same one, and are then concatenated with themselves."""
+    assert "concat" in found(THREE, ("x=%v, shape", "x=%k, shape"))
+    assert "concat" in found(THREE, ("x=%k, shape", "x=%q, shape"), ("x=%v, shape", "x=%q, shape"))
