@@ -33,7 +33,7 @@ environments:
 	scripts/make_venv_ttnn
 
 golden: .venv/ready
-	TTC_WRITE_GOLDEN=1 .venv/bin/python -m pytest --quiet tests/models/test_golden.py
+	TTC_WRITE_GOLDEN=1 .venv/bin/python -m pytest --quiet tests/models/test_golden.py tests/calls/test_workspace.py
 
 clean:
 	rm -rf .venv .venv-ttnn

@@ -32,7 +32,7 @@ ALSO = {
     "ttc/backend/sequence.py": RECURRENT,
     "ttc/backend/spatial.py": (*CONV, "tests/backend/test_pool.py"),
     "ttc/backend/take.py": ("tests/backend/test_shape.py",),
-    "ttc/calls/call.py": ("tests/calls/test_refusals.py", "tests/calls/test_matmul.py"),
+    "ttc/calls/call.py": ("tests/calls/test_refusals.py", "tests/calls/test_matmul.py", "tests/backend/test_edges.py"),
     "ttc/calls/conv_transpose.py": (*CONV, "tests/calls/test_conv.py"),
     "ttc/calls/host.py": ("tests/test_host.py",),
     "ttc/calls/loop.py": RECURRENT,
@@ -112,7 +112,11 @@ def narrow_tests(path: str, root: Path) -> list[str]:
     if inner.parts[0] == "frontend":
         found += _frontend(inner.parts[-1], name, root)
     if inner.parts[0] == "calls":
-        found += ["tests/calls/test_refusals.py", *_mirrors(root / "tests/backend", name, root)]
+        found += [
+            "tests/calls/test_refusals.py",
+            "tests/calls/test_workspace.py",
+            *_mirrors(root / "tests/backend", name, root),
+        ]
     if inner == Path("ops"):
         found.append("tests/ops/test_type_rules.py")
     if "padding" in inner.parts:
