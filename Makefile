@@ -16,6 +16,7 @@ bench: .venv/ready .venv-ttnn/ready
 
 fuzz: .venv/ready
 	.venv/bin/python -m tests.fuzz
+	OMP_NUM_THREADS=1 .venv/bin/python -m tests.differential
 
 mutants: .venv/ready
 	OMP_NUM_THREADS=1 .venv/bin/python -m tests.mutants --known build/mutants.txt --write

@@ -61,7 +61,8 @@ def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
     size = op.window.shape[0]
     angles = _angles(size, count)
     scale = size**-0.5 if op.normalized else 1.0
-    return angles.cos() * scale, -angles.sin() * scale
+    cosines, sines = _waves(angles)
+    return cosines * scale, sines * scale
 
 
 def _weighted(wave: Tensor, column: Value, rows: int, b: Builder) -> Value:
@@ -94,7 +95,8 @@ def _inverse(op: ops.Istft, count: int) -> Tensor:
     twice = torch.ones(count, 1, dtype=torch.float64)
     twice[1 : (size + 1) // 2] = 2.0  # those whose conjugates are left out
     scale = twice * (size**-0.5 if op.normalized else 1 / size)
-    return torch.cat((angles.cos() * scale, -angles.sin() * scale)).to(to_torch(op.window.dtype))
+    cosines, sines = _waves(angles)
+    return torch.cat((cosines * scale, sines * scale)).to(to_torch(op.window.dtype))
 
 
 def _envelope(op: ops.Istft, steps: int, end: int, b: Builder) -> Value:
@@ -112,6 +114,12 @@ def _angles(size: int, count: int) -> Tensor:
     """[size, count]: 2 pi n k / size in float64, n k reduced modulo size first."""
     turns = torch.outer(torch.arange(size), torch.arange(count)) % size
     return turns.double() * (2 * math.pi / size)
+
+
+def _waves(angles: Tensor) -> tuple[Tensor, Tensor]:
+    """cos and -sin, exactly 0 at their zeros: what stands there decides the sign of a phase of pi."""
+    cosines, sines = (torch.where(wave.abs() < 1e-12, 0.0, wave) for wave in (angles.cos(), -angles.sin()))
+    return cosines, sines
 
 
 def _side_by_side(x: Value, starts: Iterable[int], count: int, b: Builder) -> Value:

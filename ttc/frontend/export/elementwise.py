@@ -234,7 +234,16 @@ def addcdiv(b: ExportBuilder, x: Value, tensor1: Value, tensor2: Value, value: N
 
 @aten("lerp")
 def lerp(b: ExportBuilder, x: Value, end: Value, weight: Value | Number) -> Value:
-    return b(ops.Add(x, b(ops.Mul(result_as(b, weight), b(ops.Sub(end, x))))))
+    """From the nearer end, as torch: exactly `end` at 1."""
+    step = b(ops.Sub(end, x))
+    if not isinstance(weight, Value):
+        near_x = abs(weight) < 0.5
+        part = b(ops.Mul(result_as(b, weight if near_x else 1 - weight), step))
+        return b(ops.Add(x, part)) if near_x else b(ops.Sub(end, part))
+    weight = result_as(b, weight)
+    from_x = b(ops.Add(x, b(ops.Mul(weight, step))))
+    from_end = b(ops.Sub(end, b(ops.Mul(b(ops.Sub(result_as(b, 1), weight)), step))))
+    return b(ops.Where(b(ops.Lt(b(ops.Abs(weight)), result_as(b, 0.5))), from_x, from_end))
 
 
 @aten("_to_copy", "to", "type_as", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "lift_fresh")

@@ -182,16 +182,20 @@ def Pow(b: Emitter, x: Value, exponent: Value, *, broadcast=0, axis=None) -> Val
 
 
 def _integer_power(b: Emitter, x: Value, exponent: Value) -> Value:
-    """By the bits of the exponent, at least 0; beyond 31 it says only whether it is odd: all else overflows."""
-    one = b.full(1, x.dtype)
+    """By the bits of the exponent; beyond 31 it says only whether it is odd: all else overflows.
+
+    To a negative power 1 and -1 are what their bits say, and all others are 0, as fractions towards zero.
+    """
+    one, zero = b.full(1, x.dtype), b.full(0, x.dtype)
+    vanishes = b(ops.And(b(ops.Lt(exponent, zero)), b(ops.Ne(b(ops.Abs(x)), one))))
     parity = b(ops.Add(b(ops.And(exponent, one)), b.full(30, x.dtype)))
     exponent = b(ops.Where(b(ops.Gt(exponent, b.full(31, x.dtype))), parity, exponent))
     y = b.expand(one, x.shape)
     for bit in range(5):
-        chosen = b(ops.Ne(b(ops.And(exponent, b.full(1 << bit, x.dtype))), b.full(0, x.dtype)))
+        chosen = b(ops.Ne(b(ops.And(exponent, b.full(1 << bit, x.dtype))), zero))
         y = b(ops.Where(chosen, b(ops.Mul(y, x)), y))
         x = b(ops.Mul(x, x)) if bit < 4 else x
-    return y
+    return b(ops.Where(vanishes, zero, y))
 
 
 @onnx_op()
