@@ -32,10 +32,10 @@ def tried(kind: str, count: int, seed: int = SEED) -> Counter:
     return counts
 
 
-@pytest.mark.parametrize(("kind", "count"), [("torch", 6), ("onnx", 24), ("buckets", 1)])
+@pytest.mark.parametrize(("kind", "count"), [("torch", 6), ("onnx", 24), ("buckets", 3)])
 def test_random_programs(kind, count):
     counts = tried(kind, count)
-    assert counts["right"] > counts["refused"] + counts["undecided"], counts
+    assert counts["right"] >= counts["refused"] + counts["undecided"], counts
 
 
 @pytest.mark.sweep
