@@ -11,14 +11,18 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ttc import ops
+from ttc.budget import TABLE, within
 from ttc.errors import InputError
-from ttc.ir import Const, DType, TensorType, Weight, Weights, parse_graph, verify
+from ttc.ir import Const, DType, Graph, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ir.weights import NAMED
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
 from ttc.pipeline import derived_weights
 from ttc.runtime.artifact import Artifact
 from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import weight_types
+
+LARGER = 16
+"""How many times as large as all weights together what comes between them may be."""
 
 
 def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
@@ -31,10 +35,19 @@ def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
     assert ops.__name__ == "ttc.ops"  # importing the vocabulary lets the text be read
     graph = verify(parse_graph(artifact.derivation))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
+    types = weight_types(artifact.program, *(bucket.program for bucket in artifact.buckets))
+    _check_sizes(graph, types)
     stored = artifact.literals or artifact.weights
     bound = {ref: _weight(ref, type, given, stored) for ref, type in needed.items()}
-    types = weight_types(artifact.program, *(bucket.program for bucket in artifact.buckets))
     return derived_weights(types, type(graph)(graph.nodes, graph.outputs, Weights(bound)))
+
+
+def _check_sizes(graph: Graph, types: Mapping[str, TensorType]) -> None:
+    """Refusal if a value on the way is out of proportion to the weights that it is made of, and those made of it."""
+    known = sum(node.op.type.numel for node in graph.nodes if isinstance(node.op, Const))
+    allowed = TABLE + LARGER * (known + sum(type.numel for type in types.values()))
+    for value in graph.values():
+        within(value.type.numel, allowed, f"elements of the derived weight %{value.name}")
 
 
 def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weights) -> Weight:

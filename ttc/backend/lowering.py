@@ -271,10 +271,13 @@ def _depends_on_no_weight(static: Value) -> bool:
 
 def _origin(static: Value) -> str:
     """The first weight that a static value depends on, or the value's own name if it depends on none."""
-    if isinstance(static.op, Const):
-        return static.op.ref
-    operands = static.op.operands()
-    return _origin(operands[0]) if operands else static.name
+    value = static
+    while not isinstance(value.op, Const):
+        operands = value.op.operands()
+        if not operands:
+            return value.name
+        value = operands[0]
+    return value.op.ref
 
 
 def _numbered(name: str) -> Iterator[str]:

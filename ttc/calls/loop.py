@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
+from ttc.budget import STEPS, within
 from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, spec_of
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
@@ -36,6 +37,7 @@ class Loop(Call, name="loop"):
 
     def infer(self) -> tuple[Spec, ...]:
         require(self.count >= 1, f"a loop of {self.count} steps")
+        within(self.count * _calls(self.body), STEPS, "calls in a loop")
         given = self.operands()
         inputs = self.body.inputs
         require(len(inputs) == len(given), f"the body has {len(inputs)} inputs, the loop gives it {len(given)}")
@@ -69,6 +71,11 @@ class Loop(Call, name="loop"):
         require(len(outputs) == len(written), f"the body has {len(outputs)} outputs for {len(written)} results")
         for (name, value), buffer in zip(outputs, written, strict=True):
             require(_buffer(value) is buffer, f"the body's output {name!r} does not lie in the buffer of its input")
+
+
+def _calls(body: Body) -> int:
+    """How many calls a body makes in one step."""
+    return sum(op.count * _calls(op.body) if isinstance(op, Loop) else 1 for op in (node.op for node in body.nodes))
 
 
 def _buffer(value: Value) -> Value:

@@ -8,6 +8,7 @@ import math
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer
 from ttc.ir import Value
@@ -30,6 +31,7 @@ def places(
     if not x.dtype.is_float or math.prod(kernel) > PLACE_LIMIT:
         raise Refusal(f"tells the places of the largest of {list(kernel)} in {x.type}")
     sizes, out = x.shape[2:], y.shape[2:]
+    check_table(*out)
     spans = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(out, stride, dilation, kernel, strict=True)]
     ends = [max(0, span - size - pads[0]) for span, size, pads in zip(spans, sizes, padding, strict=True)]
     pads = ((0, 0), (0, 0), *((pads[0], end) for pads, end in zip(padding, ends, strict=True)))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer
 from ttc.ir import DType, TensorType, Value
@@ -108,6 +109,7 @@ def _polynomial(b: Composer, x: Value, coefficients: tuple[float, ...]) -> Value
 
 def _fold(size: int, padding: str, low: float, high: float) -> Tensor:
     """[size + 2 * MARGIN, size]: which element stands for each place, those beyond the edges included."""
+    check_table(size + 2 * MARGIN, size)
     found = torch.zeros(size + 2 * MARGIN, size, dtype=torch.float64)
     for row, place in enumerate(range(-MARGIN, size + MARGIN)):
         if padding == "zeros" and not 0 <= place < size:

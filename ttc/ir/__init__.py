@@ -21,6 +21,7 @@ from ttc.ir.types import (
     round_up,
 )
 from ttc.ir.verify import verify
+from ttc.ir.walk import operands_first
 from ttc.ir.weights import Weight, Weights
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "Weights",
     "backward",
     "bodies",
+    "operands_first",
     "parse_graph",
     "print_graph",
     "require",

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, ClassVar, cast
 
+from ttc.budget import NODES, within
 from ttc.errors import TypeRuleError
 from ttc.ir.types import Type
 from ttc.ir.weights import Weights
@@ -248,6 +249,7 @@ class Builder:
         return self._enter(Node(op, results))
 
     def _enter(self, node: Node) -> tuple[Value, ...]:
+        within(len(self._nodes) + 1, NODES, "ops")
         self._nodes.append(node)
         self._names.update(value.name for value in node.results)
         if type(node.op) is not Input and not node.op.effect and self.constants.issuperset(node.op.operands()):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
+from ttc.budget import ELEMENTS, within
+
 TILE = 32  # TTNN's tile is 32 x 32 elements.
 
 
@@ -82,6 +84,9 @@ class TensorType:
 
     dtype: DType
     shape: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        within(prod(self.shape), ELEMENTS, "elements of a value")
 
     @property
     def rank(self) -> int:

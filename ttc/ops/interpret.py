@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ttc.errors import InputError
-from ttc.ir import Const, Graph, Input, Op, Value, Weights
+from ttc.ir import Const, Graph, Input, Op, Value, Weights, operands_first
 from ttc.ir.graph import field_names
 from ttc.ops.torch_types import tensor_of
 
@@ -72,22 +72,17 @@ def evaluate(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def evaluate_value(value: Value, weights: Weights) -> Tensor:
     """One value that depends on weights and literals only, computed from them; InputError for fake weights."""
-    known: dict[Value, Tensor] = {}
-
-    def tensor_for(value: Value) -> Tensor:
-        if value not in known:
-            if isinstance(value.op, Const):
-                known[value] = tensor_of(weights.read(value.op.ref), value.dtype).reshape(value.shape)
-            else:
-                with torch.no_grad():
-                    known[value] = evaluate_op(value.op, tensor_for)[value.index]
-        return known[value]
-
-    return tensor_for(value)
+    tensors: dict[Value, Tensor] = {}
+    for each in operands_first([value]):
+        if isinstance(each.op, Const):
+            tensors[each] = tensor_of(weights.read(each.op.ref), each.dtype).reshape(each.shape)
+        else:
+            with torch.no_grad():
+                tensors[each] = evaluate_op(each.op, tensors.__getitem__)[each.index]
+    return tensors[value]
 
 
 def has_data(value: Value, weights: Weights) -> bool:
     """Whether all weights that `value` depends on have data."""
-    if isinstance(value.op, Const):
-        return weights[value.op.ref].read is not None
-    return all(has_data(operand, weights) for operand in value.op.operands())
+    consts = (each.op.ref for each in operands_first([value]) if isinstance(each.op, Const))
+    return all(weights[ref].read is not None for ref in consts)

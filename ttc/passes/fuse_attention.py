@@ -153,14 +153,14 @@ def _product(value: Value, builder: Builder) -> _Scores | None:
     return _Scores(q, builder(ops.Permute(kt, LAST_TWO)), scale * left * right)
 
 
-def _unscaled(value: Value, builder: Builder) -> tuple[float, Value]:
+def _unscaled(value: Value, builder: Builder, depth: int = 8) -> tuple[float, Value]:
     """A number that multiplies the whole of `value`, and the rest; looks through heads being split."""
     number, parts = factors(value)
     if len(parts) != 1:
         return 1.0, value
     match parts[0].op:
-        case (ops.Reshape(x=x) | ops.Permute(x=x)) as move:
-            inner, source = _unscaled(x, builder)
+        case (ops.Reshape(x=x) | ops.Permute(x=x)) as move if depth:
+            inner, source = _unscaled(x, builder, depth - 1)
             moved = parts[0] if source is x else builder(replace(move, x=source))
             return number * inner, moved
     return number, parts[0]

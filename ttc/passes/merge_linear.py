@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Input, Node, Value
+from ttc.ir import Builder, Graph, Input, Node, Value, operands_first
 from ttc.passes.compose import part
 from ttc.passes.normal import builder_for
 
@@ -98,17 +98,11 @@ def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
     producer = {value: node for node in graph.nodes for value in node.results}
     order: dict[int, Node] = {}
 
-    def emit(node: Node) -> None:
-        if id(node) in order:
-            return
-        for value in node.op.operands():
-            emit(producer[value])
-        order[id(node)] = node
-
     for node in graph.nodes:
         group = groups.get(node.results[0], ()) if node.results else ()
-        for value in (value for member in group for value in member.op.operands()):
-            emit(producer[value])
+        needed = (value for member in group for value in member.op.operands())
+        for value in operands_first(needed, lambda value: id(producer[value]) not in order):
+            order[id(producer[value])] = producer[value]
         order.setdefault(id(node), node)
     return list(order.values())
 

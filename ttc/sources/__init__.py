@@ -63,10 +63,12 @@ def _file(path: Path, lengths: dict[str, int], trust: bool) -> Source:
         case ".onnx":
             return _onnx(path, lengths)
         case ".pt2":
-            from ttc.frontend.archive import open_file
+            from ttc.frontend.archive import open_file, reading
             from ttc.sources.torch_source import program_source
 
-            return program_source(open_file(path, trust), lengths, (path,))
+            program = open_file(path, trust)
+            with reading(path):
+                return program_source(program, lengths, (path,))
     raise InputError(f"{path}: a model is a .onnx or a .pt2 file{_hint(path)}")
 
 

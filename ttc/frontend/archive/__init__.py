@@ -5,6 +5,6 @@ looks up and imports, and sources that it compiles. `open_file` takes the first 
 against small grammars, and leaves the rest alone.
 """
 
-from ttc.frontend.archive.opening import open_file
+from ttc.frontend.archive.opening import open_file, reading
 
-__all__ = ["open_file"]
+__all__ = ["open_file", "reading"]

@@ -21,6 +21,9 @@ BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError
 
 ENCRYPTED = 0x1
 
+END = b"PK\x05\x06" + bytes(18)
+"""What ends an archive: a mark, where the directory is, and a comment of no length."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -75,6 +78,10 @@ def _no_number(word: str) -> None:
 
 def open_archive(file: IO[bytes], size: int) -> Archive:
     """The archive in a file of `size` bytes; InputError if it is damaged or no such archive."""
+    file.seek(max(0, size - len(END)))
+    end = file.read()
+    if end[:4] != END[:4] or end[-2:] != END[-2:]:
+        raise InputError("it is no zip archive, or cut short")
     try:
         with zipfile.ZipFile(file) as found:
             listed = found.infolist()
@@ -83,18 +90,22 @@ def open_archive(file: IO[bytes], size: int) -> Archive:
     within(len(listed), MEMBERS, "members of an archive")
     if not listed:
         raise InputError("it holds nothing")
-    members = [_member(file, info) for info in listed]
+    if min(info.header_offset for info in listed) != 0:
+        raise InputError("it does not begin with a member: it may be an archive in another")
+    members = [_member(file, info, size) for info in listed]
     _refuse_overlaps(members, size)
     return Archive(file, _by_name(members))
 
 
-def _member(file: IO[bytes], info: zipfile.ZipInfo) -> Member:
+def _member(file: IO[bytes], info: zipfile.ZipInfo, size: int) -> Member:
     """A member, whose local header must agree with the archive's directory."""
     where = f"its member {info.filename!r}"
     if info.flag_bits & ENCRYPTED:
         raise InputError(f"{where} is encrypted")
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise InputError(f"{where} is compressed: torch.export.save stores what it writes as it is")
+    if not 0 <= info.header_offset < size:
+        raise InputError(f"{where} does not lie in the file")
     file.seek(info.header_offset)
     header = file.read(LOCAL_HEADER)
     if len(header) != LOCAL_HEADER or header[:4] != b"PK\x03\x04":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from torch._export.serde.serialize import ExportedProgramDeserializer
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from ttc import files
 from ttc.errors import InputError, Refusal, TtcError
 from ttc.frontend.archive.members import Archive, archive_of
 from ttc.frontend.archive.program import checked_program
@@ -39,19 +42,34 @@ def open_file(path: str | Path, trust: bool = False) -> ExportedProgram:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"there is no file {str(path)!r}")
+    with reading(path), ONE_AT_A_TIME, quiet():
+        if trust:
+            return torch.export.load(str(path))
+        try:
+            return _read(path)
+        except (InputError, Refusal) as error:
+            raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2) that ttc reads: {error}") from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Say in a sentence what is wrong with a file, whoever finds out: torch raises whatever a program leads it into."""
     try:
-        with ONE_AT_A_TIME, quiet():
-            return torch.export.load(str(path)) if trust else _read(path)
-    except (InputError, Refusal) as error:
-        raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2) that ttc reads: {error}") from error
+        yield
     except (TtcError, OSError):
         raise
-    except Exception as error:  # torch's reader raises whatever a damaged program leads it into
-        raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2): {first_line(error)}") from error
+    except Exception as error:
+        said = first_line(error)
+        said = said if len(said) <= LONGEST else f"{said[:LONGEST]}..."
+        raise InputError(f"{str(path)!r} is no PyTorch export archive (.pt2): {said}") from error
+
+
+LONGEST = 300
+"""Characters of what torch says that are passed on: it may print a whole program."""
 
 
 def _read(path: Path) -> ExportedProgram:
-    with path.open("rb") as file:
+    with files.open_file(path) as file:
         archive = archive_of(path, file)
         _check_kind(archive)
         program = checked_program(record(Serialized, archive.json(MODEL), MODEL))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, cast, full
@@ -20,6 +21,7 @@ def source_indices(b: ExportBuilder, repeats: Value, output_size: int | None = N
     if output_size is None:
         raise Refusal("the size of its result depends on data: give output_size")
     ends = b(ops.Cumsum(cast(b, repeats, DType.i64), 0))
+    check_table(output_size)
     frames = ops.constant(b, torch.arange(output_size)[:, None])
     index = b(ops.Sum(cast(b, b(ops.Le(ends, frames)), DType.i64), (1,)))
     last = full(b, (), repeats.shape[0] - 1, DType.i64)

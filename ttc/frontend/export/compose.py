@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import torch
 
@@ -82,7 +83,7 @@ def part(b: Builder, x: Value, dim: int, start: int, end: int, step: int = 1) ->
 
 def parts(b: Builder, x: Value, sizes: list[int], dim: int) -> tuple[Value, ...]:
     """Consecutive parts of the given sizes along one dimension."""
-    ends = [sum(sizes[: i + 1]) for i in range(len(sizes))]
+    ends = accumulate(sizes)
     return tuple(part(b, x, dim, end - size, end) for size, end in zip(sizes, ends, strict=True))
 
 

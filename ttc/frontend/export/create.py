@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
@@ -24,16 +25,19 @@ def arange(b: ExportBuilder, end: Number, dtype: DType | None = None) -> Value:
 
 @aten("arange.start", "arange.start_step")
 def arange_step(b: ExportBuilder, start: Number, end: Number, step: Number = 1, dtype: DType | None = None) -> Value:
+    check_table(b.result.numel)
     return _table(b, torch.arange(start, end, step, dtype=to_torch(b.result.dtype)))
 
 
 @aten("linspace")
 def linspace(b: ExportBuilder, start: Number, end: Number, steps: int, dtype: DType | None = None) -> Value:
+    check_table(b.result.numel)
     return _table(b, torch.linspace(start, end, steps, dtype=to_torch(b.result.dtype)))
 
 
 @aten("eye", "eye.m")
 def eye(b: ExportBuilder, *sizes: int, dtype: DType | None = None) -> Value:
+    check_table(b.result.numel)
     return _table(b, torch.eye(*sizes))
 
 
@@ -75,6 +79,7 @@ def triu(b: ExportBuilder, x: Value, diagonal: int = 0) -> Value:
 
 def _triangle(b: ExportBuilder, x: Value, keep: object, diagonal: int) -> Value:
     """x where `keep` holds, else 0."""
+    check_table(*x.shape[-2:])
     mask = keep(torch.ones(x.shape[-2:], dtype=torch.bool), diagonal)  # type: ignore[operator]
     return b(ops.Where(ops.constant(b, mask), x, full(b, (), 0, x.dtype)))
 

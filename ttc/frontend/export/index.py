@@ -8,6 +8,7 @@ from typing import Literal
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
@@ -150,6 +151,7 @@ def _scatter_lines(
 def unfold(b: ExportBuilder, x: Value, dimension: int, size: int, step: int) -> Value:
     """Windows of `size` every `step` along a dimension; their elements form a new last dimension."""
     at = compose.axis(x, dimension)
+    check_table(b.result.shape[at], size)
     starts = torch.arange(0, x.shape[at] - size + 1, step)
     windows = compose.take(b, x, at, ops.constant(b, starts[:, None] + torch.arange(size)[None]))
     return compose.move(b, windows, at + 1, -1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.complex import Complex, complex_aten, view_as_real
@@ -62,6 +63,7 @@ def _known(function: object):
     """A window of known size, in the declared dtype."""
 
     def read(b: ExportBuilder, *args: object, dtype: DType | None = None, **keywords: object) -> Value:
+        check_table(b.result.numel)
         return ops.constant(b, function(*args, dtype=to_torch(b.result.dtype), **keywords))  # type: ignore[operator]
 
     return read

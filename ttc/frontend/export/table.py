@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ttc import ops
+from ttc import budget, ops
 from ttc.errors import Refusal
-from ttc.ir import Builder, DType, TensorType, Value, Weights
+from ttc.ir import Builder, DType, TensorType, Value, Weights, operands_first
 from ttc.ops.torch_types import FROM_TORCH, to_torch
 
 Number = bool | int | float
@@ -121,24 +121,23 @@ class ExportBuilder(Builder):
         return ops.constant(self, tensor)
 
 
-STATIC_LIMIT = 1 << 26
-"""Elements: larger tensors are not evaluated while reading."""
-
-
 def static(b: ExportBuilder, x: Value) -> Tensor | None:
     """The tensor that x is whatever the inputs and weights are (a mask made of positions), or None.
 
     Unlike `ops.known` it also evaluates what is too large to be folded.
     """
-    if x in b.static:
-        return b.static[x]
+    for each in operands_first([x], lambda value: value not in b.static):
+        b.static[each] = _static(b, each)
+    return b.static[x]
+
+
+def _static(b: ExportBuilder, x: Value) -> Tensor | None:
     found = ops.known(x, b)
     operands = x.op.operands()
-    if found is None and operands and x in b.constants and x.type.numel <= STATIC_LIMIT:
-        tensors = {operand: static(b, operand) for operand in operands}
+    if found is None and operands and x in b.constants and x.type.numel <= budget.TABLE:
+        tensors = {operand: b.static[operand] for operand in operands}
         if all(tensor is not None for tensor in tensors.values()):
             found = ops.evaluate_op(x.op, tensors.__getitem__)[x.index]  # type: ignore[arg-type]
-    b.static[x] = found
     return found
 
 

@@ -24,7 +24,6 @@ from torch.utils import _pytree as pytree
 from ttc.errors import InputError, TtcError
 from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
-from ttc.frontend.export.functional import first_line
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Signature

@@ -62,18 +62,26 @@ def Loop(
     body = Body(importer, node, "body", env, opsets, where)
     carried, stacked = list(inputs[2:]), []
     step = 0
-    while running and (count is None or step < count):
-        _check_steps(step)
-        going = b.full(True, DType.bool)
-        again, *results = body([b.full(step, DType.i64), going, *carried])
-        carried, rows = results[: len(carried)], results[len(carried) :]
-        stacked.append(rows)
-        running = bool(b.known(again, "Int", "condition"))
-        step += 1
+    with importer.expansion.repeated(body.graph, _expected_steps(importer, count)):
+        while running and (count is None or step < count):
+            _check_steps(step)
+            going = b.full(True, DType.bool)
+            again, *results = body([b.full(step, DType.i64), going, *carried])
+            carried, rows = results[: len(carried)], results[len(carried) :]
+            stacked.append(rows)
+            running = bool(b.known(again, "Int", "condition"))
+            step += 1
     scans = len(body.graph.output) - 1 - len(carried)
     if scans and not stacked:
         raise Refusal("stacks the results of no steps")
     return [*carried, *(_stacked(b, [rows[i] for rows in stacked], 0) for i in range(scans))]
+
+
+def _expected_steps(importer: Importer, count: int | None) -> int:
+    """The steps of a loop; where a condition ends it, one, but in a loop as many as there can be."""
+    if count is not None and count <= STEP_LIMIT:
+        return max(count, 0)
+    return STEP_LIMIT if importer.expansion.nested else 1
 
 
 def _check_steps(step: int) -> None:
@@ -101,12 +109,13 @@ def Scan(
     _check_steps(steps - 1)
     body = Body(importer, node, "body", env, opsets, where)
     rows = []
-    for step in range(steps):
-        places = [steps - 1 - step if back else step for back in backwards]
-        items = [_item(b, x, axis, i) for x, axis, i in zip(scanned, axes, places, strict=True)]
-        results = body([*states, *items])
-        states = results[: len(states)]
-        rows.append(results[len(states) :])
+    with importer.expansion.repeated(body.graph, steps):
+        for step in range(steps):
+            places = [steps - 1 - step if back else step for back in backwards]
+            items = [_item(b, x, axis, i) for x, axis, i in zip(scanned, axes, places, strict=True)]
+            results = body([*states, *items])
+            states = results[: len(states)]
+            rows.append(results[len(states) :])
     return [*states, *_outputs(b, rows, ints, len(body.graph.output) - len(states))]
 
 

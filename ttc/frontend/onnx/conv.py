@@ -7,6 +7,7 @@ import math
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Ints, onnx_op
@@ -113,6 +114,7 @@ def MaxPool(
     if not b.wants(1):
         return y
     found = places(b, x, y, kernel_shape, stride, padding, dilation, bool(storage_order))
+    check_table(*x.shape[:2])
     planes = torch.arange(math.prod(x.shape[:2])) * math.prod(x.shape[2:])
     return y, b(ops.Add(found, b.constant(planes.reshape(*x.shape[:2], *[1] * len(kernel_shape)))))
 

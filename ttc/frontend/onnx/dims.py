@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import re
 from collections.abc import Mapping
 from os import PathLike
 from typing import Any
@@ -126,13 +127,20 @@ def _bind(name: str, dims: tuple[Dim, ...] | None, shape: tuple[int, ...], bound
 _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.FloorDiv: operator.floordiv}
 
 
+LONGEST_DIM = 500
+"""Characters of an expression of sizes."""
+
+
 def _size(dim: Dim, bound: Mapping[str, int]) -> Dim:
     """A dim's size: a number, a bound name, or an expression over bound names such as `2*T + 1`; else itself."""
     if isinstance(dim, int) or dim in bound:
         return bound.get(dim, dim) if isinstance(dim, str) else dim
+    tree = _parsed(dim)
+    if tree is None:
+        return dim
     try:
-        size = _value(ast.parse(dim, mode="eval").body, bound)
-    except (SyntaxError, KeyError, ZeroDivisionError, ValueError):
+        size = _value(tree.body, bound)
+    except (KeyError, ZeroDivisionError, ValueError):
         return dim
     return size if size >= 0 else dim
 
@@ -149,7 +157,15 @@ def _value(tree: ast.expr, bound: Mapping[str, int]) -> int:
 
 
 def _names_in(dim: str) -> set[str]:
+    tree = _parsed(dim)
+    return set() if tree is None else {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def _parsed(dim: str) -> ast.Expression | None:
+    """The expression that a dim's name is, if it consists of names, numbers and operators alone; it is never run."""
+    if len(dim) > LONGEST_DIM or not re.fullmatch(r"[\w\s+*/()-]*", dim, re.ASCII):
+        return None
     try:
-        return {node.id for node in ast.walk(ast.parse(dim, mode="eval")) if isinstance(node, ast.Name)}
-    except SyntaxError:
-        return set()
+        return ast.parse(dim, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None

@@ -10,6 +10,7 @@ import torch
 from onnx import TensorProto
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.small_floats import to_small_float
@@ -296,6 +297,7 @@ def ConstantOfShape(b: Emitter, shape: Ints, *, value: TensorProto | None = None
 @onnx_op()
 def EyeLike(b: Emitter, x: Value, *, dtype=None, k=0) -> Value:
     rows, columns = x.shape
+    check_table(rows, columns)
     kind = x.dtype if dtype is None else dtype_of(dtype)
     offsets = torch.arange(columns)[None, :] - torch.arange(rows)[:, None]
     return b.constant((offsets == k).to(to_torch(kind)))

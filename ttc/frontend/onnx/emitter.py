@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ttc import ops
+from ttc.budget import LISTED, TABLE, check_table, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.frontend.stand_in import stand_in
-from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights
+from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import HELD, to_torch
@@ -157,6 +158,7 @@ class Emitter:
         """The numbers of a value needed when compiling, as a tuple (`Ints`, `Numbers`) or one (`Int`, `Number`)."""
         if not isinstance(value, Value):
             return value
+        within(value.type.numel, LISTED, f"numbers as its {name}")
         tensor = self.tensor(value)
         if tensor is None:
             if not self._stand_ins.isdisjoint(_leaves(value)):
@@ -174,19 +176,19 @@ class Emitter:
 
     def tensor(self, value: Value) -> Tensor | None:
         """The tensor that a value holds in every run, or None. Small weights count: here they say how to compute."""
-        if value not in self._tensors:
-            self._tensors[value] = self._find_tensor(value)
+        for each in operands_first([value], lambda item: item not in self._tensors):
+            self._tensors[each] = self._find_tensor(each)
         return self._tensors[value]
 
     def _find_tensor(self, value: Value) -> Tensor | None:
         if is_known(value):
-            return ops.known(value, self.builder)
+            return ops.known(value, self.builder) if value.type.numel <= TABLE else None
         if isinstance(value.op, Const):
             weight = self.weights[value.op.ref]
             return tensor_data(weight) if value.type.numel <= LITERAL_LIMIT and weight.read else None
         if value not in self._computable or value.type.bytes > FOLD_LIMIT:
             return None
-        operands = {operand: self.tensor(operand) for operand in value.op.operands()}
+        operands = {operand: self._tensors[operand] for operand in value.op.operands()}
         if any(tensor is None for tensor in operands.values()):
             return None
         with torch.no_grad():
@@ -213,6 +215,7 @@ class Emitter:
         return self.builder.finish(outputs)
 
     def arange(self, count: int, dtype: DType = DType.i64) -> Value:
+        check_table(count)
         return self.constant(torch.arange(count, dtype=to_torch(dtype)))
 
 

@@ -11,10 +11,12 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
+from ttc.budget import DEPTH, within
 from ttc.errors import UNREADABLE, InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import control, table
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter, Hidden
+from ttc.frontend.onnx.expansion import Expansion
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
 from ttc.frontend.onnx.inferred import inferred_types
@@ -73,6 +75,7 @@ class Importer:
         self.store = store
         self.opsets = {_domain(entry.domain): entry.version for entry in model.opset_import}
         self.bodies = local_bodies(model)
+        self.expansion = Expansion(model, self.bodies)
         self.reasons: list[tuple[str, str]] = []
         self.initialisers: dict[str, Weight] = {}
         self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
@@ -83,13 +86,20 @@ class Importer:
     def run(self, types: Mapping[str, TensorType], values: Mapping[str, np.ndarray]) -> Graph:
         graph = self.model.graph
         self.types = types
+        try:
+            self.expansion.check()
+        except Refusal as refusal:
+            raise Refused([(graph.name or "the model", str(refusal))]) from None
         found, refused = self.weights(graph)
         self.b = Emitter(found)
         env: Environment = {}
         for name, type in types.items():
             env[name] = self.bound(name, type, values[name]) if name in values else self.b.input(type, name)
         env.update(self.constants(found, refused))
-        self.nodes(graph.node, env, self.opsets)
+        try:
+            self.nodes(graph.node, env, self.opsets)
+        except Refusal as refusal:
+            raise Refused([(graph.name or "the model", str(refusal))]) from None
         outputs = [(output.name, self.lookup(output.name, env, output.name)) for output in graph.output]
         for name, value in outputs:
             if isinstance(value, Sequence):
@@ -143,6 +153,7 @@ class Importer:
     def nodes(self, nodes: Iterable[NodeProto], env: Environment, opsets: Mapping[str, int], inside: str = "") -> None:
         """Import nodes in order; a refused node notes its reason and poisons its outputs."""
         for node in nodes:
+            self.expansion.import_node()
             where = inside or node.name or next(filter(None, node.output), node.op_type)
             inputs = [self.lookup(name, env, where) if name else None for name in node.input]
             if any(item is POISON for item in inputs):
@@ -224,6 +235,7 @@ class Importer:
         key = (node.domain, node.op_type)
         if key in self.open:
             raise Refusal("the function calls itself")
+        within(len(self.open) + 1, DEPTH, "functions in functions")
         self.open.append(key)
         given = dict(zip(body.inputs, inputs, strict=False))
         env: Environment = {name: given[name] for name in body.inputs if given.get(name) is not None}

@@ -7,6 +7,7 @@ import math
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.place import reduced_scatter
@@ -88,6 +89,7 @@ def GatherND(b: Emitter, x: Value, indices: Value, *, batch_dims=0) -> Value:
     batch, rest = x.shape[:batch_dims], x.shape[batch_dims + depth :]
     rows = _row_numbers(b, indices, x.shape[batch_dims : batch_dims + depth])
     if batch:
+        check_table(*batch)
         stride = math.prod(x.shape[batch_dims : batch_dims + depth])
         first = b.constant(
             (torch.arange(math.prod(batch)) * stride).reshape(*batch, *[1] * (rows.type.rank - batch_dims))

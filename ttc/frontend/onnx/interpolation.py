@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ttc.budget import check_table, within
 from ttc.errors import Refusal
 
 
@@ -23,19 +24,20 @@ class Sampling:
     antialias: bool = False
 
 
-LARGEST = 1 << 26
-"""Elements of a matrix; half a gigabyte while it is made."""
+AXIS = 1 << 18
+"""Elements of a resized axis, whose positions are computed one by one."""
 
 
 def matrix(size: int, count: int, scale: float, sampling: Sampling, crop: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """[count, size] weights in f64, and which results lie outside the original (cropping only)."""
-    if size * count > LARGEST:
-        raise Refusal(f"resizes an axis of {size} to {count}: by a matrix, which is limited to {LARGEST} elements")
+    within(count, AXIS, "elements of a resized axis")
+    check_table(size, count)
     positions = [_position(i, size, count, scale, sampling.coordinates, crop) for i in range(count)]
+    taps = [(row, *tap) for row, position in enumerate(positions) for tap in _shares(position, size, scale, sampling)]
+    rows, columns, shares = zip(*taps, strict=True) if taps else ((), (), ())
+    place = (torch.tensor(rows, dtype=torch.long), torch.tensor(columns, dtype=torch.long))
     found = torch.zeros(count, size, dtype=torch.float64)
-    for row, position in enumerate(positions):
-        for index, share in _shares(position, size, scale, sampling):
-            found[row, index] += share
+    found.index_put_(place, torch.tensor(shares, dtype=torch.float64), accumulate=True)
     cropping = sampling.coordinates == "tf_crop_and_resize"
     outside = [cropping and not 0 <= position <= size - 1 for position in positions]
     return found, torch.tensor(outside, dtype=torch.bool)

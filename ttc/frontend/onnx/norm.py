@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 from ttc import ops
+from ttc.budget import within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.elementwise import scaled, shifted
 from ttc.frontend.onnx.emitter import Emitter
@@ -142,6 +143,10 @@ def rms_norm(b: Emitter, x: Value, scale: Value, axis: int, eps: float) -> Value
     return b(ops.Mul(b.cast(y, scale.dtype), scale))
 
 
+NEIGHBOURS = 4096
+"""Channels that one normalised channel looks at: each is a slice."""
+
+
 @onnx_op()
 def LRN(b: Emitter, x: Value, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Value:
     """x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
@@ -151,6 +156,7 @@ def LRN(b: Emitter, x: Value, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Value
     if x.type.rank < 3:
         raise Refusal(f"needs spatial dimensions, got {x.type}")
     channels = x.shape[1]
+    within(size, NEIGHBOURS, "neighbouring channels")
     around = ((0, 0), ((size - 1) // 2, size // 2), *((0, 0) for _ in x.shape[2:]))
     squares = b(ops.Pad(b(ops.Mul(x, x)), around))
     total = b.slice(squares, 1, 0, channels)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
+from ttc.budget import LISTED, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
@@ -83,10 +85,11 @@ def SplitToSequence(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, 
     single = split is None
     if split is None or len(split) == 1:
         chunk = 1 if split is None else split[0]
+        within(len(range(0, size, chunk)), LISTED, "parts of a tensor")
         split = tuple(min(chunk, size - start) for start in range(0, size, chunk))
     if sum(split) != size:
         raise Refusal(f"the sizes {list(split)} do not add up to {size}")
-    ends = [sum(split[: i + 1]) for i in range(len(split))]
+    ends = accumulate(split)
     parts = [b.slice(x, axis, end - count, end) for count, end in zip(split, ends, strict=True)]
     if single and not keepdims:
         parts = [b.reshape(part, (*x.shape[:axis], *x.shape[axis + 1 :])) for part in parts]

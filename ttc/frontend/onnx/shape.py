@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 
 import torch
 
 from ttc import ops
+from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
@@ -102,7 +104,7 @@ def Split(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, num_output
         split = tuple(max(0, min(chunk, x.shape[axis] - i * chunk)) for i in range(count))
     if sum(split) != x.shape[axis]:
         raise Refusal(f"the sizes {list(split)} do not add up to {x.shape[axis]}")
-    ends = [sum(split[: i + 1]) for i in range(len(split))]
+    ends = accumulate(split)
     return [b.slice(x, axis, end - size, end) for size, end in zip(split, ends, strict=True)]
 
 
@@ -211,6 +213,7 @@ def SpaceToDepth(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
 def Trilu(b: Emitter, x: Value, k: Int = 0, *, upper=1) -> Value:
     """Keeps one triangle by a mask that is known when compiling."""
     rows, columns = x.shape[-2:]
+    check_table(rows, columns)
     ones = torch.ones(rows, columns, dtype=torch.bool)
     mask = b.constant(ones.triu(k) if upper else ones.tril(k))
     if x.dtype is DType.bool:
@@ -224,4 +227,5 @@ def Range(b: Emitter, start: Value, limit: Value, delta: Value) -> Value:
     tensor = b.tensor(start)
     assert tensor is not None
     count = max(0, math.ceil((known[1] - known[0]) / known[2]))
+    check_table(count)
     return b.constant((torch.arange(count, dtype=torch.float64) * known[2] + known[0]).to(tensor.dtype))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc import ops
+from ttc.budget import LISTED, check_table, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
@@ -57,6 +58,7 @@ def _fitted(b: Emitter, x: Value, axis: int, size: int) -> Value:
 def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
     """[size * parts, count * 2]: what each real and imaginary part gives to each of the transform."""
     count = length // 2 + 1 if onesided else length
+    check_table(size, count)
     angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(count)).double() / length
     cos, sin = angles.cos(), angles.sin() * (-1 if inverse else 1)
     of_real, of_imaginary = torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)
@@ -66,6 +68,7 @@ def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) ->
 
 def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
     """[size * parts, length]: the inverse of a spectrum whose other half is its own conjugate."""
+    check_table(size, length)
     angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(length)).double() / length
     twice = torch.full((size, 1), 2.0, dtype=torch.float64)
     twice[0] = 1
@@ -105,6 +108,7 @@ def MelWeightMatrix(
     upper_edge_hertz: Number, *, output_datatype=1,
 ) -> Value:  # fmt: skip
     """Triangles between frequencies that are even on the mel scale, as many as there are bins."""
+    within((dft_length // 2 + 1) * num_mel_bins, LISTED * 16, "elements of a table of frequencies")
     low, high = (2595 * math.log10(1 + edge / 700) for edge in (lower_edge_hertz, upper_edge_hertz))
     step = (high - low) / (num_mel_bins + 2)
     edges = [700 * (10 ** ((low + i * step) / 2595) - 1) for i in range(num_mel_bins + 2)]
