@@ -53,7 +53,7 @@ def test_nothing_is_the_hosts_unless_named():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match="no op is called frobnicate"):
+    with pytest.raises(InputError, match="no op is called 'frobnicate'"):
         built(allow_host=("frobnicate",))
 
 

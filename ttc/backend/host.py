@@ -16,7 +16,7 @@ def host_ops(names: Iterable[str]) -> frozenset[type[Op]]:
     known = {_plain(name): kind for name, kind in Op.registry.items() if kind.__module__.startswith(ops.__name__)}
     unknown = [name for name in names if _plain(name) not in known]
     if unknown:
-        raise InputError(f"no op is called {', '.join(unknown)}; `ttc ops` lists them")
+        raise InputError(f"no op is called {', '.join(map(repr, unknown))}; `ttc ops` lists them")
     return frozenset(known[_plain(name)] for name in names)
 
 

@@ -31,7 +31,8 @@ def run(arguments: Namespace) -> int:
         def progress(step: int, steps: int) -> None:
             line.at("the calls", step, steps)
 
-        reports = [check(program, target_named(arguments.target or program.target), progress) for program in programs]
+        named = arguments.target
+        reports = [check(p, target_named(p.target if named is None else named), progress) for p in programs]
     ok = all(report.ok for report in reports)
     if arguments.json:
         others = {"buckets": [report.to_dict() for report in reports]} if artifact.buckets else {}

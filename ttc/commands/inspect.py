@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ttc.commands.options import MODELS, add_compilation, compilation, existing, path
 from ttc.commands.progress import ProgressLine
-from ttc.errors import TtcError, printable
+from ttc.errors import InputError, TtcError, printable
 from ttc.files import check_output
 from ttc.runtime.buckets import Bucket
 
@@ -38,6 +38,8 @@ def run(arguments: Namespace) -> int:
         program, report = compiled.build.program, compiled.report
         buckets = getattr(compiled, "buckets", ())
     else:
+        if arguments.lengths or arguments.allow_host:
+            raise InputError(f"{subject} is compiled already: --length and --allow-host are for a model")
         if arguments.after:
             raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
         loaded = ttc.load(subject)

@@ -13,7 +13,7 @@ import numpy as np
 from onnx import ModelProto
 
 from ttc.errors import InputError, NeedsValues
-from ttc.frontend.onnx import dynamic_dims, input_names, load, open_model
+from ttc.frontend.onnx import check_lengths, dynamic_dims, input_names, load, open_model
 from ttc.ir import Graph
 from ttc.runtime.convert import numbers_of
 from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
@@ -24,6 +24,7 @@ def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
     if not isinstance(model, (str, PathLike, bytes)):
         model = _own(model)
     opened = open_model(model)
+    check_lengths(opened, lengths)
     return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
 
 

@@ -22,9 +22,9 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
     signal,
     training,
 )
-from ttc.frontend.onnx.dims import dynamic_dims, input_names
+from ttc.frontend.onnx.dims import check_lengths, dynamic_dims, input_names
 from ttc.frontend.onnx.file import open_model
 from ttc.frontend.onnx.importer import load
 from ttc.frontend.onnx.table import names as operators
 
-__all__ = ["dynamic_dims", "input_names", "load", "open_model", "operators"]
+__all__ = ["check_lengths", "dynamic_dims", "input_names", "load", "open_model", "operators"]

@@ -101,6 +101,11 @@ def _shape(given: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in (given if isinstance(given, (tuple, list)) else given.shape))
 
 
+def check_lengths(model: str | PathLike | ModelProto | Opened, lengths: Mapping[str, int]) -> None:
+    """InputError with the names that there are for a length that no input has, or that is no size."""
+    _checked_lengths(lengths, {value.name: dims_of(value) for value in runtime_inputs(open_model(model)[0])})
+
+
 def _checked_lengths(lengths: Mapping[str, int], dims: Mapping[str, tuple[Dim, ...] | None]) -> dict[str, int]:
     names = {dim: None for sizes in dims.values() for dim in sizes or () if isinstance(dim, str)}
     parts = {part for name in names for part in _names_in(name)} | set(names)
