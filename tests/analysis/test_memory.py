@@ -66,3 +66,55 @@ def test_what_is_given_back_becomes_one_block_again():
     assert arena.take(30) == taken[5]
     assert arena.take(20) is None
     assert arena.lowest == taken[8]
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        # one page for each of 64 cores, and one page more
+        (Spec(DType.bf16, (64 * 32, 32), memory=L1), 2048),
+        (Spec(DType.bf16, (64 * 32 + 1, 32), memory=L1), 4096),
+        (Spec(DType.bf16, (63 * 32, 32), memory=L1), 2048),
+        # rows of 16 bytes, which is what L1 aligns to, and of 18
+        (Spec(DType.bf16, (64, 8), ROWS, L1), 32),
+        (Spec(DType.bf16, (128, 8), ROWS, L1), 32),
+        (Spec(DType.bf16, (129, 8), ROWS, L1), 64),
+        (Spec(DType.bf16, (64, 9), ROWS, L1), 32),
+        (Spec(DType.bf16, (128, 9), ROWS, L1), 64),
+        # 12 banks of DRAM, which align to 32
+        (Spec(DType.bf16, (12, 16), ROWS, DRAM), 32),
+        (Spec(DType.bf16, (13, 16), ROWS, DRAM), 64),
+        (Spec(DType.bf16, (12, 17), ROWS, DRAM), 64),
+        (Spec(DType.f32, (), ROWS, DRAM), 32),
+        # shards of TTNN's own choice: no fewer cores than one line of the grid
+        (Spec(DType.bf16, (8 * 32, 32), memory=MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED)), 2048),
+        (Spec(DType.bf16, (9 * 32, 32), memory=MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED)), 4096),
+    ],
+)
+def test_bank_bytes_where_a_page_more_is_needed(spec: Spec, wanted: int):
+    assert bank_bytes(spec, N150) == wanted
+
+
+def test_blocks_are_taken_to_their_last_byte():
+    arena = Arena(100)
+    assert arena.take(101) is None
+    assert arena.take(0) is None
+    assert arena.take(100) == 0
+    assert arena.take(1) is None
+    assert arena.lowest == 0
+    arena.give_back(0)
+    assert arena.lowest == 100
+    assert [arena.take(size) for size in (60, 40)] == [40, 0]
+    arena.give_back(0)
+    assert arena.take(41) is None
+    assert arena.take(40) == 0
+
+
+def test_a_lower_block_is_taken_where_the_highest_is_too_small():
+    arena = Arena(100)
+    first, second, third, _ = (arena.take(size) for size in (10, 30, 20, 40))
+    arena.give_back(second)
+    arena.give_back(first)  # above the second: 60 to 100 is free
+    assert arena.take(41) is None
+    arena.give_back(third)
+    assert arena.take(41) == 59

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.mutants.mutations import Mutant, sample
 from tests.mutants.page import WANTED, Result, killed, share, write_page
-from tests.mutants.run import Copy, preload, run_tests, try_mutant
+from tests.mutants.run import Copy, is_sound, preload, try_mutant
 
 ROOT = Path(__file__).parents[2]
 
@@ -80,10 +80,10 @@ def _try_all(mutants: Iterable[Mutant], known: Known) -> list[Result]:
             change = "\n".join((mutant.path, *diff))
             outcome = try_mutant(mutant, copy, known.test(change))
             test = outcome.failed
-            if "::" in test and test not in sound:
-                sound[test] = not run_tests([test], copy).failed
+            if test and test not in sound:
+                sound[test] = is_sound(mutant, test, copy)
             if not sound.get(test, True):
-                raise SystemExit(f"{test} fails without a mutant, too")
+                raise SystemExit(f"{mutant}: without the mutant it is so, too: {test}")
             known.add(change, test)
             print(f"{outcome.seconds:5.1f} s  {mutant}  {test or 'SURVIVED'}", file=sys.stderr, flush=True)
             results.append(Result(mutant, outcome, diff))

@@ -120,7 +120,8 @@ def narrow_tests(path: str, root: Path) -> list[str]:
     if inner == Path("ops"):
         found.append("tests/ops/test_type_rules.py")
     if "padding" in inner.parts:
-        found += _all(root / "tests/ops/padding", "", root) + _all(root / "tests/passes", "padding", root)
+        found += _all(root / "tests/ops/padding", "", root)
+        found += [name for name in _all(root / "tests/passes", "padding", root) if name not in LONG]
     if path.startswith(FAMILIES) and "padding" not in inner.parts:
         found.append(SAMPLES)
     return list(dict.fromkeys(name for name in found if (root / name).exists()))
@@ -131,6 +132,8 @@ def _all(folder: Path, name: str, root: Path) -> list[str]:
 
 
 SAMPLES = "tests/test_samples.py"
+LONG = ("tests/passes/test_padding_nets.py",)
+"""Tests that are not narrow."""
 
 
 def _mirrors(folder: Path, name: str, root: Path) -> list[str]:

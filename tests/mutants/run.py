@@ -34,6 +34,8 @@ LINKED = (".venv", ".venv-ttnn")
 SECONDS = 60
 """Processor time after which a mutant counts as noticed: it made something endless."""
 WALL_SECONDS = 600
+STOPPED = "stopped"
+"""How what is said of a run begins that was ended from outside."""
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,27 @@ class Copy:
 
 def try_mutant(mutant: Mutant, copy: Copy, first: str = "") -> Outcome:
     """The word of the narrow tests on a mutant, that of `first` before others; the copy is as before afterwards."""
-    source = copy.read(mutant.path)
+    source, narrow = copy.read(mutant.path), narrow_tests(mutant.path, copy.place)
+    own, samples = ([name for name in narrow if (name == SAMPLES) is last] for last in (False, True))
+    seconds = 0.0
     copy.write(mutant.path, mutant.code(source) or source)
     try:
-        if "::" in first and (outcome := run_tests([first], copy)).failed:
-            return outcome
-        return run_tests(narrow_tests(mutant.path, copy.place), copy, families(mutant.path))
+        for tests in ([first] if "::" in first else [], own, samples):  # samples take a while to collect
+            outcome = run_tests(tests, copy, families(mutant.path))
+            seconds += outcome.seconds
+            if outcome.failed:
+                return Outcome(outcome.failed, seconds)
     finally:
         copy.write(mutant.path, source)
+    return Outcome("", seconds)
+
+
+def is_sound(mutant: Mutant, test: str, copy: Copy) -> bool:
+    """Whether it is the mutant that made a test fail (or all tests take forever), so that without it all is well."""
+    if test.startswith(STOPPED):
+        tests = [name for name in narrow_tests(mutant.path, copy.place) if name != SAMPLES]
+        return not run_tests(tests, copy, families(mutant.path)).failed
+    return not run_tests(test.split(maxsplit=1) if test.startswith("-") else [test], copy).failed
 
 
 def preload() -> None:
@@ -104,7 +119,7 @@ def run_tests(tests: list[str], copy: Copy, families: tuple[str, ...] = ()) -> O
     if log.exists():
         return Outcome(log.read_text(), seconds)
     if os.WIFSIGNALED(status):
-        return Outcome(f"stopped by signal {os.WTERMSIG(status)}", seconds)
+        return Outcome(f"{STOPPED} by signal {os.WTERMSIG(status)}", seconds)
     raise RuntimeError(f"pytest ended with {os.waitstatus_to_exitcode(status)} over {' '.join(tests)}")
 
 

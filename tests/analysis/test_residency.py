@@ -1,0 +1,113 @@
+"""The replay of L1 at its limits: what just fits, and one byte more."""
+
+from __future__ import annotations
+
+import pytest
+
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import HEADROOM, Moment, Replay, l1_bank, replay, schedule
+from ttc.calls.call import Workspace
+from ttc.calls.target import L1_SMALL_BYTES, TARGETS
+from ttc.runtime.program import parse_program
+
+N150 = TARGETS["n150"]
+BANK = l1_bank(N150)
+
+
+def test_a_bank_is_l1_without_the_part_for_tables():
+    assert N150.l1_bytes - L1_SMALL_BYTES == BANK
+
+
+def moment(buffers: int = 0, interim: int = 0, made=(), freed=()) -> Moment:
+    return Moment(Workspace(circular_buffers=buffers, l1=interim), tuple(made), tuple(freed))
+
+
+@pytest.mark.parametrize(
+    ("moments", "found"),
+    [
+        ([moment(BANK)], Replay(0, BANK, ())),  # without buffers nothing can be overwritten
+        ([moment(made=[(0, BANK - HEADROOM)])], Replay(BANK - HEADROOM, BANK - HEADROOM, ())),
+        ([moment(made=[(0, BANK - HEADROOM + 1)])], Replay(BANK - HEADROOM + 1, BANK - HEADROOM + 1, (0,))),
+        ([moment(1000, made=[(0, BANK - HEADROOM - 1000)])], Replay(BANK - HEADROOM - 1000, BANK - HEADROOM, ())),
+        ([moment(1001, made=[(0, BANK - HEADROOM - 1000)])], Replay(BANK - HEADROOM - 1000, BANK - HEADROOM + 1, (0,))),
+        ([moment(made=[(0, BANK)])], Replay(BANK, BANK, (0,))),
+        ([moment(made=[(0, BANK + 1)])], Replay(0, 0, (0,))),
+        ([moment(interim=BANK - HEADROOM)], Replay(BANK - HEADROOM, BANK - HEADROOM, ())),
+        ([moment(interim=BANK + 1)], Replay(0, 0, (0,))),
+        ([moment(interim=5000, made=[(0, 3000)])], Replay(8000, 8000, ())),
+        # an interim buffer is gone after its call, another at the end of its life
+        ([moment(interim=5000), moment(made=[(1, 3000)])], Replay(5000, 5000, ())),
+        ([moment(made=[(0, 3000)], freed=[0]), moment(made=[(1, 4000)])], Replay(4000, 4000, ())),
+        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0])], Replay(7000, 7000, ())),
+        ([moment(made=[(0, 3000), (0, 2000)]), moment(50, freed=[0]), moment(70)], Replay(5000, 5050, ())),
+        # a hole counts: circular buffers grow towards the lowest address
+        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0]), moment(10)], Replay(7000, 7010, ())),
+        ([moment(made=[(0, BANK)]), moment(freed=[0]), moment(made=[(2, 10)])], Replay(BANK, BANK, (0, 1))),
+    ],
+)
+def test_limits(moments, found):
+    assert replay(moments, N150) == found
+
+
+def test_what_is_left_out_takes_no_room():
+    moments = [moment(made=[(0, BANK)]), moment(made=[(1, 3000)]), moment(freed=[0, 1])]
+    assert replay(moments, N150, frozenset({0})) == Replay(3000, 3000, ())
+    assert replay(moments, N150, frozenset({0, 1})) == Replay(0, 0, ())
+
+
+PROGRAM = """graph {
+  %x: bf16[64,64] tile dram = input(name="x")
+  %a: bf16[64,64] tile l1 = ttnn.relu(%x, memory_config=MemoryConfig(buffer=L1))
+  %b: bf16[64,64] tile l1 = ttnn.relu(%a)
+  %y: bf16[64,64] tile dram = ttnn.add(%b, %a, memory_config=MemoryConfig())
+  %z: bf16[64,64] tile dram = ttnn.relu(%y)
+  return "z"=%z
+}"""
+
+
+def test_a_schedule_makes_and_frees_what_is_in_l1():
+    graph = parse_program(PROGRAM)
+    size = bank_bytes(graph.nodes[1].results[0].type, N150)
+    found = schedule(graph, N150)
+    assert [m.made for m in found] == [(), ((1, size),), ((2, size),), (), ()]
+    assert [m.freed for m in found] == [(), (), (), (1, 2), ()]
+    assert found[0].workspace == Workspace()
+    assert all(m.workspace.circular_buffers > 0 for m in found[1:])
+
+
+def test_what_lives_until_the_end_is_never_freed():
+    graph = parse_program(PROGRAM.replace('"z"=%z', '"z"=%z, "a"=%a'))
+    assert [m.freed for m in schedule(graph, N150)] == [(), (), (), (2,), ()]
+
+
+LOOP = """graph {
+  %x: bf16[4,1,2,64] tile dram = input(name="x")
+  %zero: bf16[1,1,2,64] tile dram = const(ref="zero")
+  %h0: bf16[1,1,2,64] tile l1 = ttnn.clone(%zero, memory_config=MemoryConfig(buffer=L1))
+  %y0: bf16[4,1,2,64] tile dram = ttnn.empty([4, 1, 2, 64], bf16, TILE)
+  %h_n: bf16[1,1,2,64] tile l1, %y: bf16[4,1,2,64] tile dram = loop(count=4, carried=[%h0], scanned=[%x], \
+stacked=[%y0], captured=[], body=body {
+    %h: bf16[1,1,2,64] tile l1 = input(name="h")
+    %x: bf16[4,1,2,64] tile dram = input(name="x")
+    %ys: bf16[4,1,2,64] tile dram = input(name="ys")
+    %t: bf16[1,1,2,64] tile l1 = loop.take(%x, memory_config=MemoryConfig(buffer=L1))
+    %new: bf16[1,1,2,64] tile l1 = ttnn.add(%h, %t, output_tensor=%h)
+    %put: bf16[4,1,2,64] tile dram = loop.put(%ys, %new)
+    return "h"=%new, "y"=%put
+  })
+  return "y"=%y
+}"""
+
+
+def test_a_loop_takes_what_the_fullest_moment_of_its_body_does():
+    graph = parse_program(LOOP)
+    loop = graph.nodes[-1].op
+    body = loop.body
+    inner = schedule(body, N150)
+    size = bank_bytes(body.nodes[3].results[0].type, N150)
+    assert [m.made for m in inner] == [(), (), (), ((3, size),), (), ()]  # the state is the program's around it
+    fullest = replay(inner, N150)
+    assert fullest.buffers == size
+    found = schedule(graph, N150)[-1].workspace
+    assert found == Workspace(circular_buffers=fullest.peak - size, l1=size)
+    assert fullest.peak - size == max(m.workspace.circular_buffers for m in inner[3:5])
