@@ -80,9 +80,10 @@ def _try_all(mutants: Iterable[Mutant], known: Known) -> list[Result]:
             change = "\n".join((mutant.path, *diff))
             outcome = try_mutant(mutant, copy, known.test(change))
             test = outcome.failed
-            if test and test not in sound:
-                sound[test] = is_sound(mutant, test, copy)
-            if not sound.get(test, True):
+            key = test if "::" in test else f"{mutant.path}: {test}"
+            if test and key not in sound:
+                sound[key] = is_sound(mutant, test, copy)
+            if not sound.get(key, True):
                 raise SystemExit(f"{mutant}: without the mutant it is so, too: {test}")
             known.add(change, test)
             print(f"{outcome.seconds:5.1f} s  {mutant}  {test or 'SURVIVED'}", file=sys.stderr, flush=True)

@@ -232,6 +232,14 @@ def test_keys_that_are_weights_need_no_permutation():
     agree(graph, after)
 
 
+def test_one_head_of_keys_for_all_queries_is_left_to_the_products():
+    text = FUSES.replace('[2,5,3,4] = input(name="k")', '[2,5,1,4] = input(name="k")')
+    graph = run((simplify,), retyped(text.replace("%v: f32[2,3,5,4]", "%v: f32[2,1,5,4]")))
+    after = run((fuse_attention,), graph, twice=True)
+    assert "attention(" not in body(after)
+    agree(graph, after)
+
+
 def test_three_dimensions_stay():
     text = """%q: f32[2,5,4] = input(name="q")
         %k: f32[2,5,4] = input(name="k")
