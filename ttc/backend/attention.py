@@ -19,14 +19,14 @@ from ttc.calls.attention import (
     SDPAProgramConfig,
     chunk_tiles,
 )
-from ttc.calls.binary import Add, Ge, Multiply, Where
+from ttc.calls.binary import Add, Lt, Multiply, Where
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.norm import Softmax
 from ttc.calls.reduce import Max
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
-from ttc.calls.unary import Clamp
+from ttc.calls.unary import Clamp, LogicalNot
 from ttc.ir import TILE, DType, TensorType, Value
 
 EXCLUDED = -1e30
@@ -82,17 +82,17 @@ def _seen(op: ops.Attention, to: Lowering) -> Value | None:
 
 
 def _allowed_static(mask: Value, to: Lowering) -> Value:
-    """Where a mask known before the first run lets a key through: True, or any number above -inf."""
+    """Where a mask known before the first run lets a key through: True, or anything but -inf."""
     if mask.dtype is DType.bool:
         return mask
-    return to.derive(ops.Gt(mask, to.derive(ops.Full(TensorType(mask.dtype, ()), -math.inf))))
+    return to.derive(ops.Ne(mask, to.derive(ops.Full(TensorType(mask.dtype, ()), -math.inf))))
 
 
 def _allowed(mask: Value, to: Lowering) -> Value:
-    """1 where a mask of run time lets a key through, else 0."""
+    """1 where a mask of run time lets a key through, else 0; a NaN, which is not below anything, does."""
     if mask.dtype is DType.bool:
         return to.cast(to(mask), to.dtype)
-    return to.call(Ge(to(mask), lowest(to.dtype)))
+    return to.call(LogicalNot(to.call(Lt(to(mask), lowest(to.dtype)))))
 
 
 def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: bool) -> Value:

@@ -59,5 +59,5 @@ class Attention(Op):
         y = F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=self.scale, enable_gqa=grouped)
         if self.empty != "nan" or mask is None:
             return y
-        seen = mask if mask.dtype is torch.bool else mask > -torch.inf
+        seen = mask if mask.dtype is torch.bool else mask != -torch.inf
         return torch.where(seen.any(-1, keepdim=True), y, torch.nan)
