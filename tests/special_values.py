@@ -54,6 +54,7 @@ DIFFERENT: dict[tuple[type[Op], str], tuple[tuple[str, ...], str]] = {
     (ops.Attention, "q"): ((*NON_FINITE, *HUGE_KINDS), SCORES),
     (ops.Attention, "k"): ((*NON_FINITE, *HUGE_KINDS), SCORES),
     (ops.Attention, "x"): ((*NON_FINITE, *HUGE_KINDS), SCORES),
+    (ops.BatchNorm, "w"): (HUGE_KINDS, "x * scale + shift, rounded in between: what is left of two huge numbers"),
     (ops.Cast, "x"): ((*NON_FINITE, *HUGE_KINDS), "a cast to integers beyond their range, which torch leaves open"),
     (ops.Conv, "x"): (NON_FINITE, ZEROS),
     (ops.Conv, "w"): (NON_FINITE, ZEROS),
