@@ -8,7 +8,7 @@ import time
 
 from tests.fuzz.run import Findings, fuzz
 
-COUNTS = {"onnx": 9000, "ttc": 6000, "text": 6000}
+COUNTS = {"onnx": 18000, "ttc": 14000, "text": 10000, "npz": 7000, "pt2": 1000}
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
         if kind in ("", name):
             first, last = (int(number), int(number) + 1) if number else (0, int(count * arguments.scale))
             findings[name] = fuzz(name, arguments.seed, first, last, True, arguments.jobs, _tell)
-    _table(findings, time.monotonic() - started)
+    _table(findings, time.monotonic() - started, arguments.seed)
     return 1 if any(found.faults for found in findings.values()) else 0
 
 
@@ -33,7 +33,7 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _table(findings: dict[str, Findings], seconds: float) -> None:
+def _table(findings: dict[str, Findings], seconds: float, seed: int) -> None:
     print("| inputs | tried | compiled or loaded and run | refused in a sentence | faults | slowest | most memory |")
     print("|---|---|---|---|---|---|---|")
     for kind, found in findings.items():
@@ -42,7 +42,7 @@ def _table(findings: dict[str, Findings], seconds: float) -> None:
             f"| {kind} | {tried:,} | {outcomes['done']:,} | {outcomes['refused']:,} | {outcomes['fault']} "
             f"| {found.slowest:.1f} s | {found.peak / 2**20:.0f} MB |"
         )
-    print(f"\n{seconds:.0f} s")
+    print(f"\nseed {seed}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

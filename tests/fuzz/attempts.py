@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import io
+import re
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from random import Random
 
@@ -11,16 +15,27 @@ import numpy as np
 import ttc
 from tests.fuzz import seeds
 from tests.fuzz.mutate import mutated_bytes, mutated_text
-from tests.fuzz.mutate_artifact import mutated_artifact
+from tests.fuzz.mutate_artifact import mutated_artifact, resealed
 from tests.fuzz.mutate_graph import mutated_program
+from tests.fuzz.mutate_npz import mutated_npz
 from tests.fuzz.mutate_onnx import mutated_model
+from tests.fuzz.mutate_pt2 import mutated_pt2
 from ttc import ops
 from ttc.calls.target import TARGETS
+from ttc.cli import main
+from ttc.commands.page import write_page
+from ttc.errors import InputError, Refusal, printable
 from ttc.executable import Executable
 from ttc.ir import Const, DType, Graph, parse_graph, verify
 from ttc.ir.weights import NUMPY
 from ttc.pipeline import DTYPES, compile_graph
 from ttc.runtime.program import Program
+
+WRITTEN = {
+    "ttnn", "np", "json", "sys", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",
+    "print", "float", "kinds", "entries", "WEIGHTS", "INPUTS", "random", "tensor", "array", "host",
+}  # fmt: skip
+"""What the emitted Python calls, or calls methods of: its own functions, and those of ttnn and numpy."""
 
 SMALL = 20_000
 """Elements of all values together: what larger programs compute is not run, which would only take time."""
@@ -37,6 +52,7 @@ def try_model(random: Random, folder: Path, whole: bool) -> None:
     path.write_bytes(data)
     compiled = ttc.compile(path, dtype=random.choice(list(DTYPES)), target=random.choice(list(TARGETS)))
     compiled.save(folder / "out" / "model.ttc")
+    _look(ttc.load(folder / "out" / "model.ttc"))
     program = compiled.build.program
     if _is_small(program.graph):
         compiled.run(_inputs(program), device="emulator")
@@ -46,18 +62,58 @@ def try_artifact(random: Random, folder: Path, whole: bool) -> None:
     """Load a damaged `.ttc` file, describe it, bind weights if it has none, and run it if it is small."""
     data, other = (random.choice(seeds.artifacts(whole)) for _ in range(2))
     if random.random() < 0.25:
-        data = mutated_bytes(data, other, random)
+        data = resealed(mutated_bytes(data, other, random))
     else:
         data = mutated_artifact(data, other, seeds.words(), random)
     path = folder / "model.ttc"
     path.write_bytes(data)
     executable = ttc.load(path)
-    executable.report.to_dict()
-    assert executable.source
+    write_page(folder / "out" / "page.html", "model.ttc", executable.program, executable.report)
+    _look(executable)
     if executable.weights.fake:
         executable = _bound(path, executable)
     if _is_small(executable.program.graph):
         executable.run(_inputs(executable.program), device="emulator")
+
+
+def _look(executable: Executable) -> None:
+    """Whoever reads the program's Python and its page finds calls of TTNN there, and nothing that acts."""
+    try:
+        source = executable.source
+    except Refusal:  # the host does an op
+        return
+    assert source.isascii()
+    called = (ast.unparse(node.func) for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    roots = {re.split(r"\W", name.lstrip("("))[0] for name in called}
+    assert roots <= WRITTEN, roots - WRITTEN
+
+
+def try_inputs(random: Random, folder: Path, whole: bool) -> None:
+    """Run an artifact from the command line on a damaged `.npz` file."""
+    (folder / "model.ttc").write_bytes(seeds.layer())
+    (folder / "in.npz").write_bytes(mutated_npz(seeds.inputs(), random))
+    paths = [str(folder / name) for name in ("model.ttc", "in.npz", "out/out.npz")]
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        status = main(["run", paths[0], "--inputs", paths[1], "-o", paths[2], "--device", "emulator"])
+    if status == 2:
+        raise InputError(said.getvalue())
+    assert status == 0
+    assert printable(said.getvalue()) == said.getvalue()
+
+
+def try_archive(random: Random, folder: Path, whole: bool) -> None:
+    """Compile a damaged `.pt2` file, save it, and run it if it is small."""
+    data, other = (random.choice(seeds.archives()) for _ in range(2))
+    path = folder / "model.pt2"
+    path.write_bytes(mutated_pt2(data, other, seeds.words(), random))
+    compiled = ttc.compile(path)
+    if not compiled.known:
+        return
+    compiled.save(folder / "out" / "model.ttc")
+    _look(ttc.load(folder / "out" / "model.ttc"))
+    if _is_small(compiled.build.program.graph):
+        compiled.run(_inputs(compiled.build.program), device="emulator")
 
 
 def _bound(path: Path, executable: Executable) -> Executable:
@@ -88,6 +144,8 @@ ATTEMPTS: dict[str, Callable[[Random, Path, bool], None]] = {
     "onnx": try_model,
     "ttc": try_artifact,
     "text": try_text,
+    "npz": try_inputs,
+    "pt2": try_archive,
 }
 """The kinds of inputs; each function makes its input from the generator, and raises TtcError or nothing."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from random import Random
@@ -10,7 +11,30 @@ from typing import Any
 INTEGERS = (0, 1, -1, 2, 3, 7, 31, 32, 33, 64, 127, 128, 255, 256, 4096, 65535, 1 << 24, (1 << 24) + 1,
             (1 << 31) - 1, 1 << 31, -(1 << 31), 1 << 40, (1 << 63) - 1, -(1 << 63))  # fmt: skip
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.5, 1e-45, 1e-38, 3e38, 1e308, float("inf"), float("-inf"), float("nan"), 1e-5)
-WORDS = ("", "x", "input", "none", "true", "inf", "nan", "../../x", "/etc/passwd", "a" * 300, "\0", "é", "%", '"')
+HOSTILE = (
+    "m\r    import canary", "m\n    import canary", "m\x0c\x0bimport canary", "m\u2028import canary", "m\x85import",
+    "0.0.\rimport canary.0.w", "'+__import__('canary')+'", '"); __import__("canary"); ("', "__class__", "\\", '\\"',
+    "RELU), __import__('canary'), (0", "<script>canary</script>", "\x1b[2J", "\u202e", "\ud800", "\U0001f600",
+)  # fmt: skip
+"""Names that would run, leave their comment, or upset a terminal, if they were anything but names."""
+
+WORDS = (
+    "",
+    "x",
+    "input",
+    "none",
+    "true",
+    "inf",
+    "nan",
+    "../../x",
+    "/etc/passwd",
+    "a" * 300,
+    "\0",
+    "é",
+    "%",
+    '"',
+    *HOSTILE,
+)
 
 _TOKEN = re.compile(r'%[\w.]+|"(?:[^"\\]|\\.)*"|-?\d[\d.e+-]*|[A-Za-z_][\w.]*|\s+|.', re.DOTALL)
 
@@ -124,7 +148,8 @@ def _token_like(token: str, names: Sequence[str], random: Random) -> str:
     if re.fullmatch(r"[A-Za-z_].*", token) and random.random() < 0.8:
         return random.choice(names)
     if token.startswith('"') and random.random() < 0.5:
-        return f'"{random.choice(WORDS)}"'
+        word = random.choice(WORDS)
+        return json.dumps(word) if random.random() < 0.7 else f'"{word}"'
     return random.choice((*map(str, INTEGERS), "[", "]", "(", ")", "{", "}", "<", ">", ",", "=", "%0", *WORDS))
 
 

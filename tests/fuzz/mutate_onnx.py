@@ -101,7 +101,8 @@ def _scalar(value: Any, field: FieldDescriptor, message: Message, random: Random
             return random.choice([number.number for number in field.enum_type.values])
     if isinstance(value, bytes):
         return mutated_bytes(value, value, random)
-    return random.choice((*WORDS, value + "x", *_strings(message)))
+    word = random.choice((*WORDS, value + "x", *_strings(message)))
+    return word.encode("utf-8", "ignore").decode()  # protobuf holds no surrogates
 
 
 def _int64(number: int) -> int:

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS_PER_INPUT = 20.0
+SECONDS_PER_INPUT = 120.0
+"""On the wall, however busy the machine: what an input may take of the processor is the worker's affair."""
 SECONDS_TO_START = 120.0
-CHUNK = 1000
+CHUNK = 3500
 """Inputs that one worker tries before it makes room for a fresh one."""
 
 

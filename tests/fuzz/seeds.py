@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import warnings
 from functools import cache
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from onnx import ModelProto, TensorProto, numpy_helper, parser
 
+import ttc
 from tests.samples import SAMPLES
 from ttc import calls
 from ttc.calls.target import TARGETS
@@ -51,6 +53,12 @@ def prepare(kind: str, whole: bool) -> None:
     match kind:
         case "onnx":
             models(whole)
+        case "npz":
+            layer()
+            inputs()
+        case "pt2":
+            archives()
+            words()
         case "ttc":
             artifacts(whole)
             words()
@@ -128,7 +136,7 @@ def artifacts(whole: bool) -> tuple[bytes, ...]:
         except Refused:
             continue
         found.append(_saved(build, len(found) % 4 != 0))
-    return tuple(found)
+    return (*found, *[in_buckets()] * (1 + len(found) // 10))
 
 
 def _saved(build: Build, with_data: bool) -> bytes:
@@ -140,6 +148,40 @@ def _saved(build: Build, with_data: bool) -> bytes:
         weights = ((ref, build.weights.read(ref)) for ref in build.weights) if with_data else None
         artifact.save(path, executable.program, executable.derivation, weights)
         return path.read_bytes()
+
+
+@cache
+def layer() -> bytes:
+    """An artifact that takes three inputs: floats, whole numbers, booleans."""
+    text = "(float[2,4] x, int64[4] i, bool[2,4] c) => (y) { f = Cast<to=1>(i) a = Add(x, f) y = Where(c, a, x) }"
+    with tempfile.TemporaryDirectory() as folder:
+        ttc.compile(_written(text)).save(f"{folder}/seed.ttc")
+        return Path(folder, "seed.ttc").read_bytes()
+
+
+@cache
+def inputs() -> bytes:
+    """A .npz file that `layer` takes."""
+    file = io.BytesIO()
+    x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
+    np.savez(file, x=x, i=np.arange(4), c=x > 0)
+    return file.getvalue()
+
+
+@cache
+def archives() -> tuple[bytes, ...]:
+    """Exported programs, of fixed sizes and with an open one."""
+    from tests.frontend.archive.archives import dynamic, static
+
+    return static(), dynamic()
+
+
+def in_buckets() -> bytes:
+    """An artifact of two lengths."""
+    text = "(float[N,4] x) => (y) <float[4,3] w> { s = Softmax<axis=0>(x) y = MatMul(s, w) }"
+    with tempfile.TemporaryDirectory() as folder:
+        ttc.compile(_written(text), lengths={"N": [2, 4]}).save(f"{folder}/seed.ttc")
+        return Path(folder, "seed.ttc").read_bytes()
 
 
 @cache

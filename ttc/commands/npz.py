@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tokenize
 import warnings
 import zipfile
 import zlib
@@ -23,7 +24,7 @@ HEADERS = {
 }
 DAMAGE = (
     OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, RuntimeError, OverflowError, MemoryError,
-    NotImplementedError, zipfile.BadZipFile, zlib.error,
+    NotImplementedError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
 """What the readers of archives and of array headers raise for files that are damaged or made up."""
 

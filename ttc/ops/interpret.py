@@ -85,4 +85,4 @@ def evaluate_value(value: Value, weights: Weights) -> Tensor:
 def has_data(value: Value, weights: Weights) -> bool:
     """Whether all weights that `value` depends on have data."""
     consts = (each.op.ref for each in operands_first([value]) if isinstance(each.op, Const))
-    return all(weights[ref].read is not None for ref in consts)
+    return all(ref in weights and weights[ref].read is not None for ref in consts)
