@@ -161,6 +161,19 @@ def test_the_worthier_value_wins():
     assert z.shape == shape
 
 
+@pytest.mark.parametrize(("more", "stays"), [(0, True), (1, False)])
+def test_what_just_fits_stays_and_a_tile_more_does_not(more: int, stays: bool):
+    """Beside the circular buffers of the call that reads it, and head-room: the largest value, and one tile more."""
+    reader = Relu(Value(Input(Spec(DType.bf16, (32, 32)), "x"), Spec(DType.bf16, (32, 32)), "x"))
+    room = l1_bank(N150) - HEADROOM - reader.workspace(N150).circular_buffers
+    tiles = room // 2048 + more  # on each core
+    builder = Builder()
+    x = builder(Input(Spec(DType.bf16, (32 * 64 * tiles, 32)), "x"))
+    y = builder(Relu(builder(Relu(x), "a")), "y")
+    placed = place(builder.finish({"y": y}), N150)
+    assert bool(in_l1(placed)) is stays
+
+
 def test_long_programs_take_little_time():
     graph = random_program(0, 6000)
     start = time.perf_counter()

@@ -1,5 +1,7 @@
 """Which calls pools become, and the matrices of linear resampling against torch."""
 
+import ast
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -91,3 +93,34 @@ def test_linear_weights_interpolate_as_torch_does(size, scale):
     x = torch.randn(1, 2, size, dtype=torch.float64)
     wanted = F.interpolate(x, scale_factor=float(scale), mode="linear")
     assert torch.allclose(x @ linear_weights(size, scale).T, wanted)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "pads", "dtype", "pooled"),
+    [
+        ("[2, 4]", "[[1, 1], [2, 2]]", DType.bf16, True),  # half of the kernel on each side
+        ("[2, 4]", "[[0, 1], [2, 1]]", DType.bf16, True),
+        ("[2, 3]", "[[1, 1], [1, 2]]", DType.bf16, False),
+        ("[1, 4]", "[[1, 0], [2, 2]]", DType.bf16, False),
+        ("[2, 4]", "[[1, 1], [2, 2]]", DType.f32, False),
+    ],
+)
+def test_max_pool2d_takes_half_of_its_kernel_as_padding(kernel, pads, dtype, pooled):
+    height, width = (
+        12 + sum(pair) - size + 1 for pair, size in zip(ast.literal_eval(pads), ast.literal_eval(kernel), strict=True)
+    )
+    text = f"""
+      %x: f32[1,1,144,32] = input(name="x")
+      %y: f32[1,1,{height * width},32] = max_pool(x=%x, kernel={kernel}, stride=[1, 1], padding={pads}, \
+dilation=[1, 1], rows=[1, 12, 12])
+      return "y"=%y"""
+    assert ("max_pool2d" in mnemonics(text, dtype=dtype)) is pooled
+
+
+def test_a_pool_of_volumes_is_maxima_of_slices():
+    text = """
+      %x: f32[1,32,4,4,4] = input(name="x")
+      %y: f32[1,32,2,2,2] = max_pool(x=%x, kernel=[2, 2, 2], stride=[2, 2, 2], padding=[[0, 0], [0, 0], [0, 0]], \
+dilation=[1, 1, 1])
+      return "y"=%y"""
+    assert "max_pool2d" not in mnemonics(text)

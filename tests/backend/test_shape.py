@@ -5,9 +5,15 @@ import pytest
 import torch
 
 from tests.backend.lowered import calls, lowered
+from tests.passes.check import retyped
 from ttc.backend.moves import joined
+from ttc.backend.take import padded_indices
+from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType
+from ttc.pipeline import compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
 
 
 def one(op: str, source: str, result: str, dtype: DType = DType.bf16) -> str:
@@ -102,3 +108,45 @@ def test_expanding_leading_dimensions_stays_in_tiles():
     assert one("expand(x=%x, shape=[1, 33, 40])", "f32[33,40]", "f32[1,33,40]") == (
         "%y: bf16[1,33,40] tile dram = ttnn.reshape(%x, [1, 33, 40])"
     )
+
+
+@pytest.mark.parametrize(("wide", "names"), [(1023 - 31, ["concat"]), (1023, ["to_layout", "to_layout", "concat"])])
+def test_rows_are_joined_in_tiles_up_to_32_of_them(wide: int, names: list[str]):
+    """31 tiles and one are 32; 32 and one are one too many."""
+    assert joined_rows(f"f32[2,{wide}]", "f32[2,5]", 1, f"f32[2,{wide + 5}]") == names
+
+
+def test_permutations_of_six_dimensions_are_one_call():
+    """Seven are joined first, where two of them stay together."""
+    deep = "permute(x=%x, dims=[5, 4, 3, 2, 1, 0])"
+    assert one(deep, "f32[2,3,2,3,2,3]", "f32[3,2,3,2,3,2]").count("ttnn.") == 1
+    deeper = "permute(x=%x, dims=[6, 5, 4, 3, 2, 0, 1])"
+    assert one(deeper, "f32[2,3,2,3,2,3,2]", "f32[2,3,2,3,2,2,3]").count("ttnn.permute") == 1
+    deepest = "permute(x=%x, dims=[6, 5, 4, 3, 2, 1, 0])"
+    assert one(deepest, "f32[2,3,2,3,2,3,2]", "f32[2,3,2,3,2,3,2]").count("ttnn.permute") == 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize("pads", [(0, 0), (1, 0), (0, 1), (1, 1), (4, 3)])
+@pytest.mark.parametrize("mode", ["reflect", "replicate"])
+def test_positions_of_a_padded_dimension(size, pads, mode):
+    if mode == "reflect" and max(pads) >= size:
+        return
+    x = torch.arange(float(size)).reshape(1, 1, size)
+    wanted = torch.nn.functional.pad(x, pads, mode=mode).flatten().tolist()
+    assert padded_indices(size, *pads, mode).tolist() == wanted
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("program", ["bf16", "fp32"])
+def test_flips_give_the_elements_in_reverse(dim, program):
+    """A prime size beyond what slices may cost, so that it stays a flip; integers beyond what bf16 holds, too."""
+    shape = [2, 3, 4]
+    shape[dim] = 43
+    x = torch.arange(torch.Size(shape).numel()).reshape(shape) + 1000
+    text = f"""%x: i64{shape} = input(name="x")
+        %y: i64{shape} = flip(x=%x, dims=[{dim}])
+        return "y"=%y"""
+    build = compile_graph(retyped(text), TARGETS["n150"], program)
+    found = Session(build.program, build.weights, EmulatorDevice("exact")).run({"x": x.numpy()})["y"]
+    assert found.tolist() == x.flip(dim).tolist()
