@@ -75,7 +75,7 @@ class Oracle:
         return rounded(torch.from_numpy(np.array(array, "float64")), bits, generator).numpy()
 
     def _check(self, step, values: Arrays) -> None:
-        """Note what is not defined: integers beyond int32, casts of floats beyond it, integers and orders made of NaN."""
+        """Note what is not defined: integers beyond int32, casts of floats beyond it, what orders and integers NaN."""
         if step.operator in UNDEFINED_OF_NAN:
             self.beyond |= bool(np.isnan(values[step.inputs[0]]).any())
         for name in step.outputs:
