@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ttc import ops
+from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast
 from ttc.ir import Value
@@ -31,6 +32,17 @@ def gelu(b: ExportBuilder, x: Value, approximate: str = "none") -> Value:
 @aten("leaky_relu")
 def leaky_relu(b: ExportBuilder, x: Value, negative_slope: float = 0.01) -> Value:
     return b(ops.LeakyRelu(x, float(negative_slope)))
+
+
+@aten("rrelu", "rrelu_with_noise")
+def rrelu(b: ExportBuilder, x: Value, *operands: object, **keywords: object) -> Value:
+    """A leaky relu with the mean of the slopes that training draws from."""
+    numbers = [item for item in operands if not isinstance(item, Value)]
+    lower, upper, training = [*numbers, *(1 / 8, 1 / 3, False)[len(numbers) :]][:3]
+    if keywords.get("training", training):
+        raise Refusal("random slopes are drawn in training alone: export the model in eval mode (model.eval())")
+    mean = (float(keywords.get("lower", lower)) + float(keywords.get("upper", upper))) / 2  # type: ignore[arg-type]
+    return b(ops.LeakyRelu(x, mean))
 
 
 @aten("elu")

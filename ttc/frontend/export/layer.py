@@ -42,6 +42,20 @@ def outer(b: ExportBuilder, x: Value, vec2: Value) -> Value:
     return b(ops.Mul(compose.unsqueeze(b, result_as(b, x), 1), compose.unsqueeze(b, result_as(b, vec2), 0)))
 
 
+@aten("trace")
+def trace(b: ExportBuilder, x: Value) -> Value:
+    """The sum of what lies on the diagonal; the rest is not touched, as it may not be finite."""
+    diagonal = ops.constant(b, torch.eye(*x.shape, dtype=torch.bool))
+    return b(ops.Sum(b(ops.Where(diagonal, result_as(b, x), result_as(b, 0))), (0, 1)))
+
+
+@aten("cdist", "_cdist_forward")
+def cdist(b: ExportBuilder, x1: Value, x2: Value, p: float = 2.0, compute_mode: int | None = None) -> Value:
+    """The norm of the difference of each row of x1 [.., P, M] and of x2 [.., R, M]: [.., P, R]."""
+    difference = b(ops.Sub(compose.unsqueeze(b, x1, -2), compose.unsqueeze(b, x2, -3)))
+    return compose.norm(b, difference, float(p), (difference.type.rank - 1,), keep=False)
+
+
 @aten("bilinear")
 def bilinear(b: ExportBuilder, x1: Value, x2: Value, weight: Value, bias: Value | None = None) -> Value:
     """y[.., k] = x1[.., i] weight[k, i, j] x2[.., j] + bias[k]."""

@@ -6,7 +6,7 @@ from ttc.frontend.export.table import refuse
 
 refuse(
     "random numbers must come in as an input",
-    "randperm", "multinomial", "exponential", "poisson", "rrelu", "rrelu_with_noise",
+    "randperm", "multinomial", "exponential", "poisson",
 )  # fmt: skip
 refuse(
     "an exported program holds packed rows: compile the module itself, which keeps their lengths",
