@@ -98,11 +98,14 @@ def test_a_product_with_a_mask_is_enough_for_what_is_finite():
     assert len(masks(model, valid)) == 1
 
 
-def test_added_masks_of_the_lowest_number_are_enough():
+def test_added_masks_of_the_lowest_number_become_infinite():
     model = module(
         lambda x, m: (x @ time_last(x) + (1 - m[:, None].float()) * torch.finfo(torch.float32).min).softmax(-1) @ x
     )
-    assert masks(model, valid) == ["%x, 0 beyond T: inf or NaN would reach a valid element (%x)"]
+    assert masks(model, valid) == [
+        "%x, 0 beyond T: inf or NaN would reach a valid element (%x)",
+        "%mul_0, -inf beyond T: a softmax over the length (%softmax)",
+    ]
 
 
 # ---------------------------------------------------------------- networks that mask by themselves
@@ -166,17 +169,24 @@ class Prior(nn.Module):
         return self.o((scores.softmax(-1) @ v).transpose(2, 3).flatten(1, 2))
 
 
-def test_an_encoder_that_multiplies_with_its_mask_gains_none():
+BENEATH = "%masked_fill_0, -inf beyond T: a softmax over the length (%softmax)"
+"""Beneath the model's own -1e4, which may be all that a row of scores has."""
+
+
+def test_an_encoder_that_multiplies_with_its_mask_gains_one_for_its_scores():
     model = module(lambda tokens, own, prior: tuple(map(time_last, prior(tokens, own))), Prior())
-    assert masks(model, valid, first=tokens) == []
+    assert masks(model, valid, first=tokens) == [BENEATH]
 
 
 def test_of_lengths_of_its_own_the_mask_is_made_certain():
     model = module(lambda tokens, own, prior: tuple(map(time_last, prior(tokens, own))), Prior())
-    assert masks(model, lengths, first=tokens) == ["%lt, 0 beyond T: the model's own mask, which others rely on (%lt)"]
+    assert masks(model, lengths, first=tokens) == [
+        "%lt, 0 beyond T: the model's own mask, which others rely on (%lt)",
+        BENEATH,
+    ]
 
 
-def test_relative_positions_gain_none():
+def test_relative_positions_gain_one_for_all_layers():
     """T5 (Raffel et al. 2020): scores of distances are added, with those of a mask, and roots are of squares."""
     transformers = pytest.importorskip("transformers")
     config = transformers.T5Config(
@@ -187,4 +197,6 @@ def test_relative_positions_gain_none():
         lambda tokens, keep, t5: t5(input_ids=tokens, attention_mask=keep.long()).last_hidden_state,
         transformers.T5EncoderModel(config),
     )
-    assert masks(model, valid, first=tokens) == []
+    assert masks(model, valid, first=tokens) == [
+        "%where_0, -inf beyond T: attention over the length (%scaled_dot_product_attention)"
+    ]

@@ -11,7 +11,7 @@ from ttc.ir import DType, TensorType, Value
 from ttc.ops import attention, matmul
 from ttc.ops.constant import Full
 from ttc.ops.padding.elementwise import Content, broadcast
-from ttc.ops.padding.region import Factor, Region, is_low, lowest
+from ttc.ops.padding.region import Factor, Region, lowest
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.shape import Expand
 
@@ -153,4 +153,4 @@ def _key_mask(op: attention.Attention, flow: Flow) -> Value:
         raise Refusal("its mask is one for all keys")
     if mask.dtype is DType.bool:
         return flow.masked(mask, [last], 0, why)
-    return mask if is_low(axis.fill, mask.dtype) else flow.masked(mask, [last], lowest(mask.dtype), why)
+    return flow.masked(mask, [last], lowest(mask.dtype), why)

@@ -9,8 +9,9 @@ from ttc.ir import Op, TensorType, Value
 from ttc.ops import norm
 from ttc.ops.binary import Add, Div, Mul, Sub
 from ttc.ops.constant import Full
+from ttc.ops.padding.elementwise import elementwise
 from ttc.ops.padding.reduce import count
-from ttc.ops.padding.region import Dim, Region, lowest, vanishes
+from ttc.ops.padding.region import Dim, Region, is_low, lowest
 from ttc.ops.padding.rules import Flow, transfers
 from ttc.ops.padding.shape import regrouped
 from ttc.ops.ranges import surely_finite
@@ -137,17 +138,33 @@ def _lengths(value: Value, flow: Flow) -> list:
 @transfers(norm.Softmax)
 def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
     """Along a length padding gets no share: it is masked unless a mask of the model's own has done so."""
-    x = op.x
-    if op.dim in flow.region(x).padded_dims:
-        axis = flow.region(x).axis(op.dim)
-        if not vanishes(axis.fill):
-            x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
+    x = _excluded(op.x, op.dim, flow)
     region = flow.region(x)
     dims: list[Dim] = [
         _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim) for d, dim in enumerate(region.dims)
     ]
     rows = any(d != op.dim for d in region.infinite_dims)
     return flow(replace(op, x=x)), Region(tuple(dims), region.taint | ({flow.origin} if rows else set()))
+
+
+def _excluded(x: Value, dim: int, flow: Flow) -> Value:
+    """x with minus infinity in the padding of a dimension: in an added mask of the model's own, if that is the reason.
+
+    A finite number of the model's own is not enough: rows that it fills are means of all that has it.
+    """
+    if dim not in flow.region(x).padded_dims:
+        return x
+    fill, why = flow.region(x).axis(dim).fill, "a softmax over the length"
+    if isinstance(x.op, Add) and is_low(fill, x.dtype) and fill != lowest(x.dtype):
+        for name in ("a", "b"):
+            mask: Value = getattr(x.op, name)
+            own = dim - x.type.rank + mask.type.rank
+            if mask.type.numel < x.type.numel and own in flow.region(mask).padded_dims:
+                lower = flow.masked(mask, [own], lowest(x.dtype), why)
+                y, region = elementwise(replace(x.op, **{name: lower}), flow)
+                flow.state(y, region)
+                return flow.masked(y, [dim], lowest(x.dtype), why)
+    return flow.masked(x, [dim], lowest(x.dtype), why)
 
 
 def _after_softmax(dim: Dim) -> Dim:
@@ -157,9 +174,7 @@ def _after_softmax(dim: Dim) -> Dim:
 @transfers(norm.LogSoftmax)
 def log_softmax(op: norm.LogSoftmax, flow: Flow) -> tuple[Value, Region]:
     """As softmax; what the padding becomes is very low, perhaps infinite."""
-    x = op.x
+    x = _excluded(op.x, op.dim, flow)
     over = op.dim in flow.region(x).padded_dims
-    if over and not vanishes(flow.region(x).axis(op.dim).fill):
-        x = flow.masked(x, [op.dim], lowest(x.dtype), "a softmax over the length")
     region = flow.region(x).without_fills()
     return flow(replace(op, x=x)), replace(region, taint=region.taint | ({flow.origin} if over else set()))

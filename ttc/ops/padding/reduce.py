@@ -39,7 +39,7 @@ def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, Region]:
 
 def _reduced(factor: Factor, op: reduce.Reduce) -> Factor:
     """A dimension that stays: a row of padding holds one number, but for what is masked in it."""
-    if isinstance(op, (reduce.Max, reduce.Min)) and not factor.infinite:
+    if isinstance(op, (reduce.Max, reduce.Min)):
         return factor
     return factor.bare(0.0 if factor.fill == 0 else None)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from math import isfinite, prod
+from math import inf, isfinite, prod
 
 from ttc.errors import Refusal
 from ttc.ir import DType
@@ -132,9 +132,12 @@ def joined(dim: Dim) -> Factor:
 
 
 def lowest(dtype: DType) -> float:
-    """The number that masks write where a largest element or a softmax is sought: finite, and finite in bf16."""
+    """The number that masks write where a largest element or a softmax is sought: no valid one is below it.
+
+    Minus infinity it must be, as valid elements may be, too: of nothing else than that a softmax is NaN.
+    """
     if dtype.is_float:
-        return -65504.0 if dtype is DType.f16 else -3.3895313892515355e38
+        return -inf
     if dtype is DType.bool:
         return 0
     return 0 if dtype.kind == "uint" else -(2 ** (8 * min(int(dtype.bytes), 4) - 1))
@@ -143,11 +146,6 @@ def lowest(dtype: DType) -> float:
 def is_huge(fill: float | None, dtype: DType) -> bool:
     """Whether elements are infinite, NaN, or so large that what is computed of them may be."""
     return fill is not None and dtype.is_float and not abs(fill) < (60000.0 if dtype is DType.f16 else 1e30)
-
-
-def vanishes(fill: float | None) -> bool:
-    """Whether the exponential of elements vanishes beside that of any valid one: models write -1e4 for that, too."""
-    return fill is not None and fill <= -9900  # in bf16, -1e4 is -9984
 
 
 def is_low(fill: float | None, dtype: DType) -> bool:

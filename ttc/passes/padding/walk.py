@@ -55,8 +55,8 @@ class Walk:
     least: dict[tuple[Length, int], None] = field(default_factory=dict)
     reasons: list[tuple[str, str]] = field(default_factory=list)
     own: bool = False
-    read: list[tuple[Op, Value]] = field(default_factory=list)
-    """The operands of the ops that the current rule has made."""
+    read: list[tuple[Value, Value]] = field(default_factory=list)
+    """What the current rule has made, and each operand of it."""
 
     def __post_init__(self):
         base = self.family.graphs[0]
@@ -75,8 +75,10 @@ class Walk:
     # ------------------------------------------------------------ what rules ask
 
     def __call__(self, op: Op):
-        self.read += [(op, operand) for operand in op.operands()]
-        return self.builder(op)
+        made = self.builder(op)
+        first = made if isinstance(made, Value) else made[0]
+        self.read += [(first, operand) for operand in op.operands()]
+        return made
 
     def region(self, value: Value) -> Region:
         if value not in self.regions:  # made by a rule on the way, from what has no padding
@@ -268,9 +270,9 @@ class Walk:
         known = {factor.length for factor in region.factors} - unknown
         lost = any(
             is_huge(factor.fill, value.dtype) and factor.length not in known
-            for op, value in self.read
-            if value in self.regions
-            for factor in _passed(op, value, self.regions[value])
+            for made, value in self.read
+            if value in self.regions and made not in self.regions  # what a rule has stated accounts for its operands
+            for factor in _passed(made.op, value, self.regions[value])
         )
         return replace(region, taint=region.taint | {self.origin}) if lost and region.padded else region
 
