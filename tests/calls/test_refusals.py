@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import ttc.calls
-from tests.ops.test_type_rules import changed
-from tests.ops.written import op_of
+from tests.ops.written import changed, op_of
 from ttc.errors import Refusal
 
 CALLS = Path(ttc.calls.__file__).parent
@@ -240,7 +239,7 @@ ELSEWHERE = {
 def test_one_step_further_is_refused(text: str, changes: str, message: str):
     op_of(text).infer()
     with pytest.raises(Refusal) as error:
-        op_of(changed(text, changes)).infer()
+        changed(text, changes).infer()
     assert str(error.value).startswith(message)
 
 
@@ -263,6 +262,6 @@ def _refusals() -> set[tuple[str, int]]:
 
 def _reached(text: str, changes: str) -> set[tuple[str, int]]:
     with pytest.raises(Refusal) as error:
-        op_of(changed(text, changes)).infer()
+        changed(text, changes).infer()
     frame = traceback.extract_tb(error.value.__traceback__)[-1]
     return {(Path(frame.filename).name, frame.lineno or 0)}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 
 import torch
 
@@ -43,3 +45,18 @@ def evaluated(op: Op) -> tuple[TensorType, ...]:
         return torch.full(value.shape, 0 if value is index else 1, dtype=to_torch(value.dtype))
 
     return tuple(ops.type_of(tensor) for tensor in ops.evaluate_op(op, filler))
+
+
+def changed(text: str, changes: str) -> Op:
+    """The op of a line with other fields; a word is put in afterwards, as text takes only those that a field knows."""
+    head, _, rest = text.partition("(")
+    inner, _, tail = rest.rpartition(")")
+    fields = {**_fields(inner), **_fields(changes)}
+    words = {name: json.loads(value) for name, value in _fields(changes).items() if value.startswith('"')}
+    known = {name: _fields(inner).get(name) if name in words else value for name, value in fields.items()}
+    line = ", ".join(f"{name}={value}" for name, value in known.items() if value is not None)
+    return replace(op_of(f"{head}({line}){tail}"), **words)  # type: ignore[type-var]
+
+
+def _fields(text: str) -> dict[str, str]:
+    return dict(field.split("=", 1) for field in re.split(r", (?=\w+=)", text))
