@@ -177,7 +177,9 @@ def element_shares(op: ops.AvgPool) -> Tensor:
         windows(op, images(op.x, op.rows, len(op.kernel))[2]), window_counts(op), strict=True
     ):
         first, last = (-begin, size + end) if op.count_padding else (0, size)
-        places = torch.arange(count)[:, None] * stride - begin + dilation * torch.arange(kernel)
-        counted = ((places >= first) & (places < last)).sum(1).clamp(min=1)
-        shares = shares.unsqueeze(-1) / counted
+        starts = torch.arange(count) * stride - begin
+        # taps of a window before a place: ceil((place - start) / dilation), no fewer than 0, no more than all
+        before = [torch.div(place - starts + dilation - 1, dilation, rounding_mode="floor") for place in (first, last)]
+        outside, upto = (taps.clamp(0, kernel) for taps in before)
+        shares = shares.unsqueeze(-1) / (upto - outside).clamp(min=1)
     return shares.float()
