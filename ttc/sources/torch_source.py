@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
@@ -46,7 +46,7 @@ def module_source(
         raise InputError(
             f"{type(model).__name__} is TorchScript, which cannot be exported: give the module it came from"
         )
-    if any(isinstance(item, UninitializedTensorMixin) for item in tensors_of(model)):
+    if any(is_lazy(item) for item in tensors_of(model)):
         raise InputError(
             f"{type(model).__name__} is lazy, its weights have no shapes yet: run it once before compiling"
         )

@@ -154,9 +154,7 @@ def max_pool_with_indices(
 
 
 @aten("max_unpool2d", "max_unpool3d")
-def max_unpool(
-    b: ExportBuilder, x: Value, indices: Value, output_size: list[int], stride: Sizes = (), padding: Sizes = ()
-) -> Value:
+def max_unpool(b: ExportBuilder, x: Value, indices: Value, output_size: list[int], *_: list[int]) -> Value:
     """Zeros but for the elements of x, each at its place in its plane."""
     lead = x.shape[: -len(output_size)]
     planes = math.prod(lead)
