@@ -31,7 +31,7 @@ PRELOADED = (
 
 COPIED = ("ttc", "tests", "bench", "examples", "scripts", "docs")
 LINKED = (".venv", ".venv-ttnn")
-SECONDS = 60
+SECONDS = 180
 """Processor time after which a mutant counts as noticed: it made something endless."""
 WALL_SECONDS = 600
 STOPPED = "stopped"
