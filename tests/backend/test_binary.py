@@ -26,7 +26,6 @@ def two(op: str, a: str, b: str, result: str, dtype: DType = DType.bf16) -> str:
         ("div", "1.0 in f32[]", "f32[2,33]", "bf16[2,33] tile dram = ttnn.reciprocal(%b)"),
         ("div", "3.0 in f32[]", "f32[2,33]", "bf16[2,33] tile dram = ttnn.div(3.0, %b)"),
         ("pow", "f32[2,33]", "2.0 in f32[]", "bf16[2,33] tile dram = ttnn.square(%a)"),
-        ("pow", "f32[2,33]", "0.5 in f32[]", "bf16[2,33] tile dram = ttnn.sqrt(%a)"),
         ("pow", "f32[2,33]", "3.0 in f32[]", "bf16[2,33] tile dram = ttnn.pow(%a, 3)"),
         ("pow", "f32[2,33]", "-1.5 in f32[]", "bf16[2,33] tile dram = ttnn.pow(%a, -1.5)"),
         ("pow", "2.0 in f32[]", "f32[2,33]", "bf16[2,33] tile dram = ttnn.rpow(%b, 2.0)"),
@@ -34,6 +33,20 @@ def two(op: str, a: str, b: str, result: str, dtype: DType = DType.bf16) -> str:
 )
 def test_uniform_operands_become_numbers(op: str, a: str, b: str, call: str):
     assert two(op, a, b, "f32[2,33]") == f"%y: {call}"
+
+
+@pytest.mark.parametrize(("exponent", "call"), [(0.5, "sqrt"), (-0.5, "rsqrt")])
+def test_powers_that_are_roots_take_no_negative_zero(exponent, call):
+    """0 is added where the base may be -0, and not to squares, magnitudes and what is above 0."""
+    exponents = f'%e: f32[] = full(value={exponent})\n%y: f32[5] = pow(a=%b, b=%e)\nreturn "y"=%y'
+    given = '%a: f32[5] = input(name="a")\n'
+    root = f"ttnn.{call}"
+    for base in ("neg(x=%a)", "floor(x=%a)", "ceil(x=%a)"):
+        text = lowered(f"{given}%b: f32[5] = {base}\n{exponents}")
+        assert ", 0.0)\n" in text and f"{root}(%b)" not in text and root in text
+    for base in ("mul(a=%a, b=%a)", "abs(x=%a)", "exp(x=%a)"):
+        text = lowered(f"{given}%b: f32[5] = {base}\n{exponents}")
+        assert "ttnn.add" not in text and f"{root}(%b)" in text
 
 
 def test_a_value_times_itself_is_read_once():

@@ -163,7 +163,7 @@ def cumsum(d: Draw) -> Drawn:
 def topk(d: Draw) -> Drawn:
     x = d.x("float", (1, 4))
     axis = d.axis(x)
-    return "TopK", [x, ints(d.integer(1, x.shape[axis]))], {"axis": axis, "largest": d.pick(0, 1)}
+    return "TopK:2", [x, ints(d.integer(1, x.shape[axis]))], {"axis": axis, "largest": d.pick(0, 1)}
 
 
 @recipe("LpNormalization")

@@ -11,6 +11,8 @@ import torch
 from tests.differential import torch_trial
 from tests.differential.draw import Argument
 from tests.differential.judge import judge
+from tests.differential.onnx_program import Model, Step, Wide
+from tests.differential.onnx_trial import try_model
 from tests.differential.outcome import Outcome
 from tests.differential.rounding import Rounded, rounded
 from tests.differential.shrink import shrunk
@@ -72,6 +74,49 @@ def test_the_judge_leaves_open_what_rounding_decides():
     assert not judge(np.array([1, 7, 3]), truth, [other], "fp32").wrong
     assert judge(np.array([1, 2, 4]), truth, [other], "fp32").wrong
     assert judge(np.array([True, False]), np.array([True, True]), [np.array([True, True])], "bf16").wrong
+
+
+def test_the_judge_leaves_open_what_lies_beside_a_pole():
+    """The last element may be infinite: its runs move it by as much as it is. No other may, nor one that is small."""
+    truth = np.array([1.0, -2.0, 1e-3, 100.0])
+    runs = [truth + np.array([0, 0, 2e-3, 90]), truth - np.array([0, 0, 2e-3, 40])]
+    for at, number, allowed in ((3, np.inf, True), (3, np.nan, True), (2, np.inf, False), (1, np.inf, False)):
+        found = truth.astype("float32")
+        found[at] = number
+        assert bool(judge(found, truth, runs, "fp32").wrong) is not allowed
+    found[1:] = truth[1], truth[2], np.inf
+    assert judge(found, truth, [truth + np.array([0, 0, 0, 1]), truth], "fp32").wrong
+
+
+def test_what_a_few_runs_find_wrong_is_asked_of_many():
+    """A result that lies where only the seventh run puts it is right; one where none does is not."""
+    argument = Argument("x1", "float32", (3, 4))
+    oracle = torch_trial.Oracle(Program((argument,), (), (Line("v2", "torch.neg(x1)", "neg"),), ("v2",), 0))
+    other = [oracle.truth[0] + 1.0]
+    oracle._runs[24] = [oracle.truth] * 6 + [other] + [oracle.truth] * 33
+    found = oracle.truth[0].numpy().astype("float32")
+    assert oracle.outcome([found + 0.5], "fp32").kind != "wrong"
+    assert oracle.outcome([found + 40], "fp32").kind == "wrong"
+
+
+def test_integers_of_onnx_beyond_int32_are_not_judged(monkeypatch):
+    """int32 results do not say that they overflowed: the same nodes in floats do."""
+    for x, kind in (([2, 3], "right"), ([60, 3], "undecided")):
+        argument = Argument("x", "int32", (2,))
+        step = Step("Pow", ("x", "p"), ("y",), ())
+        model = Model((argument,), (("p", np.array([6], "int32")),), (step,), ("y",))
+        monkeypatch.setattr(Model, "feeds", lambda self, x=x: {"x": np.array(x, "int32")})
+        assert {outcome.kind for outcome in try_model(model).values()} == {kind}
+
+
+def test_truth_keeps_the_variance_of_near_numbers():
+    """onnxruntime's GroupNormalization loses it in E[x^2] - E[x]^2 in float32, in a graph of float64 too."""
+    x = np.array([[[0.70288306, 0.7145173]]], "float32")
+    step = Step("GroupNormalization", ("x", "w", "b"), ("y",), (("num_groups", 1),))
+    values = {"x": x.astype("float64"), "w": np.ones(1), "b": np.zeros(1)}
+    model = Model((), (), (step,), ("y",))
+    deviation = values["x"] - values["x"].mean()
+    np.testing.assert_allclose(Wide(model).run(step, values)[0], deviation / np.sqrt(values["x"].var() + 1e-5), 1e-7)
 
 
 def test_rounding_is_to_a_neighbour_and_keeps_what_fits():

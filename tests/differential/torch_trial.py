@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 import ttc
-from tests.differential.judge import BITS, RUNS, judge
+from tests.differential.judge import BITS, MANY_RUNS, RUNS, judge
 from tests.differential.outcome import DTYPES, Outcome, of_error, quiet
 from tests.differential.rounding import Rounded
 from tests.differential.torch_program import Program, made
@@ -160,19 +160,24 @@ class Oracle:
         self.low = "float16" in str(program)  # rounds by itself, or is kept wider
         self._runs: dict[int, list[list[torch.Tensor]]] = {}
 
-    def runs(self, bits: int) -> list[list[torch.Tensor]]:
-        if bits not in self._runs:
-            self._runs[bits] = [in_float64(self.program, bits, seed, self.length)[0] for seed in range(RUNS)]
-        return self._runs[bits]
+    def runs(self, bits: int, count: int) -> list[list[torch.Tensor]]:
+        found = self._runs.setdefault(bits, [])
+        found += [in_float64(self.program, bits, seed, self.length)[0] for seed in range(len(found), count)]
+        return found
 
     def outcome(self, found: list[np.ndarray], dtype: str) -> Outcome:
+        """What a program gave, judged; what a few runs find wrong is asked of many."""
+        outcome = self._judged(found, dtype, RUNS)
+        return self._judged(found, dtype, MANY_RUNS) if outcome.kind == "wrong" else outcome
+
+    def _judged(self, found: list[np.ndarray], dtype: str, count: int) -> Outcome:
         """The worst of all outputs."""
         if len(found) != len(self.declared):
             return Outcome("wrong", f"{len(found)} outputs, not {len(self.declared)}")
         if self.undefined:
             return Outcome("undecided", "integers beyond int32")
         rule = "bf16" if self.low else dtype
-        runs, tight = self.runs(BITS[rule]), []
+        runs, tight = self.runs(BITS[rule], count), []
         for number, (array, like) in enumerate(zip(found, self.declared, strict=True)):
             if numbers(like).dtype != array.dtype:
                 return Outcome("wrong", f"output {number} is {array.dtype}, not {like.dtype}")

@@ -6,6 +6,7 @@ producer's dtype, so operands may have to be brought to one dtype first.
 
 from __future__ import annotations
 
+from math import copysign
 from typing import Any
 
 from ttc import ops
@@ -16,6 +17,7 @@ from ttc.calls import unary as unary_calls
 from ttc.calls.call import spec_of
 from ttc.ir import DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
+from ttc.ops.ranges import interval
 
 CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.Add: calls.Add,
@@ -102,7 +104,7 @@ def power(op: ops.Pow, to: Lowering) -> Value:
     if exponent == 1:
         return to(op.a)
     if exponent in POWERS and (op.a.dtype.is_float or exponent == 2):
-        return to.call(POWERS[float(exponent)](to(op.a)))
+        return to.call(POWERS[float(exponent)](_radicand(op.a, to) if exponent % 1 else to(op.a)))
     if exponent is not None:
         base = to(op.a) if op.a.dtype.is_float else to.tile(to(op.a))
         return to.call(calls.Pow(base, int(exponent) if exponent >= 0 and exponent % 1 == 0 else exponent))
@@ -110,6 +112,14 @@ def power(op: ops.Pow, to: Lowering) -> Value:
     if base is not None and base > 0:
         return to.call(unary_calls.Rpow(to(op.b), base))
     return combine(calls.Pow, op, to)
+
+
+def _radicand(x: Value, to: Lowering) -> Value:
+    """x with 0, the sum of -0 and 0, where it may hold -0.
+
+    IEEE's root of -0 is -0, and the reciprocal of that -inf; its powers are 0 and inf.
+    """
+    return to(x) if copysign(1.0, interval(x).low) > 0 else to.call(calls.Add(to(x), 0.0))
 
 
 @lowers(ops.Where)

@@ -25,9 +25,9 @@ UNARY: dict[str, Make] = {
 }  # fmt: skip
 ROUNDING: dict[str, Make] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.Round, "trunc": ops.Trunc}
 ARITHMETIC: dict[str, Make] = {
-    "mul": ops.Mul, "multiply": ops.Mul, "pow": ops.Pow, "remainder": ops.Remainder, "fmod": ops.Fmod,
+    "mul": ops.Mul, "multiply": ops.Mul, "remainder": ops.Remainder, "fmod": ops.Fmod,
     "maximum": ops.Maximum, "minimum": ops.Minimum, "max.other": ops.Maximum, "min.other": ops.Minimum,
-    "atan2": ops.Atan2, "float_power": ops.Pow, "arctan2": ops.Atan2,
+    "atan2": ops.Atan2, "arctan2": ops.Atan2,
 }  # fmt: skip
 COMPARISONS: dict[str, Make] = {
     "eq": ops.Eq, "ne": ops.Ne, "lt": ops.Lt, "le": ops.Le, "gt": ops.Gt, "ge": ops.Ge,
@@ -68,6 +68,17 @@ for _table, _read in (
 ):  # fmt: skip
     for _name, _op in _table.items():
         aten(_name)(_read(_op))
+
+
+ROOTS: dict[float, Make] = {0.5: ops.Sqrt, -0.5: ops.Rsqrt}
+
+
+@aten("pow", "float_power")
+def power(b: ExportBuilder, x: Value | Number, exponent: Value | Number) -> Value:
+    """x^exponent; the numbers 1/2 and -1/2 are roots, as in torch's own kernel, which gives -0 for -0, NaN for -inf."""
+    if not isinstance(exponent, Value) and exponent in ROOTS:
+        return b(ROOTS[exponent](result_as(b, x)))
+    return b(ops.Pow(result_as(b, x), result_as(b, exponent)))
 
 
 @aten("fmax")
