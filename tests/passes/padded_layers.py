@@ -331,9 +331,55 @@ def exponential(n: Choices) -> Layer:
     return Layer(lambda x: 1 / (torch.exp(torch.tanh(x)) + 0.125) + torch.log1p(x**2))
 
 
+# ---------------------------------------------------------------- what is infinite or NaN where x is zero
+
+
+def away(x: Tensor) -> Tensor:
+    """x, but farther from zero where it is not zero: functions with a pole there are as exact as others."""
+    return x + 2 * x.sign()
+
+
+POLES: dict[str, Callable[[Tensor], Tensor]] = {
+    "logarithm": lambda x: away(x).square().log(),
+    "reciprocal": lambda x: 1 / away(x),
+    "reciprocal root": lambda x: away(x).square().rsqrt(),
+    "negative power": lambda x: away(x).pow(-2),
+    "quotient": lambda x: torch.tanh(x) / away(x),
+    "share of a sum": lambda x: x / x.abs().sum(1, keepdim=True),
+    "share of a sum over time": lambda x: x * 4 / x.abs().sum(2, keepdim=True),
+    "unit vectors": lambda x: x / x.norm(dim=1, keepdim=True),
+    "unit length over time": lambda x: x / x.square().mean(2, keepdim=True).sqrt(),
+    "deviations": lambda x: x / (x.std(1, keepdim=True) + x.abs().amax(1, keepdim=True)),
+    "variance over time": lambda x: x / (1 + x.var(2, keepdim=True, unbiased=False)).sqrt(),
+    "root mean square": lambda x: rows(F.rms_norm(rows(away(x)), (CHANNELS,), eps=0.0)),
+    "shares of differences": lambda x: F.pad((x[:, :, 1:] - x[:, :, :-1]).softmax(2), (0, 1)) * 4,
+    "logarithms of shares": lambda x: x.log_softmax(1),
+}
+"""[batch, channels, time] to the same: finite for what is not zero, some of them not for what is."""
+
+BEFORE: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "shares over time": lambda x, y: rows((rows(x) @ x).softmax(-1) @ rows(y)),
+    "shares over time, from the right": lambda x, y: y @ (rows(x) @ x).softmax(-2),
+    "a product of channels": lambda x, y: (torch.tanh(y) @ rows(torch.tanh(x)) / x.shape[2]) @ x,
+    "an outer product": lambda x, y: torch.einsum("bct,bcs,bds->bdt", torch.tanh(x), torch.tanh(y), x) / x.shape[2],
+    "a prefix sum": lambda x, y: torch.tanh(y.cumsum(2) / 8) + x,
+    "attention": lambda x, y: rows(
+        F.scaled_dot_product_attention(rows(x)[:, None], rows(x)[:, None], rows(y)[:, None])[:, 0]
+    ),
+    "every step": lambda x, y: torch.tanh(y),
+}
+"""Products that take x and what became of it."""
+
+
+def poles(n: Choices) -> Layer:
+    """What has a pole at zero, before a product over time, over channels or over both."""
+    function, product = POLES[n.choice(list(POLES))], BEFORE[n.choice(list(BEFORE))]
+    return Layer(lambda x: product(torch.tanh(x), function(torch.tanh(x))))
+
+
 KINDS: tuple[Callable[[Choices], Layer], ...] = (
     conv, causal, open_ended, transposed, gated, padded, instance_norm, group_norm, layer_norm, adaptive_norm,
     residual, recurrence, last_state, attention, scores, relative, transformer, statistics, squeezed, attentive,
     prefix_sum, pool, upsample, repeated, shuffled, positions, spectral, turned, shifted, doubled, joined, differences,
-    exponential,
+    exponential, poles, poles, poles,
 )  # fmt: skip

@@ -153,7 +153,7 @@ def filled(lengths: Sequence[int], garbage: str) -> dict[str, Tensor]:
     return given
 
 
-GARBAGE = ("random", "inf", "nan")
+GARBAGE = ("random", "inf", "nan", "1e30")
 
 
 def error(case: Case, padded: Padded, graph: Graph, lengths: Sequence[int], garbage: str) -> float:

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from tests.passes.padded_claims import wrong_claims
 from tests.passes.padded_layers import KINDS
-from tests.passes.padded_nets import BUCKET, GARBAGE, Case, error, in_double, rounding
+from tests.passes.padded_nets import BUCKET, GARBAGE, Case, error, filled, in_double, rounding
 
 CASES = st.builds(
     Case, st.lists(st.integers(0, len(KINDS) - 1), min_size=3, max_size=6).map(tuple), st.integers(0, 9999)
@@ -31,6 +32,7 @@ def agrees(case: Case, batch: int, places: list[int]) -> None:
         chosen = (lengths[first:] + lengths[:first])[:batch]
         for garbage in GARBAGE:
             assert error(case, padded, double, chosen, garbage) <= 1e-9
+            assert wrong_claims(padded, filled(chosen, garbage), {"T": chosen}) == []
             found = error(case, padded, padded.graph, chosen, garbage)
             assert found <= 1e-5 or rounding(case, chosen) > 1e-6
 
@@ -42,7 +44,7 @@ def test_a_bucket_gives_what_the_exact_length_gives(case, batch, places):
     agrees(case, batch, places)
 
 
-@pytest.mark.parametrize("layer", range(len(KINDS)), ids=[kind.__name__ for kind in KINDS])
+@pytest.mark.parametrize("layer", range(len(KINDS)), ids=[f"{kind.__name__}.{n}" for n, kind in enumerate(KINDS)])
 def test_each_layer_after_a_convolution(layer):
     agrees(Case((0, layer), layer), 1 + layer % 3, [3, 11, 18])
 
@@ -50,7 +52,7 @@ def test_each_layer_after_a_convolution(layer):
 @pytest.mark.sweep
 @pytest.mark.parametrize("part", range(5))
 def test_sweep_of_nets(part):
-    @settings(max_examples=100, deadline=None, suppress_health_check=SLOW, database=None)
+    @settings(max_examples=200, deadline=None, suppress_health_check=SLOW, database=None)
     @given(CASES, BATCHES, PLACES)
     def sweep(case, batch, places):
         assume(case.usable)
