@@ -35,7 +35,7 @@ PRELUDE = """
     %over: f32[2,3,{T}] = reciprocal(x=%h)
     %c: bool[2,1,{T}] = reshape(x=%keep, shape=[2, 1, {T}])
 """
-"""Padding of %x is anything, of %keep and %i zero; %log and %over are infinite where %x is zero, %over without a fill."""
+"""Padding of %x is anything, of %keep and %i zero; where %x is zero %log and %over are infinite, %over without a fill."""
 
 CASES = {
     "cumsum": "%y: f32[2,3,{T}] = cumsum(x=%log, dim=2)",
@@ -46,6 +46,12 @@ CASES = {
         %y: f32[2,3,{T}] = cumsum(x=%l, dim=2)
     """,
     "a quotient by it": "%d: f32[2,3,{T}] = div(a=%sq, b=%h)\n%y: f32[2,3,3] = matmul(a=%d, b=%r)",
+    "one divided by it": "%d: f32[2,3,{T}] = div(a=%one, b=%h)\n%y: f32[2,3,3] = matmul(a=%d, b=%r)",
+    "the smaller of it and an infinity": """
+        %m: f32[2,3,{T}] = minimum(a=%h, b=%infinite)
+        %e: f32[2,3,{T}] = exp(x=%m)
+        %y: f32[2,3,3] = matmul(a=%e, b=%r)
+    """,
     "a power of it": """
         %e: f32[] = full(value=-1.0)
         %d: f32[2,3,{T}] = pow(a=%h, b=%e)
