@@ -209,6 +209,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print all outcomes as one JSON object")
     parser.add_argument("--write", action="store_true", help="renew docs/onnx-coverage.md")
     options = parser.parse_args(arguments)
+    if options.write and options.only:
+        parser.error("the page is of the whole suite: --write goes without --only")
     outcomes = run(options.only)
     if options.json:
         print(json.dumps({"counts": counts(outcomes), "outcomes": [asdict(outcome) for outcome in outcomes]}, indent=1))

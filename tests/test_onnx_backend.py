@@ -207,3 +207,9 @@ def test_run_takes_and_gives_the_types_that_numpy_lacks(name):
         array = found[output.name]
         np.testing.assert_array_equal(array, array.astype(wanted.dtype).astype(array.dtype))  # rounded to its type
         np.testing.assert_allclose(array.astype(np.float64), wanted.astype(np.float64), rtol=2**-6, atol=case.atol)
+
+
+def test_the_page_of_the_suite_is_not_written_of_a_part(capsys):
+    with pytest.raises(SystemExit):
+        onnx_suite.main(["--only", "abs", "--write"])
+    assert "--write goes without --only" in capsys.readouterr().err
