@@ -11,7 +11,8 @@ largest or that of nine tenths of the elements, whichever is more. With numbers 
 the tolerance alone.
 
 Infinities and NaN are left open, too, beside a pole: where `MARGIN * spread` is more than the element itself, and both
-together no less than `largest`. A reciprocal of what rounding moves by a tenth of itself may be one of zero.
+together no less than half of the elements are. A reciprocal of what rounding moves by a tenth of itself may be one of
+zero.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def judge(found: np.ndarray, truth: np.ndarray, runs: list[np.ndarray], dtype: s
     with np.errstate(invalid="ignore"):
         spread = np.max([np.abs(run - truth) for run in runs], axis=0)
         moved = MARGIN[dtype] * spread
-        pole = (kind == 0) & (moved > np.abs(truth)) & (moved + np.abs(truth) >= largest)
+        usual = np.median(np.abs(truth[decided & (kind == 0)])) if finite.any() else 0.0
+        pole = (kind == 0) & (moved > np.abs(truth)) & (moved + np.abs(truth) >= usual)
         wrong = decided & (_kinds(wide) != kind) & ~pole
         allowed = TOLERANCE[dtype] * largest + MARGIN[dtype] * np.maximum(
             spread, np.quantile(spread[finite], 0.9) if finite.any() else 0

@@ -80,6 +80,8 @@ def test_the_judge_leaves_open_what_lies_beside_a_pole():
     """The last element may be infinite: its runs move it by as much as it is. No other may, nor one that is small."""
     truth = np.array([1.0, -2.0, 1e-3, 100.0])
     runs = [truth + np.array([0, 0, 2e-3, 90]), truth - np.array([0, 0, 2e-3, 40])]
+    larger, more = np.append(truth, 1e6), [np.append(run, 1e6) for run in runs]
+    assert not judge(np.array([1, -2, 1e-3, np.inf, 1e6], "float32"), larger, more, "fp32").wrong
     for at, number, allowed in ((3, np.inf, True), (3, np.nan, True), (2, np.inf, False), (1, np.inf, False)):
         found = truth.astype("float32")
         found[at] = number
