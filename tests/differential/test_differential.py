@@ -34,7 +34,7 @@ def tried(kind: str, count: int, seed: int = SEED) -> Counter:
     return counts
 
 
-@pytest.mark.parametrize(("kind", "count"), [("torch", 6), ("onnx", 24), ("buckets", 3)])
+@pytest.mark.parametrize(("kind", "count"), [("torch", 4), ("onnx", 20), ("buckets", 2)])
 def test_random_programs(kind, count):
     counts = tried(kind, count)
     assert counts["right"] >= counts["refused"] + counts["undecided"], counts
