@@ -280,3 +280,43 @@ def test_layers_of_torch_agree():
     agree(nn.MultiheadAttention(16, 2, batch_first=True), *[torch.randn(2, 4, 16)] * 3)
     agree(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten()), torch.randn(1, 3, 8, 8))
     agree(nn.Sequential(nn.Dropout(0.5), nn.Linear(4, 4), nn.Identity()), torch.randn(2, 4))
+
+
+def test_blocks_pools_and_antialiased_images():
+    each_agrees(
+        """
+        F.fold(F.unfold(x, 3), (7, 9), 3)
+        F.fold(F.unfold(x, (2, 3), dilation=(1, 2), padding=1, stride=2), (7, 9), (2, 3), (1, 2), 1, 2)
+        F.fold(F.unfold(x, 2)[0], (7, 9), 2)
+        F.avg_pool2d(x, 2, divisor_override=3)
+        F.avg_pool2d(x, 3, 2, 1, divisor_override=5)
+        F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
+        F.interpolate(x, size=(3, 20), mode="bicubic", antialias=True)
+        """,
+        x=IMAGE,
+    )
+
+
+def test_diagonals_determinants_and_norms_of_matrices():
+    each_agrees(
+        """
+        torch.diagonal(x, 0, 1, 2)
+        torch.diagonal(x, 2, 2, 0)
+        torch.diagonal(x, -1, 1, 2)
+        torch.diagonal(x, 4, 1, 2)
+        torch.diag(s)
+        torch.diag(s[0], 1)
+        torch.diag_embed(x[0])
+        torch.det(s[:4, :4])
+        torch.linalg.det(x[:, :3, :3])
+        torch.linalg.norm(s, "fro")
+        torch.linalg.norm(s, 1)
+        torch.linalg.norm(x, float("inf"), (1, 2), keepdim=True)
+        torch.linalg.norm(x, -1, (2, 0))
+        torch.dist(x, y)
+        torch.dist(x, y, 1)
+        """,
+        x=X,
+        y=Y,
+        s=SQUARE,
+    )

@@ -10,8 +10,8 @@ from torch import Tensor
 from ttc import ops
 from ttc.budget import check_table
 from ttc.errors import Refusal
-from ttc.frontend.composer import Composer
-from ttc.ir import DType, TensorType, Value
+from ttc.frontend.composer import Composer, full, reshape
+from ttc.ir import Value
 from ttc.ops.torch_types import to_torch
 
 CUBIC = -0.75
@@ -36,7 +36,7 @@ def grid_sample(
         raise Refusal(f"no mode is called {mode!r} with {padding!r}")
     if pixels * math.prod(sizes) > WEIGHT_LIMIT:
         raise Refusal(f"samples {math.prod(sizes)} pixels at {pixels} places: more weights than fit")
-    places = _reshape(b, grid, (batch, pixels, len(sizes)))
+    places = reshape(b, grid, (batch, pixels, len(sizes)))
     places = places if places.dtype is x.dtype else b(ops.Cast(places, x.dtype))
     weights: Value | None = None
     for axis, size in enumerate(sizes):
@@ -47,18 +47,18 @@ def grid_sample(
             weights = along
             continue
         count = weights.shape[-1]
-        both = b(ops.Mul(_reshape(b, weights, (batch, pixels, count, 1)), _reshape(b, along, (batch, pixels, 1, size))))
-        weights = _reshape(b, both, (batch, pixels, count * size))
+        both = b(ops.Mul(reshape(b, weights, (batch, pixels, count, 1)), reshape(b, along, (batch, pixels, 1, size))))
+        weights = reshape(b, both, (batch, pixels, count * size))
     assert weights is not None
-    image = _reshape(b, x, (batch, channels, math.prod(sizes)))
-    return _reshape(b, b(ops.Matmul(image, b(ops.Permute(weights, (0, 2, 1))))), (batch, channels, *out))
+    image = reshape(b, x, (batch, channels, math.prod(sizes)))
+    return reshape(b, b(ops.Matmul(image, b(ops.Permute(weights, (0, 2, 1))))), (batch, channels, *out))
 
 
 def _weights(b: Composer, place: Value, size: int, mode: str, padding: str, aligned: bool, beyond: float) -> Value:
     """[N, P, 1] coordinates from -1 to 1 -> [N, P, size]: how much of each element is in each result."""
     low, high = (0.0, size - 1.0) if aligned else (-0.5, size - 0.5)
     half = (high - low) / 2
-    position = b(ops.Add(b(ops.Mul(place, _full(b, half, place.dtype))), _full(b, half + low, place.dtype)))
+    position = b(ops.Add(b(ops.Mul(place, full(b, half, place.dtype))), full(b, half + low, place.dtype)))
     position = b(ops.Round(position)) if mode == "nearest" else position
     if padding == "border":
         position = b(ops.Clamp(position, -beyond, size - 1.0 + beyond))
@@ -76,11 +76,11 @@ def _reflected(b: Composer, position: Value, low: float, high: float) -> Value:
     """Thrown back at both ends as often as it takes: a triangle wave."""
     span = high - low
     if span <= 0:
-        return b(ops.Mul(position, _full(b, 0.0, position.dtype)))
+        return b(ops.Mul(position, full(b, 0.0, position.dtype)))
     dtype = position.dtype
-    phase = b(ops.Remainder(b(ops.Sub(position, _full(b, low, dtype))), _full(b, 2 * span, dtype)))
-    away = b(ops.Abs(b(ops.Sub(phase, _full(b, span, dtype)))))
-    return b(ops.Sub(_full(b, low + span, dtype), away))
+    phase = b(ops.Remainder(b(ops.Sub(position, full(b, low, dtype))), full(b, 2 * span, dtype)))
+    away = b(ops.Abs(b(ops.Sub(phase, full(b, span, dtype)))))
+    return b(ops.Sub(full(b, low + span, dtype), away))
 
 
 def _shares(b: Composer, distance: Value, mode: str) -> Value:
@@ -88,7 +88,7 @@ def _shares(b: Composer, distance: Value, mode: str) -> Value:
     dtype = distance.dtype
 
     def number(value: float) -> Value:
-        return _full(b, value, dtype)
+        return full(b, value, dtype)
 
     if mode == "nearest":
         return b(ops.Cast(b(ops.Eq(distance, number(0.0))), dtype))
@@ -101,9 +101,9 @@ def _shares(b: Composer, distance: Value, mode: str) -> Value:
 
 
 def _polynomial(b: Composer, x: Value, coefficients: tuple[float, ...]) -> Value:
-    y = _full(b, coefficients[0], x.dtype)
+    y = full(b, coefficients[0], x.dtype)
     for coefficient in coefficients[1:]:
-        y = b(ops.Add(b(ops.Mul(y, x)), _full(b, coefficient, x.dtype)))
+        y = b(ops.Add(b(ops.Mul(y, x)), full(b, coefficient, x.dtype)))
     return y
 
 
@@ -120,11 +120,3 @@ def _fold(size: int, padding: str, low: float, high: float) -> Tensor:
             element = round(high - abs((place - low) % (2 * span) - span))
         found[row, min(max(element, 0), size - 1)] = 1
     return found
-
-
-def _full(b: Composer, number: float, dtype: DType) -> Value:
-    return b(ops.Full(TensorType(dtype, ()), float(number)))
-
-
-def _reshape(b: Composer, x: Value, shape: tuple[int, ...]) -> Value:
-    return x if x.shape == shape else b(ops.Reshape(x, shape))

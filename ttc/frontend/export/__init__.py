@@ -13,11 +13,14 @@ from ttc.frontend.export import (
     elementwise,
     index,
     layer,
+    number,
+    order,
     random,
     recurrent,
     reduce,
     refused,
     sampling,
+    scatter,
     shape,
     signal,
 )
@@ -27,8 +30,8 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, random, recurrent, reduce,
-    refused, sampling, shape, signal,
+    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, number, order, random,
+    recurrent, reduce, refused, sampling, scatter, shape, signal,
 )  # fmt: skip
 
 __all__ = [

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.blocks import summed_blocks
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, full
 from ttc.frontend.places import places
@@ -163,6 +164,22 @@ def max_unpool(b: ExportBuilder, x: Value, indices: Value, output_size: list[int
     return compose.reshape(b, b(ops.Scatter(nothing, at, elements, 1)), (*lead, *output_size))
 
 
+@aten("col2im")
+def col2im(
+    b: ExportBuilder,
+    x: Value,
+    output_size: list[int],
+    kernel_size: list[int],
+    dilation: list[int],
+    padding: list[int],
+    stride: list[int],
+) -> Value:
+    rows = x if x.type.rank == 3 else compose.unsqueeze(b, x, 0)
+    pads = _pads(padding, len(kernel_size))
+    y = summed_blocks(b, rows, tuple(output_size), tuple(kernel_size), tuple(stride), pads, tuple(dilation))
+    return compose.reshape(b, y, b.result.shape)
+
+
 @aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
 def avg_pool(
     b: ExportBuilder,
@@ -174,10 +191,13 @@ def avg_pool(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> Value:
-    if divisor_override is not None:
-        raise Refusal("average pooling with divisor_override is not supported")
     rank = _spatial(b, x, kernel_size)
     kernel = _each(kernel_size, rank)
+    if divisor_override is not None:
+        if ceil_mode:
+            raise Refusal("average pooling with divisor_override and ceil_mode is not supported")
+        y = avg_pool(b, x, kernel_size, stride, padding)
+        return b(ops.Mul(y, full(b, (), math.prod(kernel) / divisor_override, x.dtype)))
     steps = _each(stride, rank) if stride not in ((), []) else kernel
     op = partial(ops.AvgPool, kernel=kernel, stride=steps, padding=_pads(padding, rank), dilation=(1,) * rank)
     return _batched(b, x, rank, lambda x: b(op(x, ceil=ceil_mode, count_padding=count_include_pad)))
@@ -218,18 +238,20 @@ def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
     return tuple(size // out for size, out in zip(sizes, output_size, strict=True))
 
 
-def _resize(mode: str, exact: bool = False):
+def _resize(mode: str, antialias: bool = False):
     """A reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
 
     def read(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> Value:
         align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
         scales = [arg for arg in args[1:] if isinstance(arg, list)]
-        return resize(b, x, mode, bool(align), scales[0] if scales else None)
+        return resize(b, x, mode, bool(align), scales[0] if scales else None, antialias)
 
     return read
 
 
-def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None) -> Value:
+def resize(
+    b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None, antialias: bool = False
+) -> Value:
     """x [N, C, *spatial] at the declared sizes: by whole factors as Upsample, else one dimension at a time."""
     spatial, sizes = x.shape[2:], b.result.shape[2:]
     whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
@@ -241,23 +263,29 @@ def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: 
     for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
         factor = None if factors is None else factors[dim - 2]
         if old != new or not natural:
-            x = _resize_dim(b, x, dim, new, mode, align_corners, factor)
+            x = _resize_dim(b, x, dim, new, mode, align_corners, factor, antialias)
     return x
 
 
 def _resize_dim(
-    b: ExportBuilder, x: Value, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
+    b: ExportBuilder,
+    x: Value,
+    dim: int,
+    size: int,
+    mode: str,
+    align_corners: bool,
+    factor: float | None,
+    antialias: bool,
 ) -> Value:
     """Interpolation along one dimension: torch's own, of the identity, is the matrix; nearest picks positions."""
     eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
     plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     corners = align_corners if plane != mode else None
+    how = partial(F.interpolate, eye, mode=plane, align_corners=corners, antialias=antialias)
     if factor is None:
-        lines = F.interpolate(eye, size=(size, 1), mode=plane, align_corners=corners)
+        lines = how(size=(size, 1))
     else:
-        lines = F.interpolate(
-            eye, scale_factor=(factor, 1.0), mode=plane, align_corners=corners, recompute_scale_factor=False
-        )
+        lines = how(scale_factor=(factor, 1.0), recompute_scale_factor=False)
     matrix = lines[0, :, :, 0].T
     if plane == mode:
         return compose.take(b, x, dim, ops.constant(b, matrix.argmax(1)))
@@ -269,3 +297,5 @@ for _rank, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
     aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact"))
     aten(f"upsample_{_linear}{_rank}d")(_resize("linear"))
 aten("upsample_bicubic2d")(_resize("cubic"))
+aten("_upsample_bilinear2d_aa")(_resize("linear", antialias=True))
+aten("_upsample_bicubic2d_aa")(_resize("cubic", antialias=True))

@@ -147,6 +147,20 @@ def _scatter_lines(
     return b(ops.Scatter(x, compose.expand(b, places, source.shape), source, at, reduce))
 
 
+@aten("diagonal", "diagonal_copy")
+def diagonal(b: ExportBuilder, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
+    """A diagonal of two dimensions, as a new last one: every column + 1-st element of the matrices' rows."""
+    first, second = compose.axis(x, dim1), compose.axis(x, dim2)
+    rest = [dim for dim in range(x.type.rank) if dim not in (first, second)]
+    count, columns = b.result.shape[-1], x.shape[second]
+    matrices = compose.permute(b, x, (*rest, first, second))
+    rows = compose.reshape(b, matrices, (*matrices.shape[:-2], x.shape[first] * columns))
+    if not count:
+        return compose.part(b, rows, -1, 0, 0)
+    start = offset if offset >= 0 else -offset * columns
+    return compose.part(b, rows, -1, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
+
+
 @aten("unfold")
 def unfold(b: ExportBuilder, x: Value, dimension: int, size: int, step: int) -> Value:
     """Windows of `size` every `step` along a dimension; their elements form a new last dimension."""

@@ -8,6 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.determinant import determinant
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
@@ -47,6 +48,11 @@ def trace(b: ExportBuilder, x: Value) -> Value:
     """The sum of what lies on the diagonal; the rest is not touched, as it may not be finite."""
     diagonal = ops.constant(b, torch.eye(*x.shape, dtype=torch.bool))
     return b(ops.Sum(b(ops.Where(diagonal, result_as(b, x), result_as(b, 0))), (0, 1)))
+
+
+@aten("_linalg_det")
+def linalg_det(b: ExportBuilder, x: Value) -> tuple[Value]:
+    return (determinant(b, x),)
 
 
 @aten("cdist", "_cdist_forward")

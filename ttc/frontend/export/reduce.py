@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
@@ -160,11 +162,31 @@ def linalg_norm(
     keepdim: bool = False,
     dtype: DType | None = None,
 ) -> Value:
-    """The vector norm; without an order, the 2-norm of everything."""
-    matrix = len(axes(x, dim)) == 2 and ord is not None
-    if matrix:
-        raise Refusal("a matrix norm is not supported")
-    return vector_norm(b, x, 2 if ord is None else ord, dim, keepdim)
+    """The vector norm; without an order, the 2-norm of everything; of matrices the extreme sum of a line."""
+    dims = [dim] if isinstance(dim, int) else dim or list(range(x.type.rank))
+    if len(dims) != 2 or ord is None:
+        return vector_norm(b, x, 2 if ord is None else ord, dim, keepdim)
+    if abs(ord) not in (1, math.inf):
+        raise Refusal(f"the matrix norm {ord} is not supported: it needs singular values")
+    along = dims if abs(ord) == 1 else dims[::-1]
+    lines = b(ops.Sum(b(ops.Abs(result_as(b, x))), axes(x, along[0]), keep=True))
+    y = b((ops.Max if ord > 0 else ops.Min)(lines, axes(x, along[1]), True))
+    return compose.reshape(b, y, b.result.shape)
+
+
+@aten("linalg_norm.ord_str")
+def linalg_norm_by_name(
+    b: ExportBuilder, x: Value, ord: str, dim: Dims = None, keepdim: bool = False, dtype: DType | None = None
+) -> Value:
+    if ord != "fro":
+        raise Refusal(f"the matrix norm {ord!r} is not supported: it needs singular values")
+    return vector_norm(b, x, 2, dim, keepdim)
+
+
+@aten("dist")
+def dist(b: ExportBuilder, x: Value, other: Value, p: Number = 2) -> Value:
+    """The norm of the difference."""
+    return vector_norm(b, b(ops.Sub(*compose.same_shape(b, result_as(b, x), result_as(b, other)))), p)
 
 
 @aten("cumsum")

@@ -19,7 +19,9 @@ def view(b: ExportBuilder, x: Value, size: list[int]) -> Value:
 def view_dtype(b: ExportBuilder, x: Value, dtype: DType) -> Value:
     if dtype is x.dtype:
         return x
-    raise Refusal(f"reading the bits of {x.dtype} as {dtype} is not supported")
+    if dtype.bytes != x.dtype.bytes:
+        raise Refusal(f"reading the bits of {x.dtype} as {dtype} is not supported: their sizes differ")
+    return b(ops.BitCast(x, dtype))
 
 
 @aten("flatten.using_ints", "unflatten.int", "squeeze", "unsqueeze", "squeeze_copy", "unsqueeze_copy", "view_as",

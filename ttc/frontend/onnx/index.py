@@ -10,9 +10,9 @@ from ttc import ops
 from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
-from ttc.frontend.onnx.place import reduced_scatter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
+from ttc.frontend.scatter import reduced_scatter
 from ttc.ir import DType, Value
 from ttc.ops.ranges import EVERYTHING, NOT_NEGATIVE, interval
 

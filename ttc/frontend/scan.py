@@ -1,0 +1,28 @@
+"""Results of every prefix of a line, in as many steps as the line's length has bits (Hillis and Steele 1986)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ttc import ops
+from ttc.frontend.composer import Composer, part
+from ttc.ir import Value
+
+Values = tuple[Value, ...]
+
+
+def scan(b: Composer, xs: Values, axis: int, combine: Callable[[Values, Values], Values]) -> Values:
+    """Each prefix along `axis` combined: tensors of one shape in, as many out, in the same shape.
+
+    `combine` takes earlier and later elements and must be associative. In step k each element is combined with the
+    one 2^k before it, which stands for the 2^k elements up to there.
+    """
+    size, reach = xs[0].shape[axis], 1
+    while reach < size:
+        earlier = tuple(part(b, x, axis, 0, size - reach) for x in xs)
+        later = tuple(part(b, x, axis, reach, size) for x in xs)
+        heads = (part(b, x, axis, 0, reach) for x in xs)
+        tails = combine(earlier, later)
+        xs = tuple(b(ops.Concat((head, tail), axis)) for head, tail in zip(heads, tails, strict=True))
+        reach *= 2
+    return xs
