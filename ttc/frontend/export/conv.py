@@ -238,20 +238,18 @@ def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
     return tuple(size // out for size, out in zip(sizes, output_size, strict=True))
 
 
-def _resize(mode: str, antialias: bool = False):
+def _resize(mode: str):
     """A reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
 
     def read(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> Value:
         align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
         scales = [arg for arg in args[1:] if isinstance(arg, list)]
-        return resize(b, x, mode, bool(align), scales[0] if scales else None, antialias)
+        return resize(b, x, mode, bool(align), scales[0] if scales else None)
 
     return read
 
 
-def resize(
-    b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None, antialias: bool = False
-) -> Value:
+def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None) -> Value:
     """x [N, C, *spatial] at the declared sizes: by whole factors as Upsample, else one dimension at a time."""
     spatial, sizes = x.shape[2:], b.result.shape[2:]
     whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
@@ -263,29 +261,23 @@ def resize(
     for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
         factor = None if factors is None else factors[dim - 2]
         if old != new or not natural:
-            x = _resize_dim(b, x, dim, new, mode, align_corners, factor, antialias)
+            x = _resize_dim(b, x, dim, new, mode, align_corners, factor)
     return x
 
 
 def _resize_dim(
-    b: ExportBuilder,
-    x: Value,
-    dim: int,
-    size: int,
-    mode: str,
-    align_corners: bool,
-    factor: float | None,
-    antialias: bool,
+    b: ExportBuilder, x: Value, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
 ) -> Value:
     """Interpolation along one dimension: torch's own, of the identity, is the matrix; nearest picks positions."""
     eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
     plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     corners = align_corners if plane != mode else None
-    how = partial(F.interpolate, eye, mode=plane, align_corners=corners, antialias=antialias)
     if factor is None:
-        lines = how(size=(size, 1))
+        lines = F.interpolate(eye, size=(size, 1), mode=plane, align_corners=corners)
     else:
-        lines = how(scale_factor=(factor, 1.0), recompute_scale_factor=False)
+        lines = F.interpolate(
+            eye, scale_factor=(factor, 1.0), mode=plane, align_corners=corners, recompute_scale_factor=False
+        )
     matrix = lines[0, :, :, 0].T
     if plane == mode:
         return compose.take(b, x, dim, ops.constant(b, matrix.argmax(1)))
@@ -297,5 +289,3 @@ for _rank, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
     aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact"))
     aten(f"upsample_{_linear}{_rank}d")(_resize("linear"))
 aten("upsample_bicubic2d")(_resize("cubic"))
-aten("_upsample_bilinear2d_aa")(_resize("linear", antialias=True))
-aten("_upsample_bicubic2d_aa")(_resize("cubic", antialias=True))

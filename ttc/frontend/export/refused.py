@@ -43,3 +43,4 @@ refuse(
     "it makes a Python number of a tensor, which is not known when compiling",
     "item", "_local_scalar_dense", "is_nonzero", "equal", "_is_all_true", "_is_any_true",
 )  # fmt: skip
+refuse("antialiasing is not supported yet", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa")
