@@ -35,7 +35,8 @@ PRELUDE = """
     %over: f32[2,3,{T}] = reciprocal(x=%h)
     %c: bool[2,1,{T}] = reshape(x=%keep, shape=[2, 1, {T}])
 """
-"""Padding of %x is anything, of %keep and %i zero; where %x is zero %log and %over are infinite, %over without a fill."""
+"""Padding of %x is anything, of %keep and %i zero; where %x is zero %log and %over are infinite, %over without
+a fill."""
 
 CASES = {
     "cumsum": "%y: f32[2,3,{T}] = cumsum(x=%log, dim=2)",
