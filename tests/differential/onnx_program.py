@@ -103,13 +103,14 @@ class Wide:
 
     def __init__(self, model: Model):
         self.model = model
-        self.runners: dict[Step, Any] = {}
+        self.runners: dict[str, Any] = {}
 
     def run(self, step: Step, values: Arrays) -> list[np.ndarray]:
         step = widened(step)
-        if step not in self.runners:
-            self.runners[step] = self._runner(step, values)
-        found = self.runners[step](used_by(step, values))
+        key = repr(step)  # attributes may be lists
+        if key not in self.runners:
+            self.runners[key] = self._runner(step, values)
+        found = self.runners[key](used_by(step, values))
         return [array.astype("float64") if array.dtype.kind == "f" else array for array in map(np.asarray, found)]
 
     def _runner(self, step: Step, values: Arrays) -> Any:

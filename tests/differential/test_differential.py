@@ -111,6 +111,12 @@ def test_integers_of_onnx_beyond_int32_are_not_judged(monkeypatch):
         assert {outcome.kind for outcome in try_model(model).values()} == {kind}
 
 
+def test_nodes_whose_attributes_are_lists_are_judged():
+    steps = (Step("Transpose", ("x",), ("y",), (("perm", [1, 0]),)),)
+    model = Model((Argument("x", "float32", (2, 3)),), (), steps, ("y",))
+    assert {outcome.kind for outcome in try_model(model).values()} == {"right"}
+
+
 def test_truth_keeps_the_variance_of_near_numbers():
     """onnxruntime's GroupNormalization loses it in E[x^2] - E[x]^2 in float32, in a graph of float64 too."""
     x = np.array([[[0.70288306, 0.7145173]]], "float32")
