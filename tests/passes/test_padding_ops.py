@@ -35,8 +35,7 @@ PRELUDE = """
     %over: f32[2,3,{T}] = reciprocal(x=%h)
     %c: bool[2,1,{T}] = reshape(x=%keep, shape=[2, 1, {T}])
 """
-"""Padding of %x is anything, of %keep and %i zero; where %x is zero %log and %over are infinite, %over without
-a fill."""
+"""Padding of %x is anything, of %keep and %i zero; where %x is zero %log is infinite, and %over without a fill."""
 
 CASES = {
     "cumsum": "%y: f32[2,3,{T}] = cumsum(x=%log, dim=2)",
@@ -81,6 +80,11 @@ CASES = {
         %y: f32[2,3,3] = matmul(a=%m, b=%r)
     """,
     "cumsum from the end": "%y: f32[2,3,{T}] = cumsum(x=%x, dim=2, reverse=true)",
+    "cumsum of what is not zero, from the end": """
+        %t: f32[2,3,{T}] = tanh(x=%x)
+        %e: f32[2,3,{T}] = exp(x=%t)
+        %y: f32[2,3,{T}] = cumsum(x=%e, dim=2, reverse=true)
+    """,
     "cumsum of zeros, then over channels": """
         %g: f32[2,1,{T}] = reshape(x=%k, shape=[2, 1, {T}])
         %s: f32[2,1,{T}] = cumsum(x=%g, dim=2)
@@ -111,6 +115,11 @@ CASES = {
     "place of the largest": "%n: f32[2,3,{T}] = neg(x=%sq)\n%y: i64[2,3] = argmax(x=%n, dim=2)",
     "softmax": "%p: f32[2,3,{T}] = softmax(x=%log, dim=2)\n%y: f32[2,3,3] = matmul(a=%p, b=%r)",
     "softmax over channels": "%p: f32[2,3,{T}] = softmax(x=%log, dim=1)\n%y: f32[2,3,3] = matmul(a=%p, b=%r)",
+    "softmax over channels of what is excluded": """
+        %m: f32[2,3,{T}] = where(condition=%c, a=%x, b=%infinite)
+        %p: f32[2,3,{T}] = softmax(x=%m, dim=1)
+        %y: f32[2,3,3] = matmul(a=%p, b=%r)
+    """,
     "softmax of an excluding mask": """
         %m: f32[2,1,{T}] = where(condition=%c, a=%zero, b=%infinite)
         %s: f32[2,3,{T}] = add(a=%x, b=%m)
@@ -133,6 +142,12 @@ CASES = {
         %m: f32[2,3,{T}] = where(condition=%c, a=%x, b=%infinite)
         %k2: f32[2,1,{T}] = mean(x=%m, dims=[1], keep=true)
         %y: f32[2,1,3] = matmul(a=%k2, b=%r)
+    """,
+    "a number through a sum": """
+        %m: f32[2,3,{T}] = where(condition=%c, a=%x, b=%one)
+        %k2: f32[2,1,{T}] = sum(x=%m, dims=[1], keep=true)
+        %l: f32[2,1,{T}] = sub(a=%k2, b=%one)
+        %y: f32[2,1,3] = matmul(a=%l, b=%r)
     """,
     "an infinity joined to what is finite": """
         %m: f32[2,3,{T}] = where(condition=%c, a=%x, b=%infinite)
@@ -267,6 +282,15 @@ def test_numbers_and_claims(name):
             box = tuple(slice(None if n is None else n.at(lengths)) for n in found.outputs["y"].lengths)
             torch.testing.assert_close(results["y"][box], wanted, rtol=1e-4, atol=1e-5, equal_nan=True)
             assert wrong_claims(found, given, true) == []
+            assert unclean_scans(found, {**given, **{key: torch.tensor(own) for key, own in true.items()}}) == []
+
+
+def unclean_scans(found: Padded, given: dict[str, torch.Tensor]) -> list[str]:
+    """The prefix sums along a length of what is not finite everywhere: a card multiplies with a triangle, and NaN times 0 is NaN."""
+    tensors = dict(ops.steps(found.graph, given))
+    scans = [node.op for node in found.graph.nodes if isinstance(node.op, (ops.Cumsum, ops.Cumprod))]
+    along = [op.x for op in scans if op.dim in found.regions[op.x].padded_dims]
+    return [str(x) for x in along if not tensors[x].isfinite().all()]
 
 
 def _filled(tensor: torch.Tensor, found: Padded, name: str, garbage: float) -> torch.Tensor:
