@@ -286,7 +286,7 @@ def test_numbers_and_claims(name):
 
 
 def unclean_scans(found: Padded, given: dict[str, torch.Tensor]) -> list[str]:
-    """The prefix sums along a length of what is not finite everywhere: a card multiplies with a triangle, and NaN times 0 is NaN."""
+    """What prefix sums along a length read that is not finite: a card multiplies it with a triangle of zeros."""
     tensors = dict(ops.steps(found.graph, given))
     scans = [node.op for node in found.graph.nodes if isinstance(node.op, (ops.Cumsum, ops.Cumprod))]
     along = [op.x for op in scans if op.dim in found.regions[op.x].padded_dims]
