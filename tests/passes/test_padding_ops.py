@@ -194,6 +194,34 @@ CASES = {
         %f: f32[2,3,{T}+3] = pad(x=%log, pads=[[0, 0], [0, 0], [1, 2]], value=0.5)
         %y: f32[2,3] = sum(x=%f, dims=[2])
     """,
+    "a channel of numbers before zeros": """
+        %m: f32[2,3,{T}] = where(condition=%c, a=%sq, b=%zero)
+        %p: f32[2,4,{T}] = pad(x=%m, pads=[[0, 0], [1, 0], [0, 0]], value=0.5)
+        %y: f32[2,4] = sum(x=%p, dims=[2])
+    """,
+    "a channel of infinities": """
+        %m: f32[2,4,{T}] = pad(x=%h, pads=[[0, 0], [1, 0], [0, 0]], value=-inf)
+        %y: f32[2,4,3] = matmul(a=%m, b=%r)
+    """,
+    "a channel of infinities, left out": """
+        %m: f32[2,4,{T}] = pad(x=%h, pads=[[0, 0], [1, 0], [0, 0]], value=-inf)
+        %p: f32[2,4,{T}] = softmax(x=%m, dim=1)
+        %y: f32[2,4,3] = matmul(a=%p, b=%r)
+    """,
+    "two masks of one value": """
+        %s: f32[2,3] = sum(x=%log, dims=[2])
+        %m: f32[2,3] = max(x=%log, dims=[2])
+        %n: f32[2,3] = min(x=%log, dims=[2])
+        %a: f32[2,3] = add(a=%s, b=%m)
+        %y: f32[2,3] = add(a=%a, b=%n)
+    """,
+    "infinite numbers of a table": """
+        %q: f32[{T}] = literal(data=[{odd}])
+        %m: f32[2,3,{T}] = add(a=%h, b=%q)
+        %e: f32[2,3,{T}] = exp(x=%m)
+        %t: f32[2,3,{T}] = tanh(x=%m)
+        %y: f32[2,3,3] = matmul(a=%t, b=%r)
+    """,
     "infinite steps around": """
         %f: f32[2,3,{T}+3] = pad(x=%x, pads=[[0, 0], [0, 0], [1, 2]], value=-inf)
         %e: f32[2,3,{T}+3] = softmax(x=%f, dim=2)
@@ -240,9 +268,9 @@ def graph_at(case: str, sizes: dict[str, int]) -> Graph:
             lines[at:at] = more.splitlines() if at == 0 else []
             lines = [*lines[:-1], *more.splitlines(), lines[-1]] if at else lines
     text = PRELUDE + "\n".join("    " + line for line in lines)
-    text = re.sub(
-        r"\{(\w)\}([+-]\d+)?", lambda found: str(sizes[found[1]] + int(found[2] or 0)), text
-    )  # a size, or one that is more or less
+    odd = ", ".join(("0.0", "-inf")[place % 2] for place in range(sizes["T"]))
+    text = text.replace("{odd}", odd)
+    text = re.sub(r"\{(\w)\}([+-]\d+)?", lambda found: str(sizes[found[1]] + int(found[2] or 0)), text)
     return graph_of(text + '\n    return "y"=%y')
 
 

@@ -163,7 +163,7 @@ def pad(op: shape.Pad, flow: Flow) -> tuple[Value, Region]:
     ends = [d for d in region.padded_dims if any(end for _, end in pads[d])]
     if op.mode == "constant":
         x = flow.masked(x, ends, op.value, "what is padded on starts at its true end")
-        region = flow.region(x)
+        region = _beside(flow.region(x), op)
         taint = region.taint if isfinite(op.value) else region.taint | {flow.origin}
         dims = [
             _grown(region, d, pads[d], op.value, flow) if any(map(any, pads[d])) else region.dims[d]
@@ -171,6 +171,16 @@ def pad(op: shape.Pad, flow: Flow) -> tuple[Value, Region]:
         ]
         return flow(replace(op, x=x)), Region(tuple(dims), taint)
     return _mirrored(op, pads, flow)
+
+
+def _beside(region: Region, op: shape.Pad) -> Region:
+    """The region before padding: rows that are added beside a length hold the added number in its padding, too."""
+    added = {d for d, pair in enumerate(op.pads) if any(pair)}
+    dims = [
+        tuple(f.bare(op.value if f.fill == op.value else None) for f in dim) if added - {d} else dim
+        for d, dim in enumerate(region.dims)
+    ]
+    return replace(region, dims=tuple(dims))
 
 
 def _grown(region: Region, dim: int, pads: Sequence[tuple[int, int]], value: float, flow: Flow) -> Dim:

@@ -143,8 +143,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, Region]:
     dims: list[Dim] = [
         _after_softmax(dim) if d == op.dim else tuple(f.bare() for f in dim) for d, dim in enumerate(region.dims)
     ]
-    rows = any(d != op.dim for d in region.infinite_dims)
-    return flow(replace(op, x=x)), Region(tuple(dims), region.taint | ({flow.origin} if rows else set()))
+    return flow(replace(op, x=x)), Region(tuple(dims), region.taint)
 
 
 def _excluded(x: Value, dim: int, flow: Flow) -> Value:
