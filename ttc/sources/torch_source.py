@@ -244,9 +244,9 @@ def to_tensor(item: Any) -> Any:
     try:
         item = numbers_of("", item)
         return torch.from_numpy(np.array(item, order="C", copy=not item.flags.writeable or None))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         raise InputError(
-            f"an array of {item.dtype} cannot become a torch tensor: {str(error).splitlines()[0]}"
+            f"an array of {item.dtype} cannot become a torch tensor: these are not numbers of torch"
         ) from None
 
 
