@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
+
+from tests.samples import SAMPLES
+from tests.support import lowerings, sampled_builds
 from ttc import backend, ops
 from ttc.cli import main
-from ttc.commands.support import Support, supported
+from ttc.commands.support import Support, recorded, supported
 
 
 def of(kind) -> Support:
@@ -24,10 +28,8 @@ def test_who_becomes_an_op_and_what_it_becomes():
     assert "ttnn.softmax" in softmax.calls
 
 
-def test_builders_and_dictionaries_are_looked_through():
+def test_builders_are_looked_through():
     assert "Split" in of(ops.Slice).onnx  # by the builder's own method
-    assert "ttnn.sqrt" in of(ops.Sqrt).calls  # by an entry in a dictionary of ops
-    assert "ttnn.sqrt" not in of(ops.Sin).calls
 
 
 def test_what_is_known_when_compiling_has_no_calls():
@@ -41,13 +43,29 @@ def test_markdown(capsys):
     assert "| softmax | exp(x - max) / sum(exp(x - max)) along `dim`. | Softmax | " in text
 
 
-def test_dtypes_are_those_of_the_type_rules():
-    assert of(ops.Sqrt).dtypes == ("f32", "bf16", "bfp8", "bfp4")
+def test_an_op_becomes_no_call_that_its_rule_makes_of_others():
+    assert of(ops.Atan2).calls == ("ttnn.atan2",)
+    assert "ttnn.sqrt" in of(ops.Sqrt).calls
+    assert "ttnn.sqrt" not in of(ops.Sin).calls
+
+
+def test_dtypes_are_those_of_programs():
+    assert {"f32", "bf16"} <= set(of(ops.Sqrt).dtypes)
     assert "i32" in of(ops.Add).dtypes
-    assert "i32" not in of(ops.Softmax).dtypes
+    assert "i32" not in of(ops.Matmul).dtypes + of(ops.Softmax).dtypes
+    assert {"bfp8", "bfp4"} <= set(of(ops.Linear).dtypes)
+
+
+def test_the_record_has_every_op_of_the_samples():
+    assert set(recorded()) == {sample.kind.mnemonic for sample in SAMPLES}
+
+
+@pytest.mark.sweep
+def test_the_record_is_what_compiling_gives_now():
+    assert recorded() == lowerings(sampled_builds()), "renew it: python -m tests.support"
 
 
 def test_the_page_in_docs_is_the_table_of_now(capsys):
     main(["ops", "--markdown"])
     page = Path(__file__).parents[2] / "docs" / "ops.md"
-    assert capsys.readouterr().out == page.read_text(), "renew it: ttc ops --markdown > docs/ops.md"
+    assert capsys.readouterr().out == page.read_text(), "renew it: python -m tests.support"

@@ -1,4 +1,4 @@
-"""`ttc ops`: what is supported, from the registries."""
+"""`ttc ops`: what is supported, from the registries and from programs that were compiled."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Print each op: its meaning's first sentence, the operators that become it, the calls that it may become."""
+    """Print each op: its meaning's first sentence, the operators that use it, the calls that it becomes."""
     require("listing the ops")
     from ttc.commands.support import supported
 
@@ -46,9 +46,10 @@ def page(rows: list[tuple[str, ...]]) -> str:
     lines = [
         "# Supported ops",
         "",
-        "From the registries, by `ttc ops --markdown`: each op, the ONNX and aten operators that become it (others",
-        "are made of several, or known when compiling), the TTNN calls that it may become, and the element types that",
-        "those calls' type rules accept. A model's own types become these at the edges and by explicit casts.",
+        "By `ttc ops --markdown`: each op, the ONNX and aten operators that become it or use it, the TTNN calls in the",
+        "programs of its samples (tests/samples.py, compiled in every dtype for every card) and the element types that",
+        "these computed with. Calls that only convert a tensor are left out. A model's own types become these at the",
+        "edges and by explicit casts.",
         "",
         f"| {' | '.join(COLUMNS)} |",
         "|" + "---|" * len(COLUMNS),

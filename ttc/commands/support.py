@@ -1,33 +1,34 @@
-"""What supports what, read from the registries: for each op, the ONNX and aten names that become it, and its calls.
+"""What supports what: for each op, the ONNX and aten operators whose reading uses it, and its calls.
 
-The tables hold functions, so what a function makes is what its code names, and what the functions of its own part
-of the package make that it names, methods of its builder among them.
+The front ends' tables hold functions, so what a function makes is what its code names, and what the functions of its
+own part of the package make that it names, methods of its builder among them. Calls and element types are recorded
+from programs that were compiled: a lowering rule names more calls than one op ever becomes.
 """
 
 from __future__ import annotations
 
+import json
 import types
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from ttc import backend, ops
-from ttc.backend.lowering import Lowering
-from ttc.calls.call import Call
+from ttc import ops
 from ttc.frontend import export, onnx  # noqa: F401  (registers their functions)
 from ttc.frontend.export import table as aten_table
 from ttc.frontend.onnx import table as onnx_table
 from ttc.frontend.onnx.emitter import Emitter
-from ttc.ir import DType, Op
+from ttc.ir import Op
 
-CONVERSIONS = frozenset({"ttnn.to_layout", "ttnn.to_memory_config", "ttnn.typecast"})
-"""Calls that bring operands into the form that another call wants."""
+RECORD = Path(__file__).with_name("supported.json")
+"""Written by `python -m tests.support`: calls and element types of the programs of each op's samples."""
 
 
 @dataclass(frozen=True)
 class Support:
-    """One op: its kind, the operators that become it, the TTNN calls that it may become, and what those accept."""
+    """One op: its kind, the operators that use it, the TTNN calls of its samples, and what those computed with."""
 
     kind: type[Op]
     onnx: tuple[str, ...]
@@ -44,8 +45,9 @@ def supported() -> list[Support]:
     of_aten = _sources(aten, aten_table.ExportBuilder)
     found = []
     for kind in kinds:
-        calls = _calls(kind)
-        found.append(Support(kind, of_onnx.get(kind, ()), of_aten.get(kind, ()), calls, _dtypes(calls)))
+        lowered = recorded().get(kind.mnemonic, {"calls": [], "dtypes": []})
+        calls, dtypes = tuple(lowered["calls"]), tuple(lowered["dtypes"])
+        found.append(Support(kind, of_onnx.get(kind, ()), of_aten.get(kind, ()), calls, dtypes))
     return sorted(found, key=lambda support: support.kind.mnemonic)
 
 
@@ -58,44 +60,14 @@ def _sources(functions: dict[str, Callable], builder: type) -> dict[type[Op], tu
     return found
 
 
-def _calls(kind: type[Op]) -> tuple[str, ...]:
-    rule = backend.RULES.get(kind)
-    return (
-        tuple(sorted(call.mnemonic for call in _made(rule, Lowering, kind) if issubclass(call, Call))) if rule else ()
-    )
-
-
-def _dtypes(calls: tuple[str, ...]) -> tuple[str, ...]:
-    """The element types that the type rules of these calls name, those that only convert left out."""
-    found: set[DType] = set()
-    for name in set(calls) - CONVERSIONS:
-        found.update(_accepted(Op.registry[name]))
-    return tuple(dtype.name for dtype in DType if dtype in found)
-
-
 @cache
-def _accepted(kind: type[Op]) -> frozenset[DType]:
-    """The sets of element types that a call's class holds or its type rule names, in functions it calls too."""
-    found: set[DType] = set(getattr(kind, "dtypes", ()))
-    seen: set[int] = set()
-    pending: list[Any] = [kind.infer]
-    while pending:
-        item = pending.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, frozenset):
-            found.update(part for part in item if isinstance(part, DType))
-        elif isinstance(item, types.FunctionType) and item.__module__.startswith("ttc.calls"):
-            pending.extend(_named(item, kind))
-    return frozenset(found)
+def recorded() -> Mapping[str, Mapping[str, list[str]]]:
+    """Read what the programs of each op's samples held: their `calls`, and the `dtypes` of these."""
+    return json.loads(RECORD.read_text())
 
 
-def _made(function: Callable, builder: type, kind: type[Op] | None = None) -> frozenset[type[Op]]:
-    """The classes of ops or calls that a function makes.
-
-    Of a dictionary by op that it names, only the entry for `kind` counts.
-    """
+def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
+    """The classes of ops that a function makes."""
     found: set[type[Op]] = set()
     seen: set[int] = set()
     part = ".".join(function.__module__.split(".")[: 3 if "frontend" in function.__module__ else 2])
@@ -109,8 +81,6 @@ def _made(function: Callable, builder: type, kind: type[Op] | None = None) -> fr
             found.update({item} & _classes())
         elif isinstance(item, types.FunctionType) and item.__module__.startswith(part):
             pending.extend(_named(item, builder))
-        elif isinstance(item, dict) and kind in item:
-            pending.append(item[kind])
         elif isinstance(item, (tuple, list)):
             pending.extend(item)
     return frozenset(found)
