@@ -27,7 +27,7 @@ class Several(nn.Module):
         y = x
         for _ in range(5):
             y = torch.digamma(y)
-        values, indices = y.cummax(0)
+        values, indices = y.mode(0)
         return values + x, (n @ n) + (indices @ n)
 
 
@@ -40,10 +40,11 @@ def refusal(model, *args, **options) -> Refused:
 def test_one_compilation_shows_what_every_stage_refuses():
     found = refusal(Several().eval(), X, N)
     reasons = found.by_reason()
-    assert len(reasons["aten.digamma.default is not supported"]) == 5
-    assert len(reasons["aten.cummax.default is not supported"]) == 1
+    counts = {reason.partition(" is not supported")[0]: len(where) for reason, where in reasons.items()}
+    assert counts["aten.digamma.default"] == 5
+    assert counts["aten.mode.default"] == 1
     products = next(where for reason, where in reasons.items() if "multiplies matrices of floats" in reason)
-    assert len(products) == 2  # the one that reads what cummax gives, too
+    assert len(products) == 2  # the one that reads what mode gives, too
     text = str(found)
     assert text.startswith("3 things in this model cannot be compiled:\n")
     assert "  digamma, digamma_1, digamma_2 and 2 more (5 in all): aten.digamma.default is not supported" in text
@@ -57,7 +58,8 @@ def test_what_stands_in_for_a_refused_value_is_not_refused_itself():
         return torch.digamma(torch.special.digamma(x.double())).sum() + x.sum()
 
     model = type("Model", (nn.Module,), {"forward": forward})().eval()
-    assert list(refusal(model, X).by_reason()) == ["aten.digamma.default is not supported"]
+    (reason,) = refusal(model, X).by_reason()
+    assert reason.startswith("aten.digamma.default is not supported: ")
 
 
 def test_what_depends_on_constants_alone_is_no_input():
