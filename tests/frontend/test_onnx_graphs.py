@@ -26,9 +26,9 @@ def kinds(graph) -> list[str]:
 
 @pytest.mark.parametrize("path", LIGHT, ids=[os.path.basename(path)[:-5] for path in LIGHT])
 def test_light_models_as_shipped(path):
-    start = time.perf_counter()
+    start = time.process_time()
     graph = verify(load(path))
-    assert time.perf_counter() - start < 2.0, "loading takes some tens of milliseconds"
+    assert time.process_time() - start < 2.0, "loading takes some tens of milliseconds"
     feeds = {value.op.name: torch.ones(value.shape) for value in graph.inputs}
     (found,) = ops.evaluate(graph, feeds).values()
     with open(path.replace(".onnx", "_output_0.pb"), "rb") as file:

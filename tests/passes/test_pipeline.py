@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from tests.passes.check import agree, body, graph_of
-from ttc.ir import Graph
+from ttc.ir import Graph, parse_graph
 from ttc.passes import PIPELINE, run
 
 RESIDUAL = """%n{i}: f32[1,16,8] = layer_norm(x=%x{i}, w=%w, bias=%b)
@@ -55,9 +55,11 @@ def test_a_thousand_nodes_are_quick():
     graph = graph_of(encoder(63))
     assert len(graph.nodes) > 1000
     run(PIPELINE, graph)
-    start = time.perf_counter()
-    run(PIPELINE, graph)
-    assert time.perf_counter() - start < 1.5  # 0.2 s on an idle machine
+    text = str(graph)
+    start = time.process_time()
+    parse_graph(text)
+    reading = time.process_time() - start
+    assert processor_time(graph) < 20 * reading, "all passes together cost as much as a few readings of the text"
 
 
 def test_time_is_linear():
