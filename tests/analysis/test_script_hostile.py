@@ -107,8 +107,9 @@ def holders() -> dict[str, type]:
     found: dict[str, type] = dict(Op.registry)
     pending = list(found.values())
     while pending:
-        hints = list(typing.get_type_hints(pending.pop()).values())
-        for part in _parts(hints):
+        kind = pending.pop()
+        hints = typing.get_type_hints(kind)
+        for part in _parts(hints[field.name] for field in fields(kind)):
             if is_dataclass(part) and isinstance(part, type) and part not in found.values():
                 found[part.__name__] = part
                 pending.append(part)
