@@ -72,7 +72,7 @@ ODD = {
     f"compile m.onnx {OUT} --length =2": "'=2' is no length",
     f"compile m.onnx {OUT} --length batch=٣": "is no length",
     f"compile m.onnx {OUT} --length batch={'9' * 40}": "is no length",
-    f"compile m.onnx {OUT} --length batch=99999999999": "more than the 12,872,318,208 bytes of n150",
+    f"compile m.onnx {OUT} --length batch=999999999": "more than the 12,872,318,208 bytes of n150",
     f"compile m.onnx {OUT} --length batch=2 --length batch=4": "for several sizes write --length batch=2,4",
     f"compile m.onnx {OUT} --length other=2": "no length called 'other': it has batch",
     f"compile m.onnx {OUT} --length": "expected one argument",
