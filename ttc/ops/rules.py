@@ -39,9 +39,8 @@ def check_number(number: float, dtype: DType) -> None:
         largest = LARGEST.get(dtype, math.inf)
         require(abs(number) <= largest, f"{number} is more than {dtype} holds")
     elif dtype.is_integer:
-        bits = int(8 * dtype.bytes)
-        low, high = (0, 1 << bits) if dtype.kind == "uint" else (-(1 << bits - 1), 1 << bits - 1)
-        require(math.isfinite(number) and low <= number < high, f"{number} is not among the numbers of {dtype}")
+        low, last = dtype.limits
+        require(math.isfinite(number) and low <= number < last + 1, f"{number} is not among the numbers of {dtype}")
 
 
 LARGEST = {DType.f32: 3.4028235677973366e38, DType.f16: 65504.0, DType.bf16: 3.3895313892515355e38}
