@@ -124,6 +124,30 @@ def test_sequences_leave_no_trace():
     assert found["n"] == 3
 
 
+def split_into(count: int, **fields) -> list[np.ndarray]:
+    """The items of SplitToSequence of X, which are `count`; without fields, its defaults."""
+    names = [f"item{place}" for place in range(count)]
+    nodes = [helper.make_node("SplitToSequence", ["x"], ["parts"], **fields)]
+    nodes.append(helper.make_node("SequenceLength", ["parts"], ["n"]))
+    places = {f"place{place}": np.array(place) for place in range(count)}
+    nodes += [helper.make_node("SequenceAt", ["parts", f"place{place}"], [name]) for place, name in enumerate(names)]
+    found = evaluated(model_of(nodes, {"x": X}, ("n", *names), weights=places), {"x": X})
+    assert found["n"] == count
+    return [found[name] for name in names]
+
+
+def test_splits_into_rows_that_keep_their_dimension_by_default():
+    for item, row in zip(split_into(len(X)), X, strict=True):
+        np.testing.assert_array_equal(item, row[None])
+
+
+def test_splits_into_rows_without_their_dimension():
+    for item, row in zip(split_into(len(X), keepdims=0), X, strict=True):
+        np.testing.assert_array_equal(item, row)
+    for item, column in zip(split_into(X.shape[1], keepdims=0, axis=-1), X.T, strict=True):
+        np.testing.assert_array_equal(item, column)
+
+
 def test_a_sequence_is_no_output_and_no_operand():
     split = helper.make_node("SplitToSequence", ["x"], ["parts"], axis=1)
     with pytest.raises(Refused, match="the output is a sequence: programs give tensors"):

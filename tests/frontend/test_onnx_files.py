@@ -87,6 +87,7 @@ def test_external_data_is_read_late(tmp_path):
         ("/etc/passwd", "outside the model's folder"),
         ("sub/../../secret.bin", "outside the model's folder"),
         ("", "outside the model's folder"),
+        ("weights\0.bin", r"which no file can be called"),
     ],
 )
 def test_external_data_elsewhere(tmp_path, location, message):
