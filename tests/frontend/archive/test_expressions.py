@@ -125,7 +125,7 @@ def test_texts_of_just_the_length_allowed_are_read():
 
 
 def test_messages_show_no_more_than_the_beginning_of_a_text():
-    with pytest.raises(InputError, match="'x{80}' is not"):
+    with pytest.raises(InputError, match=r"'x{80}' is not"):
         check_size("x" * 80)
     with pytest.raises(InputError, match=r"'x{80}\.\.\.' is not"):
         check_size("x" * 81)
