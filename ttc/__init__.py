@@ -80,7 +80,7 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     data, as they are now. Raises InputError for a file that is damaged or no artifact, and for weights that do not fit.
     """
     from ttc.executable import Executable
-    from ttc.files import as_path
+    from ttc.guard.files import as_path
     from ttc.runtime.artifact import load as load_artifact
 
     artifact = load_artifact(as_path(path))

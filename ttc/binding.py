@@ -11,8 +11,8 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ttc import ops
-from ttc.budget import TABLE, within
 from ttc.errors import InputError
+from ttc.guard.budget import TABLE, within
 from ttc.ir import Const, DType, Graph, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ir.weights import NAMED
 from ttc.ops.torch_types import array_of, tensor_of, to_torch

@@ -8,7 +8,7 @@ from os import PathLike
 
 from ttc.errors import InputError, enough_memory
 from ttc.executable import Executable
-from ttc.files import as_path
+from ttc.guard.files import as_path
 from ttc.runtime import artifact
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket

@@ -17,7 +17,7 @@ from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
 from ttc.compiled import Compiled, Variant, compiled_variant
 from ttc.errors import InputError, Refused, TtcError
-from ttc.files import as_path, check_output
+from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.passes.padding.fit import LARGEST_QUOTIENT

@@ -14,7 +14,7 @@ import numpy as np
 from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.executable import Executable
-from ttc.files import as_path, check_output
+from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph, every_stage, literals

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttc.errors import InputError, enough_memory
-from ttc.files import as_path
+from ttc.guard.files import as_path
 from ttc.ir import Weights
 from ttc.runtime import artifact
 from ttc.runtime.devices import emulates, open_device, require_names

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 import ttc
-from tests.test_files import sentence
+from tests.guard.test_files import sentence
 from ttc import ops
 from ttc.analysis.script import script
 from ttc.cli import main

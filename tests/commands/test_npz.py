@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import ttc
-from tests.test_files import artifact, model, sentence  # noqa: F401 (fixtures)
+from tests.guard.test_files import artifact, model, sentence  # noqa: F401 (fixtures)
 from ttc.cli import main
 from ttc.commands.npz import read_inputs, write_npz
 from ttc.errors import InputError

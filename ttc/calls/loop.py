@@ -6,12 +6,12 @@ from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.budget import STEPS, within
 from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, spec_of
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal, TypeRuleError
+from ttc.guard.budget import STEPS, within
 from ttc.ir import DRAM, FORWARD, TILE, Body, DType, Input, Layout, MemoryConfig, Spec, Step, Value, require
 
 

@@ -9,7 +9,7 @@ from ttc.commands.options import add_json, add_model, compilation, model_file, p
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, printable
-from ttc.files import check_output, write_bytes
+from ttc.guard.files import check_output, write_bytes
 
 
 def add_arguments(parser: ArgumentParser) -> None:

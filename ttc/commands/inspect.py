@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ttc.commands.options import MODELS, add_compilation, compilation, existing, path
 from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
-from ttc.files import check_output
+from ttc.guard.files import check_output
 from ttc.runtime.buckets import Bucket
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ttc.commands.options import path
 from ttc.commands.table import print_table
 from ttc.errors import InputError, printable, require
-from ttc.files import check_output, writing
+from ttc.guard.files import check_output, writing
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ttc.errors import InputError
-from ttc.files import open_file, writing
+from ttc.guard.files import open_file, writing
 
 NPY = b"\x93NUMPY"
 HEADERS = {

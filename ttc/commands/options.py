@@ -10,7 +10,7 @@ from typing import Any
 
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
-from ttc.files import open_file
+from ttc.guard.files import open_file
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
 MODELS = (".onnx", ".pt2")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttc.errors import printable
-from ttc.files import write_bytes
+from ttc.guard.files import write_bytes
 from ttc.ir.text import print_node
 from ttc.runtime.program import Program
 

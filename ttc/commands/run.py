@@ -13,7 +13,7 @@ from ttc.commands.npz import read_inputs, write_npz
 from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
-from ttc.files import check_output
+from ttc.guard.files import check_output
 from ttc.runtime.devices import has_card, no_card
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ import math
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer
+from ttc.guard.budget import check_table
 from ttc.ir import Value
 
 Sizes = tuple[int, ...]

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer, full, reshape
+from ttc.guard.budget import check_table
 from ttc.ir import Value
 from ttc.ops.torch_types import to_torch
 

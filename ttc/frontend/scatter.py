@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer, part, reshape
+from ttc.guard.budget import check_table
 from ttc.ir import Op, Value
 from ttc.ops.torch_types import to_torch
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any, ClassVar, cast
 
-from ttc.budget import NODES, within
 from ttc.errors import TypeRuleError
+from ttc.guard.budget import NODES, within
 from ttc.ir.types import Type
 from ttc.ir.weights import Weights
 

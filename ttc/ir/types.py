@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
-from ttc.budget import ELEMENTS, within
+from ttc.guard.budget import ELEMENTS, within
 
 TILE = 32  # TTNN's tile is 32 x 32 elements.
 

@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ttc.errors import InputError, TtcError
-from ttc.files import writing
+from ttc.guard.files import writing
 from ttc.ir import DType, Graph, TensorType, Weight, Weights, print_graph
 from ttc.ir.weights import NUMPY, float32_to_bf16, kept_finite
 from ttc.runtime.bucket_file import bucket_from_json, bucket_to_json

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ttc.errors import InputError
-from ttc.files import open_file
+from ttc.guard.files import open_file
 from ttc.ir import DType, TensorType
 from ttc.ir.weights import NUMPY
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ttc.errors import InputError
-from ttc.files import as_path
+from ttc.guard.files import as_path
 from ttc.sources.source import Inputs, Source, Specialisation
 
 __all__ = ["Inputs", "Source", "Specialisation", "source_of"]

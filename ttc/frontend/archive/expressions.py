@@ -9,9 +9,9 @@ import ast
 import re
 from collections.abc import Callable
 
-from ttc.budget import EXPRESSION_BITS, EXPRESSION_PARTS
 from ttc.errors import InputError
 from ttc.frontend.archive.unsafe import unsafe
+from ttc.guard.budget import EXPRESSION_BITS, EXPRESSION_PARTS
 
 SYMBOL = re.compile(r"(s|u|zf|zuf)[0-9]{1,6}", re.ASCII)
 """torch's names of sizes: of inputs, depending on data; and the same of floats."""

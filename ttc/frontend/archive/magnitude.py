@@ -6,9 +6,9 @@ from typing import Any
 
 from torch._export.serde.schema import Node
 
-from ttc.budget import EXPRESSION_BITS
 from ttc.errors import InputError
 from ttc.frontend.archive.expressions import SIZE_BITS
+from ttc.guard.budget import EXPRESSION_BITS
 
 
 class Magnitudes:

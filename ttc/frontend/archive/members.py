@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ttc.budget import JSON_PARTS, MEMBERS, within
 from ttc.errors import InputError
+from ttc.guard.budget import JSON_PARTS, MEMBERS, within
 
 LOCAL_HEADER = 30
 """Bytes of a member's local header before its name, by the zip format; the lengths of name and extra end it."""

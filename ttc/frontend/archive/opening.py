@@ -15,7 +15,6 @@ from torch._export.serde.serialize import ExportedProgramDeserializer
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from ttc import files
 from ttc.errors import InputError, Refusal, TtcError
 from ttc.frontend.archive.members import Archive, archive_of
 from ttc.frontend.archive.program import checked_program
@@ -24,6 +23,7 @@ from ttc.frontend.archive.unsafe import unsafe
 from ttc.frontend.archive.weights import read_tensors
 from ttc.frontend.export.failure import first_line
 from ttc.frontend.export.tracing import ONE_AT_A_TIME, quiet
+from ttc.guard import files
 
 MODEL = "models/model.json"
 WEIGHTS, CONSTANTS = "data/weights/", "data/constants/"

@@ -19,13 +19,13 @@ from torch._export.serde import schema
 from torch._export.serde.schema import ExportedProgram, Graph, Node
 from torch._export.serde.union import _Union as Union
 
-from ttc.budget import NODES, within
 from ttc.errors import InputError, Refusal, Refused
 from ttc.frontend.archive.expressions import SYMBOL, check_guard, check_size
 from ttc.frontend.archive.magnitude import Magnitudes
 from ttc.frontend.archive.structure import is_text, keyword_names, plain_structure
 from ttc.frontend.archive.unsafe import unsafe
 from ttc.frontend.export.table import function_for, is_listed
+from ttc.guard.budget import NODES, within
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 OPERATOR = re.compile(r"torch\.ops\.(aten|ttc)\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)", re.ASCII)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 from ttc.ops.torch_types import to_torch
 

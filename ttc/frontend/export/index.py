@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 from ttc.ops.rules import broadcast
 

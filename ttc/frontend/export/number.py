@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full, together
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 
 

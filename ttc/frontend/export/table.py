@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ttc import budget, ops
+from ttc import ops
 from ttc.errors import Refusal
+from ttc.guard import budget
 from ttc.ir import Builder, DType, TensorType, Value, Weights, operands_first
 from ttc.ops.torch_types import FROM_TORCH, to_torch
 

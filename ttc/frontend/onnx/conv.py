@@ -7,11 +7,11 @@ import math
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.places import places
+from ttc.guard.budget import check_table
 from ttc.ir import Value
 from ttc.ops.rules import window_output
 

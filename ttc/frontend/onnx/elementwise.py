@@ -10,12 +10,12 @@ import torch
 from onnx import TensorProto
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.small_floats import to_small_float
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
 from ttc.frontend.onnx.tensors import Store, dtype_of, tensor_data, weight
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Op, Value
 from ttc.ops.torch_types import HELD, to_torch
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ttc import ops
-from ttc.budget import LISTED, TABLE, check_table, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.frontend.stand_in import stand_in
+from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.folding import FOLD_LIMIT

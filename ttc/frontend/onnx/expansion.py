@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from onnx import GraphProto, ModelProto, NodeProto
 
-from ttc.budget import DEPTH, NODES, within
 from ttc.frontend.onnx.functions import Body
+from ttc.guard.budget import DEPTH, NODES, within
 
 Key = tuple[str, str, str]
 

@@ -10,8 +10,8 @@ import onnx
 from google.protobuf.message import DecodeError, Message
 
 from ttc.errors import InputError
-from ttc.files import read_bytes
 from ttc.frontend.onnx.tensors import Store
+from ttc.guard.files import read_bytes
 
 OLDEST_OPSET = 1
 

@@ -11,7 +11,6 @@ import numpy as np
 import onnx
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 
-from ttc.budget import DEPTH, within
 from ttc.errors import UNREADABLE, InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import control, table
 from ttc.frontend.onnx.dims import input_types
@@ -24,6 +23,7 @@ from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.frontend.stand_in import enumerated
+from ttc.guard.budget import DEPTH, within
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
 from ttc.ops.torch_types import tensor_of

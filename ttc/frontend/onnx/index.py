@@ -7,12 +7,12 @@ import math
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
 from ttc.frontend.scatter import reduced_scatter
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 from ttc.ops.ranges import EVERYTHING, NOT_NEGATIVE, interval
 

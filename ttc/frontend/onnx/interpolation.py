@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ttc.budget import check_table, within
 from ttc.errors import Refusal
+from ttc.guard.budget import check_table, within
 
 
 @dataclass(frozen=True)

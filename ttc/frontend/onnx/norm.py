@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 
 from ttc import ops
-from ttc.budget import within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.elementwise import scaled, shifted
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
+from ttc.guard.budget import within
 from ttc.ir import Op, Value
 
 

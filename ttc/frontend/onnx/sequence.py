@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from ttc.budget import LISTED, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
+from ttc.guard.budget import LISTED, within
 from ttc.ir import DType, Value
 
 

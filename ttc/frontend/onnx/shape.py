@@ -8,10 +8,10 @@ from itertools import accumulate
 import torch
 
 from ttc import ops
-from ttc.budget import check_table
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 from ttc.ops.rules import broadcast
 from ttc.ops.shape import PadMode

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from ttc import ops
-from ttc.budget import LISTED, check_table, within
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Number, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
+from ttc.guard.budget import LISTED, check_table, within
 from ttc.ir import Value
 from ttc.ops.torch_types import to_torch
 

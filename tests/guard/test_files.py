@@ -23,10 +23,10 @@ from tests.test_cli import artifact, model, sentence  # noqa: F401 (fixtures)
 from ttc import models
 from ttc.cli import main
 from ttc.errors import InputError
-from ttc.files import DRAFT, check_output, open_file, write_bytes, writing
+from ttc.guard.files import DRAFT, check_output, open_file, write_bytes, writing
 from ttc.models.model import Model
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(params=["artifact", "npz", "html", "model"])
@@ -159,7 +159,7 @@ def test_saving_over_the_model_is_refused_in_python_too(model: Path, external: P
 
 WRITER = """
 import sys, time
-from ttc.files import writing
+from ttc.guard.files import writing
 with writing(sys.argv[1]) as file:
     file.write(b"half")
     file.flush()

@@ -14,9 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ttc
 from tests.ir.test_loop import PROGRAM
-from ttc import budget, ops
+from ttc import ops
 from ttc.errors import Refusal, Refused, TtcError
 from ttc.frontend.export.table import ExportBuilder, static
+from ttc.guard import budget
 from ttc.ir import Builder, Const, DType, Input, TensorType, Value, Weight, Weights, operands_first, parse_graph, verify
 from ttc.runtime.program import parse_program
 

@@ -1,0 +1,1 @@
+"""What comes from outside: the user's files, and how much work they may ask for."""
