@@ -222,7 +222,7 @@ def test_long_programs_take_little_time():
         if step % 5 == 2:
             x = builder(ToMemoryConfig(x, DRAM))
     graph = builder.finish({"y": x})
-    start = time.perf_counter()
+    start = time.process_time()
     after = choose_layouts(graph, N150)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     assert conversions(after)[0] == 999

@@ -176,7 +176,7 @@ def test_what_just_fits_stays_and_a_tile_more_does_not(more: int, stays: bool):
 
 def test_long_programs_take_little_time():
     graph = random_program(0, 6000)
-    start = time.perf_counter()
+    start = time.process_time()
     placed = place(graph, N150)
-    assert time.perf_counter() - start < 15
+    assert time.process_time() - start < 15
     assert len(in_l1(placed)) > 100
