@@ -11,7 +11,7 @@ import torch
 import ttc
 from bench.reference import session
 from bench.timing import Row, compare
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.models import light, minilm, named
 
 

@@ -28,9 +28,9 @@ from onnx import ModelProto, TensorProto, TypeProto, numpy_helper
 from onnx.backend.test.loader import load_model_tests
 from onnx.backend.test.runner import Runner
 
-from ttc import onnx_backend
 from ttc.errors import TtcError
 from ttc.ir.random import random_kind
+from ttc.plugins import onnx_backend
 
 KINDS = ("node", "simple", "pytorch-converted", "pytorch-operator")
 VERDICTS = ("passed", "refused", "wrong", "crashed", "hung")

@@ -23,11 +23,11 @@ import ttc
 from bench.page import main
 from bench.sequence_models import SEQUENCES, Sequence
 from ttc import models
-from ttc.accuracy import pcc, scaled_error
-from ttc.buckets import Bucketed
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.buckets import Bucketed
+from ttc.compiled.compiled import Compiled
 from ttc.runtime.check import check_many
+from ttc.validation.accuracy import pcc, scaled_error
 
 PAGE = Path(__file__).parents[1] / "docs" / "sequence-models.md"
 FP32_LIMIT, BF16_LIMIT = 1e-4, 0.999

@@ -19,12 +19,12 @@ from torch.utils import _pytree as pytree
 import ttc
 from bench.page import main
 from ttc import models
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.errors import Refused
 from ttc.models.model import Model
 from ttc.runtime.check import check
+from ttc.validation.accuracy import pcc, scaled_error
 
 PAGE = Path(__file__).parents[1] / "docs" / "models.md"
 FP32_LIMIT = 1e-4

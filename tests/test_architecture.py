@@ -18,7 +18,6 @@ MAY_IMPORT = {
     "errors": set(),
     "guard": {"errors"},
     "version": set(),
-    "accuracy": set(),
     "ir": {"errors", "guard"},
     "ops": {"errors", "guard", "ir"},
     "frontend": {"errors", "guard", "ir", "ops"},

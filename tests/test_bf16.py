@@ -19,12 +19,12 @@ import torch
 from tests.samples import SAMPLES, Pattern, Sample
 from tests.special_values import run
 from ttc import ops
-from ttc.accuracy import pcc
 from ttc.backend.precision import DECISIVE
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused, TtcError
 from ttc.ir import DType
 from ttc.pipeline import compile_graph
+from ttc.validation.accuracy import pcc
 
 ACCURACY = 0.999
 LARGE, POSITIONS = 512, 4096

@@ -8,7 +8,6 @@ from itertools import count, islice
 import pytest
 
 from tests.passes.padded_nets import BUCKET, Case, filled, rounding
-from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import print_graph
 from ttc.passes.padding import Padded
@@ -17,6 +16,7 @@ from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.validation.accuracy import scaled_error
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -
 
 
 def bucket(build: Build, padded: Padded) -> Bucket:
-    """What `ttc.buckets` makes of a padded program."""
+    """What `ttc.compiled.buckets` makes of a padded program."""
     return Bucket(
         build.program,
         {"T": BUCKET},

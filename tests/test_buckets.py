@@ -11,9 +11,9 @@ from onnx import TensorProto, helper, numpy_helper, save
 from torch import nn
 
 import ttc
-from ttc.accuracy import scaled_error
 from ttc.cli import main
 from ttc.errors import InputError, Refused
+from ttc.validation.accuracy import scaled_error
 
 
 class Speech(nn.Module):

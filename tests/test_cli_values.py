@@ -162,6 +162,8 @@ def test_validate_without_onnxruntime_uses_onnxs_own_evaluator(
 ):
     from importlib.util import find_spec
 
-    monkeypatch.setattr("ttc.validation.find_spec", lambda name: None if name == "onnxruntime" else find_spec(name))
+    monkeypatch.setattr(
+        "ttc.validation.compare.find_spec", lambda name: None if name == "onnxruntime" else find_spec(name)
+    )
     assert main(["validate", "m.onnx", "--length", "batch=2"]) == 0
     assert "agrees with onnx.reference, which is slow (pip install onnxruntime" in capsys.readouterr().out

@@ -16,7 +16,7 @@ from torch import nn
 import ttc
 from ttc.errors import InputError
 from ttc.frontend.export import frozen
-from ttc.torch_backend import ttc_backend
+from ttc.plugins.torch_backend import ttc_backend
 
 X = torch.linspace(-1, 1, 24).reshape(3, 8)
 
@@ -197,8 +197,8 @@ def test_torch_compile_compiles_once_while_weights_stay(monkeypatch):
     model.shift[1] = -0.0
     function = torch.compile(model, backend=ttc_backend, options={"dtype": "fp32"})
     made: list[object] = []
-    compiling = ttc.torch_backend.Compiled
-    monkeypatch.setattr(ttc.torch_backend, "Compiled", lambda *given: made.append(1) or compiling(*given))
+    compiling = ttc.plugins.torch_backend.Compiled
+    monkeypatch.setattr(ttc.plugins.torch_backend, "Compiled", lambda *given: made.append(1) or compiling(*given))
     with torch.no_grad():
         for _ in range(3):
             function(X)

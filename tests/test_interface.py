@@ -12,8 +12,8 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import ttc
-from ttc.accuracy import pcc
 from ttc.errors import InputError, Refused, TtcError
+from ttc.validation.accuracy import pcc
 
 
 class Nested(nn.Module):

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ttc import ops, passes
-from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import Builder, DType, Graph, Input, TensorType, Value, parse_graph, verify
@@ -22,6 +21,7 @@ from ttc.pipeline import compile_graph
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import scaled_error
 
 TOLERANCE = 1e-4
 """Scaled error of a few fp32 ops after one another."""

@@ -11,7 +11,6 @@ import torch
 
 from tests.samples import SAMPLES, Sample
 from ttc import calls, ops
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.call import Call
 from ttc.calls.loop import StepCall
 from ttc.calls.target import TARGETS
@@ -22,6 +21,7 @@ from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
 
 DTYPES = ("bf16", "fp32")
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)

@@ -18,8 +18,8 @@ from ttc.errors import TtcError, require
 from ttc.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from ttc.compiled import Compiled
-    from ttc.executable import Executable
+    from ttc.compiled.compiled import Compiled
+    from ttc.compiled.executable import Executable
 
 __all__ = ["TtcError", "__version__", "compile", "load"]
 
@@ -54,10 +54,10 @@ def compile(
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
     require("compiling")
-    from ttc.arguments import host_names, length_sizes, model_arguments, require_callable
-    from ttc.buckets import Bucketed
     from ttc.calls.target import target_named
-    from ttc.compiled import Compiled
+    from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable
+    from ttc.compiled.buckets import Bucketed
+    from ttc.compiled.compiled import Compiled
     from ttc.pipeline import dtype_named, every_stage
     from ttc.sources import source_of
 
@@ -79,7 +79,7 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     `weights` binds a model's own weights by name (numpy arrays or torch tensors) to an artifact saved without
     data, as they are now. Raises InputError for a file that is damaged or no artifact, and for weights that do not fit.
     """
-    from ttc.executable import Executable
+    from ttc.compiled.executable import Executable
     from ttc.guard.files import as_path
     from ttc.runtime.artifact import load as load_artifact
 
@@ -87,11 +87,11 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     bound = artifact.weights
     if weights is not None:
         require("binding weights")
-        from ttc.binding import bound_weights
+        from ttc.compiled.binding import bound_weights
 
         bound = bound_weights(artifact, weights)
     if artifact.buckets:
-        from ttc.bucket_executable import BucketExecutable
+        from ttc.compiled.bucket_executable import BucketExecutable
 
         return BucketExecutable(artifact.program, artifact.derivation, bound, artifact.literals, artifact.buckets)
     return Executable(artifact.program, artifact.derivation, bound, artifact.literals)

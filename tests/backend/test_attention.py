@@ -3,7 +3,6 @@ import pytest
 import torch
 
 from tests.backend.lowered import lowered
-from ttc.accuracy import pcc, scaled_error
 from ttc.backend.attention import program_config
 from ttc.calls.attention import chunk_tiles
 from ttc.calls.target import TARGETS
@@ -12,6 +11,7 @@ from ttc.ops import evaluate
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
 
 N150 = TARGETS["n150"]
 

@@ -4,13 +4,13 @@ from tests.backend.lowered import lowered
 from tests.passes.check import random, retyped
 from tests.samples import PATTERN
 from ttc import ops
-from ttc.accuracy import scaled_error
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import scaled_error
 
 
 def names(sample, dtype: DType = DType.bf16) -> list[str]:

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from onnx import helper
 
 import ttc
-from ttc.accuracy import pcc, scaled_error
 from ttc.backend.precision import wide_values
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
@@ -17,6 +16,7 @@ from ttc.ops import evaluate
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
 
 TIME_STEP = """
 graph {

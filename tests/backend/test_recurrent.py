@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from ttc import ops
-from ttc.accuracy import pcc, scaled_error
 from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
@@ -24,6 +23,7 @@ from ttc.pipeline import Build, compile_graph
 from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
 
 GARBAGE = (float("nan"), float("inf"), 1e30, -3.0)
 

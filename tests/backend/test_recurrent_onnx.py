@@ -10,7 +10,7 @@ import pytest
 import ttc
 from tests.frontend.onnx_models import run_theirs
 from tests.frontend.test_onnx_recurrent import DIRECTIONS, INPUTS, arrays, recurrence
-from ttc.accuracy import pcc, scaled_error
+from ttc.validation.accuracy import pcc, scaled_error
 
 ACTIVATIONS = {
     "RNN": (["Tanh"], ["Relu"], ["Sigmoid"], ["Softsign"], ["Affine"], ["ThresholdedRelu"]),

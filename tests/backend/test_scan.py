@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from tests.backend.lowered import lowered
-from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS
 from ttc.ir import parse_graph
 from ttc.ops import evaluate
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import scaled_error
 
 LENGTH = 72192
 GENERATOR = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from tests.differential.outcome import DTYPES, Outcome, of_error, quiet
 from tests.differential.rounding import Rounded
 from tests.differential.torch_program import Program, made
 from ttc.calls.target import target_named
-from ttc.executable import Executable
+from ttc.compiled.executable import Executable
 from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input
 from ttc.pipeline import compile_graph, literals

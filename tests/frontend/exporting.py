@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from torch.utils import _pytree as pytree
 
 from ttc import ops
-from ttc.accuracy import scaled_error
 from ttc.frontend.export import Exported, export
 from ttc.ir import verify
+from ttc.validation.accuracy import scaled_error
 
 
 def agree(model: torch.nn.Module, *args, tolerance: float = 1e-5, **kwargs) -> Exported:

@@ -9,7 +9,7 @@ import torch
 import ttc
 from tests.frontend.exporting import agree
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.errors import TtcError
 from ttc.runtime.check import check
 

@@ -24,8 +24,8 @@ from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.cli import main
 from ttc.commands.page import write_page
+from ttc.compiled.executable import Executable
 from ttc.errors import InputError, Refusal, printable
-from ttc.executable import Executable
 from ttc.ir import Const, DType, Graph, parse_graph, verify
 from ttc.ir.weights import NUMPY
 from ttc.pipeline import DTYPES, compile_graph

@@ -15,8 +15,8 @@ import ttc
 from tests.samples import SAMPLES
 from ttc import calls
 from ttc.calls.target import TARGETS
+from ttc.compiled.executable import Executable
 from ttc.errors import Refused
-from ttc.executable import Executable
 from ttc.frontend.onnx import operators
 from ttc.ir import DType, Op
 from ttc.pipeline import Build, compile_graph

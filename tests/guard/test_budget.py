@@ -195,7 +195,7 @@ def test_a_loop_has_an_end(count: int):
 
 
 def test_values_of_a_derivation_are_in_proportion_to_its_weights():
-    from ttc.binding import _check_sizes
+    from ttc.compiled.binding import _check_sizes
 
     text = (
         'graph {\n  %w: f32[4] = const(ref="w")\n  %e: f32[1048576,4096,4] = expand(x=%w, shape=[1048576, 4096, 4])\n'

@@ -9,11 +9,11 @@ import torch
 
 import ttc
 from ttc import models
-from ttc.accuracy import pcc
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.runtime.check import check
+from ttc.validation.accuracy import pcc
 
 NAMES = ("vit", "bert", "clip_text")
 each_model = pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ import pytest
 
 import ttc
 from ttc import models
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.models import light
 
 FOLDER = Path(__file__).parent / "golden"

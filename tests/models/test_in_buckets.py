@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers.models.speecht5.modeling_speecht5 import SpeechT5EncoderWithTextPrenet
 
 import ttc
-from ttc.accuracy import scaled_error
+from ttc.validation.accuracy import scaled_error
 
 TOKENS = 100
 BERT = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}

@@ -11,11 +11,11 @@ import pytest
 import torch
 
 import ttc
-from ttc.accuracy import pcc
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.models.kokoro import FRAMES, HIDDEN, HOP, STYLE, VOCODER, whole_decoder
 from ttc.runtime.check import check_many
+from ttc.validation.accuracy import pcc
 
 HARMONICS = 9
 pytestmark = pytest.mark.filterwarnings("ignore:.*weight_norm` is deprecated:FutureWarning")  # the package's own

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import ttc
-from ttc.accuracy import pcc
+from ttc.validation.accuracy import pcc
 
 TOKENS = torch.tensor([[1, 2, 3, 4, 5, 6, 7], [0, 0, 0, 8, 9, 10, 11], [0, 0, 0, 0, 0, 0, 12]])
 SEEN = torch.tensor([[1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 1]])

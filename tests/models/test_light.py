@@ -10,10 +10,10 @@ import onnxruntime
 import pytest
 
 import ttc
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
 from ttc.models import light
 from ttc.runtime.check import check
+from ttc.validation.accuracy import pcc, scaled_error
 
 each_graph = pytest.mark.parametrize("name", light.NAMES)
 

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from ttc import ops
-from ttc.accuracy import pcc
 from ttc.calls.target import TARGETS
 from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input, Value
 from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc
 
 MORE = 1.5
 """How much larger the loss of correlation may be than that of rounding each result, the luck of single roundings."""

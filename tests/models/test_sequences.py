@@ -27,10 +27,10 @@ from bench.sequences import (
     wanted,
 )
 from ttc import models
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
 from ttc.runtime.check import check_many
+from ttc.validation.accuracy import pcc, scaled_error
 
 WITH_LENGTHS = ("kokoro_text_encoder", "kokoro_duration_encoder", "kokoro_prosody")
 

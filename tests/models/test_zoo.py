@@ -15,11 +15,11 @@ from torch.utils import _pytree as pytree
 
 import ttc
 from ttc import models
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.target import TARGETS
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.runtime.check import check_many
+from ttc.validation.accuracy import pcc, scaled_error
 
 ZOO = [(name, "tiny") for name in models.NAMES if name != "minilm"] + [("llama", "odd")]
 pytestmark = pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")  # Mochi's own code asks for it in fp32

@@ -3,11 +3,11 @@ import torch
 
 import ttc
 from tests.passes.check import agree, body, graph_of
-from ttc.accuracy import scaled_error
 from ttc.calls.target import TARGETS
 from ttc.passes.decompose_stft import decompose_stft
 from ttc.passes.runner import run
 from ttc.runtime.check import check
+from ttc.validation.accuracy import scaled_error
 
 
 def test_frames_are_shifted_views_of_blocks():

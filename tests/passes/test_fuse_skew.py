@@ -8,11 +8,11 @@ from torch import nn
 import ttc
 from tests.passes.check import agree, graph_of, leaves, rewrites
 from ttc import ops
-from ttc.accuracy import scaled_error
 from ttc.frontend.export import export
 from ttc.passes.decompose import decompose
 from ttc.passes.fuse_skew import fuse_skew
 from ttc.passes.runner import run
+from ttc.validation.accuracy import scaled_error
 
 SCORES = """
     %q: f32[2,16,8] = input(name="q")

@@ -17,7 +17,7 @@ from ttc.guard.files import check_output
 from ttc.runtime.devices import has_card, no_card
 
 if TYPE_CHECKING:
-    from ttc.executable import Executable
+    from ttc.compiled.executable import Executable
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def _where(arguments: Namespace) -> str:
 
 def _random(loaded: Executable) -> dict[str, np.ndarray]:
     """Random inputs that the artifact takes."""
-    from ttc.bucket_executable import BucketExecutable
+    from ttc.compiled.bucket_executable import BucketExecutable
 
     return (
         random_bucket_inputs(loaded.buckets[-1])

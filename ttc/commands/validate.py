@@ -18,7 +18,7 @@ from ttc.commands.table import print_table
 from ttc.errors import InputError, require
 
 if TYPE_CHECKING:
-    from ttc.compiled import Compiled
+    from ttc.compiled.compiled import Compiled
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
     """Compare and print; 1 if an output's correlation is below what is asked."""
     require("comparing")
     import ttc
-    from ttc.validation import compare_ops, compare_outputs, first_departure, framework, reference
+    from ttc.validation.compare import compare_ops, compare_outputs, first_departure, framework, reference
 
     model = model_file(arguments.model)
     with ProgressLine("validating") as line:
@@ -81,7 +81,7 @@ def run(arguments: Namespace) -> int:
 
 def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray] | np.ndarray:
     """The inputs that are given, else random ones."""
-    from ttc.buckets import Bucketed
+    from ttc.compiled.buckets import Bucketed
 
     buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
     if buckets and arguments.per_op:

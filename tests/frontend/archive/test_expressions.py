@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ttc.budget import EXPRESSION_BITS, EXPRESSION_PARTS
 from ttc.errors import InputError
 from ttc.frontend.archive.expressions import check_guard, check_size
+from ttc.guard.budget import EXPRESSION_BITS, EXPRESSION_PARTS
 
 SIZES = (
     "s27",

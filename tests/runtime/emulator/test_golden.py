@@ -11,7 +11,6 @@ import torch
 
 from tests.runtime.emulator.golden_functions import Golden, StandInModule, golden_functions
 from tests.samples import SAMPLES
-from ttc.accuracy import scaled_error
 from ttc.calls.binary import BinaryCall
 from ttc.calls.call import Call, spec_of
 from ttc.calls.spelling import arguments, build, spelled
@@ -22,6 +21,7 @@ from ttc.pipeline import compile_graph
 from ttc.runtime.emulator.binary import KEEP_NUMBERS
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import scaled_error
 
 TOLERANCE = 1e-5
 BF16_TOLERANCE = 2.0**-8

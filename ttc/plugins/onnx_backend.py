@@ -1,6 +1,6 @@
 """ttc as a backend of ONNX's own interface, `onnx.backend.base`: compiles with dtype fp32 and emulates the card.
 
-import ttc.onnx_backend as backend
+import ttc.plugins.onnx_backend as backend
 outputs = backend.run_model(model, [x, y])
 """
 
@@ -14,7 +14,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 
 import ttc
-from ttc.compiled import Compiled
+from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.runtime.program import Program
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttc.calls.target import Target
+from ttc.compiled.executable import Executable
 from ttc.errors import InputError, TtcError, enough_memory
-from ttc.executable import Executable
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph
 from ttc.ir.random import random_kind

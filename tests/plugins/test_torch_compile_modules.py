@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ttc.torch_backend import ttc_backend
+from ttc.plugins.torch_backend import ttc_backend
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 import ttc
-from ttc.accuracy import scaled_error
 from ttc.errors import InputError, Refused
-from ttc.torch_backend import ttc_backend
+from ttc.plugins.torch_backend import ttc_backend
+from ttc.validation.accuracy import scaled_error
 
 X = torch.linspace(-1, 1, 96).reshape(3, 32)
 FP32 = {"dtype": "fp32"}

@@ -13,7 +13,6 @@ import torch
 from torch.utils import _pytree as pytree
 
 from ttc import ops
-from ttc.accuracy import pcc, scaled_error
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
 from ttc.frontend.archive import open_file
@@ -25,6 +24,7 @@ from ttc.pipeline import Build
 from ttc.runtime.convert import from_device
 from ttc.runtime.devices import open_device
 from ttc.runtime.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
 
 Arrays = Mapping[str, np.ndarray]
 

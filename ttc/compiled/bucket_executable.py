@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 
+from ttc.compiled.executable import Executable
 from ttc.errors import InputError, enough_memory
-from ttc.executable import Executable
 from ttc.guard.files import as_path
 from ttc.runtime import artifact
 from ttc.runtime.bucket_session import BucketSession

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ttc.bucket_executable import BucketExecutable
 from ttc.calls.target import Target
-from ttc.compiled import Compiled, Variant, compiled_variant
+from ttc.compiled.bucket_executable import BucketExecutable
+from ttc.compiled.compiled import Compiled, Variant, compiled_variant
+from ttc.compiled.sharing import share_weights
 from ttc.errors import InputError, Refused, TtcError
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph
@@ -25,7 +26,6 @@ from ttc.pipeline import derived_weights, literals
 from ttc.runtime.bucket_session import BucketSession
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.program import weight_types
-from ttc.sharing import share_weights
 from ttc.sources.source import Inputs, Source
 
 if TYPE_CHECKING:

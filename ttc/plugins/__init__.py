@@ -1,0 +1,1 @@
+"""Where other frameworks call ttc: torch.compile and onnx.backend."""

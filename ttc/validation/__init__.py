@@ -1,0 +1,1 @@
+"""How close a compiled model is to its own framework, as a whole and op by op."""
