@@ -22,7 +22,7 @@ def test_refusals_name_the_culprit():
         Softmax(i, 1).infer()
     with pytest.raises(Refusal, match="input_tensor is in ROW_MAJOR layout"):
         LayerNorm(r).infer()
-    with pytest.raises(Refusal, match=r"the residual \[1, 40\] has not the shape of \[2, 40\]"):
+    with pytest.raises(Refusal, match=r"the residual \[1, 40\] must have the shape of the input, \[2, 40\]"):
         LayerNorm(x, residual_input_tensor=other).infer()
 
 

@@ -1,1 +1,1 @@
-"""What each TTNN call is: one frozen dataclass a call, with TTNN's own names; no torch and no ttnn in here."""
+"""TTNN's calls: one frozen dataclass a call, with TTNN's own names; imports neither torch nor ttnn."""

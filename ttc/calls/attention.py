@@ -16,9 +16,9 @@ SPLIT = FLOATS - {DType.bfp4}
 
 @dataclass(frozen=True)
 class SDPAProgramConfig:
-    """How attention is cut up: a core takes `q_chunk_size` queries and goes over the keys by `k_chunk_size`.
+    """Chunks of attention: a core takes `q_chunk_size` queries and goes over the keys by `k_chunk_size`.
 
-    Both are multiples of 32. `exp_approx_mode` must be stated: TTNN's default is the approximate exponential.
+    Both sizes are multiples of 32. `exp_approx_mode` must be stated: TTNN's default is the approximate exponential.
     """
 
     compute_with_storage_grid_size: tuple[int, int]
@@ -32,8 +32,8 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
     """softmax(scale * q @ k.T + attn_mask) @ v: q [B, H, Sq, D], k and v [B, Hkv, Sk, D], D a multiple of 32.
 
     The mask, in DRAM, is [1 or B, 1 or H, Sq, Sk]; no mask with `is_causal`, which needs Sq = Sk. The result is
-    [B, H, Sq, D], or [B, 1, Sq, H * D] with `output_concat_heads`, in DRAM unless stated. TTNN multiplies the
-    mask by 1 / scale first, in its own dtype: its numbers must stay finite.
+    [B, H, Sq, D], or [B, 1, Sq, H * D] with `output_concat_heads`, in DRAM unless stated. TTNN multiplies the mask by
+    1 / scale first, in the mask's dtype: the mask's numbers must stay finite.
     """
 
     input_tensor_q: Value
@@ -75,7 +75,7 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
             raise Refusal(f"the mask {list(mask)} does not fit scores {[q[0], q[1], q[2], k[2]]}")
 
     def workspace(self, target: Target) -> Workspace:
-        """Two chunks each of q, k and v, the scores, the output in fp32, and statistics: fitted to captures."""
+        """Return two chunks each of q, k and v, the scores, the output in fp32, row statistics: fitted to captures."""
         config = self.program_config or SDPAProgramConfig(target.grid, TILE, TILE)
         head = self.input_tensor_q.shape[3]
         count = chunk_tiles(config, head, self.attn_mask is not None, self.is_causal)
@@ -83,7 +83,7 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
 
 
 def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool, causal: bool) -> int:
-    """Tiles of circular buffers per core for attention with these chunks and head size."""
+    """Count the tiles of circular buffers per core for attention with these chunks and this head size (elements)."""
     q, k, d = config.q_chunk_size // TILE, config.k_chunk_size // TILE, -(-head // TILE)
     keys = (5.5 if causal else 4) * k * d
     scores = (4 if masked else 2.6) * q * k
@@ -117,7 +117,7 @@ class SplitQueryKeyValueAndSplitHeads(Call, name="ttnn.transformer.split_query_k
         return result, key, value
 
     def workspace(self, target: Target) -> Workspace:
-        """Tiles on their way, and turned ones for a transposed key."""
+        """Return the tiles on their way, with turned ones for a transposed key."""
         return Workspace(circular_buffers=(12 if self.transpose_key else 4) * tile_bytes(self.input_tensor.dtype))
 
 
@@ -138,14 +138,14 @@ class ConcatenateHeads(Call, name="ttnn.transformer.concatenate_heads"):
         return replace(spec, shape=(batch, rows, heads * head), memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of tiles of the result."""
+        """Return two rows of tiles of the result."""
         _, heads, _, head = self.input_tensor.shape
         return Workspace(circular_buffers=2 * heads * (head // TILE) * tile_bytes(self.input_tensor.dtype))
 
 
 @dataclass(frozen=True)
 class FillImplicitTilePadding(Call, name="ttnn.fill_implicit_tile_padding"):
-    """The operand itself, the padding of its last tiles overwritten with `fill_value`, in place."""
+    """The operand with the padding of its last tiles overwritten with `fill_value`, in place."""
 
     input_tensor: Value
     fill_value: float
@@ -158,5 +158,5 @@ class FillImplicitTilePadding(Call, name="ttnn.fill_implicit_tile_padding"):
         return self.input_tensor
 
     def workspace(self, target: Target) -> Workspace:
-        """Tiles to read, fill and write back."""
+        """Return the tiles to read, fill and write back."""
         return Workspace(circular_buffers=6 * tile_bytes(self.input_tensor.dtype))

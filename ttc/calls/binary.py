@@ -38,7 +38,7 @@ class BinaryCall(Call, abstract=True):
 
     @property
     def tensors(self) -> tuple[Value, ...]:
-        """The operands that are tensors, one or two."""
+        """Return the operands that are tensors, one or two."""
         return tuple(x for x in (self.input_tensor_a, self.input_tensor_b) if isinstance(x, Value))
 
     def infer(self) -> Spec:
@@ -51,17 +51,17 @@ class BinaryCall(Call, abstract=True):
         return (self.output_tensor,) if self.output_tensor else ()
 
     def result_dtype(self) -> DType:
-        """The dtype of the result."""
+        """Return the dtype of the result."""
         return self.tensors[0].dtype
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages for each operand and the result, two more where one is broadcast, one for each with functions."""
+        """Return two pages for each operand and the result, two more for a broadcast, one for each with functions."""
         fused = bool(self.input_tensor_a_activations) + bool(self.input_tensor_b_activations)
         return Workspace(circular_buffers=tiles(8 + fused, widest(self.tensors)))
 
 
 def written(spec: Spec, tensor: Value | None) -> Spec:
-    """The spec of a result that goes into `tensor`, if that is given: the tensor's own."""
+    """Return the spec of a result: the spec of `tensor` where the result goes into one, after checking that it fits."""
     if tensor is None:
         return spec
     into = spec_of(tensor)
@@ -71,7 +71,7 @@ def written(spec: Spec, tensor: Value | None) -> Spec:
 
 
 def binary_spec(call: BinaryCall) -> Spec:
-    """The result's spec, after checking the operands."""
+    """Return the result's spec, after checking the operands."""
     tensors = call.tensors
     for operand, allowed in ((call.input_tensor_a, call.number_first), (call.input_tensor_b, call.number_second)):
         if not isinstance(operand, Value) and not allowed:
@@ -91,7 +91,7 @@ def binary_spec(call: BinaryCall) -> Spec:
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The numpy broadcast of shapes; Refusal if there is none."""
+    """Return the numpy broadcast of shapes; Refusal where the shapes do not broadcast."""
     rank = max(map(len, shapes))
     result = []
     for sizes in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
@@ -103,7 +103,7 @@ def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def widest(tensors: tuple[Value, ...]) -> Spec:
-    """The spec with the most bytes per element."""
+    """Return the spec with the most bytes per element."""
     return max(map(spec_of, tensors), key=lambda spec: spec.dtype.bytes)
 
 
@@ -125,7 +125,7 @@ class Multiply(BinaryCall, name="ttnn.multiply"):
 
 @dataclass(frozen=True)
 class Div(BinaryCall, name="ttnn.div"):
-    """a / b; `rounding_mode` "trunc" or "floor" keeps integers, without it they give f32."""
+    """a / b; `rounding_mode` "trunc" or "floor" keeps integers, integers without a mode give f32."""
 
     _: KW_ONLY
     rounding_mode: Literal["trunc", "floor"] | None = None
@@ -155,18 +155,18 @@ class Pow(BinaryCall, name="ttnn.pow"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether both layouts will do: integers need TILE."""
+        """Return whether the call runs in either layout: integers need TILE."""
         return self.tensors[0].dtype.is_float
 
 
 class Maximum(BinaryCall, name="ttnn.maximum"):
-    """The larger."""
+    """The larger of a and b."""
 
     dtypes = ORDERED
 
 
 class Minimum(BinaryCall, name="ttnn.minimum"):
-    """The smaller."""
+    """The smaller of a and b."""
 
     dtypes = ORDERED
 
@@ -184,7 +184,7 @@ class Fmod(BinaryCall, name="ttnn.fmod"):
 
 
 class Atan2(BinaryCall, name="ttnn.atan2"):
-    """The angle of (b, a)."""
+    """The angle of the point (b, a), in radians: torch's atan2(a, b)."""
 
     dtypes = FLOATS
     number_second = False
@@ -215,23 +215,23 @@ class Ge(BinaryCall, name="ttnn.ge"):
 
 
 class LogicalCall(BinaryCall, abstract=True):
-    """Both operands are first reduced to 1 (not zero) or 0."""
+    """A logical function of two operands, each first reduced to 1 (not zero) or 0."""
 
     def workspace(self, target: Target) -> Workspace:
-        """As other binary calls, and two pages for each reduced operand."""
+        """Return the circular buffers of other binary calls, and two pages for each reduced operand."""
         return Workspace(circular_buffers=tiles(12, widest(self.tensors)))
 
 
 class LogicalAnd(LogicalCall, name="ttnn.logical_and"):
-    """1 where both are not zero, else 0."""
+    """1 where both operands are not zero, else 0."""
 
 
 class LogicalOr(LogicalCall, name="ttnn.logical_or"):
-    """1 where one is not zero, else 0."""
+    """1 where an operand is not zero, else 0."""
 
 
 class LogicalXor(LogicalCall, name="ttnn.logical_xor"):
-    """1 where exactly one is not zero, else 0."""
+    """1 where exactly one operand is not zero, else 0."""
 
 
 class BitwiseAnd(BinaryCall, name="ttnn.bitwise_and"):
@@ -247,7 +247,7 @@ class BitwiseOr(BinaryCall, name="ttnn.bitwise_or"):
 
 
 class BitwiseXor(BinaryCall, name="ttnn.bitwise_xor"):
-    """a ^ b."""
+    """Bitwise exclusive or: a ^ b."""
 
     dtypes = INTEGERS
 
@@ -280,12 +280,12 @@ class Where(Call, name="ttnn.where"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether both layouts will do: not with three tensors."""
+        """Return whether the call runs in either layout: three tensors need TILE."""
         return not (isinstance(self.true_value, Value) and isinstance(self.false_value, Value))
 
     @property
     def tensors(self) -> tuple[Value, ...]:
-        """The operands that are tensors, the predicate first."""
+        """Return the operands that are tensors, the predicate first."""
         return tuple(x for x in (self.predicate, self.true_value, self.false_value) if isinstance(x, Value))
 
     def infer(self) -> Spec:
@@ -313,5 +313,5 @@ class Where(Call, name="ttnn.where"):
         return (self.output_tensor,) if self.output_tensor else ()
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages for each operand and the result, and as many again but two where one is broadcast."""
+        """Return two pages for each operand and the result, and as many again but two where one is broadcast."""
         return Workspace(circular_buffers=tiles(14 if len(self.tensors) == 3 else 8, widest(self.tensors)))

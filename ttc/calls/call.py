@@ -17,7 +17,7 @@ INTEGERS = frozenset({DType.i32, DType.u32, DType.u16})
 
 
 class MathFidelity(Enum):
-    """How many passes the matrix engine makes over its operands' mantissas."""
+    """Passes that the matrix engine makes over its operands' mantissas."""
 
     LoFi = 0
     HiFi2 = 2
@@ -27,7 +27,7 @@ class MathFidelity(Enum):
 
 @dataclass(frozen=True)
 class ComputeKernelConfig:
-    """How a call accumulates; ttc's default is the most exact: all mantissa bits, sums kept in fp32."""
+    """Arithmetic of a call's sums; ttc's default is the most exact: all mantissa bits, sums kept in fp32."""
 
     math_fidelity: MathFidelity = MathFidelity.HiFi4
     math_approx_mode: bool = False
@@ -57,7 +57,7 @@ class UnaryWithParam:
 
 @dataclass(frozen=True)
 class Workspace:
-    """What a call needs besides its operands and results, in bytes per core."""
+    """Memory that a call needs besides its operands and results, in bytes per core."""
 
     circular_buffers: int = 0
     l1: int = 0
@@ -77,28 +77,28 @@ class Call(Op, abstract=True):
     needs_device: ClassVar[bool] = False
 
     def alias(self) -> Value | None:
-        """The operand whose buffer the result shares (a view, or in place); None for a buffer of its own."""
+        """Return the operand whose buffer the result shares (a view, or in place); None for a buffer of its own."""
         return None
 
     def alias_of(self, index: int) -> Value | None:
-        """`alias` of one result, for calls whose results lie in different buffers."""
+        """Return `alias` of one result, for calls whose results lie in different buffers."""
         return self.alias()
 
     def workspace(self, target: Target) -> Workspace:
-        """Circular buffers and L1 that the call takes while it runs on `target`."""
+        """Return the circular buffers and the L1 that the call takes while it runs on `target`."""
         return Workspace()
 
 
 def spec_of(value: Value) -> Spec:
-    """A value's spec; calls have no other operands."""
+    """Return a value's spec; calls have no other operands."""
     assert isinstance(value.type, Spec), f"%{value.name} has no spec"
     return value.type
 
 
 def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType], what: str) -> None:
-    """Refuse `value` (called `what` in the message) unless its dtype is among `dtypes` and its layout fits.
+    """Refuse `value` (called `what` in the message) unless its dtype is among `dtypes` and its layout is `layouts`.
 
-    `layouts` None accepts both. Block formats exist in TILE only.
+    `layouts` None accepts both layouts. Block formats exist in TILE only.
     """
     if value is None:
         return
@@ -122,7 +122,7 @@ def accept_number(number: float, dtype: DType) -> None:
 
 
 def one_layout(*values: Value | None) -> Layout:
-    """The layout that all present values share; Refusal if they differ."""
+    """Return the layout that all present values share; Refusal where the layouts differ."""
     layouts = {spec_of(value).layout for value in values if value is not None}
     if len(layouts) != 1:
         raise Refusal("operands are in different layouts")

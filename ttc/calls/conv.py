@@ -1,8 +1,8 @@
 """Convolutions, and the preparation of their weights that runs once at set-up.
 
-A convolution's shard layout and grid are stated, never TTNN's own choice, so that the form of the prepared
-weights and the L1 it takes follow from the rules below. They were found by probing the library and hold
-for every convolution of the tests, bf16 and fp32, on each target.
+A convolution's shard layout and grid are stated, never TTNN's own choice, so that the form of the prepared weights
+and the L1 of the convolution follow from the rules below. The rules were found by probing the library and hold for
+every convolution of the tests, bf16 and fp32, on each target.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ INPUTS = frozenset({DType.bf16, DType.f32, DType.bfp8})
 
 
 class SliceType(Enum):
-    """How a sliding window op too large for L1 goes through it; L1Full: all at once."""
+    """Cuts of a sliding window op that is too large for L1; L1Full: no cut, all at once."""
 
     L1Full = "L1Full"
 
 
 @dataclass(frozen=True)
 class Op2DSliceConfig:
-    """States that an op is (not) cut in slices; where a call has none, TTNN cuts as it must."""
+    """Statement that an op is (not) cut in slices; where a call has none, TTNN cuts as the L1 demands."""
 
     slice_type: SliceType
 
@@ -44,7 +44,7 @@ class CoreRectangle:
 
 @dataclass(frozen=True)
 class Conv2dConfig:
-    """TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding.
+    """Configuration with TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding.
 
     Stride folding turns a window as large as its stride into channels, and the convolution into a product.
     """
@@ -64,11 +64,11 @@ class Conv2dConfig:
 
 @dataclass(frozen=True)
 class Convolution(Call, abstract=True):
-    """What a convolution and the preparation of its weights and bias must agree on.
+    """Geometry on which a convolution and the preparation of its weights and bias must agree.
 
-    `padding` is (top, bottom, left, right); `conv_config` states the shard layout: height (rows of pixels over
-    all cores) or block (rows of pixels over core rows, channels over core columns, with the grid); or, for a
-    window that tiles its image, stride folding.
+    `padding` is (top, bottom, left, right); `conv_config` states the shard layout: height (rows of pixels over all
+    cores) or block (rows of pixels over core rows, channels over core columns, with the grid); or, for a window that
+    tiles its image, stride folding.
     """
 
     slices_field: ClassVar[str] = "slice_config"
@@ -92,7 +92,7 @@ class Convolution(Call, abstract=True):
 
     @property
     def whole(self) -> bool:
-        """Whether the convolution is stated to run in one piece, not in slices."""
+        """Return whether the convolution is stated to run in one piece, not in slices."""
         return getattr(self, self.slices_field, None) is not None
 
     @property
@@ -101,11 +101,11 @@ class Convolution(Call, abstract=True):
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
 
     def kept_rows(self, cores: int) -> int:
-        """Rows of the input shard that stay in L1 beside its halo."""
+        """Count the rows of the input shard that stay in L1 beside its halo."""
         return 0
 
     def stored_channels(self, channels: int) -> int:
-        """Channels as stored: whole tiles, in block layout as many for each core column that has any."""
+        """Return the channels as stored: whole tiles, in block layout equally many for each core column with any."""
         if self.conv_config.shard_layout is Sharding.HEIGHT_SHARDED or self.conv_config.folded:
             return round_up(channels, TILE)
         if self.conv_config.shard_layout is not Sharding.BLOCK_SHARDED or self.conv_config.core_grid is None:
@@ -115,10 +115,10 @@ class Convolution(Call, abstract=True):
         return -(-tiles // per_core) * per_core * TILE
 
     def stored_rows(self) -> int:
-        """Rows of the prepared weight as stored.
+        """Return the number of rows of the prepared weight as stored.
 
-        Whole tiles of channels for each tap; for slices in blocks a core column has a multiple of 8 channels, and
-        whole tiles for each row of the kernel.
+        Rows are whole tiles of channels for each tap; for slices in blocks a core column has a multiple of 8
+        channels, and whole tiles for each row of the kernel.
         """
         config = self.conv_config
         if config.folded:
@@ -134,7 +134,7 @@ class Convolution(Call, abstract=True):
 class PrepareConvWeights(Convolution, name="ttnn.prepare_conv_weights"):
     """[O, I / groups, h, w] on the host -> the device form that conv2d takes: [1, 1, h * w * I, O].
 
-    Groups become one dense matrix, zero outside its blocks. The order of its rows is TTNN's own affair.
+    Groups become one dense matrix, zero outside its blocks. The order of its rows is known to TTNN alone.
     """
 
     _: KW_ONLY
@@ -188,14 +188,14 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         return convolved(self, self.window.pixels)
 
     def workspace(self, target: Target) -> Workspace:
-        """The bound of `sharded_bytes` where the convolution runs whole and in shards, else all of L1."""
+        """Return the bound of `sharded_bytes` where the convolution runs whole and in shards, else all of L1."""
         if self.slice_config is None or self.conv_config.folded:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))
 
 
 def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
-    """The dtype of an unprepared weight; Refusal unless it has this shape and lies on the host in rows."""
+    """Return the dtype of an unprepared weight; Refusal unless it has this shape and lies on the host in rows."""
     spec = spec_of(value)
     accept(value, Layout.ROW_MAJOR, PLAIN_FLOATS, what)
     if spec.shape != shape or spec.memory != HOST:
@@ -204,21 +204,21 @@ def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
 
 
 def prepared_weights(call: Convolution, dtype: DType) -> Spec:
-    """The spec of prepared weights that came as `dtype`."""
+    """Return the spec of prepared weights that came as `dtype`."""
     shape = (1, 1, call.taps * call.in_channels, call.out_channels)
     padded = (1, 1, call.stored_rows(), call.stored_channels(call.out_channels))
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 
 def prepared_bias(call: Convolution, dtype: DType) -> Spec:
-    """The spec of a prepared bias that came as `dtype`."""
+    """Return the spec of a prepared bias that came as `dtype`."""
     shape = (1, 1, 1, call.out_channels)
     padded = (1, 1, TILE, call.stored_channels(call.out_channels))
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 
 def convolved(call: Any, pixels: int) -> Spec:
-    """The result's spec, of a call whose operands fit its geometry: `pixels` rows in, weights as it prepares them."""
+    """Return the result's spec; Refusal unless `pixels` rows go in and the weights are prepared for the call."""
     accept(call.input_tensor, Layout.TILE, INPUTS, "input_tensor")
     given = (1, 1, pixels, call.in_channels)
     if call.input_tensor.shape != given:
@@ -235,17 +235,17 @@ def convolved(call: Any, pixels: int) -> Spec:
 
 
 def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """Upper bound of the L1 that a convolution run whole takes per core, buffers and circular buffers, in bytes.
+    """Bound the L1 per core that a convolution run whole takes, buffers and circular buffers, from above, in bytes.
 
-    The terms are what TTNN holds at once: one kernel row of weights, the input shard with its halo, two
-    activation blocks (rows and tiles), the result and its fp32 partial sums, index tables; plus a twentieth.
-    Measured need is 0.75 to 0.95 of it over the convolutions of nine networks, bf16 and fp32, n150 and p150.
+    The terms are the buffers that TTNN holds at once: one kernel row of weights, the input shard with its halo, two
+    activation blocks (rows and tiles), the result and its fp32 partial sums, index tables; plus a twentieth. The
+    measured need is 0.75 to 0.95 of the bound over the convolutions of nine networks, bf16 and fp32, n150 and p150.
     """
     return _bytes(call, dtype, target, None)
 
 
 def sliced_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """As `sharded_bytes`, of the thinnest slice that TTNN can cut: one tile of rows on each core."""
+    """Bound the L1 as `sharded_bytes` does, for the thinnest slice that TTNN can cut: one tile of rows on each core."""
     return _bytes(call, dtype, target, TILE)
 
 

@@ -26,7 +26,7 @@ MOST_WEIGHT_ROWS = 1 << 19
 
 @dataclass(frozen=True)
 class TransposedConvolution(Convolution, abstract=True):
-    """A convolution of stride 1 over the input spread by `stride`, less what `padding` cuts off."""
+    """A convolution of stride 1 over the input spread by `stride`, without the borders that `padding` cuts off."""
 
     slices_field: ClassVar[str] = "dram_slice_config"
     _: KW_ONLY
@@ -34,7 +34,7 @@ class TransposedConvolution(Convolution, abstract=True):
 
     @property
     def window(self) -> Window:
-        """The window over the spread input, its borders included."""
+        """Return the window over the spread input, its borders included."""
         sizes, pads = (self.input_height, self.input_width), (sum(self.padding[:2]), sum(self.padding[2:]))
         spread = tuple(
             (size - 1) * stride - pad + extra + 2 * dilation * (kernel - 1) + 1
@@ -52,7 +52,7 @@ class TransposedConvolution(Convolution, abstract=True):
         return shard_rows(self.input_pixels, cores)
 
     def check(self) -> None:
-        """Refusal for what TTNN does not prepare or compute."""
+        """Refuse a geometry that TTNN does not prepare or compute."""
         for side, pad in enumerate(self.padding):
             reach = self.dilation[side // 2] * (self.kernel_size[side // 2] - 1)
             if pad > reach:
@@ -119,7 +119,7 @@ class ConvTranspose2d(TransposedConvolution, name="ttnn.conv_transpose2d"):
         return convolved(self, self.input_pixels)
 
     def workspace(self, target: Target) -> Workspace:
-        """The bound of `sharded_bytes` where the convolution runs whole, else all of L1."""
+        """Return the bound of `sharded_bytes` where the convolution runs whole, else all of L1."""
         if self.dram_slice_config is None:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))

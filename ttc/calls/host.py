@@ -1,4 +1,4 @@
-"""A call that no card runs: an op that the user lets the host do, with what it moves there and back."""
+"""A call that no card runs: an op that the user lets the host do, with the bytes moved there and back."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ttc.ir import DRAM, Layout, Spec, TensorType, Value
 
 @dataclass(frozen=True)
 class HostOp(Call, name="host.run"):
-    """`op`, as the text of an op on the operands %0, %1, .. in their types `takes`, done by torch on the host.
+    """`op`, the text of an op on the operands %0, %1, .. of the types `takes`, done by torch on the host.
 
-    The operands are downloaded, the results uploaded as `results`. The op is text so that programs can be read
-    where there is no torch.
+    The operands are downloaded, the results uploaded as `results`. The op is text so that programs can be read where
+    there is no torch.
     """
 
     operand: tuple[Value, ...]
@@ -30,15 +30,15 @@ class HostOp(Call, name="host.run"):
         if [spec.shape for spec in self.results] != [type.shape for type in self.gives]:
             raise Refusal(f"the host op gives {', '.join(map(str, self.gives))}")
         if any((spec.layout, spec.memory) != (Layout.TILE, DRAM) for spec in self.results):
-            raise Refusal("what the host op gives goes to DRAM, in tiles")
+            raise Refusal("the results of a host op go to DRAM, in tiles")
         return self.results
 
     @property
     def name(self) -> str:
-        """The op's mnemonic."""
+        """Return the op's mnemonic."""
         return self.op.partition("(")[0]
 
     @property
     def moved_bytes(self) -> int:
-        """Bytes downloaded and uploaded, as the card stores them."""
+        """Count the bytes downloaded and uploaded, as the card stores the tensors."""
         return sum(spec_of(value).stored_bytes for value in self.operand) + sum(s.stored_bytes for s in self.results)

@@ -18,7 +18,7 @@ INDICES = frozenset({DType.u32})
 class Embedding(Call, name="ttnn.embedding"):
     """Rows of `weight` [V, D] (bf16, ROW_MAJOR) by u32 ROW_MAJOR index [N] or [B, N]: [N, D] or [B, N, D].
 
-    In TILE layout where N and D fill whole tiles.
+    The result may be in TILE layout where N and D fill whole tiles.
     """
 
     input_tensor: Value
@@ -40,11 +40,11 @@ class Embedding(Call, name="ttnn.embedding"):
 
     @property
     def fused(self) -> bool:
-        """Whether the rows are tilized in the same device program."""
+        """Return whether the rows are tilized in the same device program."""
         return self.input_tensor.shape[-1] % TILE == 0 and self.weight.shape[1] % TILE == 0
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of the table and the index; for TILE 32 rows, cut to 1 MiB, and as many tiles."""
+        """Return two rows of the table and the index; for TILE 32 rows, cut to 1 MiB, and as many tiles."""
         result = self.infer()
         index = 2 * TILE * 4 * 2
         rows = 2 * row_bytes(replace(result, layout=Layout.ROW_MAJOR))
@@ -72,7 +72,7 @@ class Gather(Call, name="ttnn.gather"):
         return replace(spec, shape=self.index.shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """A row of each."""
+        """Return a row each of the operand, the index and the result."""
         rows = (spec_of(self.input), spec_of(self.index), self.infer())
         return Workspace(circular_buffers=sum(map(row_bytes, rows)))
 
@@ -114,7 +114,7 @@ class ScatterAdd(Call, name="ttnn.scatter_add"):
 
 
 def scattered(call: Scatter | ScatterAdd) -> Spec:
-    """The result of a scatter: the input's spec."""
+    """Return the spec of a scatter's result: the input's spec."""
     accept(call.input, Layout.ROW_MAJOR, ELEMENTS, "input")
     accept(call.src, Layout.ROW_MAJOR, frozenset({call.input.dtype}), "src")
     accept(call.index, Layout.ROW_MAJOR, frozenset({DType.i32, DType.u32}), "the index")
@@ -126,7 +126,10 @@ def scattered(call: Scatter | ScatterAdd) -> Spec:
 
 
 def scatter_workspace(call: Scatter | ScatterAdd) -> Workspace:
-    """The input's row in and out, both also in f32 where bf16 numbers are added up, an index row and a source row."""
+    """Return rows for a scatter: the input's in and out, an index row and a source row.
+
+    The input's rows are also held in f32 where bf16 numbers are added up.
+    """
     spec = spec_of(call.input)
     wide = 4 if spec.dtype is DType.bf16 and isinstance(call, ScatterAdd) else 2
     rows = wide * row_bytes(spec) + 2 * (row_bytes(spec_of(call.index)) + row_bytes(spec_of(call.src)))
@@ -134,7 +137,7 @@ def scatter_workspace(call: Scatter | ScatterAdd) -> Workspace:
 
 
 def check_rows(dim: int, x: Value, index: Value) -> None:
-    """Refuse unless `dim` is the last dimension and the others are equal."""
+    """Refuse unless `dim` is the last dimension and the other dimensions have equal sizes."""
     if dim != x.type.rank - 1:
         raise Refusal(f"ttc gathers and scatters along the last dimension, not {dim} of {x.type.rank}")
     if index.shape[:-1] != x.shape[:-1]:

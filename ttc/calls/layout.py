@@ -1,4 +1,4 @@
-"""Calls that change a tensor's form and none of its numbers' meaning: layout, memory, dtype, lifetime."""
+"""Calls that change a tensor's layout, memory, dtype or lifetime, and none of its numbers' meaning."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class ToLayout(Call, name="ttnn.to_layout"):
         return replace(spec, layout=self.layout, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place.
+        """Return two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place.
 
-        A result in L1 counts once more: TTNN takes its size off the room that is left beside it, and where it then
-        finds none, it picks a way through the tensor that fails for most shapes.
+        A result in L1 counts once more: TTNN takes the result's size off the room that is left beside it, and where
+        no room is left, TTNN picks a way through the tensor that fails for most shapes.
         """
         spec, result = spec_of(self.tensor), self.infer()
         if Sharding.INTERLEAVED not in (spec.memory.sharding, result.memory.sharding):
@@ -61,7 +61,7 @@ class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
         return self.tensor if spec_of(self.tensor).memory == self.memory_config else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages: tiles, or rows with their alignment."""
+        """Return two pages: tiles, or rows with their alignment."""
         spec = spec_of(self.tensor)
         count = TILE * TILE if spec.layout is Layout.TILE else round_up(spec.shape[-1] if spec.rank else 1, 64)
         return Workspace(2 * int(count * spec.dtype.bytes) + 512)
@@ -84,7 +84,7 @@ class Typecast(Call, name="ttnn.typecast"):
         return replace(spec, dtype=self.dtype, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages in, two out."""
+        """Return two pages in and two out."""
         return Workspace(int(2 * TILE * TILE * (spec_of(self.input_tensor).dtype.bytes + self.dtype.bytes)))
 
 
@@ -105,13 +105,13 @@ class Bitcast(Call, name="ttnn.bitcast"):
         return replace(spec, dtype=self.dtype, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages in, two out."""
+        """Return two pages in and two out."""
         return Workspace(4 * TILE * TILE * 4)
 
 
 @dataclass(frozen=True)
 class Deallocate(Call, name="ttnn.deallocate"):
-    """Give a tensor's buffer back."""
+    """End of a tensor's life: its buffer is given back."""
 
     tensor: Value
     effect: ClassVar[bool] = True

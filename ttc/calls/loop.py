@@ -1,4 +1,4 @@
-"""Loops on the device: the same calls once a step, on buffers that stay where they are."""
+"""Loops on the device: the same calls once a step, on buffers that keep their addresses."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from ttc.ir import DRAM, FORWARD, TILE, Body, DType, Input, Layout, MemoryConfig
 class Loop(Call, name="loop"):
     """`body`, `count` times. Not a TTNN function: the host runs the calls of the body, step after step.
 
-    The body's inputs are the operands in order: `carried`, `scanned`, `stacked`, `captured`. Its outputs are what
-    carried values become, then the stacked ones. It reads `scanned[t]` (outermost dimension, `count` long) by
-    `loop.take` and writes `stacked[t]` by `loop.put`. Every output lies in the buffer of its own input, so that all
-    addresses are the same in every step; the results are the operands' buffers, which must be the loop's to write in.
+    The body's inputs are the operands in order: `carried`, `scanned`, `stacked`, `captured`. The body's outputs are
+    the next step's carried values, then the stacked ones. The body reads `scanned[t]` (outermost dimension, `count`
+    long) by `loop.take` and writes `stacked[t]` by `loop.put`. Every output lies in the buffer of its own input, so
+    that all addresses are the same in every step; the results are the operands' buffers, which must be the loop's to
+    write in.
     """
 
     _: KW_ONLY
@@ -52,7 +53,7 @@ class Loop(Call, name="loop"):
 
     @property
     def written(self) -> tuple[Value, ...]:
-        """The operands in whose buffers the results lie, in order."""
+        """Return the operands in whose buffers the results lie, in order."""
         return (*self.carried, *self.stacked)
 
     def alias_of(self, index: int) -> Value | None:
@@ -74,12 +75,12 @@ class Loop(Call, name="loop"):
 
 
 def _calls(body: Body) -> int:
-    """How many calls a body makes in one step."""
+    """Count the calls that a body makes in one step."""
     return sum(op.count * _calls(op.body) if isinstance(op, Loop) else 1 for op in (node.op for node in body.nodes))
 
 
 def _buffer(value: Value) -> Value:
-    """The value whose buffer `value` lies in."""
+    """Return the value whose buffer `value` lies in."""
     while isinstance(value.op, Call):
         viewed = value.op.alias_of(value.index)
         if viewed is None:
@@ -89,13 +90,13 @@ def _buffer(value: Value) -> Value:
 
 
 class StepCall(Call, abstract=True):
-    """A call of a loop's body that differs from step to step: `at(step)` is the TTNN call that it is then."""
+    """A call of a loop's body that differs from step to step: `at(step)` is the TTNN call of that step."""
 
     positional: ClassVar[bool] = True
 
     @abstractmethod
     def at(self, step: int | Step) -> Call:
-        """The call at a step: a number, or `Step()` for the spelling in terms of t."""
+        """Return the call at a step: a number, or `Step()` for the spelling in terms of t."""
 
     def infer(self) -> Spec:
         types = self.at(0).infer()
@@ -111,7 +112,7 @@ class StepCall(Call, abstract=True):
 
 @dataclass(frozen=True)
 class Take(StepCall, name="loop.take"):
-    """x[t], with its first dimension kept as 1, or just `columns` (first, end) of its last dimension.
+    """x[t], with its first dimension kept as 1, or only the `columns` (first, end) of its last dimension.
 
     Columns start at whole tiles. `step` is (scale, offset) of the step number.
     """
@@ -164,7 +165,7 @@ class FillCache(Call, name="ttnn.fill_cache"):
         return (self.cache,)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles."""
+        """Return two tiles."""
         return Workspace(circular_buffers=2 * tile_bytes(spec_of(self.cache).dtype))
 
 
@@ -202,13 +203,13 @@ class Clone(Call, name="ttnn.clone"):
         return replace(spec_of(self.input), memory=self.memory_config)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles, in L1 three."""
+        """Return two tiles, in L1 three."""
         return Workspace(circular_buffers=3 * int(TILE * TILE * spec_of(self.input).dtype.bytes))
 
 
 @dataclass(frozen=True)
 class Empty(Call, name="ttnn.empty"):
-    """A buffer of its own with whatever it held before, to be written in."""
+    """A buffer of its own with whatever the memory held before, to be written in."""
 
     shape: tuple[int, ...]
     dtype: DType

@@ -13,7 +13,7 @@ from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"]
-"""Activation strings that `linear` takes and fuses where a core grid is given."""
+"""Activations that `linear` takes by name and fuses where a core grid is given."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Linear(Call, name="ttnn.linear"):
 
 
 def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:
-    """The shape of a @ b by TTNN's rules: batches equal, or all of one side's 1 or absent."""
+    """Return the shape of a @ b by TTNN's rules: equal batches, or one side's batches all 1 or absent."""
     accept(a, Layout.TILE, FLOATS, "input_tensor_a")
     accept(b, Layout.TILE, FLOATS, "input_tensor_b")
     left, right = list(a.shape), list(b.shape)
@@ -93,19 +93,19 @@ def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> t
 
 
 def product_spec(a: Value, shape: tuple[int, ...], dtype: DType | None, memory: MemoryConfig | None) -> Spec:
-    """The result's spec: a's dtype and DRAM unless stated."""
+    """Return the result's spec: a's dtype and DRAM unless stated."""
     return Spec(dtype or spec_of(a).dtype, shape, Layout.TILE, memory or DRAM)
 
 
 NARROW = 8
-"""Beyond this ratio of sides, cut to a whole number, TTNN gives each core whole rows or columns of the result."""
+"""Ratio of sides, cut to a whole number, beyond which TTNN gives each core whole rows or columns of the result."""
 
 
 def product_workspace(call: Matmul | Linear, bias: Value | None, target: Target) -> int:
-    """Bytes of circular buffers per core, from how TTNN divides a product over the cores.
+    """Count the bytes of circular buffers per core, from TTNN's division of a product over the cores.
 
-    A core has a block of the result, in fp32 and in the result's format if that is another, and twice a strip
-    of each operand. Blocks too large for L1 are cut by TTNN, so that the limit is the bound.
+    A core has a block of the result, in fp32 and in the result's format if that format is another, and twice a strip
+    of each operand. TTNN cuts blocks that are too large for L1, so that the limit is the bound.
     """
     result = call.infer()
     rows, columns, strip = _block(call, result, target)
@@ -118,7 +118,7 @@ def product_workspace(call: Matmul | Linear, bias: Value | None, target: Target)
 
 
 def _block(call: Matmul | Linear, result: Spec, target: Target) -> tuple[int, int, int]:
-    """Rows and columns of tiles that a core computes at a time, and how deep its strips of the operands are."""
+    """Return the tile rows and columns that a core computes at a time, and the depth of its operands' strips."""
     inner = call.input_tensor_a.shape[-2 if call.transpose_a else -1]
     height, width, depth = -(-result.shape[-2] // TILE), -(-result.shape[-1] // TILE), -(-inner // TILE)
     if any(size != 1 for size in call.input_tensor_b.shape[:-2]):

@@ -35,7 +35,7 @@ class LayerNorm(Call, name="ttnn.layer_norm"):
         return normalised(self.input_tensor, self.memory_config, self.weight, self.bias)
 
     def workspace(self, target: Target) -> Workspace:
-        """A row of tiles of each operand, x - mean and its square in fp32; in blocks where rows are too long."""
+        """Return a row of tiles of each operand, x - mean and its square in fp32; long rows are cut into blocks."""
         return norm_workspace(self, (self.weight, self.bias), 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
 
 
@@ -56,16 +56,16 @@ class RmsNorm(Call, name="ttnn.rms_norm"):
         return normalised(self.input_tensor, self.memory_config, self.weight)
 
     def workspace(self, target: Target) -> Workspace:
-        """As `LayerNorm` without x - mean."""
+        """Return the circular buffers of `LayerNorm` without x - mean."""
         return norm_workspace(self, (self.weight,), FLOAT_TILE, 12 * FLOAT_TILE, target)
 
 
 LONG_ROWS = 800 * 1024
-"""Bytes per core that TTNN's norms take at most once a row's tiles do not fit and they work in blocks."""
+"""Most bytes per core of TTNN's norms once a row's tiles do not fit and the norms work in blocks."""
 
 
 def normalised(x: Value, memory: MemoryConfig | None, *parameters: Value | None) -> Spec:
-    """The spec of a norm over x's last dimension."""
+    """Return the spec of a norm over x's last dimension."""
     accept(x, Layout.TILE, NORMALISED, "input_tensor")
     for parameter in parameters:
         accept(parameter, Layout.TILE, NORMALISED, "weight and bias")
@@ -76,23 +76,23 @@ def normalised(x: Value, memory: MemoryConfig | None, *parameters: Value | None)
 
 
 def normalised_along(x: Value, dim: int, memory: MemoryConfig | None) -> Spec:
-    """The spec of a norm over one of x's dimensions, counted from the first."""
+    """Return the spec of a norm over one of x's dimensions, counted from the first."""
     if not 0 <= dim < x.type.rank:
         raise Refusal(f"dim {dim} is not in a tensor of rank {x.type.rank}")
     return normalised(x, memory)
 
 
 def check_residual(x: Value, residual: Value | None) -> None:
-    """Refuse a residual that is not of x's very shape."""
+    """Refuse a residual whose shape is not exactly x's."""
     accept(residual, Layout.TILE, NORMALISED, "the residual")
     if residual is not None and residual.shape != x.shape:
-        raise Refusal(f"the residual {list(residual.shape)} has not the shape of {list(x.shape)}")
+        raise Refusal(f"the residual {list(residual.shape)} must have the shape of the input, {list(x.shape)}")
 
 
 def norm_workspace(
     call: LayerNorm | RmsNorm, parameters: tuple[Value | None, ...], interim: int, fixed: int, target: Target
 ) -> Workspace:
-    """`interim` bytes for each tile of a row beside the operands' own, `fixed` ones, and blocks of 8 tiles."""
+    """Return `interim` bytes for each tile of a row beside the operands' own, `fixed` ones, and blocks of 8 tiles."""
     x = spec_of(call.input_tensor)
     own = tile_bytes(x.dtype)
     present = [tile_bytes(parameter.dtype) for parameter in parameters if parameter is not None]
@@ -117,7 +117,7 @@ class Softmax(Call, name="ttnn.softmax"):
         return normalised_along(self.input_tensor, self.dim, self.memory_config)
 
     def workspace(self, target: Target) -> Workspace:
-        """A row (or column) of tiles with its exponentials in fp32, up to what TTNN gives long ones."""
+        """Return a row (or column) of tiles with its exponentials in fp32, at most TTNN's bytes for long rows."""
         spec = spec_of(self.input_tensor)
         if self.dim != spec.rank - 1:
             return Workspace(circular_buffers=line_workspace(spec, self.dim))
@@ -145,7 +145,7 @@ class LogSoftmax(Call, name="ttnn.moreh_logsoftmax"):
 
 
 def line_workspace(x: Spec, dim: int) -> int:
-    """Bytes that moreh's softmax takes for a line of tiles along `dim`; beyond 512 KiB it works in blocks."""
+    """Count the bytes of moreh's softmax for a line of tiles along `dim`: at most 512 KiB, in blocks beyond."""
     count = -(-x.shape[dim] // TILE) if dim >= x.rank - 2 else 1
     each = 2 * tile_bytes(x.dtype) + 2 * FLOAT_TILE
     return min(count * each + 3 * tile_bytes(x.dtype) + 3 * FLOAT_TILE, 512 * 1024)

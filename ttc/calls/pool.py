@@ -14,10 +14,10 @@ from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
 
 @dataclass(frozen=True)
 class MaxPool2d(Call, name="ttnn.max_pool2d"):
-    """The largest of each window of channels-last rows [1, 1, N * H * W, C], bf16 only; padding never wins.
+    """Maximum of each window of channels-last rows [1, 1, N * H * W, C], bf16 only; padding counts as -inf.
 
-    `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, and
-    the shard layout that the call works in, must be stated: left out, TTNN would choose them itself.
+    `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, and the
+    shard layout that the call works in, must be stated: left out, TTNN would choose them itself.
     """
 
     input_tensor: Value
@@ -55,17 +55,18 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         return Spec(DType.bf16, shape, self.output_layout, self.memory_config)
 
     def workspace(self, target: Target) -> Workspace:
-        """The bound of `pool_bytes` where the pool runs whole, else all of L1."""
+        """Return the bound of `pool_bytes` where the pool runs whole, else all of L1."""
         if self.dram_slice_config is None or self.applied_shard_scheme is None:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=pool_bytes(self.window, self.channels, self.applied_shard_scheme, target))
 
 
 def pool_bytes(window: Window, channels: int, layout: Sharding, target: Target) -> int:
-    """Upper bound of the L1 per core that a bf16 pool run whole takes, buffers and circular buffers, in bytes.
+    """Bound the L1 per core that a bf16 pool run whole takes, buffers and circular buffers, from above, in bytes.
 
-    Input shard, its halo, result, and 64 rows in fp32, plus a fifth. In block layout TTNN gives each core column
-    the same number of whole tiles of channels. Measured need is 0.4 to 0.9 of it over the pools of nine networks.
+    The terms are the input shard, its halo, the result, and 64 rows in fp32; plus a fifth. In block layout TTNN gives
+    each core column the same number of whole tiles of channels. The measured need is 0.4 to 0.9 of the bound over the
+    pools of nine networks.
     """
     columns, rows = target.grid
     tiles, cores = -(-channels // TILE), columns * rows

@@ -19,12 +19,12 @@ from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value, round
 REDUCIBLE = frozenset({DType.bf16, DType.f32})
 COMPARABLE = REDUCIBLE | {DType.i32, DType.u32}
 WIDEST_U16 = 65536
-"""Dimensions beyond this size have indices that need u32."""
+"""Longest dimension whose indices fit u16; longer ones need u32."""
 
 
 @dataclass(frozen=True)
 class ReduceCall(Call, abstract=True):
-    """f over the dimensions `dim`: TILE in and out, the operand's dtype and memory."""
+    """A reduction over the dimensions `dim`: TILE in and out, the operand's dtype and memory."""
 
     input_tensor: Value
     dim: tuple[int, ...]
@@ -41,7 +41,7 @@ class ReduceCall(Call, abstract=True):
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Twenty pages of bf16, eleven of wider dtypes unless many dimensions are permuted."""
+        """Return twenty pages of bf16, eleven of wider dtypes unless many dimensions are permuted."""
         spec = spec_of(self.input_tensor)
         pages = 20 if spec.dtype is DType.bf16 or spec.rank > 4 else 11
         return Workspace(tiles(pages, spec), scratch(self, self.input_tensor, target))
@@ -82,7 +82,7 @@ class Prod(Call, name="ttnn.prod"):
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Ten pages; two permuted copies where the result is in L1."""
+        """Return ten pages, and two permuted copies where the result is in L1."""
         return Workspace(tiles(10, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
 
 
@@ -111,7 +111,7 @@ class Argmax(Call, name="ttnn.argmax"):
         return Spec(DType.u32, shape, Layout.ROW_MAJOR, self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Floats: pages of the operand, rows of indices. Integers: what every core found, and its part of a row."""
+        """Return, for floats, operand pages and index rows; for integers, each core's find and part of a row."""
         spec = spec_of(self.input_tensor)
         width = spec.shape[-1]
         if spec.dtype.is_float:
@@ -126,8 +126,8 @@ class Argmax(Call, name="ttnn.argmax"):
 class Cumsum(Call, name="ttnn.cumsum"):
     """Inclusive prefix sum, from the end if `reverse_order`: TILE, any dtype.
 
-    Floats of 32 bits are summed with compensation. Along the last two dimensions TTNN sums over a permuted copy, a
-    tile or more for each element.
+    32-bit floats are summed with compensation. Along the last two dimensions TTNN sums over a permuted copy, a tile
+    or more for each element.
     """
 
     input: Value
@@ -142,7 +142,7 @@ class Cumsum(Call, name="ttnn.cumsum"):
         return replace(spec, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Ten pages; two permuted copies where the result is in L1."""
+        """Return ten pages, and two permuted copies where the result is in L1."""
         return Workspace(tiles(10, spec_of(self.input)), scratch(self, self.input, target, self.dim))
 
 
@@ -161,13 +161,13 @@ class Cumprod(Call, name="ttnn.cumprod"):
         return replace(spec, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Ten pages; two permuted copies where the result is in L1."""
+        """Return ten pages, and two permuted copies where the result is in L1."""
         return Workspace(tiles(10, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target, self.dim))
 
 
 @dataclass(frozen=True)
 class Topk(Call, name="ttnn.topk"):
-    """The k largest (or smallest) elements, sorted, and their indices: TILE, floating, results where the operand is.
+    """The k largest (or smallest) elements, sorted, and their indices: TILE, floating, in the operand's memory.
 
     Indices are u16 beside bf16 along dimensions up to 65,536, else u32. `stable` takes the first of equals.
     """
@@ -190,12 +190,12 @@ class Topk(Call, name="ttnn.topk"):
 
     @property
     def index_dtype(self) -> DType:
-        """The dtype of the indices."""
+        """Return the dtype of the indices."""
         spec = spec_of(self.input_tensor)
         return DType.u16 if spec.dtype is DType.bf16 and spec.shape[self.dim] <= WIDEST_U16 else DType.u32
 
     def workspace(self, target: Target) -> Workspace:
-        """Pages for values and indices: on one core by k; where rows are split over cores by k and their width."""
+        """Return pages of values and indices: on one core by k; where rows are split over cores, by k and width."""
         spec = spec_of(self.input_tensor)
         pair = int(TILE * TILE * (spec.dtype.bytes + self.index_dtype.bytes))
         taken, across = ceil(self.k / TILE), ceil(spec.shape[self.dim] / TILE)
@@ -206,16 +206,16 @@ class Topk(Call, name="ttnn.topk"):
 
 
 def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
-    """The shape with `dims` as 1, or without them; Refusal for a dimension that is not there."""
+    """Return the shape with `dims` as 1, or without them; Refusal for a dimension outside the rank."""
     if any(not 0 <= dim < len(shape) for dim in dims):
         raise Refusal(f"dims {list(dims)} are not in a tensor of rank {len(shape)}")
     return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
 
 
 def scratch(call: Call, operand: Value, target: Target, dim: int | None = None) -> int:
-    """Bytes per core of two copies of the operand, spread over the cores, if the operand or the result is in L1.
+    """Count the bytes per core of two copies of the operand over all cores, if the operand or the result is in L1.
 
-    With `dim`, of copies that have that dimension first.
+    With `dim`, the copies have that dimension first.
     """
     spec = spec_of(operand)
     memory = getattr(call, "memory_config", None) or spec.memory

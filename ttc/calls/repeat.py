@@ -15,7 +15,7 @@ PLAIN = frozenset({DType.bf16, DType.f32, DType.i32, DType.u32})
 
 @dataclass(frozen=True)
 class Expand(Call, name="ttnn.expand"):
-    """The operand broadcast to `output_shape`; in TILE layout with conversions if a tiled dimension grows."""
+    """The operand broadcast to `output_shape`; in TILE layout only where no tiled dimension grows."""
 
     input_tensor: Value
     output_shape: tuple[int, ...]
@@ -24,7 +24,7 @@ class Expand(Call, name="ttnn.expand"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
+        """Return whether TILE layout needs no conversions inside the call."""
         return rows_of(self.input_tensor.shape) == rows_of(self.output_shape)
 
     def infer(self) -> Spec:
@@ -57,7 +57,7 @@ class Repeat(Call, name="ttnn.repeat"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
+        """Return whether TILE layout needs no conversions inside the call."""
         return set(self.repeat_dims[-2:]) <= {1}
 
     def infer(self) -> Spec:
@@ -76,7 +76,7 @@ class Repeat(Call, name="ttnn.repeat"):
 
 
 def repeat_workspace(operand: Spec, result: Spec) -> Workspace:
-    """Eight tiles, or rows of both."""
+    """Return eight tiles, or eight rows each of the operand and the result."""
     if operand.layout is Layout.TILE:
         return Workspace(circular_buffers=8 * tile_bytes(operand.dtype) + 256)
     return Workspace(circular_buffers=8 * (row_bytes(operand) + row_bytes(result)))

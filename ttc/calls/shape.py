@@ -14,14 +14,14 @@ from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
 MOVABLE = FLOATS | INTEGERS
 LONGEST_ROW = 640 << 10
-"""Bytes of a row that a reshape in ROW_MAJOR layout holds in L1, twice (as the smaller card's L1 lets it)."""
+"""Bytes of a row that a reshape in ROW_MAJOR layout holds in L1, twice (the smaller card's L1 sets the limit)."""
 RESHAPABLE = FLOATS | {DType.i32, DType.u32}
 PADDABLE = RESHAPABLE - {DType.bfp4}
 
 
 @dataclass(frozen=True)
 class Reshape(Call, name="ttnn.reshape"):
-    """The same elements under another shape; a view where rows, and the tiles they lie in, stay as they are."""
+    """The same elements under another shape; a view where rows, and the tiles of these rows, keep their places."""
 
     input_tensor: Value
     shape: tuple[int, ...]
@@ -46,7 +46,7 @@ class Reshape(Call, name="ttnn.reshape"):
 
     @property
     def is_view(self) -> bool:
-        """Whether the result is the operand's buffer under another name."""
+        """Return whether the result is the operand's buffer under another name."""
         spec = spec_of(self.input_tensor)
         if self.memory_config not in (None, spec.memory):
             return False
@@ -61,7 +61,7 @@ class Reshape(Call, name="ttnn.reshape"):
         return self.input_tensor if self.is_view else None
 
     def workspace(self, target: Target) -> Workspace:
-        """A source and a result tile with the map between them; in ROW_MAJOR rows of both, more where unaligned."""
+        """Return a source and a result tile with the map between them; in ROW_MAJOR rows, more where unaligned."""
         if self.is_view:
             return Workspace()
         spec = spec_of(self.input_tensor)
@@ -95,17 +95,18 @@ class Permute(Call, name="ttnn.permute"):
         return self.input_tensor if self.dims == tuple(range(len(self.dims))) else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Blocks of 32 x 32 elements on their way in, turned, and out; or two rows."""
+        """Return blocks of 32 x 32 elements on their way in, turned, and out; or two rows."""
         spec = spec_of(self.input_tensor)
         return Workspace(circular_buffers=max(7 * tile_bytes(spec.dtype), 2 * row_bytes(spec)))
 
 
 @dataclass(frozen=True)
 class Slice(Call, name="ttnn.slice"):
-    """x[start:end:step] in every dimension.
+    """Elements x[start:end:step] in every dimension.
 
-    In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize. ttc
-    refuses that and asks for ROW_MAJOR, so that those conversions are seen and shared; so in other calls here.
+    In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize. ttc refuses
+    that and asks for ROW_MAJOR, so that the conversions are seen and shared; likewise in the other calls of this
+    file.
     """
 
     input_tensor: Value
@@ -117,7 +118,7 @@ class Slice(Call, name="ttnn.slice"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
+        """Return whether TILE layout needs no conversions inside the call."""
         return self.by_tiles
 
     def infer(self) -> Spec:
@@ -126,7 +127,7 @@ class Slice(Call, name="ttnn.slice"):
         bounds = list(zip(self.starts, self.ends, self.steps, spec.shape, strict=True))
         for start, end, step, size in bounds:
             if not (0 <= start < end <= size and step >= 1):
-                raise Refusal(f"{start}:{end}:{step} is no slice of {size} elements that leaves any")
+                raise Refusal(f"the slice {start}:{end}:{step} is empty or out of range for {size} elements")
         shape = tuple(-(-(end - start) // step) for start, end, step, _ in bounds)
         if spec.layout is Layout.TILE and not self.by_tiles and shape != spec.shape:
             raise Refusal("in TILE layout ttc slices whole tiles only")
@@ -134,7 +135,7 @@ class Slice(Call, name="ttnn.slice"):
 
     @property
     def by_tiles(self) -> bool:
-        """Whether each tile of the result is a tile of the operand, so that TILE layout needs no conversion."""
+        """Return whether each tile of the result is a tile of the operand, so that TILE layout needs no conversion."""
         return all(start % TILE == 0 for start in self.starts[-2:]) and all(step == 1 for step in self.steps)
 
     def alias(self) -> Value | None:
@@ -142,7 +143,7 @@ class Slice(Call, name="ttnn.slice"):
         return self.input_tensor if self.infer() == spec else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles, or some rows in ROW_MAJOR."""
+        """Return two tiles, or some rows in ROW_MAJOR."""
         spec = spec_of(self.input_tensor)
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=2 * tile_bytes(spec.dtype) + 64)
@@ -153,8 +154,8 @@ class Slice(Call, name="ttnn.slice"):
 class Concat(Call, name="ttnn.concat"):
     """The operands one after another along `dim`; the result goes to DRAM unless stated.
 
-    TILE layout needs operands that end with whole tiles, but for floats along the last dimension: there one
-    device program does otherwise too, with 6 tiles of circular buffers for each tile of a row.
+    TILE layout needs operands that end with whole tiles, except for floats along the last dimension: there one device
+    program joins rows inside tiles, with 6 tiles of circular buffers for each tile of a row.
     """
 
     tensors: tuple[Value, ...]
@@ -164,7 +165,7 @@ class Concat(Call, name="ttnn.concat"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether TILE layout does without conversions inside."""
+        """Return whether TILE layout needs no conversions inside the call."""
         return not self.cuts_tiles
 
     def infer(self) -> Spec:
@@ -188,7 +189,7 @@ class Concat(Call, name="ttnn.concat"):
         return self.tensors[0] if len(self.tensors) == 1 else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles or rows; more where rows are joined inside tiles, or are not aligned."""
+        """Return two tiles or rows; more where rows are joined inside tiles, or are not aligned."""
         result = self.infer()
         tile = tile_bytes(result.dtype)
         if result.layout is Layout.ROW_MAJOR:
@@ -197,17 +198,17 @@ class Concat(Call, name="ttnn.concat"):
 
     @property
     def merges_rows(self) -> bool:
-        """Whether rows of plain floats are joined, which one device program does even inside tiles."""
+        """Return whether rows of plain floats are joined, which one device program does even inside tiles."""
         return self.dim == self.tensors[0].type.rank - 1 and self.tensors[0].dtype in PLAIN_FLOATS
 
     @property
     def row_tiles(self) -> int:
-        """Tiles in a row of all operands together."""
+        """Count the tiles in a row of all operands together."""
         return sum(-(-tensor.shape[-1] // TILE) for tensor in self.tensors)
 
     @property
     def cuts_tiles(self) -> bool:
-        """Whether an operand ends inside a tile along `dim`, so that TILE layout needs conversions."""
+        """Return whether an operand ends inside a tile along `dim`, so that TILE layout needs conversions."""
         from_end = self.tensors[0].type.rank - self.dim
         return from_end <= 2 and any(tensor.shape[self.dim] % TILE for tensor in self.tensors)
 
@@ -216,8 +217,8 @@ class Concat(Call, name="ttnn.concat"):
 class Pad(Call, name="ttnn.pad"):
     """The operand with (begin, end) elements of `value` more in each dimension.
 
-    TILE pads at the end only. There the padding inside the last tiles is written in place, so ttc allows
-    no other number than 0: it may be read later as the padding of a matrix product.
+    TILE pads at the end only. There the padding inside the last tiles is written in place, so ttc allows no other
+    number than 0: a matrix product may read this padding later.
     """
 
     input_tensor: Value
@@ -228,7 +229,7 @@ class Pad(Call, name="ttnn.pad"):
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
-        """Whether both layouts will do."""
+        """Return whether the call runs in either layout."""
         return self.value == 0 and all(begin == 0 for begin, _ in self.padding)
 
     def infer(self) -> Spec:
@@ -254,7 +255,7 @@ class Pad(Call, name="ttnn.pad"):
         return self.input_tensor if self._in_place(self.infer()) else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
+        """Return tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
         spec, result = spec_of(self.input_tensor), self.infer()
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=6 * tile_bytes(spec.dtype))

@@ -30,5 +30,5 @@ class Upsample(Call, name="ttnn.upsample"):
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two rows of channels."""
+        """Return two rows of channels."""
         return Workspace(circular_buffers=2 * row_bytes(spec_of(self.input_tensor)))

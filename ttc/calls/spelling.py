@@ -1,7 +1,7 @@
-"""How TTNN spells what calls carry: one translation, read as text (emitted Python) or as objects (a device).
+"""TTNN's spelling of calls: one translation, read as text (emitted Python) or as objects (a device).
 
-`spelled` turns an attribute into `Name`s, `Made` objects, lists and plain numbers; `text` prints that and
-`build` makes it from a module such as `ttnn`, which this file does not import.
+`spelled` turns an attribute into `Name`s, `Made` objects, lists and plain numbers; `text` prints these and `build`
+makes them from a module such as `ttnn`, which this file does not import.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ DTYPES = {
 LAYOUTS = {Layout.TILE: "TILE_LAYOUT", Layout.ROW_MAJOR: "ROW_MAJOR_LAYOUT"}
 
 MEMORY_CONFIGS = {DRAM: "DRAM_MEMORY_CONFIG", L1: "L1_MEMORY_CONFIG"}
-"""TTNN's names of the interleaved memory configurations; others are made."""
+"""TTNN's names of the interleaved memory configurations; other configurations are made."""
 
 BUFFERS = {Buffer.DRAM: "BufferType.DRAM", Buffer.L1: "BufferType.L1"}
 
 
 @dataclass(frozen=True)
 class Name:
-    """Something that TTNN has a dotted name for, such as `MathFidelity.HiFi4`."""
+    """Dotted name of an object of TTNN, such as `MathFidelity.HiFi4`."""
 
     path: str
 
@@ -58,7 +58,7 @@ class Made:
 
 
 def spelled(attribute: Any) -> Any:
-    """An attribute of a call as TTNN takes it; values must have been replaced before."""
+    """Translate an attribute of a call into TTNN's spelling; values must have been replaced before."""
     match attribute:
         case None | bool() | int() | float() | str():
             return attribute
@@ -92,7 +92,7 @@ def spelled(attribute: Any) -> Any:
 
 
 def arguments(call: Call) -> tuple[list[Any], dict[str, Any]]:
-    """A call's positional and keyword arguments as its fields hold them; keywords with their default left out."""
+    """Return a call's positional and keyword arguments as its fields hold them; keywords at their default left out."""
     positional: list[Any] = []
     keywords: dict[str, Any] = {}
     for field in fields(call):  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ def arguments(call: Call) -> tuple[list[Any], dict[str, Any]]:
 
 
 def text(item: Any, module: str = "ttnn") -> str:
-    """What `spelled` gives, as Python source."""
+    """Print the result of `spelled` as Python source."""
     match item:
         case Name(path):
             return f"{module}.{path}"
@@ -125,13 +125,13 @@ def text(item: Any, module: str = "ttnn") -> str:
 
 
 def quoted(text: str) -> str:
-    """A string of anybody's as Python source: one literal in ASCII, whatever is in it."""
+    """Print any string as Python source: one literal in ASCII."""
     plain = text.isascii() and text.isprintable() and not set(text) & {'"', "\\"}
     return f'"{text}"' if plain else ascii(text)
 
 
 def build(item: Any, module: Any) -> Any:
-    """What `spelled` gives, as objects of `module`."""
+    """Make the result of `spelled` of objects of `module`."""
     match item:
         case Name(path):
             return resolve(path, module)
@@ -144,7 +144,7 @@ def build(item: Any, module: Any) -> Any:
 
 
 def resolve(path: str, module: Any) -> Any:
-    """The object with a dotted name, such as `transformer.split_heads`, in `module`."""
+    """Return the object with a dotted name, such as `transformer.split_heads`, in `module`."""
     for name in path.split("."):
         module = getattr(module, name)
     return module
@@ -171,7 +171,7 @@ def _cores(columns: int, rows: int) -> Made:
 
 
 def _keywords(attribute: Any, all_fields: bool = False) -> tuple[tuple[str, Any], ...]:
-    """The fields of a configuration, those with TTNN's default left out unless `all_fields`."""
+    """Return the spelled fields of a configuration, without those at TTNN's default unless `all_fields`."""
     named = [(field, getattr(attribute, field.name)) for field in fields(attribute)]
     return tuple((field.name, spelled(item)) for field, item in named if all_fields or not _is_default(field, item))
 

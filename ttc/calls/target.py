@@ -1,4 +1,4 @@
-"""The cards: the numbers that calls, planning and checks need of each target."""
+"""The cards: the numbers of each target that calls, planning and checks need."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ttc.errors import InputError
 class Target:
     """One card as a program sees it.
 
-    `l1_bytes` is what buffers may take of each core's L1; circular buffers grow from the bottom and may
-    end at `circular_buffer_end`. `grid` is (columns, rows). Rates are bytes and cycles per second.
+    `l1_bytes` is the part of each core's L1 that buffers may take; circular buffers grow from the bottom and may end
+    at `circular_buffer_end`. `grid` is (columns, rows). Rates are bytes and cycles per second.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Target:
 
 
 L1_SMALL_BYTES = 32768
-"""What a device sets aside at the top of each core's L1 for the index tables of convolutions and pools."""
+"""Bytes that a device sets aside at the top of each core's L1 for the index tables of convolutions and pools."""
 
 TARGETS = {
     "n150": Target("n150", "wormhole_b0", (8, 8), 1_393_312, 1_499_136, 12, 1_072_693_184, 288e9, 1.0e9),
@@ -43,11 +43,11 @@ TARGETS = {
 }
 
 PLANNED = ("n300", "t3000", "galaxy")
-"""Known cards that ttc has no support for yet."""
+"""Known cards that ttc does not support yet."""
 
 
 def target_named(name: str) -> Target:
-    """The target called `name`; InputError with the known names otherwise."""
+    """Return the target called `name`; InputError with the known names otherwise."""
     if isinstance(name, str) and name in TARGETS:
         return TARGETS[name]
     known = ", ".join(TARGETS)

@@ -39,5 +39,5 @@ class Lerp(Call, name="ttnn.lerp"):
         return (self.output_tensor,) if self.output_tensor else ()
 
     def workspace(self, target: Target) -> Workspace:
-        """Two tiles for each operand and the result."""
+        """Return two tiles for each operand and the result."""
         return Workspace(circular_buffers=tiles(8, widest((self.input, self.end, self.weight))))

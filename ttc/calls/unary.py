@@ -17,13 +17,13 @@ ALL_DTYPES = NUMBERS | {DType.u8}
 
 
 def tiles(count: int, spec: Spec) -> int:
-    """Bytes of `count` tiles of a spec's dtype; ROW_MAJOR circular buffers are cut into tile-sized pages too."""
+    """Count the bytes of `count` tiles of a spec's dtype; in ROW_MAJOR, too, pages are as large as tiles."""
     return count * int(TILE * TILE * spec.dtype.bytes)
 
 
 @dataclass(frozen=True)
 class UnaryCall(Call, abstract=True):
-    """y[i] = f(x[i])."""
+    """A function of each element: y[i] = f(x[i])."""
 
     input_tensor: Value
     _: KW_ONLY
@@ -37,7 +37,7 @@ class UnaryCall(Call, abstract=True):
         return replace(spec, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
-        """Two pages in, two out."""
+        """Return two pages in and two out."""
         return Workspace(circular_buffers=tiles(4, spec_of(self.input_tensor)))
 
 
@@ -108,7 +108,7 @@ class Hardswish(UnaryCall, name="ttnn.hardswish"):
 
 
 class Isnan(UnaryCall, name="ttnn.isnan"):
-    """1 where x is not a number, else 0."""
+    """1 where x is NaN, else 0."""
 
 
 class Log(UnaryCall, name="ttnn.log"):
@@ -164,7 +164,7 @@ class Sigmoid(UnaryCall, name="ttnn.sigmoid"):
 
 
 class Sign(UnaryCall, name="ttnn.sign"):
-    """-1, 0 or 1."""
+    """Sign of x: -1, 0 or 1."""
 
 
 class Silu(UnaryCall, name="ttnn.silu"):
@@ -206,7 +206,7 @@ class Trunc(UnaryCall, name="ttnn.trunc"):
 
 
 class GeluVariant(Enum):
-    """Which gelu: `Accurate` is x * Phi(x), `Tanh` its tanh form."""
+    """Form of gelu: `Accurate` is x * Phi(x), Phi the normal CDF; `Tanh` is the approximation by tanh."""
 
     Accurate = 0
     Tanh = 2
@@ -214,7 +214,7 @@ class GeluVariant(Enum):
 
 @dataclass(frozen=True)
 class Gelu(UnaryCall, name="ttnn.gelu"):
-    """x * Phi(x), or the tanh form."""
+    """x * Phi(x), or its approximation by tanh."""
 
     _: KW_ONLY
     variant: GeluVariant = GeluVariant.Accurate

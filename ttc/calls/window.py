@@ -22,7 +22,7 @@ class Window:
 
     @property
     def output(self) -> tuple[int, int]:
-        """Height and width of the result; in ceil mode a last window starts inside the input or its left padding."""
+        """Return the result's height and width; in ceil mode a last window starts in the input or its left padding."""
         return self._output(0), self._output(1)
 
     def _output(self, axis: int) -> int:
@@ -35,21 +35,21 @@ class Window:
 
     @property
     def pixels(self) -> int:
-        """Rows of the input."""
+        """Count the rows of the input, one a pixel."""
         return self.batch * math.prod(self.size)
 
     @property
     def output_pixels(self) -> int:
-        """Rows of the result."""
+        """Count the rows of the result, one a pixel."""
         return self.batch * math.prod(self.output)
 
     @property
     def padded(self) -> tuple[int, int]:
-        """Height and width of an image with its padding."""
+        """Return the height and width of an image with its padding."""
         return self.size[0] + sum(self.padding[:2]), self.size[1] + sum(self.padding[2:])
 
     def halo(self, rows: int) -> int:
-        """The most padded input pixels between the first and the last that `rows` output pixels in a row read."""
+        """Count the most padded input pixels from the first to the last that `rows` adjacent output pixels read."""
         (padded_height, padded_width), (height, width) = self.padded, self.output
         spans = [dilation * (kernel - 1) + 1 for dilation, kernel in zip(self.dilation, self.kernel, strict=True)]
         lines, rest = divmod(min(rows, self.output_pixels) - 1, width)
@@ -62,12 +62,12 @@ class Window:
         return min(reach, self.batch * padded_height * padded_width)
 
     def runs(self, rows: int) -> int:
-        """Into how many runs of adjacent windows `rows` output pixels fall, about: one, or one for each line."""
+        """Estimate the runs of adjacent windows into which `rows` output pixels fall: one, or one for each line."""
         if self.stride == (1, 1) and self.output[1] == self.padded[1]:
             return 1
         return -(-min(rows, self.output_pixels) // self.output[1])
 
 
 def shard_rows(pixels: int, cores: int) -> int:
-    """Rows of each core's shard, in whole tiles."""
+    """Count the rows of each core's shard, in whole tiles."""
     return -(-pixels // (TILE * cores)) * TILE

@@ -61,7 +61,8 @@ class Slice(Op):
     def infer(self) -> TensorType:
         bounds = list(zip(self.starts, self.ends, self.steps, self.x.shape, strict=True))
         for start, end, step, size in bounds:
-            require(0 <= start <= end <= size and step >= 1, f"{start}:{end}:{step} is no slice of {size} elements")
+            inside = 0 <= start <= end <= size and step >= 1
+            require(inside, f"the slice {start}:{end}:{step} is out of range for {size} elements")
         return TensorType(self.x.dtype, tuple(-(-(end - start) // step) for start, end, step, _ in bounds))
 
     def eval(self, x: Tensor) -> Tensor:
