@@ -77,7 +77,7 @@ def test_gather_takes_the_rows_that_the_index_covers():
 
 
 def test_a_scatter_into_part_of_the_rows_is_refused():
-    with pytest.raises(Refused, match=r"a scatter of i64\[2,4\] into part of the rows of f32\[5,4\]"):
+    with pytest.raises(Refused, match=r"cannot scatter by i64\[2,4\] into only some of the rows of f32\[5,4\]"):
         lowered("""
             %x: f32[5,4] = input(name="x")
             %i: i64[2,4] = input(name="i")

@@ -1,4 +1,4 @@
-"""How TTNN runs ops: a lowering rule for each, then passes over the calls."""
+"""Lowering: a rule for each op that gives TTNN calls, then passes over the program of calls."""
 
 from ttc.backend import (  # noqa: F401  (each registers its rules)
     attention,

@@ -1,4 +1,4 @@
-"""How TTNN attends: its fused kernel in bf16; products and a softmax where that refuses (fp32, unequal head sizes)."""
+"""Lowering of attention: TTNN's fused kernel in bf16; products and a softmax elsewhere (fp32, unequal head sizes)."""
 
 from __future__ import annotations
 
@@ -30,23 +30,26 @@ from ttc.calls.unary import Clamp, LogicalNot
 from ttc.ir import TILE, DType, TensorType, Value
 
 EXCLUDED = -1e30
-"""What stands for minus infinity in masks: finite, also after TTNN has multiplied it by 1 / scale.
+"""Stand-in for minus infinity in masks: finite, also after TTNN has multiplied the mask by 1 / scale.
 
 A query that sees no key at all thus gets the mean of the values, which `_filled` replaces.
 """
 
 LEAST = -1e29
-"""What stands for the finite numbers below it: beside any real score they leave nothing, among themselves the mean."""
+"""Least number of a mask that is not minus infinity; finite numbers below are raised to this one.
+
+Beside any real score such numbers leave a weight of 0, and among themselves the mean of the values.
+"""
 
 
 @lowers(ops.Attention)
 def attention(op: ops.Attention, to: Lowering) -> Value:
-    """[B, H, Sq, Dv]."""
+    """Lower attention to a value [B, H, Sq, Dv]."""
     return attend(op, to)
 
 
 def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
-    """Attention's result, with `join` already as rows of all heads: [B, 1, Sq, H * Dv] or [B, Sq, H * Dv]."""
+    """Return attention's result, with `join` already as rows of all heads: [B, 1, Sq, H * Dv] or [B, Sq, H * Dv]."""
     q, k, v = split_heads(op, to)
     seen = _seen(op, to)
     if to.dtype is DType.bf16 and op.q.shape[3] == op.v.shape[3]:
@@ -58,23 +61,25 @@ def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
 
 
 def _filled(y: Value, seen: Value | None, op: ops.Attention, to: Lowering) -> Value:
-    """The result with 0, or NaN, for queries that see no key."""
+    """Fill the rows of queries that see no key with 0, or with NaN, as the model demands."""
     return y if seen is None else to.call(Where(seen, y, 0.0 if op.empty == "zero" else math.nan))
 
 
 def _seen(op: ops.Attention, to: Lowering) -> Value | None:
-    """[1 or B, 1 or H, 1 or Sq, 1]: 1 where a query sees a key, else 0; None if each surely does."""
+    """Return [1 or B, 1 or H, 1 or Sq, 1], 1 where a query sees a key, else 0; None if every query surely sees one."""
     if op.mask is None or op.empty == "never":
         return None  # causality alone leaves every query the first key
     shape = (1,) * (4 - op.mask.type.rank) + op.mask.shape
     static = to.static(op.mask)
     if static is not None:
+        # A static mask: seen[q] = any over keys of (allowed[q, k] and k <= q), computed once, before the first run.
         allowed = to.derive(ops.Reshape(_allowed_static(static, to), shape))
         if op.causal:
             allowed = to.derive(ops.And(allowed, _causal(op, to)))
         seen = to.derive(ops.Max(allowed, (3,), keep=True))
         known = to.known(seen)
         return None if known is not None and bool(known.all()) else to.upload(seen, to.dtype)
+    # A mask of run time: the same in 1 and 0, "and" as a product, "any" as a maximum over the keys.
     allowed = to.tile(reshaped(_allowed(op.mask, to), shape, to))
     if op.causal:
         allowed = to.call(Multiply(allowed, to.upload(_causal(op, to), to.dtype)))
@@ -82,23 +87,23 @@ def _seen(op: ops.Attention, to: Lowering) -> Value | None:
 
 
 def _allowed_static(mask: Value, to: Lowering) -> Value:
-    """Where a mask known before the first run lets a key through: True, or anything but -inf."""
+    """Return where a mask known before the first run lets a key through: True, or any number but -inf."""
     if mask.dtype is DType.bool:
         return mask
     return to.derive(ops.Ne(mask, to.derive(ops.Full(TensorType(mask.dtype, ()), -math.inf))))
 
 
 def _allowed(mask: Value, to: Lowering) -> Value:
-    """1 where a mask of run time lets a key through, else 0; a NaN, which is not below anything, does."""
+    """Return 1 where a mask of run time lets a key through, else 0; a NaN, not below any number, lets keys through."""
     if mask.dtype is DType.bool:
         return to.cast(to(mask), to.dtype)
     return to.call(LogicalNot(to.call(Lt(to(mask), lowest(to.dtype)))))
 
 
 def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: bool) -> Value:
-    """One call; head sizes that are no multiple of 32 are filled up with zeros, which changes no product."""
+    """Attend by the fused call; head sizes are padded to multiples of 32 with zeros, which changes no product."""
     head, extra = q.shape[3], -q.shape[3] % TILE
-    if extra:
+    if extra:  # q . k gains products 0 * 0, and the columns that v gains are cut off the result
         q, k, v = (to.tile(padded(x, ((0, 0), (0, 0), (0, 0), (0, extra)), 0.0, to)) for x in (q, k, v))
     simple = op.causal and op.mask is None and q.shape[2] == k.shape[2]
     mask = None if simple else _score_mask(op, to)
@@ -121,7 +126,7 @@ def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: 
 
 
 def program_config(q: tuple[int, ...], keys: int, masked: bool, causal: bool, target: Target) -> SDPAProgramConfig:
-    """Chunks for the fewest rounds over the cores, and keys with little padding; cut to fit two thirds of L1."""
+    """Choose chunks for the fewest rounds over the cores, and keys with little padding; cut to fit two thirds of L1."""
     batch, heads, queries, head = q
     sizes = range(TILE, 256 + TILE, TILE)
 
@@ -141,7 +146,7 @@ def program_config(q: tuple[int, ...], keys: int, masked: bool, causal: bool, ta
 
 
 def _score_mask(op: ops.Attention, to: Lowering) -> Value | None:
-    """The mask as the fused call takes it: [1 or B, 1 or H, Sq, Sk], excluded also where tiles are padded."""
+    """Return the mask as the fused call takes it: [1 or B, 1 or H, Sq, Sk], with keys excluded also in padded tiles."""
     mask = _additive_mask(op, to)
     if mask is None:
         return None
@@ -151,7 +156,7 @@ def _score_mask(op: ops.Attention, to: Lowering) -> Value | None:
 
 
 def _additive_mask(op: ops.Attention, to: Lowering) -> Value | None:
-    """What is added to the scores, of rank 4 and no larger than it must be; None if nothing is excluded."""
+    """Return the mask to add to the scores, of rank 4 and no larger than needed; None if no key is excluded."""
     causal = _causal_mask(op, to) if op.causal else None
     if op.mask is None:
         return causal
@@ -168,7 +173,7 @@ def _additive_mask(op: ops.Attention, to: Lowering) -> Value | None:
 
 
 def _finite(static: Value, to: Lowering) -> Value:
-    """A static mask as numbers to add, none below `EXCLUDED`."""
+    """Return a static mask as numbers to add, none below `EXCLUDED`."""
     dtype = DType.f32 if static.dtype is DType.bool else static.dtype
     zero, excluded = (to.derive(ops.Full(TensorType(dtype, ()), number)) for number in (0.0, EXCLUDED))
     kept = zero if static.dtype is DType.bool else to.derive(ops.Clamp(static, low=LEAST))
@@ -176,20 +181,21 @@ def _finite(static: Value, to: Lowering) -> Value:
 
 
 def _causal_mask(op: ops.Attention, to: Lowering) -> Value:
-    """[1, 1, Sq, Sk] with keys after the query excluded."""
+    """Return [1, 1, Sq, Sk] with keys after the query excluded."""
     return to.upload(_finite(_causal(op, to), to), to.dtype)
 
 
 def _causal(op: ops.Attention, to: Lowering) -> Value:
-    """[1, 1, Sq, Sk], known before the first run: whether a key is not after the query."""
+    """Return [1, 1, Sq, Sk], known before the first run: True where a key is not after the query."""
     queries = to.constant(torch.arange(op.q.shape[2]).reshape(1, 1, -1, 1))
     keys = to.constant(torch.arange(op.k.shape[2]).reshape(1, 1, 1, -1))
     return to.derive(ops.Ge(queries, keys))
 
 
 def _by_products(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) -> Value:
-    """q @ k.T, the mask added, softmax, @ v; grouped keys and values are repeated for their queries."""
+    """Attend by q @ k.T, the mask added, softmax, @ v; grouped keys and values are repeated for their queries."""
     k, v = (_ungrouped(x, q.shape[1], to) for x in (k, v))
+    # scores = scale * q @ k.T: in fp32 the scale goes onto q, which is smaller; in bf16 that would round q once more.
     if op.scale != 1 and to.dtype is DType.f32:
         q = to.call(Multiply(q, op.scale))
     scores = product(q, k, to, transpose_b=True)
@@ -197,13 +203,13 @@ def _by_products(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) 
         scores = to.call(Multiply(scores, op.scale))
     mask = _additive_mask(op, to)
     if mask is not None:
-        scores = to.call(Add(scores, mask))
+        scores = to.call(Add(scores, mask))  # 0 for a key that is seen, EXCLUDED for one that is not
     weights = to.call(Softmax(scores, 3, compute_kernel_config=ComputeKernelConfig()))
     return product(weights, v, to)
 
 
 def _ungrouped(x: Value, heads: int, to: Lowering) -> Value:
-    """[B, Hkv, S, D] as [B, H, S, D], each head repeated for the queries that share it."""
+    """Return [B, H, S, D] of [B, Hkv, S, D], each head repeated for the queries that share it."""
     batch, groups, rows, head = x.shape
     if groups == heads:
         return x

@@ -1,7 +1,7 @@
-"""How TTNN runs elementwise ops with two operands: arithmetic, comparisons, logic, and selection.
+"""Lowering of elementwise ops with two operands: arithmetic, comparisons, logic, and selection.
 
-An operand that is one number everywhere becomes a Python number in the call. Booleans are 1 or 0 in their
-producer's dtype, so operands may have to be brought to one dtype first.
+An operand that is one number everywhere becomes a Python number in the call. Booleans are 1 or 0 in their producer's
+dtype, so operands may have to be brought to one dtype first.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.ShiftRight: calls.BitwiseRightShift,
     ops.Sub: calls.Subtract,
 }
-"""Ops that one TTNN call without attributes does."""
+"""Call of each op that one TTNN call without attributes does."""
 
 SWAPPED: dict[type[calls.BinaryCall], type[calls.BinaryCall]] = {
     calls.Eq: calls.Eq,
@@ -50,14 +50,14 @@ SWAPPED: dict[type[calls.BinaryCall], type[calls.BinaryCall]] = {
     calls.Multiply: calls.Multiply,
     calls.Ne: calls.Ne,
 }
-"""The call that gives the same result with its operands exchanged."""
+"""Call of the same result with its operands exchanged."""
 
 LOGIC: dict[type[Op], tuple[type[calls.BinaryCall], type[calls.BinaryCall]]] = {
     ops.And: (calls.LogicalAnd, calls.BitwiseAnd),
     ops.Or: (calls.LogicalOr, calls.BitwiseOr),
     ops.Xor: (calls.LogicalXor, calls.BitwiseXor),
 }
-"""What each logical op is for booleans, and for integers."""
+"""Calls of each logical op: for booleans, and for integers."""
 
 POWERS: dict[float, type[unary_calls.UnaryCall]] = {
     2.0: unary_calls.Square,
@@ -65,12 +65,12 @@ POWERS: dict[float, type[unary_calls.UnaryCall]] = {
     -0.5: unary_calls.Rsqrt,
     -1.0: unary_calls.Reciprocal,
 }
-"""Exponents that have a call of their own."""
+"""Exponents with a call of their own."""
 
 
 @lowers(*CALLS)
 def binary(op: Binary, to: Lowering) -> Value:
-    """The call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
+    """Lower to the call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
     if isinstance(op, ops.Mul) and op.a is op.b:
         return to.call(unary_calls.Square(to(op.a)))
     return combine(CALLS[type(op)], op, to)
@@ -78,14 +78,14 @@ def binary(op: Binary, to: Lowering) -> Value:
 
 @lowers(*LOGIC)
 def logic(op: Binary, to: Lowering) -> Value:
-    """Logical calls for booleans, bitwise ones for integers."""
+    """Lower to logical calls for booleans, to bitwise calls for integers."""
     logical, bitwise = LOGIC[type(op)]
     return combine(logical if op.a.dtype is DType.bool else bitwise, op, to)
 
 
 @lowers(ops.Div)
 def divide(op: ops.Div, to: Lowering) -> Value:
-    """Integers divide towards zero."""
+    """Lower a division; integers divide towards zero, and 1 / b is a reciprocal."""
     if op.a.dtype.is_float and number_for(op.a, op.b, to) == 1.0:
         return to.call(unary_calls.Reciprocal(to(op.b)))
     return combine(calls.Div, op, to, rounding_mode="trunc" if op.a.dtype.is_integer else None)
@@ -93,13 +93,13 @@ def divide(op: ops.Div, to: Lowering) -> Value:
 
 @lowers(ops.FloorDiv)
 def floor_divide(op: ops.FloorDiv, to: Lowering) -> Value:
-    """Division with TTNN's own rounding down."""
+    """Lower to a division with TTNN's own rounding down."""
     return combine(calls.Div, op, to, rounding_mode="floor")
 
 
 @lowers(ops.Pow)
 def power(op: ops.Pow, to: Lowering) -> Value:
-    """Squares, roots and reciprocals by their own calls; whole exponents as integers, which TTNN multiplies out."""
+    """Lower to calls of squares, roots and reciprocals; whole exponents become integers, which TTNN multiplies out."""
     exponent = number_for(op.b, op.a, to)
     if exponent == 1:
         return to(op.a)
@@ -115,16 +115,16 @@ def power(op: ops.Pow, to: Lowering) -> Value:
 
 
 def _radicand(x: Value, to: Lowering) -> Value:
-    """x with 0, the sum of -0 and 0, where it may hold -0.
+    """Return x with -0 replaced by 0, the sum of -0 and 0, where x may hold -0.
 
-    IEEE's root of -0 is -0, and the reciprocal of that -inf; its powers are 0 and inf.
+    IEEE's root of -0 is -0, and the reciprocal of -0 is -inf; the powers of -0 are 0 and inf.
     """
     return to(x) if copysign(1.0, interval(x).low) > 0 else to.call(calls.Add(to(x), 0.0))
 
 
 @lowers(ops.Where)
 def where(op: ops.Where, to: Lowering) -> Value:
-    """Predicate and values in one dtype; a value may be a number if the others have the result's shape."""
+    """Lower a selection, all in one dtype; a value may be a number if the other operands have the result's shape."""
     shape = op.infer().shape
     dtype = one_dtype(to, op.a, op.b)
     a = number_in(dtype, op.a) if calls.broadcast(op.condition.shape, op.b.shape) == shape else None
@@ -143,7 +143,7 @@ def where(op: ops.Where, to: Lowering) -> Value:
 
 
 def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: Any) -> Value:
-    """`kind` on the operands of `op`: numbers where it takes them (exchanged if that helps), else tensors."""
+    """Call `kind` on the operands of `op`: numbers where `kind` takes them (exchanged if that helps), else tensors."""
     first, second = number_for(op.a, op.b, to), number_for(op.b, op.a, to)
     if first is not None and kind in SWAPPED:
         return to.call(SWAPPED[kind](to(op.b), first, **keywords))
@@ -158,26 +158,26 @@ def combine(kind: type[calls.BinaryCall], op: Binary, to: Lowering, **keywords: 
 
 
 def number_for(value: Value, other: Value, to: Lowering) -> float | None:
-    """The number that may stand for `value` beside `other`: it must be one everywhere and widen nothing."""
+    """Return the number that may stand for `value`: one that fills it, where `other` has the result's shape."""
     if calls.broadcast(value.shape, other.shape) != other.shape or to.static(other) is not None:
         return None
     return number_in(to(other).dtype, value)
 
 
 def number_in(dtype: DType, value: Value) -> float | None:
-    """The number that `value` is everywhere, as TTNN packs it beside a tensor of `dtype`; None if it is not one."""
+    """Return the number that fills `value`, as TTNN packs it beside a tensor of `dtype`; None for other values."""
     number = ops.number_of(value)
     return None if number is None else held(number, dtype)
 
 
 def one_dtype(to: Lowering, *values: Value) -> DType:
-    """The dtype in which call values meet: their own if they agree, else what the model's becomes on the device."""
+    """Return the dtype in which call values meet: their own if they agree, else the device's dtype of the model's."""
     dtypes = {to(value).dtype for value in values if to.static(value) is None}
     return dtypes.pop() if len(dtypes) == 1 else to.device_dtype(values[0].type)
 
 
 def in_dtype(to: Lowering, value: Value, dtype: DType, number: float | None = None) -> Value:
-    """An operand as a tensor of `dtype`; a known `number` is uploaded as one element, for TTNN to broadcast."""
+    """Return an operand as a tensor of `dtype`; a known `number` is uploaded as one element, for TTNN to broadcast."""
     static = to.static(value)
     if static is None:
         return to.cast(to(value), dtype)
@@ -187,7 +187,7 @@ def in_dtype(to: Lowering, value: Value, dtype: DType, number: float | None = No
 
 
 def in_one_layout(to: Lowering, *operands: Value | float, tile: bool = False) -> tuple[Any, ...]:
-    """Operands whose tensors share a layout: TILE if they differed, or if `tile` demands it."""
+    """Return operands whose tensors share a layout: TILE if the layouts differed, or if `tile` demands TILE."""
     layouts = {spec_of(operand).layout for operand in operands if isinstance(operand, Value)}
     if len(layouts) == 1 and not tile:
         return operands

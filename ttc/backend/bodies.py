@@ -1,4 +1,4 @@
-"""Passes over the bodies of loops: what a program's pass does, done inside first."""
+"""Passes over the bodies of loops: a pass over the program runs inside the bodies first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ttc.ir import Graph, Node, Value, with_bodies
 
 
 def in_bodies(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
-    """The program with `step` done to the body of each loop; the same graph if that changes nothing."""
+    """Return the program with `step` done to the body of each loop; the same graph if `step` changes nothing."""
     new: dict[Value, Value] = {}
     nodes: list[Node] = []
     for node in graph.nodes:

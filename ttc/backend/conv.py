@@ -1,4 +1,4 @@
-"""How TTNN runs convolutions: always on channels-last rows, with weights prepared once at set-up."""
+"""Lowering of convolutions: always on channels-last rows, with weights prepared once at set-up."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ FUSED = {
     "silu": UnaryWithParam("SILU"),
     "tanh": UnaryWithParam("TANH"),
 }
-"""Activations that a convolution ends in, by TTNN's name; GELU's number asks for the exact form."""
+"""Activations that a convolution can end in, by TTNN's name; GELU's number asks for the exact form."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A convolution's numbers, in one or two spatial dimensions; `w` [O, I / groups, *kernel] and `b` are static."""
+    """A convolution in one or two spatial dimensions; `w` [O, I / groups, *kernel] and `b` [O] are static."""
 
     batch: int
     channels: int
@@ -55,19 +55,19 @@ class Layer:
 
     @property
     def pointwise(self) -> bool:
-        """Whether every output pixel depends on the input pixel at its place, and no other."""
+        """Return whether every output pixel depends on the input pixel at its place, and on no other."""
         return {*self.kernel, *self.stride} == {1} and not any(map(any, self.padding))
 
     @property
     def tiles_image(self) -> bool:
-        """Whether the windows lie side by side and cover the image exactly."""
+        """Return whether the windows lie side by side and cover the image exactly."""
         whole = all(size % length == 0 for size, length in zip(self.spatial, self.kernel, strict=True))
         return whole and self.kernel == self.stride and not any(map(any, self.padding)) and set(self.dilation) == {1}
 
 
 @lowers(ops.Conv)
 def conv(op: ops.Conv, to: Lowering) -> Value:
-    """A matrix product where the kernel is one pixel, else conv2d; in three dimensions conv2d on stacked planes."""
+    """Lower to a matrix product where the kernel is one pixel, else to conv2d; in 3-D on stacked planes."""
     w, b = to.static(op.w), op.bias and to.static(op.bias)
     if w is None or (op.bias is not None and b is None):
         raise Refusal("a convolution's weight and bias must be known before the first run")
@@ -81,7 +81,7 @@ def conv(op: ops.Conv, to: Lowering) -> Value:
 
 
 def pointwise(layer: Layer, x: Value, to: Lowering) -> Value:
-    """x [.., pixels, I] @ weight [I, O] + bias, then the activation."""
+    """Compute x [.., pixels, I] @ weight [I, O] + bias, then the activation."""
     columns, rows = to.target.grid
     matrix = to.derive(ops.Reshape(dense(layer, to), (layer.w.shape[0], layer.channels)))
     return to.call(
@@ -97,20 +97,22 @@ def pointwise(layer: Layer, x: Value, to: Lowering) -> Value:
 
 
 def dense(layer: Layer, to: Lowering) -> Value:
-    """The weight [O, I / groups, *kernel] without groups, [O, I, *kernel]: zero outside the groups' blocks."""
+    """Return the weight [O, I / groups, *kernel] without groups, as [O, I, *kernel]: 0 outside the groups' blocks."""
     groups = layer.groups
     if groups == 1:
         return layer.w
     out, per_group, *kernel = layer.w.shape
     blocks = to.derive(ops.Reshape(layer.w, (groups, out // groups, 1, per_group, *kernel)))
+    # w[g, o, i] times the identity [g, g'] gives the block-diagonal weight [g, o, g', i].
     place = torch.eye(groups, dtype=to_torch(layer.w.dtype)).reshape(groups, 1, groups, 1, *[1] * len(kernel))
     return to.derive(ops.Reshape(to.derive(ops.Mul(blocks, to.constant(place))), (out, groups * per_group, *kernel)))
 
 
 def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
-    """conv2d with weight and bias prepared, in the shard layout that needs the least L1.
+    """Call conv2d with weight and bias prepared, in the shard layout that needs the least L1.
 
-    TTNN has a form of its own for depthwise weights of images one pixel high; spelled out, they keep the common one.
+    TTNN has a form of its own for depthwise weights of images one pixel high; written out without groups, such
+    weights keep the common form.
     """
     if on_width(layer.stride) and layer.groups > 1:
         layer = replace(layer, w=dense(layer, to), groups=1)
@@ -125,14 +127,14 @@ def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
 
 
 def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any], to: Lowering) -> PrepareConvBias:
-    """The preparation of a bias that goes with that of a weight."""
+    """Return the preparation of a bias that goes with the preparation of a weight."""
     where = {name: getattr(prepare, name) for name in ("input_memory_config", "input_layout", "input_dtype")}
     row = to.derive(ops.Reshape(b, (1, 1, 1, prepare.out_channels)))
     return PrepareConvBias(bias_tensor=to.host(row, host_dtype(to)), **where, **shared)
 
 
 def activated(y: Value, activation: str, to: Lowering) -> Value:
-    """An activation that a convolution cannot end in, as a call of its own."""
+    """Apply an activation that a convolution cannot end in, as a call of its own."""
     match activation:
         case "sigmoid":
             return to.call(Sigmoid(y))
@@ -143,7 +145,7 @@ def activated(y: Value, activation: str, to: Lowering) -> Value:
 
 
 def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvWeights:
-    """The preparation of a layer's weight: folded where the windows tile the image, else in shards."""
+    """Plan the preparation of a layer's weight: folded where the windows tile the image, else in shards."""
     wide = on_width(layer.stride)
     config = Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True, enable_kernel_stride_folding=layer.tiles_image)
     call = PrepareConvWeights(
@@ -169,7 +171,7 @@ def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvW
 
 
 def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:
-    """A 3-D convolution as a 2-D one: the planes that a window covers are stacked as channels.
+    """Rewrite a 3-D convolution as a 2-D one: the planes that a window covers are stacked as channels.
 
     x [1, 1, N * D * H * W, I] -> [1, 1, N * D' * H * W, taps * I], in ROW_MAJOR layout, where reshapes are views.
     """
@@ -182,7 +184,7 @@ def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:
     if any(layer.padding[0]):
         planes = to.call(Pad(planes, ((0, 0), layer.padding[0], (0, 0), (0, 0)), 0.0))
     size = planes.shape
-    parts = []
+    parts = []  # of each tap of the depth axis, the planes that this tap reads: start, start + stride, ..
     for tap in range(taps):
         start, end = tap * dilation, tap * dilation + (count - 1) * stride + 1
         whole = (start, end, stride) == (0, size[1], 1)
@@ -191,6 +193,7 @@ def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:
     images = layer.batch * count
     rows = to.call(Reshape(concatenated(parts, 3, to), (1, 1, images * height * width, taps * layer.channels)))
     out, _, *kernel = layer.w.shape
+    # The weight [O, I, taps, h, w] becomes [O, taps * I, h, w], its channels in the order of the stacked planes.
     w = to.derive(
         ops.Reshape(to.derive(ops.Permute(layer.w, (0, 2, 1, 3, 4))), (out, taps * layer.channels, *kernel[1:]))
     )

@@ -1,4 +1,4 @@
-"""Where a convolution's work lies: its dimensions on a plane, the shard layout, the slices."""
+"""Plan of a convolution's work: its dimensions on a plane, the shard layout, the slices."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from ttc.ops.conv import Pads
 WHOLE = Op2DSliceConfig(SliceType.L1Full)
 
 SMALL_BYTES = 32_768
-"""L1 per core that opening the device sets aside for index tables, out of what targets call allocatable."""
+"""Bytes of L1 per core that opening the device sets aside for index tables, out of a target's allocatable L1."""
 
 Call = TypeVar("Call", bound=Convolution)
 
 
 def least_l1(call: Call, dtype: DType, target: Target) -> tuple[Call, Op2DSliceConfig | None]:
-    """The call with the shard layout that needs the least L1, and how it is sliced.
+    """Return the call with the shard layout that needs the least L1, and its slicing.
 
-    What does not fit into L1 whole is cut into slices by TTNN; Refusal if not even thin slices fit.
+    TTNN cuts into slices what does not fit into L1 whole; Refusal if not even thin slices fit.
     """
     limit = target.l1_bytes - SMALL_BYTES
     candidates = [in_height(call), in_blocks(call, target.grid)]
@@ -42,12 +42,12 @@ def least_l1(call: Call, dtype: DType, target: Target) -> tuple[Call, Op2DSliceC
 
 
 def in_height(call: Call) -> Call:
-    """The call with rows of pixels over all cores."""
+    """Return the call with rows of pixels over all cores."""
     return replace(call, conv_config=replace(call.conv_config, shard_layout=Sharding.HEIGHT_SHARDED))
 
 
 def in_blocks(call: Call, grid: tuple[int, int]) -> Call:
-    """The call with pixels over the rows and channels over the columns of `grid`."""
+    """Return the call with pixels over the rows and channels over the columns of `grid`."""
     config = replace(
         call.conv_config,
         shard_layout=Sharding.BLOCK_SHARDED,
@@ -58,7 +58,7 @@ def in_blocks(call: Call, grid: tuple[int, int]) -> Call:
 
 
 def has_long_index(call: Convolution, target: Target) -> bool:
-    """Whether the index of a shard's windows, 4 bytes a run and 4 more, outgrows its buffer of 2 bytes a row."""
+    """Return whether the index of a shard's windows, 4 bytes a run and 4 more, outgrows its buffer of 2 bytes a row."""
     columns, rows = target.grid
     block = call.conv_config.shard_layout is Sharding.BLOCK_SHARDED
     here = shard_rows(call.window.output_pixels, rows if block else columns * rows)
@@ -68,7 +68,7 @@ def has_long_index(call: Convolution, target: Target) -> bool:
 def geometry(
     spatial: tuple[int, ...], kernel: tuple[int, ...], stride: tuple[int, ...], padding: Pads, wide: bool
 ) -> dict[str, Any]:
-    """The fields that describe image and window; a single dimension lies on the height, or on the width if `wide`."""
+    """Return the fields of image and window; a single dimension lies on the height, or on the width if `wide`."""
     height, width = plane(spatial, wide)
     begins, ends = (plane(tuple(pads), wide, other=0) for pads in zip(*padding, strict=True))
     return {
@@ -81,24 +81,24 @@ def geometry(
 
 
 def on_width(stride: tuple[int, ...]) -> bool:
-    """Whether a single dimension lies on the width: strided windows on the height are too many runs of one pixel.
+    """Return whether a single dimension lies on the width: strided windows on the height are too many runs.
 
-    Otherwise it lies on the height, where TTNN needs less L1 for it.
+    Each run would be one pixel. Without strides the dimension lies on the height, where TTNN needs less L1.
     """
     return len(stride) == 1 and stride[0] > 1
 
 
 def plane(sizes: tuple[int, ...], wide: bool = False, other: int = 1) -> tuple[int, int]:
-    """One or two sizes as (height, width), `other` for the one that is not there."""
+    """Return one or two sizes as (height, width), with `other` for a missing second size."""
     first, second = (*sizes, other)[:2]
     return (second, first) if wide and len(sizes) == 1 else (first, second)
 
 
 def plane_weight(shape: tuple[int, ...], wide: bool = False) -> tuple[int, ...]:
-    """A weight's shape with two kernel sizes."""
+    """Return a weight's shape with two kernel sizes."""
     return (*shape[:2], *plane(shape[2:], wide))
 
 
 def host_dtype(to: Lowering) -> DType:
-    """What a weight is on the host: as it will be on the device, block formats from fp32."""
+    """Return a weight's dtype on the host: the dtype on the device, but fp32 for block formats."""
     return to.weight_dtype if to.weight_dtype in PLAIN_FLOATS else DType.f32

@@ -1,4 +1,4 @@
-"""How TTNN runs transposed convolutions: as convolutions, on channels-last rows with weights prepared once."""
+"""Lowering of transposed convolutions: as convolutions, on channels-last rows with weights prepared once."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ttc.ops.rules import images
 
 @lowers(ops.ConvTranspose)
 def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
-    """conv_transpose2d in the shard layout that needs the least L1.
+    """Lower to conv_transpose2d in the shard layout that needs the least L1.
 
-    A single dimension lies on the height, where TTNN needs less L1 for it, unless it must be cut: TTNN cuts transposed
+    A single dimension lies on the height, where TTNN needs less L1, unless the work must be cut: TTNN cuts transposed
     convolutions along the width.
     """
     w, b = to.static(op.w), op.bias and to.static(op.bias)
@@ -47,7 +47,7 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
 
 
 def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering) -> Value:
-    """The bias, prepared as its weight is."""
+    """Return the bias, prepared as its weight is."""
     agreed = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
     for name in ("input_memory_config", "input_layout", "input_dtype", "dram_slice_config"):
         agreed[name] = getattr(prepare, name)
@@ -56,7 +56,7 @@ def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering
 
 
 def planned(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering) -> PrepareConvTranspose2dWeights:
-    """The preparation with the geometry of `op`, its shard layout and slices; `wide` is as in `geometry`."""
+    """Plan the preparation with the geometry of `op`, its shard layout and slices; `wide` is as in `geometry`."""
     batch, channels, spatial = images(op.x, op.rows, len(op.stride))
     weight = to.derive(ops.Reshape(w, plane_weight(op.w.shape, wide)))
     call = PrepareConvTranspose2dWeights(

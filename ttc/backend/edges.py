@@ -1,4 +1,4 @@
-"""Edges: what the host uploads is uploaded in the dtype that the program wants it in."""
+"""Edges: the host uploads each value in the dtype in which the program reads it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ttc.ir import Builder, Const, DType, Graph, Input, Op, Value
 from ttc.ir.rewrite import settled
 
 INDICES = frozenset({DType.u32, DType.u16})
-"""Dtypes of indices: the range check of an upload refuses negative numbers, as the typecast would garble them."""
+"""Dtypes of indices: the range check of an upload refuses negative numbers, which a typecast would garble."""
 
 
 def upload_as_used(graph: Graph, target: Target) -> Graph:
@@ -35,7 +35,7 @@ def upload_as_used(graph: Graph, target: Target) -> Graph:
 
 
 def _uploaded(op: Op, results: tuple[Value, ...], wanted: dict[Value, DType], builder: Builder) -> tuple[Value, ...]:
-    """The upload that takes this op's place; () if none does."""
+    """Return the upload that takes this op's place; () if no upload does."""
     match op:
         case Input() | Const() if results[0] in wanted:
             return builder.add(replace(op, type=replace(op.type, dtype=wanted[results[0]])), (results[0].name,))
@@ -45,7 +45,7 @@ def _uploaded(op: Op, results: tuple[Value, ...], wanted: dict[Value, DType], bu
 
 
 def _wanted(graph: Graph) -> dict[Value, DType]:
-    """The dtype that every reader of an upload casts it to, changes of layout looked through."""
+    """Map each upload to the dtype that all its readers cast it to, changes of layout looked through."""
     casts: dict[Value, set[DType | None]] = {}
     source: dict[Value, Value] = {}
     for node in graph.nodes:
@@ -70,7 +70,7 @@ def _wanted(graph: Graph) -> dict[Value, DType]:
 
 
 def _host_can(source: DType, dtype: DType) -> bool:
-    """Whether uploading as `dtype` gives the numbers that uploading as `source` and then casting gives."""
+    """Return whether uploading as `dtype` gives the same numbers as uploading as `source` and then casting."""
     if source is DType.i32:
         return dtype in INDICES or dtype in (DType.f32, DType.bf16)
     return source is DType.f32 and dtype is DType.bf16

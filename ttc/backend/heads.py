@@ -1,7 +1,7 @@
 """Rows split into attention heads by one call, and joined again, where models reshape and permute.
 
-On tiles, [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D] costs two device programs for each of q, k and v, over
-tensors padded from H rows to 32. TTNN's own calls cut between tiles.
+On tiles, [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D] costs two device programs for each of q, k and v, over tensors
+padded from H rows to 32. TTNN's own calls cut between tiles.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ttc.ir import TILE, Value
 
 @dataclass(frozen=True)
 class Heads:
-    """Where heads [B, H, S, D] come from: columns of `source` from `start` on, one head after another."""
+    """Origin of heads [B, H, S, D]: columns of `source` from `start` on, one head after another."""
 
     source: Value
     start: int
@@ -29,7 +29,7 @@ class Heads:
 
 
 def split_heads(op: ops.Attention, to: Lowering) -> tuple[Value, Value, Value]:
-    """Attention's q, k and v in TILE layout, by one split of rows that hold all three if the model has them so."""
+    """Return attention's q, k and v in TILE layout, by one split where the model has rows that hold all three."""
     found = [heads_of(value) for value in (op.q, op.k, op.v)]
     q, k, v = found
     if q and k and v and k.shape == v.shape and q.shape[2:] == k.shape[2:]:
@@ -44,7 +44,7 @@ def split_heads(op: ops.Attention, to: Lowering) -> tuple[Value, Value, Value]:
 
 
 def _together(q: Heads, k: Heads, v: Heads, to: Lowering) -> Value | None:
-    """One TILE value whose rows are q, k and v: the source of all three, or their concatenation."""
+    """Return one TILE value with rows of q, k and v: their common source, or their concatenation; None otherwise."""
     starts = (q.start, k.start, v.start)
     if q.source is k.source is v.source and starts == (0, q.width, q.width + k.width):
         return to.tile(to(q.source)) if q.source.shape[-1] == q.width + 2 * k.width else None
@@ -57,23 +57,26 @@ def _together(q: Heads, k: Heads, v: Heads, to: Lowering) -> Value | None:
 
 
 def heads_of(value: Value) -> Heads | None:
-    """How `value` [B, H, S, D] was cut from rows, if D fits tiles and it was cut in one of the usual ways."""
+    """Match a value [B, H, S, D] that was cut from rows in a usual way, D a multiple of 32; None for others."""
     if value.type.rank != 4 or value.shape[3] % TILE:
         return None
     batch, heads, rows, head = value.shape
     match value.op:
+        # rows [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D]
         case ops.Permute(x=Value(ops.Reshape(x=x, shape=shape)), dims=(0, 2, 1, 3)) if (
             shape == (batch, rows, heads, head) and x.shape[-1] == heads * head
         ):
             return _columns(x, value.shape)
+        # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
         case ops.Reshape(x=Value(ops.Slice() as part)):
             return _stacked(part, value.shape)
     return None
 
 
 def _columns(x: Value, shape: tuple[int, ...]) -> Heads:
-    """Heads from the rows of x, looking through a slice of its columns."""
+    """Return the heads of the rows of x, looking through a slice of the columns."""
     match x.op:
+        # all rows and only some columns, without a step
         case ops.Slice(x=source, starts=starts, ends=ends, steps=steps) if set(steps) == {1} and (
             *starts[:-1],
             *ends[:-1],
@@ -83,9 +86,10 @@ def _columns(x: Value, shape: tuple[int, ...]) -> Heads:
 
 
 def _stacked(part: ops.Slice, shape: tuple[int, ...]) -> Heads | None:
-    """Heads from [B, S, n, H, D] permuted to [n, B, H, S, D], of which `part` takes one."""
+    """Match heads from [B, S, n, H, D] permuted to [n, B, H, S, D], of which `part` takes one."""
     batch, heads, rows, head = shape
     match part.x.op:
+        # rows [B, S, n * H * D] -> [B, S, n, H, D] -> [n, B, H, S, D]: part i of n begins at column i * H * D
         case ops.Permute(x=Value(ops.Reshape(x=source, shape=(b, s, n, h, d))), dims=(2, 0, 3, 1, 4)) if (
             (b, s, h, d) == (batch, rows, heads, head)
             and source.shape[-1] == n * heads * head
@@ -98,7 +102,7 @@ def _stacked(part: ops.Slice, shape: tuple[int, ...]) -> Heads | None:
 
 
 def joins_heads(op: ops.Reshape) -> Value | None:
-    """[B, H, S, D] that `op` brings back into rows [.., H * D] after a permutation, if D fits tiles."""
+    """Match the value [B, H, S, D] that `op` joins into rows [.., H * D] after a permutation, D a multiple of 32."""
     match op.x.op:
         case ops.Permute(x=x, dims=(0, 2, 1, 3)) if x.shape[3] % TILE == 0:
             return x if op.shape and op.shape[-1] == x.shape[1] * x.shape[3] else None

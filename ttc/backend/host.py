@@ -1,4 +1,4 @@
-"""Ops on the host: only those that the user names, and of these only what the card cannot do."""
+"""Ops on the host: only those that the user names, and of these only the ones that lowering refuses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttc.ir.text import print_node
 
 
 def host_ops(names: Iterable[str]) -> frozenset[type[Op]]:
-    """The ops called so: by mnemonic, or by the name that ONNX has for the same; InputError for an unknown name."""
+    """Return the ops of these names: mnemonics, or ONNX's names for the same ops; InputError for an unknown name."""
     known = {_plain(name): kind for name, kind in Op.registry.items() if kind.__module__.startswith(ops.__name__)}
     unknown = [name for name in names if _plain(name) not in known]
     if unknown:
@@ -25,7 +25,7 @@ def _plain(name: str) -> str:
 
 
 def host_op(op: Op, operands: tuple[Value, ...], results: tuple[Spec, ...]) -> HostOp:
-    """The call that has the host do `op`; `operands` are its operands as they are on the card."""
+    """Return the call that has the host do `op`; `operands` are its operands as stored on the card."""
     builder = Builder()
     given = {v: builder(Input(v.type, str(n)), str(n)) for n, v in enumerate(dict.fromkeys(op.operands()))}
     made = builder.add(op.with_operands(given.__getitem__))

@@ -1,4 +1,4 @@
-"""How TTNN looks elements up: embedding for rows of bf16, gather and scatter along the last dimension."""
+"""Lowering of look-ups: embedding for rows of bf16, gather and scatter along the last dimension."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from ttc.ir import DType, Layout, TensorType, Value
 
 @lowers(ops.Embedding)
 def embedding(op: ops.Embedding, to: Lowering) -> Value:
-    """Rows of a table: TTNN's embedding for floats; integers are gathered.
+    """Lower to TTNN's embedding for tables of floats; tables of integers are gathered.
 
-    The table is bf16. In an fp32 program three bf16 tables stand for it, whose sum is the table exactly: each
-    holds the 8 leading bits of what the former ones leave.
+    The table is bf16. In an fp32 program three bf16 tables stand for the f32 table, whose sum is the table exactly:
+    each holds the 8 leading bits of the remainder that the tables before it leave.
     """
     static = to.static(op.w)
     if static is None or not op.w.dtype.is_float:
@@ -40,7 +40,7 @@ def embedding(op: ops.Embedding, to: Lowering) -> Value:
 
 
 def _index(value: Value, to: Lowering) -> Value:
-    """An index in u32 and ROW_MAJOR layout, of rank 1 at least."""
+    """Return an index in u32 and ROW_MAJOR layout, of rank 1 at least."""
     static = to.static(value)
     if static is not None:
         index = to.upload(static, DType.u32, Layout.ROW_MAJOR)
@@ -50,21 +50,22 @@ def _index(value: Value, to: Lowering) -> Value:
 
 
 def _looked_up(index: Value, table: Value, to: Lowering) -> Value:
-    """Rows of a static table, in TILE layout: by the call itself where tiles come out whole."""
+    """Look up rows of a static table, in TILE layout: by the call itself where tiles come out whole."""
     weight = to.upload(table, DType.bf16, Layout.ROW_MAJOR)
     call = Embedding(index, weight, layout=Layout.TILE)
     return to.call(call) if call.fused else to.tile(to.call(Embedding(index, weight)))
 
 
 def _parts(table: Value, to: Lowering) -> tuple[Value, Value, Value]:
-    """Three bf16 tables whose sum is the f32 `table`: 3 * 8 bits hold f32's 24.
+    """Split the f32 `table` into three bf16 tables whose sum is the table: 3 * 8 bits hold f32's 24.
 
-    Bits are cut off, not rounded: the largest float32 rounds to infinity. An infinity or NaN is the first part's
-    alone, for nothing is left of it to subtract from.
+    Bits are cut off, not rounded: the largest float32 would round to infinity. An infinity or NaN is in the first
+    part alone, because a difference with infinity would be NaN.
     """
     table = to.derive(ops.Cast(table, DType.f32))
     zero, infinity = (to.derive(ops.Full(TensorType(DType.f32, ()), number)) for number in (0.0, inf))
     finite = to.derive(ops.Lt(to.derive(ops.Abs(table)), infinity))
+    # first = the 8 leading bits; second = the next 8; third = the last 8, which are left without rounding.
     first = to.derive(ops.Where(finite, _leading_bits(table, to), table))
     rest = to.derive(ops.Where(finite, to.derive(ops.Sub(table, first)), zero))
     second = _leading_bits(rest, to)
@@ -74,14 +75,15 @@ def _parts(table: Value, to: Lowering) -> tuple[Value, Value, Value]:
 
 
 def _leading_bits(x: Value, to: Lowering) -> Value:
-    """f32 without the 16 bits of its mantissa for which bf16 has no room."""
+    """Cut off the 16 bits of an f32's mantissa for which bf16 has no room."""
+    # -2^16 is 0xFFFF0000: the sign, the exponent and the 7 stored bits of bf16's mantissa.
     bits = to.derive(ops.BitCast(x, DType.i32))
     kept = to.derive(ops.And(bits, to.derive(ops.Full(TensorType(DType.i32, ()), -(2**16)))))
     return to.derive(ops.BitCast(kept, DType.f32))
 
 
 def _gathered_rows(op: ops.Embedding, to: Lowering) -> Value:
-    """Rows of a table by gathering each of its columns: exact in every dtype, and the table may be computed."""
+    """Look up rows by gathering each column of the table: exact in every dtype, and the table may be computed."""
     rows, width = op.w.shape[0], prod(op.w.shape[1:])
     columns = permuted(reshaped(to.row_major(to(op.w)), (rows, width), to), (1, 0), to)
     index = reshaped(_index(op.index, to), (1, op.index.type.numel), to)
@@ -92,7 +94,7 @@ def _gathered_rows(op: ops.Embedding, to: Lowering) -> Value:
 
 @lowers(ops.Gather)
 def gather(op: ops.Gather, to: Lowering) -> Value:
-    """Along the last dimension, in rows; x is cut to the index's other sizes, which may be smaller."""
+    """Lower to a gather along the last dimension, in rows; x is cut to the index's other, perhaps smaller, sizes."""
     x, index = to.row_major(to(op.x)), _index(op.index, to)
     order = _last(op.dim, op.x.type.rank)
     x = permuted(reshaped(x, op.x.shape or (1,), to), order, to)
@@ -106,11 +108,11 @@ def gather(op: ops.Gather, to: Lowering) -> Value:
 
 @lowers(ops.Scatter)
 def scatter(op: ops.Scatter, to: Lowering) -> Value:
-    """Along the last dimension, in rows: TILE scatter refuses fp32."""
+    """Lower to a scatter along the last dimension, in rows: TILE scatter refuses fp32."""
     order = _last(op.dim, op.x.type.rank)
     rest = [(op.x.shape[dim], op.index.shape[dim]) for dim in order[:-1]]
     if any(size != given for size, given in rest):
-        raise Refusal(f"a scatter of {op.index.type} into part of the rows of {op.x.type}")
+        raise Refusal(f"cannot scatter by {op.index.type} into only some of the rows of {op.x.type}")
     x = permuted(to.row_major(to(op.x)), order, to)
     updates = permuted(to.row_major(to.cast(to(op.updates), x.dtype)), order, to)
     kind = ScatterAdd if op.reduce == "add" else Scatter
@@ -120,7 +122,7 @@ def scatter(op: ops.Scatter, to: Lowering) -> Value:
 
 @lowers(ops.OneHot)
 def one_hot(op: ops.OneHot, to: Lowering) -> Value:
-    """1 where the index equals a position along the new dimension: one comparison with 0, 1, 2, ..."""
+    """Lower to one comparison of the index with 0, 1, 2, ... along the new dimension."""
     index = to(op.index)
     column = to.tile(reshaped(index, (*index.shape, 1), to))
     positions = to.upload(to.constant(torch.arange(op.depth)), index.dtype)
@@ -128,7 +130,7 @@ def one_hot(op: ops.OneHot, to: Lowering) -> Value:
 
 
 def _last(dim: int, rank: int) -> tuple[int, ...]:
-    """The order of dimensions that brings `dim` to the end."""
+    """Return the order of dimensions that brings `dim` to the end."""
     return (*(d for d in range(max(rank, 1)) if d != dim), dim)
 
 

@@ -1,7 +1,7 @@
 """Layouts: every value in TILE or ROW_MAJOR such that the fewest conversions remain, by a minimum cut.
 
-A *side* is what a layout is decided for: a flexible call (its position) or an input (its value); where
-nothing is to be decided it is a `Layout`. TILE is the cut's source, ROW_MAJOR its sink.
+A *side* is the object that a layout is decided for: a flexible call (its position) or an input (its value); where the
+layout is given, the side is that `Layout`. TILE is the cut's source, ROW_MAJOR its sink.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from ttc.ir.rewrite import settled
 Side = Layout | int | Value
 
 CONVERSION = 1 << 48
-"""What a conversion weighs beside its bytes: fewest calls first, then fewest bytes."""
+"""Weight of a conversion beside its bytes: fewest calls first, then fewest bytes."""
 
 REFUSED = 1 << 80
-"""What a conversion weighs that TTNN refuses."""
+"""Weight of a conversion that TTNN refuses."""
 
 
 def choose_layouts(graph: Graph, target: Target) -> Graph:
-    """Decide all layouts anew and convert only where sides differ; conversions that stand are forgotten.
+    """Choose all layouts anew and convert only where sides differ; existing conversions are forgotten.
 
         %x: bf16[8,8] tile dram = input(name="x")         %x: bf16[8,8] row_major dram = input(name="x")
         %a: ... tile dram = ttnn.relu(%x)              -> %a: ... row_major dram = ttnn.relu(%x)
@@ -63,7 +63,7 @@ def _decided(side: Side | None, rows: set[Side]) -> Layout | None:
 
 
 def _side(position: int, node: Node) -> Side | None:
-    """The side on which a node's tensors all are; None for a node that keeps every layout as it stands."""
+    """Return the side of all of a node's tensors; None for a node that keeps every layout as it stands."""
     match node.op:
         case Input():
             return node.results[0]
@@ -75,7 +75,7 @@ def _side(position: int, node: Node) -> Side | None:
 
 
 def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
-    """Whether a call takes all its tensors in `layout`, and gives what it gives now in that layout."""
+    """Return whether a call takes all its tensors in `layout`, and gives its present results in that layout."""
     try:
         types = call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout))).infer()
     except TtcError:
@@ -88,12 +88,12 @@ def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
 
 
 def _is_conversion(op: Op) -> TypeGuard[ToLayout]:
-    """A change of layout alone; one that moves as well stays, though its operand may come in the other layout."""
+    """Return whether an op changes the layout alone; one that moves as well stays, whatever its operand's layout."""
     return isinstance(op, ToLayout) and (op.memory_config is None or op.memory_config == spec_of(op.tensor).memory)
 
 
 def _sources(graph: Graph) -> dict[Value, Value]:
-    """What each value is a conversion of, else itself."""
+    """Map each value to the value that it is a conversion of, else to itself."""
     source: dict[Value, Value] = {}
     for node in graph.nodes:
         for value in node.results:
@@ -113,8 +113,10 @@ class Demand:
 
 
 def _demands(graph: Graph, sides: list[Side | None], source: dict[Value, Value]) -> dict[Value, Demand]:
-    """Each value that is not a constant, with its demand. A call that moves its operand to other memory reads it
-    in whichever layout it is in, so it demands nothing."""
+    """Map each value that is not a constant to its demand.
+
+    A call that moves its operand to other memory reads the operand in either layout, so such a call demands nothing.
+    """
     demands: dict[Value, Demand] = {}
     for node, side in zip(graph.nodes, sides, strict=True):
         if isinstance(node.op, Const) or _is_conversion(node.op):
@@ -130,13 +132,14 @@ def _demands(graph: Graph, sides: list[Side | None], source: dict[Value, Value])
 
 
 def _flow(demands: dict[Value, Demand]) -> networkx.DiGraph:
-    """The flow network: for each value and layout one auxiliary node, so that several readers pay once."""
+    """Build the flow network: for each value and layout one auxiliary node, so that several readers pay once."""
     flow = networkx.DiGraph()
     flow.add_nodes_from(Layout)
     for value, demand in demands.items():
         if all(isinstance(side, Layout) for side in (demand.made, *demand.read)):
             continue
         to_rows, to_tiles = (value, Layout.ROW_MAJOR), (value, Layout.TILE)
+        # A cut edge is a conversion: made in tiles and read in rows (to_rows), or made in rows and read in tiles.
         flow.add_edge(demand.made, to_rows, capacity=_weight(value, Layout.ROW_MAJOR))
         flow.add_edge(to_tiles, demand.made, capacity=_weight(value, Layout.TILE))
         flow.add_edges_from((to_rows, side) for side in demand.read)
@@ -145,7 +148,7 @@ def _flow(demands: dict[Value, Demand]) -> networkx.DiGraph:
 
 
 def _weight(value: Value, layout: Layout) -> int:
-    """What converting `value` to `layout` costs in the cut."""
+    """Return the weight in the cut of converting `value` to `layout`."""
     spec = spec_of(value)
     before = replace(spec, layout=Layout.TILE if layout is Layout.ROW_MAJOR else Layout.ROW_MAJOR)
     try:
@@ -156,7 +159,7 @@ def _weight(value: Value, layout: Layout) -> int:
 
 
 def _rows_side(flow: networkx.DiGraph) -> set[Side]:
-    """The sides that are ROW_MAJOR in the minimum cut with the fewest of them; only what meets rows is cut."""
+    """Return the ROW_MAJOR sides of the minimum cut with the fewest such sides; only regions that meet rows are cut."""
     inner = flow.subgraph([node for node in flow if not isinstance(node, Layout)])
     near_rows = {*flow.predecessors(Layout.ROW_MAJOR), *flow.successors(Layout.ROW_MAJOR)}
     rows: set[Side] = set()
@@ -169,17 +172,17 @@ def _rows_side(flow: networkx.DiGraph) -> set[Side]:
     return rows
 
 
-# ---------------------------------------------------------------- the program anew
+# ---------------------------------------------------------------- rebuilding the program
 
 
 def _rebuilt(graph: Graph, layouts: list[Layout | None], source: dict[Value, Value]) -> Graph:
-    """The program with its nodes in `layouts` (None: as they stand), converted where they differ."""
+    """Rebuild the program with its nodes in `layouts` (None: as they stand), converted where layouts differ."""
     builder = Builder(graph.weights)
     new: dict[Value, Value] = {}
     for node, layout in zip(graph.nodes, layouts, strict=True):
         if _is_conversion(node.op):
             if new.get(node.op.tensor) is node.op.tensor:
-                builder.keep(node)  # found again, under its name, by who still wants it
+                builder.keep(node)  # readers that keep the converted value find it under its name
             continue
         results = _placed(node, layout, new, source, builder)
         new.update(zip(node.results, results, strict=True))
@@ -204,7 +207,7 @@ def _placed(
 
 
 def _in_layout(value: Value, layout: Layout, builder: Builder) -> Value:
-    """A value in a layout: as it is, uploaded so if it is a constant, else converted."""
+    """Return a value in a layout: as it is, uploaded in the layout if it is a constant, else converted."""
     spec = spec_of(value)
     if spec.layout is layout or spec.memory.buffer is Buffer.HOST:
         return value

@@ -1,4 +1,4 @@
-"""How a lowering rule makes a loop: buffers around it, and a body of calls."""
+"""Loops as lowering rules make them: buffers around the loop, and a body of calls."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Named = Mapping[str, Value]
 
 
 def own_copy(x: Value, to: Lowering) -> Value:
-    """x in a buffer that a loop may write in."""
+    """Copy x into a buffer that a loop may write in."""
     return to.call(Clone(x, memory_config=DRAM))
 
 
 def stack(count: int, shape: tuple[int, ...], dtype: DType, to: Lowering) -> Value:
-    """Room for `count` results of `shape` [1, ...], which a loop stacks along the first dimension."""
+    """Reserve room for `count` results of `shape` [1, ...], which a loop stacks along the first dimension."""
     return to.call(Empty((count, *shape[1:]), dtype, Layout.TILE))
 
 
@@ -35,12 +35,12 @@ class LoopMaker:
             self.inner[name] = self._body(Input(spec_of(value), name), name)
 
     def call(self, call: Call, name: str = "") -> Any:
-        """Add a call to the body: its value, or its values."""
+        """Add a call to the body and return its value, or its values."""
         self._body.hint = name or self._body.hint
         return self._body(call)
 
     def finish(self, results: Iterable[Value], to: Lowering) -> tuple[Value, ...]:
-        """The loop's results: what `results` of the body (carried, then stacked) are after the last step."""
+        """Add the loop and return its results: `results` of the body (carried, then stacked) after the last step."""
         carried, scanned, stacked, captured = (tuple(group.values()) for group in self._outer)
         names = (*self._outer[0], *self._outer[2])
         body = Body.of(self._body.finish(zip(names, results, strict=True)))

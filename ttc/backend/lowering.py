@@ -1,8 +1,8 @@
-"""Lowering: each op becomes TTNN calls by its rule; what cannot be done is refused, all of it at once.
+"""Lowering: each op becomes TTNN calls by its rule; all ops that have none are refused at once.
 
-A rule is a function `(op, to) -> Value | tuple` registered with `@lowers(ops.Thing)` in the file of its
-family. `to` is the `Lowering` at work: `to(op.x)` is an operand as a call value, `to.call(...)` adds a
-call, `to.static` and `to.upload` handle what is known before the first run (derived weights).
+A rule is a function `(op, to) -> Value | tuple` registered with `@lowers(ops.Thing)` in the file of its family. `to`
+is the `Lowering` at work: `to(op.x)` is an operand as a call value, `to.call(...)` adds a call, `to.static` and
+`to.upload` handle values that are known before the first run (derived weights).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ttc.ops.interpret import evaluate_value, has_data
 from ttc.ops.torch_types import stored_as
 
 ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
-"""What can be done about what lowering refuses."""
+"""Advice for ops that lowering refuses."""
 
 Rule = Callable[[Any, "Lowering"], Any]
 RULES: dict[type[Op], Rule] = {}
@@ -48,7 +48,7 @@ def lowers(*kinds: type[Op]) -> Callable[[Rule], Rule]:
 class Lowered:
     """A program of calls, and the graph of ops that computes its weights (an output for each reference).
 
-    `names` says which call value, by name, holds which op value: for comparing the two step by step.
+    `names` maps each op value to the call value that holds it, by name: for comparing the two step by step.
     """
 
     program: Graph
@@ -57,10 +57,10 @@ class Lowered:
 
 
 def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow_host: Collection[str] = ()) -> Lowered:
-    """Lower every op for `target`; Refused with every reason if some cannot be.
+    """Lower every op for `target`; Refused with every reason if some ops cannot be lowered.
 
-    `dtype` (bf16 or f32) is what floating values become, `weight_dtype` what weights of matrix products
-    and convolutions become. The ops named in `allow_host` are the host's where the card cannot do them.
+    Floating values become `dtype` (bf16 or f32), weights of matrix products and convolutions `weight_dtype`. The host
+    does the ops named in `allow_host` where the card cannot.
     """
     to = Lowering(graph, target, dtype, weight_dtype)
     to.on_host = host_ops(allow_host)
@@ -72,7 +72,7 @@ def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow
 
 
 def _on_host(refusals: list[tuple[str, str]]) -> tuple[str, ...]:
-    """What of the refused ops the host could do, as advice."""
+    """Advise which of the refused ops the host could do."""
     names = sorted({where.partition(" %")[0] for where, _ in refusals} - {Input.mnemonic})
     return (f"{ON_HOST}: {', '.join(names)}",) if names else ()
 
@@ -82,9 +82,9 @@ class Lowering:
 
     def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
         self.target, self.dtype, self._weight_dtype = target, dtype, weight_dtype
-        self._narrow = dtype  # what `dtype` is but where numbers need to be exact
+        self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
-        self.uses = graph.uses()  # how many readers each of the model's values has
+        self.uses = graph.uses()  # the number of readers of each of the model's values
         self.refusals: list[tuple[str, str]] = []
         self.on_host: frozenset[type[Op]] = frozenset()
         self._program = Builder()
@@ -95,10 +95,10 @@ class Lowering:
         self._refs: dict[tuple[Value, bool], str] = {}
         self._taken: set[str] = set()
 
-    # ------------------------------------------------------------ what rules call
+    # ------------------------------------------------------------ for rules
 
     def __call__(self, value: Value) -> Value:
-        """An op's operand as a call value, in the float that the op computes in; a static one in TILE layout."""
+        """Return an op's operand as a call value, in the float that the op computes in; a static one in TILE layout."""
         if value in self._static:
             self._lowered[value] = self.upload(self._static[value])  # the builder shares equal ones
         lowered = self._lowered[value]
@@ -107,27 +107,27 @@ class Lowering:
 
     @property
     def weight_dtype(self) -> DType:
-        """What the weights of the op's products and convolutions are stored as."""
+        """Return the dtype in which the weights of the op's products and convolutions are stored."""
         return self._weight_dtype if self.dtype is self._narrow else DType.f32
 
     def call(self, call: Call) -> Any:
-        """Add a call to the program: its value, or its values."""
+        """Add a call to the program and return its value, or its values."""
         return self._program(call)
 
     def static(self, value: Value) -> Value | None:
-        """`value` in the graph of derived weights if it is known before the first run, else None."""
+        """Return `value` in the graph of derived weights if it is known before the first run, else None."""
         return self._static.get(value)
 
     def known(self, static: Value) -> Tensor | None:
-        """The numbers of a static value that depends on none of the model's weights; None of another."""
+        """Evaluate a static value that depends on none of the model's weights; None for others."""
         return evaluate_value(static, self._weights.weights) if _depends_on_no_weight(static) else None
 
     def derive(self, op: Op) -> Value:
-        """Add an op on static values: a derived weight."""
+        """Add an op on static values and return the derived weight."""
         return self._weights(op)
 
     def constant(self, tensor: Tensor) -> Value:
-        """A known tensor as a derived weight."""
+        """Return a known tensor as a derived weight."""
         return constant(self._weights, tensor)
 
     def upload(
@@ -137,16 +137,16 @@ class Lowering:
         layout: Layout = Layout.TILE,
         memory: MemoryConfig = DRAM,
     ) -> Value:
-        """A static value as a constant of the program, `dtype` by default that of `device_dtype`."""
+        """Return a static value as a constant of the program, in `dtype` or by default that of `device_dtype`."""
         spec = Spec(dtype or self.device_dtype(static.type), static.shape, layout, memory)
         return self._program(Const(spec, self._ref(static, spec.dtype is DType.f32)))
 
     def host(self, static: Value, dtype: DType) -> Value:
-        """A static value kept on the host in rows, for calls that prepare their weights themselves."""
+        """Return a static value kept on the host in rows, for calls that prepare their weights themselves."""
         return self.upload(static, dtype, Layout.ROW_MAJOR, HOST)
 
     def device_dtype(self, type: Type) -> DType:
-        """What a model's dtype becomes on the device: floats the program's, bool too (1 or 0), integers i32."""
+        """Return the device's dtype for a model's type: floats and bool (1 or 0) take the program's, integers i32."""
         if type.dtype.is_float or type.dtype is DType.bool:
             return self.dtype
         if type.dtype.is_integer:
@@ -154,15 +154,15 @@ class Lowering:
         raise Refusal(f"{type.dtype} has no counterpart on the device")
 
     def cast(self, value: Value, dtype: DType) -> Value:
-        """A call value in another dtype, by an explicit typecast where it differs."""
+        """Return a call value in another dtype, by an explicit typecast where the dtypes differ."""
         return value if value.dtype is dtype else self.call(Typecast(value, dtype))
 
     def tile(self, value: Value) -> Value:
-        """A call value in TILE layout."""
+        """Return a call value in TILE layout."""
         return self._in_layout(value, Layout.TILE)
 
     def row_major(self, value: Value) -> Value:
-        """A call value in ROW_MAJOR layout."""
+        """Return a call value in ROW_MAJOR layout."""
         return self._in_layout(value, Layout.ROW_MAJOR)
 
     def _in_layout(self, value: Value, layout: Layout) -> Value:
@@ -171,7 +171,7 @@ class Lowering:
     # ------------------------------------------------------------ the walk
 
     def lower_node(self, op: Op, results: tuple[Value, ...]) -> None:
-        """Lower one op, or note why not; whatever depends on a refused value is passed over in silence."""
+        """Lower one op, or note the reason of its refusal; ops that depend on a refused value are passed over."""
         if any(value in self._refused for value in op.operands()):
             self._refused.update(results)
             return
@@ -189,7 +189,7 @@ class Lowering:
         self._lowered.update(zip(results, lowered, strict=bool(lowered)))
 
     def _float_of(self, value: Value) -> DType:
-        """The float in which a value is computed."""
+        """Return the float in which a value is computed."""
         return DType.f32 if value in self._wide else self._narrow
 
     def _output(self, value: Value) -> Value:
@@ -214,13 +214,13 @@ class Lowering:
         return lowered
 
     def _by_host(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
-        """The results of an op that the host does, on the card in the dtypes that the card has for them."""
+        """Return the results of an op that the host does, on the card in the card's dtypes for them."""
         operands = tuple(map(self, dict.fromkeys(op.operands())))
         specs = tuple(Spec(self.device_dtype(value.type), value.shape) for value in results)
         return self._program.add(host_op(op, operands, specs))
 
     def _ref(self, static: Value, whole: bool) -> str:
-        """The reference by which the program names a static value: the weight's own, or a new one.
+        """Return the reference by which the program names a static value: the weight's own, or a new one.
 
         A weight used both in fp32 (`whole`) and in fewer bits is stored twice.
         """
@@ -231,7 +231,7 @@ class Lowering:
         return self._refs[static, whole]
 
     def finish(self, graph: Graph) -> Lowered:
-        """The program with the model's outputs, and the weights that it refers to."""
+        """Return the program with the model's outputs, and the weights that it refers to."""
         program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
@@ -241,7 +241,7 @@ class Lowering:
 
 
 def _refuse_wide_integers(program: Graph, weights: Graph) -> None:
-    """Refused with every constant whose integers the device would store as others, as far as there is data."""
+    """Refuse every constant, as far as there is data, whose integers the device would not store as they are."""
     values, reasons = dict(weights.outputs), []
     for node in program.nodes:
         if not isinstance(node.op, Const) or not node.op.type.dtype.is_integer:
@@ -258,7 +258,7 @@ def _refuse_wide_integers(program: Graph, weights: Graph) -> None:
 
 
 def _depends_on_no_weight(static: Value) -> bool:
-    """Whether a static value is made of numbers that the program's text may depend on."""
+    """Return whether a static value is made of numbers alone that the program's text may depend on."""
     waiting, met = [static], {static}
     while waiting:
         op = waiting.pop().op
@@ -270,7 +270,7 @@ def _depends_on_no_weight(static: Value) -> bool:
 
 
 def _origin(static: Value) -> str:
-    """The first weight that a static value depends on, or the value's own name if it depends on none."""
+    """Return the first weight that a static value depends on, or the value's own name if it depends on none."""
     value = static
     while not isinstance(value.op, Const):
         operands = value.op.operands()

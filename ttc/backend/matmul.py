@@ -1,4 +1,4 @@
-"""How TTNN runs matrix products."""
+"""Lowering of matrix products."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ttc.ops.rules import broadcast
 
 @lowers(ops.Linear)
 def linear(op: ops.Linear, to: Lowering) -> Value:
-    """x @ w.T as TTNN's x @ w with the weight transposed once, before the first run.
+    """Lower x @ w.T to TTNN's x @ w with the weight transposed once, before the first run.
 
-    The core grid is stated always: with it bias and activation are part of the product wherever it lives.
+    The core grid is always stated: with a grid, bias and activation are part of the product in every memory.
     """
     w = to.static(op.w)
     weight = to.upload(to.derive(ops.Permute(w, (1, 0))), to.weight_dtype) if w else to.tile(to(op.w))
@@ -39,14 +39,14 @@ def linear(op: ops.Linear, to: Lowering) -> Value:
 
 
 def core_grid(to: Lowering) -> CoreGrid:
-    """All the cores of the target."""
+    """Return all the cores of the target."""
     columns, rows = to.target.grid
     return CoreGrid(rows, columns)
 
 
 @lowers(ops.Matmul)
 def matmul(op: ops.Matmul, to: Lowering) -> Value:
-    """a @ b; TTNN broadcasts one matrix b over a's batch, other batches are made equal first."""
+    """Lower a @ b; TTNN broadcasts one matrix b over a's batch, other batches are made equal first."""
     if not op.a.dtype.is_float:
         raise Refusal(f"TTNN multiplies matrices of floats, not {op.a.dtype}")
     a, b = to.tile(to(op.a)), _right(op.b, to)
@@ -59,13 +59,13 @@ def matmul(op: ops.Matmul, to: Lowering) -> Value:
 
 
 def product(a: Value, b: Value, to: Lowering, transpose_b: bool = False, grid: CoreGrid | None = None) -> Value:
-    """a @ b (or b transposed) of TILE values whose batches fit."""
+    """Compute a @ b (or b transposed) of TILE values whose batches fit."""
     config = ComputeKernelConfig()
     return to.call(Matmul(a, b, transpose_b=transpose_b, compute_kernel_config=config, core_grid=grid))
 
 
 def _right(b: Value, to: Lowering) -> Value:
-    """The right operand: a weight of a matrix product takes the weights' dtype."""
+    """Return the right operand: a weight of a matrix product takes the weights' dtype."""
     static = to.static(b)
     if static is None:
         return to.tile(to(b))
@@ -73,6 +73,6 @@ def _right(b: Value, to: Lowering) -> Value:
 
 
 def _widened(x: Value, batch: tuple[int, ...], to: Lowering) -> Value:
-    """x with exactly these batch sizes."""
+    """Broadcast x to exactly these batch sizes."""
     x = reshaped(x, (1,) * (len(batch) + 2 - x.type.rank) + x.shape, to)
     return to.tile(expanded(x, (*batch, *x.shape[-2:]), to))

@@ -1,4 +1,4 @@
-"""Elements moved by the fewest calls: what lowering rules of all families build on."""
+"""Moves of elements by the fewest calls, for the lowering rules of all families."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ttc.calls.shape import Concat, Pad, Permute, Reshape
 from ttc.ir import Layout, Value
 
 DEEPEST = 6
-"""The highest rank that TTNN's permute and slice were tried with on all layouts."""
+"""Highest rank that TTNN's permute and slice were tried with in all layouts."""
 
 WIDEST_ROW = 32
 """Tiles of a row up to which floats that end inside tiles are joined in TILE layout."""
 
 
 def reshaped(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
-    """x under another shape."""
+    """Return x under another shape."""
     return x if x.shape == shape else to.call(Reshape(x, shape))
 
 
 def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
-    """x with its dimensions in another order."""
+    """Return x with its dimensions in another order."""
     result = tuple(x.shape[dim] for dim in dims)
     moved = [dim for dim in dims if x.shape[dim] != 1]
     if moved == sorted(moved):
@@ -40,9 +40,9 @@ def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
 def less_deep(
     x: Value, shape: tuple[int, ...], order: tuple[int, ...], to: Lowering
 ) -> tuple[Value, tuple[int, ...], tuple[int, ...]]:
-    """x with the dimension that `order` has last moved behind the one before it, and what of the permutation is left.
+    """Move the dimension that `order` has last behind the one before it; return x and the rest of the permutation.
 
-    Both are then one dimension, so that the rest has one less.
+    Both are then one dimension, so that the rest has one dimension less.
     """
     *_, before, last = order
     between = [dim for dim in range(len(order)) if dim != last]
@@ -53,7 +53,7 @@ def less_deep(
 
 
 def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The same permutation on fewer dimensions: those of size 1 left out, those that stay together joined."""
+    """Return the same permutation on fewer dimensions: those of size 1 left out, those that stay together joined."""
     groups: list[list[int]] = []
     for dim in (dim for dim in dims if shape[dim] != 1):
         follows = groups and all(shape[between] == 1 for between in range(groups[-1][-1] + 1, dim))
@@ -66,7 +66,7 @@ def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ..
 
 
 def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
-    """The values one after another along `dim`, all brought into one layout."""
+    """Concatenate the values along `dim`, all brought into one layout."""
     if len(values) == 1:
         return values[0]
     if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
@@ -79,14 +79,14 @@ def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
 
 
 def padded(x: Value, pads: tuple[tuple[int, int], ...], number: float, to: Lowering) -> Value:
-    """x with a constant around it."""
+    """Pad x with a constant."""
     number = held(number, x.dtype)
     call = Pad(x, pads, number)
     return to.call(call if call.flexible else Pad(to.row_major(x), pads, number))
 
 
 def expanded(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
-    """x broadcast to `shape`."""
+    """Broadcast x to `shape`."""
     if prod(x.shape) == prod(shape):
         return reshaped(x, shape, to)
     call = Expand(x, shape)

@@ -1,4 +1,4 @@
-"""How TTNN normalises."""
+"""Lowering of normalisations and softmax."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttc.ir import Value
 
 @lowers(ops.LayerNorm)
 def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
-    """Over the last dimension; several normalised dimensions are joined into one."""
+    """Lower to one call over the last dimension; several normalised dimensions are joined into one."""
     x, residual = _summands(op.x, to)
     shape = (*op.x.shape[: -op.dims], prod(op.x.shape[-op.dims :]))
     y = to.call(
@@ -32,7 +32,7 @@ def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
 
 @lowers(ops.RmsNorm)
 def rms_norm(op: ops.RmsNorm, to: Lowering) -> Value:
-    """One call."""
+    """Lower to one call over the last dimension."""
     x, residual = _summands(op.x, to)
     return to.call(
         RmsNorm(
@@ -46,7 +46,7 @@ def rms_norm(op: ops.RmsNorm, to: Lowering) -> Value:
 
 
 def _summands(x: Value, to: Lowering) -> tuple[Value, Value | None]:
-    """x, or the two values whose sum it is if nothing else reads that: the norm adds them itself."""
+    """Return x alone, or the two values whose sum x is if no other op reads the sum: the norm adds them itself."""
     match x.op:
         case ops.Add(a=a, b=b) if to.uses[x] == 1 and a.shape == b.shape and to.static(a) is to.static(b) is None:
             return to.tile(to(a)), to.tile(to(b))
@@ -54,7 +54,7 @@ def _summands(x: Value, to: Lowering) -> tuple[Value, Value | None]:
 
 
 def _parameter(value: Value | None, to: Lowering) -> Value | None:
-    """A weight or bias as one row."""
+    """Return a weight or bias as one row."""
     if value is None:
         return None
     static = to.static(value)
@@ -65,13 +65,13 @@ def _parameter(value: Value | None, to: Lowering) -> Value | None:
 
 @lowers(ops.Softmax)
 def softmax(op: ops.Softmax, to: Lowering) -> Value:
-    """One call, along any dimension."""
+    """Lower to one call, along any dimension."""
     x = to.tile(to(op.x))
     return to.call(Softmax(x, op.dim, compute_kernel_config=ComputeKernelConfig()))
 
 
 @lowers(ops.LogSoftmax)
 def log_softmax(op: ops.LogSoftmax, to: Lowering) -> Value:
-    """One call of the moreh family, which subtracts the maximum first."""
+    """Lower to one call of the moreh family, which subtracts the maximum first."""
     x = to.tile(to(op.x))
     return to.call(LogSoftmax(x, dim=op.dim, compute_kernel_config=ComputeKernelConfig()))

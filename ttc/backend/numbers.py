@@ -1,6 +1,7 @@
-"""Numbers as the device's formats hold them: an infinity is one, and a finite number stays finite.
+"""Numbers as the device's formats hold them: an infinity stays infinite, and a finite number stays finite.
 
-The largest float32 is infinite when rounded to bf16, and a mask made of it would then multiply and subtract infinities.
+The largest float32 is infinite when rounded to bf16, and a mask made of it would then multiply and subtract
+infinities.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from ttc.ir import DType
 from ttc.ir.types import LARGEST
 
 LOWEST_I32 = -0x7F7FFFFF
-"""The lowest integer that Wormhole's vector unit compares: it holds sign and magnitude, and -2^31 reads as 0."""
+"""Lowest integer that Wormhole's vector unit compares: the unit holds sign and magnitude, and -2^31 reads as 0."""
 
 
 def held(number: float, dtype: DType) -> float:
-    """`number` as a tensor of `dtype` may hold it, finite if it is; Refusal for an integer of more than 32 bits."""
+    """Clamp a finite `number` to the finite range of a tensor of `dtype`; Refusal for integers beyond 32 bits."""
     if dtype.is_integer:
         if not -(2**31) <= number < 2**31:
             raise Refusal(f"the integer {number} does not fit the device's 32 bits")
@@ -26,5 +27,5 @@ def held(number: float, dtype: DType) -> float:
 
 
 def lowest(dtype: DType) -> float:
-    """The lowest finite number of a tensor of `dtype`."""
+    """Return the lowest finite number of a tensor of `dtype`."""
     return float(LOWEST_I32) if dtype.is_integer else -LARGEST.get(dtype, LARGEST[DType.bf16])

@@ -1,4 +1,4 @@
-"""The passes over a program of calls, in order; each is `(graph, target) -> graph`."""
+"""Passes over a program of calls, in order; each is `(graph, target) -> graph`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttc.ir import Graph
 Pass = Callable[[Graph, Target], Graph]
 
 PIPELINE: tuple[Pass, ...] = (
-    upload_as_used,  # first: a typecast that is gone asks for no layout
+    upload_as_used,  # first: a typecast that has been dropped demands no layout
     choose_layouts,  # before placement, which needs to know every buffer and its size
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs

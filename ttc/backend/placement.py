@@ -1,4 +1,4 @@
-"""Placement: which intermediate values stay in L1, so that they never travel to DRAM and back."""
+"""Placement: the intermediate values that stay in L1, so that they never travel to DRAM and back."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from ttc.ir.graph import field_names
 
 @dataclass(frozen=True)
 class Candidate:
-    """A call whose results (one memory for all) may live in L1, what that takes and what it saves.
+    """A call whose results (one memory for all) may live in L1, with the bytes that they take and save.
 
-    `size` is bytes per core from the node at `position` to the one at `end`; `saved` is DRAM bytes that are
-    neither written nor read, counting one read for each operand.
+    `size` is bytes per core from the node at `position` to the one at `end`; `saved` is DRAM bytes that are neither
+    written nor read, counting one read for each operand.
     """
 
     position: int
@@ -37,12 +37,12 @@ class Candidate:
 
     @property
     def worth(self) -> tuple[float, int]:
-        """What choices are ordered by: bytes saved for each L1 byte and node of lifetime; earlier ones first."""
+        """Return the key that orders choices: bytes saved for each L1 byte and node of lifetime; earlier ones first."""
         return -self.saved / (self.size * (self.end - self.position + 1)), self.position
 
 
 def place(graph: Graph, target: Target) -> Graph:
-    """Decide L1 or DRAM for every intermediate value, by DRAM bytes saved for each L1 byte and its lifetime.
+    """Choose L1 or DRAM for every intermediate value, by DRAM bytes saved for each L1 byte and its lifetime.
 
         %a: bf16[32,32] tile dram = ttnn.relu(%x)     %a: bf16[32,32] tile l1 = ttnn.relu(%x, memory_config=L1)
         %b: bf16[32,32] tile dram = ttnn.exp(%a)   -> %b: bf16[32,32] tile dram = ttnn.exp(%a, memory_config=DRAM)
@@ -92,7 +92,7 @@ def _candidate(position: int, lives: list[Life], target: Target) -> Candidate:
 
 
 def _may_move(node: Node, lives: dict[Value, Life], readers: dict[Value, list[Node]]) -> bool:
-    """Whether a call's results may be in either memory: TTNN allows it, and no reader runs otherwise for it."""
+    """Return whether a call's results may be in either memory: TTNN allows both, and readers run the same."""
     call = node.op
     if not isinstance(call, Call) or "memory_config" not in field_names(type(call)) or not runs_alike_in_l1(call):
         return False
@@ -109,10 +109,10 @@ def _may_move(node: Node, lives: dict[Value, Life], readers: dict[Value, list[No
 
 
 def runs_alike_in_l1(call: Call) -> bool:
-    """Whether a call runs the same device programs whichever memory its tensors are in.
+    """Return whether a call runs the same device programs whichever memory its tensors are in.
 
-    Without a core grid TTNN picks another way to multiply as soon as one side is in L1: larger circular
-    buffers, and a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM.
+    Without a core grid TTNN picks another way to multiply as soon as one side is in L1: larger circular buffers, and
+    a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM.
     """
     match call:
         case Matmul(core_grid=None) | Linear(core_grid=None) | Convolution():
@@ -121,7 +121,7 @@ def runs_alike_in_l1(call: Call) -> bool:
 
 
 def _takes(node: Node, value: Value, memory: MemoryConfig, readers: dict[Value, list[Node]]) -> bool:
-    """Whether a call, and what reads its result if that is a view, may read `value` from `memory`."""
+    """Return whether a call, and the readers of its result if that is a view, may read `value` from `memory`."""
     call = node.op
     assert isinstance(call, Call)
     if not runs_alike_in_l1(call):
@@ -139,7 +139,7 @@ def _takes(node: Node, value: Value, memory: MemoryConfig, readers: dict[Value, 
 
 
 def _inferred(call: Op) -> tuple[Spec, ...]:
-    """The specs of a call's results; none where TTNN refuses it."""
+    """Return the specs of a call's results; none where TTNN refuses the call."""
     try:
         types: Any = call.infer()
     except TtcError:
@@ -155,13 +155,13 @@ def _stating(call: Op, memory: MemoryConfig) -> Any:
 
 
 def _greedy(graph: Graph, candidates: dict[int, Candidate], target: Target) -> set[int]:
-    """The candidates that fit one after another, the worthiest first, by sizes alone."""
+    """Choose candidates that fit one after another, the worthiest first, by sizes alone."""
     moments = schedule(graph, target)
     free = np.array(
         [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.l1 for m in moments], np.int64
     )
     for life in Liveness(graph).lives:
-        if spec_of(life.value).memory.buffer is Buffer.L1:  # it must be there in any case
+        if spec_of(life.value).memory.buffer is Buffer.L1:  # its L1 is taken whatever is chosen
             free[life.start : life.end + 1] -= bank_bytes(spec_of(life.value), target)
     chosen: set[int] = set()
     for candidate in sorted(candidates.values(), key=lambda c: c.worth):
@@ -173,9 +173,9 @@ def _greedy(graph: Graph, candidates: dict[int, Candidate], target: Target) -> s
 
 
 def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:
-    """The least worthy of the chosen that must go for a replay without clashes.
+    """Return the least worthy of the chosen that must go for a replay without clashes.
 
-    A clash without any of them near is none of placement's doing, and stays.
+    A clash without a chosen one near is not placement's doing, and stays.
     """
     moments = schedule(graph, target)
     misfits: set[int] = set()
@@ -190,13 +190,13 @@ def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[
         misfits.add(max(in_the_way, key=lambda c: c.worth).position)
 
 
-# ---------------------------------------------------------------- the program anew
+# ---------------------------------------------------------------- rebuilding the program
 
 
 def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -> Graph:
-    """The program with the results of the chosen calls in L1, of other candidates in DRAM, all else as it was.
+    """Return the program with the results of the chosen calls in L1, of other candidates in DRAM, all else as it was.
 
-    Memory is stated just where TTNN's own default would be another; views follow what they view.
+    Memory is stated only where TTNN's own default would be another; views follow the viewed buffer.
     """
     new: dict[Value, Value] = {}
     nodes: list[Node] = []
@@ -216,7 +216,7 @@ def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -
 
 
 def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
-    """A node with new operands, its results in `memory` if that is said; the same node if nothing changes."""
+    """Return a node with new operands, its results in `memory` if given; the same node if nothing changes."""
     types = _specs(op)
     if memory is not None and any(spec.memory != memory for spec in types):
         op = _stating(op, memory)

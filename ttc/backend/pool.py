@@ -1,4 +1,4 @@
-"""How TTNN pools: max_pool2d in bf16, else maxima of strided slices; averages as sums of such slices."""
+"""Lowering of pools: max_pool2d in bf16, else maxima of strided slices; averages as sums of such slices."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from ttc.ops.rules import images, window_output
 
 @lowers(ops.MaxPool)
 def max_pool(op: ops.MaxPool, to: Lowering) -> Value:
-    """max_pool2d where it takes the window and the dtype, else maxima along one axis after the other."""
+    """Lower to max_pool2d where it takes the window and the dtype, else to maxima along one axis after the other."""
     x = to_rows(op.x, op.rows, to)
     y = pooled(op, x, to) if fits_max_pool2d(op, x) else slice_maxima(op, x, to)
     return from_rows(y, op.rows, op.infer().shape, to)
 
 
 def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
-    """TTNN pools bf16 images, with at most half of the kernel as padding on each side."""
+    """Return whether TTNN pools this: bf16 images, with at most half of the kernel as padding on each side."""
     small = all(2 * max(pads) <= kernel for pads, kernel in zip(op.padding, op.kernel, strict=True))
     return x.dtype is DType.bf16 and len(op.kernel) <= 2 and small
 
 
 def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
-    """max_pool2d in the shard layout that needs the least L1, cut into slices only where that does not fit."""
+    """Call max_pool2d in the shard layout that needs the least L1, in slices only where the whole does not fit."""
     batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
     (top, bottom), (left, right) = (*op.padding, (0, 0))[:2]
     height, width = plane(spatial)
@@ -65,23 +65,23 @@ def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
 
 
 def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
-    """Maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
+    """Compute maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
     below_all = -math.inf if x.dtype.is_float else lowest(x.dtype)
     y = around(op, x, below_all, to)
     for axis, count in enumerate(window_counts(op)):
         taps = [
             strided(y, 1 + axis, tap * op.dilation[axis], op.stride[axis], count, to) for tap in range(op.kernel[axis])
         ]
-        y = taps[0]
+        y = taps[0]  # max over a window = max over its taps, each tap a strided slice
         for tap in taps[1:]:
             y = to.call(Maximum(y, tap))
     return as_rows(y, op, to)
 
 
 def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering) -> Value:
-    """Rows as [N, *spatial, C] in ROW_MAJOR layout, with `number` wherever a window reaches beyond the image.
+    """Return rows as [N, *spatial, C] in ROW_MAJOR layout, with `number` wherever a window reaches beyond the image.
 
-    Without C if there is but one channel: rows of one element each would be slow.
+    C is left out if there is only one channel: rows of one element each would be slow.
     """
     batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
     inner = (channels,) if channels > 1 else ()
@@ -98,24 +98,24 @@ def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering)
 
 
 def as_rows(y: Value, op: ops.MaxPool | ops.AvgPool, to: Lowering) -> Value:
-    """What `around` began, back as rows."""
+    """Bring the images that `around` made back into rows."""
     batch, channels, _ = images(op.x, op.rows, len(op.kernel))
     return to.tile(to.call(Reshape(y, (1, 1, batch * math.prod(window_counts(op)), channels))))
 
 
 def window_counts(op: ops.MaxPool | ops.AvgPool) -> list[int]:
-    """How many windows there are along each axis."""
+    """Count the windows along each axis."""
     spatial = images(op.x, op.rows, len(op.kernel))[2]
     return [window_output(*axis, ceil=op.ceil) for axis in windows(op, spatial)]
 
 
 def windows(op: ops.MaxPool | ops.AvgPool, spatial: tuple[int, ...]) -> list[tuple]:
-    """(size, kernel, stride, pads, dilation) of each axis."""
+    """Return (size, kernel, stride, pads, dilation) of each axis."""
     return list(zip(spatial, op.kernel, op.stride, op.padding, op.dilation, strict=True))
 
 
 def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering) -> Value:
-    """`count` elements of dimension `dim`, from `start`, every `step`; x itself where that is all of it."""
+    """Slice `count` elements of dimension `dim`, from `start`, every `step`; x itself where these are all."""
     if (start, step, count) == (0, 1, x.shape[dim]):
         return x
     starts, ends, steps = [0] * x.type.rank, list(x.shape), [1] * x.type.rank
@@ -125,9 +125,9 @@ def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering)
 
 @lowers(ops.AvgPool)
 def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
-    """Sums of slices in fp32, one axis after the other, divided by how many elements count.
+    """Lower to sums of slices in fp32, one axis after the other, divided by the number of elements that count.
 
-    A product with a matrix would be fewer calls, but 0 times an infinity outside the window is not a number.
+    A product with a matrix would be fewer calls, but 0 times an infinity outside the window is NaN.
     """
     channels = images(op.x, op.rows, len(op.kernel))[1]
     y = around(op, to.cast(to_rows(op.x, op.rows, to), DType.f32), 0.0, to)
@@ -147,13 +147,14 @@ def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
 
 
 SLICED = 8
-"""The longest window along an axis that is summed by a slice for each element; longer ones are summed by halves."""
+"""Longest window along an axis that is summed by a slice for each element; longer windows are summed by halves."""
 
 
 def window_sums(x: Value, dim: int, kernel: int, dilation: int, to: Lowering) -> Value:
-    """The sum of each `kernel` elements of a dimension, `dilation` apart, by sums of half of them."""
+    """Sum each `kernel` elements of a dimension, `dilation` apart, by sums of half as many."""
     if kernel == 1:
         return x
+    # S_k[i] = S_h[i] + S_h[i + h * dilation] (+ x[i + (k - 1) * dilation] for an odd k), with h = k // 2.
     half = window_sums(x, dim, kernel // 2, dilation, to)
     count = x.shape[dim] - (kernel - 1) * dilation
     parts = [strided(half, dim, place * dilation, 1, count, to) for place in (0, kernel // 2)]
@@ -163,7 +164,7 @@ def window_sums(x: Value, dim: int, kernel: int, dilation: int, to: Lowering) ->
 
 
 def added(values: list[Value], to: Lowering) -> Value:
-    """The sum of all the values."""
+    """Add all the values."""
     total = values[0]
     for value in values[1:]:
         total = to.call(Add(total, value))
@@ -171,7 +172,7 @@ def added(values: list[Value], to: Lowering) -> Value:
 
 
 def element_shares(op: ops.AvgPool) -> Tensor:
-    """[windows of each axis]: 1 / how many elements of a window count."""
+    """Return [windows of each axis]: 1 / the number of elements that count in a window."""
     shares = torch.ones((), dtype=torch.float64)
     for (size, kernel, stride, (begin, end), dilation), count in zip(
         windows(op, images(op.x, op.rows, len(op.kernel))[2]), window_counts(op), strict=True

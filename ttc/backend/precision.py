@@ -1,18 +1,19 @@
-"""Where a bf16 program computes in fp32: positions, durations, angles, and prefix sums.
+"""Values that a bf16 program computes in fp32: positions, durations, angles, and prefix sums.
 
-bf16 knows 1000 and 1004 but no number between: the sine of a position in bf16 is noise, and so is a comparison of
-two. The rule:
+bf16 holds 1000 and 1004 but no number between: the sine of a position in bf16 is noise, and so is a comparison of
+two positions. The rule:
 
 - A prefix sum (or product) of floats is computed in fp32, whatever it sums.
-- What inputs, integers, constants and prefix sums give by arithmetic, elementary functions, reductions, lookups and
-  movement alone (`TRANSPARENT`) is exact so far. It stays in fp32 up to where that matters: a sine, a cosine, a
-  rounding, a remainder, a comparison, a cast to integers (`DECISIVE`), another prefix sum, or a difference of two such
-  (`_cancels`), of which only the last bits of both are left: the distance of a coordinate from the elements around it.
-  What such a difference gives by these ops, the weights of an interpolation, is in fp32 as far as they go.
-- The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of such exact
-  numbers (`SIGNAL`) end in an atan2, all of it is in fp32, the weights too.
-- All else is rounded, activations above all: they are rounded to bf16 before, and wider arithmetic after that brings
-  nothing back.
+- A value computed from inputs, integers, constants and prefix sums by arithmetic, elementary functions, reductions,
+  look-ups and moves alone (`TRANSPARENT`) is exact so far. Such a value stays in fp32 up to the op where exactness
+  matters: a sine, a cosine, a rounding, a remainder, a comparison, a cast to integers (`DECISIVE`), another prefix
+  sum, or a difference of two exact values (`_cancels`), in which only the last bits of both are left: the distance of
+  a coordinate from the elements around it. Values computed from such a difference by these ops, the weights of an
+  interpolation, are in fp32 too.
+- The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of exact
+  numbers (`SIGNAL`) end in an atan2, the whole computation is in fp32, the weights too.
+- All other values are rounded, activations above all: these are rounded to bf16 before, and wider arithmetic
+  afterwards brings nothing back.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ TRANSPARENT = (
     ops.Rsqrt, ops.Scatter, ops.Sign, ops.Slice, ops.Sqrt, ops.Sub, ops.Sum, ops.Topk, ops.Trunc, ops.Upsample,
     ops.Where, ops.Xor, *COMPARISONS,
 )  # fmt: skip
-"""Arithmetic, elementary functions, reductions, lookups and movement that exact numbers come by."""
+"""Ops with exact results of exact operands: arithmetic, elementary functions, reductions, look-ups, moves."""
 
 DECISIVE = (
     ops.Ceil, ops.Cos, ops.Floor, ops.FloorDiv, ops.Fmod, ops.Remainder, ops.Round, ops.Sin, ops.Trunc, *COMPARISONS,
 )  # fmt: skip
-"""What makes something quite different of a slightly different number."""
+"""Ops whose result differs much for operands that differ little."""
 
 SIGNAL = (*TRANSPARENT, ops.Conv, ops.Cos, ops.Linear, ops.Matmul, ops.Sin, ops.Sum, ops.Tanh)
-"""What signals are made of, and their spectra."""
+"""Ops that signals, and their spectra, are made of."""
 
 
 def wide_values(graph: Graph) -> frozenset[Value]:
-    """The values to compute in fp32 (booleans and integers among them that floats decide)."""
+    """Return the values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
     signals = _carried(graph, lambda op: isinstance(op, SIGNAL))
     decisions, differences, angles = set[Value](), set[Value](), set[Value]()
@@ -61,7 +62,7 @@ def wide_values(graph: Graph) -> frozenset[Value]:
 
 
 def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
-    """What inputs, integers, constants and prefix sums give by ops that carry their exactness on."""
+    """Return the values that inputs, integers, constants and prefix sums give by ops that `carries` accepts."""
     known: set[Value] = set()
     for node in graph.nodes:
         if _is_exact(node.op) or (carries(node.op) and known.issuperset(node.op.operands())):
@@ -70,7 +71,7 @@ def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:
 
 
 def _varying(graph: Graph) -> Iterator[Node]:
-    """The nodes whose results differ from run to run."""
+    """Return the nodes whose results differ from run to run."""
     varying: set[Value] = set()
     for node in graph.nodes:
         if isinstance(node.op, Input) or any(x in varying for x in node.op.operands()):
@@ -79,7 +80,7 @@ def _varying(graph: Graph) -> Iterator[Node]:
 
 
 def _leading(graph: Graph, known: set[Value], wanted: set[Value]) -> frozenset[Value]:
-    """The values that are wanted, and what is known and leads to them."""
+    """Return the wanted values, and the values of `known` that lead to them."""
     found = set(wanted)
     for node in reversed(graph.nodes):
         if not found.isdisjoint(node.results):
@@ -88,12 +89,12 @@ def _leading(graph: Graph, known: set[Value], wanted: set[Value]) -> frozenset[V
 
 
 def _is_exact(op: Op) -> bool:
-    """Whether a value is as exact as can be whatever it is made of."""
+    """Return whether a value is as exact as can be whatever its operands are."""
     return not op.operands() or _sums(op) or (isinstance(op, ops.Cast) and op.x.dtype.is_integer)
 
 
 def _keeps_exact(op: Op) -> bool:
-    """Whether an op rounds nowhere but in its own arithmetic."""
+    """Return whether an op rounds only in its own arithmetic."""
     return isinstance(op, TRANSPARENT) or (isinstance(op, ops.Matmul) and _is_outer(op))
 
 
@@ -102,14 +103,14 @@ def _sums(op: Op) -> bool:
 
 
 def _decides(op: Op, known: set[Value]) -> bool:
-    """Whether an op makes a decision of exact floats."""
+    """Return whether an op makes a decision on exact floats."""
     floats = [x for x in op.operands() if x.dtype.is_float]
     decisive = isinstance(op, DECISIVE) or (isinstance(op, ops.Cast) and op.dtype.is_integer)
     return decisive and bool(floats) and all(x in known for x in floats)
 
 
 def _cancels(op: Op, known: set[Value]) -> bool:
-    """Whether an op takes one exact float from another, neither of them one number for all."""
+    """Return whether an op subtracts one exact float from another, neither of them one number everywhere."""
     match op:
         case ops.Sub(a=a, b=b) if a.dtype.is_float:
             return a in known and b in known and ops.number_of(a) is None and ops.number_of(b) is None
@@ -117,5 +118,5 @@ def _cancels(op: Op, known: set[Value]) -> bool:
 
 
 def _is_outer(op: ops.Matmul) -> bool:
-    """A product counts where it sums nothing: positions times frequencies."""
+    """Return whether a product sums nothing: positions times frequencies."""
     return op.a.shape[-1] == 1

@@ -1,4 +1,4 @@
-"""How TTNN runs reductions, and choices along a dimension."""
+"""Lowering of reductions, and of choices along a dimension."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ TRUTH: dict[type[Op], type[calls.ReduceCall]] = {
     ops.Prod: calls.Min,
     ops.Sum: calls.Max,
 }
-"""What a reduction of booleans is: any is the largest, all the smallest of ones and zeros."""
+"""Calls of reductions of booleans in ones and zeros: "any" is the largest, "all" the smallest."""
 
 
 @lowers(*CALLS)
 def reduction(op: Reduce, to: Lowering) -> Value:
-    """One call over all dimensions at once."""
+    """Lower to one call over all dimensions at once."""
     return reduce_with(TRUTH[type(op)] if op.x.dtype is DType.bool else CALLS[type(op)], op, to)
 
 
 @lowers(ops.Prod)
 def product(op: ops.Prod, to: Lowering) -> Value:
-    """A dimension at a time, the last first; integers have no call."""
+    """Lower to a product over one dimension at a time, the last first; TTNN has no product of integers."""
     if op.x.dtype is DType.bool:
         return reduce_with(TRUTH[type(op)], op, to)
     if op.x.dtype.is_integer and op.dims:
@@ -47,7 +47,7 @@ def product(op: ops.Prod, to: Lowering) -> Value:
 
 @lowers(ops.Argmax)
 def argmax(op: ops.Argmax, to: Lowering) -> Value:
-    """Floats in TILE layout, integers along the last dimension in ROW_MAJOR; the u32 indices become i32."""
+    """Lower floats in TILE layout, integers along the last dimension in ROW_MAJOR; the u32 indices become i32."""
     x = to(op.x)
     if op.x.type.rank == 0:
         raise Refusal("argmax needs a dimension")
@@ -57,7 +57,7 @@ def argmax(op: ops.Argmax, to: Lowering) -> Value:
 
 @lowers(ops.Topk)
 def topk(op: ops.Topk, to: Lowering) -> tuple[Value, Value]:
-    """Stable, so that the first of equals is taken; the unsigned indices become i32."""
+    """Lower to a stable topk, so that the first of equals is taken; the unsigned indices become i32."""
     if op.x.type.rank == 0:
         raise Refusal("topk needs a dimension")
     if not op.x.dtype.is_float:
@@ -67,7 +67,7 @@ def topk(op: ops.Topk, to: Lowering) -> tuple[Value, Value]:
 
 
 def reduce_with(kind: type[calls.ReduceCall], op: Reduce, to: Lowering) -> Value:
-    """`kind` over the op's dimensions, summing in fp32; over none, the operand itself."""
+    """Call `kind` over the op's dimensions, summing in fp32; over no dimension, return the operand itself."""
     if not op.dims:
         return to(op.x)
     x = to.tile(to(op.x))

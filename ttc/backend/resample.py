@@ -22,18 +22,19 @@ from ttc.errors import Refusal
 from ttc.ir import DType, Value
 
 LIMIT_BYTES = 8 << 20
-"""The largest matrix of one product, in bytes on the device: as long in reading as the products that it saves."""
+"""Largest matrix of one product, in bytes on the device: reading it takes as long as the products that it saves."""
 
 
 def resampled(x: Value, batch: int, axes: Sequence[Tensor], to: Lowering) -> Value:
-    """Rows [1, 1, N * prod(in), C] as [1, 1, N * prod(out), C], each spatial axis multiplied by its matrix.
+    """Multiply each spatial axis by its matrix: rows [1, 1, N * prod(in), C] -> [1, 1, N * prod(out), C].
 
-    Samples are multiplied one by one: 0 times an infinity of another is not a number.
+    Samples are multiplied one by one: 0 times an infinity of another sample is NaN.
     """
     channels, sizes = x.shape[-1], [a.shape[1] for a in axes]
     whole = math.prod(a.shape[0] for a in axes) * math.prod(sizes)
     if whole * DType.f32.bytes <= LIMIT_BYTES:
         x = reshaped(x, (1, batch, math.prod(sizes), channels), to)
+        # (A kron B) vec(X) applies A along the first axis and B along the second, in one product.
         y = product(reduce(torch.kron, axes), x, to)
         return reshaped(y, (1, 1, y.shape[1] * y.shape[2], channels), to)
     for axis in reversed(range(len(axes))):
@@ -46,7 +47,7 @@ def resampled(x: Value, batch: int, axes: Sequence[Tensor], to: Lowering) -> Val
 
 
 def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) -> Value:
-    """matrix @ x over x's last two dimensions, in x's dtype unless given; the matrix in fp32 unless bf16 holds it."""
+    """Compute matrix @ x over x's last two axes, in x's dtype unless given; the matrix in bf16 where that is exact."""
     numbers = matrix.to(torch.float32).reshape(1, 1, *matrix.shape)
     exact = bool((numbers.to(torch.bfloat16).float() == numbers).all())
     weight = to.upload(to.constant(numbers), DType.bf16 if exact else DType.f32)
@@ -54,13 +55,14 @@ def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) 
 
 
 LARGEST = 1 << 26
-"""Elements of a matrix made when compiling; half a gigabyte while it is made."""
+"""Most elements of a matrix made when compiling; half a gigabyte while it is made."""
 
 
 def linear_weights(size: int, scale: int) -> Tensor:
-    """[size * scale, size]: linear interpolation at half-pixel centres, edges held."""
+    """Return [size * scale, size]: linear interpolation at half-pixel centres, edges held."""
     if size * size * scale > LARGEST:
         raise Refusal(f"resizes an axis of {size} by a matrix, which is limited to {LARGEST} elements")
+    # Output pixel i lies at (i + 1/2) / scale - 1/2 of the input, between the pixels low and low + 1.
     source = ((torch.arange(size * scale, dtype=torch.float64) + 0.5) / scale - 0.5).clamp(min=0)
     low = source.floor().long()
     high = (low + 1).clamp(max=size - 1)

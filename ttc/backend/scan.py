@@ -1,11 +1,12 @@
-"""How TTNN runs prefix sums and products.
+"""Lowering of prefix sums and products.
 
 TTNN's own cumsum goes from one tile to the next: along the last two dimensions it works on a permuted copy with a
-whole tile for each element, 300 MB for a waveform of 72,192. So a long line is cut into blocks (Blelloch 1990):
-sums within blocks all at once, then the sums of whole blocks, which are few, then both added.
+whole tile for each element, 300 MB for a waveform of 72,192. So a long line is cut into blocks (Blelloch 1990): sums
+within blocks all at once, then the sums of whole blocks, which are few, then both added.
 
 Within blocks, TTNN's cumsum adds the blocks' first elements, their second ones, and so on: along the first dimension
-it copies nothing. A product with a triangle of ones would be wrong before an infinity or NaN, which it multiplies by 0.
+it copies nothing. A product with a triangle of ones would be wrong before an infinity or NaN, which the product
+multiplies by 0.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from ttc.errors import Refusal
 from ttc.ir import Value
 
 SHORT = 512
-"""Elements up to which a line is summed by one call: at a tile each, 2 MB."""
+"""Most elements of a line that one call sums: at a tile each, 2 MB."""
 
 BLOCK = 256
 """Elements of a block, which are added one after another: the error of a sum grows with their number."""
@@ -32,7 +33,7 @@ BLOCK = 256
 
 @lowers(ops.Cumsum)
 def cumsum(op: ops.Cumsum, to: Lowering) -> Value:
-    """Floats in fp32 whatever the program's dtype."""
+    """Lower to sums of floats in fp32 whatever the program's dtype."""
     x = to(op.x)
     if op.x.type.rank == 0:
         return _zeros(x, to) if op.exclusive else x
@@ -47,7 +48,7 @@ def cumsum(op: ops.Cumsum, to: Lowering) -> Value:
 
 @lowers(ops.Cumprod)
 def cumprod(op: ops.Cumprod, to: Lowering) -> Value:
-    """One factor after another: in blocks, products of blocks would overflow where the whole does not."""
+    """Lower to one factor after another: products of blocks could overflow where the whole product does not."""
     if op.x.type.rank == 0:
         return to(op.x)
     if not op.x.dtype.is_float:
@@ -56,7 +57,7 @@ def cumprod(op: ops.Cumprod, to: Lowering) -> Value:
 
 
 def _zeros(x: Value, to: Lowering) -> Value:
-    """As many zeros as x has elements."""
+    """Return as many zeros as x has elements."""
     return to.upload(to.constant(torch.zeros(x.shape)), x.dtype)
 
 
@@ -65,7 +66,7 @@ def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _blocked(x: Value, reverse: bool, to: Lowering) -> Value:
-    """Inclusive sums along the last dimension of x [.., n], its lines cut into blocks: [lines, n / BLOCK, BLOCK]."""
+    """Sum inclusively along the last dimension of x [.., n], its lines cut into blocks: [lines, n / BLOCK, BLOCK]."""
     size, lines = x.shape[-1], prod(x.shape[:-1])
     count = -(-size // BLOCK)
     rows = reshaped(x, (lines, size), to)
@@ -80,25 +81,28 @@ def _blocked(x: Value, reverse: bool, to: Lowering) -> Value:
 
 
 def _block_sums(blocks: Value, reverse: bool, to: Lowering) -> Value:
-    """The elements of all blocks in turn, [BLOCK, lines, count]: TTNN's cumsum copies nothing along the first."""
+    """Sum all blocks' elements in turn, as [BLOCK, lines, count]: along the first axis TTNN's cumsum copies nothing."""
     lines, count, _ = blocks.shape
+    # Blelloch's three steps: the sums within each block,
     within = to.call(calls.Cumsum(permuted(blocks, (2, 0, 1), to), 0, reverse_order=reverse))
     edge = 0 if reverse else BLOCK - 1
+    # the exclusive sums of the blocks' totals (the last sum within each block, the first in reverse),
     totals = to.call(Slice(within, (edge, 0, 0), (edge + 1, lines, count), (1, 1, 1)))
     before = _before(reshaped(totals, (lines, count), to), reverse, to)
+    # and the sum of all blocks before added to each sum within.
     sums = to.call(binary.Add(within, reshaped(before, (1, lines, count), to)))
     return permuted(sums, (1, 2, 0), to)
 
 
 def _before(totals: Value, reverse: bool, to: Lowering) -> Value:
-    """What comes before each block, from the blocks' own sums [lines, count]."""
+    """Return the sum of all that comes before each block, from the blocks' own sums [lines, count]."""
     short = totals.shape[-1] <= SHORT
     upto = to.call(calls.Cumsum(totals, 1, reverse_order=reverse)) if short else _blocked(totals, reverse, to)
     return _shifted(upto, 1, reverse, to)
 
 
 def _shifted(sums: Value, dim: int, reverse: bool, to: Lowering) -> Value:
-    """Sums of what comes before each element, from those up to it: the next one's, and 0 at the beginning.
+    """Turn inclusive sums into exclusive ones: each place takes the sum up to its neighbour, and the first takes 0.
 
     Subtracting the element itself would make a NaN of an infinite one.
     """

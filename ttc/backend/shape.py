@@ -1,4 +1,4 @@
-"""How TTNN moves elements. Where TILE layout would cut tiles, rules ask for ROW_MAJOR."""
+"""Lowering of moves of elements. Where TILE layout would cut tiles, rules ask for ROW_MAJOR."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ttc.ir import Value
 
 @lowers(ops.Reshape)
 def reshape(op: ops.Reshape, to: Lowering) -> Value:
-    """A view where rows stay as they are; heads brought back into rows by one call; else a copy."""
+    """Lower to a view where rows stay as they are; heads are brought back into rows by one call; else to a copy."""
     heads = joins_heads(op)
     if heads is None:
         return reshaped(to(op.x), op.shape, to)
@@ -30,13 +30,13 @@ def reshape(op: ops.Reshape, to: Lowering) -> Value:
 
 @lowers(ops.Permute)
 def permute(op: ops.Permute, to: Lowering) -> Value:
-    """One permute; a reshape where only dimensions of size 1 move; ranks above 6 with dimensions joined."""
+    """Lower to one permute; to a reshape where only dimensions of size 1 move; ranks above 6 with dimensions joined."""
     return permuted(to(op.x), op.dims, to)
 
 
 @lowers(ops.Slice)
 def slice_(op: ops.Slice, to: Lowering) -> Value:
-    """One slice: in TILE layout if it takes whole tiles, else in rows."""
+    """Lower to one slice: in TILE layout if it takes whole tiles, else in rows."""
     x = to(op.x)
     shape = op.infer().shape
     if 0 in shape:
@@ -51,7 +51,7 @@ def slice_(op: ops.Slice, to: Lowering) -> Value:
 
 @lowers(ops.Flip)
 def flip(op: ops.Flip, to: Lowering) -> Value:
-    """TTNN has no flip: elements are gathered by reversed positions, which is exact in every dtype."""
+    """Lower to a gather by reversed positions, exact in every dtype: TTNN has no flip."""
     x = to(op.x)
     for dim in op.dims:
         x = take(x, dim, flipped_indices(x.shape[dim]), to) if x.shape[dim] > 1 else x
@@ -60,7 +60,7 @@ def flip(op: ops.Flip, to: Lowering) -> Value:
 
 @lowers(ops.Concat)
 def concat(op: ops.Concat, to: Lowering) -> Value:
-    """One concat: in TILE layout if its operands end with whole tiles, else in rows."""
+    """Lower to one concat: in TILE layout if its operands end with whole tiles, else in rows."""
     parts = [x for x in op.xs if x.shape[op.dim]]
     if not parts:
         raise Refusal("the concatenation is empty, and TTNN's tensors are not")
@@ -72,7 +72,7 @@ def concat(op: ops.Concat, to: Lowering) -> Value:
 
 @lowers(ops.Pad)
 def pad(op: ops.Pad, to: Lowering) -> Value:
-    """Zeros at the end in any layout, other constants in rows; reflected or repeated elements are gathered."""
+    """Pad zeros at the end in any layout, other constants in rows; reflected or repeated elements are gathered."""
     x = to(op.x)
     if not any(map(any, op.pads)):
         return x
@@ -86,13 +86,13 @@ def pad(op: ops.Pad, to: Lowering) -> Value:
 
 @lowers(ops.Expand)
 def expand(op: ops.Expand, to: Lowering) -> Value:
-    """One expand: in TILE layout if the tiled dimensions stay, else in rows."""
+    """Lower to one expand: in TILE layout if the tiled dimensions stay, else in rows."""
     return expanded(to(op.x), op.shape, to)
 
 
 @lowers(ops.Repeat)
 def repeat(op: ops.Repeat, to: Lowering) -> Value:
-    """One repeat: in TILE layout if the tiled dimensions stay, else in rows."""
+    """Lower to one repeat: in TILE layout if the tiled dimensions stay, else in rows."""
     x = to(op.x)
     if 0 in op.repeats:
         raise Refusal("the result is empty, and TTNN's tensors are not")

@@ -1,4 +1,4 @@
-"""How TTNN runs spatial ops: on channels-last rows, which others are brought into and out of."""
+"""Lowering of spatial ops: on channels-last rows, with other forms brought into rows and out of them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ttc.ops.torch_types import to_torch
 
 
 def to_rows(x: Value, rows: tuple[int, ...], to: Lowering) -> Value:
-    """An op's operand as [1, 1, N * prod(spatial), C] in TILE layout: as it is where `rows` says so."""
+    """Bring an operand into [1, 1, N * prod(spatial), C], TILE, unless `rows` states that it is in rows."""
     value = to.tile(to(x))
     if rows:
         return value
@@ -33,7 +33,7 @@ def to_rows(x: Value, rows: tuple[int, ...], to: Lowering) -> Value:
 
 
 def from_rows(y: Value, rows: tuple[int, ...], shape: tuple[int, ...], to: Lowering) -> Value:
-    """[1, 1, N * prod(spatial), C] as the result of an op: of `shape` [N, C, *spatial] unless `rows` says rows."""
+    """Bring [1, 1, N * prod(spatial), C] into `shape` [N, C, *spatial], unless `rows` states rows."""
     if rows:
         return y
     batch, channels, *spatial = shape
@@ -44,7 +44,7 @@ def from_rows(y: Value, rows: tuple[int, ...], shape: tuple[int, ...], to: Lower
 
 @lowers(ops.Upsample)
 def upsample(op: ops.Upsample, to: Lowering) -> Value:
-    """Nearest by ttnn.upsample, exact in every dtype; linear as products with the interpolation matrices."""
+    """Lower nearest to ttnn.upsample, exact in every dtype; linear to products with the interpolation matrices."""
     x = to_rows(op.x, op.rows, to)
     batch, channels, spatial = images(op.x, op.rows, len(op.scales))
     if op.mode == "nearest":
@@ -57,7 +57,7 @@ def upsample(op: ops.Upsample, to: Lowering) -> Value:
 def nearest(
     x: Value, batch: int, channels: int, spatial: tuple[int, ...], scales: tuple[int, ...], to: Lowering
 ) -> Value:
-    """Each pixel repeated, in ROW_MAJOR layout, where reshapes between pixels and planes are views.
+    """Repeat each pixel, in ROW_MAJOR layout, where reshapes between pixels and planes are views.
 
     TTNN repeats along two axes: the last two at once, a third before them with both as one.
     """
@@ -68,7 +68,7 @@ def nearest(
         height, width = (sizes[first], sizes[first + 1] if last - first == 2 else inner)
         scale = (scales[first], scales[first + 1] if last - first == 2 else 1)
         if last - first == 2 and inner != 1:
-            raise Refusal("upsampling knows up to three spatial dimensions")
+            raise Refusal("upsampling takes at most three spatial dimensions")
         y = to.call(Upsample(to.call(Reshape(y, (before, height, width, channels))), scale, memory_config=DRAM))
         sizes[first:last] = [size * by for size, by in zip(sizes[first:last], scales[first:last], strict=True)]
     return to.tile(to.call(Reshape(y, (1, 1, batch * math.prod(sizes), channels))))
@@ -76,7 +76,7 @@ def nearest(
 
 @lowers(ops.GroupNorm)
 def group_norm(op: ops.GroupNorm, to: Lowering) -> Value:
-    """Two passes, mean and variance in fp32: means over pixels and over a group's channels are matrix products.
+    """Lower to two passes, mean and variance in fp32: means over pixels and a group's channels are products.
 
     TTNN's own group_norm counts the padding of images that are no multiple of 32 pixels, and needs masks for groups
     that are no multiple of 32 channels; these products need neither.
@@ -86,6 +86,7 @@ def group_norm(op: ops.GroupNorm, to: Lowering) -> Value:
     x = to_rows(op.x, op.rows, to)
     if batch > 1:
         x = to.call(Reshape(x, (1, batch, pixels, channels)))
+    # x - mean, then var = mean((x - mean)^2), then y = (x - mean) / sqrt(var + eps) * w + bias
     centred = to.call(Subtract(x, group_means(x, op.groups, to)))
     variance = group_means(to.call(Multiply(centred, centred)), op.groups, to)
     scale = to.call(Rsqrt(to.call(Add(variance, op.eps))))
@@ -100,26 +101,27 @@ def group_norm(op: ops.GroupNorm, to: Lowering) -> Value:
 
 
 def rows_of(op: ops.GroupNorm) -> tuple[int, int, tuple[int, ...]]:
-    """Batch, channels and spatial sizes of the operand."""
+    """Return batch, channels and spatial sizes of the operand."""
     if op.rows:
         return op.rows[0], op.x.shape[-1], op.rows[1:]
     return op.x.shape[0], op.x.shape[1], op.x.shape[2:]
 
 
 def group_means(x: Value, groups: int, to: Lowering) -> Value:
-    """[1, N, pixels, C] -> [1, N, 1, C]: the mean of each sample's group of channels, at each channel, in fp32."""
+    """Average each group of channels in fp32, [1, N, pixels, C] -> [1, N, 1, C]: a group's mean at each channel."""
     pixels, channels = x.shape[-2:]
     means = product(torch.full((1, pixels), 1.0 / max(pixels, 1)), x, to, DType.f32)
     if groups == channels:
         return means
     members = channels // groups
+    # One block of 1 / members for each group averages its channels, and gives the mean back to each of them.
     spread = torch.kron(torch.eye(groups), torch.full((members, members), 1.0 / members))
     weight = to.upload(to.constant(spread), DType.f32)
     return to.call(Matmul(means, weight, compute_kernel_config=ComputeKernelConfig()))
 
 
 def channel_row(x: Value, to: Lowering) -> Value:
-    """[C] as [1, 1, 1, C]."""
+    """Return [C] as [1, 1, 1, C]."""
     shape = (1, 1, 1, x.shape[0])
     static = to.static(x)
     return to.upload(to.derive(ops.Reshape(static, shape))) if static else to.call(Reshape(to(x), shape))
@@ -127,12 +129,13 @@ def channel_row(x: Value, to: Lowering) -> Value:
 
 @lowers(ops.BatchNorm)
 def batch_norm(op: ops.BatchNorm, to: Lowering) -> Value:
-    """x * scale + shift: both follow from the statistics before the first run."""
+    """Lower to x * scale + shift: both follow from the statistics before the first run."""
     known = [to.static(value) for value in (op.w, op.bias, op.mean, op.var)]
     if None in known:
         raise Refusal("batch normalisation needs its statistics, weight and bias before the first run")
     w, bias, mean, var = known
     eps = to.constant(torch.full(op.var.shape, op.eps, dtype=to_torch(op.var.dtype)))
+    # scale = w / sqrt(var + eps), shift = bias - mean * scale
     scale = derived(to, ops.Mul, w, derived(to, ops.Rsqrt, derived(to, ops.Add, var, eps)))
     shift = derived(to, ops.Sub, bias, derived(to, ops.Mul, mean, scale))
     shape = (1, op.x.shape[1], *[1] * (op.x.type.rank - 2))
@@ -141,5 +144,5 @@ def batch_norm(op: ops.BatchNorm, to: Lowering) -> Value:
 
 
 def derived(to: Lowering, kind: type[Op], *fields: object) -> Value:
-    """A derived weight made by one op."""
+    """Add one op on static values and return the derived weight."""
     return to.derive(kind(*fields))

@@ -13,7 +13,7 @@ from ttc.ir import DType, Layout, Value
 
 
 def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
-    """y[.., i, ..] = x[.., indices[i], ..] along `dim`, exact in every dtype; the result is ROW_MAJOR."""
+    """Gather y[.., i, ..] = x[.., indices[i], ..] along `dim`, exact in every dtype; the result is ROW_MAJOR."""
     last = x.type.rank - 1
     order = (*(d for d in range(last + 1) if d != dim), dim)
     rows = to.row_major(x)
@@ -28,12 +28,12 @@ def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
 
 
 def flipped_indices(size: int) -> Tensor:
-    """Positions from the last to the first."""
+    """Return the positions from the last to the first."""
     return torch.arange(size - 1, -1, -1, dtype=torch.int32)
 
 
 def padded_indices(size: int, begin: int, end: int, mode: str) -> Tensor:
-    """The positions that a reflected or replicated dimension repeats."""
+    """Return the positions that a reflected or replicated dimension repeats."""
     indices = torch.arange(-begin, size + end, dtype=torch.int32)
     if mode == "replicate":
         return indices.clamp(0, size - 1)

@@ -1,4 +1,4 @@
-"""How TTNN runs elementwise ops with one operand."""
+"""Lowering of elementwise ops with one operand."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ CALLS: dict[type[Op], type[calls.UnaryCall]] = {
     ops.Tanh: calls.Tanh,
     ops.Trunc: calls.Trunc,
 }
-"""Ops that one TTNN call without attributes does."""
+"""Call of each op that one TTNN call without attributes does."""
 
 
 @lowers(*CALLS)
 def unary(op: Op, to: Lowering) -> Value:
-    """The call of the same meaning."""
+    """Lower to the call of the same meaning."""
     return to.call(CALLS[type(op)](to(op.x)))  # type: ignore[attr-defined]
 
 
 @lowers(ops.Sign)
 def sign(op: ops.Sign, to: Lowering) -> Value:
-    """TTNN's sign takes floats; an integer's is (x > 0) - (x < 0)."""
+    """Lower to TTNN's sign for floats; an integer's sign is (x > 0) - (x < 0)."""
     x = to(op.x)
     if op.x.dtype.is_float:
         return to.call(calls.Sign(x))
@@ -69,32 +69,32 @@ def sign(op: ops.Sign, to: Lowering) -> Value:
 
 @lowers(ops.Gelu)
 def gelu(op: ops.Gelu, to: Lowering) -> Value:
-    """The exact form, or the tanh form where the model has that."""
+    """Lower to the exact form, or to the approximation by tanh where the model has that."""
     variant = calls.GeluVariant.Tanh if op.approximate else calls.GeluVariant.Accurate
     return to.call(calls.Gelu(to(op.x), variant=variant))
 
 
 @lowers(ops.LeakyRelu)
 def leaky_relu(op: ops.LeakyRelu, to: Lowering) -> Value:
-    """With the model's slope."""
+    """Lower with the model's slope."""
     return to.call(calls.LeakyRelu(to(op.x), op.slope))
 
 
 @lowers(ops.Elu)
 def elu(op: ops.Elu, to: Lowering) -> Value:
-    """With the model's alpha."""
+    """Lower with the model's alpha."""
     return to.call(calls.Elu(to(op.x), alpha=op.alpha))
 
 
 @lowers(ops.Softplus)
 def softplus(op: ops.Softplus, to: Lowering) -> Value:
-    """With the model's beta and threshold."""
+    """Lower with the model's beta and threshold."""
     return to.call(calls.Softplus(to(op.x), beta=op.beta, threshold=op.threshold))
 
 
 @lowers(ops.HardSigmoid)
 def hard_sigmoid(op: ops.HardSigmoid, to: Lowering) -> Value:
-    """One call for torch's slope and offset, the formula written out for others (ONNX's default slope is 0.2)."""
+    """Lower to one call for torch's slope and offset, to the formula for others (ONNX's default slope is 0.2)."""
     x = to(op.x)
     if (op.alpha, op.beta) == (1 / 6, 0.5):
         return to.call(calls.Hardsigmoid(x))
@@ -104,7 +104,7 @@ def hard_sigmoid(op: ops.HardSigmoid, to: Lowering) -> Value:
 
 @lowers(ops.Clamp)
 def clamp(op: ops.Clamp, to: Lowering) -> Value:
-    """Integers take the integer bounds that let the same integers through, and none that excludes no i32."""
+    """Lower a clamp; integers take integer bounds of the same effect, and no bound that excludes no i32."""
     low, high = op.low, op.high
     if op.x.dtype.is_integer:
         low = None if low is None or low <= -(2**31) else held(ceil(low) if low < inf else low, DType.i32)
@@ -119,7 +119,7 @@ def clamp(op: ops.Clamp, to: Lowering) -> Value:
 
 @lowers(ops.Cast)
 def cast(op: ops.Cast, to: Lowering) -> Value:
-    """Floats to integers truncate in TTNN too; to bool is a comparison with 0; between floats nothing is to do.
+    """Lower a cast: to integers floats truncate, as in TTNN; to bool is a comparison with 0; between floats is no call.
 
     An integer is compared as the program's float, in which no other number rounds to 0: masks are read by floats.
     """
@@ -134,7 +134,7 @@ def cast(op: ops.Cast, to: Lowering) -> Value:
 
 
 def wrapped(x: Value, source: DType, target: DType, to: Lowering) -> Value:
-    """i32 numbers of the model's `source` dtype as ones of `target`, which may hold fewer: modulo its size."""
+    """Wrap i32 numbers of the model's `source` dtype modulo the size of `target`, which may hold fewer."""
     if target.bytes >= 4 or (source.kind == "bool") or (source is target):
         return x
     size = 2 ** int(target.bytes * 8)
@@ -142,13 +142,14 @@ def wrapped(x: Value, source: DType, target: DType, to: Lowering) -> Value:
         return to.call(binary_calls.BitwiseAnd(x, size - 1))
     if source.is_integer and source.bytes < target.bytes:
         return x
+    # ((x + size / 2) mod size) - size / 2 lies in [-size / 2, size / 2), the range of a signed integer
     low = to.call(binary_calls.BitwiseAnd(to.call(binary_calls.Add(x, size // 2)), size - 1))
     return to.call(binary_calls.Subtract(low, size // 2))
 
 
 @lowers(ops.BitCast)
 def bit_cast(op: ops.BitCast, to: Lowering) -> Value:
-    """Floats and integers of 32 bits, in programs that hold 32-bit floats."""
+    """Lower a change of dtype between 32-bit floats and integers, in programs that hold 32-bit floats."""
     x, source = to(op.x), op.x.dtype
     if source.bytes != 4 or to.dtype is not DType.f32:
         raise Refusal(f"the bits of {source} are not those that the device holds")
