@@ -1,1 +1,1 @@
-"""What can be said of a program of calls without running it: lifetimes, memory, cost, report, its Python source."""
+"""Analyses of a program of calls without running it: lifetimes, memory, cost, report, its Python source."""

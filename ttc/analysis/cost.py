@@ -31,7 +31,7 @@ from ttc.calls.ternary import Lerp
 from ttc.ir import TILE, Buffer, Graph, Node, Value
 
 DISPATCH_SECONDS = 4e-6
-"""From one device program to the next in a captured trace."""
+"""Seconds from one device program to the next in a captured trace."""
 
 MATRIX_EFFICIENCY = 0.484
 """Share of the matrix engine's peak that a large product reaches."""
@@ -40,14 +40,14 @@ DRAM_EFFICIENCY = 0.339
 """Share of DRAM's peak rate that interleaved tiles reach."""
 
 CYCLES = {MathFidelity.LoFi: 16, MathFidelity.HiFi2: 32, MathFidelity.HiFi3: 48, MathFidelity.HiFi4: 64}
-"""Of the matrix engine for one product of two 32 x 32 tiles."""
+"""Cycles of the matrix engine for one product of two 32 x 32 tiles."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a call does: tile products, device programs, DRAM bytes moved; and the seconds predicted for it.
+    """Work of a call: tile products, device programs, DRAM bytes moved; and the seconds predicted for them.
 
-    All of it is for `times` runs of the call: as often as the loop around it makes.
+    All numbers are for `times` runs of the call: as often as the loop around the call runs.
     """
 
     tile_products: int
@@ -58,11 +58,11 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Multiplications and additions of the matrix engine, padding included."""
+        """Count the multiplications and additions of the matrix engine, padding included."""
         return 2 * TILE**3 * self.tile_products
 
     def repeated(self, count: int) -> Cost:
-        """The cost of this `count` times."""
+        """Return the cost of this work `count` times."""
         return Cost(
             count * self.tile_products,
             count * self.programs,
@@ -73,7 +73,7 @@ class Cost:
 
 
 def cost(node: Node, target: Target) -> Cost:
-    """The cost of one call."""
+    """Predict the cost of one call."""
     call = node.op
     assert isinstance(call, Call)
     count, products = programs(call), tile_products(call)
@@ -85,9 +85,9 @@ def cost(node: Node, target: Target) -> Cost:
 
 
 def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
-    """The calls of one run in order, in place of a loop those of its body.
+    """Yield the calls of one run in order with their costs; a loop stands for the calls of its body.
 
-    What is computed once, before the first run, is not among them.
+    Calls that run once, before the first run, are left out.
     """
     liveness = Liveness(graph)
     for node in graph.nodes:
@@ -99,7 +99,7 @@ def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
 
 
 def programs(call: Call) -> int:
-    """How many device programs TTNN runs for a call, as seen on a mock card."""
+    """Count the device programs that TTNN runs for a call, as seen on a mock card."""
     match call:
         case Deallocate() | Empty() | HostOp():
             return 0
@@ -114,7 +114,7 @@ def programs(call: Call) -> int:
         case _ if call.alias() is not None:
             return 0
         case Conv2d() | ConvTranspose2d() | MaxPool2d():
-            return 5  # to shards, halo, its move, the call itself, back from shards
+            return 5  # to shards, the halo, the halo's move, the call itself, back from shards
         case Linear(activation=str(), core_grid=None):
             return 2
         case ScaledDotProductAttention(attn_mask=Value()):
@@ -125,7 +125,7 @@ def programs(call: Call) -> int:
 
 
 def tile_products(call: Call) -> int:
-    """Products of 32 x 32 tiles that the matrix engine computes, over padded sizes."""
+    """Count the products of 32 x 32 tiles that the matrix engine computes, over padded sizes."""
     match call:
         case Matmul() | Linear():
             a, b = call.input_tensor_a.shape, call.input_tensor_b.shape
@@ -143,7 +143,7 @@ def tile_products(call: Call) -> int:
 
 
 def traffic(node: Node) -> Iterator[tuple[Value, int]]:
-    """Each tensor that a call reads or writes, in whichever memory, with the bytes that it moves of it."""
+    """Yield each tensor that a call reads or writes, in whichever memory, with its bytes that the call moves."""
     call = node.op
     if isinstance(call, Deallocate) or (isinstance(call, Call) and not programs(call)):
         return

@@ -1,4 +1,4 @@
-"""When each buffer of a program lives: from the call that makes it to the last that reads it or a view of it."""
+"""Live ranges of a program's buffers: from the call that makes a buffer to the last that reads it or a view of it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ttc.ir import Body, Buffer, Const, Graph, Input, Op, Value
 
 @dataclass(frozen=True)
 class Life:
-    """A buffer, known by the value it was made for, and the first and last node during which it exists.
+    """A buffer, known by the value that it was made for, and its live range: the first and the last node.
 
-    Inputs and what is kept from run to run exist from the start; what is kept, and what outputs read, until after
-    the last node. `reads` counts the operands that read it, those that read a view of it included.
+    Inputs and buffers that are kept from run to run are live from the start; kept buffers and buffers of outputs
+    until after the last node. `reads` counts the operands that read the buffer or a view of it.
     """
 
     value: Value
@@ -26,11 +26,11 @@ class Life:
 
 
 class Liveness:
-    """The lives of a program's device buffers, in the order in which they are made; `Deallocate` is no use.
+    """Live ranges of a program's device buffers, in the order of their creation; `Deallocate` does not count as a use.
 
-    Kept are constants and what depends on them alone, as it is computed once; not if it is in L1, whose room is
-    planned for one run. What only other kept values read is gone before the first run, and not among the lives.
-    In the body of a loop just its inputs are kept: their buffers are the program's around it.
+    Kept are constants and values that depend on constants alone, as these are computed once; but not values in L1,
+    whose room is planned for one run. A buffer that only kept values read is gone before the first run, and has no
+    live range. In the body of a loop only the inputs are kept: their buffers belong to the program around the loop.
     """
 
     def __init__(self, graph: Graph):
@@ -73,11 +73,11 @@ class Liveness:
         )
 
     def base(self, value: Value) -> Value:
-        """The value whose buffer `value` lies in: itself unless it is a view."""
+        """Return the value whose buffer `value` lies in: `value` itself unless it is a view."""
         return self._base[value]
 
     def kept(self, value: Value) -> bool:
-        """Whether `value` stays from run to run."""
+        """Return whether `value` stays from run to run."""
         return value in self._kept
 
     def _is_kept(self, op: Op, results: tuple[Value, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""How much memory buffers take, and where TTNN's allocator puts them."""
+"""Sizes of buffers in memory, and their addresses by TTNN's allocator."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from ttc.ir import TILE, Buffer, Layout, Sharding, Spec, round_up
 
 L1_ALIGNMENT = 16
 DRAM_ALIGNMENT = {"wormhole_b0": 32, "blackhole": 64}
-"""Bytes to which a page is rounded up in each bank; buffers in either memory begin and end at the latter's."""
+"""Bytes to which a page in DRAM is rounded up in each bank, by architecture; buffers in L1, too, are aligned to them.
+"""
 
 
 def page_bytes(spec: Spec) -> int:
-    """A tile, or in ROW_MAJOR a row, in bytes: what interleaved buffers are dealt out in."""
+    """Return the bytes of a page, the unit of interleaved buffers: a tile, or in ROW_MAJOR a row."""
     if spec.layout is Layout.TILE:
         return int(TILE * TILE * spec.dtype.bytes)
     return int((spec.shape[-1] if spec.shape else 1) * spec.dtype.bytes)
 
 
 def bank_bytes(spec: Spec, target: Target) -> int:
-    """What a tensor takes in each bank of its memory: a core's L1, or a DRAM bank. The fullest bank counts."""
+    """Return a tensor's bytes in the fullest bank of its memory: a core's L1, or a DRAM bank."""
     in_l1, alignment = spec.memory.buffer is Buffer.L1, DRAM_ALIGNMENT[target.arch]
     if spec.memory.shard is not None:
         height, width = spec.memory.shard.shape
@@ -30,13 +31,13 @@ def bank_bytes(spec: Spec, target: Target) -> int:
         return 0
     banks = target.cores if in_l1 else target.dram_banks
     if spec.memory.sharding is not Sharding.INTERLEAVED:
-        banks = min(target.grid)  # TTNN's own choice of shards: no fewer cores than one line of the grid
+        banks = min(target.grid)  # TTNN chooses the shards: at least as many cores as one line of the grid
     pages = -(-spec.stored_bytes // page)
     return round_up(-(-pages // banks) * round_up(page, L1_ALIGNMENT if in_l1 else alignment), alignment)
 
 
 class Arena:
-    """The free blocks of one core's L1: the highest that is large enough is taken, at its upper end, as TTNN does."""
+    """Free blocks of one core's L1: a buffer takes the highest that is large enough, at its upper end, as in TTNN."""
 
     def __init__(self, size: int):
         self.size = size
@@ -44,7 +45,7 @@ class Arena:
         self._taken: dict[int, int] = {}
 
     def take(self, size: int) -> int | None:
-        """The address of a new buffer, None if no block is large enough."""
+        """Allocate `size` bytes and return the address, None if no block is large enough."""
         for index in range(len(self._free) - 1, -1, -1):
             start, end = self._free[index]
             if end - start >= size > 0:
@@ -66,5 +67,5 @@ class Arena:
 
     @property
     def lowest(self) -> int:
-        """The lowest address in use; the size if none is."""
+        """Return the lowest address in use; the size of the bank if no buffer is in use."""
         return min(self._taken, default=self.size)

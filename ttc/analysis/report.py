@@ -1,4 +1,4 @@
-"""What a program takes: calls, conversions, bytes moved and their minimum, memory peaks, predicted time."""
+"""Resources of a program: calls, conversions, bytes moved and their minimum, memory peaks, predicted time."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from ttc.ir import Body, Buffer, Const, Graph, Input, Spec, bodies
 
 @dataclass(frozen=True)
 class Report:
-    """One run of a program on one card; what is done once, before the first run, is `setup_calls`.
+    """Resources of one run of a program on one card; calls that run once, before the first run, are `setup_calls`.
 
-    `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak
-    counts whole pages and banks as they are allotted; the bound beside it, `max_live`, only what tensors hold.
-    L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds what calls need, as a bound.
+    `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak counts
+    whole pages and banks as they are allotted; the bound beside the peak, `max_live`, counts only the tensors' own
+    bytes. L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds the calls' circular buffers, as
+    a bound.
     """
 
     target: str
@@ -49,7 +50,7 @@ class Report:
     predicted_seconds: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return asdict(self)
 
     def _host(self) -> str:
@@ -80,7 +81,7 @@ def _on_host(costs: list[tuple[Any, Any]]) -> list[HostOp]:
 
 
 def report(graph: Graph, target: Target) -> Report:
-    """The report of a program whose passes are done."""
+    """Report on a program whose passes are done."""
     _only_calls(graph)
     liveness = Liveness(graph)
     costs = list(run_costs(graph, target))
@@ -116,13 +117,13 @@ def report(graph: Graph, target: Target) -> Report:
 def _only_calls(graph: Graph) -> None:
     for node in graph.nodes:
         if not isinstance(node.op, (Call, Input, Const)):
-            raise TypeRuleError(f"{node.op.mnemonic} is no call: only a lowered program has a report")
+            raise TypeRuleError(f"{node.op.mnemonic} is not a TTNN call: only a lowered program has a report")
         for body in bodies(node.op):
             _only_calls(body)
 
 
 def _compulsory(graph: Graph, liveness: Liveness) -> int:
-    """Bytes of weights (what is used of them) and inputs that runs read, and of outputs that they write."""
+    """Count the bytes of weights (their parts in use) and inputs that runs read, and of outputs that runs write."""
     needed: dict[Any, int] = {}
     for node in graph.nodes:
         if not isinstance(node.op, Call) or (node.results and liveness.kept(node.results[0])):
@@ -136,10 +137,10 @@ def _compulsory(graph: Graph, liveness: Liveness) -> int:
 
 
 def _peak(graph: Graph, buffer: Buffer, size: Callable[[Spec], int]) -> int:
-    """The largest sum over all nodes of what lives there in one memory; at a loop with what its body makes."""
+    """Return the largest sum over all nodes of the live bytes in one memory; a loop adds the bytes of its body."""
     change = [0] * (len(graph.nodes) + 2)
     for life in Liveness(graph).lives:
-        given = life.kept and isinstance(graph, Body)  # it is the program's around the loop
+        given = life.kept and isinstance(graph, Body)  # the buffer belongs to the program around the loop
         if spec_of(life.value).memory.buffer is buffer and not given:
             change[life.start] += size(spec_of(life.value))
             change[life.end + 1] -= size(spec_of(life.value))

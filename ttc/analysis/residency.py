@@ -1,4 +1,4 @@
-"""A program replayed on L1: which buffers are there at each node, at which address, beside which circular buffers."""
+"""Replay of a program on L1: the buffers at each node, their addresses, and the circular buffers beside them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from ttc.calls.target import L1_SMALL_BYTES, Target
 from ttc.ir import Body, Buffer, Graph, Op
 
 HEADROOM = 32 * 1024
-"""Bytes per core left free beside what is known: calls that convert within themselves place buffers of their own,
-whose sizes are known as a bound only, so that later addresses may differ from the replayed ones."""
+"""Bytes per core left free beside the known buffers.
+
+Calls that convert within themselves place buffers of their own, whose sizes are known as a bound only, so that later
+addresses may differ from the replayed ones.
+"""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """A node of a program: what its call needs, and the buffers (by the position of their makers) made and freed."""
+    """A node of a program: its call's workspace, and the buffers (by the position of their makers) made and freed."""
 
     workspace: Workspace
     made: tuple[tuple[int, int], ...]  # (position, bytes per core)
@@ -27,7 +30,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Replay:
-    """Bytes of L1 per core that `buffers` span at most, and with circular buffers (`peak`); nodes that do not fit."""
+    """Most bytes of L1 per core of `buffers`, and with circular buffers (`peak`); the nodes that do not fit."""
 
     buffers: int
     peak: int
@@ -35,12 +38,15 @@ class Replay:
 
 
 def l1_bank(target: Target) -> int:
-    """What buffers and circular buffers together may take of each core's L1, in bytes."""
+    """Return the bytes of each core's L1 that buffers and circular buffers may take together."""
     return target.l1_bytes - L1_SMALL_BYTES
 
 
 def schedule(graph: Graph, target: Target) -> list[Moment]:
-    """What happens in L1 at each node. In a loop's body its inputs do not count: the program around it has them."""
+    """List the L1 buffers made and freed at each node.
+
+    In a loop's body the inputs do not count: the program around the loop holds their buffers.
+    """
     made: dict[int, list[tuple[int, int]]] = {}
     freed: dict[int, list[int]] = {}
     positions = {value: position for position, node in enumerate(graph.nodes) for value in node.results}
@@ -61,7 +67,7 @@ def schedule(graph: Graph, target: Target) -> list[Moment]:
 
 
 def workspace(op: Op, target: Target) -> Workspace:
-    """What a call takes while it runs; a loop takes what the fullest moment of its body does."""
+    """Return the memory that a call takes while it runs; for a loop, that of the fullest moment of its body."""
     if isinstance(op, Loop):
         body = replay(schedule(op.body, target), target)
         return Workspace(circular_buffers=body.peak - body.buffers, l1=body.buffers)
@@ -69,7 +75,7 @@ def workspace(op: Op, target: Target) -> Workspace:
 
 
 def replay(moments: list[Moment], target: Target, without: frozenset[int] = frozenset()) -> Replay:
-    """Allocate and free as TTNN would, leaving out what the nodes `without` make.
+    """Allocate and free as TTNN would, leaving out the buffers that the nodes `without` make.
 
     A node clashes where its buffers find no block, or circular buffers and head-room reach the lowest address.
     """

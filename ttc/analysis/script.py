@@ -35,10 +35,10 @@ RESERVED = frozenset(
         "float",
     }
 )
-"""Names that the file uses itself; beside them its configurations, in capitals."""
+"""Names that the file itself uses, beside its configurations, which are in capitals."""
 
 PART = re.compile(r"[A-Za-z0-9_./:-]{0,80}?\.\d{1,6}(?=\.)")
-"""A weight's reference up to its first number, if it can stand in a comment."""
+"""A weight's reference up to its first number, in characters that can stand in a comment."""
 
 HEADER = '''"""A model as TTNN calls, written by ttc. It needs ttnn and numpy.
 
@@ -108,7 +108,7 @@ if __name__ == "__main__":
 
 
 def script(graph: Graph) -> str:
-    """The Python source of a program; formatted but for the length of its lines. Refusal if the host does an op."""
+    """Print a program as Python source, formatted but for the length of its lines; Refusal if the host does an op."""
     for node in graph.nodes:
         if isinstance(node.op, HostOp):
             raise Refusal(f"the host does {node.op.name}, which a stand-alone program of TTNN calls cannot")
@@ -116,7 +116,7 @@ def script(graph: Graph) -> str:
 
 
 class _Script:
-    """The names that one file gives to values and configurations."""
+    """Names that one file gives to values and configurations."""
 
     def __init__(self, graph: Graph):
         self.graph, self.liveness = graph, Liveness(graph)
@@ -149,7 +149,7 @@ class _Script:
                 yield f"    {quoted(value.name)}: ({quoted(node.op.ref)}, {self._form(spec_of(value))}),\n"
 
     def _prepared(self) -> Iterator[str]:
-        """The calls that depend on weights alone."""
+        """Yield the lines of the calls that depend on weights alone."""
         for node in self.graph.nodes:
             if isinstance(node.op, Call) and node.results and self.liveness.kept(node.results[0]):
                 yield f"{', '.join(map(self._value, node.results))} = {self._call(node.op)}"
@@ -168,7 +168,7 @@ class _Script:
         yield f"return {{{outputs}}}"
 
     def _lines(self, node: Node) -> Iterator[str]:
-        """One line, but for loops, whose bodies are indented."""
+        """Yield one line for a node; loops give several, with their bodies indented."""
         if not isinstance(node.op, Loop):
             yield self._line(node)
             return
@@ -221,7 +221,7 @@ class _Script:
         return f"w[{quoted(value.name)}]" if self.liveness.kept(value) else self.names[value]
 
     def _outer(self, value: Value) -> Value:
-        """What a loop hands its body under this name; the value itself if it is none of a body's inputs."""
+        """Return the value that a loop gives its body under this name; `value` itself if it is not a body's input."""
         while value in self.inner:
             value = self.inner[value]
         return value
@@ -235,7 +235,7 @@ class _Script:
 
 
 def _part(node: Node) -> str:
-    """The numbered part of the model that a call's weights belong to, such as `encoder.layer.3`."""
+    """Return the numbered part of the model that a call's weights belong to, such as `encoder.layer.3`."""
     for value in node.op.operands():
         found = PART.match(value.op.ref) if isinstance(value.op, Const) else None
         if found:
@@ -249,7 +249,7 @@ def _kind(type: TensorType) -> str:
 
 
 def _all_values(graph: Graph) -> Iterator[Value]:
-    """The values of a program and of the bodies in it."""
+    """Yield the values of a program and of the bodies in it."""
     for node in graph.nodes:
         yield from node.results
         for body in bodies(node.op):
@@ -257,9 +257,9 @@ def _all_values(graph: Graph) -> Iterator[Value]:
 
 
 def _identifiers(graph: Graph) -> dict[Value, str]:
-    """A Python name for each value: its own with other characters replaced, numbered where that is taken.
+    """Choose a Python name for each value: its own with other characters replaced, numbered where that is taken.
 
-    None is in capitals, as the file's configurations are.
+    No name is in capitals, as the file's configurations are.
     """
     names: dict[Value, str] = {}
     taken = set(RESERVED)

@@ -1,4 +1,4 @@
-"""The card on the CPU: what each call computes, in the card's number formats; the only part of runtime with torch."""
+"""The card on the CPU: each call's numbers, in the card's formats; the only part of runtime with torch."""
 
 from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     attention,

@@ -27,7 +27,7 @@ def attention(
     input_tensor_v: Tensor,
     attn_mask: Tensor | None = None,
 ) -> Tensor:
-    """Scores and sums in fp32; in `tensix` mode the weights are bf16 when they meet the values, as in the kernel.
+    """Attend with scores and sums in fp32; in `tensix` mode weights are rounded to bf16 for the second product.
 
     The operands have no more than bf16's bits, which the matrix engine reads whole.
     """
@@ -45,7 +45,7 @@ def attention(
 
 
 def _attention_in_bf16(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
-    """Attention whose unnormalised weights are rounded to bf16 between the two products."""
+    """Attend with unnormalised weights rounded to bf16 between the two products."""
     shared = q.shape[1] // k.shape[1]
     k, v = (x.repeat_interleave(shared, 1) for x in (k, v))
     scores = (q @ k.mT) * scale
@@ -61,7 +61,7 @@ def _attention_in_bf16(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, cau
 def split_heads(
     call: SplitQueryKeyValueAndSplitHeads, mode: Mode, input_tensor: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Columns cut into q, k and v, and each into heads."""
+    """Cut columns into q, k and v, and each into heads."""
     keys = call.num_kv_heads or call.num_heads
     head = input_tensor.shape[-1] // (call.num_heads + 2 * keys)
     parts = input_tensor.split([call.num_heads * head, keys * head, keys * head], -1)
@@ -71,11 +71,11 @@ def split_heads(
 
 @emulates(ConcatenateHeads, stored=True)
 def concatenate_heads(call: ConcatenateHeads, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Heads side by side."""
+    """Put heads side by side."""
     return input_tensor.transpose(1, 2).flatten(2)
 
 
 @emulates(FillImplicitTilePadding, stored=True)
 def fill_padding(call: FillImplicitTilePadding, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Nothing: padding is not kept here."""
+    """Return the tensor itself: the emulator keeps no padding."""
     return input_tensor

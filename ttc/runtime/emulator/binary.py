@@ -48,7 +48,8 @@ FUSED: dict[FusedFunction, Callable[[Tensor], Tensor]] = {
 """Elementwise functions inside another call's device program, by TTNN's name."""
 
 KEEP_NUMBERS = (calls.Maximum, calls.Minimum, calls.Remainder, calls.Fmod, calls.Pow)
-"""Calls that TTNN runs as unary ones beside a number: it reaches the card as fp32 whatever the tensor's dtype."""
+"""Calls that TTNN runs as unary ones beside a number: the number reaches the card as fp32 whatever the tensor's dtype.
+"""
 
 
 @emulates(*FUNCTIONS)
@@ -59,14 +60,14 @@ def binary(
     input_tensor_b: Tensor | None = None,
     output_tensor: Tensor | None = None,
 ) -> Tensor:
-    """The function of the call's name; truth values are 1 and 0 in the operands' dtype."""
+    """Apply the function of the call's name; truth values are 1 and 0 in the operands' dtype."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
     a, b = fused(a, call.input_tensor_a_activations), fused(b, call.input_tensor_b_activations)
     return fused(FUNCTIONS[type(call)](a, b).to(torch.promote_types(a.dtype, b.dtype)), call.activations)
 
 
 def fused(x: Tensor, functions: tuple[UnaryWithParam, ...]) -> Tensor:
-    """x after elementwise functions, not rounded in between."""
+    """Apply elementwise functions one after another, not rounded in between."""
     for function in functions:
         x = FUSED[function.op_type](x)
     return x
@@ -80,7 +81,7 @@ def divide(
     input_tensor_b: Tensor | None = None,
     output_tensor: Tensor | None = None,
 ) -> Tensor:
-    """Floats are divided, rounded to the tensor's dtype, then rounded as asked: two device programs."""
+    """Divide floats, round to the tensor's dtype, then to whole numbers as asked: two device programs."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
     if call.rounding_mode is None:
         return a / b
@@ -98,7 +99,7 @@ def remainder(
     input_tensor_b: Tensor | None = None,
     output_tensor: Tensor | None = None,
 ) -> Tensor:
-    """The remainder with the sign of b, or with that of a."""
+    """Return the remainder with the sign of b, or with that of a."""
     a, b = operands(call, input_tensor_a, input_tensor_b)
     function = torch.remainder if isinstance(call, calls.Remainder) else torch.fmod
     return function(a, b) if a.is_floating_point() else whole(function, a, b)
@@ -113,7 +114,7 @@ def where(
     false_value: Tensor | None = None,
     output_tensor: Tensor | None = None,
 ) -> Tensor:
-    """Chosen by whether the predicate is 0."""
+    """Select by whether the predicate is 0."""
     dtype = call.tensors[-1].dtype
     packed = true_value is not None or false_value is not None
     a = number(call.true_value, dtype, packed) if true_value is None else true_value
@@ -122,7 +123,7 @@ def where(
 
 
 def operands(call: calls.BinaryCall, a: Tensor | None, b: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Both operands as tensors, numbers as the card gets them."""
+    """Return both operands as tensors, numbers as the card gets them."""
     dtype = spec_of(call.tensors[0]).dtype
     packed = not isinstance(call, KEEP_NUMBERS)
     return (
@@ -132,14 +133,14 @@ def operands(call: calls.BinaryCall, a: Tensor | None, b: Tensor | None) -> tupl
 
 
 def number(value: object, dtype: DType, packed: bool) -> Tensor:
-    """A call's number beside a tensor of `dtype`: `packed` in that format (block formats in bf16)."""
-    assert isinstance(value, (int, float)), f"{value!r} is no number"
+    """Return a call's number beside a tensor of `dtype`: `packed` in that format (block formats in bf16)."""
+    assert isinstance(value, (int, float)), f"{value!r} is not a number"
     if dtype.is_integer:
         return torch.tensor(int(value), dtype=STORED[dtype])
     return torch.tensor(float(value)).to(STORED[dtype] if packed else torch.float32).float()
 
 
 def whole(function: Callable[[Tensor, Tensor], Tensor], a: Tensor, b: Tensor) -> Tensor:
-    """An integer division; by 0, which TTNN leaves open, it gives 0."""
+    """Divide integers; a division by 0, which TTNN leaves open, gives 0."""
     zero = b == 0
     return torch.where(zero, torch.zeros_like(b), function(a, torch.where(zero, torch.ones_like(b), b)))

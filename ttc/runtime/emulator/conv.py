@@ -1,7 +1,7 @@
 """Numerics of convolutions.
 
-A prepared weight is kept as [1, 1, h * w * I, O] in the plain order (h, w, I) by O: the order that TTNN gives its
-rows, and what it pads, is its own affair and changes no number.
+A prepared weight is kept as [1, 1, h * w * I, O] in the plain order (h, w, I) by O: TTNN's own order of the rows, and
+its padding, change no number.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(PrepareConvWeights)
 def prepare_conv_weights(call: PrepareConvWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
-    """[O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
+    """Return [O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
     return dense(weight_tensor, call.groups).permute(2, 3, 1, 0).reshape(1, 1, -1, call.out_channels)
 
 
 @emulates(PrepareConvBias)
 def prepare_conv_bias(call: PrepareConvBias, mode: Mode, bias_tensor: Tensor) -> Tensor:
-    """The bias as it is."""
+    """Return the bias unchanged."""
     return bias_tensor
 
 
@@ -32,7 +32,7 @@ def prepare_conv_bias(call: PrepareConvBias, mode: Mode, bias_tensor: Tensor) ->
 def conv2d(
     call: Conv2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
 ) -> Tensor:
-    """Cross-correlation in fp32, plus bias, then the activation; rounded once at the end."""
+    """Cross-correlate in fp32, add the bias, apply the activation; round once at the end."""
     top, bottom, left, right = call.padding
     x = F.pad(matrix_operand(images(call, input_tensor), mode), (left, right, top, bottom))
     w = matrix_operand(grouped(call, weight_tensor), mode)
@@ -42,11 +42,11 @@ def conv2d(
 
 
 def images(call: Convolution, x: Tensor) -> Tensor:
-    """Rows [1, 1, N * H * W, C] as [N, C, H, W].
+    """Return rows [1, 1, N * H * W, C] as [N, C, H, W].
 
     A permuted view of one channel has the strides of channels-last images and is contiguous at once; from such a view
     torch 2.13 computes float32 convolutions whose output is one wide (batch and stride above 1) with memory that
-    nothing has written. Rows of one channel are images as they lie, with the strides of plain ones.
+    nothing has written. So rows of one channel are reshaped, with the strides of plain images.
     """
     batch, height, width = call.batch_size, call.input_height, call.input_width
     if x.shape[-1] == 1:
@@ -55,14 +55,14 @@ def images(call: Convolution, x: Tensor) -> Tensor:
 
 
 def grouped(call: Convolution, weight: Tensor) -> Tensor:
-    """A prepared weight back as [O, I / groups, h, w]."""
+    """Return a prepared weight as [O, I / groups, h, w]."""
     return blocks(
         weight.reshape(*call.kernel_size, call.in_channels, call.out_channels).permute(3, 2, 0, 1), call.groups
     )
 
 
 def dense(weight: Tensor, groups: int) -> Tensor:
-    """A grouped weight [A, B / groups, h, w] as [A, B, h, w], zero outside the groups' blocks."""
+    """Return a grouped weight [A, B / groups, h, w] as [A, B, h, w], zero outside the groups' blocks."""
     if groups == 1:
         return weight
     first, per_group, *kernel = weight.shape
@@ -73,7 +73,7 @@ def dense(weight: Tensor, groups: int) -> Tensor:
 
 
 def blocks(weight: Tensor, groups: int) -> Tensor:
-    """What `dense` made, back as [A, B / groups, h, w]."""
+    """Return the result of `dense` as [A, B / groups, h, w]."""
     first, second, *kernel = weight.shape
     split = weight.reshape(groups, first // groups, groups, second // groups, *kernel)
     group = torch.arange(groups)
@@ -81,6 +81,6 @@ def blocks(weight: Tensor, groups: int) -> Tensor:
 
 
 def activated(call: Convolution, y: Tensor) -> Tensor:
-    """The activation that the convolution ends in."""
+    """Apply the activation that the convolution ends in."""
     activation = call.conv_config.activation
     return y if activation is None else fused(y, (activation,))

@@ -14,13 +14,13 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(PrepareConvTranspose2dWeights)
 def prepare_conv_transpose2d_weights(call: PrepareConvTranspose2dWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
-    """[I, O / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
+    """Return [I, O / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
     return dense(weight_tensor, call.groups).permute(2, 3, 0, 1).reshape(1, 1, -1, call.out_channels)
 
 
 @emulates(PrepareConvTranspose2dBias)
 def prepare_conv_transpose2d_bias(call: PrepareConvTranspose2dBias, mode: Mode, bias_tensor: Tensor) -> Tensor:
-    """The bias as it is."""
+    """Return the bias unchanged."""
     return bias_tensor
 
 
@@ -28,7 +28,7 @@ def prepare_conv_transpose2d_bias(call: PrepareConvTranspose2dBias, mode: Mode, 
 def conv_transpose2d(
     call: ConvTranspose2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
 ) -> Tensor:
-    """Transposed convolution in fp32, its borders cut off, plus bias; rounded once at the end."""
+    """Convolve transposed in fp32, cut the borders off, add the bias; round once at the end."""
     x = matrix_operand(images(call, input_tensor), mode)
     weight = weight_tensor.reshape(*call.kernel_size, call.in_channels, -1).permute(2, 3, 0, 1)
     w = matrix_operand(blocks(weight, call.groups), mode)

@@ -1,7 +1,7 @@
 """The emulator as a device: the program's very calls, on this machine's CPU, in the card's number formats.
 
-Tensors are torch tensors in their logical shape, held as `numerics.STORED` says: what tiles are padded with
-never reaches a result on the card either, so there is no padding here.
+Tensors are torch tensors in their logical shape, held as `numerics.STORED` says: the padding of tiles reaches no
+result on the card either, so the emulator has no padding.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
 
 
 class EmulatorDevice:
-    """Runs calls by their emulations in one numeric mode."""
+    """A device that runs calls by their emulations in one numeric mode."""
 
     def __init__(self, mode: Mode | str = Mode.exact):
         self.mode = Mode(mode)
         self._specs: dict[Call, tuple[Spec, ...]] = {}
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
-        """Numbers rounded to the format of `spec`; bf16 bit patterns are taken without a copy."""
+        """Round numbers to the format of `spec`; bf16 bit patterns are taken without a copy."""
         if spec.dtype.is_float and array.dtype == np.uint16:
             x = torch.from_numpy(_writable(array).view(np.int16)).view(torch.bfloat16)
         elif array.dtype.kind == "u":
@@ -49,20 +49,20 @@ class EmulatorDevice:
         with torch.no_grad():
             try:
                 results = emulation(call, self.mode, **given)
-            except (IndexError, RuntimeError) as error:  # an index of the user's beyond its table, or no memory
+            except (IndexError, RuntimeError) as error:  # a user's index is beyond its table, or memory ran out
                 raise InputError(f"the emulator cannot run {call.mnemonic}: {str(error).splitlines()[0]}") from error
             results = results if isinstance(results, tuple) else (results,)
             return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, self._results(call), strict=True))
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
-        """The tensor's numbers in an array of its own."""
+        """Return the tensor's numbers in an array of its own."""
         if spec.dtype.is_float:
             return tensor.to(torch.float32, copy=True).numpy()
         array = tensor.to(torch.int64 if spec.dtype is DType.u32 else torch.int32, copy=True).numpy()
         return array.astype(np.uint32) if spec.dtype is DType.u32 else array
 
     def _results(self, call: Call) -> tuple[Spec, ...]:
-        """The specs that the call predicts, worked out once."""
+        """Return the specs that the call predicts, computed once."""
         if call not in self._specs:
             self._specs[call] = predicted(call)
         return self._specs[call]
@@ -81,5 +81,5 @@ def _loaded(item: Any) -> Any:
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
-    """torch wants arrays that could be written to, though nothing here writes."""
+    """Return an array that torch accepts, which wants arrays that could be written to."""
     return array if array.flags.writeable and array.flags.c_contiguous else np.array(array, order="C")

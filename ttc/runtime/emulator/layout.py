@@ -13,13 +13,13 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(ToLayout, ToMemoryConfig)
 def move(call: ToLayout | ToMemoryConfig, mode: Mode, tensor: Tensor) -> Tensor:
-    """The same numbers."""
+    """Return the same numbers."""
     return tensor
 
 
 @emulates(Bitcast)
 def bitcast(call: Bitcast, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The bits reinterpreted; integers are held in int64."""
+    """Reinterpret the bits; integers are held in int64."""
     if input_tensor.is_floating_point():
         return input_tensor.float().contiguous().view(torch.int32).to(torch.int64)
     bits = input_tensor.to(torch.int32)
@@ -28,7 +28,7 @@ def bitcast(call: Bitcast, mode: Mode, input_tensor: Tensor) -> Tensor:
 
 @emulates(Typecast)
 def typecast(call: Typecast, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Floats become i32 and u32 towards zero and u16 to nearest, saturating (TTNN's kernels); u8 wraps."""
+    """Convert floats to i32 and u32 towards zero and to u16 to nearest, saturating (TTNN's kernels); u8 wraps."""
     if call.dtype.is_float:
         return input_tensor.float()
     x = input_tensor

@@ -12,20 +12,20 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(FillCache, stored=True)
 def fill_cache(call: FillCache, mode: Mode, cache: Tensor, input: Tensor) -> Tensor:
-    """In place, as on the card: what a step costs does not grow with the number of steps."""
+    """Write in place, as on the card: the cost of a step does not grow with the number of steps."""
     cache[call.batch_idx] = input[0]
     return cache
 
 
 @emulates(Clone, stored=True)
 def clone(call: Clone, mode: Mode, input: Tensor) -> Tensor:
-    """A copy."""
+    """Copy the tensor."""
     return input.clone()
 
 
 @emulates(Empty, stored=True)
 def empty(call: Empty, mode: Mode) -> Tensor:
-    """Not a number, so that nothing can come to rely on what it holds; 0 of integers."""
+    """Fill with NaN, so that no computation can come to rely on the buffer's content; integers with 0."""
     if call.dtype.is_float:
         return torch.full(call.shape, torch.nan, dtype=STORED[call.dtype])
     return torch.zeros(call.shape, dtype=STORED[call.dtype])

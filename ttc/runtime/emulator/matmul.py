@@ -32,16 +32,16 @@ FUSED = {
     "sigmoid": ("sigmoid", ""),
     "tanh": ("tanh", ""),
 }
-"""Activations as oneDNN names them; it applies them to the fp32 sum, before the one rounding to bf16."""
+"""Activations as oneDNN names them; oneDNN applies them to the fp32 sum, before the one rounding to bf16."""
 
 
 @emulates(Matmul, Linear, stored=True)
 def matmul(
     call: Matmul | Linear, mode: Mode, input_tensor_a: Tensor, input_tensor_b: Tensor, bias: Tensor | None = None
 ) -> Tensor:
-    """a @ b, transposed as asked, plus bias, then the activation; rounded once at the end.
+    """Compute a @ b, transposed as asked, add the bias, apply the activation; round once at the end.
 
-    Products of bf16 are computed as such where the CPU can: sums are in fp32 there too.
+    Products of bf16 are computed in bf16 where the CPU can: sums are in fp32 there too.
     """
     a = input_tensor_a.mT if call.transpose_a else input_tensor_a
     b = input_tensor_b.mT if call.transpose_b else input_tensor_b
@@ -60,7 +60,7 @@ def matmul(
 
 @cache
 def native_bf16() -> bool:
-    """Whether this CPU multiplies bf16 matrices faster than float32 ones."""
+    """Return whether this CPU multiplies bf16 matrices faster than float32 ones."""
     return torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
 
 

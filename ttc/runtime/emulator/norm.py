@@ -20,7 +20,7 @@ def layer_norm(
     bias: Tensor | None = None,
     residual_input_tensor: Tensor | None = None,
 ) -> Tensor:
-    """Mean and variance over the last dimension, taken from x as the matrix engine reads it."""
+    """Normalise by mean and variance over the last dimension, of x as the matrix engine reads it."""
     x = matrix_operand(_sum(input_tensor, residual_input_tensor), mode)
     return F.layer_norm(x, x.shape[-1:], _row(weight), _row(bias), call.epsilon)
 
@@ -33,7 +33,7 @@ def rms_norm(
     weight: Tensor | None = None,
     residual_input_tensor: Tensor | None = None,
 ) -> Tensor:
-    """x over the root of its mean square."""
+    """Divide x by the root of its mean square."""
     x = matrix_operand(_sum(input_tensor, residual_input_tensor), mode)
     return F.rms_norm(x, x.shape[-1:], _row(weight), call.epsilon)
 
@@ -48,11 +48,11 @@ def _row(parameter: Tensor | None) -> Tensor | None:
 
 @emulates(Softmax)
 def softmax(call: Softmax, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The maximum subtracted first."""
+    """Compute softmax with the maximum subtracted first."""
     return torch.softmax(matrix_operand(input_tensor, mode), call.dim)
 
 
 @emulates(LogSoftmax)
 def log_softmax(call: LogSoftmax, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The maximum subtracted first."""
+    """Compute log softmax with the maximum subtracted first."""
     return torch.log_softmax(matrix_operand(input_tensor, mode), call.dim)

@@ -1,7 +1,7 @@
 """The card's number formats on the CPU.
 
-How each format is held in torch: bf16 as bfloat16; bfp8 and bfp4 as bfloat16, whose 8 significant bits hold
-theirs; f32 as float32; i32, u16 and u8 as int32; u32 as int64.
+torch holds bf16 as bfloat16; bfp8 and bfp4 as bfloat16, whose 8 significant bits are enough for theirs; f32 as
+float32; i32, u16 and u8 as int32; u32 as int64.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SMALLEST_NORMAL = torch.finfo(torch.float32).tiny
 
 
 class Mode(Enum):
-    """`exact`: IEEE fp32 inside a call, formats rounded at its end. `tensix`: as the card's matrix engine works."""
+    """Arithmetic inside calls. `exact`: IEEE fp32, rounded at a call's end. `tensix`: as the card's matrix engine."""
 
     exact = "exact"
     tensix = "tensix"
@@ -47,21 +47,23 @@ def store(x: Tensor, spec: Spec) -> Tensor:
 
 
 def load(x: Tensor) -> Tensor:
-    """A stored tensor as numbers to compute with: float32 for floats, integers as they are."""
+    """Return a stored tensor as numbers to compute with: float32 for floats, integers unchanged."""
     return x.float() if x.is_floating_point() else x
 
 
 def round_block_float(x: Tensor, bits: int) -> Tensor:
     """Round float32 to a block format: 16 elements of a row share the largest exponent, `bits` mantissa bits each.
 
-    To nearest even, saturating; denormals and what rounds to -0 become +0, and an infinity or NaN takes the
-    exponent above all numbers, so that its block's other elements vanish: TTNN's own conversion, bit for bit.
+    Rounding is to nearest even, saturating; denormals and numbers that round to -0 become +0, and an infinity or NaN
+    takes the exponent above all numbers, so that the block's other elements vanish: TTNN's own conversion, bit for
+    bit.
     """
     width = x.shape[-1] if x.ndim else 1
     padded = torch.nn.functional.pad(x.reshape(-1, width), (0, -width % 16)).reshape(-1, 16)
     padded = torch.where(padded.abs() < SMALLEST_NORMAL, 0.0, padded)
     if not padded.isfinite().all():
         padded = _beyond_infinity(padded)
+    # The largest |x| of a block is in [2^(exponent - 1), 2^exponent): one step of `bits` bits is 2^(exponent - bits).
     _, exponent = torch.frexp(padded.abs().amax(dim=1, keepdim=True))
     step = torch.ldexp(torch.ones_like(padded[:, :1]), exponent - bits)
     limit = 2**bits - 1
@@ -71,16 +73,17 @@ def round_block_float(x: Tensor, bits: int) -> Tensor:
 
 
 def _beyond_infinity(x: Tensor) -> Tensor:
-    """float32 as float64, with infinity as 2^128 and NaNs above it by their mantissas, as the bits would read."""
+    """Return float32 as float64, infinity as 2^128 and NaNs above it by their mantissas, as the bits would read."""
     bits = x.view(torch.int32)
     magnitude = (1 + (bits & 0x7FFFFF).double() / 2**23) * 2.0**128
     return torch.where(x.isfinite(), x.double(), torch.where(bits < 0, -magnitude, magnitude))
 
 
 def matrix_operand(x: Tensor, mode: Mode) -> Tensor:
-    """A float32 operand as the matrix engine reads it: in `tensix` mode TF32, 10 mantissa bits, to nearest even."""
+    """Return a float32 operand as the matrix engine reads it: in `tensix` mode TF32, 10 mantissa bits."""
     if mode is Mode.exact:
         return x
     bits = x.contiguous().view(torch.int32)
+    # TF32 drops the low 13 bits: add just under half of them, and the last kept bit for ties to even.
     rounded = (bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF
     return torch.where(torch.isfinite(x), rounded.view(torch.float32), x)

@@ -14,7 +14,7 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(MaxPool2d)
 def max_pool2d(call: MaxPool2d, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The largest of each window; the last windows of ceil mode reach beyond the padding."""
+    """Return the maximum of each window; the last windows of ceil mode reach beyond the padding."""
     window = call.window
     x = input_tensor.reshape(window.batch, *window.size, call.channels).permute(0, 3, 1, 2)
     top, bottom, left, right = window.padding

@@ -15,7 +15,7 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(calls.Sum)
 def total(call: calls.Sum, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Summed in fp32; integers exactly, modulo 2^32."""
+    """Sum in fp32; integers exactly, modulo 2^32."""
     if not input_tensor.is_floating_point():
         return torch.sum(input_tensor, call.dim, call.keepdim, dtype=input_tensor.dtype)
     return torch.sum(matrix_operand(input_tensor, mode), call.dim, call.keepdim)
@@ -23,7 +23,7 @@ def total(call: calls.Sum, mode: Mode, input_tensor: Tensor) -> Tensor:
 
 @emulates(calls.Mean)
 def mean(call: calls.Mean, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The sum times 1 / n; the matrix engine reads that factor in the tensor's format (reduce_helpers_dataflow)."""
+    """Multiply the sum by 1 / n, which the matrix engine reads in the tensor's format (reduce_helpers_dataflow)."""
     if mode is Mode.exact:
         return torch.mean(input_tensor, call.dim, call.keepdim)
     factor = torch.tensor(1 / prod(input_tensor.shape[dim] for dim in call.dim))
@@ -34,27 +34,27 @@ def mean(call: calls.Mean, mode: Mode, input_tensor: Tensor) -> Tensor:
 
 @emulates(calls.Max, calls.Min)
 def extreme(call: calls.Max | calls.Min, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """An element of the operand: nothing to round."""
+    """Return an element of the operand, which needs no rounding."""
     function = torch.amax if isinstance(call, calls.Max) else torch.amin
     return function(input_tensor, call.dim, call.keepdim)
 
 
 @emulates(calls.Prod)
 def product(call: calls.Prod, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Multiplied in fp32."""
+    """Multiply in fp32."""
     return torch.prod(input_tensor, call.dim, call.keepdim)
 
 
 @emulates(calls.Argmax)
 def argmax(call: calls.Argmax, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The first of equals."""
+    """Return the index of the largest element, the first of equals."""
     largest = torch.amax(input_tensor, call.dim, keepdim=True)
     return torch.argmax((input_tensor == largest).to(torch.uint8), call.dim, call.keepdim)
 
 
 @emulates(calls.Cumsum)
 def cumsum(call: calls.Cumsum, mode: Mode, input: Tensor) -> Tensor:
-    """Accumulated in fp64, as close as TTNN's compensated sums come; integers modulo 2^32."""
+    """Sum in fp64, as close as TTNN's compensated sums come; integers modulo 2^32."""
     dims = (call.dim,) if call.reverse_order else ()
     wide = torch.float64 if input.is_floating_point() else input.dtype
     return torch.cumsum(input.flip(dims), call.dim, dtype=wide).flip(dims).to(input.dtype)
@@ -62,12 +62,12 @@ def cumsum(call: calls.Cumsum, mode: Mode, input: Tensor) -> Tensor:
 
 @emulates(calls.Cumprod)
 def cumprod(call: calls.Cumprod, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Multiplied in fp32."""
+    """Multiply in fp32."""
     return torch.cumprod(input_tensor, call.dim)
 
 
 @emulates(calls.Topk)
 def topk(call: calls.Topk, mode: Mode, input_tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """Sorted, the first of equals first."""
+    """Return sorted elements and their indices, the first of equals first."""
     values, indices = torch.sort(input_tensor, stable=True, dim=call.dim, descending=call.largest)
     return values.narrow(call.dim, 0, call.k), indices.narrow(call.dim, 0, call.k)

@@ -1,4 +1,4 @@
-"""Numerics of calls that repeat elements: none; tensors stay as they are stored."""
+"""Numerics of calls that repeat elements: no arithmetic; tensors keep their stored form."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(Expand, stored=True)
 def expand(call: Expand, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """A view."""
+    """Return a broadcast view."""
     return input_tensor.expand(call.output_shape)
 
 
 @emulates(Repeat, stored=True)
 def repeat(call: Repeat, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The whole again and again."""
+    """Repeat the whole tensor along each dimension."""
     return input_tensor.repeat(call.repeat_dims)

@@ -1,4 +1,4 @@
-"""Numerics of calls that move elements: none; tensors stay as they are stored."""
+"""Numerics of calls that move elements: no arithmetic; tensors keep their stored form."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(Reshape, stored=True)
 def reshape(call: Reshape, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The same elements in row-major order."""
+    """Return the same elements in row-major order."""
     return input_tensor.reshape(call.shape)
 
 
 @emulates(Permute, stored=True)
 def permute(call: Permute, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """A view."""
+    """Return a permuted view."""
     return input_tensor.permute(call.dims)
 
 
 @emulates(Slice, stored=True)
 def slice_(call: Slice, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """A view."""
+    """Return a view of the slice."""
     return input_tensor[tuple(slice(*bounds) for bounds in zip(call.starts, call.ends, call.steps, strict=True))]
 
 
 @emulates(Concat, stored=True)
 def concat(call: Concat, mode: Mode, tensors: list[Tensor]) -> Tensor:
-    """One after another."""
+    """Concatenate the tensors."""
     return torch.cat(list(tensors), call.dim)
 
 
 @emulates(Pad, stored=True)
 def pad(call: Pad, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """A constant around."""
+    """Pad with a constant."""
     return F.pad(input_tensor, [size for pair in reversed(call.padding) for size in pair], value=call.value)

@@ -11,6 +11,6 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(Upsample, stored=True)
 def upsample(call: Upsample, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Each pixel repeated."""
+    """Repeat each pixel."""
     height, width = call.scale_factor
     return input_tensor.repeat_interleave(height, dim=1).repeat_interleave(width, dim=2)

@@ -14,5 +14,5 @@ from ttc.runtime.emulator.registry import emulates
 def lerp(
     call: Lerp, mode: Mode, input: Tensor, end: Tensor, weight: Tensor, output_tensor: Tensor | None = None
 ) -> Tensor:
-    """As the formula stands; rounded once."""
+    """Compute input + weight * (end - input) as written; round once."""
     return torch.addcmul(input, weight, end - input)

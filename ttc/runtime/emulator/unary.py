@@ -56,41 +56,41 @@ FUNCTIONS: dict[type[calls.UnaryCall], Callable[[Tensor], Tensor]] = {
 
 @emulates(*FUNCTIONS)
 def unary(call: calls.UnaryCall, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The function of the call's name; truth values are 1 and 0 in the operand's dtype."""
+    """Apply the function of the call's name; truth values are 1 and 0 in the operand's dtype."""
     return FUNCTIONS[type(call)](input_tensor).to(input_tensor.dtype)
 
 
 @emulates(calls.Gelu)
 def gelu(call: calls.Gelu, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Either variant in fp32."""
+    """Compute either variant in fp32."""
     return F.gelu(input_tensor, approximate="tanh" if call.variant is calls.GeluVariant.Tanh else "none")
 
 
 @emulates(calls.Elu)
 def elu(call: calls.Elu, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """alpha * expm1(x) below 0."""
+    """Compute alpha * expm1(x) below 0."""
     return torch.where(input_tensor > 0, input_tensor, call.alpha * torch.expm1(input_tensor))
 
 
 @emulates(calls.LeakyRelu)
 def leaky_relu(call: calls.LeakyRelu, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """negative_slope * x below 0."""
+    """Compute negative_slope * x below 0."""
     return F.leaky_relu(input_tensor, call.negative_slope)
 
 
 @emulates(calls.Softplus)
 def softplus(call: calls.Softplus, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Linear beyond the threshold, as torch's."""
+    """Compute softplus, linear beyond the threshold, as torch's."""
     return F.softplus(input_tensor, call.beta, call.threshold)
 
 
 @emulates(calls.Clamp)
 def clamp(call: calls.Clamp, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Between the bounds that there are."""
+    """Clamp between the given bounds."""
     return torch.clamp(input_tensor, call.min, call.max)
 
 
 @emulates(calls.Rpow)
 def reverse_power(call: calls.Rpow, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """The number raised to each element."""
+    """Raise the number to each element."""
     return torch.pow(call.exponent, input_tensor)

@@ -1,4 +1,4 @@
-"""The environment variables of a mock process, and the user's cache directory that they point to."""
+"""Environment variables of a mock process, and the directory in the user's cache that they point to."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ttc.runtime.mock.null_kernel import null_kernel
 from ttc.runtime.mock.toolchain import compiler_script, make_runtime_root
 
 MOCK_CARD = "TT_METAL_MOCK_CLUSTER_DESC_PATH"
-"""The variable that makes TTNN open a mock card; it names a cluster descriptor."""
+"""Variable that makes TTNN open a mock card; its value is the path of a cluster descriptor."""
 
 CARDS = Path(__file__).parent / "cards"
 QUIET = {"TT_METAL_LOGGER_LEVEL": "OFF", "TT_METAL_DISABLE_BACKTRACE": "1", "LOGURU_LEVEL": "ERROR"}
 
 
 def environment(target: str) -> dict[str, str]:
-    """What to put into `os.environ` before `import ttnn` so that it opens a mock `target`.
+    """Return the variables to put into `os.environ` before `import ttnn` so that TTNN opens a mock `target`.
 
-    Only for an interpreter that has ttnn. The first call for a ttnn version makes the runtime root in the
-    user's cache directory. InputError for an unknown target, TtcError without ttnn or a place to write.
+    Only for an interpreter that has ttnn. The first call for a ttnn version makes the runtime root in the user's
+    cache directory. InputError for an unknown target, TtcError without ttnn or a place to write.
     """
     card = CARDS / f"{target_named(target).name}.yaml"
     home = kit_directory(ttnn_package())
     return {
         "TT_METAL_RUNTIME_ROOT": str(home / "root"),
-        "TT_METAL_CACHE": str(home / "kernels"),  # of its own: what the stub made must not pass for a real kernel
+        "TT_METAL_CACHE": str(home / "kernels"),  # a cache of its own: the stub's kernels must not pass for real ones
         "TT_METAL_LOGS_PATH": str(home / "logs"),
         MOCK_CARD: str(card),
         **QUIET,
@@ -41,7 +41,7 @@ def environment(target: str) -> dict[str, str]:
 
 
 def ttnn_package() -> Path:
-    """The directory of the ttnn package of this interpreter, without importing it."""
+    """Return the directory of the ttnn package of this interpreter, without importing it."""
     found = importlib.util.find_spec("ttnn")
     if found is None or not found.origin:
         raise TtcError(f"this Python has no ttnn: {get_ttnn()}")
@@ -49,7 +49,7 @@ def ttnn_package() -> Path:
 
 
 def kit_directory(package: Path) -> Path:
-    """The kit for this package, made if it is not there yet; the name changes with whatever it is made of."""
+    """Return the kit for this package, made if missing; the name changes with the kit's sources."""
     made_of = f"{importlib.metadata.version('ttnn')} {package} {compiler_script(package)}".encode() + null_kernel()
     home = cache_directory() / f"mock-{hashlib.sha256(made_of).hexdigest()[:16]}"
     try:
@@ -61,7 +61,7 @@ def kit_directory(package: Path) -> Path:
 
 
 def cache_directory() -> Path:
-    """ttc's directory in the user's cache: `$XDG_CACHE_HOME/ttc`, by default `~/.cache/ttc`."""
+    """Return ttc's directory in the user's cache: `$XDG_CACHE_HOME/ttc`, by default `~/.cache/ttc`."""
     stated = os.environ.get("XDG_CACHE_HOME")
     return (Path(stated) if stated else Path("~/.cache").expanduser()) / "ttc"
 

@@ -1,7 +1,7 @@
-"""A kernel that does nothing, as an ELF file: what the stub toolchain answers to every link.
+"""A kernel that does nothing, as an ELF file: the stub toolchain's output for every link.
 
-TTNN's loader wants a 32-bit RISC-V executable with one loadable code segment, one loadable data segment,
-a symbol table and a relocation section for the code. Layout after the ELF-32 specification.
+TTNN's loader wants a 32-bit RISC-V executable with one loadable code segment, one loadable data segment, a symbol
+table and a relocation section for the code. Layout after the ELF-32 specification.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import struct
 from dataclasses import dataclass
 
 CODE_ADDRESS = 0x49F0  # an address inside every processor's code range
-DATA_ADDRESS = 0xFFB006E0  # inside the local data memory that all processors share the address of
+DATA_ADDRESS = 0xFFB006E0  # inside the local data memory, which has the same address in all processors
 HEADER_BYTES = 0x100  # ELF header and program headers, rounded up
 
 CODE = struct.pack("<HHHH", 0x4501, 0x0000, 0x8082, 0x0000)  # c.li a0, 0; c.ret, one to a word
@@ -44,7 +44,7 @@ class Section:
 
 
 def symbol_table() -> bytes:
-    """The null symbol and `_start`, a global function in section 1."""
+    """Return the null symbol and `_start`, a global function in section 1."""
     start = struct.pack("<IIIBBH", SYMBOL_NAMES.index(b"_start"), CODE_ADDRESS, 0, GLOBAL_FUNCTION, 0, 1)
     return bytes(16) + start
 
@@ -60,7 +60,7 @@ SECTIONS = (
 
 
 def null_kernel() -> bytes:
-    """The whole file: headers, each section's bytes on a 16-byte boundary, the section table."""
+    """Return the whole file: headers, each section's bytes on a 16-byte boundary, the section table."""
     body, offsets = b"", []
     for section in SECTIONS:
         offsets.append(HEADER_BYTES + len(body))
@@ -71,7 +71,7 @@ def null_kernel() -> bytes:
 
 
 def _file_header(section_table: int, rows: int) -> bytes:
-    """`Elf32_Ehdr`: 52 bytes, followed at once by the two program headers."""
+    """Return `Elf32_Ehdr`: 52 bytes, followed at once by the two program headers."""
     identity = b"\x7fELF" + bytes([1, 1, CURRENT_VERSION]) + bytes(9)  # 32 bits, little endian
     kind = struct.pack("<HHI", EXECUTABLE_FILE, RISC_V, CURRENT_VERSION)
     places = struct.pack("<IIII", CODE_ADDRESS, 52, section_table, NO_FLAGS)
@@ -79,7 +79,7 @@ def _file_header(section_table: int, rows: int) -> bytes:
 
 
 def _segments(code: int, data: int) -> bytes:
-    """Two `Elf32_Phdr`s; the data is loaded from right behind the code and copied to its address at start."""
+    """Return two `Elf32_Phdr`s; the data is loaded from right behind the code and copied to its address at start."""
     code_size, data_size, load = len(CODE), len(DATA), CODE_ADDRESS + len(CODE)
     return struct.pack(
         "<8I", LOADABLE, code, CODE_ADDRESS, CODE_ADDRESS, code_size, code_size, READ_EXECUTE, 16

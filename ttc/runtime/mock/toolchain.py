@@ -1,8 +1,8 @@
-"""The runtime root of a mock process: TTNN's own files by link, and a compiler that compiles nothing.
+"""Runtime root of a mock process: TTNN's own files by link, and a compiler that compiles nothing.
 
-TTNN compiles its kernels when an op first runs, with the RISC-V g++ of the `sfpi` toolchain, which it looks
-for in `<runtime root>/runtime/sfpi`. A mock card never starts a kernel, so a shell script stands in for
-the compiler: it writes empty objects and links everything to one kernel that does nothing.
+TTNN compiles its kernels when an op first runs, with the RISC-V g++ of the `sfpi` toolchain, which TTNN looks for in
+`<runtime root>/runtime/sfpi`. A mock card never starts a kernel, so a shell script stands in for the compiler: the
+script writes empty objects and links everything to one kernel that does nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ttc.runtime.mock.null_kernel import null_kernel
 
 BIN = "runtime/sfpi/compiler/bin"
 LINKED = ("tt_metal", "ttnn", "runtime/hw")
-"""What of the package TTNN reads through its runtime root."""
+"""Parts of the package that TTNN reads through its runtime root."""
 
 COMPILER = """#!/bin/sh
 # Stands in for riscv-tt-elf-g++ on a mock card: objects are empty, every link gives the kernel that does nothing.
@@ -37,19 +37,20 @@ echo "$output: $source" > "${dependencies:-${output%%.*}.d}"
 
 
 def compiler_version(package: Path) -> str:
-    """The compiler that built the package's own firmware, `(who) x.y.z`, as noted in that firmware.
+    """Return the compiler that built the package's own firmware, `(who) x.y.z`, as noted in that firmware.
 
-    With the same version TTNN takes that firmware instead of building its own. TtcError if there is none.
+    With the same version TTNN takes that firmware instead of building its own. TtcError if the package has no
+    firmware.
     """
     for firmware in sorted(package.glob("tt_metal/pre-compiled/*/brisc/brisc.elf")):
         found = re.search(rb"GCC: (\([^)]*\) \d+\.\d+\.\d+)", firmware.read_bytes())
         if found:
             return found[1].decode()
-    raise TtcError(f"the ttnn package in {package} has no firmware: it is not the wheel that ttc knows")
+    raise TtcError(f"the ttnn package in {package} has no firmware: this is not the wheel that ttc knows")
 
 
 def compiler_script(package: Path) -> str:
-    """The stub compiler for this package."""
+    """Return the stub compiler for this package."""
     return COMPILER.replace("@VERSION@", compiler_version(package))
 
 
