@@ -1,4 +1,4 @@
-"""How a program is written: types, the graph and its builder, text, the verifier, and rewriting."""
+"""The intermediate representation: types, the graph and its builder, text, the verifier, and rewriting."""
 
 from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Rule, Value, require
 from ttc.ir.loop import FORWARD, Body, Step, backward, bodies, with_bodies

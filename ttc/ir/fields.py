@@ -1,6 +1,6 @@
-"""Whether what a text gives for a field is of the kind that the field is annotated with.
+"""Checks that a value read from text is of the kind that its field is annotated with.
 
-A field that takes one of a few words says which: `mode: Literal["constant", "reflect"]`.
+A field that takes one of a few words lists them: `mode: Literal["constant", "reflect"]`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Test = Callable[[Any], bool]
 
 
 def fits(cls: type, name: str, value: Any) -> bool:
-    """Whether `value` may stand in this field: `float` takes integers and booleans too, `int` no booleans."""
+    """Return whether `value` may stand in this field: `float` takes integers and booleans too, `int` no booleans."""
     return _tests(cls)[name](value)
 
 
@@ -42,7 +42,7 @@ def _test(hint: Any) -> Test:
         return lambda value: isinstance(value, hint)
     if hint is KW_ONLY or typing.get_origin(hint) is typing.ClassVar:  # no field
         return lambda value: False
-    raise TypeError(f"nothing is known of what {hint} takes")
+    raise TypeError(f"no rule says which values a field of {hint} takes")
 
 
 def _tuple_test(parts: tuple[Any, ...]) -> Test:

@@ -1,4 +1,4 @@
-"""Typed SSA, immutable and straight-line: `Op`, `Value`, `Node`, `Graph`, and the `Builder` that makes graphs.
+"""Static single assignment with types, immutable and straight-line: `Op`, `Value`, `Node`, `Graph`, `Builder`.
 
 An op is a frozen dataclass whose fields are its operands (`Value`s) and attributes. A value knows the
 op that defines it, so `match` reads a pattern as it is written:
@@ -22,15 +22,15 @@ from ttc.ir.weights import Weights
 
 
 def snake_case(name: str) -> str:
-    """`LayerNorm` as `layer_norm`."""
+    """Return `LayerNorm` as `layer_norm`."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
 class Op:
     """One operation. Subclasses are frozen dataclasses and give `infer` (result type or types).
 
-    `effect` marks an op that must stay even if nobody reads a result (and is never shared).
-    A field called `type` is declared on the left of a text line, not among the arguments.
+    `effect` marks an op that must stay even if no op reads a result (and is never shared). A field called `type` is
+    declared on the left of a text line, not among the arguments.
     """
 
     __dataclass_fields__: ClassVar[dict[str, Any]]  # every subclass is a dataclass
@@ -47,19 +47,19 @@ class Op:
 
     @property
     def key(self) -> Hashable:
-        """What two ops must share to be one; overridden where `==` is too coarse (0.0 and -0.0)."""
+        """Return the key by which two ops are equal; overridden where `==` is too coarse (0.0 and -0.0)."""
         return self
 
     def infer(self) -> Type | tuple[Type, ...]:
-        """The result type, a tuple for several results, () for none; TypeRuleError or Refusal if it cannot be."""
+        """Infer the result type, a tuple for several results, () for none; TypeRuleError or Refusal for bad operands."""
         raise NotImplementedError(f"{type(self).__name__} has no type rule")
 
     def overwrites(self) -> tuple[Value, ...]:
-        """The operands whose numbers are gone afterwards, as a result lies in their place."""
+        """Return the operands whose numbers are gone afterwards, as a result lies in their place."""
         return ()
 
     def operands(self) -> tuple[Value, ...]:
-        """All operand values in field order, lists flattened, absent ones left out."""
+        """Return all operand values in field order, lists flattened, absent ones left out."""
         found = self.__dict__.get("_operands")
         if found is None:  # ops never change, and passes ask often
             found = self.__dict__["_operands"] = self._find_operands()
@@ -76,7 +76,7 @@ class Op:
         return tuple(found)
 
     def with_operands(self, new: Callable[[Value], Value]) -> Op:
-        """The same op with every operand `v` replaced by `new(v)`; this very op if that changes nothing."""
+        """Return the same op with every operand `v` replaced by `new(v)`; this very op if no operand changes."""
         if all(new(value) is value for value in self.operands()):
             return self
         changed: dict[str, Any] = {}
@@ -91,13 +91,13 @@ class Op:
 
 @cache
 def field_names(cls: type[Op]) -> tuple[str, ...]:
-    """The fields of an op class, in order."""
+    """Return the fields of an op class, in order."""
     return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Value:
-    """One result of an op; compared by identity. `Value(Relu(x))` as a pattern matches what a relu defines."""
+    """One result of an op; compared by identity. `Value(Relu(x))` as a pattern matches a value that a relu defines."""
 
     op: Op
     type: Type
@@ -165,13 +165,13 @@ class Graph:
             yield from node.results
 
     def uses(self) -> Counter[Value]:
-        """How often each value is read; being an output counts as one read."""
+        """Count the reads of each value; being an output counts as one read."""
         count = Counter(value for node in self.nodes for value in node.op.operands())
         count.update(value for _, value in self.outputs)
         return count
 
     def signature(self) -> tuple[dict[str, Type], dict[str, Type]]:
-        """Input and output types by name."""
+        """Return input and output types by name."""
         inputs = {node.op.name: node.results[0].type for node in self.nodes if isinstance(node.op, Input)}
         return inputs, {name: value.type for name, value in self.outputs}
 
@@ -182,11 +182,11 @@ class Graph:
 
 
 class Builder:
-    """Makes a graph: infers types, names values, shares equal ops, and drops dead ones at `finish`.
+    """Maker of a graph: infers types, names values, shares equal ops, and drops dead ones at `finish`.
 
-    `normal` are rules that put every new op into its normal form (folding, simplifying): what they answer
-    is taken instead. `uses` holds, during a rewrite, how often the original program reads what a new value
-    stands for. `constants` are the values that depend on no input: weights, literals, and what is made of them.
+    `normal` are rules that put every new op into its normal form (folding, simplifying): their answer replaces the
+    op. `uses` counts, during a rewrite, the reads in the original program of the value that a new value stands for.
+    `constants` are the values that depend on no input: weights, literals, and values computed from them.
     """
 
     def __init__(self, weights: Weights | None = None, normal: tuple[Rule, ...] = ()):
@@ -194,34 +194,34 @@ class Builder:
         self.normal = normal
         self.uses: Counter[Value] = Counter()
         self.constants: set[Value] = set()
-        self.hint = ""  # the name that new values take unless told otherwise
+        self.hint = ""  # the name of new values that are given none
         self._nodes: list[Node] = []
         self._known: dict[Hashable, tuple[Value, ...]] = {}  # in order of appearance
         self._names: set[str] = set()
         self._next: dict[str, int] = {}
 
     def __call__(self, op: Op, name: str | None = None) -> Any:
-        """Add an op; its value, or a tuple of values if it has not exactly one result."""
+        """Add an op and return its value, or a tuple of values if the op has not exactly one result."""
         results = self.add(op, (name,) if name else ())
         return results[0] if len(results) == 1 else results
 
     def add(self, op: Op, names: tuple[str, ...] = ()) -> tuple[Value, ...]:
-        """Add an op, or find its equal; `names` are hints, one for each result."""
+        """Add an op, or find an equal one, and return its values; `names` are hints, one for each result."""
         return self._shared(op, lambda: self._append(op, names))
 
     def keep(self, node: Node) -> tuple[Value, ...]:
-        """Add a node of another graph as it is, its values included; as `add` does where a name is taken."""
+        """Add a node of another graph unchanged, its values included; as `add` does where a name is taken."""
         names = tuple(value.name for value in node.results)
         if not self._names.isdisjoint(names):
             return self.add(node.op, names)
         return self._shared(node.op, lambda: self._enter(node))
 
     def mark(self) -> tuple[int, int]:
-        """The program so far, for `undo`."""
+        """Return the place in the program so far, for `undo`."""
         return len(self._nodes), len(self._known)
 
     def undo(self, mark: tuple[int, int]) -> None:
-        """Forget what was added after `mark`: what a rule built before it gave up."""
+        """Remove the nodes added after `mark`, which a rule built before the rule gave up."""
         nodes, known = mark
         while len(self._known) > known:
             self._known.popitem()
@@ -231,7 +231,7 @@ class Builder:
         del self._nodes[nodes:]
 
     def _shared(self, op: Op, make: Callable[[], tuple[Value, ...]]) -> tuple[Value, ...]:
-        """The results of an equal op, or of the op's normal form, or of `make`."""
+        """Return the results of an equal op, or of the op's normal form, or of `make`."""
         if op.effect or type(op) is Input:
             return make()
         key = op.key
@@ -257,7 +257,7 @@ class Builder:
         return node.results
 
     def _hint(self, op: Op) -> str:
-        """A weight is named after its reference, a derived one after the weight, all else after what it replaces."""
+        """Choose a name: a weight's reference, a derived weight's first operand, else the name of the replaced value."""
         if isinstance(op, Const):
             return op.ref
         operands = op.operands()
@@ -266,7 +266,7 @@ class Builder:
         return op.name if isinstance(op, Input) else self.hint
 
     def _fresh(self, hint: str) -> str:
-        """A name not yet taken, taken now: the hint itself, or its stem with the next number."""
+        """Return a name not yet taken, and take it: the hint itself, or its stem with the next number."""
         name = re.sub(r"[^A-Za-z0-9_.]+", "_", hint).strip("_")
         if name and name not in self._names:
             self._names.add(name)
@@ -280,7 +280,7 @@ class Builder:
         return name
 
     def finish(self, outputs: Iterable[tuple[str, Value]] | Mapping[str, Value]) -> Graph:
-        """The graph, without the nodes that no output, effect or input signature needs."""
+        """Return the graph, without the nodes that no output, effect or input signature needs."""
         listed = outputs.items() if isinstance(outputs, Mapping) else outputs
         pairs = tuple(cast("Iterable[tuple[str, Value]]", listed))
         live: set[int] = {id(value) for _, value in pairs}
@@ -298,7 +298,7 @@ Rule = Callable[[Op, Builder], "Value | tuple[Value, ...] | None"]
 
 
 def answer(op: Op, rules: tuple[Rule, ...], builder: Builder) -> tuple[Value, ...]:
-    """What the first rule that answers makes of `op`; () if none does."""
+    """Return the answer of the first rule that answers for `op`; () if no rule does."""
     for rule in rules:
         found = rule(op, builder)
         if found is not None:
@@ -307,6 +307,6 @@ def answer(op: Op, rules: tuple[Rule, ...], builder: Builder) -> tuple[Value, ..
 
 
 def require(condition: bool, message: str) -> None:
-    """Raise a TypeRuleError with `message` unless `condition` holds: how type rules state themselves."""
+    """Raise a TypeRuleError with `message` unless `condition` holds: the way to write a type rule."""
     if not condition:
         raise TypeRuleError(message)

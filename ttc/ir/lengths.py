@@ -1,9 +1,10 @@
-"""Length expressions: how long the valid part of a dimension is, as a function of named lengths.
+"""Length expressions: the size of the valid part of a dimension, as a function of named lengths (symbolic dimensions).
 
     T    10*T + 2    (T + 1)//2    2*((T + 1)//2)    S + T
 
-They are whole numbers in one normal form, so that equal ones compare equal: a sum of whole multiples of atoms, where
-an atom is a name or a quotient rounded down. A length holds for one sample; in a batch each sample has its own.
+Expressions are integers in one normal form, so that equal expressions compare equal: a sum of integer multiples of
+atoms, where an atom is a name or a quotient rounded down. A length holds for one sample; in a batch each sample has
+its own.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Quotient:
-    """floor(of / by)."""
+    """Integer quotient floor(of / by)."""
 
     of: Length
     by: int
@@ -37,22 +38,22 @@ class Length:
 
     @staticmethod
     def named(name: str) -> Length:
-        """The named length itself."""
+        """Return the named length itself."""
         return Length(((name, 1),))
 
     @staticmethod
     def number(number: int) -> Length:
-        """A length that depends on nothing."""
+        """Return a constant length."""
         return Length((), number)
 
     @property
     def names(self) -> frozenset[str]:
-        """The named lengths that it depends on."""
+        """Return the named lengths in the expression."""
         parts = (atom.of.names if isinstance(atom, Quotient) else frozenset((atom,)) for atom, _ in self.terms)
         return frozenset().union(*parts)
 
     def at(self, sizes: Mapping[str, int]) -> int:
-        """Its number for these named lengths."""
+        """Evaluate the expression for these named lengths."""
         total = self.constant
         for atom, factor in self.terms:
             total += factor * (atom.of.at(sizes) // atom.by if isinstance(atom, Quotient) else sizes[atom])
@@ -75,7 +76,7 @@ class Length:
         return Length(tuple((atom, own * factor) for atom, own in self.terms), self.constant * factor)
 
     def __floordiv__(self, by: int) -> Length:
-        """Rounded down; what `by` divides comes out whole, and a quotient of a quotient is one quotient."""
+        """Divide, rounded down: multiples of `by` divide exactly, and a quotient of a quotient is one quotient."""
         if by == 1 or not self.terms:
             return self if by == 1 else Length.number(self.constant // by)
         if len(self.terms) == 1 and isinstance(self.terms[0][0], Quotient) and self.terms[0][1] == 1:
@@ -105,14 +106,14 @@ def _grouped(atom: Atom) -> str:
 
 @dataclass(frozen=True)
 class Extent:
-    """The valid part of an input or output: a length for each dimension (None: all of it), and which is the batch."""
+    """Valid part of an input or output: a length for each dimension (None: all of it), and the batch dimension."""
 
     lengths: tuple[Length | None, ...]
     sample: int | None = None
 
 
 def to_json(length: Length) -> Any:
-    """A length as lists, numbers and strings."""
+    """Return a length as lists, numbers and strings."""
     terms = [
         [[to_json(atom.of), atom.by] if isinstance(atom, Quotient) else atom, factor] for atom, factor in length.terms
     ]
@@ -120,7 +121,7 @@ def to_json(length: Length) -> Any:
 
 
 def from_json(item: Any) -> Length:
-    """What `to_json` gave; ValueError or TypeError for anything else."""
+    """Read the result of `to_json`; ValueError or TypeError for anything else."""
     terms, constant = item
     total = Length.number(_whole(constant))
     for atom, factor in terms:
@@ -136,14 +137,14 @@ def from_json(item: Any) -> Length:
 
 def _whole(number: Any) -> int:
     if type(number) is not int:
-        raise ValueError(f"{number!r} is no whole number")
+        raise ValueError(f"{number!r} is not an integer")
     return number
 
 
 def same(a: Length, b: Length, limits: Mapping[str, int], steps: Mapping[str, int] | None = None) -> bool:
-    """Whether two lengths are equal for all named lengths up to their limits; of several names, as written.
+    """Return whether two lengths are equal for all named lengths up to their limits; of several names, as written.
 
-    `steps` are what the named lengths are multiples of, 1 by default.
+    The named lengths are multiples of `steps`, 1 by default.
     """
     if a == b:
         return True

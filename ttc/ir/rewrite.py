@@ -1,7 +1,7 @@
 """Rewriting: a program is rebuilt node by node, and rules say what to build instead.
 
-A rule is a function `(op, builder) -> Value | tuple | None`. Its op already has the rebuilt operands, so
-a `match` looks up through producers that earlier rules have rewritten; None keeps the op as it is.
+A rule is a function `(op, builder) -> Value | tuple | None`. The op already has the rebuilt operands, so a `match`
+looks up through producers that earlier rules have rewritten; None keeps the op unchanged.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from ttc.ir.loop import with_bodies
 def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
     """Rebuild `graph`, offering every op to each rule in turn; the first that answers wins.
 
-    What a rule builds is named after what it replaces, and put into normal form by the rules `normal`.
-    With no rules this shares equal ops and drops dead ones. What does not change stays the same object. Bodies of
-    loops are rewritten likewise, before the loop itself is offered.
+    A new value is named after the value that it replaces, and put into normal form by the rules `normal`. Without
+    rules, rewriting shares equal ops and drops dead ones. Unchanged nodes stay the same objects. Bodies of loops are
+    rewritten likewise, before the loop itself is offered.
     """
     builder = Builder(graph.weights, normal)
     uses = graph.uses()
@@ -40,7 +40,7 @@ def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
 
 
 def settled(before: Graph, after: Graph) -> Graph:
-    """`before` itself if `after` consists of the very same nodes and outputs: how a pass says that nothing changed."""
+    """Return `before` itself if `after` has the very same nodes and outputs: the sign that a pass changed nothing."""
     if len(before.nodes) != len(after.nodes) or before.outputs != after.outputs:
         return after
     return before if all(a is b for a, b in zip(before.nodes, after.nodes, strict=True)) else after

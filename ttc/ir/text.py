@@ -33,7 +33,7 @@ from ttc.ir.weights import Weights
 
 
 def print_graph(graph: Graph) -> str:
-    """The whole program, a line for each node."""
+    """Print the whole program, a line for each node."""
     head = "body {" if isinstance(graph, Body) else "graph {"
     lines = [head, *("  " + print_node(node).replace("\n", "\n  ") for node in graph.nodes)]
     outputs = ", ".join(f"{json.dumps(name)}=%{value.name}" for name, value in graph.outputs)
@@ -41,7 +41,7 @@ def print_graph(graph: Graph) -> str:
 
 
 def print_node(node: Node) -> str:
-    """One line of a program (several for a loop with its body)."""
+    """Print one line of a program (several for a loop with its body)."""
     call = f"{node.op.mnemonic}({_print_fields(node.op)})"
     if not node.results:
         return call
@@ -104,10 +104,10 @@ _END = re.compile(r"\s*\Z")
 _EQUALS = re.compile(r"\s*=")
 
 MOST_SIZES = 64
-"""Dimensions of a tensor, as numpy has it."""
+"""Most dimensions of a tensor, as in numpy."""
 
 DEEPEST = 8
-"""How deep loops may stand in one another: beyond any model, within what Python's own stack allows."""
+"""Deepest nesting of loops: beyond any model, within the limit of Python's own stack."""
 
 
 class _Tokens:
@@ -137,7 +137,7 @@ class _Tokens:
 
     @property
     def at_keyword(self) -> bool:
-        """Whether the token is a word with `=` after it."""
+        """Return whether the token is a word with `=` after it."""
         return self.kind == "word" and bool(_EQUALS.match(self.text, self.position))
 
     def take(self, kind: str) -> str:
@@ -167,7 +167,7 @@ def parse_graph(text: str, weights: Weights | None = None) -> Graph:
 
 
 def _parse_block(tokens: _Tokens) -> tuple[tuple[Node, ...], tuple[tuple[str, Value], ...]]:
-    """The nodes and outputs between braces."""
+    """Parse the nodes and outputs between braces."""
     tokens.expect("{")
     env: dict[str, Value] = {}
     nodes: list[Node] = []
@@ -216,7 +216,7 @@ def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
 
 
 def parse_type(tokens: _Tokens) -> Type:
-    """A type at the head of the tokens."""
+    """Parse a type at the head of the tokens."""
     dtype = _member(tokens, DType, tokens.take("word"))
     shape = _parse_shape(tokens)
     if tokens.token not in {layout.value for layout in Layout}:
@@ -253,7 +253,7 @@ def _parse_memory(tokens: _Tokens) -> MemoryConfig:
 
 
 def _pair(tokens: _Tokens) -> tuple[int, int]:
-    """`8x7`, which the scanner reads as a number and a word."""
+    """Parse `8x7`, which the scanner reads as a number and a word."""
     first, word = _integer(tokens), tokens.take("word")
     if not re.fullmatch(r"x\d+", word):
         raise tokens.error(f"expected two sizes such as 8x7, found {word!r}")
@@ -361,7 +361,7 @@ def _field_map(cls: type) -> dict[str, Field]:
 
 @cache
 def _classes(cls: type, name: str) -> tuple[type, ...]:
-    """The enums and dataclasses that the annotation of a field mentions."""
+    """Return the enums and dataclasses that the annotation of a field mentions."""
     found: list[type] = []
 
     def walk(hint: Any) -> None:

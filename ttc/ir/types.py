@@ -1,4 +1,4 @@
-"""Types of values: what an op sees (`TensorType`) and what a TTNN call sees (`Spec`).
+"""Types of values: an op's operands and results (`TensorType`) and a TTNN call's (`Spec`).
 
 Both print to one short text (`f32[1,32,32]`, `bf16[1,32,32] tile dram`) that `ir.text` reads back.
 """
@@ -68,7 +68,7 @@ class DType(Enum):
 
     @property
     def limits(self) -> tuple[int, int]:
-        """Give the smallest and the largest number of an integer type."""
+        """Return the smallest and the largest number of an integer type."""
         bits = int(self.bytes * 8)
         return (0, (1 << bits) - 1) if self.kind == "uint" else (-(1 << (bits - 1)), (1 << (bits - 1)) - 1)
 
@@ -105,14 +105,14 @@ class TensorType:
 
 
 class Layout(Enum):
-    """How elements lie in memory: 32 x 32 tiles, or rows."""
+    """Order of elements in memory: 32 x 32 tiles, or rows."""
 
     TILE = "tile"
     ROW_MAJOR = "row_major"
 
 
 class Buffer(Enum):
-    """Which memory: the card's DRAM, the cores' L1, or the host (convolution weights before preparation)."""
+    """Memory of a buffer: the card's DRAM, the cores' L1, or the host (convolution weights before preparation)."""
 
     DRAM = "dram"
     L1 = "l1"
@@ -120,7 +120,7 @@ class Buffer(Enum):
 
 
 class Sharding(Enum):
-    """How a buffer is spread over banks."""
+    """Distribution of a buffer over banks."""
 
     INTERLEAVED = "interleaved"
     HEIGHT_SHARDED = "height_sharded"
@@ -139,7 +139,7 @@ class ShardSpec:
 
 @dataclass(frozen=True)
 class MemoryConfig:
-    """Where a value lives. `shard` is None for interleaved, or where TTNN chose the shard itself."""
+    """Memory of a value. `shard` is None for interleaved buffers, or where TTNN chose the shard itself."""
 
     buffer: Buffer = Buffer.DRAM
     sharding: Sharding = Sharding.INTERLEAVED
@@ -161,11 +161,11 @@ L1 = MemoryConfig(Buffer.L1)
 HOST = MemoryConfig(Buffer.HOST)
 
 LARGEST = {DType.f32: 3.4028234663852886e38, DType.bf16: 3.3895313892515355e38, DType.f16: 65504.0}
-"""The largest finite number of a floating dtype; block formats hold no larger one than bf16."""
+"""Largest finite number of a floating dtype; block formats hold no larger one than bf16."""
 
 
 def round_up(size: int, multiple: int) -> int:
-    """The next multiple from `size` on."""
+    """Return the least multiple of `multiple` that is not below `size`."""
     return -(-size // multiple) * multiple
 
 
@@ -182,7 +182,7 @@ class Spec(TensorType):
 
     @property
     def padded_shape(self) -> tuple[int, ...]:
-        """The shape as TTNN stores it: tiles round the last two dimensions up to 32, and there are at least two."""
+        """Return the shape as stored by TTNN: tiles round the last two dimensions, of which there are two, up to 32."""
         if self.padded:
             return self.padded
         if self.layout is Layout.ROW_MAJOR:
@@ -192,7 +192,7 @@ class Spec(TensorType):
 
     @property
     def stored_bytes(self) -> int:
-        """Bytes as stored, padding included."""
+        """Return the bytes as stored, padding included."""
         return int(prod(self.padded_shape) * self.dtype.bytes)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The verifier: re-runs every type rule and compares with what the program says."""
+"""The verifier: it infers every type again and compares with the types that the program states."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from ttc.ir.graph import Const, Graph, Node, Value
 from ttc.ir.loop import bodies
 
 MISFITS = (ArithmeticError, LookupError, ValueError)
-"""What a type rule may stumble over where sizes, dimensions and counts contradict each other."""
+"""Errors of a type rule where sizes, dimensions and counts contradict each other."""
 
 
 def verify(graph: Graph, where: str = "") -> Graph:
     """Return `graph` if it is well formed; else TypeRuleError with both sides and the lines around the fault.
 
-    Checked: each operand is defined earlier, each name once, `infer` agrees with each result type, and
-    outputs exist and have distinct names; nothing but its release reads what has been overwritten; the same of every
-    loop's body. `where` says when (a pass's name) in the message.
+    Checked: each operand is defined earlier, each name once, `infer` agrees with each result type, and outputs exist
+    and have distinct names; no op reads an overwritten value, except to release it; the same of every loop's body.
+    The message begins with `where` (a pass's name).
     """
     defined: set[Value] = set()
     names: set[str] = set()
@@ -66,7 +66,7 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
 
 
 def _stale(node: Node, gone: set[Value]) -> str | None:
-    """What is wrong with a node that reads what an earlier one has overwritten; to give it back is no reading."""
+    """Describe the fault of a node that reads an overwritten value; None if it reads none, or only releases one."""
     for operand in node.op.operands() if node.results else ():
         if operand in gone:
             return f"{node.op.mnemonic} reads %{operand.name}, which is overwritten before"

@@ -1,4 +1,4 @@
-"""The one way to follow operands: without recursion, each value once, so that chains of any length are walked."""
+"""Traversal of operands without recursion, each value once, so that chains of any length are walked."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ttc.ir.graph import Value
 
 
 def operands_first(roots: Iterable[Value], into: Callable[[Value], bool] = lambda value: True) -> Iterator[Value]:
-    """Each value that `roots` depend on and `into` holds for, once, behind its operands; the roots are the last.
+    """Yield the values that `roots` depend on and `into` accepts, once each, operands first; the roots come last.
 
-    Operands of what `into` does not hold for are not looked at.
+    Operands of a value that `into` does not accept are not looked at.
     """
     done: set[Value] = set()
     waiting = list(roots)[::-1]

@@ -36,7 +36,7 @@ NUMPY = {
     DType.f8e8m0: np.dtype("float32"),
     DType.f4e2m1: np.dtype("float32"),
 }
-"""How an array of each element type is held in numpy (bf16 as its bit pattern)."""
+"""numpy's dtype for an array of each element type (bf16 as its bit pattern)."""
 
 
 NAMED = {
@@ -56,26 +56,26 @@ NAMED = {
 
 
 def in_numpy(array: np.ndarray, dtype: DType) -> np.ndarray:
-    """An array of ml_dtypes' elements of type `dtype` in numpy's own (bf16 as float32); any other as it is."""
+    """Return an array of ml_dtypes' elements of type `dtype` in numpy's own (bf16 as float32); any other unchanged."""
     if NAMED.get(array.dtype.name) is not dtype:
         return array
     return array.astype(np.float32 if dtype is DType.bf16 else NUMPY[dtype])
 
 
 def bf16_to_float32(bits: np.ndarray) -> np.ndarray:
-    """bf16 bit patterns (uint16) as float32; exact."""
+    """Convert bf16 bit patterns (uint16) to float32; exact."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def float32_to_bf16(x: np.ndarray) -> np.ndarray:
-    """float32 as bf16 bit patterns (uint16), round to nearest even; NaN stays NaN."""
+    """Convert float32 to bf16 bit patterns (uint16), round to nearest even; NaN stays NaN."""
     bits = np.asarray(x, np.float32, order="C").view(np.uint32)
     rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
     return np.where(np.isnan(x), np.uint16(0x7FC0), rounded)
 
 
 def kept_finite(x: np.ndarray, dtype: DType) -> np.ndarray:
-    """float32 numbers for storage as `dtype`: finite ones that it has no room for as the largest that it holds."""
+    """Replace finite float32 numbers beyond the range of `dtype` by the largest that `dtype` holds."""
     if dtype is DType.f32 or x.dtype.kind != "f" or not x.size:
         return x
     largest = np.float32(LARGEST[DType.bf16])
@@ -116,11 +116,11 @@ class Weights(Mapping[str, Weight]):
 
     @property
     def fake(self) -> bool:
-        """Whether any weight has no data."""
+        """Return whether any weight has no data."""
         return any(weight.read is None for weight in self._items.values())
 
     def read(self, ref: str) -> np.ndarray:
-        """The data of one weight, in `NUMPY[dtype]`; InputError if it has none."""
+        """Return the data of one weight, in `NUMPY[dtype]`; InputError if the weight has no data."""
         weight = self._items.get(ref)
         if weight is None or weight.read is None:
             raise InputError(f"weight {ref!r} has no data: the model was compiled from fake weights; bind real ones")

@@ -1,4 +1,4 @@
-"""The models that ttc carries whole: one small file for each family, found by name without importing the others."""
+"""Models that ttc carries whole: one small file for each family, found by name without importing the others."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ FILES = {
     "vit": ("vit",),
     "wan": ("wan",),
 }
-"""The models of each file, which the file holds in `MODELS`."""
+"""Models of each file, which the file holds in `MODELS`."""
 
 ALONE = {"kokoro": "kokoro", "openvoice_cli": "openvoice-cli"}
-"""Packages, by module, to install without what they require: phonemisers and downloaders, which ttc does not call."""
+"""Packages, by module, to install without their requirements: phonemisers and downloaders, which ttc does not call."""
 
 NAMES = tuple(name for names in FILES.values() for name in names)
 
@@ -50,13 +50,13 @@ class Lacking(InputError):
 
 
 def named(name: str) -> Model:
-    """The model called `name`; InputError with the known names; Lacking where it needs a package."""
+    """Return the model called `name`; InputError with the known names; Lacking where the model needs a package."""
     file = next((file for file, names in FILES.items() if name in names), None)
     if file is None:
         raise InputError(f"no model is called {name!r}; known are {', '.join(NAMES)}")
     try:
         models = import_module(f"ttc.models.{file}").MODELS
-    except ImportError as error:  # not there, or there without the part that the model needs
+    except ImportError as error:  # the package is missing, or lacks the part that the model needs
         package = (error.name or "").partition(".")[0]
         wanted = f"--no-deps {ALONE[package]}" if package in ALONE else "'tt-compile[models]'"
         raise Lacking(name, package or str(error), f"pip install {wanted}") from None

@@ -16,7 +16,7 @@ LENGTH = {"real": 257, "tiny": 33}
 
 
 class OneCodebook(nn.Module):
-    """Bark's fine model for one codebook: tokens of all codebooks [B, T, 8] to the logits of that one."""
+    """Bark's fine model for one codebook: tokens of all codebooks [B, T, 8] to the logits of the next codebook."""
 
     def __init__(self, fine: nn.Module, codebook: int):
         super().__init__()
@@ -27,19 +27,19 @@ class OneCodebook(nn.Module):
 
 
 def semantic(size: str) -> Built:
-    """Text tokens to semantic ones."""
+    """Build the model from text tokens to semantic tokens."""
     config = bark.BarkSemanticConfig(**CONFIGS[size], **_vocabulary(size, 129600, 10048), use_cache=False)
     return bark.BarkSemanticModel(config), {"input_ids": _tokens(config, size)}
 
 
 def coarse(size: str) -> Built:
-    """Semantic tokens to those of the first two codebooks."""
+    """Build the model from semantic tokens to the tokens of the first two codebooks."""
     config = bark.BarkCoarseConfig(**CONFIGS[size], **_vocabulary(size, 12096, 12096), use_cache=False)
     return bark.BarkCoarseModel(config), {"input_ids": _tokens(config, size)}
 
 
 def fine(size: str) -> Built:
-    """Tokens of three codebooks to the fourth's."""
+    """Build the model from the tokens of three codebooks to those of the fourth."""
     config = bark.BarkFineConfig(**CONFIGS[size], **_vocabulary(size, 1056, 1056), n_codes_total=8, n_codes_given=1)
     return OneCodebook(bark.BarkFineModel(config), 3), {"input_ids": _tokens(config, size, 8)}
 

@@ -16,7 +16,7 @@ LENGTH = {"real": 128, "tiny": 32}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     config = BertConfig(**CONFIGS[size])
     shape = (1, LENGTH[size])
     return BertModel(config), {

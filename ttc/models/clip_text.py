@@ -21,13 +21,13 @@ BIG_G = {
 
 
 def large(size: str) -> Built:
-    """CLIP-L: states, and the last token's."""
+    """Build CLIP-L: hidden states, and the last token's."""
     config = CLIPTextConfig(**LARGE[size])
     return CLIPTextModel(config), {"input_ids": torch.randint(0, 98, (1, config.max_position_embeddings))}
 
 
 def big_g(size: str) -> Built:
-    """OpenCLIP bigG: states, and the last token's, projected."""
+    """Build OpenCLIP bigG: hidden states, and the last token's, projected."""
     config = CLIPTextConfig(**BIG_G[size])
     return CLIPTextModelWithProjection(config), {"input_ids": torch.randint(0, 98, (1, config.max_position_embeddings))}
 

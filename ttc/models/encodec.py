@@ -1,4 +1,4 @@
-"""EnCodec 24 kHz (Défossez et al. 2022): its decoder, from quantised latents to samples."""
+"""EnCodec 24 kHz (Défossez et al. 2022): the decoder, from quantised latents to samples."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ FRAMES = {"real": 75, "tiny": 20}
 
 
 def lacking(convolution: nn.Module, hidden_states: Tensor) -> int:
-    """How many samples [B, C, T] lack to whole steps of a convolution's stride."""
+    """Count the samples that [B, C, T] lacks to whole steps of a convolution's stride."""
     return -hidden_states.shape[-1] % convolution.conv.stride[0]
 
 
 def with_whole_numbers(model: nn.Module) -> nn.Module:
-    """The model, whose convolutions keep the size of their padding, and compute how much more, as Python's integers.
+    """Return the model with the sizes of its convolutions' padding, and of their extra padding, as Python's integers.
 
-    The package has both in tensors: torch.export cannot tell from what these hold how long a padded result is.
+    The package has both in tensors: torch.export cannot tell from tensors how long a padded result is.
     """
     for module in model.modules():
         if isinstance(module, encodec.EncodecConv1d):
             conv = module.conv
-            del module.padding_total  # a buffer, which takes tensors only
+            del module.padding_total  # a buffer may only be a tensor
             module.padding_total = conv.dilation[0] * (conv.kernel_size[0] - 1) + 1 - conv.stride[0]
             module._get_extra_padding_for_conv1d = MethodType(lacking, module)
     return model
 
 
 def decoder(size: str) -> Built:
-    """Latents [B, hidden, T] to samples [B, 1, product of the upsampling ratios * T]."""
+    """Build the decoder: latents [B, hidden, T] to samples [B, 1, product of the upsampling ratios * T]."""
     config = EncodecConfig(**CONFIGS[size])
     model = with_whole_numbers(encodec.EncodecDecoder(config))
     return model, {"hidden_states": torch.randn(1, config.hidden_size, FRAMES[size])}

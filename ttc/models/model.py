@@ -1,4 +1,4 @@
-"""What ttc knows of a model: how to build it from its published configuration, and the accuracy it must keep."""
+"""Description of a model: its build from the published configuration, and the accuracy that its program must keep."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from torch import nn
 from ttc.errors import InputError
 
 Built = tuple[nn.Module, dict[str, Any]]
-"""A module, and example arguments by parameter name of its `forward`: tensors, and constants where it takes them."""
+"""A module, and example arguments by parameter name of its `forward`: tensors, and constants where `forward` takes
+them.
+"""
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model: `build(size)` makes it with seeded random weights (or its trained ones, where a package has them).
+    """One model: `build(size)` makes a module with seeded random weights (or trained ones, where a package has them).
 
-    `sizes` names the configurations, the first being the published one; `pcc` is what a bf16 program must
-    reach against torch.
+    `sizes` names the configurations, the first being the published one; `pcc` is the Pearson correlation with torch
+    that a bf16 program must reach.
     """
 
     name: str
@@ -31,7 +33,7 @@ class Model:
     pcc: float = 0.999
 
     def build(self, size: str = "real", *, fake: bool = False, seed: int = 0) -> Built:
-        """The module and its inputs; `fake` builds it on the meta device, with no weight data at all."""
+        """Build the module and its inputs; `fake` builds on the meta device, with no weight data at all."""
         if size not in self.sizes:
             raise InputError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
         torch.manual_seed(seed)

@@ -1,4 +1,4 @@
-"""Motif-Video (Motif Technologies 2025): one denoising step of its transformer."""
+"""Motif-Video (Motif Technologies 2025): one denoising step of the transformer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = {"real": 256, "tiny": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     model = MotifVideoTransformer3DModel(**CONFIGS[size])
     config = model.config
     return model, {

@@ -1,4 +1,4 @@
-"""OpenVoice V2 (Qin et al. 2023): the voice of one speaker into another's, and the parts of its speech synthesis."""
+"""OpenVoice V2 (Qin et al. 2023): conversion of one speaker's voice into another's, and parts of its synthesis."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TOKENS = {"real": 64, "tiny": 24}
 
 
 def gated(a: Tensor, b: Tensor, channels: Tensor) -> Tensor:
-    """tanh of the first half of a + b times the sigmoid of the second: the package's own, not as TorchScript."""
+    """Compute tanh of the first half of a + b times the sigmoid of the second, without the package's TorchScript."""
     left, right = (a + b).chunk(2, 1)
     return torch.tanh(left) * torch.sigmoid(right)
 
@@ -52,7 +52,7 @@ class Converter(nn.Module):
 
 
 def converter(size: str) -> Built:
-    """Voice conversion without the reference encoder, whose embeddings come in."""
+    """Build the voice conversion without the reference encoder, whose embeddings are inputs."""
     model, config = _synthesizer(size, speakers=0), CONFIGS[size]
     frames, embedding = FRAMES[size], (1, config["gin_channels"], 1)
     return Converter(model), {
@@ -65,13 +65,13 @@ def converter(size: str) -> Built:
 
 
 def reference_encoder(size: str) -> Built:
-    """A spectrogram [B, T, F] of a recording to its speaker's embedding [B, gin]: a GRU's last state."""
+    """Build the encoder of a recording's spectrogram [B, T, F] to a speaker's embedding [B, gin]: a GRU's state."""
     shape = (1, FRAMES[size], CONFIGS[size]["spec_channels"])
     return _synthesizer(size, speakers=0).ref_enc, {"inputs": torch.rand(shape)}
 
 
 def text_encoder(size: str) -> Built:
-    """Phonemes to the mean and deviation of latents."""
+    """Build the encoder from phonemes to the mean and deviation of latents."""
     tokens = TOKENS[size]
     return _synthesizer(size, speakers=4).enc_p, {
         "x": torch.randint(0, VOCABULARY, (1, tokens)),
@@ -80,7 +80,7 @@ def text_encoder(size: str) -> Built:
 
 
 def durations(size: str) -> Built:
-    """Encoded phonemes to the logarithms of their durations."""
+    """Build the model from encoded phonemes to the logarithms of their durations."""
     tokens, config = TOKENS[size], CONFIGS[size]
     return _synthesizer(size, speakers=4).dp, {
         "x": torch.randn(1, config["hidden_channels"], tokens),

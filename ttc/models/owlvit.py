@@ -20,7 +20,7 @@ CONFIGS = {
 
 
 def build(size: str) -> Built:
-    """The module and its inputs (one image, two queries) at a size of `CONFIGS`."""
+    """Build the module and its inputs (one image, two queries) at a size of `CONFIGS`."""
     config = OwlViTConfig(**CONFIGS[size])
     text, image = config.text_config, config.vision_config.image_size
     queries = torch.randint(1, text.vocab_size - 3, (2, text.max_position_embeddings))

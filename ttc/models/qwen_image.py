@@ -1,4 +1,4 @@
-"""Qwen-Image (Wu et al. 2025): one denoising step of its transformer."""
+"""Qwen-Image (Wu et al. 2025): one denoising step of the transformer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEXT = {"real": 256, "tiny": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`; `img_shapes` (frames, rows, columns) is a constant."""
+    """Build the module and its inputs at a size of `CONFIGS`; `img_shapes` (frames, rows, columns) is a constant."""
     model = QwenImageTransformer2DModel(**CONFIGS[size])
     config = model.config
     rows, columns = GRID[size]

@@ -1,4 +1,4 @@
-"""Stable Diffusion 3.5 (Esser et al. 2024): one denoising step of its transformer."""
+"""Stable Diffusion 3.5 (Esser et al. 2024): one denoising step of the transformer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TEXT = {"real": 333, "tiny": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     model = SD3Transformer2DModel(**CONFIGS[size])
     config = model.config
     return model, {

@@ -1,4 +1,4 @@
-"""SpeechT5 (Ao et al. 2022), text to speech, in the parts that a loop over frames calls, and its vocoder HiFi-GAN."""
+"""SpeechT5 (Ao et al. 2022), text to speech, in the parts that a loop over frames calls, and the vocoder HiFi-GAN."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ FRAMES = {"real": 64, "tiny": 16}
 
 
 class DecoderStep(nn.Module):
-    """Frames so far [B, T, mels] and the encoder's states to the spectrum and stop logits of the next ones.
+    """Frames so far [B, T, mels] and the encoder's states to the spectrum and stop logits of the next frames.
 
-    SpeechT5 keeps its prenet's dropout at inference; its masks [layers, T, units] of 1 and 0 come in as an input.
+    SpeechT5 keeps its prenet's dropout at inference; the dropout masks [layers, T, units] of 1 and 0 are an input.
     """
 
     def __init__(self, model: SpeechT5ForTextToSpeech):
@@ -48,13 +48,13 @@ class DecoderStep(nn.Module):
 
 
 def encoder(size: str) -> Built:
-    """Characters to states."""
+    """Build the encoder from characters to hidden states."""
     model = _model(size)
     return model.speecht5.encoder, {"input_values": torch.randint(0, model.config.vocab_size, (1, TOKENS[size]))}
 
 
 def decoder_step(size: str) -> Built:
-    """One step of the loop over frames, without a cache."""
+    """Build one step of the loop over frames, without a cache."""
     model = _model(size)
     config = model.config
     return DecoderStep(model), {
@@ -66,13 +66,13 @@ def decoder_step(size: str) -> Built:
 
 
 def postnet(size: str) -> Built:
-    """States of all frames to their spectrum before and after refinement."""
+    """Build the model from the states of all frames to their spectrum before and after refinement."""
     model = _model(size)
     return model.speech_decoder_postnet, {"hidden_states": torch.randn(1, FRAMES[size], model.config.hidden_size)}
 
 
 def hifigan(size: str) -> Built:
-    """A spectrum [T, mels] to samples."""
+    """Build the vocoder from a spectrum [T, mels] to samples."""
     config = SpeechT5HifiGanConfig(**VOCODERS[size])
     return SpeechT5HifiGan(config), {"spectrogram": torch.randn(FRAMES[size], config.model_in_dim)}
 

@@ -14,13 +14,13 @@ LENGTH = {"real": 128, "tiny": 32}
 
 
 def t5(size: str) -> Built:
-    """T5's encoder and its inputs at a size of `CONFIGS`."""
+    """Build T5's encoder and its inputs at a size of `CONFIGS`."""
     config = T5Config(**{"vocab_size": 32128} | CONFIGS[size])
     return T5EncoderModel(config), _inputs(config, size)
 
 
 def umt5(size: str) -> Built:
-    """umT5's encoder, whose every layer has its own relative positions."""
+    """Build umT5's encoder, whose every layer has its own relative positions."""
     config = UMT5Config(**{"vocab_size": 256384} | CONFIGS[size])
     return UMT5EncoderModel(config), _inputs(config, size)
 

@@ -1,4 +1,4 @@
-"""The autoencoders of diffusion models: images and videos to latents and back."""
+"""Autoencoders of diffusion models: images and videos to latents and back."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ class Decoder(nn.Module):
 
 
 def encoder(vae: Autoencoder, size: str) -> Built:
-    """The encoding half and a random image or video."""
+    """Build the encoding half and a random image or video."""
     return Encoder(vae.kind(**vae.configs[size])), {"sample": torch.rand(1, *vae.samples[size]) * 2 - 1}
 
 
 def decoder(vae: Autoencoder, size: str) -> Built:
-    """The decoding half and random latents."""
+    """Build the decoding half and random latents."""
     return Decoder(vae.kind(**vae.configs[size])), {"latents": torch.randn(1, *vae.latents[size])}
 
 

@@ -18,7 +18,7 @@ CONFIGS = {
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     config = ViTConfig(**CONFIGS[size])
     return ViTForImageClassification(config), {"pixel_values": torch.randn(1, 3, config.image_size, config.image_size)}
 

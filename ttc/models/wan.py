@@ -20,7 +20,7 @@ TEXT = {"real": 512, "tiny": 13}
 
 
 def build(size: str) -> Built:
-    """The module and its inputs at a size of `CONFIGS`."""
+    """Build the module and its inputs at a size of `CONFIGS`."""
     model = WanTransformer3DModel(**CONFIGS[size])
     config = model.config
     return model, {
