@@ -51,7 +51,7 @@ class Op:
         return self
 
     def infer(self) -> Type | tuple[Type, ...]:
-        """Infer the result type, a tuple for several results, () for none; TypeRuleError or Refusal for bad operands."""
+        """Infer the result type, a tuple for several results, () for none; TypeRuleError or Refusal otherwise."""
         raise NotImplementedError(f"{type(self).__name__} has no type rule")
 
     def overwrites(self) -> tuple[Value, ...]:
@@ -257,7 +257,7 @@ class Builder:
         return node.results
 
     def _hint(self, op: Op) -> str:
-        """Choose a name: a weight's reference, a derived weight's first operand, else the name of the replaced value."""
+        """Choose a name: a weight's reference, a derived weight's first operand, else the replaced value's name."""
         if isinstance(op, Const):
             return op.ref
         operands = op.operands()

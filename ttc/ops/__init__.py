@@ -1,4 +1,4 @@
-"""What ops mean: for each a type rule (`infer`) and a reference in torch (`eval`); no hardware word in here."""
+"""Ops: for each a type rule (`infer`) and a reference in torch (`eval`); no hardware word in here."""
 
 from ttc.ops.activation import (
     Elu,

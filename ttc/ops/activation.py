@@ -126,7 +126,7 @@ class Softplus(Op):
 
 @dataclass(frozen=True)
 class HardSigmoid(Op):
-    """max(0, min(1, alpha * x + beta)); torch's has alpha = 1/6, beta = 1/2."""
+    """max(0, min(1, alpha * x + beta)); torch's hardsigmoid has alpha = 1/6, beta = 1/2."""
 
     x: Value
     alpha: float = 1 / 6

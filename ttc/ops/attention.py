@@ -14,18 +14,19 @@ from ttc.ops.facts import Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 Empty = Literal["zero", "nan", "never"]
-"""What a query without keys gets: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or that
-every query is known to see a key."""
+"""Results of a query without keys: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or none,
+because every query is known to see a key.
+"""
 
 
 @dataclass(frozen=True)
 class Attention(Op):
     """softmax(scale * q @ k.T + mask) @ v (Vaswani et al. 2017).
 
-    q [B, H, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] with Hkv dividing H (grouped queries).
-    The mask broadcasts to [B, H, Sq, Sk]: added if floating, where False is excluded if bool.
-    `causal` excludes key j for query i where j > i (top-left aligned, as torch does). A query that sees no key,
-    its whole row False or -inf, gets what `Empty` says of `empty`.
+    q [B, H, Sq, D], k [B, Hkv, Sk, D], v [B, Hkv, Sk, Dv] with Hkv dividing H (grouped queries). The mask broadcasts
+    to [B, H, Sq, Sk]: added if floating, where False is excluded if bool. `causal` excludes key j for query i where j
+    > i (top-left aligned, as torch does). `empty` names the result of a query that sees no key, whose whole row is
+    False or -inf.
     """
 
     q: Value
@@ -51,7 +52,7 @@ class Attention(Op):
         return TensorType(same_dtype(self.q, self.k, self.v), (*q[:3], v[3]))
 
     def eval(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
-        if self.causal and mask is not None:  # torch takes one of the two, but for some dtypes
+        if self.causal and mask is not None:  # torch takes both for some dtypes only
             earlier = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
             mask = mask & earlier if mask.dtype is torch.bool else mask.masked_fill(~earlier, -torch.inf)
         causal = self.causal and mask is None

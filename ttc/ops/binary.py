@@ -35,7 +35,7 @@ class Binary(Op, abstract=True):
 
 
 def _divide(a: Tensor, b: Tensor) -> Tensor:
-    """True division for floats, division rounded towards zero for integers (ONNX Div)."""
+    """Divide floats exactly, integers rounded towards zero (ONNX Div)."""
     return torch.div(a, b, rounding_mode=None if a.is_floating_point() or a.is_complex() else "trunc")
 
 
@@ -79,7 +79,7 @@ class Pow(Binary):
 
 
 class Maximum(Binary):
-    """The larger; NaN wins."""
+    """The larger of a and b; NaN if either is NaN."""
 
     facts = Facts(Finite.ALL, within=("a", "b"))
     function = torch.maximum
@@ -87,7 +87,7 @@ class Maximum(Binary):
 
 
 class Minimum(Binary):
-    """The smaller; NaN wins."""
+    """The smaller of a and b; NaN if either is NaN."""
 
     facts = Facts(Finite.ALL, within=("a", "b"))
     function = torch.minimum
@@ -219,7 +219,7 @@ class ShiftRight(Binary):
 
 @dataclass(frozen=True)
 class Where(Op):
-    """a where the condition holds, else b; all three broadcast."""
+    """a where the condition holds, else b; the three broadcast."""
 
     condition: Value
     a: Value

@@ -1,4 +1,4 @@
-"""Values known when compiling. Larger ones than `LITERAL_LIMIT` elements are weights (`ir.Const`)."""
+"""Values known when compiling. Tensors of more than `LITERAL_LIMIT` elements are weights (`ir.Const`)."""
 
 from __future__ import annotations
 
@@ -71,14 +71,14 @@ def constant(builder: Builder, tensor: Tensor, name: str | None = None) -> Value
 
 
 def _uniform(tensor: Tensor) -> bool:
-    """Whether all elements are the same number, with the same sign of zero."""
+    """Return whether all elements are the same number, with the same sign of zero."""
     first = tensor.flatten()[0]
     same = bool((tensor == first).all())
     return same and (not tensor.is_floating_point() or bool((torch.signbit(tensor) == torch.signbit(first)).all()))
 
 
 def number_of(value: Value) -> float | None:
-    """The one number that a value is known to hold everywhere, or None."""
+    """Return the one number that a value is known to hold everywhere, or None."""
     match value.op:
         case Full(value=number):
             return number

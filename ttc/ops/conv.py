@@ -24,24 +24,25 @@ Pads = tuple[tuple[int, int], ...]
 
 
 def from_rows(x: Tensor, rows: tuple[int, ...]) -> Tensor:
-    """[1, 1, N * prod(spatial), C] -> [N, C, *spatial]; x itself where rows is empty."""
+    """Bring [1, 1, N * prod(spatial), C] into [N, C, *spatial]; x itself where `rows` is empty."""
     return x.reshape(*rows, x.shape[-1]).movedim(-1, 1) if rows else x
 
 
 def to_rows(y: Tensor, rows: tuple[int, ...]) -> Tensor:
-    """[N, C, *spatial] -> [1, 1, N * prod(spatial), C] where rows is not empty."""
+    """Bring [N, C, *spatial] into [1, 1, N * prod(spatial), C] where `rows` is not empty."""
     return y.movedim(1, -1).reshape(1, 1, -1, y.shape[1]) if rows else y
 
 
 def pad_spatial(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
-    """[N, C, *spatial] with `value` around it."""
+    """Pad [N, C, *spatial] with `value`."""
     return F.pad(x, [size for pair in reversed(pads) for size in pair], value=value)
 
 
 def _plain(x: Tensor) -> Tensor:
-    """Images [N, C, *spatial] that torch's convolutions cannot take for channels-last ones of one channel.
+    """Return images [N, C, *spatial] that torch's convolutions cannot take for channels-last ones of one channel.
 
-    From those torch 2.13 computes float32 results one wide with memory that nothing has written.
+    From channels-last images of one channel torch 2.13 computes float32 results one wide with memory that nothing has
+    written.
     """
     return x.clone(memory_format=torch.contiguous_format) if x.shape[1] == 1 else x
 
@@ -148,7 +149,7 @@ class ConvTranspose(Op):
 
 @dataclass(frozen=True)
 class MaxPool(Op):
-    """The largest element of each window; padding never wins."""
+    """The largest element of each window; padding counts as -inf."""
 
     x: Value
     kernel: tuple[int, ...]
@@ -194,7 +195,7 @@ class AvgPool(Op):
     def eval(self, x: Tensor) -> Tensor:
         x = from_rows(x, self.rows)
         ones = torch.ones_like(x[:1, :1])
-        if self.count_padding:  # padding counts, what ceil mode adds beyond it does not
+        if self.count_padding:  # padding counts, but not the elements that ceil mode adds beyond the padding
             ones = pad_spatial(ones, self.padding, value=1.0)
         dims = tuple(range(-len(self.kernel), 0))
         total = _windows(x, self, fill=0.0).sum(dim=dims)
@@ -203,7 +204,7 @@ class AvgPool(Op):
 
 
 def _windows(x: Tensor, op: MaxPool | AvgPool, fill: float, padded: bool = False) -> Tensor:
-    """[N, C, *out, *kernel]: all windows of x, `fill` in the padding (there already if `padded`)."""
+    """Return [N, C, *out, *kernel]: all windows of x, `fill` in the padding (there already if `padded`)."""
     spatial = x.shape[2:] if not padded else [s - sum(p) for s, p in zip(x.shape[2:], op.padding, strict=True)]
     if not padded:
         x = pad_spatial(x, op.padding, value=fill)

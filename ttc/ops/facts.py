@@ -1,4 +1,4 @@
-"""What is true of an op whatever its operands are: one `facts` on each op's class, tested by evaluating the op."""
+"""Facts that hold for an op whatever its operands are: one `facts` on each op's class, tested by evaluating the op."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from math import inf
 from ttc.ir import Op
 
 LARGE = 1e4
-"""The size that numbers of networks do not exceed, masks aside."""
+"""Magnitude that numbers of networks do not exceed, masks aside."""
 
 
 class Finite(Enum):
-    """Of which finite numbers an op surely makes finite ones: of all, of those up to `LARGE`, or of some only."""
+    """Finite operands for which an op's results are surely finite: all, those up to `LARGE`, or some only."""
 
     ALL = "all"
     ORDINARY = "ordinary"
@@ -22,11 +22,11 @@ class Finite(Enum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What an op makes of numbers; nothing is said of NaN.
+    """Facts of an op's results as numbers; they state nothing of NaN.
 
-    `span` are numbers that results lie between. An op of one operand x is monotone where all of x is in its domain if
-    its `slope` is 1 (rising) or -1 (falling). Results are no less and no more than the elements of the operands
-    `within`, of which they are a choice or a mean.
+    All results lie in `span`. An op of one operand x is monotone where all of x is in its domain if its `slope` is 1
+    (rising) or -1 (falling). Results are no less and no more than the elements of the operands `within`, of which
+    they are a choice or a mean.
     """
 
     finite: Finite
@@ -36,5 +36,5 @@ class Facts:
 
 
 def facts_of(op: Op) -> Facts:
-    """The facts on an op's class."""
+    """Return the facts on an op's class."""
     return type(op).facts  # type: ignore[attr-defined]

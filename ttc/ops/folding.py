@@ -1,4 +1,4 @@
-"""Evaluating what is known when compiling: ops on literals become literals."""
+"""Constant folding: ops on literals become literals."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from ttc.ops.interpret import evaluate_op
 from ttc.ops.torch_types import tensor_of
 
 FOLD_LIMIT = 1 << 20
-"""Bytes: larger results stay computed at run time, so that programs stay small."""
+"""Most bytes of a folded result; larger results stay computed at run time, so that programs stay small."""
 
 
 def known(value: Value, builder: Builder) -> Tensor | None:
-    """The tensor that `value` is known to be, or None. Weights are never known: programs do not depend on them."""
+    """Return the tensor that `value` is known to be, or None; weights are unknown: programs do not depend on them."""
     match value.op:
         case Full() | Literal():
             return value.op.eval()
@@ -25,7 +25,7 @@ def known(value: Value, builder: Builder) -> Tensor | None:
 
 
 def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
-    """A rewrite rule: `op` evaluated, if its operands are known and its results small; else None."""
+    """Evaluate `op`, as a rewrite rule, if its operands are known and its results small; else return None."""
     operands = op.operands()
     if not operands or op.effect or not hasattr(op, "eval") or not all(map(_is_known, operands)):
         return None

@@ -1,6 +1,6 @@
-"""What the gates and states of a recurrence pass through: by name, with parameters where they are not ONNX's defaults.
+"""Activations of the gates and states of recurrences: by name, with parameters where ONNX's defaults differ.
 
-`tanh`, `leaky_relu` (by 0.01) or `leaky_relu(0.3)`: so they stand in a program's text.
+`tanh`, `leaky_relu` (by 0.01) or `leaky_relu(0.3)` is the form in a program's text.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Gate:
 
     @property
     def keeps_zero(self) -> bool:
-        """Whether it leaves 0 as it is."""
+        """Return whether the activation maps 0 to 0."""
         return float(self(torch.zeros(()))) == 0
 
 
 def gate(text: str) -> Gate:
-    """The activation that `text` names; TypeRuleError if there is none."""
+    """Return the activation that `text` names; TypeRuleError for an unknown name."""
     name, _, rest = text.removesuffix(")").partition("(")
     require(name in KINDS, f"no activation is called {text!r}")
     usual = KINDS[name].usual

@@ -31,7 +31,7 @@ class Embedding(Op):
 
 
 def _check_index(index: Value, x: Value, dim: int) -> None:
-    """Integers, and in every dimension but `dim` no more of them than x has elements."""
+    """Require integers, and in every dimension but `dim` no more of them than x has elements."""
     require(index.dtype.is_integer, f"the index must be of integers, got {index.type}")
     within = all(i == dim or count <= size for i, (count, size) in enumerate(zip(index.shape, x.shape, strict=True)))
     require(within, f"index {index.type} reaches beyond x {x.type}")
@@ -72,7 +72,7 @@ class Scatter(Op):
         require(
             self.index.shape == self.updates.shape, f"index {self.index.type} does not fit updates {self.updates.type}"
         )
-        require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} has not the rank of {self.x.type}")
+        require(self.index.type.rank == self.x.type.rank, f"index {self.index.type} and x {self.x.type} differ in rank")
         _check_index(self.index, self.x, self.dim)
         require(self.reduce in ("", "add"), f"no reduction is called {self.reduce!r}")
         same_dtype(self.x, self.updates)

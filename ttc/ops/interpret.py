@@ -1,4 +1,4 @@
-"""What a graph of ops means: evaluates it with torch, one op after another."""
+"""Evaluation of a graph of ops with torch, one op after another."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttc.ops.torch_types import tensor_of
 
 
 def evaluate_op(op: Op, tensor_for: Callable[[Value], Tensor]) -> tuple[Tensor, ...]:
-    """The results of one op, its operands looked up by `tensor_for`."""
+    """Return the results of one op, its operands looked up by `tensor_for`."""
     operands: dict[str, Any] = {}
     for name in field_names(type(op)):
         item = getattr(op, name)
@@ -38,7 +38,7 @@ def _operand_names(cls: type[Op]) -> frozenset[str]:
 def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, Tensor]]:
     """Evaluate `graph` and yield each value as it is computed; memory is freed after the last use.
 
-    `inputs` are tensors by input name. InputError if one is missing or a weight has no data.
+    `inputs` are tensors by input name. InputError if an input is missing or a weight has no data.
     """
     remaining: Counter[Value] = graph.uses()
     tensors: dict[Value, Tensor] = {}
@@ -64,14 +64,14 @@ def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, T
 
 
 def evaluate(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The outputs of `graph` by name."""
+    """Return the outputs of `graph` by name."""
     wanted = {value for _, value in graph.outputs}
     found = {value: tensor for value, tensor in steps(graph, inputs) if value in wanted}
     return {name: found[value] for name, value in graph.outputs}
 
 
 def evaluate_value(value: Value, weights: Weights) -> Tensor:
-    """One value that depends on weights and literals only, computed from them; InputError for fake weights."""
+    """Evaluate one value that depends on weights and literals only; InputError for fake weights."""
     tensors: dict[Value, Tensor] = {}
     for each in operands_first([value]):
         if isinstance(each.op, Const):
@@ -83,6 +83,6 @@ def evaluate_value(value: Value, weights: Weights) -> Tensor:
 
 
 def has_data(value: Value, weights: Weights) -> bool:
-    """Whether all weights that `value` depends on have data."""
+    """Return whether all weights that `value` depends on have data."""
     consts = (each.op.ref for each in operands_first([value]) if isinstance(each.op, Const))
     return all(ref in weights and weights[ref].read is not None for ref in consts)

@@ -61,7 +61,7 @@ class RmsNorm(Op):
 
 @dataclass(frozen=True)
 class GroupNorm(Op):
-    """Normalises each of `groups` channel groups of each sample (Wu & He 2018); groups = C is instance norm.
+    """Normalisation of each of `groups` channel groups of each sample (Wu & He 2018); groups = C is instance norm.
 
     x is [N, C, *spatial], or channels-last rows with `rows` = (N, *spatial); w and bias are [C].
     """

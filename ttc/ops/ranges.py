@@ -1,4 +1,4 @@
-"""Between which numbers a value lies, from the ops that made it (interval arithmetic, Moore 1966)."""
+"""Interval arithmetic (Moore 1966): bounds of a value, from the ops that compute the value."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ttc.ops.facts import LARGE, Finite, facts_of
 from ttc.ops.skew import Skew
 
 TINY = 1e-30
-"""What is less may as well be zero: a card knows no denormal numbers."""
+"""Magnitude below which a number may as well be zero: a card holds no denormal numbers."""
 
 SMALL = 1e-13
-"""Of divisors no less than this, quotients stay so small that products of a few of them are finite."""
+"""Magnitude of divisors from which on quotients stay so small that products of a few of them are finite."""
 
 DEPTH = 12
-"""How many ops are looked at, one before the other."""
+"""Number of ops that are looked at, one before the other."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class Interval:
 
     @property
     def size(self) -> float:
-        """The largest magnitude in it."""
+        """Return the largest magnitude in the interval."""
         return max(abs(self.low), abs(self.high))
 
     def nonzero(self, least: float) -> bool:
-        """Whether all of it is at least so far from zero, on one side."""
+        """Return whether the whole interval is at least `least` away from zero, on one side."""
         return self.low >= least or self.high <= -least
 
 
@@ -45,12 +45,12 @@ NOT_NEGATIVE = Interval(0.0)
 
 
 def interval(value: Value, inputs: Interval = EVERYTHING) -> Interval:
-    """What every element lies between that is not NaN, in padding as elsewhere; run-time integers lie in `inputs`."""
+    """Bound every element of a value that is not NaN, in padding as elsewhere; run-time integers lie in `inputs`."""
     return _Ranges(inputs).of(value, DEPTH)
 
 
 def surely_finite(op: Op) -> bool:
-    """Whether an op makes finite numbers of all that its operands may hold: finite ones of no unusual size."""
+    """Return whether an op's results are surely finite: operands are finite, within bounds and `LARGE`."""
     facts = facts_of(op)
     if facts.finite is not Finite.SOME:
         return True
@@ -71,32 +71,32 @@ def surely_finite(op: Op) -> bool:
 
 
 def _finite_power(base: Interval, exponent: float | None) -> bool:
-    """Whether base^exponent is finite: small whole exponents of anything, others of what is positive."""
+    """Return whether base^exponent is finite: small integer exponents for any base, others for positive bases."""
     if exponent is None or not -2 <= exponent <= 8:
         return False
     return (exponent >= 0 and (exponent % 1 == 0 or base.low >= 0)) or base.low >= SMALL
 
 
 def _ordinary(found: Interval) -> Interval:
-    """An interval whose open ends are those of numbers of usual size; what is tiny is zero."""
+    """Cut an interval's open ends to numbers of usual size, and tiny ends to zero."""
     low, high = max(found.low, min(-LARGE, found.high)), min(found.high, max(LARGE, found.low))
     return Interval(low if abs(low) >= TINY else 0.0, high if abs(high) >= TINY else 0.0)
 
 
 def _at_ends(op: Op, found: Interval) -> tuple[float, float]:
-    """An op of one operand at both ends of an interval, in float32."""
+    """Evaluate an op of one operand at both ends of an interval, in float32."""
     low, high = op.eval(torch.tensor([found.low, found.high])).tolist()  # type: ignore[attr-defined]
     return low, high
 
 
 def hull(*parts: Interval) -> Interval:
-    """The smallest interval that holds these."""
+    """Return the smallest interval that holds these."""
     return Interval(min(part.low for part in parts), max(part.high for part in parts))
 
 
 @dataclass
 class _Ranges:
-    """The intervals of one question, each found once."""
+    """Intervals found for one question, each computed once."""
 
     inputs: Interval
     known: dict[Value, Interval] = field(default_factory=dict)
@@ -126,14 +126,14 @@ class _Ranges:
                 return self._arithmetic(op, parts) or _by_facts(op, parts)
 
     def _arithmetic(self, op: Op, parts: list[Interval]) -> Interval | None:
-        """The interval of ops that compute with intervals as with numbers; None for others."""
+        """Return the interval of an op that computes with intervals as with numbers; None for other ops."""
         x, other = parts[0], parts[-1]
         match op:
-            case binary.Add():
+            case binary.Add():  # [a, b] + [c, d] = [a + c, b + d]
                 return _ends(x.low + other.low, x.high + other.high)
-            case binary.Sub():
+            case binary.Sub():  # [a, b] - [c, d] = [a - d, b - c]
                 return _ends(x.low - other.high, x.high - other.low)
-            case binary.Mul(a=a, b=b):
+            case binary.Mul(a=a, b=b):  # x * x is a square, which the product of two independent factors would not know
                 return _power(x, 2) if a is b else _products(x, other)
             case binary.Div():
                 return _quotients(x, other) if op.a.dtype.is_float else None
@@ -151,9 +151,9 @@ class _Ranges:
                 return Interval(min(x.low, other.low), min(x.high, other.high))
             case binary.Maximum():
                 return Interval(max(x.low, other.low), max(x.high, other.high))
-            case reduce.Sum(x=whole, dims=dims):
+            case reduce.Sum(x=whole, dims=dims):  # n terms in [a, b] sum to [n * a, n * b]
                 return _times(x, prod(whole.shape[d] for d in dims))
-            case reduce.Cumsum(x=whole, dim=dim):
+            case reduce.Cumsum(x=whole, dim=dim):  # between 0 (exclusive, the first) and n terms
                 return hull(x, _times(x, whole.shape[dim] if whole.shape else 1), Interval(0.0, 0.0))
             case unary.Cast(dtype=dtype):
                 return _cast(x, dtype)
@@ -167,7 +167,7 @@ class _Ranges:
 
 
 def _by_facts(op: Op, parts: list[Interval]) -> Interval:
-    """The interval that the facts of an op's class give."""
+    """Return the interval that the facts of an op's class give."""
     facts = facts_of(op)
     found = Interval(*facts.span)
     if facts.slope and len(parts) == 1:
@@ -184,33 +184,36 @@ def _listed(operand: Value | tuple[Value, ...]) -> tuple[Value, ...]:
 
 
 def _ends(low: float, high: float) -> Interval:
-    """The interval between two ends, open where infinities have cancelled."""
+    """Return the interval between two ends, open where infinities have cancelled."""
     return Interval(-inf if isnan(low) else low, inf if isnan(high) else high)
 
 
 def _products(a: Interval, b: Interval) -> Interval:
+    # The ends of a product are among the four products of ends; 0 * inf is 0, as an open end means finite numbers.
     ends = [0.0 if 0.0 in (x, y) else x * y for x in (a.low, a.high) for y in (b.low, b.high)]
     return Interval(min(ends), max(ends))
 
 
 def _times(x: Interval, count: int) -> Interval:
-    """The sum of so many numbers."""
+    """Return the interval of the sum of `count` numbers."""
     return _products(x, Interval(float(count), float(count)))
 
 
 def _quotients(a: Interval, b: Interval) -> Interval:
-    """Nothing is known where the divisor may be zero, whose sign may be either."""
+    """Return the interval of a / b; everything where b may be zero, whose sign may be either."""
+    # a / [c, d] = a * [1 / d, 1 / c] where 0 is not in [c, d]
     if not b.nonzero(TINY):
         return EVERYTHING
     return _products(a, Interval(1 / b.high, 1 / b.low))
 
 
 def _power(x: Interval, exponent: float | None) -> Interval:
-    """x to a known exponent; of a negative zero a negative power may be a negative infinity."""
+    """Return the interval of x to a known exponent; a negative zero to a negative power may be a negative infinity."""
     if exponent is None or exponent % 2:
         if exponent is not None and exponent > 0 and (x.low >= 0 or exponent % 2 == 1):
             return Interval(_raised(x.low, exponent), _raised(x.high, exponent))
         return NOT_NEGATIVE if x.low >= TINY else EVERYTHING
+    # An even power is largest at the largest magnitude, and never negative.
     return Interval(0.0, _raised(x.size, exponent)) if exponent > 0 else NOT_NEGATIVE
 
 
@@ -222,7 +225,7 @@ def _raised(number: float, exponent: float) -> float:
 
 
 def _cast(x: Interval, dtype: DType) -> Interval:
-    """Whole numbers in a dtype of integers, if it holds them; what floats of few bits do not hold is infinite."""
+    """Return the interval after a cast: integers, if the dtype holds them; small floats overflow to infinity."""
     if dtype is DType.bool:
         return Interval(0.0, 1.0)
     if dtype.is_float:

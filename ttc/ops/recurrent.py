@@ -24,7 +24,7 @@ States = tuple[Tensor, ...]
 
 
 class Recurrence(Op, abstract=True):
-    """What the three share: operand checks and the walk over time."""
+    """Operand checks and the walk over time that LSTM, GRU and RNN share."""
 
     x: Value
     w: Value
@@ -39,25 +39,25 @@ class Recurrence(Op, abstract=True):
 
     @property
     def directions(self) -> int:
-        """1 or 2."""
+        """Return the number of directions D, 1 or 2."""
         return self.w.shape[0]
 
     @property
     def hidden(self) -> int:
-        """H."""
+        """Return the hidden size H."""
         return self.w.shape[1] // self.gates
 
     @property
     def state(self) -> int:
-        """P."""
+        """Return the state size P."""
         return self.r.shape[2]
 
     def state_type(self, size: int) -> TensorType:
-        """The type of a state of this size for each direction and sample."""
+        """Return the type of a state of this size for each direction and sample."""
         return TensorType(self.x.dtype, (self.directions, self.x.shape[1], size))
 
     def check(self, activations: int) -> None:
-        """What must hold of the operands of all three."""
+        """Check the operands that LSTM, GRU and RNN share; TypeRuleError for the first that does not fit."""
         for value, rank, what in ((self.x, 3, "x"), (self.w, 3, "w"), (self.r, 3, "r")):
             require(value.type.rank == rank, f"{what} must have {rank} dimensions, got {value.type}")
         require(self.x.shape[0] >= 1, f"x has no steps: {self.x.type}")
@@ -75,17 +75,17 @@ class Recurrence(Op, abstract=True):
         same_dtype(*(value for value in self.operands() if value is not self.lengths))
 
     def check_shape(self, value: Value | None, shape: tuple[int, ...], what: str) -> None:
-        """Require `shape` of an operand that is there."""
+        """Require `shape` of an operand if the operand is present."""
         require(value is None or value.shape == shape, f"{what} must be {list(shape)}, got {value and value.type}")
 
     def clipped(self, x: Tensor) -> Tensor:
-        """What reaches an activation."""
+        """Clip x as the op demands before an activation."""
         return torch.clamp(x, -self.clip, self.clip) if self.clip else x
 
     def walk(
         self, x: Tensor, lengths: Tensor | None, states: States, step: Callable[[int, Tensor, States], States]
     ) -> States:
-        """y and the final states: `step(direction, x[t] @ w.T + bias, states)` for every step in each direction."""
+        """Return y and the final states: `step(direction, x[t] @ w.T + bias, states)` runs in each step and direction."""
         outputs, finals = [], []
         for direction in range(self.directions):
             backward = self.reverse or direction == 1
@@ -105,13 +105,13 @@ class Recurrence(Op, abstract=True):
 
 
 def inputs(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
-    """x @ w.T + bias for each direction: [D, T, B, G*H]."""
+    """Compute x @ w.T + bias for each direction: [D, T, B, G*H]."""
     y = torch.einsum("tbi,dgi->dtbg", x, w)
     return y if bias is None else y + bias[:, None, None]
 
 
 def initial(state: Tensor | None, like: Tensor, size: int) -> Tensor:
-    """A given state, or zeros [D, B, size] for `inputs` like these."""
+    """Return a given state, or zeros [D, B, size] for `inputs` like these."""
     return like.new_zeros(like.shape[0], like.shape[2], size) if state is None else state
 
 
@@ -119,8 +119,9 @@ def initial(state: Tensor | None, like: Tensor, size: int) -> Tensor:
 class Lstm(Recurrence):
     """c' = f * c + i * g, h' = o * tanh(c') (Hochreiter & Schmidhuber 1997); gates in w, r, bias: i, f, g, o.
 
-    `projection` [D, P, H] maps h' to the state (LSTMP); `peephole` [D, 3*H] is what i, f see of c and o of c'.
-    `activations` are those of the gates, of g, and of c'; where i and f are `coupled`, f = 1 - i. Results: y, h, c.
+    `projection` [D, P, H] maps h' to the state (LSTMP); `peephole` [D, 3*H] are the weights with which i and f see c,
+    and o sees c'. `activations` are those of the gates, of g, and of c'; where i and f are `coupled`, f = 1 - i.
+    Results: y, h, c.
     """
 
     x: Value

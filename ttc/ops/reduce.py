@@ -16,7 +16,7 @@ from ttc.ops.rules import check_dim, check_floating
 
 
 def reduced(x: Value, dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
-    """The shape of x with `dims` reduced to 1 (kept) or removed."""
+    """Return the shape of x with `dims` reduced to 1 (kept) or removed."""
     if keep:
         return tuple(1 if i in dims else size for i, size in enumerate(x.shape))
     return tuple(size for i, size in enumerate(x.shape) if i not in dims)

@@ -1,4 +1,4 @@
-"""Pieces that type rules share: broadcasting, dimension numbers, window arithmetic."""
+"""Parts that type rules share: broadcasting, dimension numbers, window arithmetic."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ttc.ir import DType, TensorType, Value, require
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The numpy broadcast of shapes; TypeRuleError with all of them if there is none."""
+    """Return the numpy broadcast of shapes; TypeRuleError with all shapes if they do not broadcast."""
     rank = max(map(len, shapes), default=0)
     padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
     result = []
@@ -22,19 +22,19 @@ def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def same_dtype(*values: Value | None) -> DType:
-    """The one dtype of all present values; TypeRuleError if they differ."""
+    """Return the one dtype of all present values; TypeRuleError if the dtypes differ."""
     dtypes = {value.dtype for value in values if value is not None}
     require(len(dtypes) == 1, f"operands have different dtypes: {', '.join(sorted(map(str, dtypes)))}")
     return dtypes.pop()
 
 
 def check_floating(x: Value) -> None:
-    """TypeRuleError unless x is of a floating dtype."""
+    """Require a floating dtype of x; TypeRuleError otherwise."""
     require(x.dtype.is_float, f"needs a floating dtype, got {x.type}")
 
 
 def check_number(number: float, dtype: DType) -> None:
-    """TypeRuleError for a number that `dtype` cannot hold; inf and NaN are floating numbers."""
+    """Require that `dtype` holds a number; TypeRuleError otherwise. inf and NaN are floating numbers."""
     if dtype.is_float and math.isfinite(number):
         largest = LARGEST.get(dtype, math.inf)
         require(abs(number) <= largest, f"{number} is more than {dtype} holds")
@@ -44,22 +44,22 @@ def check_number(number: float, dtype: DType) -> None:
 
 
 LARGEST = {DType.f32: 3.4028235677973366e38, DType.f16: 65504.0, DType.bf16: 3.3895313892515355e38}
-"""The largest finite number of each floating dtype; of f32 what rounds to it."""
+"""Largest finite number of each floating dtype; for f32 the largest that rounds to it."""
 
 
 def is_permutation(dims: tuple[int, ...], rank: int) -> bool:
-    """Whether `dims` holds each of 0 .. rank - 1 once."""
+    """Return whether `dims` holds each of 0 .. rank - 1 once."""
     return sorted(dims) == list(range(rank))
 
 
 def check_dim(dim: int, x: Value) -> int:
-    """`dim`, which must be 0 <= dim < rank: front ends normalise negative ones."""
+    """Return `dim`, which must be 0 <= dim < rank: front ends normalise negative ones."""
     require(0 <= dim < max(x.type.rank, 1), f"dim {dim} is not in a tensor of rank {x.type.rank}")
     return dim
 
 
 def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], dilation: int, ceil: bool = False) -> int:
-    """Output length of a sliding window, torch's rule: ceil mode drops windows that start in the end padding."""
+    """Return the output length of a sliding window, torch's rule: in ceil mode no window starts in the end padding."""
     require(min(kernel, stride, dilation) >= 1, f"a window of {kernel}, stride {stride}, dilation {dilation}")
     span = size + sum(pads) - dilation * (kernel - 1) - 1
     require(
@@ -73,7 +73,7 @@ def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], di
 
 
 def images(x: Value, rows: tuple[int, ...], spatial: int) -> tuple[int, int, tuple[int, ...]]:
-    """Batch, channels and spatial sizes of `x`: [N, C, *spatial], or channels-last rows.
+    """Return batch, channels and spatial sizes of `x`: [N, C, *spatial], or channels-last rows.
 
     Rows means x is [1, 1, N * prod(spatial), C] and `rows` = (N, *spatial).
     """
@@ -86,6 +86,6 @@ def images(x: Value, rows: tuple[int, ...], spatial: int) -> tuple[int, int, tup
 
 
 def images_type(x: Value, rows: tuple[int, ...], channels: int, spatial: tuple[int, ...], batch: int) -> TensorType:
-    """The type of a result with these sizes, in the same form as `images` read `x`."""
+    """Return the type of a result with these sizes, in the same form as `images` read `x`."""
     shape = (1, 1, batch * math.prod(spatial), channels) if rows else (batch, channels, *spatial)
     return TensorType(x.dtype, shape)

@@ -1,4 +1,4 @@
-"""Ops that move elements and compute none."""
+"""Ops that move elements without arithmetic."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Reshape(Op):
     facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
 
     def infer(self) -> TensorType:
-        require(prod(self.shape) == self.x.type.numel, f"{self.x.type} has not the elements of {list(self.shape)}")
+        require(prod(self.shape) == self.x.type.numel, f"{self.x.type} cannot be reshaped to {list(self.shape)}")
         require(min(self.shape, default=0) >= 0, f"sizes cannot be negative: {list(self.shape)}")
         return TensorType(self.x.dtype, self.shape)
 
@@ -147,7 +147,7 @@ class Pad(Op):
 
 
 def _source_indices(size: int, begin: int, end: int, mode: str) -> Tensor:
-    """Which element each position of a padded dimension repeats."""
+    """Return the element that each position of a padded dimension repeats, as indices."""
     index = torch.arange(-begin, size + end)
     if mode == "replicate":
         return index.clamp(0, size - 1)

@@ -14,7 +14,7 @@ from ttc.ops.rules import check_floating, same_dtype
 
 
 def bins(n_fft: int, onesided: bool) -> int:
-    """How many frequencies a spectrum of n_fft samples keeps."""
+    """Count the frequencies that a spectrum of n_fft samples keeps."""
     return n_fft // 2 + 1 if onesided else n_fft
 
 
@@ -51,10 +51,10 @@ class Stft(Op):
 
 @dataclass(frozen=True)
 class Istft(Op):
-    """The signal [N, length] from sample `start` of what halves of spectra [N, bins, frames] overlap and add up to.
+    """The signal [N, length] from sample `start` of the overlap-added inverse transforms of [N, bins, frames].
 
-    Each frame is multiplied by `window` [n_fft] again, and each sample divided by the sum of the squared windows that
-    meet there, which must not be 0; past the last frame samples are 0.
+    `real` and `imag` are halves of spectra. Each frame is multiplied by `window` [n_fft] again, and each sample
+    divided by the sum of the squared windows that meet there, which must not be 0; past the last frame samples are 0.
     """
 
     real: Value
@@ -79,19 +79,20 @@ class Istft(Op):
 
     @property
     def whole(self) -> int:
-        """Samples from the first of the first frame to the last of the last."""
+        """Count the samples from the first of the first frame to the last of the last frame."""
         return self.window.shape[0] + self.hop * (self.real.shape[2] - 1)
 
     def eval(self, real: Tensor, imag: Tensor, window: Tensor) -> Tensor:
         size, norm = len(window), "ortho" if self.normalized else "backward"
         frames = torch.fft.irfft(torch.complex(real, imag).mT, size, norm=norm)
         signal = self._added(frames * window)
+        # Least squares (Griffin & Lim 1984): x = sum of w * frame / sum of w^2 at each sample.
         envelope = self._added((window * window).expand(1, frames.shape[1], size))
         kept = slice(self.start, min(self.start + self.length, self.whole))
         found = signal[:, kept] / envelope[:, kept]
         return torch.nn.functional.pad(found, (0, self.length - found.shape[1]))
 
     def _added(self, frames: Tensor) -> Tensor:
-        """Frames [N, frames, n_fft] added where they overlap: [N, whole]."""
+        """Add frames [N, frames, n_fft] where they overlap: [N, whole]."""
         places = torch.arange(frames.shape[1])[:, None] * self.hop + torch.arange(frames.shape[2])
         return frames.new_zeros(len(frames), self.whole).index_add(1, places.flatten(), frames.flatten(1))

@@ -1,4 +1,4 @@
-"""The shear that leads from relative positions to absolute ones, and back."""
+"""Shear that leads from relative positions to absolute ones, and back."""
 
 from __future__ import annotations
 

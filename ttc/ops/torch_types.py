@@ -1,4 +1,4 @@
-"""Our dtypes and torch's."""
+"""Conversions between ttc's dtypes and torch's."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ HELD = {
     DType.f8e8m0: torch.float32,
     DType.f4e2m1: torch.float32,
 }
-"""Dtypes that torch computes nothing in, and what holds their values."""
+"""Dtypes that torch does not compute in, and the dtypes that hold their values."""
 
 
 def to_torch(dtype: DType) -> torch.dtype:
-    """The torch dtype that holds `dtype`."""
+    """Return the torch dtype that holds `dtype`."""
     return HELD[dtype] if dtype in HELD else TORCH[dtype]
 
 
 def type_of(tensor: torch.Tensor) -> TensorType:
-    """Our type of a torch tensor."""
+    """Return ttc's type of a torch tensor."""
     return TensorType(FROM_TORCH[tensor.dtype], tuple(tensor.shape))
 
 
 def tensor_of(array: np.ndarray, dtype: DType) -> torch.Tensor:
-    """A torch tensor over a weight's array (bf16 arrives as uint16 bit patterns)."""
+    """Return a torch tensor over a weight's array (bf16 arrives as uint16 bit patterns)."""
     if not array.flags.writeable or not array.flags.c_contiguous:
         array = np.array(array)
     return (
@@ -61,7 +61,7 @@ def tensor_of(array: np.ndarray, dtype: DType) -> torch.Tensor:
 
 
 def array_of(tensor: torch.Tensor) -> np.ndarray:
-    """A weight's array over a torch tensor (bf16 as uint16 bit patterns)."""
+    """Return a weight's array over a torch tensor (bf16 as uint16 bit patterns)."""
     tensor = tensor.detach().cpu().contiguous()
     if tensor.dtype is torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(np.uint16)
@@ -69,9 +69,9 @@ def array_of(tensor: torch.Tensor) -> np.ndarray:
 
 
 def stored_as(x: torch.Tensor, dtype: DType) -> torch.Tensor:
-    """Numbers in the dtype that a program stores them in: finite ones stay finite, the largest if there is no room.
+    """Convert numbers to the dtype that a program stores them in, finite ones clamped to its finite range.
 
-    Refusal for an integer that an integer dtype does not hold: it would come back as another.
+    Refusal for an integer that an integer dtype does not hold, which would come back as another.
     """
     if x.numel() and FROM_TORCH[x.dtype].is_integer and dtype.is_integer:
         limits, numbers = torch.iinfo(to_torch(dtype)), x.numpy()

@@ -90,7 +90,7 @@ class Ceil(Unary):
 
 
 class Cos(Unary):
-    """Cosine of radians."""
+    """Cosine of x, in radians."""
 
     facts = Facts(Finite.ALL, span=(-1.0, 1.0))
     function = torch.cos
@@ -118,7 +118,7 @@ class Erfc(Unary):
 
 
 def _erfcx(x: Tensor) -> Tensor:
-    """Computed in float32 where torch has it for no narrower dtype."""
+    """Compute erfcx in float32 for dtypes for which torch has none."""
     return torch.special.erfcx(x if x.dtype is torch.float64 else x.float()).to(x.dtype)
 
 
@@ -202,7 +202,7 @@ class Sign(Unary):
 
 
 class Sin(Unary):
-    """Sine of radians."""
+    """Sine of x, in radians."""
 
     facts = Facts(Finite.ALL, span=(-1.0, 1.0))
     function = torch.sin
@@ -223,7 +223,7 @@ class Sqrt(Unary):
 
 
 class Tan(Unary):
-    """Tangent of radians."""
+    """Tangent of x, in radians."""
 
     facts = Facts(Finite.ALL)
     function = torch.tan
@@ -259,7 +259,7 @@ class Clamp(Op):
     def eval(self, x: Tensor) -> Tensor:
         if not x.is_floating_point():
             return torch.clamp(x, self.low, self.high)
-        return torch.clamp(x.double(), self.low, self.high).to(x.dtype)  # bounds may be beyond what x's dtype holds
+        return torch.clamp(x.double(), self.low, self.high).to(x.dtype)  # bounds may be beyond the range of x's dtype
 
 
 @dataclass(frozen=True)
@@ -279,7 +279,7 @@ class Not(Op):
 
 @dataclass(frozen=True)
 class IsNan(Op):
-    """Whether x is not a number."""
+    """True where x is NaN."""
 
     x: Value
     facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
@@ -296,7 +296,7 @@ class IsNan(Op):
 class Cast(Op):
     """x in another dtype; floats to integers truncate, integers wrap, to bool tests for non-zero.
 
-    Floats of up to 8 bits take numbers that they hold; rounding to them is the front end's.
+    Floats of up to 8 bits take numbers that they hold; the front end rounds to them.
     """
 
     x: Value
