@@ -14,7 +14,7 @@ from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
 
 @dataclass(frozen=True)
 class MaxPool2d(Call, name="ttnn.max_pool2d"):
-    """Maximum of each window of channels-last rows [1, 1, N * H * W, C], bf16 only; padding counts as -inf.
+    """Maximum of each window of channels-last rows [1, 1, N * H * W, C], bf16 only, padding left out.
 
     `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, and the
     shard layout that the call works in, must be stated: left out, TTNN would choose them itself.

@@ -149,7 +149,7 @@ class ConvTranspose(Op):
 
 @dataclass(frozen=True)
 class MaxPool(Op):
-    """The largest element of each window; padding counts as -inf."""
+    """The largest element of each window, padding left out."""
 
     x: Value
     kernel: tuple[int, ...]

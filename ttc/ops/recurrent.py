@@ -85,7 +85,7 @@ class Recurrence(Op, abstract=True):
     def walk(
         self, x: Tensor, lengths: Tensor | None, states: States, step: Callable[[int, Tensor, States], States]
     ) -> States:
-        """Return y and the final states: `step(direction, x[t] @ w.T + bias, states)` runs in each step and direction."""
+        """Return y and the final states: `step(direction, x[t] @ w.T + bias, states)` in each step and direction."""
         outputs, finals = [], []
         for direction in range(self.directions):
             backward = self.reverse or direction == 1
