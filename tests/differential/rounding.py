@@ -53,6 +53,22 @@ def shaken(x: torch.Tensor, bits: int, generator: torch.Generator) -> torch.Tens
     return torch.where(x == x.round(), x, x * noise)
 
 
+def is_undecided(name: str, args: Any, bits: int) -> bool:
+    """Whether an op's result hangs on what docs/numbers.md leaves open: which element NaN is, the last bit of a floor.
+
+    A quotient that is no integer but lies as near to one as its rounding to `bits` is floored to either.
+    """
+    match name.removeprefix("aten::"), *args:
+        case "argmax" | "argmin", torch.Tensor() as x, *_:
+            return bool(x.isnan().any())
+        case "floor_divide" | "floor_divide.Scalar", a, b, *_:
+            a, b = torch.as_tensor(a, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64)
+            quotient = a / b
+            near = (quotient - quotient.round()).abs() <= quotient.abs() * 2.0 ** (1 - min(bits, 24))
+            return bool((near & (torch.fmod(a, b) != 0)).any())
+    return False
+
+
 def takes_several(name: str) -> bool:
     return any(part in name.lower() for part in SEVERAL)
 
@@ -76,6 +92,7 @@ class Rounded(TorchDispatchMode):
             args = pytree.tree_map(lambda leaf: self._shaken(leaf, bits), args)
         found = func(*args, **(kwargs or {}))
         self._note(args, found)
+        self.undefined |= is_undecided(func._schema.name, args, self.bits or 53)
         if func._schema.is_mutable:
             for tensor in (leaf for leaf in pytree.tree_leaves(found) if is_double(leaf)):
                 tensor.copy_(rounded(tensor, self.bits, self.generator))

@@ -172,3 +172,20 @@ def test_exceptions_that_are_no_ttc_error_are_faults(monkeypatch):
 
 def test_programs_follow_from_their_seed():
     assert str(draw_program(5)) == str(draw_program(5)) != str(draw_program(6))
+
+
+@pytest.mark.parametrize(
+    ("make", "undecided"),
+    [
+        (lambda x: torch.argmin(torch.log(x - 2)), True),
+        (lambda x: torch.argmax(x), False),
+        (lambda x: x // 0.1, True),
+        (lambda x: x // 0.25, False),
+        (lambda x: (x - 0.5) // 0.7, False),
+        (lambda x: torch.floor_divide(x, -0.1), True),
+    ],
+)
+def test_what_the_page_of_numbers_leaves_open_is_not_judged(make, undecided):
+    with Rounded(None) as noted:
+        make(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    assert noted.undefined is undecided

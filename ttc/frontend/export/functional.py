@@ -14,6 +14,7 @@ from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
+from ttc.frontend.export.decomposition import run_decompositions
 from ttc.frontend.export.table import is_listed
 
 MAX_DECOMPOSITIONS = 4
@@ -35,14 +36,14 @@ def functional(program: ExportedProgram) -> ExportedProgram:
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
-    program = program.run_decompositions({})
+    program = run_decompositions(program, {})
     for _ in range(MAX_DECOMPOSITIONS):
         unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
         known = torch.export.default_decompositions() if unlisted else {}
         table = {target: known[target] for target in unlisted if target in known}
         if not table:
             break
-        program = program.run_decompositions(table)
+        program = run_decompositions(program, table)
     return program
 
 
