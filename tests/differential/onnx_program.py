@@ -131,6 +131,15 @@ class Wide:
         evaluator = ReferenceEvaluator(alone(step, values))
         return lambda feeds: evaluator.run(None, feeds)
 
+    def says_of_nan(self, step: Step, values: Arrays) -> list[np.ndarray] | None:
+        """Where ONNX's reference has NaN in the results of a step, which has run; None if it cannot tell."""
+        step = widened(step)
+        try:
+            found = self._reference(step, values)(used_by(step, values))
+        except Exception:  # no kernel for these types
+            return None
+        return [array.dtype.kind == "f" and np.isnan(array) for array in map(np.asarray, found)]
+
     def _narrow(self, step: Step, values: Arrays) -> Any:
         def narrow(feeds: Arrays) -> Arrays:
             return {n: a.astype("float32") if a.dtype == "float64" else a for n, a in feeds.items()}

@@ -189,3 +189,28 @@ def test_what_the_page_of_numbers_leaves_open_is_not_judged(make, undecided):
     with Rounded(None) as noted:
         make(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
     assert noted.undefined is undecided
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "kind"),
+    [
+        ("ReduceMax", ("x", "axes"), "undecided"),
+        ("ReduceSum", ("x", "axes"), "right"),
+        ("Sign", ("x",), "undecided"),
+        ("Relu", ("x",), "right"),
+        ("Pow", ("roots", "half"), "undecided"),
+        ("Sqrt", ("roots",), "right"),
+    ],
+)
+def test_onnx_says_nothing_of_nan_where_its_judges_differ(
+    operator: str, inputs: tuple[str, ...], kind: str, monkeypatch
+):
+    given = {"x": np.array([[1, np.nan, 3]], "float32"), "roots": np.array([4, -np.inf], "float32")}
+    arguments = tuple(Argument(name, "float32", given[name].shape) for name in inputs if name in given)
+    constants = {"axes": np.array([1]), "half": np.array([0.5], "float32")}
+    held = tuple((name, constants[name]) for name in inputs if name in constants)
+    model = Model(arguments, held, (Step(operator, inputs, ("y",), ()),), ("y",))
+    monkeypatch.setattr(
+        Model, "feeds", lambda self: {argument.name: given[argument.name] for argument in self.arguments}
+    )
+    assert {outcome.kind for outcome in try_model(model).values()} == {kind}
