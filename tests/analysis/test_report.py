@@ -59,5 +59,5 @@ def test_json_and_text():
 
 def test_only_programs_of_calls_have_one():
     graph = parse_graph('graph { %x: f32[4] = input(name="x")\n %y: f32[4] = relu(x=%x)\n return "y"=%y }')
-    with pytest.raises(TypeRuleError, match="relu is no call"):
+    with pytest.raises(TypeRuleError, match="relu is not a TTNN call"):
         report(graph, N150)
