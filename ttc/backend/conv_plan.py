@@ -25,7 +25,7 @@ Call = TypeVar("Call", bound=Convolution)
 def least_l1(call: Call, dtype: DType, target: Target) -> tuple[Call, Op2DSliceConfig | None]:
     """Return the call with the shard layout that needs the least L1, and its slicing.
 
-    TTNN cuts into slices what does not fit into L1 whole; Refusal if not even thin slices fit.
+    TTNN cuts a convolution that does not fit into L1 whole into slices; Refusal if not even thin slices fit.
     """
     limit = target.l1_bytes - SMALL_BYTES
     candidates = [in_height(call), in_blocks(call, target.grid)]

@@ -1,1 +1,1 @@
-"""The commands of `ttc`, one file each: `add_arguments(parser)` and `run(arguments) -> exit status`."""
+"""Commands of `ttc`, one file each: `add_arguments(parser)` and `run(arguments) -> exit status`."""

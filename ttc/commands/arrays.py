@@ -1,4 +1,4 @@
-"""Random arrays that a program can run with, and how large a file of its inputs may be."""
+"""Random arrays that a program can run with, and the largest size of a file of its inputs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ttc.runtime.program import Program
 
 
 def room(program: Program | None) -> int:
-    """Bytes that a file of a program's inputs may hold: so much more that wrong ones get to be named.
+    """Return the bytes that a file of a program's inputs may hold, with room so that wrong inputs can be named.
 
-    None stands for a model whose sizes its inputs are to tell.
+    None stands for a model whose sizes are bound by the inputs.
     """
     if program is None:
         return 1 << 30
@@ -24,9 +24,9 @@ def room(program: Program | None) -> int:
 
 
 def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
-    """Seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables.
+    """Draw seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables.
 
-    What the model itself draws at random is left to the session.
+    The session draws the model's own random inputs.
     """
     generator = np.random.default_rng(seed)
     limits = index_limits(program)
@@ -35,7 +35,7 @@ def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def random_bucket_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
-    """As `random_inputs`, somewhat shorter than the bucket: for one that is filled up shows nothing of its padding."""
+    """Draw inputs as `random_inputs`, somewhat shorter than the bucket: full inputs would not test the padding."""
     generator = np.random.default_rng(seed)
     limits = index_limits(bucket.program)
     lengths = {name: np.array([_shorter(size, bucket.multiples[name])]) for name, size in bucket.sizes.items()}
@@ -44,7 +44,7 @@ def random_bucket_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]
 
 
 def _shorter(size: int, multiple: int) -> int:
-    """About seven eighths of a size."""
+    """Return about seven eighths of a size."""
     return max(size * 7 // 8 // multiple * multiple, multiple)
 
 
@@ -58,7 +58,7 @@ def _random(type: TensorType, limit: int, generator: np.random.Generator) -> np.
 
 
 def index_limits(program: Program) -> dict[str, int]:
-    """How many rows the smallest table has that an input, perhaps cast or reshaped, looks up."""
+    """Map each index input to the rows of the smallest table that it looks up, perhaps cast or reshaped."""
     limits: dict[str, int] = {}
     for node in program.graph.nodes:
         if not isinstance(node.op, Embedding):

@@ -12,14 +12,14 @@ from ttc.runtime.check import CheckReport
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The artifact and the card."""
+    """Add the artifact and the card."""
     parser.add_argument("artifact", metavar="OUT.ttc", type=path)
     parser.add_argument("--target", help="the card, by default the one that the artifact was compiled for")
     add_json(parser)
 
 
 def run(arguments: Namespace) -> int:
-    """Check and print; 1 if the library refused a call or returned something else than predicted."""
+    """Check and print; return 1 if the library refused a call or returned another result than predicted."""
     from ttc.calls.target import target_named
     from ttc.runtime.artifact import load
     from ttc.runtime.check import check
@@ -46,7 +46,7 @@ def run(arguments: Namespace) -> int:
 
 
 def describe(report: CheckReport) -> str:
-    """A check's result in a few lines for people."""
+    """Describe a check's result in a few lines for people."""
     lines = [
         f"{report.calls} calls, {report.device_programs} device programs, {report.conversions} layout conversions",
         f"DRAM allocated {report.dram_bytes:,} B, peak L1 per core {report.peak_l1_per_core:,} B",

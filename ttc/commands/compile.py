@@ -13,7 +13,7 @@ from ttc.guard.files import check_output, write_bytes
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The model, where to write, what to show on the way."""
+    """Add the model, the output's path, and stages to show on the way."""
     add_model(parser)
     parser.add_argument("-o", "--output", metavar="OUT.ttc", type=path, help="the artifact to write")
     parser.add_argument("--dump-ir", metavar="DIR", type=path, help="write NN-pass.ttir where a pass changed the text")
@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _dump(compiled, folder: Path) -> None:
-    """One file for each stage, numbered in order."""
+    """Write one file for each stage, numbered in order."""
     folder.mkdir(parents=True, exist_ok=True)
     for number, stage in enumerate(compiled.stages):
         path = folder / f"{number:02}-{stage}.ttir"

@@ -1,4 +1,4 @@
-"""`ttc doctor`: what this machine has of what ttc can use."""
+"""`ttc doctor`: the parts of this machine that ttc can use."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PACKAGES = ("numpy", "torch", "onnx", "networkx", "rich", "onnxruntime", "transf
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """No arguments."""
+    """Add no arguments."""
 
 
 def run(arguments: Namespace) -> int:
-    """Print one line a fact; 1 if programs can neither be compiled nor run nor checked here."""
+    """Print one line a fact; return 1 if programs can neither be compiled nor run nor checked here."""
     print(f"ttc {VERSION}")
     print(f"python {platform.python_version()}")
     for name in PACKAGES:
@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _say(what: str, ask: Callable[[], str]) -> bool:
-    """Print whether something can be done here, and how or why not."""
+    """Print whether a task can be done here, and by which means or why not."""
     try:
         print(f"{what}: yes{ask()}")
     except TtcError as error:
@@ -68,7 +68,7 @@ CAN = {
     "run emulated": _emulate,
     "check against the real ttnn": _check,
 }
-"""What ttc does, and what says how or raises why not."""
+"""Tasks of ttc, each with a function that returns the means or raises the reason why there is none."""
 
 
 def _version(name: str) -> str | None:

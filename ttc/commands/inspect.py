@@ -13,7 +13,7 @@ from ttc.runtime.buckets import Bucket
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """An artifact or a model, and which view."""
+    """Add an artifact or a model, and the view."""
     parser.add_argument("subject", metavar="OUT.ttc|MODEL", type=path, help="an artifact, or a model to compile now")
     add_compilation(parser)
     parser.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
@@ -58,7 +58,7 @@ def run(arguments: Namespace) -> int:
 
 
 def masks(buckets: Sequence[Bucket]) -> str:
-    """The masks of each bucket, and why each is there."""
+    """Describe the masks of each bucket, and why each is there."""
     lines = []
     for bucket in buckets:
         sizes = ", ".join(f"{name}={size}" for name, size in bucket.sizes.items())

@@ -12,7 +12,7 @@ from ttc.guard.files import check_output, writing
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Which model to write, if any."""
+    """Add the model to write, if any."""
     parser.add_argument("name", nargs="?", help="write this model (seeded random weights, or its trained ones)")
     parser.add_argument("--size", default=None, help="its size, by default the published one")
     parser.add_argument("-o", "--output", type=path, help="the .pt2 file to write (default NAME.pt2)")
@@ -44,7 +44,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _rows() -> list[tuple[str, ...]]:
-    """What is known of each model; of one that needs a package which is not here, what to install."""
+    """Return the facts of each model; for a model that needs a missing package, the installation."""
     from ttc import models
 
     rows: list[tuple[str, ...]] = []

@@ -26,13 +26,14 @@ DAMAGE = (
     OSError, EOFError, ValueError, TypeError, KeyError, SyntaxError, RuntimeError, OverflowError, MemoryError,
     NotImplementedError, zipfile.BadZipFile, zlib.error, tokenize.TokenError,
 )  # fmt: skip
-"""What the readers of archives and of array headers raise for files that are damaged or made up."""
+"""Errors of the readers of archives and of array headers for files that are damaged or made up."""
 
 
 def read_inputs(path: Path, room: int) -> dict[str, np.ndarray] | np.ndarray:
-    """The arrays of a .npz file by name, or that of a .npy file, in this machine's byte order.
+    """Read the arrays of a .npz file by name, or the array of a .npy file, in this machine's byte order.
 
-    InputError, naming the file, if it is neither, holds anything but numbers, or more than `room` bytes.
+    InputError, with the file's name, if the file is neither, holds other data than numbers, or more than `room`
+    bytes.
     """
     with open_file(path) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of headers in old forms
@@ -71,7 +72,7 @@ def _arrays(archive: zipfile.ZipFile, room: int) -> dict[str, np.ndarray]:
 
 
 def _array(name: str, member: Any, size: int) -> np.ndarray:
-    """One array of `size` bytes, its header included."""
+    """Read one array of `size` bytes, its header included."""
     version = np.lib.format.read_magic(member)
     if version not in HEADERS:
         raise InputError(f"{name} in it holds records, not numbers")
@@ -90,12 +91,12 @@ def _fill(places: np.ndarray, member: BinaryIO) -> None:
     done = 0
     while count := member.readinto(memoryview(places)[done:]):  # type: ignore[attr-defined]
         done += count
-    if done < places.size or member.read(1):  # at the end the archive's own checksum is looked at
+    if done < places.size or member.read(1):  # reading to the end makes the archive compare its checksum
         raise EOFError
 
 
 def write_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a .npz file whole or not at all; InputError for what cannot be written, or a name that none can have."""
+    """Write a .npz file whole or not at all; InputError if it cannot be written, or for an impossible name."""
     for name in arrays:
         if "\0" in name or not name.isprintable():
             raise InputError(f"the output {name!r} has no name that a .npz file can hold")

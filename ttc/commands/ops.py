@@ -1,4 +1,4 @@
-"""`ttc ops`: what is supported, from the registries and from programs that were compiled."""
+"""`ttc ops`: the supported ops, from the registries and from programs that were compiled."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> int:
 
 
 def row(support: Support) -> tuple[str, ...]:
-    """The cells of an op."""
+    """Return the cells of an op."""
     meaning = (support.kind.__doc__ or "").split("\n")[0]
     calls = ", ".join(support.calls) or ELSEWHERE
     sources = ", ".join(support.onnx), ", ".join(support.aten)
@@ -42,7 +42,7 @@ def row(support: Support) -> tuple[str, ...]:
 
 
 def page(rows: list[tuple[str, ...]]) -> str:
-    """docs/ops.md."""
+    """Print the page docs/ops.md."""
     lines = [
         "# Supported ops",
         "",

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their text becomes values."""
+"""Options that several commands share, and the values of their text."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from ttc.guard.files import open_file
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
 MODELS = (".onnx", ".pt2")
-"""How the names of model files end."""
+"""Endings of the names of model files."""
 
 INPUTS = "arrays by input name, or one array for a model of one input; random ones if not given"
 
 
 def path(text: str) -> Path:
-    """A path that can name a file."""
+    """Return a path that can name a file."""
     if not text or "\0" in text:
         raise ArgumentTypeError(f"{text!r} names no file")
     return Path(text)
 
 
 def add_model(parser: ArgumentParser) -> None:
-    """The model file and how to compile it."""
+    """Add the model file and the options of its compilation."""
     parser.add_argument("model", metavar="MODEL", type=path, help="a .onnx or .pt2 file")
     add_compilation(parser)
 
 
 def add_compilation(parser: ArgumentParser) -> None:
-    """How a model is compiled: card, numbers, lengths."""
+    """Add the options of compilation: card, numbers, lengths."""
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
@@ -50,7 +50,7 @@ def add_compilation(parser: ArgumentParser) -> None:
 
 
 def compilation(arguments: Namespace) -> dict[str, Any]:
-    """What `add_compilation` asked for, as `ttc.compile` takes it."""
+    """Return the options of `add_compilation` as `ttc.compile` takes them."""
     return {
         "target": arguments.target,
         "dtype": arguments.dtype,
@@ -61,17 +61,17 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
 
 
 def add_json(parser: ArgumentParser) -> None:
-    """Machine-readable output."""
+    """Add machine-readable output."""
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout")
 
 
 def add_mode(parser: ArgumentParser) -> None:
-    """The emulator's numerics."""
+    """Add the emulator's numerics."""
     parser.add_argument("--mode", default="exact", choices=("exact", "tensix"), help="the emulator's numerics")
 
 
 def with_flags(given: Iterable[str]) -> list[str]:
-    """The arguments with a `--length` before each length: one flag may be followed by several lengths."""
+    """Return the arguments with a `--length` before each length: one flag may be followed by several lengths."""
     found: list[str] = []
     listing = False
     for word in given:
@@ -84,7 +84,7 @@ def with_flags(given: Iterable[str]) -> list[str]:
 
 
 def _once(lengths: list[tuple[str, list[int]]]) -> dict[str, list[int]]:
-    """The sizes by name; InputError for a name that is given twice."""
+    """Return the sizes by name; InputError for a name that is given twice."""
     found: dict[str, list[int]] = {}
     for name, sizes in lengths:
         if name in found:
@@ -95,9 +95,9 @@ def _once(lengths: list[tuple[str, list[int]]]) -> dict[str, list[int]]:
 
 
 def length(text: str) -> tuple[str, list[int]]:
-    """`T=64,128` as a name and its sizes."""
+    """Read `T=64,128` as a name and its sizes."""
     if not _is_length(text):
-        raise ArgumentTypeError(f"{text!r} is no length; write NAME=N or NAME=N,N,... with whole numbers from 1 on")
+        raise ArgumentTypeError(f"{text!r} is not a length; write NAME=N or NAME=N,N,... with whole numbers from 1 on")
     name, _, sizes = text.rpartition("=")
     return name, [int(number) for number in sizes.split(",")]
 
@@ -107,20 +107,20 @@ def _is_length(text: str) -> bool:
 
 
 def existing(path: Path) -> Path:
-    """The path, if there is a file that can be read; InputError otherwise."""
+    """Return the path of a file that can be read; InputError otherwise."""
     open_file(path).close()
     return path
 
 
 def model_file(path: Path) -> Path:
-    """The path of a model; InputError if there is none, or an artifact."""
+    """Return the path of a model; InputError if the file is missing, or an artifact."""
     if existing(path).suffix == ".ttc":
         raise InputError(f"{path} is an artifact, which is compiled already: give the .onnx or .pt2 file")
     return path
 
 
 def artifact_file(path: Path) -> Path:
-    """The path of an artifact; InputError if there is none, or a model."""
+    """Return the path of an artifact; InputError if the file is missing, or a model."""
     if existing(path).suffix in MODELS:
         raise InputError(
             f"{path} is a model: compile it first, with `ttc compile {path} -o {path.with_suffix('.ttc')}`"

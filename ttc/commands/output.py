@@ -1,4 +1,4 @@
-"""What commands print for programs: one JSON object on stdout, whatever the outcome."""
+"""Output of commands for programs: one JSON object on stdout, whatever the outcome."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from ttc.errors import Refused
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """One JSON object on stdout."""
+    """Print one JSON object on stdout."""
     print(json.dumps(value))
 
 
 def failure(error: BaseException, sentence: str) -> dict[str, Any]:
-    """An error as JSON values: its sentence, and of a refused model every reason with where it holds."""
+    """Return an error as JSON values: its sentence, and of a refused model every reason with its place."""
     found: dict[str, Any] = {"ok": False, "error": sentence}
     if isinstance(error, Refused):
         found["refused"] = [

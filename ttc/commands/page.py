@@ -25,7 +25,7 @@ td:last-child { text-align: right; font-variant-numeric: tabular-nums; }
 
 
 def write_page(path: Path, title: str, program: Program, report: Report) -> None:
-    """Write the page, whole or not at all; InputError if it cannot be written. What it names is text, never markup."""
+    """Write the page whole or not at all; InputError if it cannot be written. Names are text, never markup."""
     rows = "".join(f"<tr><td>{_escaped(name)}</td><td>{_escaped(text)}</td></tr>" for name, text in _facts(report))
     lines = "\n".join(_line(print_node(node)) for node in program.graph.nodes)
     page = (
@@ -51,7 +51,7 @@ def _text(value: object) -> str:
 
 
 def _line(text: str) -> str:
-    """A program line: the names it defines are anchors, those it reads are links."""
+    """Link a program line: the names that it defines are anchors, those that it reads are links."""
     left, equals, right = _escaped(text).rpartition(" = ")
     defined = re.sub(r"%([\w.]+)", r'<span id="\1">%\1</span>', left)
     return f"{defined}{equals}" + re.sub(r"%([\w.]+)", r'<a href="#\1">%\1</a>', right)

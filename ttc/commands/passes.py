@@ -10,7 +10,7 @@ from ttc.errors import require
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """No arguments."""
+    """Add no arguments."""
 
 
 def run(arguments: Namespace) -> int:

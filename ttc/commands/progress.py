@@ -1,4 +1,4 @@
-"""Progress for people: a line on a terminal once something takes over two seconds, nothing in a pipe."""
+"""Progress for people: a line on a terminal once a task takes over two seconds, nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PERIOD = 0.1
 """Seconds between two lines."""
 
 ERASE = "\r\x1b[K"
-"""What brings a terminal back to the beginning of an empty line."""
+"""Code that brings a terminal back to the beginning of an empty line."""
 
 
 class ProgressLine:
-    """`with ProgressLine("compiling") as line: line.step("fold")`; how many steps there are may come with any step."""
+    """`with ProgressLine("compiling") as line: line.step("fold")`; the number of steps may come with any step."""
 
     def __init__(self, title: str):
         self._title = title
@@ -36,12 +36,12 @@ class ProgressLine:
             print(ERASE, end="", file=sys.stderr, flush=True)
 
     def step(self, what: str, total: int | None = None) -> None:
-        """Say what is being done now; one step more is done of `total`."""
+        """Show the present task; one step more is done of `total`."""
         self._done += 1
         self.at(what, self._done, total)
 
     def at(self, what: str, done: int, total: int | None) -> None:
-        """Say what is being done now, as step `done` of `total`."""
+        """Show the present task as step `done` of `total`."""
         now = time.monotonic()
         if now - self._started < PATIENCE or now - self._shown < PERIOD or not sys.stderr.isatty():
             return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The artifact, its inputs, the device."""
+    """Add the artifact, its inputs, the device."""
     parser.add_argument("artifact", metavar="OUT.ttc", type=path)
     parser.add_argument("--inputs", metavar="IN.npz|X.npy", type=path, help=INPUTS)
     parser.add_argument("--device", choices=("emulator", "ttnn"), help="default: a card if there is one")
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> int:
-    """Run once; print what came out, or write it."""
+    """Run once; print the outputs, or write them."""
     if arguments.output:
         check_output(arguments.output, [path for path in (arguments.artifact, arguments.inputs) if path])
     import ttc
@@ -54,7 +54,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _where(arguments: Namespace) -> str:
-    """On which device the program ran, and why where nobody asked for it."""
+    """Describe the device that ran the program, and why where the user named none."""
     if arguments.device == "ttnn" or (arguments.device is None and has_card()):
         return "on a card"
     emulated = f"emulated on this CPU, mode {arguments.mode}"
@@ -62,7 +62,7 @@ def _where(arguments: Namespace) -> str:
 
 
 def _random(loaded: Executable) -> dict[str, np.ndarray]:
-    """Random inputs that the artifact takes."""
+    """Draw random inputs that the artifact takes."""
     from ttc.compiled.bucket_executable import BucketExecutable
 
     return (

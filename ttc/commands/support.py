@@ -1,7 +1,7 @@
-"""What supports what: for each op, the ONNX and aten operators whose reading uses it, and its calls.
+"""Support of ops: for each op, the ONNX and aten operators whose reading uses it, and its calls.
 
-The front ends' tables hold functions, so what a function makes is what its code names, and what the functions of its
-own part of the package make that it names, methods of its builder among them. Calls and element types are recorded
+The front ends' tables hold functions; a function makes the ops that its code names, and those made by the functions
+of its own part of the package that it names, methods of its builder among them. Calls and element types are recorded
 from programs that were compiled: a lowering rule names more calls than one op ever becomes.
 """
 
@@ -23,12 +23,12 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.ir import Op
 
 RECORD = Path(__file__).with_name("supported.json")
-"""Written by `python -m tests.support`: calls and element types of the programs of each op's samples."""
+"""Record written by `python -m tests.support`: calls and element types of the programs of each op's samples."""
 
 
 @dataclass(frozen=True)
 class Support:
-    """One op: its kind, the operators that use it, the TTNN calls of its samples, and what those computed with."""
+    """One op: its kind, the operators that use it, the TTNN calls of its samples, and their element types."""
 
     kind: type[Op]
     onnx: tuple[str, ...]
@@ -38,7 +38,7 @@ class Support:
 
 
 def supported() -> list[Support]:
-    """All ops with a meaning, by name; those without calls are decomposed, or known when compiling."""
+    """Return all ops, by name; those without calls are decomposed, or known when compiling."""
     kinds = [kind for kind in Op.registry.values() if kind.__module__.startswith(ops.__name__)]
     of_onnx = _sources({name: entry.function for name, entry in onnx_table.entries().items()}, Emitter)
     aten = {name: function for name, function in aten_table.TABLE.items() if "::" not in name}  # no ops of our own
@@ -52,7 +52,7 @@ def supported() -> list[Support]:
 
 
 def _sources(functions: dict[str, Callable], builder: type) -> dict[type[Op], tuple[str, ...]]:
-    """The names whose functions make an op, by op."""
+    """Map each op to the names whose functions make it."""
     found: dict[type[Op], tuple[str, ...]] = {}
     for name in sorted(functions):
         for kind in _made(functions[name], builder):
@@ -62,12 +62,12 @@ def _sources(functions: dict[str, Callable], builder: type) -> dict[type[Op], tu
 
 @cache
 def recorded() -> Mapping[str, Mapping[str, list[str]]]:
-    """Read what the programs of each op's samples held: their `calls`, and the `dtypes` of these."""
+    """Read the record of the programs of each op's samples: their `calls`, and the `dtypes` of these."""
     return json.loads(RECORD.read_text())
 
 
 def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
-    """The classes of ops that a function makes."""
+    """Return the classes of ops that a function makes."""
     found: set[type[Op]] = set()
     seen: set[int] = set()
     part = ".".join(function.__module__.split(".")[: 3 if "frontend" in function.__module__ else 2])
@@ -87,7 +87,7 @@ def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
 
 
 def _named(function: types.FunctionType, builder: type) -> Iterator[Any]:
-    """What a function's code names: globals, attributes of modules among them, its builder's, what it closes over."""
+    """Yield the objects that a function's code names: globals, attributes of modules, its builder's, its closure's."""
     for code in _codes(function.__code__):
         named = [function.__globals__.get(name) for name in code.co_names]
         modules = [item for item in named if isinstance(item, types.ModuleType) and item.__name__.startswith("ttc.")]
@@ -99,7 +99,7 @@ def _named(function: types.FunctionType, builder: type) -> Iterator[Any]:
 
 
 def _codes(code: types.CodeType) -> Iterable[types.CodeType]:
-    """A function's code and that of the functions inside it."""
+    """Yield a function's code and the code of the functions inside it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
@@ -108,5 +108,5 @@ def _codes(code: types.CodeType) -> Iterable[types.CodeType]:
 
 @cache
 def _classes() -> frozenset[type[Op]]:
-    """All ops and calls that are not abstract."""
+    """Return all ops and calls that are not abstract."""
     return frozenset(Op.registry.values())

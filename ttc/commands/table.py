@@ -30,7 +30,7 @@ def print_table(columns: Sequence[str], *sections: Section, title: str = "", rul
 
 
 def _print_plain(rows: Section) -> None:
-    """Each column as wide as its widest cell."""
+    """Print each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

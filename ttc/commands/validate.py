@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The model, its inputs, what is asked."""
+    """Add the model, its inputs, and the comparison's options."""
     add_model(parser)
     parser.add_argument("--inputs", metavar="IN.npz|X.npy", type=path, help=INPUTS)
     add_mode(parser)
@@ -35,18 +35,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def correlation(text: str) -> float:
-    """A number from -1 to 1."""
+    """Read a number from -1 to 1."""
     try:
         number = float(text)
     except ValueError:
         number = np.nan
     if not -1 <= number <= 1:
-        raise ArgumentTypeError(f"{text!r} is no correlation; give a number from -1 to 1")
+        raise ArgumentTypeError(f"{text!r} is not a correlation; give a number from -1 to 1")
     return number
 
 
 def run(arguments: Namespace) -> int:
-    """Compare and print; 1 if an output's correlation is below what is asked."""
+    """Compare and print; return 1 if an output's correlation is below the least wanted."""
     require("comparing")
     import ttc
     from ttc.validation.compare import compare_ops, compare_outputs, first_departure, framework, reference
@@ -56,7 +56,7 @@ def run(arguments: Namespace) -> int:
         compiled = ttc.compile(model, **compilation(arguments), progress=line.step)
         inputs = _inputs(compiled, arguments)
         line.step("running the program")
-        found = compiled.run(inputs, "emulator", arguments.mode)  # this binds sizes that were open
+        found = compiled.run(inputs, "emulator", arguments.mode)  # the run binds sizes that were open
         inputs = _named(compiled, inputs)
         line.step("running the model")
         outputs = compare_outputs(found, reference(model, inputs, arguments.trust))
@@ -80,7 +80,7 @@ def run(arguments: Namespace) -> int:
 
 
 def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray] | np.ndarray:
-    """The inputs that are given, else random ones."""
+    """Return the given inputs, else random ones."""
     from ttc.compiled.buckets import Bucketed
 
     buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
@@ -92,5 +92,5 @@ def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray
 
 
 def _named(compiled: Compiled, inputs: Mapping[str, np.ndarray] | np.ndarray) -> Mapping[str, np.ndarray]:
-    """The inputs of a run that went well, by name: one array is that of the only input."""
+    """Return the inputs of a successful run by name: one array belongs to the only input."""
     return inputs if isinstance(inputs, Mapping) else {compiled.build.program.inputs[0][0]: inputs}

@@ -1,1 +1,1 @@
-"""What comes from outside: the user's files, and how much work they may ask for."""
+"""Guards against input from outside: the user's files, and the work that files may ask for."""

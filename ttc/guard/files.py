@@ -1,7 +1,7 @@
-"""The user's files: the one way in which ttc reads and writes them.
+"""The user's files: the one way in which ttc reads and writes files.
 
-What is read is a regular file, so that nothing ever waits for a pipe or a device. What is written appears whole or not
-at all: a draft in the same folder takes the file's name once it is complete.
+ttc reads regular files only, so that it never waits for a pipe or a device. A written file appears whole or not at
+all: a draft in the same folder takes the file's name once it is complete.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ KINDS = {
 }
 
 DRAFT = re.compile(r"\.ttc-[0-9a-f]{16}\.part")
-"""The names of drafts: short, whatever the file is called, and nobody else's."""
+"""Names of drafts: short, whatever the file is called, and used by no other program."""
 
 
 def as_path(path: Any) -> Path:
-    """A path that a user gives, as text or as an object; InputError for anything else."""
+    """Return a path that a user gives, as text or as an object; InputError for other types."""
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
         raise InputError(f"a path is text or a pathlib.Path, got {type(path).__name__}")
     return Path(path)
 
 
 def open_file(path: AnyPath) -> BinaryIO:
-    """Open a regular file for reading; InputError, naming it, if there is none or it cannot be read."""
+    """Open a regular file for reading; InputError, with its name, if the file is missing or cannot be read."""
     with _said("read", path):
-        _require_regular(os.stat(path))  # first, as to open a device may already do something
+        _require_regular(os.stat(path))  # before opening: opening a device may already have an effect
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
         try:
             _require_regular(os.fstat(handle))
@@ -54,28 +54,28 @@ def open_file(path: AnyPath) -> BinaryIO:
 
 
 def read_bytes(path: AnyPath) -> bytes:
-    """The whole of a regular file; InputError, naming it, if it cannot be read."""
+    """Read the whole of a regular file; InputError, with its name, if the file cannot be read."""
     with open_file(path) as file, _said("read", path):
         return file.read()
 
 
 def check_output(path: AnyPath, inputs: Iterable[AnyPath] = ()) -> None:
-    """InputError, naming the file, unless `path` can be written as far as can be told now, and is none of `inputs`."""
+    """Require that `path` can be written, as far as can be told now, and is none of `inputs`; InputError otherwise."""
     with _said("write", path):
         target, old = _target(path)
         os.stat(target.parent)
         for given in inputs:
             with contextlib.suppress(FileNotFoundError):
                 if old and os.path.samestat(old, os.stat(given)):
-                    raise OSError("it is what is read")
+                    raise OSError("it is an input of the same command")
 
 
 @contextmanager
 def writing(path: AnyPath) -> Iterator[BinaryIO]:
-    """A file to fill, which becomes `path` when the block ends; if the block raises, nothing has changed.
+    """Yield a file to fill, which becomes `path` when the block ends; if the block raises, no file has changed.
 
-    A link is followed, a file that is replaced keeps its mode, and drafts of killed processes are removed. InputError,
-    naming the file, for what is no regular file and whatever the system refuses.
+    A link is followed, a file that is replaced keeps its mode, and drafts of killed processes are removed.
+    InputError, with the file's name, for a path that is not a regular file and for refusals of the system.
     """
     with _said("write", path):
         target, old = _target(path)
@@ -93,10 +93,10 @@ def write_bytes(path: AnyPath, content: bytes) -> None:
 
 
 def _target(path: AnyPath) -> tuple[Path, os.stat_result | None]:
-    """The file that `path` stands for, links followed, and what is there now."""
+    """Return the file that `path` stands for, links followed, and the file's present state."""
     name = os.fsdecode(path)
     if not name or name.endswith(os.sep):
-        raise OSError("is the name of no file")
+        raise OSError("a file must have a name")
     target = Path(os.path.realpath(name))
     try:
         old = os.stat(target)
@@ -110,7 +110,7 @@ def _target(path: AnyPath) -> tuple[Path, os.stat_result | None]:
 
 @contextmanager
 def _draft(target: Path, old: os.stat_result | None) -> Iterator[tuple[Path, BinaryIO]]:
-    """A new file beside `target`, locked as long as its writer lives, and gone afterwards."""
+    """Yield a new file beside `target`, locked as long as its writer lives, and gone afterwards."""
     _remove_abandoned(target.parent)
     draft, handle = _locked(target.parent, 0o600 if old else 0o666)
     try:
@@ -119,11 +119,11 @@ def _draft(target: Path, old: os.stat_result | None) -> Iterator[tuple[Path, Bin
                 _take_over(handle, old)
             yield draft, file
     finally:
-        draft.unlink(missing_ok=True)  # it has another name already if all went well
+        draft.unlink(missing_ok=True)  # after success the draft has the target's name
 
 
 def _locked(folder: Path, mode: int) -> tuple[Path, int]:
-    """A draft that is ours; another process may take it for abandoned before it is locked."""
+    """Make a draft locked by this process; another process may take it for abandoned before the lock."""
     while True:
         draft = folder / f".ttc-{secrets.token_hex(8)}.part"
         handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
@@ -135,7 +135,7 @@ def _locked(folder: Path, mode: int) -> tuple[Path, int]:
 
 
 def _take_over(handle: int, old: os.stat_result) -> None:
-    """The owner, if this process may give files away, and the mode of what is replaced."""
+    """Copy the replaced file's mode, and its owner if this process may give files away."""
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
         with contextlib.suppress(PermissionError):
             os.fchown(handle, old.st_uid, old.st_gid)
@@ -143,8 +143,8 @@ def _take_over(handle: int, old: os.stat_result) -> None:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove drafts whose writers are no more: nobody holds their locks."""
-    with contextlib.suppress(PermissionError):  # one may write in a folder that one may not list
+    """Remove drafts whose writers are gone and hold no locks."""
+    with contextlib.suppress(PermissionError):  # a folder may be writable and not readable
         for name in os.listdir(folder):
             if DRAFT.fullmatch(name):
                 with contextlib.suppress(OSError):  # another user's, or removed meanwhile
@@ -168,14 +168,14 @@ def _require_regular(found: os.stat_result) -> None:
 
 @contextmanager
 def _said(verb: str, path: AnyPath) -> Iterator[None]:
-    """What the system refuses, as a sentence that names the file."""
+    """Turn refusals of the system into a sentence that names the file."""
     name = os.fsdecode(path)
     if "\0" in name:
         raise InputError(f"cannot {verb} {name!r}: the name holds a null byte")
     try:
         yield
     except UnicodeEncodeError:
-        raise InputError(f"cannot {verb} {name!r}: the name is no text") from None
+        raise InputError(f"cannot {verb} {name!r}: the name is not text") from None
     except OSError as error:
         reason = error.strerror.lower() if error.strerror else str(error)
         raise InputError(f"cannot {verb} {name or repr(name)}: {reason}") from None

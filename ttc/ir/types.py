@@ -18,7 +18,7 @@ class DType(Enum):
     """An element type; the value is `(bytes per element, kind)`, kind one of `float int uint bool`.
 
     Integers below 8 bits are held in bytes, and floats of up to 8 bits (OCP and FNUZ formats) as float32 wherever
-    there is data: only their values are theirs.
+    there is data: only the values are those of the narrow type.
 
     bfp8 and bfp4 are TTNN's block formats: 16 elements share an exponent byte, hence 1.0625 and 0.5625.
     """

@@ -1,1 +1,1 @@
-"""How close a compiled model is to its own framework, as a whole and op by op."""
+"""Validation of a compiled model against its own framework, as a whole and op by op."""

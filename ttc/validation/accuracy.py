@@ -1,4 +1,4 @@
-"""The two measures used everywhere: scaled error and Pearson correlation."""
+"""Measures of accuracy used everywhere: scaled error and Pearson correlation."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
-    """max|a - b| / max|b|; infinite if shapes differ or NaN or infinities stand in different places."""
+    """Compute max|a - b| / max|b|; infinite if shapes differ or NaN or infinities stand in different places."""
     found, wanted = np.asarray(found, np.float64), np.asarray(wanted, np.float64)
     if found.shape != wanted.shape or not _same_specials(found, wanted):
         return np.inf
@@ -18,7 +18,7 @@ def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def pcc(found: np.ndarray, wanted: np.ndarray) -> float:
-    """Pearson correlation; where a side is constant, 1 if they are close, else 0; 0 if NaN positions differ."""
+    """Compute the Pearson correlation; for a constant side 1 if both are close, else 0; 0 if NaN positions differ."""
     found, wanted = np.asarray(found, np.float64).ravel(), np.asarray(wanted, np.float64).ravel()
     if found.shape != wanted.shape or not _same_specials(found, wanted):
         return 0.0
@@ -30,7 +30,7 @@ def pcc(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def _same_specials(found: np.ndarray, wanted: np.ndarray) -> bool:
-    """Whether NaN and the infinities stand in the same places."""
+    """Return whether NaN and the infinities stand in the same places."""
     return np.array_equal(
         np.where(np.isfinite(found), 0, found), np.where(np.isfinite(wanted), 0, wanted), equal_nan=True
     )

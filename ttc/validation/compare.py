@@ -1,4 +1,4 @@
-"""Comparing a compiled model with its own framework: its outputs, and op by op where asked."""
+"""Comparison of a compiled model with its own framework: of outputs, and op by op where asked."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Arrays = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Comparison:
-    """How close one value is to its reference."""
+    """Closeness of one value to its reference."""
 
     name: str
     pcc: float
@@ -39,12 +39,12 @@ class Comparison:
 
     @classmethod
     def of(cls, name: str, found: np.ndarray, wanted: np.ndarray) -> Comparison:
-        """Both measures of `found` against `wanted`."""
+        """Measure `found` against `wanted`."""
         return cls(name, pcc(found, wanted), scaled_error(found, wanted))
 
 
 def compare_outputs(found: Arrays, wanted: Arrays) -> list[Comparison]:
-    """Compare each output with what is wanted."""
+    """Compare each output with the wanted one."""
     return [Comparison.of(name, found[name], wanted[name]) for name in found]
 
 
@@ -88,7 +88,7 @@ def _compared(value: Value, found: np.ndarray, wanted: torch.Tensor) -> Comparis
 
 
 def framework(path: Path) -> str:
-    """What a model is compared with: torch for .pt2; onnxruntime for .onnx, or onnx's own evaluator without it."""
+    """Return the name of a model's framework: torch for .pt2; onnxruntime for .onnx, or onnx's evaluator without it."""
     if path.suffix == ".pt2":
         return "torch"
     if find_spec("onnxruntime") is not None:
@@ -97,7 +97,7 @@ def framework(path: Path) -> str:
 
 
 def reference(path: Path, inputs: Arrays, trust: bool = False) -> dict[str, np.ndarray]:
-    """The outputs of the model's own `framework`; `trust` as for `ttc.compile`."""
+    """Compute the outputs of the model's own `framework`; `trust` as for `ttc.compile`."""
     if path.suffix == ".pt2":
         return _torch(path, inputs, trust)
     return _onnxruntime(path, inputs) if find_spec("onnxruntime") is not None else _evaluated(path, inputs)
@@ -109,7 +109,7 @@ def _evaluated(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
     try:
         evaluator = ReferenceEvaluator(str(path))
         found = evaluator.run(None, dict(inputs))
-    except Exception as error:  # it says what it lacks in errors of many kinds
+    except Exception as error:  # the evaluator reports a missing feature by errors of many kinds
         raise InputError(f"onnx.reference cannot run {path}: {first_line(error)}") from error
     return {str(name): np.asarray(array) for name, array in zip(evaluator.output_names, found, strict=True)}
 
@@ -143,5 +143,5 @@ def _array(tensor: torch.Tensor) -> np.ndarray:
 
 
 def first_departure(comparisons: list[Comparison], least: float) -> Comparison | None:
-    """The first comparison whose correlation is below `least`."""
+    """Return the first comparison whose correlation is below `least`."""
     return next((comparison for comparison in comparisons if comparison.pcc < least), None)

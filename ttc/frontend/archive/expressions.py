@@ -1,6 +1,7 @@
-"""The expressions that a `.pt2` file may hold: arithmetic of sizes, and comparisons of what inputs measure.
+"""Expressions that a `.pt2` file may hold: arithmetic of sizes, and comparisons of sizes and numbers of inputs.
 
-torch evaluates both as Python. So only what these grammars know is passed on, and no number that would take long.
+torch evaluates both as Python. So only expressions of these grammars are passed on, and no number that would take
+long to compute.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ FUNCTIONS = {
     "LessThan", "GreaterThan", "StrictLessThan", "StrictGreaterThan", "Le", "Ge", "Lt", "Gt", "And", "Or", "Not",
     "IsNonOverlappingAndDenseIndicator",
 }  # fmt: skip
-"""What torch and sympy write into expressions of sizes."""
+"""Functions that torch and sympy write into expressions of sizes."""
 
 WORDS = {"oo", "int_oo", "true", "false", "True", "False"}
 ASSUMPTIONS = {"positive", "integer", "nonnegative", "nonzero", "real", "negative", "nonpositive", "finite"}
@@ -50,12 +51,12 @@ class _Unsafe(Exception):
 
 
 def check_size(text: str) -> None:
-    """InputError unless `text` is arithmetic of sizes, as torch writes it, of a number that can be computed."""
+    """Require that `text` is arithmetic of sizes, as torch writes it, of a computable number; InputError otherwise."""
     _checked(text, SIZE_WORDS, _size_bits, "an expression of sizes")
 
 
 def check_guard(text: str) -> None:
-    """InputError unless `text` is a comparison of the sizes and numbers of inputs, as torch writes it."""
+    """Require that `text` compares sizes and numbers of inputs, as torch writes it; InputError otherwise."""
     _checked(text, GUARD_WORDS, _guard_bits, "a condition on sizes")
 
 
@@ -78,7 +79,7 @@ def _checked(text: str, words: set[str], bits: Callable[[ast.AST], int], what: s
 
 
 def _has_only(text: str, words: set[str]) -> bool:
-    """Whether a text, of no great length, consists of these words, sizes, numbers, texts and operators."""
+    """Return whether a text, of no great length, consists of these words, sizes, numbers, texts and operators."""
     place = 0
     while place < len(text) <= 40 * EXPRESSION_PARTS:
         found = TOKEN.match(text, place)
@@ -89,7 +90,7 @@ def _has_only(text: str, words: set[str]) -> bool:
 
 
 def _size_bits(node: ast.AST) -> int:
-    """The bits of the largest number that an expression of sizes gives."""
+    """Bound the bits of the largest number that an expression of sizes gives."""
     match node:
         case ast.Name(name) if SYMBOL.fullmatch(name) or name in WORDS:
             return SIZE_BITS
@@ -110,7 +111,7 @@ def _size_bits(node: ast.AST) -> int:
 
 
 def _guard_bits(node: ast.AST) -> int:
-    """The bits of the largest number in a condition on inputs: `L['x'].size()[0]`, `L['kv'][1]`, numbers."""
+    """Bound the bits of the largest number in a condition on inputs: `L['x'].size()[0]`, `L['kv'][1]`, numbers."""
     match node:
         case ast.Name("L"):
             return SIZE_BITS
@@ -122,7 +123,7 @@ def _guard_bits(node: ast.AST) -> int:
 
 
 def _operation_bits(node: ast.AST, bits: Callable[[ast.AST], int]) -> int:
-    """Numbers and operators, which both grammars share."""
+    """Bound the bits of numbers and operators, which both grammars share."""
     match node:
         case ast.Constant(bool()):
             return 1
@@ -142,7 +143,7 @@ def _operation_bits(node: ast.AST, bits: Callable[[ast.AST], int]) -> int:
 
 
 def _power_bits(base: int, exponent: ast.AST) -> int:
-    """A power of a small constant exponent; other exponents have no bound."""
+    """Bound the bits of a power with a small constant exponent; other exponents have no bound."""
     match exponent:
         case ast.Constant(int() as value) | ast.Call(ast.Name("Integer"), [ast.Constant(int() as value)], []):
             _require(0 <= value <= SIZE_BITS)

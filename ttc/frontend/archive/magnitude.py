@@ -1,4 +1,4 @@
-"""How large the whole numbers can get that a program computes from sizes: Python's have no end."""
+"""Magnitudes of the integers that a program computes from sizes: Python's integers have no largest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttc.guard.budget import EXPRESSION_BITS
 
 
 class Magnitudes:
-    """The bits of each size that a graph computes, by name; what comes from tensors has 63."""
+    """Bits of each size that a graph computes, by name; a size that comes from a tensor has 63."""
 
     def __init__(self) -> None:
         self.bits: dict[str, int] = {}
@@ -36,7 +36,7 @@ class Magnitudes:
 
 
 def _power(node: Node, operands: list[int]) -> int:
-    """A power: its exponent must be a small constant."""
+    """Bound the bits of a power, whose exponent must be a small constant."""
     exponent = node.inputs[1].arg.value if len(node.inputs) == 2 else None
     if type(exponent) is not int or abs(exponent) > SIZE_BITS:
         raise InputError(f"{node.name or node.target} is a power of no small constant exponent")

@@ -1,4 +1,4 @@
-"""The members of a `.pt2` archive: whole, stored as they are, each once, and read without torch."""
+"""Members of a `.pt2` archive: whole, stored uncompressed, each once, and read without torch."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ LOCAL_HEADER = 30
 """Bytes of a member's local header before its name, by the zip format; the lengths of name and extra end it."""
 
 BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, ValueError, OverflowError, EOFError, UnicodeError, RuntimeError)
-"""What Python's reader raises for damaged archives."""
+"""Errors that Python's reader raises for damaged archives."""
 
 ENCRYPTED = 0x1
 
 END = b"PK\x05\x06" + bytes(18)
-"""What ends an archive: a mark, where the directory is, and a comment of no length."""
+"""End of an archive: a mark, the place of the directory, and a comment of no length."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """Where a member's bytes lie in the file, and their checksum."""
+    """Place of a member's bytes in the file, and their checksum."""
 
     name: str
     start: int
@@ -36,19 +36,19 @@ class Member:
 
     @property
     def end(self) -> int:
-        """The position behind its bytes."""
+        """Return the position behind the member's bytes."""
         return self.start + self.size
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An open archive; names are below its one root folder."""
+    """Open archive; the names of members are below its one root folder."""
 
     file: IO[bytes]
     members: Mapping[str, Member]
 
     def read(self, name: str) -> bytearray:
-        """A member's bytes; InputError if it is missing or damaged."""
+        """Read a member's bytes; InputError if the member is missing or damaged."""
         member = self.members.get(name)
         if member is None:
             raise InputError(f"it has no member {name!r}")
@@ -61,7 +61,7 @@ class Archive:
         return content
 
     def json(self, name: str) -> Any:
-        """A member's JSON; InputError if it is none, or not of this format's kind (NaN, too deep, too much)."""
+        """Read a member's JSON; InputError for other text, and for JSON outside the format (NaN, depth, size)."""
         content = self.read(name)
         within(sum(map(content.count, (b",", b"[", b"{"))), JSON_PARTS, f"values in its member {name!r}")
         try:
@@ -69,24 +69,24 @@ class Archive:
         except RecursionError:
             raise InputError(f"its member {name!r} is nested too deeply") from None
         except ValueError as error:
-            raise InputError(f"its member {name!r} is no JSON: {error}") from None
+            raise InputError(f"its member {name!r} is not JSON: {error}") from None
 
 
 def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")
 
 
 def open_archive(file: IO[bytes], size: int) -> Archive:
-    """The archive in a file of `size` bytes; InputError if it is damaged or no such archive."""
+    """Open the archive in a file of `size` bytes; InputError if the file is damaged or another archive."""
     file.seek(max(0, size - len(END)))
     end = file.read()
     if end[:4] != END[:4] or end[-2:] != END[-2:]:
-        raise InputError("it is no zip archive, or cut short")
+        raise InputError("it is not a zip archive, or is cut short")
     try:
         with zipfile.ZipFile(file) as found:
             listed = found.infolist()
     except BROKEN_ZIP as error:
-        raise InputError(f"it is no zip archive: {error}") from None
+        raise InputError(f"it is not a zip archive: {error}") from None
     within(len(listed), MEMBERS, "members of an archive")
     if not listed:
         raise InputError("it holds nothing")
@@ -98,12 +98,12 @@ def open_archive(file: IO[bytes], size: int) -> Archive:
 
 
 def _member(file: IO[bytes], info: zipfile.ZipInfo, size: int) -> Member:
-    """A member, whose local header must agree with the archive's directory."""
+    """Return a member, whose local header must agree with the archive's directory."""
     where = f"its member {info.filename!r}"
     if info.flag_bits & ENCRYPTED:
         raise InputError(f"{where} is encrypted")
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise InputError(f"{where} is compressed: torch.export.save stores what it writes as it is")
+        raise InputError(f"{where} is compressed: torch.export.save stores members uncompressed")
     if not 0 <= info.header_offset < size:
         raise InputError(f"{where} does not lie in the file")
     file.seek(info.header_offset)
@@ -118,7 +118,7 @@ def _member(file: IO[bytes], info: zipfile.ZipInfo, size: int) -> Member:
 
 
 def _refuse_overlaps(members: list[Member], size: int) -> None:
-    """InputError if members share bytes, or reach beyond the file: no archive then gives more than it holds."""
+    """Refuse members that share bytes, or reach beyond the file: no archive then gives more than it holds."""
     end = 0
     for member in sorted(members, key=lambda member: (member.start, member.end)):
         if member.start < end and member.size:
@@ -142,5 +142,5 @@ def _by_name(members: list[Member]) -> dict[str, Member]:
 
 
 def archive_of(path: Path, file: IO[bytes]) -> Archive:
-    """The archive in an open file."""
+    """Return the archive in an open file."""
     return open_archive(file, path.stat().st_size)

@@ -31,11 +31,11 @@ COMPILED = ("data/aotinductor/", "data/executorch/", "executorch/")
 FORMAT, VERSION = b"pt2", b"0"
 
 UNSEEN_SIZE = 2
-"""The size of an example's dimension of which the file says none; whoever calls gives the sizes that count."""
+"""Size of an example's dimension for which the file states none; the caller gives the sizes that count."""
 
 
 def open_file(path: str | Path, trust: bool = False) -> ExportedProgram:
-    """The program of a `.pt2` file; InputError if it is missing, no such file, or cannot be read without running code.
+    """Open the program of a `.pt2` file; InputError if that is impossible without running code of the file.
 
     With `trust` torch itself reads the file, and whoever wrote it can run code.
     """
@@ -53,7 +53,7 @@ def open_file(path: str | Path, trust: bool = False) -> ExportedProgram:
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Say in a sentence what is wrong with a file, whoever finds out: torch raises whatever a program leads it into."""
+    """Turn any error of reading a file into a sentence: torch raises whatever a program leads it into."""
     try:
         yield
     except (TtcError, OSError):
@@ -65,7 +65,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 LONGEST = 300
-"""Characters of what torch says that are passed on: it may print a whole program."""
+"""Characters of torch's message that are passed on: the message may print a whole program."""
 
 
 def _read(path: Path) -> ExportedProgram:
@@ -79,7 +79,7 @@ def _read(path: Path) -> ExportedProgram:
 
 
 def _check_kind(archive: Archive) -> None:
-    """InputError for archives of other kinds and versions."""
+    """Refuse archives of other kinds and versions."""
     names = archive.members
     if "serialized_exported_program.json" in names or "version" in names:
         raise unsafe("an older torch wrote it, with its weights as pickles: save it anew")
@@ -90,7 +90,7 @@ def _check_kind(archive: Archive) -> None:
 
 
 def _example(program: Serialized) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Example arguments, without data: the file's own are a pickle."""
+    """Make example arguments, without data: the file's own examples are a pickle."""
     graph = program.graph_module.graph
     specs = program.graph_module.signature.input_specs
     leaves = []
@@ -117,7 +117,7 @@ def _example_leaf(argument: Any, metas: dict[str, Any]) -> Any:
 
 
 def _size(item: SymInt) -> int:
-    """A size, or the one that it had when the model was exported."""
+    """Return a size, or the size that it had when the model was exported."""
     if item.type == "as_int":
         return item.value
     hint = item.value.hint

@@ -1,8 +1,8 @@
-"""What a `.pt2` file says of its program, made safe for torch to read.
+"""Program of a `.pt2` file, made safe for torch to read.
 
-torch looks operators up by name, evaluates expressions, and writes names into Python that it compiles. So operators
-are those that the front end knows; names are identifiers; expressions are sizes; and what is only for people (stack
-traces, sources) or for other uses of the program (guards of a program of fixed sizes) is left out.
+torch looks operators up by name, evaluates expressions, and writes names into Python that torch compiles. So
+operators are those that the front end knows; names are identifiers; expressions are sizes; and parts for people alone
+(stack traces, sources) or for other uses of the program (guards of a program of fixed sizes) are left out.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 OPERATOR = re.compile(r"torch\.ops\.(aten|ttc)\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)", re.ASCII)
 
 REGIONS = {f"torch.ops.higher_order.wrap_with_{what}" for what in ("set_grad_enabled", "autocast")}
-"""What a module's `torch.no_grad()` and `torch.autocast` become: graphs in a graph, which torch writes out."""
+"""Regions of a module's `torch.no_grad()` and `torch.autocast`: graphs in a graph, which torch writes out."""
 
 DEVICES = {"cpu", "cuda", "xpu", "mps", "hpu", "mtia", "xla", "ipu", "maia"}
-"""What torch.autocast takes."""
+"""Devices that torch.autocast takes."""
 
 PYTHON = {
     *(f"_operator.{name}" for name in (
@@ -61,7 +61,7 @@ MAJOR = schema.SCHEMA_VERSION[0]
 
 
 def checked_program(program: ExportedProgram) -> ExportedProgram:
-    """The program, changed in place, without what torch would run; InputError or Refused for what cannot be so."""
+    """Return the program, changed in place, without code that torch would run; InputError or Refused otherwise."""
     _check_version(program)
     _Check().program(program)
     module = program.graph_module
@@ -87,7 +87,7 @@ def _check_version(program: ExportedProgram) -> None:
 
 
 def _entry(entries: list[schema.ModuleCallEntry], fields: dict[str, list[str]]) -> schema.ModuleCallEntry:
-    """The entry of the whole module, which tells its structure; those of its parts are not needed."""
+    """Return the entry of the whole module, which holds its structure; the entries of its parts are not needed."""
     entry = next((entry for entry in entries if entry.fqn == "" and entry.signature), None)
     if entry is None or entry.signature is None:
         raise InputError("it does not tell the structure of its arguments and results")
@@ -103,30 +103,30 @@ def _entry(entries: list[schema.ModuleCallEntry], fields: dict[str, list[str]]) 
 
 
 def check_name(name: str) -> None:
-    """InputError unless it is an identifier."""
+    """Require that a name is an identifier; InputError otherwise."""
     if not NAME.fullmatch(name) or keyword.iskeyword(name) or len(name) > 500:
-        raise InputError(f"the name {name[:60]!r} is no identifier, as torch writes them")
+        raise InputError(f"the name {name[:60]!r} is not an identifier, as torch writes them")
 
 
 def check_path(name: str) -> None:
-    """InputError unless it can name a parameter, in source code between quotes too."""
+    """Require that a name can name a parameter, in source code between quotes too; InputError otherwise."""
     if not name or not is_text(name) or len(name) > 2000:
-        raise InputError(f"the name {name[:60]!r} is no plain text")
+        raise InputError(f"the name {name[:60]!r} is not plain text")
 
 
 @dataclass
 class _Check:
-    """A walk over all that a program holds; operators that are not known are gathered."""
+    """Walk over all parts of a program; operators that are not known are gathered."""
 
     reasons: dict[str, str] = field(default_factory=dict)
     nodes: int = 0
 
     def program(self, program: ExportedProgram) -> None:
-        """All graphs, and the signature."""
+        """Check all graphs, and the signature."""
         self._graph(program.graph_module.graph)
         for name in program.range_constraints:
             if not SYMBOL.fullmatch(name):
-                raise InputError(f"the size {name[:60]!r} has no name of torch's")
+                raise InputError(f"the size {name[:60]!r} is not named as torch names sizes")
         for spec in (*program.graph_module.signature.input_specs, *program.graph_module.signature.output_specs):
             if str(spec.type) in ("custom_obj", "token"):
                 raise unsafe("it holds objects of classes of its own, which ttc does not read")
@@ -169,7 +169,7 @@ class _Check:
         self._values(node.outputs)
 
     def _values(self, item: Any) -> None:
-        """Names, sizes and devices in anything that a node takes or gives."""
+        """Check names, sizes and devices in all that a node takes or gives."""
         for part in _parts(item):
             check = _CHECKS.get(type(part))
             if check is not None:
@@ -177,7 +177,7 @@ class _Check:
 
 
 def _parts(item: Any) -> Iterator[Any]:
-    """All records within a record, list or mapping."""
+    """Yield all records within a record, list or mapping."""
     pending = [item]
     while pending:
         part = pending.pop()
@@ -215,9 +215,9 @@ def _check_sym(part: Any) -> None:
 
 
 def _check_constant(part: schema.ConstantValue) -> None:
-    """A constant argument, which torch compares with in Python of its own making."""
+    """Check a constant argument, which torch compares with in Python of its own making."""
     if part.type == "as_string" and not is_text(part.value):
-        raise InputError(f"the constant argument {part.value[:60]!r} is no plain text")
+        raise InputError(f"the constant argument {part.value[:60]!r} is not plain text")
 
 
 def _check_argument(part: schema.Argument) -> None:
@@ -226,7 +226,7 @@ def _check_argument(part: schema.Argument) -> None:
 
 
 def check_tensor(meta: schema.TensorMeta) -> None:
-    """InputError for a tensor of no plain layout, or of contradictory shape; its device becomes the CPU."""
+    """Refuse a tensor of another layout than strided, or of contradictory shape; its device becomes the CPU."""
     if meta.layout is not STRIDED:
         raise InputError("it has sparse tensors, which ttc does not read")
     if len(meta.sizes) != len(meta.strides):
@@ -236,7 +236,7 @@ def check_tensor(meta: schema.TensorMeta) -> None:
 
 
 def _check_device(part: schema.Device) -> None:
-    """Where the model was when it was exported does not matter."""
+    """Put the CPU in place of the device that the model was exported on."""
     part.type, part.index = "cpu", None
 
 
@@ -263,14 +263,14 @@ _CHECKS: dict[type, Callable[[Any], None]] = {
 
 
 def _unknown(target: str) -> str:
-    """Why torch is not asked to look up an operator; nothing for those that the front end knows."""
+    """Return why torch is not asked to look up an operator; the empty text for operators that the front end knows."""
     if target in PYTHON:
         return ""
     if target.startswith("torch.ops.higher_order."):
         return f"{target[:80]} (control flow, or an op with a side effect) is not supported"
     named = OPERATOR.fullmatch(target)
     if named is None:
-        return f"the operator {target[:80]!r} is none of PyTorch's that ttc knows"
+        return f"{target[:80]!r} is not an operator of PyTorch that ttc knows"
     library, name, overload = named.groups()
     packet = getattr(getattr(torch.ops, library), name, None)
     if not isinstance(packet, torch._ops.OpOverloadPacket) or overload not in packet.overloads():
@@ -290,19 +290,19 @@ def _known(operator: Any) -> bool:
 
 
 def _out_of_place(name: str, overload: str) -> Any:
-    """What an op that changes its operand becomes when torch makes the program functional."""
+    """Return the functional form of an op that changes its operand, by torch's naming."""
     packet = getattr(torch.ops.aten, name.rstrip("_"), None)
     return getattr(packet, overload, None) or getattr(packet, "default", None)
 
 
 @cache
 def _decomposed() -> Collection[Any]:
-    """The operators that torch has decompositions of."""
+    """Return the operators that torch has decompositions of."""
     return set(torch.export.default_decompositions())
 
 
 def _place(node: Node) -> str:
-    """A node's name and the module it comes from."""
+    """Return a node's name and the module that it comes from."""
     name = node.name or node.target[:80]
     path = node.metadata.get(STACK, "").split(";")[-1].split(",")[1:2]
     return f"{name} in {path[0]}" if path and path[0] else name

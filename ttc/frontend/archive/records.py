@@ -18,11 +18,11 @@ from ttc.errors import InputError
 Record = TypeVar("Record")
 
 FLOAT_WORDS = {"Infinity", "-Infinity", "NaN"}
-"""What torch writes for floats that JSON does not have."""
+"""Words that torch writes for floats that JSON does not have."""
 
 
 class _Wrong(Exception):
-    """A value that is not what the schema says; `path` leads to it, innermost first."""
+    """A value that departs from the schema; `path` leads to the value, innermost first."""
 
     def __init__(self, expected: str):
         super().__init__(expected)
@@ -30,7 +30,7 @@ class _Wrong(Exception):
 
 
 def record(kind: type[Record], data: Any, name: str) -> Record:
-    """The record of a schema class; InputError that leads to the first value of another type."""
+    """Read the record of a schema class; InputError that leads to the first value of another type."""
     try:
         return _read(kind, data)
     except _Wrong as wrong:
@@ -75,7 +75,7 @@ def _union(kind: Any, data: dict[str, Any]) -> Any:
 
 
 def _fields(kind: Any, data: dict[str, Any]) -> Any:
-    """A record; names that the schema does not know are passed over, as torch does."""
+    """Read a record; names that the schema does not know are passed over, as in torch."""
     found = {}
     for name, (declared, has_default) in _declared(kind).items():
         if name in data:
@@ -104,6 +104,6 @@ def _types(kind: type) -> dict[str, Any]:
 
 @cache
 def _declared(kind: Any) -> dict[str, tuple[Any, bool]]:
-    """Each field's type, and whether it has a default."""
+    """Return each field's type, and whether the field has a default."""
     hints = _types(kind)
     return {f.name: (hints[f.name], f.default is not MISSING or f.default_factory is not MISSING) for f in fields(kind)}

@@ -1,8 +1,8 @@
-"""The structure of a program's arguments and results, in plain containers.
+"""Structure of a program's arguments and results, in plain containers.
 
-torch writes the names of classes (a model's output class, a cache, a named tuple) and looks them up when it loads:
-a process that has not imported them cannot load the file, and one that has runs their code. So whatever has names for
-its parts becomes a dict here, and whatever has none a tuple; names of outputs stay what they are for the module.
+torch writes the names of classes (a model's output class, a cache, a named tuple) and looks them up when it loads: a
+process that has not imported them cannot load the file, and one that has runs their code. So a container with names
+for its parts becomes a dict here, and one without names a tuple; names of outputs stay as the module has them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from typing import Any
 from ttc.errors import InputError
 
 PROTOCOL = 1
-"""The version of torch's format of structures that is known here."""
+"""Version of torch's format of structures that is known here."""
 
 LEAF = {"type": None, "context": None, "children_spec": []}
 SEQUENCES = {"builtins.tuple", "builtins.list"}
 KEY = (str, int, float, bool, type(None))
 
 FieldNames = Mapping[str, list[str]]
-"""The field names of named tuples, by the name of their class."""
+"""Field names of named tuples, by the name of their class."""
 
 
 def plain_structure(text: str, fields: FieldNames) -> str:
-    """A serialised structure with only dicts, lists and tuples in it; InputError if it is none."""
+    """Return a serialised structure with only dicts, lists and tuples in it; InputError if the text is no structure."""
     try:
         protocol, tree = json.loads(text)
         if protocol != PROTOCOL:
@@ -36,7 +36,7 @@ def plain_structure(text: str, fields: FieldNames) -> str:
 
 
 def keyword_names(text: str) -> list[str]:
-    """The names of keyword arguments in a plain structure of arguments; InputError if it is not one."""
+    """Return the names of keyword arguments in a plain structure of arguments; InputError for other structures."""
     tree = json.loads(text)[1]
     if tree["type"] == "builtins.tuple":
         match [(part["type"], part["context"]) for part in tree["children_spec"]]:
@@ -46,7 +46,7 @@ def keyword_names(text: str) -> list[str]:
 
 
 def is_text(text: str) -> bool:
-    """Whether a text can stand in source code between quotes, as torch writes it: printable, no quote, no escape."""
+    """Return whether a text can stand in source code between quotes: printable, no quote, no escape."""
     return text.isprintable() and not any(mark in text for mark in "'\"\\`")
 
 
@@ -75,7 +75,7 @@ def _json(text: str) -> Any:
 
 
 def _names(kind: str, context: Any, fields: FieldNames) -> list[Any] | None:
-    """The names of a container's parts, as its context tells them: a list, alone or first in one."""
+    """Return the names of a container's parts, as its context holds them: a list, alone or first in one."""
     if kind == "collections.namedtuple":
         return fields.get(context)
     found = _json(context) if isinstance(context, str) else context

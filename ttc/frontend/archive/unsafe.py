@@ -1,4 +1,4 @@
-"""What is refused because torch would run it."""
+"""Refusals of parts that torch would run."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from ttc.errors import InputError
 
 
 def unsafe(reason: str) -> InputError:
-    """The error for what could run code, which says how a user may let it."""
+    """Return the error for a part that could run code, with the way in which a user may allow it."""
     return InputError(f"{reason}. Only for a file of your own: --trust (trust=True) lets torch run what it holds")

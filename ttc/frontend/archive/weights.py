@@ -1,4 +1,4 @@
-"""Weights and constants of a `.pt2` archive: raw numbers, seen through the shapes that its lists give."""
+"""Weights and constants of a `.pt2` archive: raw numbers, seen through the shapes in the archive's lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ttc.frontend.archive.unsafe import unsafe
 
 
 def read_tensors(archive: Archive, folder: str, listing: str) -> dict[str, Tensor]:
-    """The tensors that the list names, from raw members in `folder`; tensors that share a member share memory."""
+    """Read the tensors that the list names, from raw members in `folder`; tensors that share a member share memory."""
     config = record(PayloadConfig, archive.json(folder + listing), folder + listing)
     storages: dict[str, torch.UntypedStorage] = {}
     found: dict[str, Tensor] = {}
@@ -49,7 +49,7 @@ def _storage(content: bytearray) -> torch.UntypedStorage:
 
 
 def _view(name: str, storage: torch.UntypedStorage, meta: TensorMeta) -> Tensor:
-    """The tensor of this shape in a storage, which must hold all of it; without data where nothing is stored."""
+    """Return the tensor of this shape in a storage, which must hold all of it; without data where none is stored."""
     dtype = DTYPES[meta.dtype]
     sizes, strides = [item.value for item in meta.sizes], [item.value for item in meta.strides]
     if meta.storage_offset.type != "as_int":
@@ -58,5 +58,5 @@ def _view(name: str, storage: torch.UntypedStorage, meta: TensorMeta) -> Tensor:
         return torch.empty_strided(sizes, strides, dtype=dtype, device="meta")
     last = sum((size - 1) * stride for size, stride in zip(sizes, strides, strict=True)) if math.prod(sizes) else -1
     if (meta.storage_offset.value + last + 1) * dtype.itemsize > storage.nbytes():
-        raise InputError(f"{name} is larger than what is stored of it")
+        raise InputError(f"{name} is larger than its stored bytes")
     return torch.empty(0, dtype=dtype).set_(storage, meta.storage_offset.value, sizes, strides)
