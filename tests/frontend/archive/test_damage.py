@@ -93,8 +93,8 @@ def squares(tree: Any) -> None:
 
 
 DAMAGE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "nothing": (lambda: b"", "no zip archive"),
-    "a text": (lambda: b"a text\n" * 99, "no zip archive"),
+    "nothing": (lambda: b"", "not a zip archive"),
+    "a text": (lambda: b"a text\n" * 99, "not a zip archive"),
     "an empty zip": (lambda: packed({}), "holds nothing"),
     "another zip": (lambda: packed({"a": b"b"}, root=""), "not in one folder"),
     "cut": (lambda: archives.static()[:-900], "cut short"),
