@@ -29,11 +29,11 @@ COMMANDS = {
     "models": "list the models that ttc carries",
     "doctor": "say what this machine has of what ttc can use",
 }
-"""Each command's one line; its module is `ttc.commands.<name>`."""
+"""Each command's line of help; the command's module is `ttc.commands.<name>`."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status; errors become sentences on stderr, and JSON where it is asked for."""
+    """Run one command and return its exit status; errors become sentences on stderr, and JSON where asked for."""
     given = with_flags(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in given
     if arguments is None:  # the command line itself: being asked to end is an interrupt, after which things are tidied
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return import_module(f"ttc.commands.{parsed.command}").run(parsed)
     except TtcError as error:
         return _failed(error, str(error), as_json)
-    except BrokenPipeError:  # whoever read our output has had enough
+    except BrokenPipeError:  # the reader of the output has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:  # a folder that cannot be made, a file that cannot be read or written
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2) -> int:
-    """Say what went wrong, and return the exit status."""
+    """Print what went wrong, and return the exit status."""
     print(printable(f"ttc: {sentence}"), file=sys.stderr)
     if as_json:
         print_json(failure(error, sentence))
@@ -63,7 +63,7 @@ def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2)
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong with the arguments in JSON too, where JSON is asked for."""
+    """Parser that reports errors in the arguments as JSON too, where JSON is asked for."""
 
     as_json = False
 
@@ -74,7 +74,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(given: list[str]) -> argparse.ArgumentParser:
-    """The parser; only the chosen command's module is imported."""
+    """Return the parser; only the chosen command's module is imported."""
     _Parser.as_json = "--json" in given
     parser = _Parser("ttc", description="Compile PyTorch and ONNX models for Tenstorrent cards.")
     parser.add_argument("--version", action="version", version=f"ttc {VERSION}")

@@ -1,4 +1,4 @@
-"""Where torch looks for the backend "ttc": the entry point that installed packages name."""
+"""Entry point of the backend "ttc", which installed packages name and torch looks up."""
 
 from ttc.plugins.torch_backend import ttc_backend
 

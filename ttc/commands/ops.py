@@ -16,7 +16,7 @@ ELSEWHERE = "decomposed, or known when compiling"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The form of the table."""
+    """Add an op's name, or the form of the table."""
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/ops.md embeds it")
 
 
