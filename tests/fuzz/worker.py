@@ -47,6 +47,7 @@ def main(kind: str, seed: str, first: str, last: str, folder: str, whole: str) -
     for number in range(int(first), int(last)):
         started = time.process_time()
         watch.seen.clear()
+        Path("/proc/self/clear_refs").write_text("5")  # begins the peak anew: an input answers for its own
         outcome, said = _outcome(attempt, Random(f"{kind} {seed} {number}"), place, whole == "whole", watch)
         spent = time.process_time() - started
         peak = _peak_bytes()
@@ -57,7 +58,10 @@ def main(kind: str, seed: str, first: str, last: str, folder: str, whole: str) -
 
 
 def _peak_bytes() -> int:
-    """The most memory that this program held; `ru_maxrss` begins with that of the process that started this one."""
+    """Return the most memory held since the peak was begun anew.
+
+    `ru_maxrss` cannot be, and begins with that of the process that started this one.
+    """
     status = Path("/proc/self/status").read_text()
     return next(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith("VmHWM:"))
 

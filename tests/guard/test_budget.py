@@ -109,6 +109,8 @@ LARGE: dict[str, Callable[[], onnx.ModelProto]] = {
     "Trilu": lambda: expanded(helper.make_node("Trilu", ["c"], ["y"]), 10**5, 10**5),
     "LRN": lambda: one("LRN", ["x"], value("x", [1, 4, 1, 1]), {}, size=10**9),
     "DFT": lambda: one("DFT", ["x"], value("x", [1, 10**6, 1]), {}),
+    "DFT of complex numbers": lambda: one("DFT", ["x"], value("x", [1, 4096, 2]), {}),
+    "inverse DFT": lambda: one("DFT", ["x"], value("x", [1, 4096, 2]), {}, inverse=1, onesided=1),
 }  # fmt: skip
 
 

@@ -18,8 +18,10 @@ A full-size diffusion transformer has 12,000, a loop unrolled to the most steps 
 ELEMENTS = 1 << 36
 """Elements of a value: the largest card's memory holds 2^34 in bf16."""
 
-TABLE = 1 << 26
-"""Elements of a tensor computed when compiling: positions, masks, matrices of a transform; half a gigabyte."""
+TABLE = 1 << 24
+"""Elements of a tensor computed when compiling: positions, matrices of a transform, a mask of 4,096 by 4,096.
+
+To make, hash and save so many takes a second, and half a gigabyte where each is computed in float64."""
 
 LISTED = 1 << 20
 """Numbers that are looked at one by one when compiling: shapes, indices that decide, positions of a resized axis."""

@@ -58,7 +58,7 @@ def _fitted(b: Emitter, x: Value, axis: int, size: int) -> Value:
 def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
     """[size * parts, count * 2]: what each real and imaginary part gives to each of the transform."""
     count = length // 2 + 1 if onesided else length
-    check_table(size, count)
+    check_table(size * parts, count)
     angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(count)).double() / length
     cos, sin = angles.cos(), angles.sin() * (-1 if inverse else 1)
     of_real, of_imaginary = torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)
