@@ -1,4 +1,4 @@
-"""Deallocation: every buffer of a run is given back after its last use."""
+"""Deallocation: every buffer of a run is freed after its last use."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def deallocate_after_last_use(graph: Graph, target: Target) -> Graph:
                                         ttnn.deallocate(%a)
                                         return "y"=%b
 
-    Inputs are given back too, as each run uploads its own; buffers that are kept from run to run and buffers of
-    outputs stay. A step of a loop gives back its own buffers, and none of the loop's operands.
+    Inputs are freed too, as each run uploads its own; buffers that are kept from run to run and buffers of outputs
+    stay. A step of a loop frees its own buffers, and none of the loop's operands.
     """
     graph = in_bodies(graph, lambda body: deallocate_after_last_use(body, target))
     liveness = Liveness(graph)

@@ -22,6 +22,7 @@ def held(number: float, dtype: DType) -> float:
         if not -(2**31) <= number < 2**31:
             raise Refusal(f"the integer {number} does not fit the device's 32 bits")
         return int(number)
+    # The largest float32 is beyond bf16's range: a finite mask must not become infinite, an infinite one must stay so.
     largest = LARGEST.get(dtype, LARGEST[DType.bf16])
     return max(-largest, min(largest, float(number))) if isfinite(number) else float(number)
 

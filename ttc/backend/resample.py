@@ -68,6 +68,7 @@ def linear_weights(size: int, scale: int) -> Tensor:
     high = (low + 1).clamp(max=size - 1)
     weights = torch.zeros(size * scale, size, dtype=torch.float64)
     row = torch.arange(size * scale)
+    # y[i] = (1 - t) * x[low] + t * x[high] with t = source - low; at an edge both weights meet on one pixel.
     weights.index_put_((row, low), 1 - (source - low), accumulate=True)
     weights.index_put_((row, high), source - low, accumulate=True)
     return weights

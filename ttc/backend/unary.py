@@ -64,6 +64,7 @@ def sign(op: ops.Sign, to: Lowering) -> Value:
     x = to(op.x)
     if op.x.dtype.is_float:
         return to.call(calls.Sign(x))
+    # 1 - 0, 0 - 0 or 0 - 1
     return to.call(binary_calls.Subtract(to.call(binary_calls.Gt(x, 0)), to.call(binary_calls.Lt(x, 0))))
 
 
@@ -98,6 +99,7 @@ def hard_sigmoid(op: ops.HardSigmoid, to: Lowering) -> Value:
     x = to(op.x)
     if (op.alpha, op.beta) == (1 / 6, 0.5):
         return to.call(calls.Hardsigmoid(x))
+    # max(0, min(1, alpha * x + beta))
     line = to.call(binary_calls.Add(to.call(binary_calls.Multiply(x, op.alpha)), op.beta))
     return to.call(calls.Clamp(line, min=0.0, max=1.0))
 

@@ -111,7 +111,7 @@ class Bitcast(Call, name="ttnn.bitcast"):
 
 @dataclass(frozen=True)
 class Deallocate(Call, name="ttnn.deallocate"):
-    """End of a tensor's life: its buffer is given back."""
+    """End of a tensor's life: its buffer is freed."""
 
     tensor: Value
     effect: ClassVar[bool] = True

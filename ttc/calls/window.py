@@ -52,10 +52,12 @@ class Window:
         """Count the most padded input pixels from the first to the last that `rows` adjacent output pixels read."""
         (padded_height, padded_width), (height, width) = self.padded, self.output
         spans = [dilation * (kernel - 1) + 1 for dilation, kernel in zip(self.dilation, self.kernel, strict=True)]
+        # `rows` adjacent output pixels go over `lines` whole lines and `rest` pixels more.
         lines, rest = divmod(min(rows, self.output_pixels) - 1, width)
         reach = lines * self.stride[0] * padded_width + rest * self.stride[1]
         if rest and lines + 1 < self.batch * height:  # the pixels may begin inside a line and end in one more
             reach += self.stride[0] * padded_width - width * self.stride[1]
+        # From image to image windows skip the input lines that no window of this image begins in.
         between = max(0, padded_height - height * self.stride[0]) * padded_width
         images = -(-rows // (height * width)) if self.batch > 1 else 0
         reach += images * between + (spans[0] - 1) * padded_width + spans[1]
