@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from pathlib import Path
 
@@ -47,7 +48,10 @@ def test_one_compilation_shows_what_every_stage_refuses():
     assert len(products) == 2  # the one that reads what mode gives, too
     text = str(found)
     assert text.startswith("3 things in this model cannot be compiled:\n")
-    assert "  digamma, digamma_1, digamma_2 and 2 more (5 in all): aten.digamma.default is not supported" in text
+    place = f"{Path(__file__).name}:{inspect.getsourcelines(Several.forward)[1] + 3}"
+    places = ", ".join(f"{name} in {place}" for name in ("digamma", "digamma_1", "digamma_2"))
+    assert f"  {places} and 2 more (5 in all): aten.digamma.default is not supported" in text
+    assert f"matmul %matmul in {Path(__file__).name}:" in text, "what lowering refuses has a place, too"
     assert text.count("digamma.default") == 1
     assert "`ttc ops` lists what is supported" in text
     assert text.splitlines()[-1].endswith("the host does what the card cannot: matmul")

@@ -150,11 +150,11 @@ def _refuse_giants(graph: Graph, target: Target) -> None:
     for node in graph.nodes:
         for value in node.results:
             if value.dtype in (DType.bfp8, DType.bfp4):
-                reasons.append((f"{node.op.mnemonic} %{value.name}", f"no model has values of type {value.dtype}"))
+                reasons.append((value.where, f"no model has values of type {value.dtype}"))
             elements = prod(max(size, 1) for size in value.shape)
             if elements * min(value.dtype.bytes, 2) > target.dram_bytes:
                 reason = f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"
-                reasons.append((f"{node.op.mnemonic} %{value.name}", reason))
+                reasons.append((value.where, reason))
     if reasons:
         raise Refused(reasons)
 

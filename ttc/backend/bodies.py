@@ -15,7 +15,7 @@ def in_bodies(graph: Graph, step: Callable[[Graph], Graph]) -> Graph:
     for node in graph.nodes:
         op = with_bodies(node.op, step).with_operands(lambda value: new.get(value, value))
         if op is not node.op:
-            results = tuple(Value(op, value.type, value.name, value.index) for value in node.results)
+            results = tuple(replace(value, op=op) for value in node.results)
             new.update(zip(node.results, results, strict=True))
             node = Node(op, results)
         nodes.append(node)

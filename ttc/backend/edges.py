@@ -26,10 +26,11 @@ def upload_as_used(graph: Graph, target: Target) -> Graph:
     builder = Builder(graph.weights)
     new: dict[Value, Value] = {}
     for node in graph.nodes:
+        builder.at(node.results)
         op = node.op.with_operands(new.__getitem__)
         results = _uploaded(op, node.results, wanted, builder)
         if not results:
-            results = builder.keep(node) if op is node.op else builder.add(op, tuple(v.name for v in node.results))
+            results = builder.again(node, op)
         new.update(zip(node.results, results, strict=True))
     return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
 

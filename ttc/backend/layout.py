@@ -184,6 +184,7 @@ def _rebuilt(graph: Graph, layouts: list[Layout | None], source: dict[Value, Val
             if new.get(node.op.tensor) is node.op.tensor:
                 builder.keep(node)  # readers that keep the converted value find it under its name
             continue
+        builder.at(node.results)
         results = _placed(node, layout, new, source, builder)
         new.update(zip(node.results, results, strict=True))
     return settled(graph, builder.finish((name, new[source[value]]) for name, value in graph.outputs))
@@ -203,7 +204,7 @@ def _placed(
             same = spec_of(value).layout is op.layout
             return builder.add(ToMemoryConfig(value, memory) if same else replace(op, tensor=value), names)
     op = node.op.with_operands(lambda value: _in_layout(new[source[value]], layout or spec_of(value).layout, builder))
-    return builder.keep(node) if op is node.op else builder.add(op, names)
+    return builder.again(node, op)
 
 
 def _in_layout(value: Value, layout: Layout, builder: Builder) -> Value:

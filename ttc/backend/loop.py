@@ -24,12 +24,16 @@ def stack(count: int, shape: tuple[int, ...], dtype: DType, to: Lowering) -> Val
 
 
 class LoopMaker:
-    """A loop in the making: `inner` are the body's inputs by name, `call` adds to the body."""
+    """A loop in the making: `inner` are the body's inputs by name, `call` adds to the body.
 
-    def __init__(self, count: int, carried: Named, scanned: Named, stacked: Named, captured: Named):
+    The body's calls have the location of the op that `to` lowers.
+    """
+
+    def __init__(self, to: Lowering, count: int, carried: Named, scanned: Named, stacked: Named, captured: Named):
         self._count = count
         self._outer = carried, scanned, stacked, captured
-        self._body = Builder()
+        self._to, self._body = to, Builder()
+        self._body.location = to.location
         self.inner: dict[str, Value] = {}
         for name, value in (pair for group in self._outer for pair in group.items()):
             self.inner[name] = self._body(Input(spec_of(value), name), name)
@@ -39,11 +43,11 @@ class LoopMaker:
         self._body.hint = name or self._body.hint
         return self._body(call)
 
-    def finish(self, results: Iterable[Value], to: Lowering) -> tuple[Value, ...]:
+    def finish(self, results: Iterable[Value]) -> tuple[Value, ...]:
         """Add the loop and return its results: `results` of the body (carried, then stacked) after the last step."""
         carried, scanned, stacked, captured = (tuple(group.values()) for group in self._outer)
         names = (*self._outer[0], *self._outer[2])
         body = Body.of(self._body.finish(zip(names, results, strict=True)))
         loop = Loop(count=self._count, carried=carried, scanned=scanned, stacked=stacked, captured=captured, body=body)
-        made = to.call(loop)
+        made = self._to.call(loop)
         return made if isinstance(made, tuple) else (made,)

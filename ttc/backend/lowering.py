@@ -106,6 +106,11 @@ class Lowering:
         return self.cast(lowered, self.dtype) if wide and value.dtype.is_float else lowered
 
     @property
+    def location(self) -> str:
+        """The place in the model of the op being lowered."""
+        return self._program.location
+
+    @property
     def weight_dtype(self) -> DType:
         """Return the dtype in which the weights of the op's products and convolutions are stored."""
         return self._weight_dtype if self.dtype is self._narrow else DType.f32
@@ -175,7 +180,8 @@ class Lowering:
         if any(value in self._refused for value in op.operands()):
             self._refused.update(results)
             return
-        self._program.hint = self._weights.hint = results[0].name
+        self._program.at(results)
+        self._weights.at(results)
         self.dtype = self._float_of(results[0])
         try:
             lowered = self._lower(op, results)
@@ -183,7 +189,7 @@ class Lowering:
             if type(op) in self.on_host:
                 self._lowered.update(zip(results, self._by_host(op, results), strict=True))
                 return
-            self.refusals.append((f"{op.mnemonic} %{results[0].name}", str(refusal)))
+            self.refusals.append((results[0].where, str(refusal)))
             self._refused.update(results)
             return
         self._lowered.update(zip(results, lowered, strict=bool(lowered)))

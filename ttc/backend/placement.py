@@ -224,7 +224,7 @@ def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
     if op is node.op:
         return node
     old = node.results
-    return Node(op, tuple(Value(op, t, v.name, v.index) for t, v in zip(types, old, strict=True)))
+    return Node(op, tuple(Value(op, t, v.name, v.index, v.location) for t, v in zip(types, old, strict=True)))
 
 
 def _specs(op: Op) -> tuple[Any, ...]:

@@ -53,7 +53,7 @@ class Steps:
             scanned["valid"] = sequence.by_step(sequence.valid)
         carried = {name: own_copy(value, to) for name, value in states.items()}
         ys = stack(sequence.count, states["h"].shape, to.dtype, to)
-        self.maker = LoopMaker(sequence.count, carried, scanned, {"y": ys}, captured)
+        self.maker = LoopMaker(to, sequence.count, carried, scanned, {"y": ys}, captured)
         self.inner, self.call = self.maker.inner, self.maker.call
 
     def input(self, columns: tuple[int, int] | None = None) -> Value:
@@ -139,7 +139,7 @@ class Steps:
     def finish(self, *states: Value) -> tuple[Value, ...]:
         """Stack the first state and return the loop's results: final states, then the stack."""
         put = self.call(Put(self.inner["y"], states[0], step=self.sequence.step))
-        return self.maker.finish((*states, put), self.sequence.to)
+        return self.maker.finish((*states, put))
 
 
 def needs_state(sequence: Sequence) -> bool:

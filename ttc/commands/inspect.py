@@ -9,6 +9,7 @@ from ttc.commands.options import MODELS, add_compilation, compilation, existing,
 from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
 from ttc.guard.files import check_output
+from ttc.ir import print_graph
 from ttc.runtime.buckets import Bucket
 
 
@@ -51,7 +52,7 @@ def run(arguments: Namespace) -> int:
         write_page(arguments.html, subject.name, program, report)
         print(printable(f"wrote {arguments.html}"))
         return 0
-    print(program.graph, end="")
+    print(print_graph(program.graph, locations=True), end="")
     print(report)
     print(printable(masks(buckets)), end="")
     return 0

@@ -15,7 +15,7 @@ from ttc.calls.target import Target
 from ttc.compiled.executable import Executable
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
-from ttc.ir import Graph
+from ttc.ir import Graph, print_graph
 from ttc.ir.random import random_kind
 from ttc.pipeline import Build, compile_graph, every_stage, literals
 from ttc.sources import Inputs, Source, Specialisation
@@ -101,11 +101,14 @@ class Compiled:
         return tuple(self._form().stages)
 
     def dump(self, stage: str) -> str:
-        """The program's text after a stage; InputError with the stages' names for an unknown one."""
+        """The program's text after a stage, each line with its location in the model.
+
+        InputError with the stages' names for an unknown one.
+        """
         stages = self._form().stages
         if not isinstance(stage, str) or stage not in stages:
             raise InputError(f"no stage is called {stage!r}; this model has {', '.join(stages)}")
-        return str(stages[stage])
+        return print_graph(stages[stage], locations=True)
 
     def after(self, name: str) -> str:
         """The program's text after a pass, whether the pass changed it or not; InputError for an unknown pass."""

@@ -61,7 +61,7 @@ def _with_references(graph: Graph, renamed: dict[str, str]) -> Graph:
         else:
             op = op.with_operands(new.__getitem__)
         if op is not node.op:
-            node = Node(op, tuple(Value(op, v.type, v.name, v.index) for v in node.results))
+            node = Node(op, tuple(replace(value, op=op) for value in node.results))
         nodes.append(node)
         old = graph.nodes[len(nodes) - 1].results
         new.update(zip(old, node.results, strict=True))

@@ -97,12 +97,17 @@ def field_names(cls: type[Op]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Value:
-    """One result of an op; compared by identity. `Value(Relu(x))` as a pattern matches a value that a relu defines."""
+    """One result of an op; compared by identity. `Value(Relu(x))` as a pattern matches a value that a relu defines.
+
+    `location` is the place in the model that the value comes from: the module's path and the source line, or the name
+    of an ONNX node; "" where nobody knows. Locations decide nothing.
+    """
 
     op: Op
     type: Type
     name: str
     index: int = 0
+    location: str = ""
 
     __match_args__ = ("op",)
 
@@ -113,6 +118,12 @@ class Value:
     @property
     def dtype(self):
         return self.type.dtype
+
+    @property
+    def where(self) -> str:
+        """Name the value in a refusal: the op that defines it, its name and its location."""
+        place = f" in {self.location}" if self.location not in ("", self.name) else ""
+        return f"{self.op.mnemonic} %{self.name}{place}"
 
     def __repr__(self) -> str:
         return f"%{self.name}: {self.type}"
@@ -195,6 +206,8 @@ class Builder:
         self.uses: Counter[Value] = Counter()
         self.constants: set[Value] = set()
         self.hint = ""  # the name of new values that are given none
+        self.location = ""  # the location of new values
+        self._replaced: Op | None = None  # the op that a rewrite builds others for
         self._nodes: list[Node] = []
         self._known: dict[Hashable, tuple[Value, ...]] = {}  # in order of appearance
         self._names: set[str] = set()
@@ -215,6 +228,20 @@ class Builder:
         if not self._names.isdisjoint(names):
             return self.add(node.op, names)
         return self._shared(node.op, lambda: self._enter(node))
+
+    def again(self, node: Node, op: Op) -> tuple[Value, ...]:
+        """Add a node of another graph with `op` in place of its own, under its names and at its location."""
+        if op is node.op:
+            return self.keep(node)
+        return self.add(op, tuple(value.name for value in node.results))
+
+    def at(self, values: tuple[Value, ...], replaced: Op | None = None) -> None:
+        """Have new values take the name and location of the first of `values`, which they stand for.
+
+        `replaced`, the op that defines these, over operands of this builder, lets fused ops find their location.
+        """
+        self.hint, self.location = (values[0].name, values[0].location) if values else ("", "")
+        self._replaced = replaced
 
     def mark(self) -> tuple[int, int]:
         """Return the place in the program so far, for `undo`."""
@@ -245,7 +272,8 @@ class Builder:
         types = types if isinstance(types, tuple) else (types,)
         if len(names) != len(types):
             names = (self._hint(op),) * len(types)
-        results = tuple(Value(op, t, self._fresh(n), i) for i, (t, n) in enumerate(zip(types, names, strict=True)))
+        place, pairs = self._location(op), enumerate(zip(types, names, strict=True))
+        results = tuple(Value(op, type, self._fresh(name), index, place) for index, (type, name) in pairs)
         return self._enter(Node(op, results))
 
     def _enter(self, node: Node) -> tuple[Value, ...]:
@@ -264,6 +292,23 @@ class Builder:
         if operands and self.constants.issuperset(operands):
             return operands[0].name
         return op.name if isinstance(op, Input) else self.hint
+
+    def _location(self, op: Op) -> str:
+        """Return the location of the replaced op; for a fused op, that of the part whose operands it has most of.
+
+        So a convolution stays where it was when the activation behind it becomes a part of it.
+        """
+        if isinstance(op, (Input, Const)):
+            return ""
+        if self._replaced is None or op is self._replaced:
+            return self.location
+        operands = set(op.operands())
+        location, most = self.location, len(operands.intersection(self._replaced.operands()))
+        for part in self._replaced.operands():
+            shared = len(operands.intersection(part.op.operands()))
+            if shared > most:
+                location, most = part.location, shared
+        return location
 
     def _fresh(self, hint: str) -> str:
         """Return a name not yet taken, and take it: the hint itself, or its stem with the next number."""

@@ -14,22 +14,21 @@ from ttc.ir.loop import with_bodies
 def rewrite(graph: Graph, *rules: Rule, normal: tuple[Rule, ...] = ()) -> Graph:
     """Rebuild `graph`, offering every op to each rule in turn; the first that answers wins.
 
-    A new value is named after the value that it replaces, and put into normal form by the rules `normal`. Without
-    rules, rewriting shares equal ops and drops dead ones. Unchanged nodes stay the same objects. Bodies of loops are
-    rewritten likewise, before the loop itself is offered.
+    A new value has the name and location of the value that it replaces, and is put into normal form by the rules
+    `normal`. Without rules, rewriting shares equal ops and drops dead ones. Unchanged nodes stay the same objects.
+    Bodies of loops are rewritten likewise, before the loop itself is offered.
     """
     builder = Builder(graph.weights, normal)
     uses = graph.uses()
     new: dict[Value, Value] = {}
     for node in graph.nodes:
         op = with_bodies(node.op, lambda body: rewrite(body, *rules, normal=normal)).with_operands(new.__getitem__)
-        names = tuple(value.name for value in node.results)
-        builder.hint = names[0] if names else ""
+        builder.at(node.results, op)
         before = builder.mark()
         results = answer(op, rules, builder)
         if not results:
             builder.undo(before)
-            results = builder.keep(node) if op is node.op else builder.add(op, names)
+            results = builder.again(node, op)
         for old, value in zip(node.results, results, strict=True):
             if value is not old and value.type != old.type:
                 raise TypeRuleError(f"rewriting {op.mnemonic} changed %{old.name} from {old.type} to {value.type}")

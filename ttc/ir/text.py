@@ -8,7 +8,7 @@
     }
 
 Fields with their default value are left out. A call's operands are positional: `ttnn.relu(%x)`. The body of a loop
-stands in its line as `body {`, indented, with names of its own.
+stands in its line as `body {`, indented, with names of its own. A comment behind a node is its location in the model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from enum import Enum
 from functools import cache
 from typing import Any
 
-from ttc.errors import TypeRuleError
+from ttc.errors import TypeRuleError, printable
 from ttc.ir.fields import fits
 from ttc.ir.graph import Graph, Node, Op, Value
 from ttc.ir.loop import Body
@@ -32,29 +32,31 @@ from ttc.ir.weights import Weights
 # ---------------------------------------------------------------- printing
 
 
-def print_graph(graph: Graph) -> str:
-    """Print the whole program, a line for each node."""
+def print_graph(graph: Graph, locations: bool = False) -> str:
+    """Print the whole program, a line for each node, with its location in the model if `locations` are asked for."""
     head = "body {" if isinstance(graph, Body) else "graph {"
-    lines = [head, *("  " + print_node(node).replace("\n", "\n  ") for node in graph.nodes)]
+    lines = [head, *("  " + print_node(node, locations).replace("\n", "\n  ") for node in graph.nodes)]
     outputs = ", ".join(f"{json.dumps(name)}=%{value.name}" for name, value in graph.outputs)
     return "\n".join([*lines, f"  return {outputs}".rstrip(), "}"]) + "\n"
 
 
-def print_node(node: Node) -> str:
+def print_node(node: Node, locations: bool = False) -> str:
     """Print one line of a program (several for a loop with its body)."""
-    call = f"{node.op.mnemonic}({_print_fields(node.op)})"
+    call = f"{node.op.mnemonic}({_print_fields(node.op, locations)})"
     if not node.results:
         return call
-    return f"{', '.join(f'%{v.name}: {v.type}' for v in node.results)} = {call}"
+    line = f"{', '.join(f'%{v.name}: {v.type}' for v in node.results)} = {call}"
+    location = " ".join(printable(node.results[0].location).split()) if locations else ""
+    return f"{line}  # {location}" if location else line
 
 
-def _print_fields(item: Any) -> str:
+def _print_fields(item: Any, locations: bool = False) -> str:
     parts = []
     for spec in sorted(fields(item), key=lambda spec: bool(spec.kw_only)):
         value = getattr(item, spec.name)
         if (isinstance(item, Op) and spec.name == "type") or _is_default(spec, value):
             continue
-        text = _print_attribute(value)
+        text = _print_attribute(value, locations)
         parts.append(text if _positional(item, spec) else f"{spec.name}={text}")
     return ", ".join(parts)
 
@@ -67,7 +69,7 @@ def _is_default(spec: Field, value: Any) -> bool:
     return spec.default is not MISSING and type(spec.default) is type(value) and repr(spec.default) == repr(value)
 
 
-def _print_attribute(value: Any) -> str:
+def _print_attribute(value: Any, locations: bool = False) -> str:
     match value:
         case Value():
             return f"%{value.name}"
@@ -86,7 +88,7 @@ def _print_attribute(value: Any) -> str:
         case TensorType():
             return f"<{value}>"
         case Body():
-            return print_graph(value).rstrip()
+            return print_graph(value, locations).rstrip()
         case _ if is_dataclass(value):
             return f"{type(value).__name__}({_print_fields(value)})"
     raise TypeError(f"{value!r} has no text form")
@@ -97,7 +99,7 @@ def _print_attribute(value: Any) -> str:
 _TOKEN = re.compile(
     r"""\s*(?:(?P<value>%[A-Za-z0-9_.]+)|(?P<string>"(?:[^"\\]|\\.)*")
     |(?P<number>-?(?:inf\b|nan\b|\d+\.?\d*(?:e[+-]?\d+)?))|(?P<word>[A-Za-z_][A-Za-z0-9_.]*)
-    |(?P<mark>[(){}\[\],:=<>]))""",
+    |(?P<mark>[(){}\[\],:=<>])|(?P<comment>\#[^\n]*))""",
     re.VERBOSE,
 )
 _END = re.compile(r"\s*\Z")
@@ -117,18 +119,27 @@ class _Tokens:
         self.text, self.position = text, 0
         self.kind, self.token = "", ""
         self.depth = 0  # of loops around the token
+        self.comment = ""  # what stands in the line of the token before, behind it
         self.advance()
 
     def advance(self) -> str:
-        taken = self.token
+        """The token; the next one takes its place."""
+        taken, self.comment = self.token, ""
+        self._read()
+        while self.kind == "comment":
+            self._read()
+        return taken
+
+    def _read(self) -> None:
         if _END.match(self.text, self.position):
             self.kind, self.token = "end", ""
-            return taken
+            return
         found = _TOKEN.match(self.text, self.position)
         if not found:
             raise self.error(f"cannot read {self.text[self.position :].strip()[:20]!r}")
         self.kind, self.token, self.position = str(found.lastgroup), found[found.lastgroup or 0], found.end()
-        return taken
+        if self.kind == "comment" and "\n" not in found[0]:
+            self.comment = self.token[1:].strip()
 
     def expect(self, token: str) -> None:
         if self.token != token:
@@ -212,7 +223,7 @@ def _parse_node(tokens: _Tokens, env: dict[str, Value]) -> Node:
         raise tokens.error(f"no op is called {mnemonic!r}")
     given = {"type": results[0][1]} if results and "type" in _field_map(cls) else {}
     op = _parse_fields(tokens, cls, env, given)
-    return Node(op, tuple(Value(op, t, name, i) for i, (name, t) in enumerate(results)))
+    return Node(op, tuple(Value(op, t, name, i, tokens.comment) for i, (name, t) in enumerate(results)))
 
 
 def parse_type(tokens: _Tokens) -> Type:

@@ -47,12 +47,10 @@ def channels_last(graph: Graph) -> Graph:
     """
     forms = Forms(builder_for(graph), wanted=_wanted(graph))
     for node in graph.nodes:
-        forms.builder.hint = node.results[0].name if node.results else ""
+        forms.builder.at(node.results)
         if len(node.results) == 1 and not forms.all_constant(node.op) and _in_rows(node.op, node.results[0], forms):
             continue
-        op = node.op.with_operands(forms.plain_of)
-        names = tuple(value.name for value in node.results)
-        results = forms.builder.keep(node) if op is node.op else forms.builder.add(op, names)
+        results = forms.builder.again(node, node.op.with_operands(forms.plain_of))
         forms.plain.update(zip(node.results, results, strict=True))
     return settled(graph, forms.builder.finish((name, forms.plain_of(value)) for name, value in graph.outputs))
 

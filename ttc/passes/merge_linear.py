@@ -30,14 +30,12 @@ def merge_linear(graph: Graph) -> Graph:
     builder = builder_for(graph)
     new: dict[Value, Value] = {}
     for node in _weights_first(graph, groups):
-        builder.hint = node.results[0].name if node.results else ""
+        builder.at(node.results)
         group = groups.get(node.results[0]) if node.results else None
         if group:
             new[node.results[0]] = _part(group, group.index(node), new, builder)
             continue
-        op = node.op.with_operands(new.__getitem__)
-        names = tuple(value.name for value in node.results)
-        results = builder.keep(node) if op is node.op else builder.add(op, names)
+        results = builder.again(node, node.op.with_operands(new.__getitem__))
         new.update(zip(node.results, results, strict=True))
     return builder.finish((name, new[value]) for name, value in graph.outputs)
 

@@ -95,10 +95,12 @@ def _metadata(program: Program, derivation: str, with_weights: bool, buckets: Se
         "outputs": _signature_to_json(program.outputs),
         "weights": "present" if with_weights else "none",
     }
-    texts = {"program": print_graph(program.graph), "derivation": derivation}
+    texts = {"program": print_graph(program.graph, locations=True), "derivation": derivation}
     if buckets:
         manifest["buckets"] = [{**bucket_to_json(bucket), **_sides(bucket.program)} for bucket in buckets]
-        texts.update({_place(i, buckets): print_graph(bucket.program.graph) for i, bucket in enumerate(buckets)})
+        texts.update(
+            {_place(i, buckets): print_graph(bucket.program.graph, locations=True) for i, bucket in enumerate(buckets)}
+        )
     return {"ttc": json.dumps(manifest), **texts}
 
 

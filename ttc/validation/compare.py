@@ -82,9 +82,8 @@ def compare_ops(
 
 
 def _compared(value: Value, found: np.ndarray, wanted: torch.Tensor) -> Comparison:
-    name = f"{value.op.mnemonic} %{value.name}"
     plain = wanted.float() if wanted.dtype is torch.bfloat16 else wanted
-    return Comparison.of(name, from_device(found, value.type), plain.numpy())
+    return Comparison.of(value.where, from_device(found, value.type), plain.numpy())
 
 
 def framework(path: Path) -> str:

@@ -25,6 +25,7 @@ from ttc.frontend.archive.magnitude import Magnitudes
 from ttc.frontend.archive.structure import is_text, keyword_names, plain_structure
 from ttc.frontend.archive.unsafe import unsafe
 from ttc.frontend.export.table import function_for, is_listed
+from ttc.frontend.location import own_frame
 from ttc.guard.budget import NODES, within
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
@@ -56,7 +57,7 @@ CONTAINED = {"as_graph", "as_custom_obj", "as_operator", "as_string_to_argument"
 
 DIALECTS = {"ATEN", "TRAINING"}
 STRIDED = schema.Layout.Strided
-STACK = "nn_module_stack"
+STACK, TRACE = "nn_module_stack", "stack_trace"
 MAJOR = schema.SCHEMA_VERSION[0]
 
 
@@ -147,7 +148,7 @@ class _Check:
             magnitudes.add(node)
 
     def _node(self, node: Node) -> None:
-        node.metadata = {STACK: stack} if is_text(stack := node.metadata.get(STACK, "")) and stack else {}
+        node.metadata = _location(node.metadata)
         if node.name is not None:
             check_name(node.name)
         region = node.target in REGIONS
@@ -299,6 +300,14 @@ def _out_of_place(name: str, overload: str) -> Any:
 def _decomposed() -> Collection[Any]:
     """Return the operators that torch has decompositions of."""
     return set(torch.export.default_decompositions())
+
+
+def _location(metadata: dict[str, str]) -> dict[str, str]:
+    """What of a node's metadata says where it comes from; of a traceback, which torch writes into code, one frame."""
+    stack = metadata.get(STACK, "")
+    file, line = own_frame(metadata.get(TRACE, ""))
+    trace = f'File "{file}", line {line}' if file else ""
+    return {key: text for key, text in ((STACK, stack if is_text(stack) else ""), (TRACE, trace)) if text}
 
 
 def _place(node: Node) -> str:

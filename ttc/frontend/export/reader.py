@@ -27,6 +27,7 @@ from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.functional import functional
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
+from ttc.frontend.location import location
 from ttc.frontend.stand_in import enumerated, stand_in
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ops.torch_types import FROM_TORCH, array_of
@@ -113,7 +114,8 @@ class _Reader:
         try:
             self.values[node] = read()
         except (Refusal, TypeRuleError) as error:
-            self.reasons.append((_place(node), str(error)))
+            place = location(node)
+            self.reasons.append((f"{node.name} in {place}" if place else node.name, str(error)))
             self.values[node] = self._stand_in(node)
 
     def _stand_in(self, node: Node) -> Any:
@@ -158,7 +160,7 @@ class _Reader:
         return found if isinstance(found, torch.Tensor) else None
 
     def _placeholder(self, node: Node, spec: InputSpec, name: Any, live: bool) -> Any:
-        self.builder.hint = ""
+        self.builder.hint = self.builder.location = ""
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
             return spec.arg.value
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
@@ -190,7 +192,8 @@ class _Reader:
         if any(operand is None for operand in operands):
             return None
         types = _declared_types(node)
-        self.builder.result, self.builder.hint = types[0], node.name
+        self.builder.result = types[0]
+        self.builder.hint, self.builder.location = node.name, location(node)
         users = [user for user in node.users if user.target is operator.getitem]
         self.builder.read = frozenset(user.args[1] for user in users)  # type: ignore[misc]
         args = tuple(self._operand(item) for item in node.args)
@@ -246,13 +249,6 @@ def _ref(spec: InputSpec) -> str:
     """A weight's own name; "literal." is taken by known tensors."""
     assert spec.target is not None
     return f"weight.{spec.target}" if spec.target.startswith("literal.") else spec.target
-
-
-def _place(node: Node) -> str:
-    """A node's name and the module it comes from."""
-    stack = list(node.meta.get("nn_module_stack", {}).values())
-    path = stack[-1][0] if stack else ""
-    return f"{node.name} in {path}" if path else node.name
 
 
 def _dtype(dtype: torch.dtype) -> DType:

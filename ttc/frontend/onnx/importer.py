@@ -212,7 +212,7 @@ class Importer:
         b, domain = self.b, _domain(node.domain)
         opset = opsets.get(domain, self.opsets.get(domain, 0))
         b.opset, b.outputs = opset, tuple(node.output)
-        b.builder.hint = next(filter(None, node.output), "")
+        b.builder.hint, b.builder.location = next(filter(None, node.output), ""), where
         if node.op_type == "Constant" and not domain:
             return [self.constant(node)]
         if node.op_type in control.FORMS and not domain:

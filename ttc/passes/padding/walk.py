@@ -212,11 +212,12 @@ class Walk:
             raise Refused([(f"the input {name!r}", str(refusal))]) from None
 
     def _node(self, nodes: Sequence[Node], rows: list[tuple[Value, ...]], refused: set[Value]) -> None:
-        self.origin = self.builder.hint = nodes[0].results[0].name
+        self.origin = nodes[0].results[0].name
+        self.builder.at(nodes[0].results)
         try:
             found = self._transferred(nodes, rows)
         except (Refusal, TypeRuleError) as refusal:
-            self.reasons.append((f"{nodes[0].op.mnemonic} %{self.origin}", str(refusal)))
+            self.reasons.append((nodes[0].results[0].where, str(refusal)))
             refused.update(nodes[0].results)
             return
         for row, (value, region) in zip(rows, found, strict=True):

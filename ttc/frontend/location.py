@@ -1,0 +1,32 @@
+"""Where in a model's source an exported node comes from."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import torch
+from torch.fx import Node
+
+FRAME = re.compile(r'File "(?:[^"\n]*[/\\])?([\w.-]+)", line (\d+)')
+"""A frame of a traceback: the name of a source file, and a line's number."""
+
+OF_TORCH = (str(Path(torch.__file__).parent), "site-packages/torch/", "dist-packages/torch/")
+"""What the path of a source file of torch's own holds, here or where the model was exported."""
+
+
+def location(node: Node) -> str:
+    """The path of the node's module and the line of the model's own source, `encoder.layers.0 at model.py:41`.
+
+    Either is left out where torch has not recorded it: the model itself has no path, and not every archive has traces.
+    """
+    modules = list(node.meta.get("nn_module_stack", {}).values())
+    path = modules[-1][0] if modules else ""
+    file, line = own_frame(node.meta.get("stack_trace") or "")
+    return " at ".join(filter(None, (path, file and f"{file}:{line}")))
+
+
+def own_frame(trace: str) -> tuple[str, str]:
+    """The file's name and the line of the innermost frame of a traceback that is not torch's own; ("", "") for none."""
+    own = [frame for frame in FRAME.finditer(trace) if not any(part in frame[0] for part in OF_TORCH)]
+    return (own[-1][1], own[-1][2]) if own else ("", "")
