@@ -17,12 +17,18 @@ ELSEWHERE = "decomposed, or known when compiling"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add an op's name, or the form of the table."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="all that is known of one op, operator or TTNN call")
     parser.add_argument("--markdown", action="store_true", help="print the table as docs/ops.md embeds it")
 
 
 def run(arguments: Namespace) -> int:
-    """Print each op: its meaning's first sentence, the operators that use it, the calls that it becomes."""
+    """Print each op: its meaning's first sentence, the operators that use it, the calls that it becomes; or one."""
     require("listing the ops")
+    if arguments.name is not None:
+        from ttc.commands.describe import described
+
+        print(described(arguments.name), end="")
+        return 0
     from ttc.commands.support import supported
 
     rows = [row(support) for support in supported()]

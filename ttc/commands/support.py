@@ -7,7 +7,10 @@ from programs that were compiled: a lowering rule names more calls than one op e
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -68,7 +71,32 @@ def recorded() -> Mapping[str, Mapping[str, list[str]]]:
 
 def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
     """Return the classes of ops that a function makes."""
-    found: set[type[Op]] = set()
+    return _classes().intersection(item for item in _reached(function, builder) if isinstance(item, type))
+
+
+def refusals(function: Callable) -> list[str]:
+    """Return the sentences of the refusals in a function and the functions that it names, with expressions in braces."""
+    reached = [item for item in _reached(function, object) if isinstance(item, types.FunctionType)]
+    return sorted({sentence for item in reached for sentence in _raised(item)})
+
+
+def _raised(function: types.FunctionType) -> Iterator[str]:
+    """Yield the messages of the refusals in a function's source."""
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        match node:
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="Refusal"), args=[ast.Constant(value=str(text))])):
+                yield text
+            case ast.Raise(exc=ast.Call(func=ast.Name(id="Refusal"), args=[ast.JoinedStr(values=parts)])):
+                yield "".join(str(p.value) if isinstance(p, ast.Constant) else _braced(p) for p in parts)
+
+
+def _braced(part: ast.expr) -> str:
+    """Write what a message is filled with, in braces."""
+    return "{" + ast.unparse(part.value if isinstance(part, ast.FormattedValue) else part) + "}"
+
+
+def _reached(function: Callable, builder: type) -> Iterator[Any]:
+    """Yield the classes that a function's code names, and functions of its part of the package with what these name."""
     seen: set[int] = set()
     part = ".".join(function.__module__.split(".")[: 3 if "frontend" in function.__module__ else 2])
     pending: list[Any] = [function]
@@ -78,12 +106,12 @@ def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
             continue
         seen.add(id(item))
         if isinstance(item, type):
-            found.update({item} & _classes())
+            yield item
         elif isinstance(item, types.FunctionType) and item.__module__.startswith(part):
+            yield item
             pending.extend(_named(item, builder))
         elif isinstance(item, (tuple, list)):
             pending.extend(item)
-    return frozenset(found)
 
 
 def _named(function: types.FunctionType, builder: type) -> Iterator[Any]:
