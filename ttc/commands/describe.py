@@ -20,7 +20,7 @@ WIDTH = 110
 
 
 def described(name: str) -> str:
-    """Describe everything of this name: an op, ONNX and aten operators, a TTNN call. InputError if nothing has the name."""
+    """Describe everything of this name: op, ONNX and aten operators, TTNN call. InputError if nothing has the name."""
     plain = _plain(name)
     listed = supported()
     sections = [_op(support) for support in listed if _plain(support.kind.mnemonic) == plain]

@@ -75,7 +75,7 @@ def _made(function: Callable, builder: type) -> frozenset[type[Op]]:
 
 
 def refusals(function: Callable) -> list[str]:
-    """Return the sentences of the refusals in a function and the functions that it names, with expressions in braces."""
+    """Return the sentences of the refusals in a function and those that it names, with expressions in braces."""
     reached = [item for item in _reached(function, object) if isinstance(item, types.FunctionType)]
     return sorted({sentence for item in reached for sentence in _raised(item)})
 
