@@ -10,7 +10,6 @@ from torch import nn
 
 from ttc.frontend.export.decomposition import run_decompositions
 
-
 # torch copies its own LeafSpec objects, a class that it has deprecated.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
@@ -31,7 +30,11 @@ class Composite(nn.Module):
     def forward(self, x):
         y = torch.einsum("ij,kj->ik", x, x) + nn.functional.dropout(x @ x.mT, 0.5, self.training)
         y = nn.functional.instance_norm(y[None, None]) + torch.addcmul(y, y, y, value=0.5)
-        return nn.functional.huber_loss(y, y.flip(-1)), nn.functional.pad(y[0], (1, 1), "reflect"), torch.logaddexp2(y, y)
+        return (
+            nn.functional.huber_loss(y, y.flip(-1)),
+            nn.functional.pad(y[0], (1, 1), "reflect"),
+            torch.logaddexp2(y, y),
+        )
 
 
 MODULES = {

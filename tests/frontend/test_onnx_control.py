@@ -124,6 +124,30 @@ def test_sequences_leave_no_trace():
     assert found["n"] == 3
 
 
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({}, "scans 0 of its 2 inputs"),
+        ({"num_scan_inputs": 3}, "scans 3 of its 2 inputs"),
+        ({"num_scan_inputs": -1}, "scans -1 of its 2 inputs"),
+        ({"num_scan_inputs": 1, "scan_input_axes": [0, 0]}, "scan_input_axes has 2 numbers for 1 tensors"),
+        ({"num_scan_inputs": 1, "scan_input_axes": [2]}, "axis 2"),
+        ({"num_scan_inputs": 2, "scan_input_directions": [1]}, "scan_input_directions has 1 numbers for 2 tensors"),
+        ({"num_scan_inputs": 1, "scan_output_axes": [0, 1]}, "scan_output_axes has 2 numbers for 1 tensors"),
+        ({"num_scan_inputs": 1, "scan_output_directions": [0, 0]}, "scan_output_directions has 2 numbers"),
+        ({"num_scan_inputs": 2}, "scans inputs of different lengths"),
+    ],
+)
+def test_a_scan_that_fits_nothing_is_refused(attributes: dict, message: str):
+    body = helper.make_graph(
+        [helper.make_node("Add", ["s", "item"], ["t"]), helper.make_node("Identity", ["t"], ["row"])],
+        "body", [info("s", shape=[3]), info("item", shape=[3])], [info("t"), info("row")],
+    )  # fmt: skip
+    node = helper.make_node("Scan", ["start", "x"], ["y", "rows"], body=body, **attributes)
+    with pytest.raises(Refused, match=message):
+        load(model_of([node], {"x": X, "start": np.zeros(3, np.float32)}, ("y", "rows")))
+
+
 def split_into(count: int, **fields) -> list[np.ndarray]:
     """The items of SplitToSequence of X, which are `count`; without fields, its defaults."""
     names = [f"item{place}" for place in range(count)]

@@ -97,12 +97,12 @@ def Scan(
     if b.opset < 9:
         raise Refusal("scans a batch, as ONNX did before opset 9")
     ints = {item.name: tuple(item.ints) for item in node.attribute}
-    count = next(item.i for item in node.attribute if item.name == "num_scan_inputs")
+    count = next((item.i for item in node.attribute if item.name == "num_scan_inputs"), 0)
     if not 1 <= count <= len(inputs):
         raise Refusal(f"scans {count} of its {len(inputs)} inputs")
     states, scanned = list(inputs[:-count]), inputs[-count:]
-    axes = [axis_of(a, x.type.rank) for a, x in zip(ints.get("scan_input_axes") or (0,) * count, scanned, strict=True)]
-    backwards = ints.get("scan_input_directions") or (0,) * count
+    axes = [axis_of(axis, x.type.rank) for axis, x in zip(_each(ints, "scan_input_axes", count), scanned, strict=True)]
+    backwards = _each(ints, "scan_input_directions", count)
     steps = scanned[0].shape[axes[0]]
     if any(x.shape[axis] != steps for x, axis in zip(scanned, axes, strict=True)):
         raise Refusal("scans inputs of different lengths")
@@ -121,14 +121,22 @@ def Scan(
 
 def _outputs(b: Emitter, rows: list[list[Value]], ints: Mapping[str, tuple[int, ...]], scans: int) -> list[Value]:
     """The stacked outputs of a Scan, along the axes and in the directions that it names."""
-    axes = ints.get("scan_output_axes") or (0,) * scans
-    backwards = ints.get("scan_output_directions") or (0,) * scans
+    axes = _each(ints, "scan_output_axes", scans)
+    backwards = _each(ints, "scan_output_directions", scans)
     found = []
     for i in range(scans):
         items = [row[i] for row in rows]
         items = items[::-1] if backwards[i] else items
         found.append(_stacked(b, items, axis_of(axes[i], items[0].type.rank + 1)))
     return found
+
+
+def _each(ints: Mapping[str, tuple[int, ...]], name: str, count: int) -> tuple[int, ...]:
+    """Return an attribute's numbers, one for each of `count` tensors: zeros where the attribute is absent."""
+    numbers = ints.get(name) or (0,) * count
+    if len(numbers) != count:
+        raise Refusal(f"its attribute {name} has {len(numbers)} numbers for {count} tensors")
+    return numbers
 
 
 def _item(b: Emitter, x: Value, axis: int, index: int) -> Value:
