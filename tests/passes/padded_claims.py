@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ttc import ops
-from ttc.ops.padding import Factor, Region
+from ttc.ops.padding import AbstractValue, Factor
 from ttc.passes.padding import Padded
 
 
@@ -19,26 +19,26 @@ def wrong_claims(padded: Padded, inputs: Mapping[str, Tensor], lengths: Mapping[
     given = {**inputs, **{padded.names[name]: torch.tensor(own) for name, own in lengths.items()}}
     wrong: list[str] = []
     for value, tensor in ops.steps(padded.graph, given):
-        region = padded.regions.get(value)
-        if region is None or not region.padded:
+        abstract = padded.abstracts.get(value)
+        if abstract is None or not abstract.padded:
             continue
         for sample in range(samples):
             sizes = {name: own[sample] for name, own in lengths.items()}
-            wrong += [f"{value} = {value.op.mnemonic}: {what}" for what in _wrong(region, tensor, sizes, sample)]
+            wrong += [f"{value} = {value.op.mnemonic}: {what}" for what in _wrong(abstract, tensor, sizes, sample)]
     return list(dict.fromkeys(wrong))
 
 
-def _wrong(region: Region, tensor: Tensor, sizes: Mapping[str, int], sample: int) -> Iterator[str]:
+def _wrong(abstract: AbstractValue, tensor: Tensor, sizes: Mapping[str, int], sample: int) -> Iterator[str]:
     """What a sample's part of a tensor contradicts."""
-    factors = list(region.factors)
-    parts = tensor.reshape([factor.sizes[0] for factor in factors])
+    factors = list(abstract.factors)
+    parts = tensor.reshape([factor.size for factor in factors])
     for place, factor in enumerate(factors):
         if factor.sample:
             parts = parts.narrow(place, sample, 1)
     beyond = [_beyond(factor, parts.shape[place], sizes) for place, factor in enumerate(factors)]
     for place, factor in enumerate(factors):
         yield from _wrong_of(factor, place, parts, beyond)
-    if not region.taint and parts.dtype.is_floating_point:
+    if not abstract.taint and parts.dtype.is_floating_point:
         spread = [_along(mask, place, parts) for place, mask in enumerate(beyond)]
         stated = [m for m, f in zip(spread, factors, strict=True) if f.fill is not None and not math.isfinite(f.fill)]
         excepted = torch.stack(stated).any(0) if stated else torch.zeros_like(parts, dtype=torch.bool)

@@ -317,7 +317,7 @@ def unclean_scans(found: Padded, given: dict[str, torch.Tensor]) -> list[str]:
     """What prefix sums along a length read that is not finite: a card multiplies it with a triangle of zeros."""
     tensors = dict(ops.steps(found.graph, given))
     scans = [node.op for node in found.graph.nodes if isinstance(node.op, (ops.Cumsum, ops.Cumprod))]
-    along = [op.x for op in scans if op.dim in found.regions[op.x].padded_dims]
+    along = [op.x for op in scans if op.dim in found.abstracts[op.x].padded_dims]
     return [str(x) for x in along if not tensors[x].isfinite().all()]
 
 

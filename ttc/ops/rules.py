@@ -68,7 +68,7 @@ def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], di
     )
     if not ceil:
         return span // stride + 1
-    count = math.ceil(span / stride) + 1
+    count = (span + stride - 1) // stride + 1
     return count - 1 if (count - 1) * stride >= size + pads[0] else count
 
 

@@ -63,7 +63,7 @@ class Slice(Op):
         for start, end, step, size in bounds:
             inside = 0 <= start <= end <= size and step >= 1
             require(inside, f"the slice {start}:{end}:{step} is out of range for {size} elements")
-        return TensorType(self.x.dtype, tuple(-(-(end - start) // step) for start, end, step, _ in bounds))
+        return TensorType(self.x.dtype, tuple((end - start + step - 1) // step for start, end, step, _ in bounds))
 
     def eval(self, x: Tensor) -> Tensor:
         return x[tuple(slice(*bounds) for bounds in zip(self.starts, self.ends, self.steps, strict=True))]

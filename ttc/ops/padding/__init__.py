@@ -1,9 +1,9 @@
-"""What each op makes of padding: a transfer rule beside each op's meaning, in files named after its family."""
+"""Transfer functions of the padding analysis: one for each op, in files named after the op's family."""
 
 from ttc.ops.padding import conv, elementwise, ends, index, matmul, norm, recurrent, reduce, shape, signal, skew
-from ttc.ops.padding.region import Factor, Region
-from ttc.ops.padding.rules import TRANSFERS, Flow, Transfer, transfers
+from ttc.ops.padding.abstract import AbstractValue, Factor
+from ttc.ops.padding.transfer import TRANSFERS, Flow, Transfer, transfers
 
 FAMILIES = (conv, elementwise, ends, index, matmul, norm, recurrent, reduce, shape, signal, skew)
 
-__all__ = ["FAMILIES", "TRANSFERS", "Factor", "Flow", "Region", "Transfer", "transfers"]
+__all__ = ["FAMILIES", "TRANSFERS", "AbstractValue", "Factor", "Flow", "Transfer", "transfers"]

@@ -1,4 +1,4 @@
-"""What ops that compute element by element make of padding: nothing moves, so nothing has to be masked."""
+"""The transfer function of ops that compute element by element: nothing moves, so nothing has to be masked."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from ttc.ir import Op, TensorType, Value
 from ttc.ops import activation, binary, unary
 from ttc.ops.constant import number_of
 from ttc.ops.interpret import evaluate_op
-from ttc.ops.padding.region import Dim, Factor, Region, is_low, joined
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, is_low, joined
+from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
 from ttc.ops.torch_types import to_torch
 
@@ -36,7 +36,7 @@ DIVISIONS = (binary.Div, binary.FloorDiv, binary.Fmod, binary.Remainder)
 
 @dataclass(frozen=True)
 class Content:
-    """What an operand holds where one dimension is padding: a number if known, and whether it is surely finite."""
+    """An operand where one dimension is padding: the number there, if it is known, and whether it is surely finite."""
 
     value: Value
     number: float | None
@@ -44,53 +44,53 @@ class Content:
 
 
 @transfers(*ELEMENTWISE, broadcasts=True)
-def elementwise(op: Op, flow: Flow) -> tuple[Value, Region]:
+def elementwise(op: Op, flow: Flow) -> tuple[Value, AbstractValue]:
     """The result's padding is the function of the operands' padding."""
     if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:
-        dims = flow.region(op.b).padded_dims
+        dims = flow.abstract(op.b).padded_dims
         op = replace(op, b=flow.masked(op.b, dims, 1, "a division by zero")) if _may_be_zero(op.b, flow) else op
     operands = op.operands()
-    region = broadcast(flow, operands, lambda contents: _fill(op, contents))
-    taint = _taint(op, region, flow)
-    return flow(op), replace(region, taint=taint)
+    abstract = broadcast(flow, operands, lambda contents: _fill(op, contents))
+    taint = _taint(op, abstract, flow)
+    return flow(op), replace(abstract, taint=taint)
 
 
 def _may_be_zero(value: Value, flow: Flow) -> bool:
-    return any(f.length and f.fill in (None, 0) for f in flow.region(value).factors)
+    return any(f.length and f.fill in (None, 0) for f in flow.abstract(value).factors)
 
 
-def _taint(op: Op, region: Region, flow: Flow) -> frozenset[str]:
+def _taint(op: Op, abstract: AbstractValue, flow: Flow) -> frozenset[str]:
     """Where the result's inf or NaN may come from, but for those that its fill states."""
-    lengths = [factor for factor in region.factors if factor.length]
+    lengths = [factor for factor in abstract.factors if factor.length]
     known = len(lengths) == 1 and lengths[0].fill is not None
     if not lengths or known or not _floats(op):
         return frozenset()
     values: Sequence[Value] = _chosen(op, flow) if isinstance(op, binary.Where) else op.operands()
-    found = frozenset().union(*(flow.region(value).taint for value in values))
+    found = frozenset().union(*(flow.abstract(value).taint for value in values))
     risky = op.operands()[1:] if isinstance(op, DIVISIONS) else op.operands()
-    may_arise = not surely_finite(op) and any(flow.region(value).padded for value in risky)
+    may_arise = not surely_finite(op) and any(flow.abstract(value).padded for value in risky)
     if not found and (may_arise or not all(map(_finite_number, values))):
         return frozenset((flow.origin,))
     return found
 
 
 def _finite_number(value: Value) -> bool:
-    """Whether a value is no number that is infinite or NaN everywhere."""
+    """Tell whether a value is no number that is infinite or NaN everywhere."""
     number = number_of(value)
     return number is None or isfinite(number)
 
 
 def _floats(op: Op) -> bool:
-    """Whether an op gives floating numbers."""
+    """Tell whether an op gives floating numbers."""
     result = op.infer()
     return isinstance(result, TensorType) and result.dtype.is_float
 
 
 def _chosen(op: binary.Where, flow: Flow) -> tuple[Value, ...]:
     """The operands that padding may come from."""
-    fills = {factor.fill for factor in flow.region(op.condition).factors if factor.length}
-    lengths = [f for value in (op.a, op.b) for f in flow.region(value).factors if f.length]
-    if len(fills) == 1 and fills != {None} and len({(f.sizes, f.length) for f in lengths}) <= 1:
+    fills = {factor.fill for factor in flow.abstract(op.condition).factors if factor.length}
+    lengths = [f for value in (op.a, op.b) for f in flow.abstract(value).factors if f.length]
+    if len(fills) == 1 and fills != {None} and len({(f.size, f.length) for f in lengths}) <= 1:
         return (op.a if fills.pop() else op.b,)
     return op.a, op.b
 
@@ -128,7 +128,7 @@ def _low_beside_finite(contents: Sequence[Content]) -> float | None:
 
 
 def _zero_wins(contents: Sequence[Content]) -> bool:
-    """Whether one factor is zero and all others are finite."""
+    """Tell whether one factor is zero and all others are finite."""
     return any(content.number == 0 for content in contents) and all(content.finite for content in contents)
 
 
@@ -139,17 +139,17 @@ def broadcast(
     flow: Flow,
     values: Sequence[Value],
     fill: Callable[[Sequence[Content]], float | None],
-    regions: Sequence[Region] = (),
-) -> Region:
-    """The region of a result whose shape is the broadcast of the operands' (or of parts of theirs, `regions`).
+    abstracts: Sequence[AbstractValue] = (),
+) -> AbstractValue:
+    """Join the operands' abstract values (or those of parts of theirs, `abstracts`), broadcast to the result's shape.
 
     `fill` says what its padding holds.
     """
-    regions = regions or [flow.region(value) for value in values]
-    rank = max(len(region.dims) for region in regions)
+    abstracts = abstracts or [flow.abstract(value) for value in values]
+    rank = max(len(abstract.dims) for abstract in abstracts)
     dims: list[Dim] = []
     for dim in range(rank):
-        parts = [_part(region, dim - rank + len(region.dims), flow) for region in regions]
+        parts = [_part(abstract, dim - rank + len(abstract.dims), flow) for abstract in abstracts]
         present = [part for part in parts if part]
         if not present:
             dims.append(())
@@ -158,18 +158,18 @@ def broadcast(
         columns = iter(refined)
         lists = [next(columns) if part else None for part in parts]
         merged = [
-            _merged([column[i] if column else None for column in lists], values, regions, fill, flow)
+            _merged([column[i] if column else None for column in lists], values, abstracts, fill, flow)
             for i in range(len(refined[0]))
         ]
         dims.append(tuple(merged))
-    return Region(tuple(dims))
+    return AbstractValue(tuple(dims))
 
 
-def _part(region: Region, dim: int, flow: Flow) -> Dim:
+def _part(abstract: AbstractValue, dim: int, flow: Flow) -> Dim:
     """The factors of a dimension that is there and is no single position."""
     if dim < 0:
         return ()
-    return tuple(factor for factor in region.dims[dim] if any(size != 1 for size in factor.sizes))
+    return tuple(factor for factor in abstract.dims[dim] if factor.size != 1 or factor.length)
 
 
 def _matched(dims: Sequence[Dim]) -> list[Dim]:
@@ -178,7 +178,7 @@ def _matched(dims: Sequence[Dim]) -> list[Dim]:
         return aligned(dims)
     except Refusal:
         whole = [joined(dim) for dim in dims]
-        if len({factor.sizes for factor in whole}) > 1:
+        if len(set(map(_extent, whole))) > 1:
             raise
         return [(factor,) for factor in whole]
 
@@ -190,27 +190,32 @@ def aligned(dims: Sequence[Dim]) -> list[Dim]:
     while any(lists):
         if not all(lists):
             raise Refusal("its operands are made of different parts")
-        smallest = min((column[0].sizes for column in lists), key=lambda sizes: sizes[0])
+        smallest = min(_extent(column[0]) for column in lists)
         for column, out in zip(lists, result, strict=True):
             first = column.pop(0)
-            if first.sizes != smallest:
-                first, rest = _split(first, smallest)
+            if _extent(first) != smallest:
+                first, rest = _split(first, smallest[0])
                 column.insert(0, rest)
             out.append(first)
     return [tuple(column) for column in result]
 
 
-def _split(factor: Factor, outer: tuple[int, ...]) -> tuple[Factor, Factor]:
-    """A factor without a length as two, the outer one of these sizes."""
-    if factor.length or factor.sample or any(a % b for a, b in zip(factor.sizes, outer, strict=True)):
+def _extent(factor: Factor) -> tuple[int, bool]:
+    """Give what factors must have in common to be the same part of a dimension: size, and whether it is a length."""
+    return factor.size, factor.length is not None
+
+
+def _split(factor: Factor, outer: int) -> tuple[Factor, Factor]:
+    """A factor without a length as two, the outer one of this size."""
+    if factor.length or factor.sample or factor.size % outer or factor.size == outer:
         raise Refusal("its operands are made of different parts")
-    return Factor(outer), Factor(tuple(a // b for a, b in zip(factor.sizes, outer, strict=True)))
+    return Factor(outer), Factor(factor.size // outer)
 
 
 def _merged(
     column: Sequence[Factor | None],
     values: Sequence[Value],
-    regions: Sequence[Region],
+    abstracts: Sequence[AbstractValue],
     fill: Callable[[Sequence[Content]], float | None],
     flow: Flow,
 ) -> Factor:
@@ -219,15 +224,15 @@ def _merged(
     sample = any(factor.sample for factor in present)
     lengths = [factor.length for factor in present if factor.length]
     if not lengths:
-        return Factor(present[0].sizes, sample=sample)
+        return Factor(present[0].size, sample=sample)
     for other in lengths[1:]:
         if not flow.same(lengths[0], other):
             raise Refusal(f"it combines the length {lengths[0]} with the length {other}")
     contents = [
-        Content(value, factor.fill, not region.taint if factor.fill is None else isfinite(factor.fill))
+        Content(value, factor.fill, not abstract.taint if factor.fill is None else isfinite(factor.fill))
         if factor and factor.length
         else Content(value, number_of(value), _finite_number(value))
-        for value, factor, region in zip(values, column, regions, strict=True)
+        for value, factor, abstract in zip(values, column, abstracts, strict=True)
     ]
     alike = all(factor.alike for factor in present)
-    return Factor(present[0].sizes, lengths[0], fill(contents), sample, alike)
+    return Factor(present[0].size, lengths[0], fill(contents), sample, alike)

@@ -1,7 +1,8 @@
-"""What looking up by index makes of padding: no index beyond the length may lead astray."""
+"""Transfer functions of lookups by index: no index beyond the length may lead astray."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,57 +11,60 @@ from torch import Tensor
 from ttc.errors import Refusal
 from ttc.ir import Input, Value
 from ttc.ops import index
-from ttc.ops.padding.region import Factor, Region, single
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.abstract import AbstractValue, Factor, dim_of
+from ttc.ops.padding.transfer import Flow, transfers
 
 
 @transfers(index.Embedding, known=("index",))
-def embedding(op: index.Embedding, flow: Flow) -> tuple[Value, Region]:
+def embedding(op: index.Embedding, flow: Flow) -> tuple[Value, AbstractValue]:
     """Rows for all indices; those of padding, unless inputs, are masked so that they are some row's."""
-    places = flow.tensors("index")
+    places = flow.picked()
     if places is not None and (found := _picked(op, places, flow)):
         return flow(op), found
     if why := flow.why_unknown("index"):
         raise Refusal(why)
-    table = flow.region(op.w)
+    table = flow.abstract(op.w)
     table.axis(0)  # places in merged dimensions would be others at each length
     if any(factor.sample for dim in table.dims for factor in dim):
         raise Refusal("its table has a row for each sample")
     at = _safe(op.index, flow)
-    region = flow.region(at).without_fills()
-    rest = Region(table.dims[1:]).without_fills()
-    return flow(replace(op, index=at)), Region((*region.dims, *rest.dims), table.taint)
+    abstract = flow.abstract(at).without_fills()
+    rest = AbstractValue(table.dims[1:]).without_fills()
+    return flow(replace(op, index=at)), AbstractValue((*abstract.dims, *rest.dims), table.taint)
 
 
-def _picked(op: index.Embedding, places: list[Tensor], flow: Flow) -> Region | None:
-    """The region of rows picked at known places, if at all lengths they are the same ones; None if they are not.
+def _picked(op: index.Embedding, places: Tensor, flow: Flow) -> AbstractValue | None:
+    """Give the abstract value of known rows, the same at all lengths; None if samples have rows of their own.
 
     Places are taken apart along the factors of the table's first dimension: where one follows a dimension of the
     index step by step, that dimension is as valid as the table, and holds what the table holds (unless it follows
     several at once, as on a diagonal).
     """
-    table = flow.region(op.w)
-    rows = table.dims[0] or (Factor((1,) * flow.members),)
-    steps = [_taken_apart(tensor, [f.sizes[member] for f in rows]) for member, tensor in enumerate(places)]
-    dims = [single(flow.fit(sizes)) for sizes in zip(*(tensor.shape for tensor in places), strict=True)]
+    table = flow.abstract(op.w)
+    rows = table.dims[0] or (Factor(1),)
+    dims = list(map(dim_of, flow.results[0].shape[: places.ndim]))
     followed: set[int] = set()
-    for number, factor in enumerate(rows):
-        columns = [parts[number] for parts in steps]
-        if not all(torch.equal(common(columns[0], other), common(other, columns[0])) for other in columns):
-            return None
-        along = _follows(columns[0])
-        if along is not None and dims[along] and dims[along][0].sizes == factor.sizes:
+    for factor, column in zip(rows, taken_apart(places, [factor.size for factor in rows]), strict=True):
+        along = _follows(column)
+        if along is not None and dims[along] and _as_long(dims[along][0], factor, flow):
             dims[along] = (factor.bare() if along in followed else factor,)
             followed.add(along)
         elif factor.sample:
             return None
         elif factor.length and not any(f.length for dim in dims for f in dim):
-            flow.require(factor.length, int(columns[0].max()) + 1)
-    rest = Region(table.dims[1:]).without_fills()
-    return Region((*dims, *rest.dims), table.taint)
+            flow.require(factor.length, int(column.max()) + 1)
+    rest = AbstractValue(table.dims[1:]).without_fills()
+    return AbstractValue((*dims, *rest.dims), table.taint)
 
 
-def _taken_apart(places: Tensor, sizes: list[int]) -> list[Tensor]:
+def _as_long(a: Factor, b: Factor, flow: Flow) -> bool:
+    """Tell whether two factors have the same size at all lengths."""
+    if a.length is None or b.length is None:
+        return a.length is b.length and a.size == b.size
+    return flow.same(a.length, b.length)
+
+
+def taken_apart(places: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     """Row-major places as one coordinate for each of these sizes."""
     parts: list[Tensor] = []
     for size in reversed(sizes):
@@ -85,42 +89,42 @@ def _follows(column: Tensor) -> int | None:
 
 def _safe(at: Value, flow: Flow) -> Value:
     """An index that lies within its table in the padding too: what is looked up there does not matter."""
-    region = flow.region(at)
-    if isinstance(at.op, Input) or not region.padded or flow.constant(at):
+    abstract = flow.abstract(at)
+    if isinstance(at.op, Input) or not abstract.padded or flow.constant(at):
         return at
-    return flow.masked(at, region.padded_dims, 0, "an index computed from the padding may lie outside its table")
+    return flow.masked(at, abstract.padded_dims, 0, "an index computed from the padding may lie outside its table")
 
 
 @transfers(index.Gather)
-def gather(op: index.Gather, flow: Flow) -> tuple[Value, Region]:
+def gather(op: index.Gather, flow: Flow) -> tuple[Value, AbstractValue]:
     """Elements of x for all indices; x and index agree in their other dimensions."""
-    x = flow.region(op.x)
+    x = flow.abstract(op.x)
     x.axis(op.dim)  # as with a table
     at = _safe(op.index, flow)
-    region = flow.region(at)
+    abstract = flow.abstract(at)
     dims = []
-    for d, (own, other) in enumerate(zip(x.dims, region.dims, strict=True)):
+    for d, (own, other) in enumerate(zip(x.dims, abstract.dims, strict=True)):
         merged = tuple(f.bare() for f in other)
         if d != op.dim and any(f.sample for f in own):
             merged = tuple(replace(f, sample=True) for f in merged)
         if d != op.dim and [f.length for f in own] != [f.length for f in other]:
             raise Refusal("its index and its operand differ in a length")
         dims.append(merged)
-    return flow(replace(op, index=at)), Region(tuple(dims), x.taint)
+    return flow(replace(op, index=at)), AbstractValue(tuple(dims), x.taint)
 
 
 @transfers(index.Scatter)
-def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, Region]:
+def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, AbstractValue]:
     """Padding is written nowhere: sums add zeros of it at the first place, anything else is refused.
 
     Places along a length are the model's own, which are valid ones.
     """
-    at, updates, x = flow.region(op.index), flow.region(op.updates), flow.region(op.x)
-    if any(f.sample for region in (at, updates, x) for f in region.dims[op.dim]):
+    at, updates, x = flow.abstract(op.index), flow.abstract(op.updates), flow.abstract(op.x)
+    if any(f.sample for abstract in (at, updates, x) for f in abstract.dims[op.dim]):
         raise Refusal("it writes to places along the batch")
     x.axis(op.dim)  # or places would count what merged dimensions have in the bucket
     for d in range(len(x.dims)):
-        lengths = {factor.length for region in (at, updates, x) for factor in region.dims[d]}
+        lengths = {factor.length for abstract in (at, updates, x) for factor in abstract.dims[d]}
         if d != op.dim and len(lengths) > 1:
             raise Refusal("what it writes and where differ in a length")
     along = [op.dim] if op.dim in (*at.padded_dims, *updates.padded_dims) else []
@@ -129,15 +133,13 @@ def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, Region]:
     why = "what is added beyond the length"
     new = flow.masked(_safe(op.index, flow), along, 0, why)
     added = flow.masked(op.updates, along, 0, why)
-    taint = x.taint | flow.region(added).taint
+    taint = x.taint | flow.abstract(added).taint
     kept = x if not at.padded else x.without_fills()
     return flow(replace(op, index=new, updates=added)), replace(kept, taint=taint)
 
 
 @transfers(index.OneHot)
-def one_hot(op: index.OneHot, flow: Flow) -> tuple[Value, Region]:
+def one_hot(op: index.OneHot, flow: Flow) -> tuple[Value, AbstractValue]:
     """A new last dimension."""
-    region = flow.region(op.index).without_fills()
-    if any(variant.depth != op.depth for variant in flow.variants):
-        raise Refusal("its depth follows a length")
-    return flow(op), Region((*region.dims, (Factor((op.depth,) * flow.members),)))
+    abstract = flow.abstract(op.index).without_fills()
+    return flow(op), AbstractValue((*abstract.dims, (Factor(op.depth),)))

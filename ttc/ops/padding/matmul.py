@@ -1,4 +1,4 @@
-"""What products and attention make of padding: where they sum over a length, padding must contribute nothing."""
+"""Transfer functions of products and attention: where these sum over a length, padding must contribute nothing."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from ttc.errors import Refusal
 from ttc.ir import DType, TensorType, Value
 from ttc.ops import attention, matmul
 from ttc.ops.constant import Full
+from ttc.ops.padding.abstract import AbstractValue, Factor, lowest
 from ttc.ops.padding.elementwise import Content, broadcast
-from ttc.ops.padding.region import Factor, Region, lowest
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.shape import Expand
 
 WHY = "a product that sums over the length"
 
 
 @transfers(matmul.Linear)
-def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, Region]:
+def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, AbstractValue]:
     """Row by row."""
-    region = flow.region(op.x)
-    if region.dims and any(factor.length for factor in region.dims[-1]):
+    abstract = flow.abstract(op.x)
+    if abstract.dims and any(factor.length for factor in abstract.dims[-1]):
         raise Refusal("a linear layer sums over a length, for which its weight is made")
-    if flow.region(op.w).padded:
+    if flow.abstract(op.w).padded:
         raise Refusal("its weight has a length")
     silent = op.bias is None and not matmul.ACTIVATIONS[op.activation](torch.zeros(()))
-    rows = tuple(tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in region.dims[:-1])
-    out = Factor((op.w.shape[0],) * flow.members)
-    return flow(op), Region((*rows, (out,)), region.taint)
+    rows = tuple(tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in abstract.dims[:-1])
+    out = Factor(op.w.shape[0])
+    return flow(op), AbstractValue((*rows, (out,)), abstract.taint)
 
 
 @transfers(matmul.Matmul)
-def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, Region]:
+def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, AbstractValue]:
     """Over a length one side must be zero in the padding and the other finite."""
     a, b = op.a, op.b
-    inner = flow.region(a).axis(len(a.shape) - 1)
-    if inner.sample or any(f.sample for f in flow.region(b).dims[-2]):
+    inner = flow.abstract(a).axis(len(a.shape) - 1)
+    if inner.sample or any(f.sample for f in flow.abstract(b).dims[-2]):
         raise Refusal("it sums over the batch, whose samples have lengths of their own")
     if inner.length:
-        other = flow.region(b).axis(len(b.shape) - 2)
+        other = flow.abstract(b).axis(len(b.shape) - 2)
         if other.length is None or not flow.same(inner.length, other.length):
             raise Refusal(f"it multiplies the length {inner.length} with the length {other.length}")
         a, b = _contracted(a, b, flow)
-    first, second = flow.region(a), flow.region(b)
-    zero = not inner.length and first.clean and second.clean
+    first, second = flow.abstract(a), flow.abstract(b)
+    zero = not inner.length and first.finite and second.finite
     outer = broadcast_outer(flow, a, b)
     rows = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in first.dims[-2])
     columns = tuple(f.bare(0.0 if zero and f.fill == 0 else None) for f in second.dims[-1])
-    return flow(matmul.Matmul(a, b)), Region((*outer, rows, columns), first.taint | second.taint)
+    return flow(matmul.Matmul(a, b)), AbstractValue((*outer, rows, columns), first.taint | second.taint)
 
 
 def _contracted(a: Value, b: Value, flow: Flow) -> tuple[Value, Value]:
     """Both sides so that their padding adds nothing: the smaller one is masked if neither is zero there."""
     last, row = len(a.shape) - 1, len(b.shape) - 2
-    zero_a, zero_b = flow.region(a).axis(last).fill == 0, flow.region(b).axis(row).fill == 0
+    zero_a, zero_b = flow.abstract(a).axis(last).fill == 0, flow.abstract(b).axis(row).fill == 0
     if not zero_a and not zero_b:
         zero_a = a.type.numel < b.type.numel
     if zero_a:
@@ -65,15 +65,15 @@ def _contracted(a: Value, b: Value, flow: Flow) -> tuple[Value, Value]:
 
 def _finite_or_masked(value: Value, dim: int, flow: Flow) -> Value:
     """The value, finite in the padding of a dimension."""
-    if flow.region(value).axis(dim).fill == 0:
+    if flow.abstract(value).axis(dim).fill == 0:
         return value
     return flow.finite(value, WHY)
 
 
 def broadcast_outer(flow: Flow, a: Value, b: Value) -> tuple:
     """The leading dimensions of a product."""
-    region_a, region_b = flow.region(a), flow.region(b)
-    outer = [Region(region.dims[:-2], region.taint) for region in (region_a, region_b)]
+    abstract_a, abstract_b = flow.abstract(a), flow.abstract(b)
+    outer = [AbstractValue(abstract.dims[:-2], abstract.taint) for abstract in (abstract_a, abstract_b)]
     return broadcast(flow, (a, b), _zero_of, outer).dims
 
 
@@ -84,10 +84,10 @@ def _zero_of(contents) -> float | None:
 
 
 @transfers(attention.Attention)
-def attend(op: attention.Attention, flow: Flow) -> tuple[Value, Region]:
+def attend(op: attention.Attention, flow: Flow) -> tuple[Value, AbstractValue]:
     """Keys beyond the length get no weight, by a mask unless the model's own (or causality) does it."""
-    keys = flow.region(op.k).axis(2)
-    values = flow.region(op.v).axis(2)
+    keys = flow.abstract(op.k).axis(2)
+    values = flow.abstract(op.v).axis(2)
     _check_attention(op, flow)
     if keys.length is None and values.length is None:
         return flow(op), _attended(op, flow)
@@ -96,7 +96,7 @@ def attend(op: attention.Attention, flow: Flow) -> tuple[Value, Region]:
     k = flow.finite(op.k, "attention over the length")
     v = flow.finite(op.v, "attention over the length")
     op = replace(op, k=k, v=v)
-    queries = flow.region(op.q).axis(2)
+    queries = flow.abstract(op.q).axis(2)
     own = op.causal and queries.length is not None and flow.same(queries.length, keys.length)
     if not own:
         # No key of the padding is the only one of a query: a mask made here leaves at least one, as lengths do.
@@ -106,28 +106,28 @@ def attend(op: attention.Attention, flow: Flow) -> tuple[Value, Region]:
 
 def _check_attention(op: attention.Attention, flow: Flow) -> None:
     for value in (op.q, op.k, op.v):
-        region = flow.region(value)
-        if any(d in region.padded_dims for d in (0, 1, 3)):
+        abstract = flow.abstract(value)
+        if any(d in abstract.padded_dims for d in (0, 1, 3)):
             raise Refusal("its heads, samples or channels are a length")
-        if any(factor.sample for dim in region.dims[1:] for factor in dim):
+        if any(factor.sample for dim in abstract.dims[1:] for factor in dim):
             raise Refusal("it mixes samples of the batch, which have lengths of their own")
 
 
-def _attended(op: attention.Attention, flow: Flow) -> Region:
+def _attended(op: attention.Attention, flow: Flow) -> AbstractValue:
     """[B, H, Sq, Dv]; rows of queries beyond the length hold anything."""
-    q, v = flow.region(op.q), flow.region(op.v)
-    taint = q.taint | v.taint | flow.region(op.k).taint
+    q, v = flow.abstract(op.q), flow.abstract(op.v)
+    taint = q.taint | v.taint | flow.abstract(op.k).taint
     if op.mask is not None:
-        taint |= flow.region(op.mask).taint
+        taint |= flow.abstract(op.mask).taint
         taint |= {flow.origin} if _excludes_rows(op.mask, flow) else set()
     rows = tuple(f.bare() for f in q.dims[2])
-    return Region((q.dims[0], q.dims[1], rows, v.dims[3]), taint)
+    return AbstractValue((q.dims[0], q.dims[1], rows, v.dims[3]), taint)
 
 
 def _excludes_rows(mask: Value, flow: Flow) -> bool:
-    """Whether a mask may leave a query of the padding without any key."""
-    region = flow.region(mask)
-    queries = [f for f in region.dims[-2] if f.length and not f.alike] if len(region.dims) > 1 else []
+    """Tell whether a mask may leave a query of the padding without any key."""
+    abstract = flow.abstract(mask)
+    queries = [f for f in abstract.dims[-2] if f.length and not f.alike] if len(abstract.dims) > 1 else []
     return any(f.fill != 1 if mask.dtype is DType.bool else f.fill == float("-inf") for f in queries)
 
 
@@ -137,18 +137,18 @@ def _key_mask(op: attention.Attention, flow: Flow) -> Value:
     mask = op.mask
     if mask is None:
         mask = flow(Full(TensorType(DType.bool, ()), True))
-        region = Region(((), (), (), tuple(f.bare() for f in flow.region(op.k).dims[2])))
+        abstract = AbstractValue(((), (), (), tuple(f.bare() for f in flow.abstract(op.k).dims[2])))
         shape = (1, 1, 1, op.k.shape[2])
-        if any(f.sample for f in flow.region(op.k).dims[0]):
-            region, shape = (
-                replace(region, dims=(flow.region(op.k).dims[0], *region.dims[1:])),
+        if any(f.sample for f in flow.abstract(op.k).dims[0]):
+            abstract, shape = (
+                replace(abstract, dims=(flow.abstract(op.k).dims[0], *abstract.dims[1:])),
                 (op.k.shape[0], 1, 1, op.k.shape[2]),
             )
         mask = flow(Expand(mask, shape))
-        flow.state(mask, region)
+        flow.state(mask, abstract)
         return flow.masked(mask, [3], 0, why)
     last = len(mask.shape) - 1
-    axis = flow.region(mask).axis(last)
+    axis = flow.abstract(mask).axis(last)
     if axis.length is None:
         raise Refusal("its mask is one for all keys")
     if mask.dtype is DType.bool:

@@ -1,4 +1,4 @@
-"""What reductions, prefix sums and choices make of padding: over a length they must not see it."""
+"""Transfer functions of reductions, prefix sums and choices: over a length these must not see padding."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from ttc.errors import Refusal
 from ttc.ir import DType, Value
 from ttc.ops import reduce
 from ttc.ops.binary import Div, Mul
-from ttc.ops.padding.region import Dim, Factor, Region, lowest
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, lowest
+from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
 from ttc.ops.unary import Cast
 
 
 @transfers(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min, reduce.Prod)
-def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, Region]:
+def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, AbstractValue]:
     """Padding that is reduced becomes the number that changes nothing; a mean divides by the true count."""
-    lengths = [d for d in flow.region(op.x).padded_dims if d in op.dims]
-    if any(factor.sample for d in op.dims for factor in flow.region(op.x).dims[d]):
+    lengths = [d for d in flow.abstract(op.x).padded_dims if d in op.dims]
+    if any(factor.sample for d in op.dims for factor in flow.abstract(op.x).dims[d]):
         raise Refusal("it reduces the batch, whose samples have lengths of their own")
     fill = {reduce.Prod: 1, reduce.Max: lowest(op.x.dtype), reduce.Min: _highest(op.x.dtype)}.get(type(op), 0)
     x = flow.masked(op.x, lengths, fill, "a reduction over the length")
-    region = flow.region(x)
-    dims = [(() if d in op.dims else dim) for d, dim in enumerate(region.dims)]
+    abstract = flow.abstract(x)
+    dims = [(() if d in op.dims else dim) for d, dim in enumerate(abstract.dims)]
     kept = [dim for d, dim in enumerate(dims) if op.keep or d not in op.dims]
-    known = Region(tuple(kept), region.taint)
+    known = AbstractValue(tuple(kept), abstract.taint)
     known = replace(known, dims=tuple(tuple(_reduced(f, op) for f in dim) for dim in known.dims))
     if not surely_finite(op):
         known = replace(known, taint=known.taint | {flow.origin})
     if isinstance(op, reduce.Mean) and lengths:
         total = flow(reduce.Sum(x, op.dims, op.keep))
-        return flow(Div(total, count(flow, region, op.dims, known, x.dtype))), known
+        return flow(Div(total, count(flow, abstract, op.dims, known, x.dtype))), known
     return flow(replace(op, x=x)), known
 
 
@@ -50,10 +50,10 @@ def _highest(dtype: DType) -> float:
     return 1 if dtype is DType.bool else 2 ** (8 * min(int(dtype.bytes), 4) - 1) - 1
 
 
-def count(flow: Flow, region: Region, dims: Sequence[int], result: Region, dtype: DType) -> Value:
-    """How many elements of these dimensions are valid, as a factor that broadcasts to the `result`."""
-    factors = [factor for d in dims for factor in region.dims[d]]
-    static = prod(factor.sizes[0] for factor in factors if not factor.length)
+def count(flow: Flow, abstract: AbstractValue, dims: Sequence[int], result: AbstractValue, dtype: DType) -> Value:
+    """Count the valid elements of these dimensions, as a factor that broadcasts to the `result`."""
+    factors = [factor for d in dims for factor in abstract.dims[d]]
+    static = prod(factor.size for factor in factors if not factor.length)
     lengths = [factor.length for factor in factors if factor.length]
     assert all(length is not None for length in lengths)
     number = flow.length(lengths[0] * static, result)  # type: ignore[operator]
@@ -63,67 +63,67 @@ def count(flow: Flow, region: Region, dims: Sequence[int], result: Region, dtype
 
 
 @transfers(reduce.Cumsum)
-def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, Region]:
-    """What comes before a position is all that counts: but as a product with a triangle it would meet NaN times 0."""
-    if any(factor.sample for factor in flow.region(op.x).dims[op.dim]):
+def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, AbstractValue]:
+    """A prefix sum reads what comes before a position; but as a product with a triangle it would meet NaN times 0."""
+    if any(factor.sample for factor in flow.abstract(op.x).dims[op.dim]):
         raise Refusal("it adds up along the batch")
-    over = op.dim in flow.region(op.x).padded_dims
+    over = op.dim in flow.abstract(op.x).padded_dims
     x = op.x
     if over and op.reverse:
         x = flow.masked(x, [op.dim], 0.0, "a sum from the end of the length")
     elif over:
         x = flow.finite(x, "a prefix sum along the length")
-    region = flow.region(x)
+    abstract = flow.abstract(x)
     zeros = [
         tuple(f.bare(0.0 if f.fill == 0 and (d != op.dim or op.reverse) else None) for f in dim)
-        for d, dim in enumerate(region.dims)
+        for d, dim in enumerate(abstract.dims)
     ]
-    return flow(replace(op, x=x)), Region(tuple(zeros), region.taint)
+    return flow(replace(op, x=x)), AbstractValue(tuple(zeros), abstract.taint)
 
 
 @transfers(reduce.Cumprod)
-def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, Region]:
-    """As prefix sums; products of what is finite may be too large."""
-    if any(factor.sample for factor in flow.region(op.x).dims[op.dim]):
+def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, AbstractValue]:
+    """Mask as prefix sums do; products of what is finite may be too large."""
+    if any(factor.sample for factor in flow.abstract(op.x).dims[op.dim]):
         raise Refusal("it multiplies along the batch")
-    over = op.dim in flow.region(op.x).padded_dims
+    over = op.dim in flow.abstract(op.x).padded_dims
     x = flow.finite(op.x, "a prefix product along the length") if over else op.x
-    region = flow.region(x).without_fills()
+    abstract = flow.abstract(x).without_fills()
     return flow(replace(op, x=x)), replace(
-        region, taint=region.taint | ({flow.origin} if over and not surely_finite(op) else set())
+        abstract, taint=abstract.taint | ({flow.origin} if over and not surely_finite(op) else set())
     )
 
 
 @transfers(reduce.Argmax)
-def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, Region]:
+def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, AbstractValue]:
     """Along a length: padding becomes the lowest number."""
     x = _ranked(op.x, op.dim, True, flow)
-    region = flow.region(x)
-    dims: list[Dim] = [dim for d, dim in enumerate(region.dims) if d != op.dim]
+    abstract = flow.abstract(x)
+    dims: list[Dim] = [dim for d, dim in enumerate(abstract.dims) if d != op.dim]
     if op.keep:
         dims.insert(op.dim, ())
-    return flow(replace(op, x=x)), Region(tuple(dims)).without_fills()
+    return flow(replace(op, x=x)), AbstractValue(tuple(dims)).without_fills()
 
 
 @transfers(reduce.Topk)
-def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, ...]]:
+def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[AbstractValue, ...]]:
     """Along a length: padding becomes the number that is chosen last."""
     x = _ranked(op.x, op.dim, op.largest, flow)
-    region = flow.region(x)
-    length = region.axis(op.dim).length
+    abstract = flow.abstract(x)
+    length = abstract.axis(op.dim).length
     if length:
         flow.require(length, op.k)
-    chosen = Factor((op.k,) * flow.members)
-    dims = tuple((chosen,) if d == op.dim else dim for d, dim in enumerate(region.dims))
-    values = Region(dims, region.taint).without_fills()
+    chosen = Factor(op.k)
+    dims = tuple((chosen,) if d == op.dim else dim for d, dim in enumerate(abstract.dims))
+    values = AbstractValue(dims, abstract.taint).without_fills()
     return flow(replace(op, x=x)), (values, replace(values, taint=frozenset()))
 
 
 def _ranked(x: Value, dim: int, largest: bool, flow: Flow) -> Value:
     """x with padding along `dim` that no valid element is behind of."""
-    region = flow.region(x)
-    if any(factor.sample for factor in region.dims[dim]):
+    abstract = flow.abstract(x)
+    if any(factor.sample for factor in abstract.dims[dim]):
         raise Refusal("it compares samples of the batch, which have lengths of their own")
-    if dim not in region.padded_dims:
+    if dim not in abstract.padded_dims:
         return x
     return flow.masked(x, [dim], lowest(x.dtype) if largest else _highest(x.dtype), "a choice along the length")

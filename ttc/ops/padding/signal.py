@@ -1,4 +1,4 @@
-"""What Fourier transforms of frames make of padding."""
+"""Transfer functions of Fourier transforms of frames."""
 
 from __future__ import annotations
 
@@ -9,55 +9,52 @@ from ttc.ir import TensorType, Value
 from ttc.ops import signal
 from ttc.ops.binary import Div
 from ttc.ops.constant import Full
-from ttc.ops.padding.region import Factor, Region
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.abstract import AbstractValue, dim_of
+from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.shape import Expand, Reshape
 from ttc.ops.unary import Clamp
 
 LEAST_ENVELOPE = 1e-11
-"""What torch.istft asks of the sum of squared windows, too."""
+"""The least sum of squared windows that torch.istft divides by."""
 
 
 @transfers(signal.Stft)
-def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[Region, ...]]:
+def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[AbstractValue, ...]]:
     """Frames of valid samples alone; but as a product of blocks, one that ends within one would meet NaN times 0."""
-    x = flow.finite(op.x, "frames along the length") if 1 in flow.region(op.x).padded_dims else op.x
-    region = flow.region(x)
-    axis = region.axis(1)
+    x = flow.finite(op.x, "frames along the length") if 1 in flow.abstract(op.x).padded_dims else op.x
+    abstract = flow.abstract(x)
+    axis = abstract.axis(1)
     if axis.sample:
         raise Refusal("it mixes samples of the batch, which have lengths of their own")
     n_fft = op.window.shape[0]
-    frames = Factor(tuple((size - n_fft) // op.hop + 1 for size in axis.sizes))
     if axis.length:
         flow.require(axis.length, n_fft)
-        frames = replace(frames, length=(axis.length - n_fft) // op.hop + 1)
-    bins = Factor((signal.bins(n_fft, op.onesided),) * flow.members)
-    batch = tuple(f.bare() for f in region.dims[0])
-    result = Region((batch, (bins,), (frames,)), region.taint)
+    batch = tuple(f.bare() for f in abstract.dims[0])
+    result = AbstractValue((batch, *map(dim_of, flow.results[0].shape[1:])), abstract.taint)
     return flow(replace(op, x=x)), (result, result)
 
 
 @transfers(signal.Istft, varying=("length",))
-def istft(op: signal.Istft, flow: Flow) -> tuple[Value, Region]:
+def istft(op: signal.Istft, flow: Flow) -> tuple[Value, AbstractValue]:
     """No frame beyond the last one: neither its samples nor its share of the windows by which samples are divided."""
-    region = flow.region(op.real)
-    samples = flow.fit(tuple(variant.length for variant in flow.variants))
-    if 1 in region.padded_dims or any(f.sample for d in (1, 2) for f in region.dims[d]):
+    abstract = flow.abstract(op.real)
+    samples = dim_of(flow.results[0].shape[1])
+    if 1 in abstract.padded_dims or any(f.sample for d in (1, 2) for f in abstract.dims[d]):
         raise Refusal("its frequencies are a length, or the batch")
-    if 2 not in region.padded_dims:
-        if samples.length:
+    if 2 not in abstract.padded_dims:
+        if any(factor.length for factor in samples):
             raise Refusal("its length is another than that of its frames")
-        return flow(op), Region((region.dims[0], (samples,)), region.taint | flow.region(op.imag).taint)
+        return flow(op), AbstractValue((abstract.dims[0], samples), abstract.taint | flow.abstract(op.imag).taint)
     why = "frames beyond the length would be added to the last ones"
     real, imag = (flow.masked(part, [2], 0.0, why) for part in (op.real, op.imag))
     found = flow(replace(op, real=real, imag=imag))
-    share = flow(Clamp(_share(op, region, flow), low=LEAST_ENVELOPE))
-    taint = flow.region(real).taint | flow.region(imag).taint
-    batch = tuple(f.bare() for f in region.dims[0])
-    return flow(Div(found, share)), Region((batch, (samples,)), taint)
+    share = flow(Clamp(_share(op, abstract, flow), low=LEAST_ENVELOPE))
+    taint = flow.abstract(real).taint | flow.abstract(imag).taint
+    batch = tuple(f.bare() for f in abstract.dims[0])
+    return flow(Div(found, share)), AbstractValue((batch, samples), taint)
 
 
-def _share(op: signal.Istft, region: Region, flow: Flow) -> Value:
+def _share(op: signal.Istft, abstract: AbstractValue, flow: Flow) -> Value:
     """The sum of the squared windows of valid frames, divided by that of all frames.
 
     It is the op's own result for the spectrum of its window in each valid frame, and zeros in the others.
@@ -66,7 +63,7 @@ def _share(op: signal.Istft, region: Region, flow: Flow) -> Value:
     ones = flow(Full(TensorType(op.window.dtype, (n_fft,)), 1.0))
     row = flow(Reshape(op.window, (1, n_fft)))
     spectrum = flow(signal.Stft(row, ones, n_fft, normalized=op.normalized))
-    own = Region((region.dims[0], region.dims[1], tuple(f.bare() for f in region.dims[2])))
+    own = AbstractValue((abstract.dims[0], abstract.dims[1], tuple(f.bare() for f in abstract.dims[2])))
     parts = []
     for part in spectrum:
         wide = flow(Expand(part, op.real.shape))

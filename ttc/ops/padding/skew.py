@@ -1,23 +1,23 @@
-"""What a shear makes of padding: rows stay where they are, and columns beyond the end must be what the model has: 0."""
+"""The transfer function of shears: rows stay in their places, and columns beyond the end must be 0, as in the model."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from ttc.ir import Value
-from ttc.ops.padding.region import Factor, Region, single
-from ttc.ops.padding.rules import Flow, transfers
+from ttc.ops.padding.abstract import AbstractValue, dim_of, single
+from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.skew import Skew
 
 
 @transfers(Skew, varying=("size",))
-def skew(op: Skew, flow: Flow) -> tuple[Value, Region]:
+def skew(op: Skew, flow: Flow) -> tuple[Value, AbstractValue]:
     """Each row reads its own; its offset counts from the first column, which all lengths have."""
     x, columns = op.x, op.x.type.rank - 1
-    if columns in flow.region(x).padded_dims:
+    if columns in flow.abstract(x).padded_dims:
         x = flow.masked(x, [columns], 0.0, "what is beyond the length counts as zero")
-    region = flow.region(x)
-    rows = region.axis(columns - 1)
+    abstract = flow.abstract(x)
+    rows = abstract.axis(columns - 1)
     rows = rows.bare(0.0 if rows.fill == 0 else None)
-    new: Factor = flow.fit(tuple(variant.size for variant in flow.variants))
-    return flow(replace(op, x=x)), Region((*region.dims[:-2], single(rows), single(new)), region.taint)
+    new = dim_of(flow.results[0].shape[columns])
+    return flow(replace(op, x=x)), AbstractValue((*abstract.dims[:-2], single(rows), new), abstract.taint)

@@ -1,4 +1,4 @@
-"""Which length explains a size that differs between the members of a family."""
+"""Which length explains numbers that differ between the readings of a model."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from math import gcd
 
 from ttc.errors import Refusal
 from ttc.ir.lengths import Length, Quotient, same
-from ttc.ops.padding.region import Factor, Sizes
+from ttc.ir.symbolic import SymbolicSize
 
 ROUNDED = 1e-6
-"""How far a number of the model may be from what a length gives: float32's rounding, generously."""
+"""The distance of a number of the model from what a length gives: float32's rounding, generously."""
 
 
 LARGEST_QUOTIENT = 8
@@ -39,12 +39,12 @@ class Fits:
         """A length that some value has."""
         self.lengths.setdefault(length)
 
-    def factor(self, sizes: Sizes) -> Factor:
-        """A dimension of these sizes: with a length where they differ."""
-        return Factor(sizes, self.length(sizes)) if len(set(sizes)) > 1 else Factor(sizes)
+    def size(self, numbers: Sequence[int]) -> int:
+        """Give the size with these numbers in the readings: a symbolic one where they differ."""
+        return SymbolicSize(numbers[0], self.length(numbers)) if len(set(numbers)) > 1 else numbers[0]
 
     def length(self, numbers: Sequence[int]) -> Length:
-        """The length with these numbers in the members; Refusal if there is none, or more than one as simple."""
+        """Give the length with these numbers in the readings; Refusal if there is none, or more than one as simple."""
         found = self._distinct(self._affine(known, numbers, whole=True) for known in self.lengths)
         if not found:
             self.guessed = True
@@ -130,7 +130,7 @@ INVERSES: dict[str, Callable[[float], float]] = {
     "sqrt": lambda x: x * x,
     "rsqrt": lambda x: 1 / (x * x),
 }
-"""What undoes each function that a model may apply to a length when it is read."""
+"""The inverse of each function that a model may apply to a length when it is read."""
 
 
 def _line(xs: Sequence[int], ys: Sequence[int]) -> tuple[Fraction, Fraction] | None:

@@ -12,7 +12,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.ir import Builder, DType, Input, TensorType, Value
 from ttc.ir.lengths import Atom, Length, Quotient
-from ttc.ops.padding.region import Factor, Region
+from ttc.ops.padding.abstract import AbstractValue, Factor
 
 Slot = tuple[int, Factor | None]
 """A dimension and a factor of it; None for one that a mask does not look at."""
@@ -35,11 +35,11 @@ class Masks:
         for name, chosen in self.names.items():
             self._inputs[name] = self._builder(Input(TensorType(DType.i64, (self._samples,)), chosen), chosen)
 
-    def length(self, length: Length, region: Region) -> Value:
-        """The true length in a shape that broadcasts to the region's: one number, or one for each sample."""
-        seen = (_batch(region),) if self._samples > 1 and length.terms else ()
-        slots = _slots(region, seen)
-        return self._together(self._at(length, self._of_samples(slots)), region, seen)
+    def length(self, length: Length, abstract: AbstractValue) -> Value:
+        """The true length in a shape that broadcasts to `beside`: one number, or one for each sample."""
+        seen = (_batch(abstract),) if self._samples > 1 and length.terms else ()
+        slots = _slots(abstract, seen)
+        return self._together(self._at(length, self._of_samples(slots)), abstract, seen)
 
     def _at(self, length: Length, shape: tuple[int, ...]) -> Value:
         key = (length, shape)
@@ -71,13 +71,13 @@ class Masks:
     def _full(self, number: int, shape: tuple[int, ...]) -> Value:
         return self._builder(ops.Full(TensorType(DType.i64, shape), number))
 
-    def masked(self, value: Value, region: Region, dims: Sequence[int], fill: float) -> tuple[Value, bool]:
+    def masked(self, value: Value, abstract: AbstractValue, dims: Sequence[int], fill: float) -> tuple[Value, bool]:
         """where(valid in `dims`, value, fill), and whether it is new."""
-        padded = tuple(d for d in dims if any(f.length and f.fill != fill for f in region.dims[d]))
+        padded = tuple(d for d in dims if any(f.length and f.fill != fill for f in abstract.dims[d]))
         key = (value, padded, repr(float(fill)))
         if key in self._masked:
             return self._masked[key], False
-        condition = self._condition(region, padded)
+        condition = self._condition(abstract, padded)
         kind = float if value.dtype.is_float else bool if value.dtype is DType.bool else int
         if value.dtype is DType.bool:
             joined = ops.Or(value, self._builder(ops.Not(condition))) if fill else ops.And(value, condition)
@@ -88,40 +88,40 @@ class Masks:
         self._masked[key] = masked
         return masked, True
 
-    def _condition(self, region: Region, dims: Sequence[int]) -> Value:
+    def _condition(self, abstract: AbstractValue, dims: Sequence[int]) -> Value:
         """bool, broadcasting to the value: which elements are valid in these dimensions."""
         found: Value | None = None
         for dim in dims:
-            one = self._valid(region, dim)
+            one = self._valid(abstract, dim)
             found = one if found is None else self._builder(ops.And(found, one))
         assert found is not None
         return found
 
-    def _valid(self, region: Region, dim: int) -> Value:
+    def _valid(self, abstract: AbstractValue, dim: int) -> Value:
         """position < length for the lengths of one dimension, of size 1 in all others but the batch."""
-        seen = (dim, _batch(region)) if self._samples > 1 else (dim,)
-        slots = _slots(region, seen)
+        seen = (dim, _batch(abstract)) if self._samples > 1 else (dim,)
+        slots = _slots(abstract, seen)
         limits = self._of_samples(slots)
         found: Value | None = None
         for place, (d, factor) in enumerate(slots):
             if d != dim or factor is None or factor.length is None:
                 continue
-            positions = tuple(factor.sizes[0] if i == place else 1 for i in range(len(slots)))
+            positions = tuple(factor.size if i == place else 1 for i in range(len(slots)))
             one = self._below(factor.length, limits, positions)
             found = one if found is None else self._builder(ops.And(found, one))
         assert found is not None
-        return self._together(found, region, seen)
+        return self._together(found, abstract, seen)
 
     def _of_samples(self, slots: Sequence[Slot]) -> tuple[int, ...]:
         return tuple(self._samples if factor and factor.sample else 1 for _, factor in slots)
 
-    def _together(self, value: Value, region: Region, seen: Sequence[int]) -> Value:
-        """A value of slots, as one of the region's dimensions: where several make up one, it is repeated over them."""
-        slots = _slots(region, seen)
-        if len(slots) == len(region.dims):
+    def _together(self, value: Value, abstract: AbstractValue, seen: Sequence[int]) -> Value:
+        """A value of slots, as one of the dimensions: where several make up one, it is repeated over them."""
+        slots = _slots(abstract, seen)
+        if len(slots) == len(abstract.dims):
             return value
-        wide = self._builder(ops.Expand(value, tuple(factor.sizes[0] if factor else 1 for _, factor in slots)))
-        shape = (prod(f.sizes[0] for f in dim) if d in seen else 1 for d, dim in enumerate(region.dims))
+        wide = self._builder(ops.Expand(value, tuple(factor.size if factor else 1 for _, factor in slots)))
+        shape = (prod(f.size for f in dim) if d in seen else 1 for d, dim in enumerate(abstract.dims))
         return self._builder(ops.Reshape(wide, tuple(shape)))
 
     def _below(self, length: Length, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
@@ -135,15 +135,15 @@ class Masks:
         return self._conditions[key]
 
 
-def _slots(region: Region, seen: Sequence[int]) -> list[Slot]:
+def _slots(abstract: AbstractValue, seen: Sequence[int]) -> list[Slot]:
     """The factors of the `seen` dimensions, one after another, each other dimension as a single position."""
-    rows = [[(d, factor) for factor in dim] if d in seen else [(d, None)] for d, dim in enumerate(region.dims)]
+    rows = [[(d, factor) for factor in dim] if d in seen else [(d, None)] for d, dim in enumerate(abstract.dims)]
     return [slot for row in rows for slot in row]
 
 
-def _batch(region: Region) -> int:
+def _batch(abstract: AbstractValue) -> int:
     """The dimension that is the batch, or part of which is; Refusal if there is none."""
-    for dim, factors in enumerate(region.dims):
+    for dim, factors in enumerate(abstract.dims):
         if any(factor.sample for factor in factors):
             return dim
     raise Refusal("it has no batch, whose samples have lengths of their own")

@@ -1,4 +1,4 @@
-"""What a walk gives: a program that is safe, or what has to be cleaned first."""
+"""The result of an analysis: a program that is safe, or the values that have to be masked first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ttc.errors import Refused
 from ttc.ir import Graph, Value
 from ttc.ir.lengths import Extent, Length
-from ttc.ops.padding import Region
+from ttc.ops.padding import AbstractValue
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Padded:
 
     `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
     least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
-    `guessed` whether lengths were found that more sizes would make certain. `regions` is what is known of the padding
-    of each value that a rule stated something of.
+    `guessed` whether lengths were found that more sizes would make certain. `abstracts` are the abstract values of the
+    program's values, where these are stated.
     """
 
     graph: Graph
@@ -43,18 +43,18 @@ class Padded:
     least: tuple[tuple[Length, int], ...]
     own: bool
     guessed: bool
-    regions: Mapping[Value, Region]
+    abstracts: Mapping[Value, AbstractValue]
 
 
 ONE_SIZE = ("for one size of each length no padding has to be safe: --length NAME=N (lengths={NAME: N} in Python)",)
-"""What can be done where padding reaches a result."""
+"""The advice where padding reaches a result."""
 
 
 class Doubtful(Refused):
     """A refusal where lengths had to be guessed: more sizes may tell."""
 
 
-class Unclean(Exception):
+class NotFinite(Exception):
     """Values whose padding must be finite, and may not be."""
 
     def __init__(self, names: frozenset[str]):

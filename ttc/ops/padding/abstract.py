@@ -1,21 +1,18 @@
-"""Regions: which part of a value is valid, and what is known of the rest, its padding.
+"""Abstract values: which part of a value is valid, and what is known of the rest, its padding.
 
 A dimension is a product of factors, outermost first: one as a rule, several where a reshape has merged dimensions, so
-that it can take them apart again. A family of programs that differ in their lengths alone has sizes for each member.
+that it can take them apart again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import inf, isfinite, prod
 
 from ttc.errors import Refusal
-from ttc.ir import DType
+from ttc.ir import DType, TensorType
 from ttc.ir.lengths import Length
-
-Sizes = tuple[int, ...]
-"""A size in each member of the family."""
+from ttc.ir.symbolic import SymbolicSize, length_of, parts_of
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,7 @@ class Factor:
     the batch, where each sample has lengths of its own. Where all positions hold the same (`alike`), so does padding.
     """
 
-    sizes: Sizes
+    size: int
     length: Length | None = None
     fill: float | None = None
     sample: bool = False
@@ -35,26 +32,23 @@ class Factor:
 
     def bare(self, fill: float | None = None) -> Factor:
         """The same, its padding holding this number or something unknown."""
-        return Factor(self.sizes, self.length, fill, self.sample)
+        return Factor(self.size, self.length, fill, self.sample)
 
     @property
     def infinite(self) -> bool:
-        """Whether its padding is known to be infinite or NaN."""
+        """Tell whether the padding is known to be infinite or NaN."""
         return self.length is not None and self.fill is not None and not isfinite(self.fill)
-
-    def over(self, members: int) -> Sizes:
-        """The sizes; ones for a dimension that has no factors."""
-        return self.sizes or (1,) * members
 
 
 Dim = tuple[Factor, ...]
 
 
 @dataclass(frozen=True)
-class Region:
-    """The factors of each dimension, and the names of the values whose padding may have made this one inf or NaN.
+class AbstractValue:
+    """The valid extent and what padding holds, as the factors of each dimension, and whether padding may be non-finite.
 
-    With no `taint` all padding is finite if all that is valid is, but for infinities and NaN that a `fill` states.
+    `taint` has the names of the values whose padding may have made this one's inf or NaN. Without any, all padding is
+    finite if all that is valid is, but for infinities and NaN that a `fill` states.
     """
 
     dims: tuple[Dim, ...]
@@ -67,7 +61,7 @@ class Region:
 
     @property
     def padded(self) -> bool:
-        """Whether any of it is padding."""
+        """Tell whether the value has padding."""
         return any(factor.length for factor in self.factors)
 
     @property
@@ -76,8 +70,8 @@ class Region:
         return tuple(d for d, dim in enumerate(self.dims) if any(factor.infinite for factor in dim))
 
     @property
-    def clean(self) -> bool:
-        """Whether all padding is finite."""
+    def finite(self) -> bool:
+        """Tell whether all padding is finite."""
         return not self.taint and not self.infinite_dims
 
     @property
@@ -85,50 +79,65 @@ class Region:
         """The dimensions with padding."""
         return tuple(d for d, dim in enumerate(self.dims) if any(factor.length for factor in dim))
 
-    def sizes(self, dim: int, members: int) -> Sizes:
-        """The size of a dimension in each member."""
-        return product((factor.sizes for factor in self.dims[dim]), members)
+    def size(self, dim: int) -> int:
+        """The size of a dimension."""
+        return prod(factor.size for factor in self.dims[dim])
 
     def axis(self, dim: int) -> Factor:
         """A dimension as one factor; Refusal where its valid part is not its beginning."""
         return joined(self.dims[dim])
 
-    def with_dim(self, dim: int, factor: Factor) -> Region:
+    def is_whole(self, dim: int, size: int) -> bool:
+        """Tell whether a (symbolic) size is that of a dimension at all lengths."""
+        follows = any(factor.length for factor in self.dims[dim])
+        explained = size.explained if isinstance(size, SymbolicSize) else not follows
+        return explained and size == self.size(dim)
+
+    def with_dim(self, dim: int, factor: Factor) -> AbstractValue:
         """The same with another factor for one dimension."""
         return replace(self, dims=tuple((factor,) if d == dim else old for d, old in enumerate(self.dims)))
 
-    def without_fills(self) -> Region:
+    def without_fills(self) -> AbstractValue:
         """The same with nothing known of the padding but whether it is finite."""
         return replace(self, dims=tuple(tuple(f.bare() for f in dim) for dim in self.dims))
 
 
 def single(factor: Factor) -> Dim:
     """A dimension of one factor; of none where there is one position."""
-    return (factor,) if any(size != 1 for size in factor.sizes) else ()
+    return (factor,) if factor.size != 1 or factor.length else ()
 
 
-def product(sizes: Iterable[Sizes], members: int) -> Sizes:
-    """The sizes of a dimension that is made of such factors."""
-    listed = list(sizes)
-    return tuple(prod(size[member] for size in listed) for member in range(members))
+def dim_of(size: int) -> Dim:
+    """A dimension of this (symbolic) size, of whose padding nothing is known; of no factors for one position."""
+    parts = [(int(part), length_of(part)) for part in parts_of(size)]
+    return tuple(Factor(number, length if length and length.terms else None) for number, length in parts)
+
+
+def of_type(type: TensorType) -> AbstractValue:
+    """A value of this (symbolic) type, of whose padding nothing is known but that it is finite."""
+    return AbstractValue(tuple(map(dim_of, type.shape)))
 
 
 def joined(dim: Dim) -> Factor:
     """Factors as one; Refusal where a length has something outside it that is no single position."""
     if len(dim) == 1:
         return dim[0]
-    if not dim:
-        return Factor(())
-    sizes = product((factor.sizes for factor in dim), len(dim[0].sizes))
+    size = prod(factor.size for factor in dim)
     if not any(factor.length for factor in dim):
-        return Factor(sizes)
+        return Factor(size)
     first, *rest = dim
     if first.length is None or any(factor.length or factor.sample for factor in rest):
         raise Refusal(
             "a reshape has merged a length with the dimension before it, and this op does not take them apart"
         )
-    inner = prod(factor.sizes[0] for factor in rest)
-    return Factor(sizes, first.length * inner, first.fill)
+    inner = prod(factor.size for factor in rest)
+    return Factor(size, first.length * inner, first.fill)
+
+
+def length_along(dim: Dim) -> Length | None:
+    """The length that a dimension is as a whole; None of several, and where there is none."""
+    lengths = [factor.length for factor in dim if factor.length]
+    return lengths[0] * prod(f.size for f in dim if not f.length) if len(lengths) == 1 else None
 
 
 def lowest(dtype: DType) -> float:
@@ -144,10 +153,10 @@ def lowest(dtype: DType) -> float:
 
 
 def is_huge(fill: float | None, dtype: DType) -> bool:
-    """Whether elements are infinite, NaN, or so large that what is computed of them may be."""
+    """Tell whether elements are infinite, NaN, or so large that what is computed of them may be."""
     return fill is not None and dtype.is_float and not abs(fill) < (60000.0 if dtype is DType.f16 else 1e30)
 
 
 def is_low(fill: float | None, dtype: DType) -> bool:
-    """Whether elements are so low that they stay so with anything finite added: what padding holds may be large."""
+    """Tell whether elements are so low that they stay so with anything finite added, as large as padding may be."""
     return fill is not None and fill <= (-60000.0 if dtype is DType.f16 else -1e30)

@@ -1,7 +1,7 @@
-"""Families: one model read at several lengths, its programs walked as one.
+"""Readings of one model: its graphs at several sizes of its lengths, and which of their values correspond.
 
-Programs are compared from their outputs back. Values correspond where ops, operands and attributes do; sizes (and the
-attributes that a transfer rule lets vary) may differ, which is how they show that they follow a length.
+Graphs are compared from their outputs back. Values correspond where ops, operands and attributes do; sizes (and the
+attributes that a transfer function lets vary) may differ, which is how they show that they follow a length.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from ttc.ops.torch_types import tensor_of
 EVALUATED = 1 << 26
 """Elements: larger tensors are not evaluated for comparison."""
 
-Row = tuple[Value, ...]
-"""A value in each member."""
+Counterparts = tuple[Value, ...]
+"""One value of the model, as it is in each reading."""
 
 
 @dataclass
-class Family:
+class Readings:
     """The graphs of one model at several lengths, `sizes` of each by name; the first is the one to compile."""
 
     graphs: Sequence[Graph]
@@ -39,8 +39,13 @@ class Family:
         self._places = [{value: node for node in graph.nodes for value in node.results} for graph in self.graphs]
 
     @property
-    def outputs(self) -> list[tuple[str, Row]]:
-        """The outputs by name; Refusal if the members have different ones."""
+    def inputs(self) -> list[Counterparts]:
+        """The model's inputs, in order."""
+        return list(zip(*(graph.inputs for graph in self.graphs), strict=True))
+
+    @property
+    def outputs(self) -> list[tuple[str, Counterparts]]:
+        """The outputs by name; Refusal if the readings have different ones."""
         names = [[name for name, _ in graph.outputs] for graph in self.graphs]
         if any(other != names[0] for other in names):
             raise Refusal("its outputs are not the same at all lengths")
@@ -48,23 +53,23 @@ class Family:
         return list(zip(names[0], values, strict=True))
 
     def nodes(self) -> Iterator[tuple[Node, ...]]:
-        """The nodes that outputs depend on, in the first member's order; known values are leaves.
+        """Yield the nodes that outputs depend on, in the first reading's order; known values are leaves.
 
         In this order a model has made a length of its own before it makes a constant of that size. Refusal where
-        members differ, after all others.
+        readings differ, after all others.
         """
         found: dict[tuple[int, ...], tuple[Node, ...]] = {}
-        pending = [row for _, row in self.outputs]
+        pending = [values for _, values in self.outputs]
         differing: Refusal | None = None
         while pending:
-            row = pending.pop()
-            nodes = tuple(places[value] for places, value in zip(self._places, row, strict=True))
+            values = pending.pop()
+            nodes = tuple(places[value] for places, value in zip(self._places, values, strict=True))
             key = tuple(map(id, nodes))
             if key in found:
                 continue
             found[key] = nodes
             try:
-                pending.extend([] if self.is_known(row) else self.operands(row))
+                pending.extend([] if self.is_known(values) else self.operands(values))
             except Refusal as refusal:
                 differing = differing or refusal
                 del found[key]
@@ -73,21 +78,21 @@ class Family:
         if differing:
             raise differing
 
-    def is_known(self, row: Row) -> bool:
-        """Whether a row depends on neither inputs nor weights."""
-        return all(value in known for value, known in zip(row, self._known, strict=True))
+    def is_known(self, values: Counterparts) -> bool:
+        """Tell whether a value depends on neither inputs nor weights."""
+        return all(value in known for value, known in zip(values, self._known, strict=True))
 
-    def operands(self, row: Row) -> list[Row]:
-        """The operands of a row's op; Refusal if the members' ops are different."""
-        ops_of = [value.op for value in row]
+    def operands(self, values: Counterparts) -> list[Counterparts]:
+        """Give the operands of a value's op; Refusal if the readings' ops are different."""
+        ops_of = [value.op for value in values]
         if len({type(op) for op in ops_of}) > 1 or len({len(op.operands()) for op in ops_of}) > 1:
             names = ", ".join(f"{op.mnemonic} at {_words(sizes)}" for op, sizes in zip(ops_of, self.sizes, strict=True))
-            raise Refusal(f"%{row[0].name} is computed in another way at each length: {names}")
+            raise Refusal(f"%{values[0].name} is computed in another way at each length: {names}")
         return list(zip(*(op.operands() for op in ops_of), strict=True))
 
-    def tensors(self, row: Row) -> list[Tensor]:
-        """The tensors of a known row; Refusal if they are too large."""
-        return [self._tensor(value, graph) for value, graph in zip(row, self.graphs, strict=True)]
+    def tensors(self, values: Counterparts) -> list[Tensor]:
+        """Give the tensors of a known value; Refusal if they are too large."""
+        return [self._tensor(value, graph) for value, graph in zip(values, self.graphs, strict=True)]
 
     def _tensor(self, value: Value, graph: Graph) -> Tensor:
         if value not in self._tensors:
@@ -123,7 +128,7 @@ def _known(graph: Graph) -> set[Value]:
 
 
 def varying(variants: Sequence[Op]) -> list[str]:
-    """The attributes in which ops of one kind differ."""
+    """Name the attributes in which ops of one kind differ."""
     found = []
     for spec in fields(variants[0]):  # type: ignore[arg-type]
         items = [getattr(op, spec.name) for op in variants]
@@ -135,5 +140,5 @@ def varying(variants: Sequence[Op]) -> list[str]:
 
 
 def has_values(item: object) -> bool:
-    """Whether an item of an op is an operand or a list of operands."""
+    """Tell whether an item of an op is an operand or a list of operands."""
     return isinstance(item, Value) or (isinstance(item, tuple) and any(isinstance(part, Value) for part in item))

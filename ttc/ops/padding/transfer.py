@@ -1,0 +1,114 @@
+"""The registry of transfer functions, and what one may ask: `Flow`.
+
+A transfer function `(op, flow) -> (value, AbstractValue)`, or a tuple of each, is registered in the file of its family
+with `@transfers(ops.Thing)`. It says what the result's padding holds, and asks the flow to mask operands whose padding
+would reach a valid element. An op without one is refused: padding is never assumed to be harmless.
+
+The operands of the op are those of the program being built. Attributes that follow a length are symbolic sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from ttc.ir import Op, TensorType, Value
+from ttc.ir.lengths import Length
+from ttc.ops.padding.abstract import AbstractValue
+
+
+class Flow(Protocol):
+    """The analysis, as a transfer function sees it; the current op's operands are those of the program being built."""
+
+    origin: str
+    """The name of the current op's first result."""
+
+    @property
+    def results(self) -> Sequence[TensorType]:
+        """The types of the current op's results, with symbolic sizes."""
+        ...
+
+    def __call__(self, op: Op) -> Any:
+        """Add an op to the program."""
+        ...
+
+    def abstract(self, value: Value) -> AbstractValue:
+        """Give the abstract value of a value."""
+        ...
+
+    def masked(self, value: Value, dims: Sequence[int], fill: float, why: str) -> Value:
+        """The value with `fill` in the padding of these dimensions; itself if it is there."""
+        ...
+
+    def finite(self, value: Value, why: str) -> Value:
+        """The value, its padding free of inf and NaN."""
+        ...
+
+    def length(self, length: Length, abstract: AbstractValue) -> Value:
+        """The true length, i64, in a shape that broadcasts to `beside`: one number, or one for each sample."""
+        ...
+
+    def state(self, value: Value, abstract: AbstractValue) -> None:
+        """State the abstract value of a value that was made on the way."""
+        ...
+
+    def constant(self, value: Value) -> bool:
+        """Tell whether a value depends on no input."""
+        ...
+
+    def picked(self) -> Tensor | None:
+        """The places that the current op looks up, if they are known and are those of the same rows at all lengths."""
+        ...
+
+    def why_unknown(self, name: str) -> str:
+        """Why a known operand, as it is in the program, may not be what it would be at other lengths; "" if it is."""
+        ...
+
+    def known(self, data: Sequence[int], type: TensorType) -> Value:
+        """Numbers known now, as a value."""
+        ...
+
+    def require(self, length: Length, least: int) -> None:
+        """Say that a length below `least` has no result: the model itself would refuse it, or do something else."""
+        ...
+
+    def same(self, a: Length, b: Length) -> bool:
+        """Tell whether two lengths are always equal."""
+        ...
+
+
+TransferFunction = Callable[[Any, Flow], Any]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A transfer function, and what may follow the lengths, all else being the same at all lengths.
+
+    `varying` are attributes; `known` are operands that, where constant, the function looks at itself. Of an op that
+    `broadcasts`, operands may have any shapes that broadcast to the result's.
+    """
+
+    function: TransferFunction
+    varying: frozenset[str]
+    known: frozenset[str]
+    broadcasts: bool
+
+
+TRANSFERS: dict[type[Op], Transfer] = {}
+
+
+def transfers(
+    *kinds: type[Op], varying: Sequence[str] = (), known: Sequence[str] = (), broadcasts: bool = False
+) -> Callable[[TransferFunction], TransferFunction]:
+    """Register a function as the transfer function of these ops."""
+
+    def register(function: TransferFunction) -> TransferFunction:
+        for kind in kinds:
+            assert kind not in TRANSFERS, f"two transfer rules for {kind.__name__}"
+            TRANSFERS[kind] = Transfer(function, frozenset(varying), frozenset(known), broadcasts)
+        return function
+
+    return register

@@ -1,0 +1,196 @@
+"""Length inference: from readings of a model at several sizes to one graph whose sizes are symbolic.
+
+An op's own type rule computes the lengths of its results, as it computes their sizes. Where it has nothing to compute
+them from (an input, a constant, a size in an attribute), or cannot, the sizes of the readings are fitted to the lengths
+that the model is known to have. Either way a length must give the sizes of every reading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+import torch
+
+from ttc import ops
+from ttc.errors import Refusal, Refused, TypeRuleError
+from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
+from ttc.ir.graph import field_names
+from ttc.ir.symbolic import SymbolicSize, length_of, parts_of
+from ttc.ops.padding import TRANSFERS, Transfer
+from ttc.ops.padding.index import common, taken_apart
+from ttc.passes.padding.attributes import explained, symbolic
+from ttc.passes.padding.fit import Fits
+from ttc.passes.padding.known import Known, understood
+from ttc.passes.padding.readings import Counterparts, Readings, has_values, varying
+
+
+@dataclass(frozen=True)
+class Annotated:
+    """The first reading, as a graph whose types and attributes have symbolic sizes where they follow a length.
+
+    `limits` are the sizes of the named lengths in it, `multiples` numbers that divide those of all readings. `known`
+    values depend on neither inputs nor weights. `picked` are the results of lookups, each with the known places that it
+    looks up, where these are the same rows at all lengths, though places may differ. `reasons` say what is not in the
+    graph, as nothing explains how it follows the lengths; an explanation that more readings would make certain is
+    `guessed`.
+    """
+
+    graph: Graph
+    limits: Mapping[str, int]
+    multiples: Mapping[str, int]
+    known: Mapping[Value, Known]
+    picked: Mapping[Value, Value]
+    reasons: tuple[tuple[str, str], ...]
+    guessed: bool
+
+
+def infer_lengths(readings: Readings) -> Annotated:
+    """Explain every size that differs between readings by a length; Refused if an input's sizes follow none."""
+    return _Inference(readings).run()
+
+
+@dataclass
+class _Inference:
+    """The annotated graph so far."""
+
+    readings: Readings
+    fits: Fits = field(init=False)
+    values: dict[Counterparts, Value] = field(default_factory=dict)
+    nodes: list[Node] = field(default_factory=list)
+    known: dict[Value, Known] = field(default_factory=dict)
+    picked: dict[Value, Value] = field(default_factory=dict)
+    missing: set[Value] = field(default_factory=set)
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.fits = Fits(self.readings.sizes, self.readings.sizes[0])
+        self.literals = Builder(Weights(dict(self.readings.graphs[0].weights)))
+
+    def run(self) -> Annotated:
+        for values in self.readings.inputs:
+            self._input(values)
+        try:
+            for nodes in self.readings.nodes():
+                self._node(nodes)
+        except Refusal as refusal:
+            self.reasons.append(("the model", str(refusal)))
+        outputs = () if self.reasons else tuple((name, self.values[v]) for name, v in self.readings.outputs)
+        graph = Graph(tuple(self.nodes), outputs, self.literals.weights)
+        reasons, fits = tuple(self.reasons), self.fits
+        return Annotated(graph, fits.limits, fits.steps, self.known, self.picked, reasons, fits.guessed)
+
+    def _input(self, values: Counterparts) -> None:
+        op = values[0].op
+        assert isinstance(op, Input)
+        try:
+            type = TensorType(op.type.dtype, self._sizes(op.type, values))
+        except Refusal as refusal:
+            raise Refused([(f"the input {op.name!r}", str(refusal))]) from None
+        self._add(replace(op, type=type), [values], [type])
+
+    def _node(self, nodes: Sequence[Node]) -> None:
+        """Add a node, or say why its sizes are not explained."""
+        first, rows = nodes[0], list(zip(*(node.results for node in nodes), strict=True))
+        if any(operand in self.missing for operand in first.op.operands()):
+            self.missing.update(first.results)
+            return
+        if rows[0] in self.values:
+            return
+        try:
+            self._annotate(nodes, rows)
+        except (Refusal, TypeRuleError) as refusal:
+            self.reasons.append((first.results[0].where, str(refusal)))
+            self.missing.update(first.results)
+
+    def _annotate(self, nodes: Sequence[Node], rows: list[Counterparts]) -> None:
+        if self.readings.is_known(rows[0]):
+            for values in rows:
+                self._known(values)
+            return
+        first = nodes[0].op
+        if isinstance(first, Const) and len({node.op for node in nodes}) > 1:
+            raise Refusal("its weights are not the same at all lengths")
+        op = first if isinstance(first, Const) else self._symbolic([node.op for node in nodes], rows[0])
+        types = op.infer()
+        listed = types if isinstance(types, tuple) else (types,)
+        listed = [TensorType(t.dtype, self._sizes(t, row)) for t, row in zip(listed, rows, strict=True)]
+        self._add(op, rows, listed)
+        if isinstance(op, ops.Embedding) and op.index in self.known and self._same_rows(op, rows[0]):
+            self.picked[self.values[rows[0]]] = op.index
+
+    def _add(self, op: Op, rows: Sequence[Counterparts], types: Sequence[TensorType]) -> None:
+        results = tuple(replace(row[0], op=op, type=type) for type, row in zip(types, rows, strict=True))
+        self.nodes.append(Node(op, results))
+        self.values.update(zip(rows, results, strict=True))
+        for part in (part for type in types for size in type.shape for part in parts_of(size)):
+            if isinstance(part, SymbolicSize) and part.length:
+                self.fits.add(part.length)
+
+    def _known(self, values: Counterparts) -> None:
+        """Add a known value as a constant."""
+        tensors = self.readings.tensors(values)
+        constant = ops.constant(self.literals, tensors[0].contiguous(), values[0].name)
+        type = TensorType(constant.dtype, self._sizes(constant.type, values))
+        known = understood(tensors, self.fits)
+        self._add(constant.op, [values], [type])
+        self.known[self.values[values]] = known
+
+    def _symbolic(self, variants: Sequence[Op], values: Counterparts) -> Op:
+        """The op on the annotated operands, its attributes symbolic where they follow a length."""
+        transfer = TRANSFERS.get(type(variants[0]))
+        if transfer is None:
+            raise Refusal("nothing is known of what it makes of padding")
+        attributes = _attributes(variants, transfer)
+        op = _on(variants[0], [self.values[operand] for operand in self.readings.operands(values)])
+        if not attributes:
+            return op
+        op = replace(op, **attributes)  # type: ignore[type-var]
+        return replace(op, **explained(op, variants, self.fits))
+
+    def _sizes(self, inferred: TensorType, values: Counterparts) -> tuple[int, ...]:
+        """The sizes that a type rule has given, where they are those of the readings; others fitted."""
+        actual = zip(*(value.shape for value in values), strict=True)
+        return tuple(map(self._size, inferred.shape, actual))
+
+    def _size(self, inferred: int, sizes: tuple[int, ...]) -> int:
+        if set(sizes) == {1}:  # a length that the model never has more than one position of
+            return 1
+        return inferred if self._at_each(inferred) == list(sizes) else self.fits.size(sizes)
+
+    def _at_each(self, size: int) -> list[int]:
+        """The number of a size in each reading."""
+        lengths = [length_of(part) for part in parts_of(size)]
+        return [prod(length.at(sizes) for length in lengths if length) for sizes in self.readings.sizes]
+
+    def _same_rows(self, op: ops.Embedding, values: Counterparts) -> bool:
+        """Tell whether a lookup at known places picks the same rows in all readings."""
+        _, index = self.readings.operands(values)
+        rows = [self._at_each(part) for part in parts_of(op.w.shape[0])] or [[1] * len(values)]
+        readings = zip(self.readings.tensors(index), zip(*rows, strict=True), strict=True)
+        first, *others = (torch.stack(taken_apart(places, sizes)) for places, sizes in readings)
+        return all(torch.equal(common(first, other), common(other, first)) for other in others)
+
+
+def _on(op: Op, operands: Sequence[Value]) -> Op:
+    """The op on these operands, in order: one value of the first reading may correspond to several of another."""
+    values = iter(operands)
+
+    def new(item: Any) -> Any:
+        if isinstance(item, tuple):
+            return tuple(map(new, item))
+        return next(values) if isinstance(item, Value) else item
+
+    names = [name for name in field_names(type(op)) if has_values(getattr(op, name))]
+    return replace(op, **{name: new(getattr(op, name)) for name in names})  # type: ignore[type-var]
+
+
+def _attributes(variants: Sequence[Op], transfer: Transfer) -> dict[str, object]:
+    """The attributes that differ between readings, as symbolic sizes; Refusal for one that may not."""
+    changing = varying(variants)
+    for name in changing:
+        if name not in transfer.varying:
+            raise Refusal(f"its {name} follows a length")
+    return {name: symbolic([getattr(op, name) for op in variants], name) for name in changing}
