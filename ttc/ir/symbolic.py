@@ -84,9 +84,9 @@ def merged(parts: tuple[int, ...]) -> int:
     following = [part for part in parts if isinstance(part, SymbolicSize)]
     if not following or len(parts) == 1:
         return parts[0] if len(parts) == 1 else prod(parts)
-    others = prod(part for part in parts if part is not following[0])
     length = following[0].length if len(following) == 1 else None
-    whole = SymbolicSize(int(others) * int(following[0]), length and length * others)
+    others = prod(part for part in parts if not isinstance(part, SymbolicSize))
+    whole = SymbolicSize(prod(map(int, parts)), length and length * others)
     whole.parts = parts
     return whole
 
