@@ -14,7 +14,7 @@ from ttc.errors import Refused
 from ttc.ir import Op
 from ttc.ir.lengths import Length
 from ttc.ops.padding import TRANSFERS
-from ttc.passes.padding import pad
+from ttc.passes.padding import Readings, infer_lengths, mask, pad
 
 
 def window() -> torch.Tensor:
@@ -155,6 +155,27 @@ def test_a_mirrored_edge_needs_what_it_mirrors(pads):
     """Six elements beside the first or the last are seven with it: torch takes no fewer."""
     found = padded(module(lambda x: F.pad(time_last(x), pads, mode="reflect")))
     assert (Length.named("T"), 7) in found.least
+
+
+def test_lengths_are_inferred_by_type_rules_and_leave_the_program():
+    """One annotated graph of all readings: each size that follows a length says so, in types and in attributes."""
+    graphs = [graph_of(CUT.replace("{0}", str(n)).replace("{1}", str(n - 2))) for n in SIZES]
+    annotated = infer_lengths(Readings(graphs, [{"T": n} for n in SIZES]))
+    (_, y), T = annotated.graph.outputs[0], Length.named("T")
+    assert [getattr(size, "length", None) for size in y.shape] == [None, T - 2]
+    assert [getattr(size, "length", None) for size in y.op.ends] == [None, T - 2]  # type: ignore[attr-defined]
+    assert annotated.reasons == ()
+    assert not annotated.guessed
+    program = mask(annotated).graph
+    assert {type(size) for value in program.values() for size in value.shape} == {int}
+    assert {type(size) for node in program.nodes for size in getattr(node.op, "ends", ())} == {int}
+
+
+CUT = """
+    %x: f32[1,{0}] = input(name="x")
+    %y: f32[1,{1}] = slice(x=%x, starts=[0, 0], ends=[1, {1}], steps=[1, 1])
+    return "y"=%y
+"""
 
 
 def test_an_op_without_a_rule_is_refused():

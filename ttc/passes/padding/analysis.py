@@ -14,35 +14,18 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
-from ttc.ir import Builder, Const, Input, Node, Op, TensorType, Value, Weights
-from ttc.ir.graph import field_names
+from ttc.ir import Const, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.lengths import Extent, Length, same
-from ttc.ir.symbolic import SymbolicSize, plain
-from ttc.ops.padding import TRANSFERS, AbstractValue, Factor
-from ttc.ops.padding.abstract import dim_of, is_huge, length_along, of_type
+from ttc.ir.symbolic import SymbolicSize
+from ttc.ops.padding import TRANSFERS, AbstractValue
+from ttc.ops.padding.abstract import dim_of, length_along, of_type
 from ttc.passes.padding import model_masks
 from ttc.passes.padding.constants import Constants
 from ttc.passes.padding.infer_lengths import Annotated
 from ttc.passes.padding.masks import Masks
+from ttc.passes.padding.overflow import loses_huge
+from ttc.passes.padding.program import Program
 from ttc.passes.padding.result import ONE_SIZE, Doubtful, Mask, NotFinite, Padded
-
-
-class Program(Builder):
-    """A builder whose sizes are plain numbers, and that shares nothing: equal ops may differ at another length."""
-
-    def _shared(self, op, make):
-        return make()
-
-    def _append(self, op, names):
-        return super()._append(_plain(op), names)
-
-
-def _plain(op: Op) -> Op:
-    """The op without symbolic sizes."""
-    items = {name: getattr(op, name) for name in field_names(type(op))}
-    new = {name: plain(item) for name, item in items.items() if not isinstance(item, Value)}
-    changed = {name: item for name, item in new.items() if item is not items[name]}
-    return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -255,7 +238,11 @@ class PaddingAnalysis:
         abstracts = abstracts if isinstance(abstracts, tuple) else (abstracts,)
         for old, value, abstract in zip(node.results, values, abstracts, strict=True):
             self._check(old.type, value, abstract)
-        return [(value, self._overflowing(abstract)) for value, abstract in zip(values, abstracts, strict=True)]
+        overflowing = [loses_huge(abstract, self.read, self.abstracts) for abstract in abstracts]
+        return [
+            (value, replace(abstract, taint=abstract.taint | {self.origin}) if lost else abstract)
+            for value, abstract, lost in zip(values, abstracts, overflowing, strict=True)
+        ]
 
     def _on_new_operands(self, op: Op) -> Op:
         """The op on values of the program; Refusal where an operand is a constant that no length explains."""
@@ -267,18 +254,6 @@ class PaddingAnalysis:
             if operand in self.constants.unexplained and operand not in beside and id(operand) not in looked_at:
                 raise Refusal(self.constants.unexplained[operand])
         return op.with_operands(lambda operand: beside.get(operand, new[operand]))
-
-    def _overflowing(self, abstract: AbstractValue) -> AbstractValue:
-        """Taint an abstract value where huge numbers of the operands' padding are no longer known."""
-        unknown = {factor.length for factor in abstract.factors if factor.fill is None}
-        known = {factor.length for factor in abstract.factors} - unknown
-        lost = any(
-            is_huge(factor.fill, value.dtype) and factor.length not in known
-            for made, value in self.read
-            if value in self.abstracts and made not in self.abstracts  # stated by the function
-            for factor in _passed(made.op, value, self.abstracts[value])
-        )
-        return replace(abstract, taint=abstract.taint | {self.origin}) if lost and abstract.padded else abstract
 
     def _of_samples(self, operands: Mapping[Value, Value]) -> dict[Value, Value]:
         """Constants beside a batch, where each sample has a length of its own and so a constant of its own."""
@@ -318,17 +293,3 @@ class PaddingAnalysis:
             return Extent(())
         sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
         return Extent(tuple(axis.length for axis in axes), sample)
-
-
-def _passed(op: Op, value: Value, abstract: AbstractValue) -> list[Factor]:
-    """The factors of an operand whose padding may come through: not of what a choice or a mask leaves out."""
-    match op:
-        case ops.Attention(mask=mask) if value is mask:
-            return []
-        case ops.Max(dims=dims) | ops.Min(dims=dims):
-            left_out = dims
-        case ops.Topk(dim=dim) | ops.Argmax(dim=dim) | ops.Softmax(dim=dim):
-            left_out = (dim,)
-        case _:
-            left_out = ()
-    return [factor for d, factors in enumerate(abstract.dims) if d not in left_out for factor in factors]
