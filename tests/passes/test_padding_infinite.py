@@ -6,10 +6,11 @@ from functools import cache
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from tests.passes.padded_claims import wrong_claims
-from tests.passes.padded_models import in_bucket, module, padded, steps
+from tests.passes.padded_models import check, in_bucket, module, padded, steps
 from ttc import ops
 from ttc.ir import Input
 from ttc.passes.padding import Padded
@@ -60,6 +61,27 @@ def test_a_column_of_one_special_number(number):
         for case, (name, y), wanted in zip(CASES, results.items(), model(x), strict=True):
             box = tuple(slice(None if n is None else n.at({"T": length})) for n in found.outputs[name].lengths)
             assert torch.allclose(y[box], wanted, equal_nan=True), case
+
+
+BOUNDED = {
+    "shares of bounded scores": (lambda x: x.tanh().softmax(1), "-1001"),
+    "largest of what is not negative": (lambda x: x.relu().amax(1), "-1000"),
+    "smallest of shares": (lambda x: x.sigmoid().amin(1), "1001"),
+    "largest two": (lambda x: x.clamp(-3, 3).topk(2, 1)[0], "-1003"),
+    "a window over the end": (lambda x: F.max_pool1d(x.abs().mT, 3, 2, 1), "-1000"),
+    "shares of what is bounded above alone": (lambda x: (-x.abs()).softmax(1), "-inf"),
+    "largest of what is too low": (lambda x: x.clamp(min=-2e4).amax(1), "-inf"),
+    "largest of a product": (lambda x: (x.tanh() @ x.tanh().mT).amax(1), "-inf"),
+}
+
+
+def test_what_intervals_bound_is_masked_with_a_finite_number():
+    model = module(lambda x: tuple(case(x) for case, _ in BOUNDED.values()))
+    found = padded(model)
+    fills = [str(mask).split(", ")[1].split()[0] for mask in found.masks if "inf or NaN" not in str(mask)]
+    assert fills == [fill for _, fill in BOUNDED.values()]
+    for length in (2, 9):
+        check(model, found, length)
 
 
 def test_masks_of_the_models_own_lie_above_padding():

@@ -7,12 +7,14 @@ that it can take them apart again.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import inf, isfinite, prod
+from math import ceil, floor, inf, isfinite, prod
 
 from ttc.errors import Refusal
-from ttc.ir import DType, TensorType
+from ttc.ir import DType, TensorType, Value
 from ttc.ir.lengths import Length
 from ttc.ir.symbolic import SymbolicSize, length_of, parts_of
+from ttc.ops.facts import LARGE
+from ttc.ops.ranges import interval
 
 
 @dataclass(frozen=True)
@@ -140,16 +142,44 @@ def length_along(dim: Dim) -> Length | None:
     return lengths[0] * prod(f.size for f in dim if not f.length) if len(lengths) == 1 else None
 
 
-def lowest(dtype: DType) -> float:
-    """The number that masks write where a largest element or a softmax is sought: no valid one is below it.
+BENEATH = 1000.0
+"""Distance of a mask's number from all valid elements: its exponential is nothing beside theirs, in float64 too."""
 
-    Minus infinity it must be, as valid elements may be, too: of nothing else than that a softmax is NaN.
+
+def beneath(x: Value) -> float:
+    """Give the number that masks write where a largest element or a softmax of x is sought.
+
+    It is finite where intervals bound x from below, so that no infinity reaches the card's reductions. Elsewhere valid
+    elements may be infinite, or as low as a number can be, masked by the model itself: beneath these is -inf alone, and
+    of nothing else than that a softmax is NaN.
     """
+    low = interval(x).low
+    return floor(low) - BENEATH if _is_bounded(x.dtype, low) else lowest(x.dtype)
+
+
+def above(x: Value) -> float:
+    """Give the number that masks write where a smallest element of x is sought: finite as in `beneath`."""
+    high = interval(x).high
+    return ceil(high) + BENEATH if _is_bounded(x.dtype, high) else _highest(x.dtype)
+
+
+def _is_bounded(dtype: DType, bound: float) -> bool:
+    return dtype.is_float and dtype.bytes >= 2 and abs(bound) <= LARGE
+
+
+def lowest(dtype: DType) -> float:
+    """Give the lowest number of a dtype, as far as the card holds integers."""
     if dtype.is_float:
         return -inf
     if dtype is DType.bool:
         return 0
     return 0 if dtype.kind == "uint" else -(2 ** (8 * min(int(dtype.bytes), 4) - 1))
+
+
+def _highest(dtype: DType) -> float:
+    if dtype.is_float:
+        return inf
+    return 1 if dtype is DType.bool else 2 ** (8 * min(int(dtype.bytes), 4) - 1) - 1
 
 
 def is_huge(fill: float | None, dtype: DType) -> bool:

@@ -11,7 +11,7 @@ from ttc.ir.symbolic import SymbolicSize
 from ttc.ops import conv
 from ttc.ops.binary import Div
 from ttc.ops.constant import Full
-from ttc.ops.padding.abstract import AbstractValue, dim_of, lowest
+from ttc.ops.padding.abstract import AbstractValue, beneath, dim_of
 from ttc.ops.padding.reduce import reduction
 from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.reduce import Max, Mean, Reduce
@@ -49,12 +49,12 @@ def transposed(op: conv.ConvTranspose, flow: Flow) -> tuple[Value, AbstractValue
 
 @transfers(conv.MaxPool, varying=("kernel", "stride"))
 def max_pool(op: conv.MaxPool, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Padding never wins: it becomes the lowest number where a window hangs over the end."""
+    """Padding never wins: it becomes a number beneath all others where a window hangs over the end."""
     _checked(op.x, op.rows, flow)
     if _windows_follow(op):
         return _over_all(op, Max, flow)
     reading = [2 + i for i, (_, end) in enumerate(op.padding) if end > 0 or op.ceil]
-    x = _masked(op.x, reading, lowest(op.x.dtype), "a pooling window reads over the end of the length", flow)
+    x = _masked(op.x, reading, beneath(op.x), "a pooling window reads over the end of the length", flow)
     return flow(replace(op, x=x)), _pooled(op, flow.abstract(x), flow)
 
 

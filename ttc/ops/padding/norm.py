@@ -9,7 +9,7 @@ from ttc.ir import Op, TensorType, Value
 from ttc.ops import norm
 from ttc.ops.binary import Add, Div, Mul, Sub
 from ttc.ops.constant import Full
-from ttc.ops.padding.abstract import AbstractValue, Dim, is_low, lowest
+from ttc.ops.padding.abstract import AbstractValue, Dim, beneath, is_low, lowest
 from ttc.ops.padding.elementwise import elementwise
 from ttc.ops.padding.reduce import count
 from ttc.ops.padding.shape import regrouped
@@ -148,7 +148,7 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _excluded(x: Value, dim: int, flow: Flow) -> Value:
-    """x with minus infinity in the padding of a dimension: in an added mask of the model's own, if that is the reason.
+    """Exclude the padding of a dimension of x: by minus infinity in an added mask of the model's own, if that is there.
 
     A finite number of the model's own is not enough: rows that it fills are means of all that has it.
     """
@@ -164,7 +164,7 @@ def _excluded(x: Value, dim: int, flow: Flow) -> Value:
                 y, abstract = elementwise(replace(x.op, **{name: lower}), flow)
                 flow.state(y, abstract)
                 return flow.masked(y, [dim], lowest(x.dtype), why)
-    return flow.masked(x, [dim], lowest(x.dtype), why)
+    return flow.masked(x, [dim], beneath(x), why)
 
 
 def _after_softmax(dim: Dim) -> Dim:

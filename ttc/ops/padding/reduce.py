@@ -10,7 +10,7 @@ from ttc.errors import Refusal
 from ttc.ir import DType, Value
 from ttc.ops import reduce
 from ttc.ops.binary import Div, Mul
-from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, lowest
+from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, above, beneath
 from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
 from ttc.ops.unary import Cast
@@ -22,8 +22,7 @@ def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, AbstractValue]:
     lengths = [d for d in flow.abstract(op.x).padded_dims if d in op.dims]
     if any(factor.sample for d in op.dims for factor in flow.abstract(op.x).dims[d]):
         raise Refusal("it reduces the batch, whose samples have lengths of their own")
-    fill = {reduce.Prod: 1, reduce.Max: lowest(op.x.dtype), reduce.Min: _highest(op.x.dtype)}.get(type(op), 0)
-    x = flow.masked(op.x, lengths, fill, "a reduction over the length")
+    x = flow.masked(op.x, lengths, _neutral(op), "a reduction over the length") if lengths else op.x
     abstract = flow.abstract(x)
     dims = [(() if d in op.dims else dim) for d, dim in enumerate(abstract.dims)]
     kept = [dim for d, dim in enumerate(dims) if op.keep or d not in op.dims]
@@ -37,17 +36,23 @@ def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, AbstractValue]:
     return flow(replace(op, x=x)), known
 
 
+def _neutral(op: reduce.Reduce) -> float:
+    """Give the number that changes nothing."""
+    match op:
+        case reduce.Prod():
+            return 1
+        case reduce.Max():
+            return beneath(op.x)
+        case reduce.Min():
+            return above(op.x)
+    return 0
+
+
 def _reduced(factor: Factor, op: reduce.Reduce) -> Factor:
     """A dimension that stays: a row of padding holds one number, but for what is masked in it."""
     if isinstance(op, (reduce.Max, reduce.Min)):
         return factor
     return factor.bare(0.0 if factor.fill == 0 else None)
-
-
-def _highest(dtype: DType) -> float:
-    if dtype.is_float:
-        return -lowest(dtype)
-    return 1 if dtype is DType.bool else 2 ** (8 * min(int(dtype.bytes), 4) - 1) - 1
 
 
 def count(flow: Flow, abstract: AbstractValue, dims: Sequence[int], result: AbstractValue, dtype: DType) -> Value:
@@ -96,7 +101,7 @@ def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(reduce.Argmax)
 def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Along a length: padding becomes the lowest number."""
+    """Along a length: padding becomes a number beneath all valid ones."""
     x = _ranked(op.x, op.dim, True, flow)
     abstract = flow.abstract(x)
     dims: list[Dim] = [dim for d, dim in enumerate(abstract.dims) if d != op.dim]
@@ -126,4 +131,4 @@ def _ranked(x: Value, dim: int, largest: bool, flow: Flow) -> Value:
         raise Refusal("it compares samples of the batch, which have lengths of their own")
     if dim not in abstract.padded_dims:
         return x
-    return flow.masked(x, [dim], lowest(x.dtype) if largest else _highest(x.dtype), "a choice along the length")
+    return flow.masked(x, [dim], beneath(x) if largest else above(x), "a choice along the length")
