@@ -157,11 +157,11 @@ def broadcast(
         refined = _matched(present)
         columns = iter(refined)
         lists = [next(columns) if part else None for part in parts]
-        merged = [
-            _merged([column[i] if column else None for column in lists], values, abstracts, fill, flow)
+        joined_column = [
+            _join_column([column[i] if column else None for column in lists], values, abstracts, fill, flow)
             for i in range(len(refined[0]))
         ]
-        dims.append(tuple(merged))
+        dims.append(tuple(joined_column))
     return AbstractValue(tuple(dims))
 
 
@@ -212,7 +212,7 @@ def _split(factor: Factor, outer: int) -> tuple[Factor, Factor]:
     return Factor(outer), Factor(factor.size // outer)
 
 
-def _merged(
+def _join_column(
     column: Sequence[Factor | None],
     values: Sequence[Value],
     abstracts: Sequence[AbstractValue],

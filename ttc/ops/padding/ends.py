@@ -24,24 +24,24 @@ def concat(op: shape.Concat, flow: Flow) -> tuple[Value, AbstractValue]:
     abstracts = [flow.abstract(x) for x in op.xs]
     abstract = abstracts[0]
     for other in abstracts[1:]:
-        abstract = _together(abstract, other, op.dim, flow)
+        abstract = _join(abstract, other, op.dim, flow)
     axes = [other.axis(op.dim) for other in abstracts]
     if any(axis.sample for axis in axes):
         raise Refusal("it puts samples of the batch one after another")
     size = sum(axis.size for axis in axes)
     if not any(axis.length for axis in axes):
-        joined = Factor(size)
-        return flow(op), abstract.with_dim(op.dim, joined)
+        whole = Factor(size)
+        return flow(op), abstract.with_dim(op.dim, whole)
     total = Length.number(0)
     for axis in axes:
         total += axis.length or Length.number(axis.size)
     padded = [axis for axis in axes if axis.length]
     last_only = len(padded) == 1 and axes[-1].length is not None
-    joined = Factor(size, total, padded[0].fill if last_only else None)
+    whole = Factor(size, total, padded[0].fill if last_only else None)
     if last_only:
-        return flow(op), abstract.with_dim(op.dim, joined)
+        return flow(op), abstract.with_dim(op.dim, whole)
     y = flow(op)
-    abstract = abstract.with_dim(op.dim, joined)
+    abstract = abstract.with_dim(op.dim, whole)
     index = _places(op, axes, abstract, flow)
     return realigned(y, abstract, op.dim, index, abstract.dims[op.dim][0], flow)
 
@@ -61,7 +61,7 @@ def _places(op: shape.Concat, axes: Sequence[Factor], abstract: AbstractValue, f
     return place
 
 
-def _together(a: AbstractValue, b: AbstractValue, dim: int, flow: Flow) -> AbstractValue:
+def _join(a: AbstractValue, b: AbstractValue, dim: int, flow: Flow) -> AbstractValue:
     """Join two abstract values: what holds of both, in all dimensions but one."""
     dims: list[Dim] = []
     for d, (first, second) in enumerate(zip(a.dims, b.dims, strict=True)):
@@ -70,11 +70,11 @@ def _together(a: AbstractValue, b: AbstractValue, dim: int, flow: Flow) -> Abstr
                 raise Refusal("its operands are made of different parts")
             dims.append(first)
             continue
-        dims.append(tuple(_both(x, y, flow) for x, y in zip(first, second, strict=True)))
+        dims.append(tuple(_join_factors(x, y, flow) for x, y in zip(first, second, strict=True)))
     return AbstractValue(tuple(dims), a.taint | b.taint)
 
 
-def _both(a: Factor, b: Factor, flow: Flow) -> Factor:
+def _join_factors(a: Factor, b: Factor, flow: Flow) -> Factor:
     if (a.length is None) != (b.length is None) or (a.length and b.length and not flow.same(a.length, b.length)):
         raise Refusal(f"it puts the length {a.length} beside the length {b.length}")
     return Factor(a.size, a.length, a.fill if a.fill == b.fill else None, a.sample or b.sample, a.alike and b.alike)
