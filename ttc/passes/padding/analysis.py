@@ -24,7 +24,7 @@ from ttc.passes.padding.constants import Constants
 from ttc.passes.padding.infer_lengths import Annotated
 from ttc.passes.padding.masks import Masks
 from ttc.passes.padding.overflow import loses_huge
-from ttc.passes.padding.program import Program
+from ttc.passes.padding.plain_builder import PlainBuilder
 from ttc.passes.padding.result import ONE_SIZE, Doubtful, Mask, NotFinite, Padded
 
 
@@ -58,7 +58,7 @@ class PaddingAnalysis:
     def __post_init__(self):
         graph, limits = self.annotated.graph, self.annotated.limits
         self.reasons += self.annotated.reasons
-        self.builder = Program(Weights(dict(graph.weights)))
+        self.builder = PlainBuilder(Weights(dict(graph.weights)))
         taken = {value.op.name for value in graph.inputs if isinstance(value.op, Input)}
         self.made = Masks(self.builder, limits, self.batch.samples, taken)
         self.constants = Constants(self.annotated, self.builder, self.made)

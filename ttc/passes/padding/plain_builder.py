@@ -1,4 +1,4 @@
-"""The program that the padding analysis builds."""
+"""The builder of the padding analysis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ttc.ir.graph import field_names
 from ttc.ir.symbolic import plain
 
 
-class Program(Builder):
+class PlainBuilder(Builder):
     """A builder whose sizes are plain numbers, and that shares nothing: equal ops may differ at another length."""
 
     def _shared(self, op, make):
