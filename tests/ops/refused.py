@@ -91,6 +91,7 @@ REFUSED = [
     ('upsample(x=f32[1,2,3], scales=[2], mode="linear")', 'mode="cubic"', "no mode is called 'cubic'"),
     ('upsample(x=f32[1,2,3], scales=[2], mode="linear")', "scales=[2, 2]", "needs 4 dimensions, got f32[1,2,3]"),
     ("sum(x=f32[2,3], dims=[0, 1])", "dims=[]", "needs at least one dimension"),
+    ("sum(x=f32[], dims=[])", "dims=[0]", "a scalar is reduced over no dimension"),
     ("sum(x=f32[2,3], dims=[0, 1])", "dims=[1, 0]", "dims [1, 0] must ascend"),
     ("sum(x=f32[2,3], dims=[0, 1])", "dims=[0, 0]", "dims [0, 0] must ascend"),
     ("sum(x=f32[2,3], dims=[0, 1])", "dims=[0, 2]", "dim 2 is not in a tensor of rank 2"),

@@ -139,6 +139,7 @@ class Cumsum(Call, name="ttnn.cumsum"):
     def infer(self) -> Spec:
         accept(self.input, Layout.TILE, ALL_DTYPES, "input")
         spec = spec_of(self.input)
+        check_dims(spec.shape, (self.dim,))
         return replace(spec, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
@@ -158,6 +159,7 @@ class Cumprod(Call, name="ttnn.cumprod"):
     def infer(self) -> Spec:
         accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
         spec = spec_of(self.input_tensor)
+        check_dims(spec.shape, (self.dim,))
         return replace(spec, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:
@@ -183,6 +185,7 @@ class Topk(Call, name="ttnn.topk"):
     def infer(self) -> tuple[Spec, Spec]:
         accept(self.input_tensor, Layout.TILE, REDUCIBLE, "input_tensor")
         spec = spec_of(self.input_tensor)
+        check_dims(spec.shape, (self.dim,))
         if not 0 < self.k <= spec.shape[self.dim]:
             raise Refusal(f"topk cannot take {self.k} of {spec.shape[self.dim]} elements")
         values = replace(spec, shape=tuple(self.k if i == self.dim else n for i, n in enumerate(spec.shape)))
@@ -205,10 +208,15 @@ class Topk(Call, name="ttnn.topk"):
         return Workspace(pages * pair, 3 * scratch(self, self.input_tensor, target))
 
 
-def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
-    """Return the shape with `dims` as 1, or without them; Refusal for a dimension outside the rank."""
+def check_dims(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
+    """Refuse dimensions outside the rank."""
     if any(not 0 <= dim < len(shape) for dim in dims):
         raise Refusal(f"dims {list(dims)} are not in a tensor of rank {len(shape)}")
+
+
+def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
+    """Return the shape with `dims` as 1, or without them; Refusal for a dimension outside the rank."""
+    check_dims(shape, dims)
     return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
 
 

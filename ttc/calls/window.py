@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ttc.errors import Refusal
 from ttc.ir import TILE
 
 
@@ -19,6 +20,11 @@ class Window:
     padding: tuple[int, int, int, int]
     dilation: tuple[int, int]
     ceil: bool = False
+
+    def __post_init__(self):
+        """Refuse kernels, strides and dilations below 1."""
+        if min(*self.kernel, *self.stride, *self.dilation) < 1:
+            raise Refusal(f"a window of {self.kernel} cannot have stride {self.stride}, dilation {self.dilation}")
 
     @property
     def output(self) -> tuple[int, int]:

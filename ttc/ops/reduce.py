@@ -34,6 +34,7 @@ class Reduce(Op, abstract=True):
     def infer(self) -> TensorType:
         require(bool(self.dims) or self.x.type.rank == 0, "needs at least one dimension")
         require(list(self.dims) == sorted(set(self.dims)), f"dims {list(self.dims)} must ascend")
+        require(bool(self.x.type.rank) or not self.dims, "a scalar is reduced over no dimension")
         for dim in self.dims:
             check_dim(dim, self.x)
         return TensorType(self.x.dtype, reduced(self.x, self.dims, self.keep))

@@ -25,6 +25,7 @@ from ttc import ops
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
 from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.functional import functional
+from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
@@ -200,7 +201,9 @@ class _Reader:
         keywords = {key: self._operand(item) for key, item in node.kwargs.items() if key not in MEANINGLESS}
         if not binds(function, args, keywords):
             raise Refusal(f"{node.target} is not supported in this form")
-        found = function(self.builder, *args, **keywords)
+        along = names_dimension(node.target, args, keywords)
+        found = function(self.builder, *(as_vectors(self.builder, args) if along else args), **keywords)
+        found = of_types(self.builder, found, types) if along else found
         _check(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
 
