@@ -24,7 +24,6 @@ from bench.page import main
 from bench.sequence_models import SEQUENCES, Sequence
 from ttc import models
 from ttc.calls.target import TARGETS
-from ttc.compiled.buckets import Bucketed
 from ttc.compiled.compiled import Compiled
 from ttc.runtime.check import check_many
 from ttc.validation.accuracy import pcc, scaled_error
@@ -73,17 +72,15 @@ def batched(tensors: list[Tensor]) -> Tensor:
 
 
 @cache
-def bucketed(name: str, dtype: str, target: str = "n150") -> Bucketed:
+def bucketed(name: str, dtype: str, target: str = "n150") -> Compiled:
     """Two samples at a time, a program for each bucket."""
     sequence = SEQUENCES[name]
     largest = {length: [max(sizes)] * 2 for length, sizes in sequence.buckets.items()}
     example = together(drawn(sequence, largest))
     shapes = {key: sequence.axes.get(key) for key in example}
-    program = ttc.compile(
+    return ttc.compile(
         module(name), kwargs=example, dtype=dtype, target=target, dynamic_shapes=shapes, lengths=sequence.buckets
     )
-    assert isinstance(program, Bucketed)
-    return program
 
 
 def exact(name: str, dtype: str, sample: dict[str, Tensor], target: str = "n150") -> Compiled:

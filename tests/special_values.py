@@ -10,7 +10,8 @@ import torch
 
 from ttc import ops
 from ttc.ir import Graph, Op, Weight, Weights
-from ttc.pipeline import Build, derived_weights
+from ttc.ops.derived import derived_weights
+from ttc.pipeline import Build
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.program import weight_types
 from ttc.runtime.session import Session
@@ -112,7 +113,7 @@ def run(build: Build, graph: Graph, inputs: dict[str, torch.Tensor]) -> dict[str
     """What the compiled program gives with the weights of `graph`, which may not be those that it was compiled from."""
     own = Weights({**build.derivations.weights, **graph.weights})
     weights = derived_weights(weight_types(build.program), replace(build.derivations, weights=own))
-    session = Session(build.program, weights, EmulatorDevice("exact"))
+    session = Session([build.bucket], weights, EmulatorDevice("exact"))
     return session.run({key: x.numpy() for key, x in inputs.items()})
 
 

@@ -20,7 +20,7 @@ from ttc.commands import ops as command
 from ttc.commands.support import RECORD, recorded, supported
 from ttc.errors import Refused
 from ttc.ir import DType, Op
-from ttc.pipeline import DTYPES, Build, compile_graph
+from ttc.pipeline import DTYPES, Build, Options, compile_graph
 
 PAGE = Path(__file__).parents[1] / "docs" / "ops.md"
 CONVERSIONS = (ToLayout, ToMemoryConfig, Typecast)
@@ -33,7 +33,7 @@ def sampled_builds() -> Iterable[tuple[type[Op], Build]]:
         for target in TARGETS.values():
             for dtype in DTYPES:
                 try:
-                    yield sample.kind, compile_graph(sample.graph()[0], target, dtype)
+                    yield sample.kind, compile_graph(sample.graph()[0], Options(target, dtype))
                 except Refused:
                     continue
 

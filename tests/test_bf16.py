@@ -23,7 +23,7 @@ from ttc.backend.precision import DECISIVE
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused, TtcError
 from ttc.ir import DType
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.validation.accuracy import pcc
 
 ACCURACY = 0.999
@@ -94,7 +94,7 @@ def faults(sample: Sample) -> Iterator[str]:
     for variant in variants(sample):
         graph, inputs = variant.graph()
         try:
-            build = compile_graph(graph, TARGETS["n150"], "bf16")
+            build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
         except Refused:
             continue
         found = run(build, graph, inputs)

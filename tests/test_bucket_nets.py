@@ -11,11 +11,11 @@ from tests.passes.padded_nets import BUCKET, Case, filled, rounding
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import print_graph
 from ttc.passes.padding import Padded
-from ttc.pipeline import Build, compile_graph
-from ttc.runtime.bucket_session import BucketSession
+from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.session import Session
 from ttc.validation.accuracy import scaled_error
 
 
@@ -42,7 +42,7 @@ def accepted(nets: list[Numbered]) -> None:
     """The real library takes the nets' programs, with the results that were predicted."""
     graphs = [net.padded().graph for net in nets]
     for target in TARGETS.values():
-        builds = [compile_graph(graph, target, net.dtype) for graph, net in zip(graphs, nets, strict=True)]
+        builds = [compile_graph(graph, Options(target, net.dtype)) for graph, net in zip(graphs, nets, strict=True)]
         reports = check_many([print_graph(build.program.graph) for build in builds], target)
         refused = [
             f"{target.name}: {net}: {report.refusal or report.spec_mismatches}"
@@ -55,8 +55,8 @@ def accepted(nets: list[Numbered]) -> None:
 def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -> None:
     """In float32; a network that magnifies rounding tells nothing."""
     padded = case.padded(batch)
-    build = compile_graph(padded.graph, target, "fp32")
-    session = BucketSession([bucket(build, padded)], build.weights, EmulatorDevice())
+    build = compile_graph(padded.graph, Options(target, "fp32"))
+    session = Session([bucket(build, padded)], build.weights, EmulatorDevice())
     taken = dict(build.program.inputs)
     for first in (1, 4):
         lengths = [case.lengths[(first + 5 * sample) % len(case.lengths)] for sample in range(batch)]
@@ -71,7 +71,7 @@ def gives_what_each_sample_gives_alone(case: Case, batch: int, target: Target) -
 
 
 def bucket(build: Build, padded: Padded) -> Bucket:
-    """What `ttc.compiled.buckets` makes of a padded program."""
+    """What `ttc.pipeline` makes of a padded program."""
     return Bucket(
         build.program,
         {"T": BUCKET},

@@ -73,7 +73,7 @@ def test_the_smallest_bucket_that_fits_runs(one):
     session = one.session()
     for length, size in ((16, 16), (17, 32)):
         session.run([np.zeros((1, length, 8), np.float32)])
-        *_, ran = session._sessions.values()
+        *_, ran = session._loaded.values()
         assert ran.program.inputs[0][1].shape == (1, size, 8)
     assert "f32[1,32,8]" in one.dump("import"), "the largest is shown, whichever ran"
     assert [bucket.sizes for bucket in one.buckets] == [{"T": 16}, {"T": 32}]
@@ -183,7 +183,7 @@ def test_two_lengths_have_buckets_of_both():
     assert scaled_error(model(x, y).numpy(), Cross()(x, y).numpy()) <= 1e-5
     session = model.session()
     session.run([x.numpy(), y.numpy()])
-    (ran,) = session._sessions.values()
+    (ran,) = session._loaded.values()
     assert [type.shape for _, type in ran.program.inputs[:2]] == [(1, 32, 8), (1, 16, 8)]
 
 

@@ -18,7 +18,8 @@ from ttc.calls.target import TARGETS
 from ttc.cli import main
 from ttc.errors import InputError, Refused
 from ttc.ir import parse_graph, verify
-from ttc.pipeline import Build, compile_graph
+from ttc.pipeline import Build, Options, compile_graph
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.program import parse_program
@@ -39,7 +40,7 @@ X[0, :5] = (2, 3, -5, 7, 11)
 
 
 def built(allow_host: tuple[str, ...] = ("prod",), dtype: str = "bf16") -> Build:
-    return compile_graph(parse_graph(PRODUCT), TARGETS["n150"], dtype, allow_host=allow_host)
+    return compile_graph(parse_graph(PRODUCT), Options(TARGETS["n150"], dtype, allow_host))
 
 
 def host_op(build: Build) -> HostOp:
@@ -60,7 +61,7 @@ def test_an_unknown_name_is_refused():
 @pytest.mark.parametrize("dtype", ["bf16", "fp32"])
 def test_the_host_does_it_exactly(dtype: str):
     build = built(dtype=dtype)
-    found = Session(build.program, build.weights, EmulatorDevice()).run({"x": X})
+    found = Session([build.bucket], build.weights, EmulatorDevice()).run({"x": X})
     wanted = ops.evaluate(parse_graph(PRODUCT), {"x": torch.from_numpy(X)})["y"].numpy()
     assert wanted[0] == -2310
     np.testing.assert_array_equal(found["y"], wanted)
@@ -76,20 +77,20 @@ def test_it_is_printed_and_read_back():
 
 def test_what_the_card_can_do_is_not_the_hosts():
     graph = parse_graph('graph {\n %x: f32[3] = input(name="x")\n %y: f32[3] = abs(x=%x)\n return "y"=%y\n}\n')
-    build = compile_graph(graph, TARGETS["n150"], allow_host=("abs",))
+    build = compile_graph(graph, Options(TARGETS["n150"], allow_host=("abs",)))
     assert "host.run" not in str(build.program.graph)
 
 
 def test_results_that_the_device_cannot_hold_are_refused():
     build = built()
-    session = Session(build.program, build.weights, EmulatorDevice())
+    session = Session([build.bucket], build.weights, EmulatorDevice())
     with pytest.raises(InputError, match="prod"):
         session.run({"x": np.full((3, 40), 3)})
 
 
 def test_without_torch_there_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
     build = built()
-    session = Session(build.program, build.weights, EmulatorDevice())
+    session = Session([build.bucket], build.weights, EmulatorDevice())
     monkeypatch.setitem(sys.modules, "ttc.ops", None)
 
     with pytest.raises(InputError, match="prod, which needs torch"):
@@ -101,7 +102,7 @@ def test_a_forged_op_is_refused():
     forged = parse_program(str(build.program.graph).replace("prod(x=%0, dims=[1])", "prod(x=%0, dims=[7])"))
     program = type(build.program)(forged, build.program.inputs, build.program.outputs, "n150", "bf16")
     with pytest.raises(InputError, match="no op of ttc's"):
-        Session(program, build.weights, EmulatorDevice()).run({"x": X})
+        Session([Bucket.exact(program)], build.weights, EmulatorDevice()).run({"x": X})
 
 
 def test_real_ttnn_is_not_asked(ttnn_python: str):

@@ -300,7 +300,7 @@ def test_sizes_of_lengths_may_be_numbers_of_numpy_s_or_a_range():
 def test_numbers_without_dimensions_stay_so():
     model = ttc.compile(takes_two(), (X, torch.tensor(2.0)), dtype="fp32")
     model.run([A, np.array(3.0, np.float32)])
-    assert len(model._variants) == 1
+    assert len(model._forms) == 1
 
 
 def test_float32_stands_for_bfloat16():
@@ -308,7 +308,7 @@ def test_float32_stands_for_bfloat16():
     model = ttc.compile(nn.ReLU(), (x,))
     for given in (x.float().numpy(), x.float().numpy().astype(ml_dtypes.bfloat16), x, x.float()):
         np.testing.assert_array_equal(model.run({"input": given})["output"], x.relu().float().numpy())
-    assert len(model._variants) == 1
+    assert len(model._forms) == 1
 
 
 def test_one_host_op_may_be_named_without_a_list():

@@ -17,7 +17,7 @@ from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import Builder, DType, Graph, Input, TensorType, Value, parse_graph, verify
 from ttc.passes import run
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
@@ -181,12 +181,12 @@ def inputs_of(graph: Graph, seed: int) -> dict[str, torch.Tensor]:
 def emulated(graph: Graph, inputs: dict[str, torch.Tensor], dtype: str = "fp32") -> dict[str, np.ndarray] | None:
     """What the program gives on the emulator; None if compiling it is refused, with reasons that say something."""
     try:
-        build = compile_graph(graph, TARGETS["n150"], dtype)
+        build = compile_graph(graph, Options(TARGETS["n150"], dtype))
     except Refused as refused:
         if not all(where and reason for where, reason in refused.reasons):
             raise
         return None
-    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
     return session.run({name: tensor.numpy() for name, tensor in inputs.items()})
 
 
@@ -298,7 +298,7 @@ def test_real_ttnn_accepts_random_programs(ttnn_python: str):
     def collect(text: str) -> None:
         for dtype in ("fp32", "bf16"):
             try:
-                programs.append(str(compile_graph(parse_graph(text), TARGETS["n150"], dtype).program.graph))
+                programs.append(str(compile_graph(parse_graph(text), Options(TARGETS["n150"], dtype)).program.graph))
             except Refused:
                 continue  # `emulated` looks at the reasons
 

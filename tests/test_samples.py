@@ -16,7 +16,7 @@ from ttc.calls.loop import StepCall
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import Graph, Op, bodies, parse_graph, verify
-from ttc.pipeline import Build, compile_graph
+from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.device import EmulatorDevice
@@ -32,7 +32,7 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 def compiled(index: int, target: str, dtype: str) -> Build | Refused:
     """A sample's program, or the refusal: each compiled once for all tests."""
     try:
-        return compile_graph(SAMPLES[index].graph()[0], TARGETS[target], dtype)
+        return compile_graph(SAMPLES[index].graph()[0], Options(TARGETS[target], dtype))
     except Refused as refusal:
         return refusal
 
@@ -80,7 +80,7 @@ def test_emulated_program_gives_the_numbers_of_the_op(sample: Sample, dtype: str
     if isinstance(build, Refused):
         return
     graph, inputs = sample.graph()
-    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
     found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
     for name, tensor in ops.evaluate(graph, inputs).items():
         wanted = tensor.numpy()

@@ -20,7 +20,7 @@ from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, Graph, Weight, Weights
 from ttc.ops.torch_types import stored_as
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in cast:RuntimeWarning")
 TOLERANCE = {"fp32": 1e-4, "bf16": 0.1}
@@ -63,7 +63,7 @@ def faults(sample: Sample, dtype: str, kinds: tuple[str, ...]) -> Iterator[tuple
     """(operand, kind of numbers, what is wrong) wherever a program of the sample differs from the op's meaning."""
     graph, inputs = sample.graph()
     try:
-        build = compile_graph(graph, TARGETS["n150"], dtype)
+        build = compile_graph(graph, Options(TARGETS["n150"], dtype))
     except Refused:
         return
     for name in floats_of(graph, inputs):
@@ -134,7 +134,7 @@ def test_constants_may_be_special_numbers(sample: Sample, name: str, dtype: str)
         given = {key: rounded(x, dtype) for key, x in inputs.items()}
         if differs(sample.kind, name, kind):
             continue
-        found = run(compile_graph(graph, TARGETS["n150"], dtype), graph, given)
+        found = run(compile_graph(graph, Options(TARGETS["n150"], dtype)), graph, given)
         for key, wanted in ops.evaluate(graph, given).items():
             apart = fault(found[key], wanted.numpy(), TOLERANCE[dtype], kind in HUGE_KINDS)
             wrong += [f"{kind}: {apart}"] if apart else []

@@ -56,21 +56,17 @@ def compile(
     require("compiling")
     from ttc.calls.target import target_named
     from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable
-    from ttc.compiled.buckets import Bucketed
     from ttc.compiled.compiled import Compiled
-    from ttc.pipeline import dtype_named, every_stage
+    from ttc.pipeline import Options, dtype_named, every_stage
     from ttc.sources import source_of
 
     require_callable("progress", progress)
-    card, number, hosts = target_named(target), dtype_named(dtype), host_names(allow_host)
+    options = Options(target_named(target), dtype_named(dtype), host_names(allow_host))
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
-    buckets = {name: listed for name, listed in sizes.items() if len(listed) > 1}
-    with every_stage(card, number, hosts):
+    with every_stage(options):
         source = source_of(model, model_arguments(args, kwargs), dynamic_shapes, largest, bool(trust))
-        if buckets:
-            return Bucketed(source, buckets, card, number, progress, hosts)
-        return Compiled(source, card, number, progress, hosts)
+        return Compiled(source, options, sizes, progress)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:
@@ -83,15 +79,10 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     from ttc.guard.files import as_path
     from ttc.runtime.artifact import load as load_artifact
 
-    artifact = load_artifact(as_path(path))
-    bound = artifact.weights
-    if weights is not None:
-        require("binding weights")
-        from ttc.compiled.binding import bound_weights
+    loaded = Executable(*load_artifact(as_path(path)))
+    if weights is None:
+        return loaded
+    require("binding weights")
+    from ttc.compiled.binding import bind_weights
 
-        bound = bound_weights(artifact, weights)
-    if artifact.buckets:
-        from ttc.compiled.bucket_executable import BucketExecutable
-
-        return BucketExecutable(artifact.program, artifact.derivation, bound, artifact.literals, artifact.buckets)
-    return Executable(artifact.program, artifact.derivation, bound, artifact.literals)
+    return bind_weights(loaded, weights)

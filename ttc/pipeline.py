@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
-from math import prod
+from functools import partial, wraps
+from math import gcd, prod
 from typing import Any
-
-import numpy as np
 
 from ttc import backend, passes
 from ttc.calls.target import Target
-from ttc.errors import InputError, NeedsValues, Refusal, Refused, TtcError
+from ttc.errors import InputError, NeedsValues, Refused, TtcError
 from ttc.frontend.stand_in import stand_ins
-from ttc.ir import DType, Graph, TensorType, Weight, Weights
-from ttc.ops import evaluate_value, has_data
-from ttc.ops.torch_types import array_of, stored_as
+from ttc.ir import DType, Graph, Weights
+from ttc.ops.derived import derived_weights
+from ttc.passes.padding import Doubtful, Padded, pad
+from ttc.runtime.buckets import Bucket, Sizes
 from ttc.runtime.program import PROGRAM_DTYPES, Program, weight_types
 
 DTYPES = PROGRAM_DTYPES
@@ -43,22 +42,44 @@ STAGES = (
     "lower",
     *(step.__name__ for step in backend.PIPELINE),
 )
-"""The names of all stages, in order; one that runs twice is there twice. Padding is for several lengths only."""
+"""The names of all stages, in order; one that runs twice is there twice. Padding changes nothing at an exact size."""
 
 Observer = Callable[[str, Graph], None]
+
+Reading = tuple[Graph, Sizes]
+"""A model at certain sizes of its lengths."""
+
+Readings = Callable[[bool], Sequence[Reading]]
+"""Reads a model at several sizes of its lengths, the one to compile for first; at more of them if asked to."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is compiled: for which card, with which numbers, and which ops the host may do."""
+
+    target: Target
+    dtype: str = "bf16"
+    allow_host: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Build:
-    """What compiling gives: the program, and the graph of ops that derives the weights it refers to.
+    """What compiling one graph gives: the bucket of its program, and the graph of ops that derives the weights.
 
-    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values.
+    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values. `stages`
+    are the graphs after each stage that changed the text.
     """
 
-    program: Program
+    bucket: Bucket
     derivations: Graph
     ops: Graph
     names: Mapping[str, str]
+    stages: Mapping[str, Graph]
+
+    @property
+    def program(self) -> Program:
+        """The program of the bucket."""
+        return self.bucket.program
 
     @property
     def weights(self) -> Weights:
@@ -66,63 +87,75 @@ class Build:
         return derived_weights(weight_types(self.program), self.derivations)
 
 
-def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weights:
-    """Weights by reference, each evaluated when it is read; those that depend on fake data are fake."""
-    values = dict(derivations.outputs)
-    missing = [ref for ref in types if ref not in values]
-    if missing:
-        raise InputError(f"nothing derives the program's weight {missing[0]!r}")
-
-    def weight(ref: str, type: TensorType) -> Weight:
-        def read() -> np.ndarray:
-            found = evaluate_value(values[ref], derivations.weights)
-            try:
-                return array_of(stored_as(found, type.dtype))
-            except Refusal as refusal:  # of weights that had no data when the program was compiled
-                raise InputError(f"weight {ref!r}: {refusal}") from None
-
-        return Weight(type, read if has_data(values[ref], derivations.weights) else None)
-
-    return Weights({ref: weight(ref, type) for ref, type in types.items()})
-
-
-def literals(derivations: Graph) -> Weights:
-    """The known tensors among what derivations refer to: all but the model's own weights."""
-    return Weights({ref: weight for ref, weight in derivations.weights.items() if ref.startswith("literal.")})
-
-
 def compile_graph(
-    graph: Graph,
-    target: Target,
-    dtype: str = "bf16",
-    observe: Observer | None = None,
-    allow_host: Collection[str] = (),
+    graph: Graph, options: Options, observe: Observer | None = None, readings: Readings | None = None
 ) -> Build:
     """Compile for one card; Refused with every reason if some op cannot run there.
 
-    `observe(name, graph)` sees the graph as imported, after each pass that changed it, and after lowering.
-    `allow_host` names ops that the host may do where the card cannot.
+    `observe(name, graph)` sees the graph as imported, after each stage that changed it, and after lowering. With
+    `readings` at several lengths the program is safe for all lengths up to the graph's own; without, sizes are exact.
     """
-    dtype = dtype_named(dtype)
-    observe = observe or (lambda name, graph: None)
-    _refuse_giants(graph, target)
-    observe("import", graph)
-    ops = passes.run(passes.PIPELINE, graph, observe)
-    lowered = backend.lower(ops, target, *DTYPES[dtype], allow_host)
-    observe("lower", lowered.program)
-    calls = passes.run([_bound(step, target) for step in backend.PIPELINE], lowered.program, observe)
+    stages: dict[str, Graph] = {}
+
+    def seen(stage: str, after: Graph) -> None:
+        stages[_unused(stage, stages)] = after
+        if observe:
+            observe(stage, after)
+
+    seen("import", graph)
+    in_bucket = Bucket.exact
+    if readings:
+        graph, in_bucket = padding(graph, readings)
+        seen("padding", graph)
+    _refuse_giants(graph, options.target)
+    ops = passes.run(passes.PIPELINE, graph, seen)
+    calls, derivations, names = backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
+    seen("lower", calls)
+    calls = passes.run([_bound(step, options.target) for step in backend.PIPELINE], calls, seen)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
-    return Build(Program(calls, inputs, outputs, target.name, dtype), lowered.weights, ops, lowered.names)
+    program = Program(calls, inputs, outputs, options.target.name, options.dtype)
+    return Build(in_bucket(program), derivations, ops, names, stages)
 
 
-def all_refusals(
-    refused: Refused, graph: Graph, target: Target, dtype: str, allow_host: Collection[str] = ()
-) -> Refused:
+def padding(graph: Graph, readings: Readings) -> tuple[Graph, Callable[[Program], Bucket]]:
+    """The graph with masks where padding would reach a result, and what makes a bucket of its program.
+
+    Where a few readings leave a doubt about which sizes follow a length, more of them decide.
+    """
+    try:
+        with suppress(Doubtful):
+            padded, taken = _padded(readings(False))
+            if not padded.guessed:
+                return padded.graph, partial(_bucket, padded, taken)
+        padded, taken = _padded(readings(True))
+    except Refused as refused:
+        refused.rest = refused.rest or graph
+        raise
+    return padded.graph, partial(_bucket, padded, taken)
+
+
+def _padded(readings: Sequence[Reading]) -> tuple[Padded, Sequence[Sizes]]:
+    graphs, sizes = zip(*readings, strict=True)
+    return pad(graphs, sizes), sizes
+
+
+def _bucket(padded: Padded, taken: Sequence[Sizes], program: Program) -> Bucket:
+    """The bucket of a padded graph's program; lengths are multiples of what all sizes that the model took are."""
+    own = taken[0]
+    multiples = {name: gcd(*(sizes[name] for sizes in taken)) for name in own}
+    masks = tuple(map(str, padded.masks))
+    return Bucket(
+        program, own, padded.names, padded.samples, multiples, padded.least, padded.inputs, padded.outputs, masks
+    )
+
+
+def all_refusals(refused: Refused, graph: Graph, options: Options) -> Refused:
     """A refusal of a model with what later stages refuse of the part of it, `graph`, that could be read."""
     missing = {f"input %{name}" for name in stand_ins(graph)}  # these have any type
     try:
-        _refuse_giants(graph, target)
-        backend.lower(passes.run(passes.PIPELINE, graph), target, *DTYPES[dtype], allow_host)
+        _refuse_giants(graph, options.target)
+        ops = passes.run(passes.PIPELINE, graph)
+        backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
     except Refused as later:
         reasons = [reason for reason in later.reasons if reason[0] not in missing]
         return Refused([*refused.reasons, *reasons], (*refused.advice, *later.advice)) if reasons else refused
@@ -132,7 +165,7 @@ def all_refusals(
 
 
 @contextmanager
-def every_stage(target: Target, dtype: str, allow_host: Collection[str] = ()) -> Iterator[None]:
+def every_stage(options: Options) -> Iterator[None]:
     """Have a refusal by a front end tell what passes and lowering refuse too."""
     try:
         yield
@@ -141,7 +174,7 @@ def every_stage(target: Target, dtype: str, allow_host: Collection[str] = ()) ->
     except Refused as refused:
         if refused.rest is None:
             raise
-        raise all_refusals(refused, refused.rest, target, dtype, allow_host) from None
+        raise all_refusals(refused, refused.rest, options) from None
 
 
 def _refuse_giants(graph: Graph, target: Target) -> None:
@@ -167,3 +200,13 @@ def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[
         return step(graph, target)
 
     return bound
+
+
+def _unused(name: str, taken: Mapping[str, Any]) -> str:
+    """The name, or name-2, name-3 for a pass that runs again."""
+    number = 2
+    unused = name
+    while unused in taken:
+        unused = f"{name}-{number}"
+        number += 1
+    return unused

@@ -12,6 +12,7 @@ from ttc.backend.pipeline import PIPELINE
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, TensorType, verify
 from ttc.runtime.artifact import save
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.interpreter import surroundings
 from ttc.runtime.program import Program, parse_program, weight_types
 
@@ -116,7 +117,7 @@ def test_runs_where_ttnn_and_numpy_are(target: str, tmp_path, ttnn_python: str):
     weights = {
         ref: random.standard_normal(type.shape).astype(np.float32) for ref, type in weight_types(program).items()
     }
-    save(tmp_path / "model.ttc", program, "", weights.items())
+    save(tmp_path / "model.ttc", [Bucket.exact(program)], "", weights.items())
     (tmp_path / "program.py").write_text(script(graph))
     package = str(Path(__file__).parents[2])
     done = subprocess.run(

@@ -12,7 +12,7 @@ from ttc.ir import DType, parse_graph, verify
 def lowered(body: str, dtype: DType = DType.bf16) -> str:
     """The calls that these lines of ops become on n150, without inputs, constants and the frame."""
     graph = verify(parse_graph("graph {\n" + textwrap.dedent(body).strip() + "\n}\n"))
-    program = verify(lower(graph, TARGETS["n150"], dtype, dtype).program)
+    program = verify(lower(graph, TARGETS["n150"], dtype, dtype)[0])
     lines = [line.strip() for line in str(program).splitlines()]
     return "\n".join(line for line in lines if " = ttnn." in line)
 

@@ -8,7 +8,7 @@ from ttc.calls.attention import chunk_tiles
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
@@ -155,9 +155,9 @@ def test_a_query_without_keys_gets_what_torch_gives(shape, sizes, rest, kind, gi
     inputs = {v.op.name: torch.randn(v.shape, generator=generator) for v in graph.inputs}
     inputs.update({"m": mask} if given == "input" else {})
     wanted = evaluate(graph, inputs)["output"].numpy()
-    build = compile_graph(graph, N150, dtype)
+    build = compile_graph(graph, Options(N150, dtype))
     for mode in ("exact", "tensix"):
-        session = Session(build.program, build.weights, EmulatorDevice(mode))
+        session = Session([build.bucket], build.weights, EmulatorDevice(mode))
         found = session.run({name: x.numpy() for name, x in inputs.items()})["output"]
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
         np.testing.assert_array_equal(found == 0, wanted == 0)

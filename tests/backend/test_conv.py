@@ -13,7 +13,7 @@ UNIT = "stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1]"
 
 
 def calls(text: str, target: str = "n150", dtype: DType = DType.bf16) -> list:
-    program = lower(parse_graph(f"graph {{\n{text}\n}}"), TARGETS[target], dtype, dtype).program
+    program = lower(parse_graph(f"graph {{\n{text}\n}}"), TARGETS[target], dtype, dtype)[0]
     return [node.op for node in program.nodes if node.op.mnemonic.startswith("ttnn.")]
 
 
@@ -114,7 +114,7 @@ def test_the_real_library_cuts_long_transposed_convolutions(target, dtype, ttnn_
     """EnCodec's, at 20 seconds of sound."""
     layers = [(1500, 512, 256, 16, 8), (12_000, 256, 128, 10, 5), (60_000, 128, 64, 8, 4), (240_000, 64, 32, 4, 2)]
     graphs = [parse_graph(f"graph {{\n{transposed(*layer)}\n}}") for layer in layers]
-    programs = [lower(graph, TARGETS[target], dtype, dtype).program for graph in graphs]
+    programs = [lower(graph, TARGETS[target], dtype, dtype)[0] for graph in graphs]
     reports = check_many([str(program) for program in programs], TARGETS[target])
     assert [report.refusal or report.spec_mismatches for report in reports if not report.ok] == []
 

@@ -7,14 +7,14 @@ from ttc import ops
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 from ttc.validation.accuracy import scaled_error
 
 
 def names(sample, dtype: DType = DType.bf16) -> list[str]:
-    program = lower(sample.graph()[0], TARGETS["n150"], dtype, dtype).program
+    program = lower(sample.graph()[0], TARGETS["n150"], dtype, dtype)[0]
     found = [node.op.mnemonic for node in program.nodes if node.op.mnemonic.startswith("ttnn.")]
     return [name.removeprefix("ttnn.").removeprefix("transformer.") for name in found]
 
@@ -62,9 +62,9 @@ def found(text: str, *changes: tuple[str, str]) -> list[str]:
         assert old in text, old
         text = text.replace(old, new)
     graph = retyped("\n".join(text.splitlines()[1:-1]))
-    build = compile_graph(graph, TARGETS["n150"], "fp32")
+    build = compile_graph(graph, Options(TARGETS["n150"], "fp32"))
     inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
-    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
     given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
     for name, tensor in ops.evaluate(graph, inputs).items():
         assert scaled_error(given[name], tensor.numpy()) <= 1e-5

@@ -11,7 +11,7 @@ from ttc.errors import Refused
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
 from ttc.ops.torch_types import array_of, stored_as
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 
@@ -54,7 +54,7 @@ def test_the_three_tables_add_up_exactly():
       %y: f32[1,32,64] = embedding(w=%w, index=%i)
       return "y"=%y
     }""")
-    derived = lower(graph, TARGETS["n150"], DType.f32, DType.f32).weights
+    derived = lower(graph, TARGETS["n150"], DType.f32, DType.f32)[1]
     source = Weights({"w": Weight(dict(graph.outputs)["y"].op.w.type, lambda: array_of(table))})
     parts = list(evaluate(replace(derived, weights=source), {}).values())
     assert len(parts) == 3
@@ -107,9 +107,9 @@ def test_a_lookup_gives_the_entry_of_the_table_whatever_it_is(given: str, dtype:
   return "y"=%y
 }}"""
     weights = Weights({"w": Weight(TensorType(DType.f32, tuple(table.shape)), lambda: array_of(table))})
-    build = compile_graph(parse_graph(text, weights), TARGETS["n150"], dtype)
+    build = compile_graph(parse_graph(text, weights), Options(TARGETS["n150"], dtype))
     inputs = {"i": torch.arange(len(ENTRIES)).flip(0).reshape(1, -1).numpy()}
     inputs |= {"w": table.numpy()} if given == "input" else {}
-    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
     wanted = stored_as(table, DType.bf16 if dtype == "bf16" else DType.f32).float().flip(0).numpy()[None]
     np.testing.assert_allclose(found, wanted, rtol=0.0, atol=2.0**-133)

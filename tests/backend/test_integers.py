@@ -15,7 +15,8 @@ from ttc import ops
 from ttc.calls.target import target_named
 from ttc.errors import InputError, Refused
 from ttc.ir import Builder, Const, DType, Input, TensorType, Weight, Weights
-from ttc.pipeline import compile_graph, derived_weights, literals
+from ttc.ops.derived import derived_weights, literals
+from ttc.pipeline import Options, compile_graph
 
 X = np.array([2**31 - 1, -(2**31), 5, -7])
 FAR = np.array([1, 2, 3, 2**40])
@@ -96,7 +97,7 @@ def test_weights_that_come_later_are_looked_at_when_they_come():
     type = TensorType(DType.i64, (4,))
     builder = Builder(Weights({"w": Weight(type, None)}))
     total = builder(ops.Add(builder(Input(type, "x")), builder(Const(type, "w"))))
-    build = compile_graph(builder.finish([("y", total)]), target_named("n150"), "fp32")
+    build = compile_graph(builder.finish([("y", total)]), Options(target_named("n150"), "fp32"))
     bound = derived_weights({"w": TensorType(DType.i32, (4,))}, _with(build.derivations, "w", type, FAR))
     with pytest.raises(InputError, match=r"weight 'w': the integer 1099511627776 does not fit"):
         bound.read("w")

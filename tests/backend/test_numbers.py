@@ -17,7 +17,7 @@ from ttc.ir import DType, Weight, parse_graph
 from ttc.ir.types import LARGEST, TensorType
 from ttc.ir.weights import Weights, kept_finite
 from ttc.ops.torch_types import stored_as
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 
@@ -99,7 +99,7 @@ def test_the_largest_float32_given_to_a_bf16_program_stays_finite(given: str):
 }}"""
     numbers = np.array([[F32.min, F32.max, -np.inf, 1.0]], np.float32)
     graph = parse_graph(text, Weights({"m": Weight(TensorType(DType.f32, (1, 4)), lambda: numbers)}))
-    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"x": np.array([[0.0, -0.5, 2.0, 3.0]], np.float32)} | ({"m": numbers} if given == "input" else {})
-    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
     np.testing.assert_array_equal(found, [[0.0, -BF16.max / 2, -np.inf, 3.0]])

@@ -13,7 +13,7 @@ from ttc.backend.precision import wide_values
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
@@ -78,9 +78,9 @@ def test_a_time_step_of_999_keeps_its_angles_in_a_bf16_program():
     frequencies = torch.exp(-torch.arange(64) / 64 * np.log(1e4)).reshape(1, 64)
     weight = Weight(TensorType(DType.f32, (1, 64)), frequencies.numpy)
     graph = parse_graph(TIME_STEP, Weights({"frequencies": weight}))
-    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"t": np.array([[999.0], [501.5]], np.float32)}
-    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["out"]
+    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["out"]
     wanted = evaluate(graph, {"t": torch.from_numpy(inputs["t"])})["out"].numpy()
     assert scaled_error(found, wanted) <= 2**-7
 
@@ -121,9 +121,9 @@ def test_prefix_sums_of_activations_are_kept():
 def test_positions_beyond_256_are_told_apart_in_a_bf16_program():
     frames = Weight(TensorType(DType.f32, (1, 900)), lambda: np.arange(900, dtype=np.float32).reshape(1, 900))
     graph = parse_graph(DURATIONS, Weights({"literal.frames": frames}))
-    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     d = np.random.default_rng(0).integers(0, 4, (1, 600)).astype(np.float32)
-    found = Session(build.program, build.weights, EmulatorDevice("tensix")).run({"d": d})["y"]
+    found = Session([build.bucket], build.weights, EmulatorDevice("tensix")).run({"d": d})["y"]
     np.testing.assert_array_equal(found, np.cumsum(d)[:, None] > np.arange(900))
 
 
@@ -158,9 +158,9 @@ def test_weights_of_a_kept_product_are_kept():
     matrices = {"real": np.cos(waves).astype(np.float32), "imaginary": -np.sin(waves).astype(np.float32)}
     weights = {name: Weight(TensorType(DType.f32, (64, 33)), array.copy) for name, array in matrices.items()}
     graph = parse_graph(SPECTRUM.replace("OP", "tanh"), Weights(weights))
-    build = compile_graph(graph, TARGETS["n150"], "bf16")
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"f": np.random.default_rng(0).random((1, 64)).astype(np.float32)}
-    found = Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
     wanted = evaluate(graph, {"f": torch.from_numpy(inputs["f"])})["y"].numpy()
     inner = slice(1, -1)  # the ends are real: their angle is 0 or pi by the sign of a rounding
     assert scaled_error(found[:, inner], wanted[:, inner]) <= 2**-8

@@ -19,7 +19,7 @@ from ttc.errors import Refused
 from ttc.frontend.export import export
 from ttc.ir import Builder, Const, DType, Graph, Input, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ops.recurrent import Recurrence
-from ttc.pipeline import Build, compile_graph
+from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
@@ -95,7 +95,7 @@ def configuration(seed: int) -> Configuration:
 
 
 def emulated(build: Build, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return list(Session(build.program, build.weights, EmulatorDevice("exact")).run(inputs).values())
+    return list(Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs).values())
 
 
 def as_torch_packs(seed: int) -> None:
@@ -103,7 +103,7 @@ def as_torch_packs(seed: int) -> None:
     graph = case.graph()
     wanted, inputs = case.packed(), case.inputs(graph)
     for dtype in ("fp32", "bf16"):
-        build = compile_graph(graph, TARGETS["n150"], dtype)
+        build = compile_graph(graph, Options(TARGETS["n150"], dtype))
         for name, found, expected in zip(graph.signature()[1], emulated(build, inputs), wanted, strict=True):
             if dtype == "fp32":
                 assert scaled_error(found, expected) <= 1e-5, f"{name} of {case.model}, {case.args[1]}"
@@ -173,7 +173,7 @@ STEPS = [
 def test_device_programs_of_a_step(kind, options, programs, dtype, ttnn_python: str):
     reports = []
     for steps in (8, 11):
-        build = compile_graph(recurrence(kind, steps, **options), TARGETS["n150"], dtype)
+        build = compile_graph(recurrence(kind, steps, **options), Options(TARGETS["n150"], dtype))
         found = check(build.program)
         assert found.ok, found.refusal or found.spec_mismatches
         ours = report(build.program.graph, TARGETS["n150"])
@@ -186,14 +186,15 @@ def test_device_programs_of_a_step(kind, options, programs, dtype, ttnn_python: 
 @pytest.mark.parametrize("kind", [ops.Lstm, ops.Gru, ops.Rnn])
 def test_text_does_not_grow_with_the_steps(kind):
     long, short = (
-        str(compile_graph(recurrence(kind, steps, lengths=True), TARGETS["n150"]).program.graph) for steps in (512, 64)
+        str(compile_graph(recurrence(kind, steps, lengths=True), Options(TARGETS["n150"])).program.graph)
+        for steps in (512, 64)
     )
     assert abs(len(long) - len(short)) <= 0.01 * len(short)
     assert str(verify(parse_graph(long))) == long
 
 
 def test_a_step_computes_in_l1_and_keeps_its_states_where_they_are():
-    text = str(compile_graph(recurrence(ops.Lstm, 64), TARGETS["n150"]).program.graph)
+    text = str(compile_graph(recurrence(ops.Lstm, 64), Options(TARGETS["n150"])).program.graph)
     body = text.partition("body {")[2].partition("})")[0]
     assert body.count("tile l1 = ") >= 8
     assert "output_tensor=%h" in body
@@ -204,8 +205,8 @@ def test_a_step_computes_in_l1_and_keeps_its_states_where_they_are():
 def test_what_an_lstm_leaves_of_a_run_does_not_reach_the_next():
     case = configuration(0)
     graph = case.graph()
-    build = compile_graph(graph, TARGETS["n150"], "fp32")
-    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    build = compile_graph(graph, Options(TARGETS["n150"], "fp32"))
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
     first, second = (session.run(case.inputs(graph)) for _ in range(2))
     for name, array in first.items():
         np.testing.assert_array_equal(array, second[name])
@@ -216,7 +217,7 @@ def test_weights_that_a_run_computes_are_refused_where_too_many_steps_would_be_w
     x, w, r = (builder(Input(TensorType(DType.f32, shape), n)) for n, shape in zip("xwr", SHAPES, strict=True))
     graph = builder.finish([("y", builder.add(ops.Rnn(x, w, r))[0])])
     with pytest.raises(Refused, match=r"the weight %[wr] of a recurrence is not known before the first run"):
-        compile_graph(graph, TARGETS["n150"])
+        compile_graph(graph, Options(TARGETS["n150"]))
 
 
 SHAPES = ((65, 2, 4), (1, 5, 4), (1, 5, 5))

@@ -11,7 +11,7 @@ from ttc.backend.take import padded_indices
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 
@@ -147,6 +147,6 @@ def test_flips_give_the_elements_in_reverse(dim, program):
     text = f"""%x: i64{shape} = input(name="x")
         %y: i64{shape} = flip(x=%x, dims=[{dim}])
         return "y"=%y"""
-    build = compile_graph(retyped(text), TARGETS["n150"], program)
-    found = Session(build.program, build.weights, EmulatorDevice("exact")).run({"x": x.numpy()})["y"]
+    build = compile_graph(retyped(text), Options(TARGETS["n150"], program))
+    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x.numpy()})["y"]
     assert found.tolist() == x.flip(dim).tolist()

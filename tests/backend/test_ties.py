@@ -8,7 +8,7 @@ import torch
 from tests.passes.check import retyped
 from ttc import ops
 from ttc.calls.target import TARGETS
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 
@@ -17,8 +17,8 @@ NUMBERS = {"f32": [-1.5, 0.0, 1.0, 2.5], "i64": [-3, 0, 1, 2]}
 
 
 def emulated(text: str, dtype: str, **inputs: torch.Tensor) -> dict:
-    build = compile_graph(retyped(text), TARGETS["n150"], dtype)
-    return Session(build.program, build.weights, EmulatorDevice("exact")).run(
+    build = compile_graph(retyped(text), Options(TARGETS["n150"], dtype))
+    return Session([build.bucket], build.weights, EmulatorDevice("exact")).run(
         {name: tensor.numpy() for name, tensor in inputs.items()}
     )
 

@@ -21,7 +21,7 @@ from ttc.calls.spelling import DTYPES as STORED
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DType, Graph, Layout, Spec, bodies
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.check import check_many
 
 
@@ -40,7 +40,7 @@ def sampled_calls() -> dict[Hashable, Call]:
     for sample in SAMPLES:
         for dtype in ("bf16", "fp32"):
             try:
-                program = compile_graph(sample.graph()[0], TARGETS["n150"], dtype).program.graph
+                program = compile_graph(sample.graph()[0], Options(TARGETS["n150"], dtype)).program.graph
             except Refused:
                 continue
             for call in calls_in(program):

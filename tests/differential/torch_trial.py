@@ -16,7 +16,7 @@ from ttc.calls.target import target_named
 from ttc.compiled.executable import Executable
 from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input
-from ttc.pipeline import compile_graph, literals
+from ttc.pipeline import Options, compile_graph
 
 
 def numbers(x: torch.Tensor) -> np.ndarray:
@@ -137,9 +137,8 @@ def part_of(graph: Graph, number: int) -> Graph:
 
 
 def run_graph(program: Program, graph: Graph, dtype: str) -> list[np.ndarray]:
-    build = compile_graph(graph, target_named("n150"), dtype)
-    derivations = build.derivations
-    executable = Executable(build.program, str(derivations), build.weights, literals(derivations))
+    build = compile_graph(graph, Options(target_named("n150"), dtype))
+    executable = Executable.of([build])
     inputs = dict(zip((a.name for a in program.arguments), map(numbers, program.inputs()), strict=True))
     taken = [name for name, _ in build.program.inputs]
     return list(executable.run({name: inputs[name.partition("_")[2]] for name in taken}).values())

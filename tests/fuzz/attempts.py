@@ -28,7 +28,7 @@ from ttc.compiled.executable import Executable
 from ttc.errors import InputError, Refusal, printable
 from ttc.ir import Const, DType, Graph, parse_graph, verify
 from ttc.ir.weights import NUMPY
-from ttc.pipeline import DTYPES, compile_graph
+from ttc.pipeline import DTYPES, Options, compile_graph
 from ttc.runtime.program import Program
 
 WRITTEN = {
@@ -137,7 +137,7 @@ def try_text(random: Random, folder: Path, whole: bool) -> None:
     graph = verify(parse_graph(text))
     printed = str(graph)
     assert str(parse_graph(printed)) == printed, "the text does not round-trip"
-    compile_graph(graph, TARGETS["n150"], random.choice(list(DTYPES)))
+    compile_graph(graph, Options(TARGETS["n150"], random.choice(list(DTYPES))))
 
 
 ATTEMPTS: dict[str, Callable[[Random, Path, bool], None]] = {

@@ -19,7 +19,7 @@ from ttc.compiled.executable import Executable
 from ttc.errors import Refused
 from ttc.frontend.onnx import operators
 from ttc.ir import DType, Op
-from ttc.pipeline import Build, compile_graph
+from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.program import parse_program
 
 LARGEST = 4000
@@ -132,7 +132,7 @@ def artifacts(whole: bool) -> tuple[bytes, ...]:
     found: list[bytes] = []
     for sample in SAMPLES[:: max(1, len(SAMPLES) // count)]:
         try:
-            build = compile_graph(sample.graph()[0], TARGETS["n150"], "bf16")
+            build = compile_graph(sample.graph()[0], Options(TARGETS["n150"], "bf16"))
         except Refused:
             continue
         found.append(_saved(build, len(found) % 4 != 0))
@@ -142,11 +142,11 @@ def artifacts(whole: bool) -> tuple[bytes, ...]:
 def _saved(build: Build, with_data: bool) -> bytes:
     from ttc.runtime import artifact
 
-    executable = Executable(build.program, str(build.derivations), build.weights)
+    executable = Executable.of([build])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed.ttc"
         weights = ((ref, build.weights.read(ref)) for ref in build.weights) if with_data else None
-        artifact.save(path, executable.program, executable.derivation, weights)
+        artifact.save(path, executable.buckets, executable.derivation, weights)
         return path.read_bytes()
 
 

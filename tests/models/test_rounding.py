@@ -14,7 +14,7 @@ from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input, Value
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
 from ttc.validation.accuracy import pcc
@@ -111,7 +111,7 @@ def test_a_program_loses_what_rounding_each_result_loses(make):
     graph = export(model, args).graph
     inputs = dict(zip(graph.signature()[0], args, strict=True))
     exact, rounded = (evaluated(graph, inputs, rounded) for rounded in (False, True))
-    build = compile_graph(graph, TARGETS["n150"], "bf16")
-    session = Session(build.program, build.weights, EmulatorDevice("exact"))
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
     found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})[largest(graph)[0]]
     assert 1 - pcc(found, exact) <= MORE * (1 - pcc(rounded, exact))

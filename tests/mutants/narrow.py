@@ -57,7 +57,6 @@ ALSO = {
     "ttc/passes/simplify_shape.py": SIMPLIFY,
     "ttc/passes/simplify_value.py": SIMPLIFY,
     "ttc/runtime/bucket_file.py": BUCKETS,
-    "ttc/runtime/bucket_session.py": BUCKETS,
     "ttc/runtime/buckets.py": BUCKETS,
     "ttc/runtime/check_worker.py": ("tests/runtime/test_check.py",),
     "ttc/runtime/checker.py": ("tests/runtime/test_check.py",),

@@ -24,7 +24,7 @@ BUCKET = 24
 SHORTEST = 6
 PROBES = (BUCKET - 1, BUCKET - 3)
 MORE_PROBES = (BUCKET - 2, *range(BUCKET - 4, BUCKET - 9, -1))
-"""As `ttc.compiled.buckets` reads a model at more sizes where rounded quotients of a length leave a doubt."""
+"""As `ttc.compiled.lengths` reads a model at more sizes where rounded quotients of a length leave a doubt."""
 
 
 class Net(nn.Module):

@@ -49,7 +49,7 @@ def test_each_deciding_value_has_one_program():
         compiled.dump("import")
     for shape in ((3, 4), (4, 3), (3, 4)):
         compiled.run({"x": X, "shape": np.array(shape)})
-    assert len(compiled._variants) == 2
+    assert len(compiled._forms) == 2
 
 
 def test_a_deciding_input_that_is_missing_or_of_another_dtype_is_named():

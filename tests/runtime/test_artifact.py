@@ -14,14 +14,17 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from tests.runtime import mlp
+from ttc import load
 from ttc.errors import InputError, TtcError
 from ttc.runtime import artifact
-from ttc.runtime.artifact import load, save
+from ttc.runtime.artifact import save
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.interpreter import PACKAGE
 from ttc.runtime.session import Session
 
 X = np.random.default_rng(1).normal(size=(4, 64)).astype(np.float32)
+PROGRAMS = [Bucket.exact(mlp.program())]
 DERIVATION = "graph {\n  return\n}\n"
 
 
@@ -32,7 +35,7 @@ def in_order(weights):
 @pytest.fixture
 def saved(tmp_path) -> Path:
     path = tmp_path / "mlp.ttc"
-    save(path, mlp.program(), DERIVATION, in_order(mlp.weights()))
+    save(path, PROGRAMS, DERIVATION, in_order(mlp.weights()))
     return path
 
 
@@ -42,18 +45,18 @@ def test_a_loaded_program_is_the_saved_one(saved):
     assert str(found.program.graph) == str(program.graph)
     assert (found.program.inputs, found.program.outputs) == (program.inputs, program.outputs)
     assert (found.program.target, found.program.dtype, found.derivation) == ("n150", "bf16", DERIVATION)
-    run = Session(found.program, found.weights, EmulatorDevice()).run(X)
-    wanted = Session(program, mlp.weights(), EmulatorDevice()).run(X)
+    run = Session(found.buckets, found.weights, EmulatorDevice()).run(X)
+    wanted = Session(PROGRAMS, mlp.weights(), EmulatorDevice()).run(X)
     np.testing.assert_array_equal(run["y"], wanted["y"])
 
 
 def test_float32_weights_are_rounded_to_what_the_program_keeps(saved, tmp_path):
-    save(tmp_path / "again.ttc", mlp.program(), DERIVATION, mlp.arrays().items())
+    save(tmp_path / "again.ttc", PROGRAMS, DERIVATION, mlp.arrays().items())
     assert (tmp_path / "again.ttc").read_bytes() == saved.read_bytes()
 
 
 def test_the_order_in_which_weights_come_does_not_matter(saved, tmp_path):
-    save(tmp_path / "again.ttc", mlp.program(), DERIVATION, reversed(in_order(mlp.weights())))
+    save(tmp_path / "again.ttc", PROGRAMS, DERIVATION, reversed(in_order(mlp.weights())))
     assert (tmp_path / "again.ttc").read_bytes() == saved.read_bytes()
 
 
@@ -68,19 +71,19 @@ def test_it_is_a_safetensors_file(saved):
 
 
 def test_without_data_it_says_so_and_has_none(tmp_path):
-    save(tmp_path / "fake.ttc", mlp.program(), DERIVATION, None)
+    save(tmp_path / "fake.ttc", PROGRAMS, DERIVATION, None)
     found = load(tmp_path / "fake.ttc")
     assert found.weights.fake
     assert set(found.weights) == {"w1", "w2", "b"}
     assert (tmp_path / "fake.ttc").stat().st_size < 4096
     with pytest.raises(InputError, match="has no data"):
-        Session(found.program, found.weights, EmulatorDevice())
+        Session(found.buckets, found.weights, EmulatorDevice())
 
 
 def test_loading_needs_neither_torch_nor_safetensors(saved):
     script = (
         "import sys; sys.modules['torch'] = sys.modules['safetensors'] = None\n"
-        f"from ttc.runtime.artifact import load; print(load({str(saved)!r}).weights.read('w2').shape)"
+        f"import ttc; print(ttc.load({str(saved)!r}).weights.read('w2').shape)"
     )
     said = subprocess.run(
         [sys.executable, "-c", script], cwd=PACKAGE.parent, capture_output=True, text=True, check=True
@@ -163,7 +166,7 @@ def forged(tmp_path, monkeypatch, change) -> str:
     """The refusal of a file that was written by a writer who does wrong things but checksums them rightly."""
     honest = artifact._metadata
     monkeypatch.setattr(artifact, "_metadata", lambda *given: change(honest(*given)))
-    save(tmp_path / "forged.ttc", mlp.program(), DERIVATION, in_order(mlp.weights()))
+    save(tmp_path / "forged.ttc", PROGRAMS, DERIVATION, in_order(mlp.weights()))
     return refusal(tmp_path / "forged.ttc")
 
 
@@ -222,7 +225,7 @@ def test_what_stood_there_is_replaced_as_a_whole_or_stays(saved):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        save(saved, mlp.program(), DERIVATION, failing())
+        save(saved, PROGRAMS, DERIVATION, failing())
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
 
@@ -233,7 +236,7 @@ def test_a_full_disk_is_said_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(InputError, match=r"cannot write .*full.ttc: no space left on device"):
-        save(tmp_path / "full.ttc", mlp.program(), DERIVATION, in_order(mlp.weights()))
+        save(tmp_path / "full.ttc", PROGRAMS, DERIVATION, in_order(mlp.weights()))
     assert not list(tmp_path.iterdir())
 
 
@@ -243,7 +246,7 @@ def test_a_write_that_the_system_cuts_off_is_said_and_leaves_nothing(tmp_path):
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
     try:
         with pytest.raises(InputError, match=r"cannot write .*big.ttc: file too large"):
-            save(tmp_path / "big.ttc", mlp.program(), DERIVATION, in_order(mlp.weights()))
+            save(tmp_path / "big.ttc", PROGRAMS, DERIVATION, in_order(mlp.weights()))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, old)
@@ -252,7 +255,7 @@ def test_a_write_that_the_system_cuts_off_is_said_and_leaves_nothing(tmp_path):
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(InputError, match=r"cannot write .*none/x.ttc: no such file or directory"):
-        save(tmp_path / "none" / "x.ttc", mlp.program(), DERIVATION, None)
+        save(tmp_path / "none" / "x.ttc", PROGRAMS, DERIVATION, None)
 
 
 @pytest.mark.parametrize(
@@ -265,7 +268,7 @@ def test_a_missing_folder_is_named(tmp_path):
 )
 def test_weights_that_do_not_fit_are_named(tmp_path, weights, message):
     with pytest.raises(TtcError, match=message):
-        save(tmp_path / "x.ttc", mlp.program(), DERIVATION, weights)
+        save(tmp_path / "x.ttc", PROGRAMS, DERIVATION, weights)
     assert not list(tmp_path.iterdir())
 
 
@@ -281,5 +284,5 @@ def test_weights_are_let_go_as_they_are_written(tmp_path):
             del array
             assert gone[-1]() is None
 
-    save(tmp_path / "x.ttc", mlp.program(), DERIVATION, watched())
+    save(tmp_path / "x.ttc", PROGRAMS, DERIVATION, watched())
     assert len(gone) == 3

@@ -15,6 +15,7 @@ from tests.runtime import mlp
 from ttc.cli import main
 from ttc.errors import InputError
 from ttc.runtime.artifact import NO_DIGEST, save
+from ttc.runtime.buckets import Bucket
 
 
 class Parts:
@@ -38,7 +39,7 @@ class Parts:
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Parts:
-    save(tmp_path / "sound.ttc", mlp.program(), "graph {\n  return\n}\n", mlp.arrays().items())
+    save(tmp_path / "sound.ttc", [Bucket.exact(mlp.program())], "graph {\n  return\n}\n", mlp.arrays().items())
     found = Parts(tmp_path / "sound.ttc")
     found.write(tmp_path / "sound.ttc")
     ttc.load(tmp_path / "sound.ttc")  # as sound as before

@@ -7,6 +7,7 @@ from tests.runtime import mlp
 from ttc.calls.layout import Deallocate, ToLayout
 from ttc.errors import InputError
 from ttc.ir import Builder, Const, DType, Input, Layout, Spec, TensorType, Weight, Weights
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.device_null import NullDevice
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.program import Program
@@ -16,7 +17,7 @@ X = np.random.default_rng(1).normal(size=(4, 64)).astype(np.float32)
 
 
 def session(dtype: DType = DType.bf16) -> Session:
-    return Session(mlp.program(dtype), mlp.weights(dtype), EmulatorDevice())
+    return Session([Bucket.exact(mlp.program(dtype))], mlp.weights(dtype), EmulatorDevice())
 
 
 def scaled_error(found: np.ndarray, wanted: np.ndarray) -> float:
@@ -39,7 +40,7 @@ def test_inputs_by_name_in_order_or_alone(inputs):
 
 def test_a_session_runs_again_and_again_without_uploading_again():
     device = Counting()
-    ready = Session(mlp.program(), mlp.weights(), device)
+    ready = Session([Bucket.exact(mlp.program())], mlp.weights(), device)
     assert device.uploads == ["w1", "w2", "b"]
     first = ready.run(X)["y"]
     assert ready.run(X * 2)["y"].tolist() != first.tolist()
@@ -80,7 +81,7 @@ def test_an_input_passed_through_comes_back_in_the_outputs_dtype():
     program = Program(
         builder.finish({"y": x}), (("x", declared[DType.i64]),), (("y", declared[DType.f32]),), "n150", "fp32"
     )
-    found = Session(program, Weights(), EmulatorDevice()).run(np.array([-1, 0, 2**24 + 1]))["y"]
+    found = Session([Bucket.exact(program)], Weights(), EmulatorDevice()).run(np.array([-1, 0, 2**24 + 1]))["y"]
     assert found.dtype == np.float32
     assert found.tolist() == [-1.0, 0.0, 2.0**24]
 
@@ -94,7 +95,7 @@ def test_outputs_are_arrays_of_their_own():
 def test_the_observer_sees_every_call_of_a_run():
     seen = []
     program = mlp.program()
-    Session(program, mlp.weights(), EmulatorDevice()).run(X, lambda *step: seen.append(step))
+    Session([Bucket.exact(program)], mlp.weights(), EmulatorDevice()).run(X, lambda *step: seen.append(step))
     assert [call.mnemonic for _, call, _, _ in seen] == ["ttnn.linear", "ttnn.linear", "ttnn.deallocate"]
     index, call, operands, results = seen[1]
     assert program.graph.nodes[index].op is call
@@ -104,7 +105,7 @@ def test_the_observer_sees_every_call_of_a_run():
 
 def test_values_are_freed_after_their_last_use():
     seen = []
-    ready = Watched(mlp.program(), mlp.weights(), EmulatorDevice())
+    ready = Watched([Bucket.exact(mlp.program())], mlp.weights(), EmulatorDevice())
     ready.run(X, lambda *step: seen.append({value.name for value in ready.tensors}))
     kept = {value.name for value in ready.tensors} - {"y"}
     assert kept == {"w1_1", "w2", "b"}  # w1 itself went after its detour
@@ -122,13 +123,13 @@ class Watched(Session):
 def test_weights_without_data_are_named():
     fake = Weights({ref: Weight(weight.type) for ref, weight in mlp.weights().items()})
     with pytest.raises(InputError, match="weight 'w1' has no data"):
-        Session(mlp.program(), fake, NullDevice())
+        Session([Bucket.exact(mlp.program())], fake, NullDevice())
 
 
 def test_a_weight_of_another_shape_is_named():
     wrong = mlp.weights().with_array("w2", TensorType(DType.f32, (2, 2)), np.zeros((2, 2), np.float32))
     with pytest.raises(InputError, match=re.escape("weight 'w2' has shape [2, 2]")):
-        Session(mlp.program(), wrong, NullDevice())
+        Session([Bucket.exact(mlp.program())], wrong, NullDevice())
 
 
 def test_nan_runs_through():
@@ -140,7 +141,9 @@ def test_nan_runs_through():
 
 
 def test_the_null_device_gives_zeros_of_the_declared_type():
-    found = Session(mlp.program(declared=DType.f64), mlp.weights(), NullDevice()).run(X.astype(np.float64))
+    found = Session([Bucket.exact(mlp.program(declared=DType.f64))], mlp.weights(), NullDevice()).run(
+        X.astype(np.float64)
+    )
     assert found["y"].dtype == np.float32
     assert found["y"].shape == (4, mlp.OUT)
     assert not found["y"].any()
@@ -164,9 +167,8 @@ def test_an_output_may_be_a_constant_or_stand_twice():
     square = TensorType(DType.f16, (2, 2))
     outputs = (("w", TensorType(DType.i64, (3,))), ("a", square), ("b", square))
     weights = Weights({"w": Weight(TensorType(DType.i32, (3,)), lambda: np.array([1, -2, 3], np.int32))})
-    found = Session(Program(graph, (("x", square),), outputs, "n150", "bf16"), weights, EmulatorDevice()).run(
-        np.ones((2, 2), np.float16)
-    )
+    program = Program(graph, (("x", square),), outputs, "n150", "bf16")
+    found = Session([Bucket.exact(program)], weights, EmulatorDevice()).run(np.ones((2, 2), np.float16))
     assert found["w"].tolist() == [1, -2, 3]
     assert found["w"].dtype == np.int64
     assert found["a"].dtype == found["b"].dtype == np.float16

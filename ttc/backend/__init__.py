@@ -17,7 +17,7 @@ from ttc.backend import (  # noqa: F401  (each registers its rules)
     special,
     unary,
 )
-from ttc.backend.lowering import RULES, Lowered, lower
+from ttc.backend.lowering import RULES, lower
 from ttc.backend.pipeline import PIPELINE
 
-__all__ = ["PIPELINE", "RULES", "Lowered", "lower"]
+__all__ = ["PIPELINE", "RULES", "lower"]

@@ -8,7 +8,7 @@ is the `Lowering` at work: `to(op.x)` is an operand as a call value, `to.call(..
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -44,16 +44,9 @@ def lowers(*kinds: type[Op]) -> Callable[[Rule], Rule]:
     return register
 
 
-@dataclass(frozen=True)
-class Lowered:
-    """A program of calls, and the graph of ops that computes its weights (an output for each reference).
-
-    `names` maps each op value to the call value that holds it, by name: for comparing the two step by step.
-    """
-
-    program: Graph
-    weights: Graph
-    names: Mapping[str, str]
+Lowered = tuple[Graph, Graph, Mapping[str, str]]
+"""A program of calls; the graph of ops that computes its weights (an output for each reference); and the name of the
+call value that holds each op value, by the op value's name: for comparing the two step by step."""
 
 
 def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow_host: Collection[str] = ()) -> Lowered:
@@ -243,7 +236,7 @@ class Lowering:
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
         _refuse_wide_integers(program, weights)
         names = {op_value.name: value.name for op_value, value in self._lowered.items()}
-        return Lowered(program, weights, names)
+        return program, weights, names
 
 
 def _refuse_wide_integers(program: Graph, weights: Graph) -> None:

@@ -23,19 +23,12 @@ def room(program: Program | None) -> int:
     return (1 << 20) + 16 * sum(type.numel * user_dtype(type).itemsize for _, type in program.inputs)
 
 
-def random_inputs(program: Program, seed: int = 0) -> dict[str, np.ndarray]:
-    """Draw seeded inputs that fit the signature: normal floats, coin flips, integers that stay within their tables.
+def random_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
+    """Draw seeded inputs that a bucket takes: normal floats, coin flips, integers that stay within their tables.
 
-    The session draws the model's own random inputs.
+    Lengths are somewhat shorter than the bucket's: full inputs would not test the padding. The session draws the
+    model's own random inputs.
     """
-    generator = np.random.default_rng(seed)
-    limits = index_limits(program)
-    asked = ((name, type) for name, type in program.inputs if random_kind(name) is None)
-    return {name: _random(type, limits.get(name, 2), generator) for name, type in asked}
-
-
-def random_bucket_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
-    """Draw inputs as `random_inputs`, somewhat shorter than the bucket: full inputs would not test the padding."""
     generator = np.random.default_rng(seed)
     limits = index_limits(bucket.program)
     lengths = {name: np.array([_shorter(size, bucket.multiples[name])]) for name, size in bucket.sizes.items()}

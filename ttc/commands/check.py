@@ -8,6 +8,7 @@ from ttc.commands.options import add_json, artifact_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
+from ttc.runtime.buckets import size_words
 from ttc.runtime.check import CheckReport
 
 
@@ -20,12 +21,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Check and print; return 1 if the library refused a call or returned another result than predicted."""
+    import ttc
     from ttc.calls.target import target_named
-    from ttc.runtime.artifact import load
     from ttc.runtime.check import check
 
-    artifact = load(artifact_file(arguments.artifact))
-    programs = [bucket.program for bucket in artifact.buckets] or [artifact.program]
+    buckets = ttc.load(artifact_file(arguments.artifact)).buckets
+    programs = [bucket.program for bucket in buckets]
     with ProgressLine("checking") as line:
 
         def progress(step: int, steps: int) -> None:
@@ -35,12 +36,12 @@ def run(arguments: Namespace) -> int:
         reports = [check(p, target_named(p.target if named is None else named), progress) for p in programs]
     ok = all(report.ok for report in reports)
     if arguments.json:
-        others = {"buckets": [report.to_dict() for report in reports]} if artifact.buckets else {}
+        others = {"buckets": [report.to_dict() for report in reports]} if buckets[-1].sizes else {}
         print_json({**reports[-1].to_dict(), "ok": ok, **others})
         return 0 if ok else 1
-    for number, report in enumerate(reports):
-        if artifact.buckets:
-            print(printable(", ".join(f"{name}={size}" for name, size in artifact.buckets[number].sizes.items())))
+    for bucket, report in zip(buckets, reports, strict=True):
+        if bucket.sizes:
+            print(printable(size_words(bucket.sizes)))
         print(printable(describe(report)))
     return 0 if ok else 1
 

@@ -10,7 +10,7 @@ from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
 from ttc.guard.files import check_output
 from ttc.ir import print_graph
-from ttc.runtime.buckets import Bucket
+from ttc.runtime.buckets import Bucket, size_words
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -36,25 +36,22 @@ def run(arguments: Namespace) -> int:
             return 0
         if arguments.html:
             check_output(arguments.html, compiled.files)
-        program, report = compiled.build.program, compiled.report
-        buckets = getattr(compiled, "buckets", ())
+        shown = compiled.executable
     else:
         if arguments.lengths or arguments.allow_host:
             raise InputError(f"{subject} is compiled already: --length and --allow-host are for a model")
         if arguments.after:
             raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
-        loaded = ttc.load(subject)
-        program, report = loaded.program, loaded.report
-        buckets = getattr(loaded, "buckets", ())
+        shown = ttc.load(subject)
     if arguments.html:
         from ttc.commands.page import write_page
 
-        write_page(arguments.html, subject.name, program, report)
+        write_page(arguments.html, subject.name, shown.program, shown.report)
         print(printable(f"wrote {arguments.html}"))
         return 0
-    print(print_graph(program.graph, locations=True), end="")
-    print(report)
-    print(printable(masks(buckets)), end="")
+    print(print_graph(shown.program.graph, locations=True), end="")
+    print(shown.report)
+    print(printable(masks([bucket for bucket in shown.buckets if bucket.sizes])), end="")
     return 0
 
 
@@ -62,8 +59,7 @@ def masks(buckets: Sequence[Bucket]) -> str:
     """Describe the masks of each bucket, and why each is there."""
     lines = []
     for bucket in buckets:
-        sizes = ", ".join(f"{name}={size}" for name, size in bucket.sizes.items())
         count = len(bucket.masks)
-        lines.append(f"bucket {sizes}: {count} mask{'' if count == 1 else 's'}")
+        lines.append(f"bucket {size_words(bucket.sizes)}: {count} mask{'' if count == 1 else 's'}")
         lines += [f"  {mask}" for mask in bucket.masks]
     return "".join(f"{line}\n" for line in lines)

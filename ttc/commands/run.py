@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, room
+from ttc.commands.arrays import random_inputs, room
 from ttc.commands.npz import read_inputs, write_npz
 from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
 from ttc.guard.files import check_output
 from ttc.runtime.devices import has_card, no_card
-
-if TYPE_CHECKING:
-    from ttc.compiled.executable import Executable
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,7 +34,7 @@ def run(arguments: Namespace) -> int:
     with ProgressLine("running") as line:
         started = time.perf_counter()
         session = loaded.session(device=arguments.device, mode=arguments.mode)
-        inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else _random(loaded)
+        inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else random_inputs(loaded.buckets[-1])
         calls = len(program.graph.nodes)
         outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
         seconds = time.perf_counter() - started
@@ -59,14 +53,3 @@ def _where(arguments: Namespace) -> str:
         return "on a card"
     emulated = f"emulated on this CPU, mode {arguments.mode}"
     return emulated if arguments.device else f"{emulated}: {no_card()}"
-
-
-def _random(loaded: Executable) -> dict[str, np.ndarray]:
-    """Draw random inputs that the artifact takes."""
-    from ttc.compiled.bucket_executable import BucketExecutable
-
-    return (
-        random_bucket_inputs(loaded.buckets[-1])
-        if isinstance(loaded, BucketExecutable)
-        else random_inputs(loaded.program)
-    )

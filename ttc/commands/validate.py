@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ttc.commands.arrays import random_bucket_inputs, random_inputs, room
+from ttc.commands.arrays import random_inputs, room
 from ttc.commands.npz import read_inputs
 from ttc.commands.options import INPUTS, add_json, add_mode, add_model, compilation, model_file, path
 from ttc.commands.output import print_json
@@ -81,14 +81,11 @@ def run(arguments: Namespace) -> int:
 
 def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray] | np.ndarray:
     """Return the given inputs, else random ones."""
-    from ttc.compiled.buckets import Bucketed
-
-    buckets = compiled.buckets if isinstance(compiled, Bucketed) else ()
-    if buckets and arguments.per_op:
+    if arguments.per_op and compiled.known and compiled.buckets[-1].sizes:
         raise InputError("op by op only one length can be compared: --length NAME=N")
     if arguments.inputs:
         return read_inputs(arguments.inputs, room(compiled.build.program if compiled.known else None))
-    return random_bucket_inputs(buckets[-1]) if buckets else random_inputs(compiled.build.program)
+    return random_inputs(compiled.buckets[-1])
 
 
 def _named(compiled: Compiled, inputs: Mapping[str, np.ndarray] | np.ndarray) -> Mapping[str, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,13 @@ from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor
 
 from ttc import ops
+from ttc.compiled.executable import Executable
 from ttc.errors import InputError
 from ttc.guard.budget import TABLE, within
 from ttc.ir import Const, DType, Graph, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ir.weights import NAMED
+from ttc.ops.derived import derived_weights
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
-from ttc.pipeline import derived_weights
-from ttc.runtime.artifact import Artifact
 from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import weight_types
 
@@ -25,21 +26,22 @@ LARGER = 16
 """How many times as large as all weights together what comes between them may be."""
 
 
-def bound_weights(artifact: Artifact, given: Mapping[str, Any]) -> Weights:
-    """The program's weights, derived from `given` (arrays or tensors by the model's own names) as they are read.
+def bind_weights(executable: Executable, given: Mapping[str, Any]) -> Executable:
+    """Bind a model's own weights, `given` by its names (arrays or tensors); the programs' are derived as they are read.
 
-    InputError for a missing weight or one of another shape. Literals of the program come from the artifact.
+    InputError for a missing weight or one of another shape. Literals come from the executable itself.
     """
     if not isinstance(given, Mapping):
         raise InputError(f"weights are given by name, in a dict; got {type(given).__name__}")
     assert ops.__name__ == "ttc.ops"  # importing the vocabulary lets the text be read
-    graph = verify(parse_graph(artifact.derivation))
+    graph = verify(parse_graph(executable.derivation))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
-    types = weight_types(artifact.program, *(bucket.program for bucket in artifact.buckets))
+    types = weight_types(*(bucket.program for bucket in executable.buckets))
     _check_sizes(graph, types)
-    stored = artifact.literals or artifact.weights
+    stored = executable.literals or executable.weights
     bound = {ref: _weight(ref, type, given, stored) for ref, type in needed.items()}
-    return derived_weights(types, type(graph)(graph.nodes, graph.outputs, Weights(bound)))
+    weights = derived_weights(types, replace(graph, weights=Weights(bound)))
+    return replace(executable, weights=weights)
 
 
 def _check_sizes(graph: Graph, types: Mapping[str, TensorType]) -> None:

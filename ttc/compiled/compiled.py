@@ -1,9 +1,9 @@
-"""`Compiled`: what `ttc.compile` returns, one program for each static form that the model is called in."""
+"""`Compiled`: what `ttc.compile` returns, programs for each static form that the model is called in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from threading import RLock
@@ -11,55 +11,49 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ttc.calls.target import Target
 from ttc.compiled.executable import Executable
+from ttc.compiled.lengths import LengthReader
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph, print_graph
-from ttc.ir.random import random_kind
-from ttc.pipeline import Build, compile_graph, every_stage, literals
-from ttc.sources import Inputs, Source, Specialisation
+from ttc.pipeline import STAGES, Build, Options, compile_graph, every_stage
+from ttc.runtime.buckets import Bucket
+from ttc.sources import Inputs, Source
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
-    from ttc.frontend.export import Signature
     from ttc.runtime.session import Session
 
-
-@dataclass(frozen=True)
-class Variant:
-    """One compiled form: its build, its executable, its graph after each stage, its call structure (PyTorch only)."""
-
-    build: Build
-    executable: Executable
-    stages: dict[str, Graph]
-    signature: Signature | None
+Form = tuple[Build, Executable]
+"""A static form of the model, compiled: what runs, and how its program came about (of several buckets the largest)."""
 
 
 class Compiled:
     """A model compiled for one card. Forms that are not known yet are compiled when a call first needs them.
 
-    What is shown, saved or given a session is the form that `compile` was asked for, where lengths or example arguments
-    say one; else the first that a call needed. Later calls in other forms change nothing of that. Threads take turns.
+    With several sizes of its `lengths` a model has one form, of a bucket for each size. What is shown, saved or given a
+    session is the form that `compile` was asked for, where lengths or example arguments say one; else the first that a
+    call needed. Later calls in other forms change nothing of that. Threads take turns.
     """
 
     def __init__(
         self,
         source: Source,
-        target: Target,
-        dtype: str,
+        options: Options,
+        lengths: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], None] | None = None,
-        allow_host: Collection[str] = (),
     ):
-        self.target, self.dtype, self.allow_host = target, dtype, tuple(allow_host)
-        self._source = source
-        self._progress = progress or (lambda what: None)
-        self._variants: dict[Hashable, Variant] = {}
-        self._shown: Variant | None = None
+        self.options = options
+        self._source, self._progress = source, progress or (lambda what: None)
+        self._lengths = {name: sizes for name, sizes in (lengths or {}).items() if len(sizes) > 1}
+        self._forms: dict[int, Form] = {}
+        self._shown: Form | None = None
         self._turn = RLock()
-        ready = source.ready()
-        if ready:
-            self._variant(ready)
+        self._progress("reading the model")
+        with enough_memory("compiling this model"):
+            graph = source.at({})
+        if graph is not None or self._lengths:
+            self._form(graph)
 
     # ------------------------------------------------------------ running
 
@@ -71,49 +65,50 @@ class Compiled:
         `device` is "emulator" or "ttnn" (default: a real card if there is one), `mode` the emulator's
         numerics, "exact" or "tensix". Outputs have the model's dtypes, bfloat16 as float32.
         What the model draws at random are inputs of the program too (`random.normal.0`): `seed` draws those not given.
+        With several sizes of a length inputs may have any up to the largest (InputError beyond it), and in a batch the
+        true length of each sample may be given under the length's own name.
         """
-        given, random = _without_random(inputs)
-        with every_stage(self.target, self.dtype, self.allow_host):
-            needed = self._source.for_inputs(given)
-            variant = self._variant(needed)
-        named = {**needed.inputs(variant.signature), **random}
-        return variant.executable.run(named, device, mode, seed)
+        if self._lengths:
+            return self.executable.run(inputs, device, mode, seed)
+        with every_stage(self.options), self._turn:
+            graph, named = self._source.for_inputs(inputs)
+            _, executable = self._form(graph)
+        return executable.run(named, device, mode, seed)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
-        from ttc.sources.torch_source import outputs_as_tensors
-
-        with every_stage(self.target, self.dtype, self.allow_host):
-            needed = self._source.for_call(args, kwargs)
-            variant = self._variant(needed)
-        found = variant.executable.run(needed.inputs(variant.signature))
-        return outputs_as_tensors(found, variant.executable.program.outputs, variant.signature)
+        if self._lengths:
+            executable, graph = self.executable, self.build.stages["import"]
+            named = self._source.inputs_of(graph, args, kwargs)
+        else:
+            with every_stage(self.options), self._turn:
+                graph, named = self._source.for_call(args, kwargs)
+                _, executable = self._form(graph)
+        return self._source.outputs_of(graph, executable.run(named))
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
         """A session of its own state on the form shown."""
-        return self._form().executable.session(device, mode)
+        return self.executable.session(device, mode)
 
     # ------------------------------------------------------------ looking
 
     @property
     def stages(self) -> tuple[str, ...]:
         """The stages whose text differs from the one before: import, passes, lower, backend passes."""
-        return tuple(self._form().stages)
+        return tuple(self.build.stages)
 
     def dump(self, stage: str) -> str:
         """The program's text after a stage, each line with its location in the model.
 
         InputError with the stages' names for an unknown one.
         """
-        stages = self._form().stages
+        stages = self.build.stages
         if not isinstance(stage, str) or stage not in stages:
             raise InputError(f"no stage is called {stage!r}; this model has {', '.join(stages)}")
         return print_graph(stages[stage], locations=True)
 
     def after(self, name: str) -> str:
         """The program's text after a pass, whether the pass changed it or not; InputError for an unknown pass."""
-        from ttc.pipeline import STAGES
-
         if name not in STAGES:
             raise InputError(f"no pass is called {name!r}; in order they are {', '.join(STAGES)}")
         until = STAGES[: STAGES.index(name) + 1]
@@ -122,17 +117,27 @@ class Compiled:
     @property
     def build(self) -> Build:
         """The form shown with what it was lowered from: for comparing the two step by step."""
-        return self._form().build
+        return self._the_form()[0]
+
+    @property
+    def executable(self) -> Executable:
+        """What runs, saves and describes the form shown."""
+        return self._the_form()[1]
+
+    @property
+    def buckets(self) -> tuple[Bucket, ...]:
+        """The program for each size of the lengths, the largest last, with its masks; one program at an exact size."""
+        return self.executable.buckets
 
     @property
     def source(self) -> str:
         """The program as a stand-alone Python file of TTNN calls."""
-        return self._form().executable.source
+        return self.executable.source
 
     @property
     def report(self) -> Report:
         """Counts, bytes, peaks and predicted time; `.to_dict()` is JSON-able."""
-        return self._form().executable.report
+        return self.executable.report
 
     @property
     def known(self) -> bool:
@@ -147,54 +152,38 @@ class Compiled:
     def save(self, path: str | PathLike[str]) -> None:
         """Write the form shown as a `.ttc` artifact, whole or not at all, and never over the model's own files."""
         check_output(as_path(path), self.files)
-        self._form().executable.save(path, self._progress)
+        self.executable.save(path, self._progress)
 
     # ------------------------------------------------------------ forms
 
-    def _form(self) -> Variant:
+    def _the_form(self) -> Form:
         if self._shown is None:
             raise TtcError(_no_form(self._source.unbound(), self._source.undecided()))
         return self._shown
 
-    def _variant(self, needed: Specialisation) -> Variant:
-        """The form that a call needs, compiled now if it is new."""
-        with self._turn:
-            if needed.key not in self._variants:
-                self._variants[needed.key] = self._compile(needed)
-            self._shown = self._shown or self._variants[needed.key]
-            return self._variants[needed.key]
+    def _form(self, graph: Graph | None) -> Form:
+        """The form of a graph that the source gave, compiled now if it is new."""
+        if id(graph) not in self._forms:
+            with enough_memory("compiling this model"):
+                builds = self._builds(graph)
+            self._forms[id(graph)] = builds[-1], Executable.of(builds)
+        self._shown = self._shown or self._forms[id(graph)]
+        return self._forms[id(graph)]
 
-    def _compile(self, needed: Specialisation) -> Variant:
-        with enough_memory("compiling this model"):
-            return self._compiled(needed)
+    def _builds(self, graph: Graph | None) -> list[Build]:
+        """A build for each bucket, the largest last."""
 
-    def _compiled(self, needed: Specialisation) -> Variant:
-        self._progress("reading the model")
-        graph, signature = needed.read()
-        return compiled_variant(graph, self.target, self.dtype, signature, self._progress, self.allow_host)
+        def observe(stage: str, after: Graph) -> None:
+            self._progress(stage)
 
-
-def compiled_variant(
-    graph: Graph,
-    target: Target,
-    dtype: str,
-    signature: Signature | None,
-    progress: Callable[[str], None],
-    allow_host: Collection[str] = (),
-    earlier: Mapping[str, Graph] | None = None,
-) -> Variant:
-    """A graph compiled, with what it was after each stage; `earlier` stages led to the graph itself."""
-    stages = dict(earlier or {})
-
-    def observe(name: str, seen: Graph) -> None:
-        progress(name)
-        if seen is not graph or not earlier:
-            stages[_unused(name, stages)] = seen
-
-    build = compile_graph(graph, target, dtype, observe, allow_host)
-    derivations = build.derivations
-    executable = Executable(build.program, str(derivations), build.weights, literals(derivations))
-    return Variant(build, executable, stages, signature)
+        if graph is not None and not self._lengths:
+            return [compile_graph(graph, self.options, observe)]
+        reader = LengthReader(self._source, self._lengths, self._progress)
+        builds = [
+            compile_graph(reader.at(sizes), self.options, observe, partial(reader.readings, sizes))
+            for sizes in reversed(reader.buckets)
+        ]
+        return builds[::-1]
 
 
 def _no_form(unbound: list[str], undecided: list[str]) -> str:
@@ -205,21 +194,3 @@ def _no_form(unbound: list[str], undecided: list[str]) -> str:
         return "the model has no static form yet: give args when compiling, or run it once"
     flags = " ".join(f"{name}=..." for name in unbound)
     return f"the model has no static form yet: bind its sizes (--length {flags}; lengths=... in Python), or run it once"
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """The name, or name-2, name-3 for a pass that runs again."""
-    number = 2
-    unused = name
-    while unused in taken:
-        unused = f"{name}-{number}"
-        number += 1
-    return unused
-
-
-def _without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
-    """The inputs that the model itself takes, and the random ones."""
-    if not isinstance(inputs, Mapping):
-        return inputs, {}
-    random = {name: item for name, item in inputs.items() if isinstance(name, str) and random_kind(name)}
-    return {name: item for name, item in inputs.items() if name not in random}, random

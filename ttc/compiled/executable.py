@@ -1,8 +1,8 @@
-"""`Executable`: a compiled program with its weights, ready to run, save or inspect. `ttc.load` gives one."""
+"""`Executable`: compiled programs with their weights, ready to run, save or inspect. `ttc.load` gives one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from os import PathLike
@@ -15,6 +15,7 @@ from ttc.errors import InputError, enough_memory
 from ttc.guard.files import as_path
 from ttc.ir import Weights
 from ttc.runtime import artifact
+from ttc.runtime.buckets import Bucket
 from ttc.runtime.devices import emulates, open_device, require_names
 from ttc.runtime.memory import require_memory
 from ttc.runtime.program import Program
@@ -22,21 +23,39 @@ from ttc.runtime.session import Session
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
+    from ttc.pipeline import Build
 
 
 @dataclass(eq=False)
 class Executable:
-    """A program of calls, the text of the graph that derives its weights, and the weights (perhaps without data).
+    """The programs of one model, one for each bucket, and the weights that they share (perhaps without data).
 
-    `literals` are the known tensors that the derivation needs beside the model's weights.
+    `derivation` is the text of the graph that derives the weights from the model's own; `literals` are the known
+    tensors that it needs beside these.
     """
 
-    program: Program
+    buckets: tuple[Bucket, ...]
     derivation: str
     weights: Weights
     literals: Weights = field(default_factory=Weights)
     _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
     _turn: RLock = field(default_factory=RLock, init=False, repr=False)
+
+    @classmethod
+    def of(cls, builds: Sequence[Build]) -> Executable:
+        """What was built for each bucket of a model, the largest last, with the weights that the programs share."""
+        from ttc.compiled.sharing import share_weights
+        from ttc.ops.derived import derived_weights, literals
+        from ttc.runtime.program import weight_types
+
+        buckets, derivations = share_weights(builds)
+        types = weight_types(*(bucket.program for bucket in buckets))
+        return cls(buckets, str(derivations), derived_weights(types, derivations), literals(derivations))
+
+    @property
+    def program(self) -> Program:
+        """The program of the largest bucket, which source and report are of."""
+        return self.buckets[-1].program
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
         """A new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
@@ -46,7 +65,7 @@ class Executable:
             )
         with enough_memory("setting the program up"):
             require_memory(self.program, emulates(device))
-            return Session(self.program, self.weights, open_device(device, mode, self.program.target))
+            return Session(self.buckets, self.weights, open_device(device, mode, self.program.target))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact", seed: int = 0) -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself.
@@ -68,7 +87,7 @@ class Executable:
         """
         arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
-            artifact.save(as_path(path), self.program, self.derivation, arrays, literals=self.literals)
+            artifact.save(as_path(path), self.buckets, self.derivation, arrays, self.literals)
 
     def _arrays(self, progress: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
         """Each weight by reference, computed when it is asked for."""

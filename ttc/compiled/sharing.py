@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
 from ttc.pipeline import Build
-from ttc.runtime.program import Program, weight_types
+from ttc.runtime.buckets import Bucket
+from ttc.runtime.program import weight_types
 
 
-def share_weights(builds: Sequence[Build]) -> tuple[list[Program], Graph]:
-    """The programs with references that mean the same in all of them, and the one graph that derives these."""
+def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
+    """The buckets with references that mean the same in all of them, and the one graph that derives these."""
+    if len(builds) == 1:
+        return (builds[0].bucket,), builds[0].derivations
     known = {ref: weight for build in builds for ref, weight in build.derivations.weights.items()}
     builder = Builder(Weights(known))
     names: dict[tuple[Value, TensorType], str] = {}
     taken: set[str] = set()
-    programs = []
+    buckets = []
     for build in builds:
         values = _added(build.derivations, builder)
         types = weight_types(build.program)
@@ -27,8 +30,9 @@ def share_weights(builds: Sequence[Build]) -> tuple[list[Program], Graph]:
                 if key not in names:
                     names[key] = _free(ref, taken)
                 renamed[ref] = names[key]
-        programs.append(replace(build.program, graph=_with_references(build.program.graph, renamed)))
-    return programs, builder.finish((ref, value) for (value, _), ref in names.items())
+        program = replace(build.program, graph=_with_references(build.program.graph, renamed))
+        buckets.append(replace(build.bucket, program=program))
+    return tuple(buckets), builder.finish((ref, value) for (value, _), ref in names.items())
 
 
 def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:

@@ -25,7 +25,7 @@ from ttc.calls.target import target_named
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.frontend.export import frozen
-from ttc.pipeline import dtype_named
+from ttc.pipeline import Options, dtype_named
 from ttc.sources.torch_source import ModuleSource
 
 OPTIONS = {"target", "dtype"}
@@ -64,7 +64,7 @@ class DynamoGraph:
         self._held = {index: node.name for index, node in enumerate(nodes) if _is_held(node)}
         self._numbers = {index for index, node in enumerate(nodes) if _is_number(node)}
         self._module = _with_numbers(module, self._numbers)
-        self._target, self._dtype = target_named(target), dtype_named(dtype)
+        self._options = Options(target_named(target), dtype_named(dtype))
         self._compiled: Compiled | None = None
         self._weights: dict[int, Tensor] = {}
         self._turn = RLock()
@@ -84,7 +84,7 @@ class DynamoGraph:
         order = [self._held.get(index) for index in range(len(args))]
         held = frozen(_Held(self._module, {name: args[index] for index, name in self._held.items()}, order))
         self._weights = {index: getattr(held, name) for index, name in self._held.items()}
-        return Compiled(ModuleSource(held, None, {}, {}), self._target, self._dtype)
+        return Compiled(ModuleSource(held, None, {}, {}), self._options)
 
 
 def same(x: Tensor, y: Tensor) -> bool:

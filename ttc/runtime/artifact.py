@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any, BinaryIO
 
@@ -44,68 +43,62 @@ MISFITS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, 
 """What a manifest or a program with things of the wrong kind in the wrong places may raise."""
 
 
-@dataclass(frozen=True)
-class Artifact:
-    """A program with its weights (without data if the model had none).
-
-    `derivation` is the text of the graph of ops that computes each weight from the model's own. `buckets`, if there
-    are any, are programs for several lengths, which share the weights; `program` is the last one's. `literals` are the
-    known tensors that derivations need beside the model's weights; only an artifact without data keeps them.
-    """
-
-    program: Program
-    derivation: str
-    weights: Weights
-    buckets: tuple[Bucket, ...] = ()
-    literals: Weights = field(default_factory=Weights)
+Contents = tuple[tuple[Bucket, ...], str, Weights, Weights]
+"""What an artifact holds: buckets, the text of the graph of ops that derives their weights from the model's own, the
+weights (without data if the model had none), and the literals: known tensors that the derivation needs beside the
+model's weights, which only an artifact without data keeps."""
 
 
 def save(
     path: str | os.PathLike,
-    program: Program,
+    buckets: Sequence[Bucket],
     derivation: str,
     weights: Iterable[tuple[str, np.ndarray]] | None,
-    buckets: Sequence[Bucket] = (),
     literals: Weights | None = None,
 ) -> None:
     """Write an artifact; `weights` yields each weight once, in any order, and is None if there is no data.
 
-    Without data the `literals` that derivations need are kept. With `buckets` they are what is written, and `program`
-    is the last one's. The file appears whole or not at all. InputError, naming the file, if it cannot be written.
+    Without data the `literals` that derivations need are kept. The file appears whole or not at all. InputError, naming
+    the file, if it cannot be written.
     """
-    types = weight_types(program, *(bucket.program for bucket in buckets))
+    types = _types(buckets)
     tensors = weights
     if tensors is None:
         kept = literals or Weights()
         types = {ref: weight.type for ref, weight in kept.items()}
         tensors = ((ref, kept.read(ref)) for ref in kept)
-    header = make_header(_metadata(program, derivation, weights is not None, buckets), types)
+    header = make_header(_metadata(buckets, derivation, weights is not None), types)
     with writing(path) as file:
         _write(file, header, tensors)
 
 
-def _metadata(program: Program, derivation: str, with_weights: bool, buckets: Sequence[Bucket]) -> dict[str, str]:
+def _types(buckets: Sequence[Bucket]) -> dict[str, TensorType]:
+    """The types of all weights, those of the last bucket's program first."""
+    return weight_types(*(bucket.program for bucket in (buckets[-1], *buckets)))
+
+
+def _metadata(buckets: Sequence[Bucket], derivation: str, with_weights: bool) -> dict[str, str]:
+    """The manifest and all texts; what is said once of a file is said of the last bucket's program."""
+    program = buckets[-1].program
     manifest = {
         "sha256": NO_DIGEST,  # first, so that no name in the file that looks like it comes before
         "format": FORMAT,
         "ttc": VERSION,
         "target": program.target,
         "dtype": program.dtype,
-        "inputs": _signature_to_json(program.inputs),
-        "outputs": _signature_to_json(program.outputs),
+        **_sides(program),
         "weights": "present" if with_weights else "none",
     }
     texts = {"program": print_graph(program.graph, locations=True), "derivation": derivation}
-    if buckets:
-        manifest["buckets"] = [{**bucket_to_json(bucket), **_sides(bucket.program)} for bucket in buckets]
-        texts.update(
-            {_place(i, buckets): print_graph(bucket.program.graph, locations=True) for i, bucket in enumerate(buckets)}
-        )
+    if buckets[-1].sizes:  # an exact program has no more to tell
+        manifest["buckets"] = [{**bucket_to_json(bucket), **_sides(bucket.program, "program ")} for bucket in buckets]
+        programs = (print_graph(bucket.program.graph, locations=True) for bucket in buckets)
+        texts.update({_place(i, buckets): text for i, text in enumerate(programs)})
     return {"ttc": json.dumps(manifest), **texts}
 
 
-def _sides(program: Program) -> dict[str, Any]:
-    return {f"program {side}": _signature_to_json(getattr(program, side)) for side in ("inputs", "outputs")}
+def _sides(program: Program, prefix: str = "") -> dict[str, Any]:
+    return {f"{prefix}{side}": _signature_to_json(getattr(program, side)) for side in ("inputs", "outputs")}
 
 
 def _place(number: int, buckets: Sequence[Any]) -> str:
@@ -144,7 +137,7 @@ def _stored(ref: str, array: np.ndarray, type: TensorType) -> np.ndarray:
     return np.ascontiguousarray(array).reshape(-1)
 
 
-def load(path: str | os.PathLike) -> Artifact:
+def load(path: str | os.PathLike) -> Contents:
     """Read and verify an artifact; its weights stay in the file until they are read.
 
     InputError, naming the file, if it is no artifact, not whole, changed, or newer than this ttc.
@@ -156,7 +149,7 @@ def load(path: str | os.PathLike) -> Artifact:
         raise InputError(f"{path} is no usable .ttc file: {error}") from None
 
 
-def _read(file: bytes | mmap) -> Artifact:
+def _read(file: bytes | mmap) -> Contents:
     header = read_header(file)
     try:
         fields = read_json(header.metadata["ttc"])
@@ -169,11 +162,11 @@ def _read(file: bytes | mmap) -> Artifact:
     try:
         texts = header.metadata
         program = check_program(Program(_graph(texts, "program"), *_sides_of(manifest)))
-        buckets = tuple(_bucket(number, manifest, texts) for number in range(len(manifest.buckets)))
-        types = weight_types(program, *(bucket.program for bucket in buckets))
-        weights = _weights(file, header, types, manifest.has_weights)
+        several = tuple(_bucket(number, manifest, texts) for number in range(len(manifest.buckets)))
+        buckets = several or (Bucket.exact(program),)
+        weights = _weights(file, header, _types(buckets), manifest.has_weights)
         literals = Weights() if manifest.has_weights else _stored_weights(file, header)
-        return Artifact(program, _text(texts, "derivation"), weights, buckets, literals)
+        return buckets, _text(texts, "derivation"), weights, literals
     except MISFITS as error:  # the checksum is right, so somebody made it so
         raise InputError(f"its program is malformed ({type(error).__name__}: {str(error)[:200]})") from None
 

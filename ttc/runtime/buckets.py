@@ -1,8 +1,9 @@
 """Buckets: programs of one model at several sizes; a run takes the smallest that its lengths fit into.
 
-Inputs are filled up with zeros to the bucket's size, the true lengths go along as inputs of the program, and outputs
-are cut to their own true lengths. In a batch each sample may have a length of its own: outputs are then as long as
-the longest, with zeros after each sample's end.
+A program of exact sizes is its model's only bucket, and has no lengths. Else inputs are filled up with zeros to the
+bucket's size, the true lengths go along as inputs of the program, and outputs are cut to their own true lengths. In a
+batch each sample may have a length of its own: outputs are then as long as the longest, with zeros after
+each sample's end.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ from ttc.errors import InputError
 from ttc.ir import TensorType
 from ttc.ir.lengths import Extent, Length
 from ttc.ir.random import random_kind
-from ttc.runtime.convert import drawn, numbers_of
+from ttc.runtime.convert import by_name, drawn, numbers_of
 from ttc.runtime.program import Program
+
+Sizes = Mapping[str, int]
+"""The sizes of a model's lengths by name; empty where all sizes are exact."""
 
 Lengths = Mapping[str, np.ndarray]
 """The true lengths by name, one for all samples or one for each."""
@@ -27,14 +31,14 @@ Lengths = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Bucket:
-    """What a run has to know of one program.
+    """One program, and what a run has to know of its lengths.
 
     `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` and
     `least` what lengths the model itself takes. `inputs` are the model's own. `masks` says what was masked, and why.
     """
 
     program: Program
-    sizes: Mapping[str, int]
+    sizes: Sizes
     names: Mapping[str, str]
     samples: int
     multiples: Mapping[str, int]
@@ -42,6 +46,15 @@ class Bucket:
     inputs: Mapping[str, Extent]
     outputs: Mapping[str, Extent]
     masks: tuple[str, ...] = ()
+
+    @classmethod
+    def exact(cls, program: Program) -> Bucket:
+        """A program without lengths: its inputs and outputs are what they are declared to be."""
+        inputs, outputs = (
+            {name: Extent((None,) * len(type.shape), None) for name, type in side}
+            for side in (program.inputs, program.outputs)
+        )
+        return cls(program, {}, {}, 1, {}, (), inputs, outputs)
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
         """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
@@ -67,6 +80,11 @@ class Bucket:
     def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
         """The program's outputs without their padding."""
         return {name: _cleared(array, self.outputs[name], lengths) for name, array in outputs.items()}
+
+
+def size_words(sizes: Sizes) -> str:
+    """The sizes of lengths as users write them: `T=64, S=16`."""
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
 def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
@@ -99,6 +117,8 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
             continue
         if own not in named:
             raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
+        if not any(extent.lengths):
+            continue
         for dim, (length, size) in enumerate(zip(extent.lengths, numbers_of(own, named[own]).shape, strict=False)):
             if length is not None:
                 _agree(own, dim, length, size, found, given)
@@ -116,16 +136,12 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
 
 
 def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
-    names = [name for name in bucket.inputs if random_kind(name) is None]
-    if isinstance(inputs, Mapping):
-        unknown = [name for name in inputs if name not in bucket.inputs and name not in bucket.names.values()]
-        if unknown:
-            raise InputError(f"there is no input {unknown[0]!r}; the program takes {', '.join(names)}")
-        return {name: _plain(name, item) for name, item in inputs.items()}
-    given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    if len(given) != len(names):
-        raise InputError(f"the program takes {len(names)} inputs ({', '.join(names)}), got {len(given)}")
-    return {name: _plain(name, item) for name, item in zip(names, given, strict=True)}
+    named = by_name([name for name in bucket.inputs if random_kind(name) is None], inputs)
+    unknown = [name for name in named if name not in bucket.inputs and name not in bucket.names.values()]
+    if unknown:
+        takes = ", ".join(bucket.inputs) or "no inputs"
+        raise InputError(f"there is no input {unknown[0]!r}; the program takes {takes}")
+    return {name: _plain(name, item) for name, item in named.items()}
 
 
 def _plain(name: str, item: Any) -> Any:
@@ -199,6 +215,8 @@ def _filled(name: str, array: np.ndarray, shape: tuple[int, ...], extent: Extent
 
 def _cleared(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
     """The valid part of an array, as long as the longest sample's."""
+    if not any(extent.lengths):
+        return array
     box = []
     for length in extent.lengths:
         longest = None if length is None else int(_numbers(length, lengths).max())

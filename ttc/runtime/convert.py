@@ -40,21 +40,17 @@ def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | 
     Random inputs that are not given are drawn from `generator`; a sequence does not count them. InputError, naming
     the culprit, for what is missing, unknown, or of another shape or dtype than declared.
     """
-    by_name = {**drawn(program.inputs, inputs, generator), **_by_name(_asked(program.inputs), inputs)}
+    asked = [name for name, _ in program.inputs if random_kind(name) is None]
+    given = {**drawn(program.inputs, inputs, generator), **by_name(asked, inputs)}
     declared = dict(program.inputs)
     names = ", ".join(declared) or "no inputs"
-    for name in by_name:
+    for name in given:
         if name not in declared:
             raise InputError(f"there is no input {name!r}; the program takes {names}")
     for name in declared:
-        if name not in by_name:
+        if name not in given:
             raise InputError(f"input {name!r} is missing; the program takes {names}")
-    return {name: _checked(name, by_name[name], type) for name, type in declared.items()}
-
-
-def _asked(declared: Signature) -> Signature:
-    """The inputs that users must give."""
-    return tuple((name, type) for name, type in declared if random_kind(name) is None)
+    return {name: _checked(name, given[name], type) for name, type in declared.items()}
 
 
 def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
@@ -68,14 +64,14 @@ def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | Non
     }
 
 
-def _by_name(declared: Signature, inputs: Any) -> Mapping[str, Any]:
+def by_name(names: Sequence[str], inputs: Any) -> Mapping[str, Any]:
+    """A run's inputs by name: given so, or one for each of `names` in order, or the only one itself."""
     if isinstance(inputs, Mapping):
         return inputs
     given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-    if len(given) != len(declared):
-        names = ", ".join(name for name, _ in declared)
-        raise InputError(f"the program takes {len(declared)} inputs ({names}), got {len(given)}")
-    return {name: item for (name, _), item in zip(declared, given, strict=True)}
+    if len(given) != len(names):
+        raise InputError(f"the program takes {len(names)} inputs ({', '.join(names)}), got {len(given)}")
+    return dict(zip(names, given, strict=True))
 
 
 def numbers_of(name: str, item: Any) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""`Session`: a program on a device, ready to run again and again."""
+"""`Session`: a model's programs on a device, ready to run again and again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from threading import RLock
 from typing import Any
 
@@ -13,10 +14,11 @@ from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
+from ttc.runtime.buckets import Bucket, choose, true_lengths
 from ttc.runtime.convert import bind_inputs, from_device, generator, to_device
 from ttc.runtime.device import Device, Tensor, gather_operands
 from ttc.runtime.host import run_on_host
-from ttc.runtime.plan import Step, call_at, plan
+from ttc.runtime.plan import Plan, Step, call_at, plan
 from ttc.runtime.program import Program
 
 Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
@@ -25,48 +27,59 @@ Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
 A loop counts as one call; what its body computes in between is not reported."""
 
 
-class Session:
-    """Uploads the weights and runs what depends on them alone, once; `run` does the rest. Threads take turns.
+@dataclass(frozen=True)
+class _Loaded:
+    """A program that is set up on a device: its plan, and what runs share (weights, and what they alone give)."""
 
-    InputError if a weight has no data or another shape than the program's.
+    program: Program
+    plan: Plan
+    kept: dict[Value, Tensor]
+
+    def copied(self) -> dict[str, str]:
+        """The outputs that are inputs, by name."""
+        return {name: v.op.name for name, v in self.program.graph.outputs if isinstance(v.op, Input)}
+
+
+class Session:
+    """The programs of one model on one device; a run takes the smallest bucket that its lengths fit into.
+
+    A program's weights are uploaded, and what depends on them alone is run, once: at set-up where there is one bucket,
+    else when a run first needs the bucket. Threads take turns. InputError if a weight has no data or another shape
+    than the program's.
     """
 
-    def __init__(self, program: Program, weights: Weights, device: Device):
-        self.program, self.device = program, device
+    def __init__(self, buckets: Sequence[Bucket], weights: Weights, device: Device):
+        self.device = device
+        self._buckets, self._weights = buckets, weights
         self._turn = RLock()
-        self._plan = plan(program.graph)
-        self._kept = {value: self._upload_weight(value, weights) for value in self._plan.constants}
-        self._execute(self._plan.setup, self._kept, None)
+        self._loaded: dict[int, _Loaded] = {}
+        if len(buckets) == 1:
+            self._loaded[0] = self._load(self.program)
         self.reset()
-        self._passed = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
+
+    @property
+    def program(self) -> Program:
+        """The program of the largest bucket."""
+        return self._buckets[-1].program
 
     def run(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> dict[str, np.ndarray]:
-        """The outputs by name, in the dtypes that the model declares (bfloat16 as float32).
+        """The outputs by name, cut to their true lengths, in the dtypes that the model declares (bfloat16 as float32).
 
-        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one. Random inputs
-        that are not given are drawn from `seed` for this run alone, else from where `reset` and earlier runs have left.
+        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one, and a length
+        that is too large. Random inputs that are not given are drawn from `seed` for this run alone, else from where
+        `reset` and earlier runs have left.
         """
         if observer is not None and not callable(observer):
             raise InputError(f"an observer is called after each call of a run; {type(observer).__name__} cannot be")
         with self._turn:
-            given = bind_inputs(self.program, inputs, self._random if seed is None else generator(seed))
-            return self._outputs(given, observer)
-
-    def _outputs(self, given: dict[str, np.ndarray], observer: Observer | None) -> dict[str, np.ndarray]:
-        """The outputs for inputs of the declared types."""
-        tensors = dict(self._kept)
-        for name, value in self._plan.inputs:
-            spec = spec_of(value)
-            tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
-        self._execute(self._plan.steps, tensors, observer)
-        declared = dict(self.program.outputs)
-        outputs: dict[str, np.ndarray] = {}
-        for name, value in self.program.graph.outputs:
-            if name in self._passed:
-                outputs[name] = from_device(given[self._passed[name]].copy(), declared[name])
-            else:
-                outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
-        return outputs
+            random = self._random if seed is None else generator(seed)
+            named, lengths = true_lengths(self._buckets[-1], inputs)
+            number = choose(self._buckets, lengths)
+            bucket = self._buckets[number]
+            if number not in self._loaded:
+                self._loaded[number] = self._load(bucket.program)
+            given = bind_inputs(bucket.program, bucket.bound(named, lengths, random))
+            return bucket.trimmed(self._outputs(self._loaded[number], given, observer), lengths)
 
     def reset(self, seed: int = 0) -> None:
         """Forget the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
@@ -77,12 +90,37 @@ class Session:
         """The state that runs have left, by name; programs keep none so far."""
         return {}
 
-    def _upload_weight(self, value: Value, weights: Weights) -> Tensor:
+    def _load(self, program: Program) -> _Loaded:
+        """Set a program up: upload its weights, run what depends on them alone."""
+        steps = plan(program.graph)
+        kept = {value: self._upload_weight(value) for value in steps.constants}
+        self._execute(steps.setup, kept, None)
+        return _Loaded(program, steps, kept)
+
+    def _upload_weight(self, value: Value) -> Tensor:
         assert isinstance(value.op, Const)
-        array = weights.read(value.op.ref)
+        array = self._weights.read(value.op.ref)
         if array.size != value.type.numel:
             raise InputError(f"weight {value.op.ref!r} has shape {list(array.shape)}, the program wants {value.type}")
         return self.device.upload(array, spec_of(value))
+
+    def _outputs(
+        self, loaded: _Loaded, given: dict[str, np.ndarray], observer: Observer | None
+    ) -> dict[str, np.ndarray]:
+        """The outputs of a program for inputs of the declared types."""
+        tensors = dict(loaded.kept)
+        for name, value in loaded.plan.inputs:
+            spec = spec_of(value)
+            tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
+        self._execute(loaded.plan.steps, tensors, observer)
+        declared, copied = dict(loaded.program.outputs), loaded.copied()
+        outputs: dict[str, np.ndarray] = {}
+        for name, value in loaded.program.graph.outputs:
+            if name in copied:
+                outputs[name] = from_device(given[copied[name]].copy(), declared[name])
+            else:
+                outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
+        return outputs
 
     def _execute(
         self, steps: Iterable[Step], tensors: dict[Value, Tensor], observer: Observer | None, turn: int = 0

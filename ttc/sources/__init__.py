@@ -8,9 +8,9 @@ from typing import Any
 
 from ttc.errors import InputError
 from ttc.guard.files import as_path
-from ttc.sources.source import Inputs, Source, Specialisation
+from ttc.sources.source import Inputs, Source
 
-__all__ = ["Inputs", "Source", "Specialisation", "source_of"]
+__all__ = ["Inputs", "Source", "source_of"]
 
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]

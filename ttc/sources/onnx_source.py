@@ -16,7 +16,7 @@ from ttc.errors import InputError, NeedsValues
 from ttc.frontend.onnx import check_lengths, dynamic_dims, input_names, load, open_model
 from ttc.ir import Graph
 from ttc.runtime.convert import numbers_of
-from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
+from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
 
 
 def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
@@ -63,13 +63,15 @@ class OnnxSource:
         """The model's own and those of its external data."""
         return self.opened[1].files
 
-    def ready(self) -> Specialisation | None:
-        """The static form, unless a named size is unbound or an input's value decides a shape."""
-        if self.unbound():
+    def at(self, lengths: Mapping[str, int]) -> Graph | None:
+        """The graph at these lengths, unless a named size is unbound or an input's value decides a shape."""
+        bound = {**self.lengths, **lengths}
+        if unbound(self.dims, bound):
             return None
         try:
-            return self._form({}, {})
-        except NeedsValues:
+            return self._graph({}, {})[0] if bound == self.lengths else load(self.opened, lengths=bound)
+        except NeedsValues as needs:
+            self._deciding.update(dict.fromkeys(needs.names))
             return None
 
     def unbound(self) -> list[str]:
@@ -80,39 +82,52 @@ class OnnxSource:
         """The inputs that a form has needed the values of."""
         return list(self._deciding)
 
-    def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The form with the unbound sizes of these arrays, and with the values of those that decide shapes."""
-        named = by_name(inputs, self.names)
+    def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
+        """The graph with the unbound sizes of these arrays, and with the values of those that decide shapes."""
+        given, random = without_random(inputs)
+        named = by_name(given, self.names)
         shapes = {name: np.shape(named[name]) for name in self.dims if name in named} if self.unbound() else {}
-        return self._form(shapes, named)
+        graph, taken = self._graph(shapes, named)
+        return graph, {**taken, **random}
 
-    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
         """As `for_inputs`: positional arguments are inputs in order."""
+        return self.for_inputs(self._named(args, kwargs))
+
+    def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
+        """Positional arguments are inputs in order."""
+        return self._named(args, kwargs)
+
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
+        """The only output, or all of them in a tuple."""
+        from ttc.sources.torch_source import as_tensors
+
+        tensors = tuple(as_tensors(arrays, graph).values())
+        return tensors[0] if len(tensors) == 1 else tensors
+
+    def _named(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         if len(args) > len(self.names):
             raise InputError(f"the model takes {len(self.names)} inputs, got {len(args)}")
         positional = dict(zip(self.names, args, strict=False))
         twice = set(positional) & set(kwargs)
         if twice:
             raise InputError(f"the call gives {', '.join(sorted(twice))} twice, by position and by name")
-        return self.for_inputs({**positional, **kwargs})
+        return {**positional, **kwargs}
 
-    def _form(self, shapes: Mapping[str, tuple[int, ...]], named: Mapping[str, Any]) -> Specialisation:
-        """The form for these shapes; imports the model as often as that shows another value to be needed."""
+    def _graph(self, shapes: Mapping[str, tuple[int, ...]], named: Named) -> tuple[Graph, dict[str, Any]]:
+        """The graph for these shapes, and what it takes of the arrays.
+
+        Imports the model as often as that shows another value to be needed.
+        """
         while True:
             values = {name: numbers_of(name, named[name]) for name in self._deciding if name in named}
             known = tuple((name, str(item.dtype), item.shape, item.tobytes()) for name, item in values.items())
             key = (tuple(shapes.items()), known)
             try:
                 if key not in self._graphs:
-                    self._graphs[key] = self._read(shapes, values)
-                return self._found(key, {name: item for name, item in named.items() if name not in values})
+                    self._graphs[key] = load(self.opened, lengths=self.lengths, inputs=shapes, values=values)
+                return self._graphs[key], {name: item for name, item in named.items() if name not in values}
             except NeedsValues as needs:
                 self._deciding.update(dict.fromkeys(needs.names))
                 if not any(name in named and name not in values for name in needs.names):
                     raise
-
-    def _found(self, key: Hashable, given: Mapping[str, Any]) -> Specialisation:
-        return Specialisation(key, lambda: (self._graphs[key], None), lambda signature: given)
-
-    def _read(self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]) -> Graph:
-        return load(self.opened, lengths=self.lengths, inputs=shapes, values=values)

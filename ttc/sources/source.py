@@ -1,38 +1,25 @@
-"""Where a model comes from, and how a call with certain inputs picks the one static graph to compile.
+"""Where a model comes from, and which static graph it has at certain sizes, or for a call with certain inputs.
 
-A source answers two questions: is there a graph before anybody calls (`ready`), and which graph does this
-call need (`for_inputs`, `for_call`)? The answer is a `Specialisation`: calls with equal keys share a program.
+Equal calls get the very same graph, so that they share a program.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ttc.errors import InputError
 from ttc.ir import Graph
-
-if TYPE_CHECKING:
-    from ttc.frontend.export import Signature
+from ttc.ir.random import random_kind
 
 Inputs = Mapping[str, Any] | Sequence[Any] | np.ndarray
 """Arrays by input name, in order, or just one."""
 
-
-@dataclass(frozen=True)
-class Specialisation:
-    """One static form of a model: its key, how to read its graph, and the call's inputs by name.
-
-    Names may be known only after reading: `inputs` is asked with the signature that `read` has given.
-    """
-
-    key: Hashable
-    read: Callable[[], tuple[Graph, Signature | None]]
-    inputs: Callable[[Any], Mapping[str, Any]]
+Named = Mapping[str, Any]
+"""Arrays or tensors by input name."""
 
 
 class Source(Protocol):
@@ -43,8 +30,8 @@ class Source(Protocol):
         """The files that the model is read from, as far as known: nothing may be written over them."""
         ...
 
-    def ready(self) -> Specialisation | None:
-        """The only form, if the model and its lengths determine one."""
+    def at(self, lengths: Mapping[str, int]) -> Graph | None:
+        """The graph at these lengths, which go before those the source has; None unless they determine one."""
         ...
 
     def unbound(self) -> list[str]:
@@ -55,12 +42,20 @@ class Source(Protocol):
         """The inputs, as far as known, whose values decide shapes: each value has a program of its own."""
         ...
 
-    def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The form that these arrays need."""
+    def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
+        """The graph that these arrays need, and what it takes of them by name."""
         ...
 
-    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
-        """The form that this call with torch tensors needs."""
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
+        """The graph that this call with torch tensors needs, and what it takes by name."""
+        ...
+
+    def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
+        """What a call of this graph gives by name, at whatever sizes."""
+        ...
+
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
+        """A graph's outputs as torch tensors of their declared dtypes, in the structure that the model gives them."""
         ...
 
 
@@ -81,3 +76,11 @@ def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
     if len(listed) != len(names):
         raise InputError(f"the model takes {len(names)} inputs ({', '.join(names)}), got {len(listed)}")
     return dict(zip(names, listed, strict=True))
+
+
+def without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
+    """The inputs that the model itself takes, and the random ones."""
+    if not isinstance(inputs, Mapping):
+        return inputs, {}
+    random = {name: item for name, item in inputs.items() if isinstance(name, str) and random_kind(name)}
+    return {name: item for name, item in inputs.items() if name not in random}, random

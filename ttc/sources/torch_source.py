@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,8 @@ from ttc.frontend.export import (
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.convert import numbers_of
-from ttc.runtime.program import Signature as Types
 from ttc.sources.dynamic_shapes import named_dims
-from ttc.sources.source import Inputs, Source, Specialisation, by_name, unbound
+from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
 
 
 def module_source(
@@ -131,12 +130,15 @@ class ModuleSource:
     files: Collection[Path] = ()
     signature: Signature | None = field(default=None, init=False)
     bfloat16: set[str] = field(default_factory=set, init=False)
+    _exports: dict[Hashable, Exported] = field(default_factory=dict, init=False, repr=False)
 
-    def ready(self) -> Specialisation | None:
-        """The example's form, if there is one and no named dimension is left open."""
-        if self.example is None or self.unbound():
+    def at(self, lengths: Mapping[str, int]) -> Graph | None:
+        """The graph for the example at these lengths, if there is one and no named dimension is left open."""
+        bound = {**self.lengths, **lengths}
+        if self.example is None or unbound(self.dims, bound):
             return None
-        return self._specialised(*self._resized(*self.example))
+        args, kwargs = self._resized(*self.example, bound)
+        return self._graph(args, kwargs) if bound == self.lengths else self._exported(args, kwargs).graph
 
     def unbound(self) -> list[str]:
         """The named sizes that `lengths` leaves open."""
@@ -146,14 +148,31 @@ class ModuleSource:
         """None: tensors decide no shapes in an exported graph."""
         return []
 
-    def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The form for arrays by name or in order; before the first export names are those of `forward`.
+    def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
+        """The graph for arrays by name or in order; before the first export names are those of `forward`.
 
         For a bfloat16 tensor float32 stands, which numpy has.
         """
-        if self.signature is None:
-            args, kwargs = self._first_call(inputs)
-            return self._specialised(args, kwargs)
+        given, random = without_random(inputs)
+        args, kwargs = self._call(given) if self.signature else self._first_call(given)
+        graph, named = self._for_tensors(args, kwargs)
+        return graph, {**named, **random}
+
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
+        """The graph for this call."""
+        return self._for_tensors(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
+
+    def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
+        """The tensors of a call by name; InputError if it has another structure than the graph's."""
+        return self._signature(graph).flatten_inputs(args, kwargs)
+
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
+        """The outputs in the module's own structure."""
+        return self._signature(graph).unflatten_outputs(as_tensors(arrays, graph))
+
+    def _call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The call that gives these inputs, in the structure of the last export."""
+        assert self.signature is not None
         names = [slot for slot in self.signature.inputs if isinstance(slot, str)]
         named = {name: to_tensor(item) for name, item in by_name(inputs, names).items()}
         missing = [name for name in names if name not in named]
@@ -166,12 +185,7 @@ class ModuleSource:
             if name in self.bfloat16 and item.dtype is torch.float32:
                 named[name] = item.to(torch.bfloat16)
         leaves = [named[s] if isinstance(s, str) else s.value for s in self.signature.inputs]
-        args, kwargs = pytree.tree_unflatten(leaves, self.signature.in_spec)
-        return self._specialised(args, kwargs)
-
-    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
-        """The form for this call."""
-        return self._specialised(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
+        return pytree.tree_unflatten(leaves, self.signature.in_spec)
 
     def _first_call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
         if isinstance(inputs, Mapping):
@@ -179,24 +193,37 @@ class ModuleSource:
         listed = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         return tuple(map(to_tensor, listed)), {}
 
-    def _specialised(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Specialisation:
+    def _for_tensors(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Graph, Named]:
+        graph = self._graph(args, kwargs)
+        return graph, self._signature(graph).flatten_inputs(args, kwargs)
+
+    def _graph(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
+        """The graph of a call; calls with equal keys have one."""
         for leaf in pytree.tree_leaves((args, kwargs)):
             _require_dense(leaf)
+        key = call_key(args, kwargs)
+        if key not in self._exports:
+            self._exports[key] = self._exported(args, kwargs)
+        return self._exports[key].graph
 
-        def read() -> tuple[Graph, Signature]:
-            exported = export(self.module, args, kwargs)
-            self.signature = exported.signature
-            tensors = exported.signature.flatten_inputs(args, kwargs)
-            self.bfloat16 = {name for name, item in tensors.items() if item.dtype is torch.bfloat16}
-            return exported.graph, exported.signature
+    def _exported(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exported:
+        exported = export(self.module, args, kwargs)
+        self.signature = exported.signature
+        tensors = exported.signature.flatten_inputs(args, kwargs)
+        self.bfloat16 = {name for name, item in tensors.items() if item.dtype is torch.bfloat16}
+        return exported
 
-        return Specialisation(call_key(args, kwargs), read, lambda signature: signature.flatten_inputs(args, kwargs))
+    def _signature(self, graph: Graph) -> Signature:
+        """The structure of the calls that a graph was exported for."""
+        return next(exported.signature for exported in self._exports.values() if exported.graph is graph)
 
-    def _resized(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The example with its named dimensions at the given lengths."""
+    def _resized(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], lengths: Mapping[str, int]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """The example with its named dimensions at these lengths."""
         leaves, spec = pytree.tree_flatten((args, kwargs))
         for number, dims in self.dims.items():
-            sizes = [self.lengths.get(dims.get(axis, ""), size) for axis, size in enumerate(leaves[number].shape)]
+            sizes = [lengths.get(dims.get(axis, ""), size) for axis, size in enumerate(leaves[number].shape)]
             leaves[number] = leaves[number].new_zeros(sizes)
         return pytree.tree_unflatten(leaves, spec)
 
@@ -208,9 +235,9 @@ class ProgramSource:
     exported: Exported
     files: Collection[Path] = ()
 
-    def ready(self) -> Specialisation | None:
+    def at(self, lengths: Mapping[str, int]) -> Graph | None:
         """The program as it is."""
-        return self._form({})
+        return self.exported.graph
 
     def unbound(self) -> list[str]:
         """None."""
@@ -220,17 +247,23 @@ class ProgramSource:
         """None: tensors decide no shapes in an exported graph."""
         return []
 
-    def for_inputs(self, inputs: Inputs) -> Specialisation:
-        """The only form there is."""
+    def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
+        """The only graph there is."""
+        given, random = without_random(inputs)
         names = [slot for slot in self.exported.signature.inputs if isinstance(slot, str)]
-        return self._form(by_name(inputs, names))
+        return self.exported.graph, {**by_name(given, names), **random}
 
-    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Specialisation:
-        """The only form there is."""
-        return self._form(self.exported.signature.flatten_inputs(args, kwargs))
+    def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
+        """The only graph there is."""
+        return self.exported.graph, self.inputs_of(self.exported.graph, args, kwargs)
 
-    def _form(self, inputs: Mapping[str, Any]) -> Specialisation:
-        return Specialisation((), lambda: (self.exported.graph, self.exported.signature), lambda signature: inputs)
+    def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
+        """The tensors of a call by name; InputError if it has another structure than the program's."""
+        return self.exported.signature.flatten_inputs(args, kwargs)
+
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
+        """The outputs in the structure of the module that was exported."""
+        return self.exported.signature.unflatten_outputs(as_tensors(arrays, graph))
 
 
 def to_tensor(item: Any) -> Any:
@@ -260,10 +293,7 @@ def _require_dense(leaf: Any) -> None:
         raise InputError(f"an argument is a {kind} tensor, which programs do not take: pass {remedy}")
 
 
-def outputs_as_tensors(arrays: Mapping[str, np.ndarray], declared: Types, signature: Signature | None) -> Any:
-    """Outputs as torch tensors of their declared dtypes, in the module's structure; a tuple for other models."""
-    types = dict(declared)
-    tensors = {name: torch.from_numpy(array).to(to_torch(types[name].dtype)) for name, array in arrays.items()}
-    if signature is not None:
-        return signature.unflatten_outputs(tensors)
-    return next(iter(tensors.values())) if len(tensors) == 1 else tuple(tensors.values())
+def as_tensors(arrays: Mapping[str, np.ndarray], graph: Graph) -> dict[str, Tensor]:
+    """A graph's outputs as torch tensors of the dtypes that it declares."""
+    declared = graph.signature()[1]
+    return {name: torch.from_numpy(array).to(to_torch(declared[name].dtype)) for name, array in arrays.items()}

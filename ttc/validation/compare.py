@@ -60,7 +60,7 @@ def compare_ops(
     progress = progress or (lambda what, steps: None)
     steps = len(build.program.graph.nodes) + len(build.ops.nodes)
     device = open_device("emulator", mode)
-    session = Session(build.program, build.weights, device)
+    session = Session([build.bucket], build.weights, device)
     by_name = {value.name: value for value in build.program.graph.values()}
     found: dict[str, np.ndarray] = {}
     wanted_names = set(build.names.values())

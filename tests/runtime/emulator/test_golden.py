@@ -17,7 +17,7 @@ from ttc.calls.spelling import arguments, build, spelled
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, Value
-from ttc.pipeline import compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.binary import KEEP_NUMBERS
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.session import Session
@@ -128,10 +128,10 @@ def listener(ttnn_python: str) -> Iterator[Listener]:
 def _run(index: int, dtype: str, listener: Listener) -> None:
     graph, inputs = SAMPLES[index].graph()
     try:
-        build = compile_graph(graph, TARGETS["n150"], dtype)
+        build = compile_graph(graph, Options(TARGETS["n150"], dtype))
     except Refused:
         return
-    Session(build.program, build.weights, listener).run({name: tensor.numpy() for name, tensor in inputs.items()})
+    Session([build.bucket], build.weights, listener).run({name: tensor.numpy() for name, tensor in inputs.items()})
 
 
 def test_emulated_calls_give_what_golden_functions_give(listener: Listener):
