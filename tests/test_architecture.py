@@ -72,6 +72,12 @@ def test_libraries_stay_in_their_places(path: Path):
         assert "onnx" not in tops
 
 
+def test_the_root_holds_what_a_reader_starts_with():
+    entry_point = "torch_backend"  # the name under which installed packages look for torch.compile's backend
+    start = {"__init__", "__main__", "cli", "errors", "pipeline", "version"}
+    assert {path.stem for path in ROOT.glob("*.py")} == start | {entry_point}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_are_small(path: Path):
     assert len(path.read_text().splitlines()) <= ANYWHERE_LIMIT
@@ -84,6 +90,7 @@ def test_files_are_small(path: Path):
         "ttc.runtime.session",
         "ttc.runtime.artifact",
         "ttc.runtime.check",
+        "ttc.compiled.executable",
         "ttc.analysis.report",
         "ttc.analysis.script",
     ],

@@ -49,7 +49,7 @@ Observer = Callable[[str, Graph], None]
 Reading = tuple[Graph, Sizes]
 """A model at certain sizes of its lengths."""
 
-Readings = Callable[[bool], Sequence[Reading]]
+Reader = Callable[[bool], Sequence[Reading]]
 """Reads a model at several sizes of its lengths, the one to compile for first; at more of them if asked to."""
 
 
@@ -88,12 +88,12 @@ class Build:
 
 
 def compile_graph(
-    graph: Graph, options: Options, observe: Observer | None = None, readings: Readings | None = None
+    graph: Graph, options: Options, observe: Observer | None = None, reader: Reader | None = None
 ) -> Build:
     """Compile for one card; Refused with every reason if some op cannot run there.
 
     `observe(name, graph)` sees the graph as imported, after each stage that changed it, and after lowering. With
-    `readings` at several lengths the program is safe for all lengths up to the graph's own; without, sizes are exact.
+    `reader` of other lengths the program is safe for all lengths up to the graph's own; without, sizes are exact.
     """
     stages: dict[str, Graph] = {}
 
@@ -104,8 +104,8 @@ def compile_graph(
 
     seen("import", graph)
     in_bucket = Bucket.exact
-    if readings:
-        graph, in_bucket = padding(graph, readings)
+    if reader:
+        graph, in_bucket = padding(graph, reader)
         seen("padding", graph)
     _refuse_giants(graph, options.target)
     ops = passes.run(passes.PIPELINE, graph, seen)
@@ -117,17 +117,17 @@ def compile_graph(
     return Build(in_bucket(program), derivations, ops, names, stages)
 
 
-def padding(graph: Graph, readings: Readings) -> tuple[Graph, Callable[[Program], Bucket]]:
+def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bucket]]:
     """The graph with masks where padding would reach a result, and what makes a bucket of its program.
 
     Where a few readings leave a doubt about which sizes follow a length, more of them decide.
     """
     try:
         with suppress(Doubtful):
-            padded, taken = _padded(readings(False))
+            padded, taken = _padded(reader(False))
             if not padded.guessed:
                 return padded.graph, partial(_bucket, padded, taken)
-        padded, taken = _padded(readings(True))
+        padded, taken = _padded(reader(True))
     except Refused as refused:
         refused.rest = refused.rest or graph
         raise

@@ -70,6 +70,16 @@ def test_it_is_a_safetensors_file(saved):
     assert manifest["inputs"] == [["x", "f32", [4, 64]]]
 
 
+def test_an_exact_program_has_no_buckets_in_its_file(saved):
+    with safe_open(saved, "pt") as file:
+        metadata = file.metadata()
+    assert set(metadata) == {"ttc", "program", "derivation"}
+    assert "buckets" not in json.loads(metadata["ttc"])
+    (bucket,) = load(saved).buckets
+    assert bucket == Bucket.exact(bucket.program)
+    assert not bucket.sizes
+
+
 def test_without_data_it_says_so_and_has_none(tmp_path):
     save(tmp_path / "fake.ttc", PROGRAMS, DERIVATION, None)
     found = load(tmp_path / "fake.ttc")

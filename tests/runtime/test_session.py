@@ -7,6 +7,7 @@ from tests.runtime import mlp
 from ttc.calls.layout import Deallocate, ToLayout
 from ttc.errors import InputError
 from ttc.ir import Builder, Const, DType, Input, Layout, Spec, TensorType, Weight, Weights
+from ttc.ir.lengths import Extent, Length
 from ttc.runtime.buckets import Bucket
 from ttc.runtime.device_null import NullDevice
 from ttc.runtime.emulator.device import EmulatorDevice
@@ -174,3 +175,24 @@ def test_an_output_may_be_a_constant_or_stand_twice():
     assert found["a"].dtype == found["b"].dtype == np.float16
     found["a"][:] = 5
     assert found["b"].tolist() == [[1, 1], [1, 1]]
+
+
+def test_one_bucket_is_set_up_at_once_and_several_when_a_run_first_needs_them():
+    length = Length.named("T")
+    x = Extent((length, None), None)
+    several = [
+        Bucket(mlp.program(rows=rows), {"T": rows}, {}, 1, {"T": 1}, (), {"x": x}, {"y": x, "x_again": x})
+        for rows in (4, 8)
+    ]
+    assert len(session()._loaded) == 1
+    ready = Session(several, mlp.weights(), EmulatorDevice())
+    assert not ready._loaded
+    assert ready.run(X[:3])["y"].shape == (3, mlp.OUT)
+    assert list(ready._loaded) == [0]
+    np.testing.assert_array_equal(ready.run(X[:3])["y"], session().run(X)["y"][:3])
+    assert ready.program.inputs[0][1].shape[0] == 8, "the largest is what a session shows"
+
+
+def test_an_exact_program_takes_no_other_length():
+    with pytest.raises(InputError, match=re.escape("input 'x' has shape [3, 64], the program takes [4, 64]")):
+        session().run(X[:3])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -50,10 +51,10 @@ class Compiled:
         self._shown: Form | None = None
         self._turn = RLock()
         self._progress("reading the model")
-        with enough_memory("compiling this model"):
+        with self._compiling():
             graph = source.at({})
-        if graph is not None or self._lengths:
-            self._form(graph)
+            if graph is not None or self._lengths:
+                self._form(graph)
 
     # ------------------------------------------------------------ running
 
@@ -70,7 +71,7 @@ class Compiled:
         """
         if self._lengths:
             return self.executable.run(inputs, device, mode, seed)
-        with every_stage(self.options), self._turn:
+        with self._compiling():
             graph, named = self._source.for_inputs(inputs)
             _, executable = self._form(graph)
         return executable.run(named, device, mode, seed)
@@ -81,7 +82,7 @@ class Compiled:
             executable, graph = self.executable, self.build.stages["import"]
             named = self._source.inputs_of(graph, args, kwargs)
         else:
-            with every_stage(self.options), self._turn:
+            with self._compiling():
                 graph, named = self._source.for_call(args, kwargs)
                 _, executable = self._form(graph)
         return self._source.outputs_of(graph, executable.run(named))
@@ -156,6 +157,12 @@ class Compiled:
 
     # ------------------------------------------------------------ forms
 
+    @contextmanager
+    def _compiling(self) -> Iterator[None]:
+        """One thread at a time reads and compiles; what cannot be is told of all stages."""
+        with every_stage(self.options), enough_memory("compiling this model"), self._turn:
+            yield
+
     def _the_form(self) -> Form:
         if self._shown is None:
             raise TtcError(_no_form(self._source.unbound(), self._source.undecided()))
@@ -164,8 +171,7 @@ class Compiled:
     def _form(self, graph: Graph | None) -> Form:
         """The form of a graph that the source gave, compiled now if it is new."""
         if id(graph) not in self._forms:
-            with enough_memory("compiling this model"):
-                builds = self._builds(graph)
+            builds = self._builds(graph)
             self._forms[id(graph)] = builds[-1], Executable.of(builds)
         self._shown = self._shown or self._forms[id(graph)]
         return self._forms[id(graph)]

@@ -1,0 +1,86 @@
+"""At which sizes a model is read: its buckets, and as many others as the model takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from ttc.compiled.lengths import MORE_PROBES, PROBES, LengthReader
+from ttc.errors import InputError, TtcError
+
+
+class Model:
+    """A source that takes multiples of some sizes, and notes at which it is read."""
+
+    def __init__(self, multiple: int = 1, unbound: tuple[str, ...] = (), undecided: tuple[str, ...] = ()):
+        self.multiple, self.read = multiple, []
+        self.unbound, self.undecided = (lambda: list(unbound)), (lambda: list(undecided))
+
+    def at(self, lengths: Mapping[str, int]) -> Any:
+        if lengths:
+            self.read.append(dict(lengths))
+        if self.unbound() or self.undecided() or any(size % self.multiple for size in lengths.values()):
+            return None
+        return tuple(lengths.items())
+
+
+def reader(model: Any, **sizes: tuple[int, ...]) -> LengthReader:
+    return LengthReader(cast("Any", model), sizes, lambda what: None)
+
+
+def sizes_of(found: LengthReader, more: bool, **own: int) -> list[dict[str, int]]:
+    return [dict(sizes) for _, sizes in found.readings(own, more)]
+
+
+def test_own_sizes_come_first_then_the_other_buckets_then_others():
+    model = Model()
+    found = reader(model, T=(16, 32))
+    assert found.buckets == [{"T": 16}, {"T": 32}]
+    assert sizes_of(found, False, T=32)[:2] == [{"T": 32}, {"T": 16}]
+    probes = sizes_of(found, False, T=16)[2:]
+    assert len(probes) == PROBES
+    assert len(sizes_of(found, True, T=16)) == 2 + MORE_PROBES
+    assert {"T": 16} not in probes
+
+
+def test_no_size_is_read_twice():
+    model = Model()
+    found = reader(model, T=(16, 32))
+    for own in (16, 32):
+        for more in (False, True, False):
+            sizes_of(found, more, T=own)
+    assert len(model.read) == len({tuple(sizes.items()) for sizes in model.read})
+
+
+def test_sizes_that_the_model_does_not_take_are_passed_over():
+    found = reader(Model(multiple=4), T=(16, 32))
+    assert all(sizes["T"] % 4 == 0 for sizes in sizes_of(found, False, T=16))
+    with pytest.raises(TtcError, match="no form at T=15"):
+        found.at({"T": 15})
+
+
+def test_each_length_has_sizes_of_its_own_at_the_smallest_of_the_others():
+    found = reader(Model(), T=(16, 32), S=(8, 24))
+    assert len(found.buckets) == 4
+    probes = sizes_of(found, False, T=16, S=8)[4:]
+    assert len(probes) == 2 * PROBES
+    assert all(sizes["T"] == 16 or sizes["S"] == 8 for sizes in probes)
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes", "message"),
+    [
+        (Model(), {"T": range(1, 34)}, "33 buckets are too many; 32 are the most"),
+        (Model(unbound=("N", "M")), {"T": (1, 2)}, "all other sizes to be bound: N, M"),
+        (Model(undecided=("shape",)), {"T": (1, 2)}, "not possible where values decide shapes: shape"),
+    ],
+)
+def test_what_has_no_buckets_is_said(model, sizes, message):
+    with pytest.raises(InputError, match=message):
+        reader(model, **{name: tuple(listed) for name, listed in sizes.items()})
+
+
+def test_as_many_buckets_as_there_may_be():
+    assert len(reader(Model(), T=tuple(range(1, 33))).buckets) == 32
