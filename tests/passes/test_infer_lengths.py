@@ -65,6 +65,10 @@ CASES = {
         [2, T * 2 + 1],
     ),
     "a repeated dimension beside its own": ("%y: f32[5,2,3,{T}] = expand(x=%x, shape=[5, 2, 3, {T}])", [5, 2, 3, T]),
+    "a repeated dimension beside a merged one": (
+        "%m: f32[{6*T}] = reshape(x=%x, shape=[{6*T}])\n%y: f32[5,{6*T}] = expand(x=%m, shape=[5, {6*T}])",
+        [5, [2, 3, T]],
+    ),
     "a pool over all": (
         "%y: f32[2,3,1] = avg_pool(x=%x, kernel=[{T}], stride=[{T}], padding=[[0, 0]], dilation=[1])",
         [2, 3, 1],
@@ -82,6 +86,7 @@ def test_lengths_of_a_result(name):
     lines, wanted = CASES[name]
     found = annotated(lines)
     assert found.reasons == ()
+    assert not found.guessed
     ((_, y),) = found.graph.outputs
     assert [lengths(size) for size in y.shape] == wanted
 
@@ -103,6 +108,8 @@ def test_known_values_follow_lengths():
     assert (share.follows.function, share.follows.length, share.follows.divisor) == ("reciprocal", T, 1)
     (other,) = known("%c: f32[] = full(value={T*T/7})\n%y: f32[2,3,{T}] = mul(a=%x, b=%c)")
     assert other.unexplained
+    (two,) = known("%c: f32[2,1,1] = literal(data=[{1/T}, {T}.0])\n%y: f32[2,3,{T}] = mul(a=%x, b=%c)")
+    assert two.unexplained
 
 
 DIAGONAL = """
