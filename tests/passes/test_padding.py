@@ -178,6 +178,26 @@ CUT = """
 """
 
 
+EVERY_OTHER = """
+    %x: f32[1,{0}] = input(name="x")
+    %part: f32[1,{1}] = slice(x=%x, starts=[0, 0], ends=[1, {1}], steps=[1, 1])
+    %turned: f32[1,{1}] = flip(x=%part, dims=[1])
+    %y: f32[1,{1}] = relu(x={2})
+    %z: f32[1,{1}] = exp(x=%y)
+    return "z"=%z
+"""
+
+
+def test_what_hangs_on_different_ops_is_cut_off_and_told_once():
+    """Of a roll by 9, say, nothing is left at a size of 9; what reads the result is in no annotated graph."""
+    texts = [EVERY_OTHER.format(n, n - 2, "%part" if n % 2 else "%turned") for n in SIZES]
+    annotated = infer_lengths(Readings(list(map(graph_of, texts)), [{"T": n} for n in SIZES]))
+    ((culprit, reason),) = annotated.reasons
+    assert culprit == "the model"
+    assert reason == "%turned is computed in another way at each length: flip at T=16, slice at T=13, slice at T=11"
+    assert not annotated.graph.outputs
+
+
 def test_an_op_without_a_rule_is_refused():
     class Unknown(ops.Relu):
         """An op that nobody has thought about."""

@@ -62,7 +62,6 @@ class _Inference:
     nodes: list[Node] = field(default_factory=list)
     known: dict[Value, Known] = field(default_factory=dict)
     picked: dict[Value, Value] = field(default_factory=dict)
-    missing: set[Value] = field(default_factory=set)
     reasons: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self):
@@ -94,16 +93,18 @@ class _Inference:
     def _node(self, nodes: Sequence[Node]) -> None:
         """Add a node, or say why its sizes are not explained."""
         first, rows = nodes[0], list(zip(*(node.results for node in nodes), strict=True))
-        if any(operand in self.missing for operand in first.op.operands()):
-            self.missing.update(first.results)
-            return
-        if rows[0] in self.values:
+        if rows[0] in self.values or self._is_cut_off(rows[0]):
             return
         try:
             self._annotate(nodes, rows)
         except (Refusal, TypeRuleError) as refusal:
             self.reasons.append((first.results[0].where, str(refusal)))
-            self.missing.update(first.results)
+
+    def _is_cut_off(self, values: Counterparts) -> bool:
+        """Tell whether an operand is not in the graph, for a reason that is told of the operand itself."""
+        if self.readings.is_known(values):
+            return False
+        return any(operand not in self.values for operand in self.readings.operands(values))
 
     def _annotate(self, nodes: Sequence[Node], rows: list[Counterparts]) -> None:
         if self.readings.is_known(rows[0]):
