@@ -47,8 +47,8 @@ class Flow(Protocol):
         """The value, its padding free of inf and NaN."""
         ...
 
-    def length(self, length: Length, abstract: AbstractValue) -> Value:
-        """The true length, i64, in a shape that broadcasts to `beside`: one number, or one for each sample."""
+    def length(self, length: Length, beside: AbstractValue) -> Value:
+        """The true length, i64, broadcasting to what is `beside` it: one number, or one for each sample."""
         ...
 
     def state(self, value: Value, abstract: AbstractValue) -> None:

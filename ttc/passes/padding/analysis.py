@@ -38,7 +38,10 @@ class Batch:
 
 @dataclass
 class PaddingAnalysis:
-    """One pass over the graph: the program so far, what is known of its values, the masks and the reasons collected."""
+    """One interpretation of the graph: the program so far, its abstract values, the masks and the reasons collected.
+
+    `sources` are the values that are masked where they arise, and `certain` whether the model's own masks are made so.
+    """
 
     annotated: Annotated
     batch: Batch
@@ -63,7 +66,7 @@ class PaddingAnalysis:
         self.made = Masks(self.builder, limits, self.batch.samples, taken)
         self.constants = Constants(self.annotated, self.builder, self.made)
 
-    # ------------------------------------------------------------ what rules ask
+    # ------------------------------------------------------------ asked by transfer functions
 
     def __call__(self, op: Op):
         made = self.builder(op)
@@ -99,8 +102,8 @@ class PaddingAnalysis:
     def same(self, a: Length, b: Length) -> bool:
         return same(a, b, self.annotated.limits)
 
-    def length(self, length: Length, abstract: AbstractValue) -> Value:
-        return self.made.length(length, abstract)
+    def length(self, length: Length, beside: AbstractValue) -> Value:
+        return self.made.length(length, beside)
 
     def require(self, length: Length, least: int) -> None:
         self.least.setdefault((length, least))

@@ -60,9 +60,9 @@ class Constants:
             number = self.builder(ops.Mul(number, ops.constant(self.builder, follows.moved.to(base.dtype))))
         return self.builder(ops.Add(ops.constant(self.builder, base.contiguous()), number))
 
-    def _function(self, follows: Scale, abstract: AbstractValue, dtype: DType) -> Value:
-        """function(length / divisor), broadcasting to `beside`."""
-        value = self.builder(ops.Cast(self.masks.length(follows.length, abstract), dtype))
+    def _function(self, follows: Scale, beside: AbstractValue, dtype: DType) -> Value:
+        """function(length / divisor), in a shape that broadcasts to what is `beside` it."""
+        value = self.builder(ops.Cast(self.masks.length(follows.length, beside), dtype))
         if follows.divisor != 1:
             value = self.builder(ops.Div(value, self.builder(ops.Full(TensorType(dtype, ()), follows.divisor))))
         return self.builder(FUNCTIONS[follows.function](value)) if follows.function else value

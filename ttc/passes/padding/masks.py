@@ -35,11 +35,11 @@ class Masks:
         for name, chosen in self.names.items():
             self._inputs[name] = self._builder(Input(TensorType(DType.i64, (self._samples,)), chosen), chosen)
 
-    def length(self, length: Length, abstract: AbstractValue) -> Value:
-        """The true length in a shape that broadcasts to `beside`: one number, or one for each sample."""
-        seen = (_batch(abstract),) if self._samples > 1 and length.terms else ()
-        slots = _slots(abstract, seen)
-        return self._together(self._at(length, self._of_samples(slots)), abstract, seen)
+    def length(self, length: Length, beside: AbstractValue) -> Value:
+        """Give the true length, broadcasting to what is `beside` it: one number, or one for each sample."""
+        seen = (_batch(beside),) if self._samples > 1 and length.terms else ()
+        slots = _slots(beside, seen)
+        return self._together(self._at(length, self._of_samples(slots)), beside, seen)
 
     def _at(self, length: Length, shape: tuple[int, ...]) -> Value:
         key = (length, shape)
