@@ -15,10 +15,12 @@ from onnx import TensorProto, helper, numpy_helper
 import ttc
 from tests.ir.test_loop import PROGRAM
 from ttc import ops
+from ttc.calls.target import TARGETS
 from ttc.errors import Refusal, Refused, TtcError
 from ttc.frontend.export.table import ExportBuilder, static
 from ttc.guard import budget
 from ttc.ir import Builder, Const, DType, Input, TensorType, Value, Weight, Weights, operands_first, parse_graph, verify
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.program import parse_program
 
 SECONDS = 2.0
@@ -215,3 +217,22 @@ def test_weights_without_data_are_found_behind_chains():
     for _ in range(2000):
         y = b(ops.Tanh(b(ops.Neg(y))))
     assert not ops.has_data(y, b.weights)
+
+
+HUGE_OPS = {
+    "flip": '%x: f32[1000000000] = input(name="x")\n %y: f32[1000000000] = flip(x=%x, dims=[0])',
+    "one hot": '%x: i64[1] = input(name="x")\n %y: i64[1,1000000000] = one_hot(index=%x, depth=1000000000)',
+    "group norm": '%x: f32[1,100000,1,1] = input(name="x")\n'
+                  " %y: f32[1,100000,1,1] = group_norm(x=%x, groups=50000)",
+    "upsample": '%x: f32[1,1,100000] = input(name="x")\n'
+                ' %y: f32[1,1,200000] = upsample(x=%x, scales=[2], mode="linear")',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HUGE_OPS)
+def test_tables_of_lowering_are_refused_before_they_are_made(name: str):
+    graph = parse_graph(f'graph {{ {HUGE_OPS[name]}\n return "y"=%y }}')
+    started = time.process_time()
+    with pytest.raises(Refused, match=r"elements of a table that is made when compiling|is more than the"):
+        compile_graph(graph, Options(TARGETS["n150"]))
+    assert time.process_time() - started < SECONDS

@@ -18,6 +18,7 @@ from ttc.calls.matmul import Linear
 from ttc.calls.shape import Pad, Reshape, Slice
 from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
+from ttc.guard.budget import check_table
 from ttc.ir import DRAM, Layout, Value
 from ttc.ops.conv import Pads
 from ttc.ops.matmul import Activation
@@ -101,6 +102,7 @@ def dense(layer: Layer, to: Lowering) -> Value:
     groups = layer.groups
     if groups == 1:
         return layer.w
+    check_table(groups, groups)
     out, per_group, *kernel = layer.w.shape
     blocks = to.derive(ops.Reshape(layer.w, (groups, out // groups, 1, per_group, *kernel)))
     # w[g, o, i] times the identity [g, g'] gives the block-diagonal weight [g, o, g', i].

@@ -14,6 +14,7 @@ from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
 from ttc.calls.layout import Typecast
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Layout, TensorType, Value
 
 
@@ -123,6 +124,7 @@ def scatter(op: ops.Scatter, to: Lowering) -> Value:
 @lowers(ops.OneHot)
 def one_hot(op: ops.OneHot, to: Lowering) -> Value:
     """Lower to one comparison of the index with 0, 1, 2, ... along the new dimension."""
+    check_table(op.depth)
     index = to(op.index)
     column = to.tile(reshaped(index, (*index.shape, 1), to))
     positions = to.upload(to.constant(torch.arange(op.depth)), index.dtype)

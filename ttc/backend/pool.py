@@ -17,6 +17,7 @@ from ttc.backend.spatial import from_rows, to_rows
 from ttc.calls.binary import Add, Maximum, Multiply
 from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Layout, Sharding, Value
 from ttc.ops.rules import images, window_output
 
@@ -173,6 +174,7 @@ def added(values: list[Value], to: Lowering) -> Value:
 
 def element_shares(op: ops.AvgPool) -> Tensor:
     """Return [windows of each axis]: 1 / the number of elements that count in a window."""
+    check_table(*window_counts(op))
     shares = torch.ones((), dtype=torch.float64)
     for (size, kernel, stride, (begin, end), dilation), count in zip(
         windows(op, images(op.x, op.rows, len(op.kernel))[2]), window_counts(op), strict=True

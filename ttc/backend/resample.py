@@ -18,7 +18,7 @@ from ttc.backend.moves import reshaped
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Reshape
-from ttc.errors import Refusal
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Value
 
 LIMIT_BYTES = 8 << 20
@@ -54,14 +54,9 @@ def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) 
     return to.call(Matmul(weight, x, dtype=dtype or x.dtype, compute_kernel_config=ComputeKernelConfig()))
 
 
-LARGEST = 1 << 26
-"""Most elements of a matrix made when compiling; half a gigabyte while it is made."""
-
-
 def linear_weights(size: int, scale: int) -> Tensor:
     """Return [size * scale, size]: linear interpolation at half-pixel centres, edges held."""
-    if size * size * scale > LARGEST:
-        raise Refusal(f"resizes an axis of {size} by a matrix, which is limited to {LARGEST} elements")
+    check_table(size, size * scale)
     # Output pixel i lies at (i + 1/2) / scale - 1/2 of the input, between the pixels low and low + 1.
     source = ((torch.arange(size * scale, dtype=torch.float64) + 0.5) / scale - 0.5).clamp(min=0)
     low = source.floor().long()

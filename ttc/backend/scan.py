@@ -22,6 +22,7 @@ from ttc.calls import binary
 from ttc.calls import reduce as calls
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
+from ttc.guard.budget import check_table
 from ttc.ir import Value
 
 SHORT = 512
@@ -58,6 +59,7 @@ def cumprod(op: ops.Cumprod, to: Lowering) -> Value:
 
 def _zeros(x: Value, to: Lowering) -> Value:
     """Return as many zeros as x has elements."""
+    check_table(*x.shape)
     return to.upload(to.constant(torch.zeros(x.shape)), x.dtype)
 
 

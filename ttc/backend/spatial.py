@@ -16,6 +16,7 @@ from ttc.calls.shape import Permute, Reshape
 from ttc.calls.spatial import Upsample
 from ttc.calls.unary import Rsqrt
 from ttc.errors import Refusal
+from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Op, Value
 from ttc.ops.rules import images
 from ttc.ops.torch_types import to_torch
@@ -110,9 +111,11 @@ def rows_of(op: ops.GroupNorm) -> tuple[int, int, tuple[int, ...]]:
 def group_means(x: Value, groups: int, to: Lowering) -> Value:
     """Average each group of channels in fp32, [1, N, pixels, C] -> [1, N, 1, C]: a group's mean at each channel."""
     pixels, channels = x.shape[-2:]
+    check_table(pixels)
     means = product(torch.full((1, pixels), 1.0 / max(pixels, 1)), x, to, DType.f32)
     if groups == channels:
         return means
+    check_table(channels, channels)
     members = channels // groups
     # One block of 1 / members for each group averages its channels, and gives the mean back to each of them.
     spread = torch.kron(torch.eye(groups), torch.full((members, members), 1.0 / members))

@@ -9,6 +9,7 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.calls.index import Gather
 from ttc.calls.shape import Permute
+from ttc.guard.budget import check_table
 from ttc.ir import DType, Layout, Value
 
 
@@ -29,11 +30,13 @@ def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
 
 def flipped_indices(size: int) -> Tensor:
     """Return the positions from the last to the first."""
+    check_table(size)
     return torch.arange(size - 1, -1, -1, dtype=torch.int32)
 
 
 def padded_indices(size: int, begin: int, end: int, mode: str) -> Tensor:
     """Return the positions that a reflected or replicated dimension repeats."""
+    check_table(begin + size + end)
     indices = torch.arange(-begin, size + end, dtype=torch.int32)
     if mode == "replicate":
         return indices.clamp(0, size - 1)

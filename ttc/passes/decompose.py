@@ -7,6 +7,7 @@ import math
 import torch
 
 from ttc import ops
+from ttc.guard.budget import check_table
 from ttc.ir import Builder, Graph, Op, Value
 from ttc.ops.torch_types import to_torch
 from ttc.passes.compose import number, part
@@ -75,6 +76,7 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
 
 def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
     """index == 0, 1, .. along a new last dimension."""
+    check_table(depth)
     column = builder(ops.Reshape(index, (*index.shape, 1)))
     classes = ops.constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
     return builder(ops.Cast(builder(ops.Eq(column, classes)), index.dtype))

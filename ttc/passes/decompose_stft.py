@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ttc import ops
+from ttc.guard.budget import check_table
 from ttc.ir import Builder, Graph, Op, Value
 from ttc.ops.torch_types import to_torch
 from ttc.passes.compose import part, with_zeros
@@ -102,6 +103,7 @@ def _inverse(op: ops.Istft, count: int) -> Tensor:
 def _envelope(op: ops.Istft, steps: int, end: int, b: Builder) -> Value:
     """[1, end - start]: the sum of the squared windows of the frames that reach each sample."""
     frames, hop = op.real.shape[2], op.hop
+    check_table(frames + steps, steps)
     square = _fitted(b(ops.Mul(op.window, op.window)), 0, steps * hop, b)
     block, step = torch.arange(frames + steps - 1)[:, None], torch.arange(steps)
     reached = (block >= step) & (block - step < frames)
@@ -112,6 +114,7 @@ def _envelope(op: ops.Istft, steps: int, end: int, b: Builder) -> Value:
 
 def _angles(size: int, count: int) -> Tensor:
     """[size, count]: 2 pi n k / size in float64, n k reduced modulo size first."""
+    check_table(size, count)
     turns = torch.outer(torch.arange(size), torch.arange(count)) % size
     return turns.double() * (2 * math.pi / size)
 

@@ -56,7 +56,9 @@ def _shear(op: Op, builder: Builder) -> Value | None:
         return _with_own_columns(part, builder)
     chain, source = _chain(op)
     kinds = {type(step) for step in chain}
-    if not {ops.Reshape, ops.Pad} <= kinds or source.type.rank < 2 or source.type.numel > LIMIT:
+    if not {ops.Reshape, ops.Pad} <= kinds or source.type.rank < 2:
+        return None
+    if max(source.type.numel, *(step.infer().numel for step in chain)) > LIMIT:
         return None
     shape = op.infer().shape
     rows, columns = source.shape[-2:]
