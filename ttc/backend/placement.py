@@ -16,6 +16,7 @@ from ttc.calls.call import Call, spec_of
 from ttc.calls.conv import Convolution
 from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.shape import Concat
 from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import DRAM, L1, Buffer, Graph, MemoryConfig, Node, Op, Spec, Value
@@ -67,8 +68,16 @@ def place(graph: Graph, target: Target) -> Graph:
 # ---------------------------------------------------------------- what may be placed
 
 
+class _Readers(dict[Value, list[Node]]):
+    """The calls that read each value; `alike` says which specs a concatenation takes from which memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.alike: dict[tuple[Call, Spec, MemoryConfig], bool] = {}
+
+
 def _candidates(graph: Graph, target: Target) -> Iterator[Candidate]:
-    readers: dict[Value, list[Node]] = {}
+    readers = _Readers()
     for node in graph.nodes:
         if isinstance(node.op, Call) and not isinstance(node.op, Deallocate):
             for operand in dict.fromkeys(node.op.operands()):
@@ -91,7 +100,7 @@ def _candidate(position: int, lives: list[Life], target: Target) -> Candidate:
     )
 
 
-def _may_move(node: Node, lives: dict[Value, Life], readers: dict[Value, list[Node]]) -> bool:
+def _may_move(node: Node, lives: dict[Value, Life], readers: _Readers) -> bool:
     """Return whether a call's results may be in either memory: TTNN allows both, and readers run the same."""
     call = node.op
     if not isinstance(call, Call) or "memory_config" not in field_names(type(call)) or not runs_alike_in_l1(call):
@@ -120,10 +129,20 @@ def runs_alike_in_l1(call: Call) -> bool:
     return True
 
 
-def _takes(node: Node, value: Value, memory: MemoryConfig, readers: dict[Value, list[Node]]) -> bool:
+def _takes(node: Node, value: Value, memory: MemoryConfig, readers: _Readers) -> bool:
     """Return whether a call, and the readers of its result if that is a view, may read `value` from `memory`."""
     call = node.op
     assert isinstance(call, Call)
+    if not isinstance(call, Concat) or len(call.tensors) < 3:
+        return _takes_this(node, call, value, memory, readers)
+    # Which of many operands of one spec a concatenation reads from where makes no difference to the call.
+    key = (call, spec_of(value), memory)
+    if key not in readers.alike:
+        readers.alike[key] = _takes_this(node, call, value, memory, readers)
+    return readers.alike[key]
+
+
+def _takes_this(node: Node, call: Call, value: Value, memory: MemoryConfig, readers: _Readers) -> bool:
     if not runs_alike_in_l1(call):
         return False
     moved = replace(value, type=replace(spec_of(value), memory=memory))
