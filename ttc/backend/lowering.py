@@ -100,7 +100,7 @@ class Lowering:
 
     @property
     def location(self) -> str:
-        """The place in the model of the op being lowered."""
+        """Return the place in the model of the op being lowered."""
         return self._program.location
 
     @property

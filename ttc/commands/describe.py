@@ -75,7 +75,7 @@ def _calls(listed: Sequence[Support]) -> set[str]:
 
 
 def _signature(kind: type[Op]) -> str:
-    """Declare an op's operands and attributes as Python does."""
+    """Write an op's operands and attributes as a Python signature."""
     parameters = str(inspect.signature(kind)).rpartition(" -> ")[0].replace("'", "")
     return kind.mnemonic + parameters
 
@@ -112,7 +112,7 @@ def _last(name: str) -> str:
 
 
 def _unknown(name: str, listed: Sequence[Support]) -> str:
-    """Say that nothing has the name, and which names are near."""
+    """Report that no op has the name, and which names are near."""
     names = [support.kind.mnemonic for support in listed]
     known = {_plain(key): key for key in (*_calls(listed), *TABLE, *entries(), *names)}
     near = [known[key] for key in get_close_matches(_plain(name), known)]

@@ -236,7 +236,7 @@ class Builder:
         return self.add(op, tuple(value.name for value in node.results))
 
     def at(self, values: tuple[Value, ...], replaced: Op | None = None) -> None:
-        """Have new values take the name and location of the first of `values`, which they stand for.
+        """Let new values take the name and location of the first of `values`, which they stand for.
 
         `replaced`, the op that defines these, over operands of this builder, lets fused ops find their location.
         """

@@ -58,7 +58,7 @@ class SymbolicSize(int):
 
 
 def _sized(number: int, length: Length | None) -> int:
-    """A number with the length that it is; a plain one if it follows none."""
+    """Return a number that follows a length; a plain number where `length` has no terms."""
     return SymbolicSize(number, length) if length and length.terms else number
 
 

@@ -123,7 +123,7 @@ class _Tokens:
         self.advance()
 
     def advance(self) -> str:
-        """The token; the next one takes its place."""
+        """Take the token, and read the next one."""
         taken, self.comment = self.token, ""
         self._read()
         while self.kind == "comment":

@@ -13,7 +13,7 @@ from ttc.ops.torch_types import array_of, stored_as
 
 
 def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weights:
-    """Weights by reference, each evaluated when it is read; those that depend on fake data are fake."""
+    """Return weights by reference, each evaluated when a program reads it; those that depend on fake data are fake."""
     values = dict(derivations.outputs)
     missing = [ref for ref in types if ref not in values]
     if missing:
@@ -33,5 +33,5 @@ def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weig
 
 
 def literals(derivations: Graph) -> Weights:
-    """The known tensors among what derivations refer to: all but the model's own weights."""
+    """Return the known tensors that derivations refer to: all weights but the model's own."""
     return Weights({ref: weight for ref, weight in derivations.weights.items() if ref.startswith("literal.")})

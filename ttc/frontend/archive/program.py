@@ -303,7 +303,7 @@ def _decomposed() -> Collection[Any]:
 
 
 def _location(metadata: dict[str, str]) -> dict[str, str]:
-    """What of a node's metadata says where it comes from; of a traceback, which torch writes into code, one frame."""
+    """Return the metadata that locate a node; of a traceback, which torch writes into code, one frame."""
     stack = metadata.get(STACK, "")
     file, line = own_frame(metadata.get(TRACE, ""))
     trace = f'File "{file}", line {line}' if file else ""
