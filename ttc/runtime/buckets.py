@@ -58,6 +58,8 @@ class Bucket:
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
         """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
+        if not self.sizes:
+            return {**drawn(self.program.inputs, named, generator), **named}
         types = dict(self.program.inputs)
         own = tuple((name, self.true_type(name, lengths)) for name in types if name in self.inputs)
         given = {**drawn(own, named, generator), **named}

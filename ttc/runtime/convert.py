@@ -55,13 +55,13 @@ def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | 
 
 def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
     """Random numbers for the random inputs that are not given, in the order of the signature."""
+    given = inputs if isinstance(inputs, Mapping) else {}
+    missing = [(name, type, kind) for name, type in declared if name not in given and (kind := random_kind(name))]
+    if not missing:
+        return {}
     generator = generator or np.random.default_rng(0)
     draw = {NORMAL: generator.standard_normal, UNIFORM: generator.random}
-    given = inputs if isinstance(inputs, Mapping) else {}
-    drawn = ((name, type, random_kind(name)) for name, type in declared if name not in given)
-    return {
-        name: draw[kind](type.shape, np.dtype("float32")).astype(user_dtype(type)) for name, type, kind in drawn if kind
-    }
+    return {name: draw[kind](type.shape, np.dtype("float32")).astype(user_dtype(type)) for name, type, kind in missing}
 
 
 def by_name(names: Sequence[str], inputs: Any) -> Mapping[str, Any]:

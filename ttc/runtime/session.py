@@ -29,15 +29,15 @@ A loop counts as one call; what its body computes in between is not reported."""
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A program that is set up on a device: its plan, and what runs share (weights, and what they alone give)."""
+    """A program that is set up on a device: its plan, and what runs share (weights, and what they alone give).
+
+    `copied` are the outputs that are inputs, by name.
+    """
 
     program: Program
     plan: Plan
     kept: dict[Value, Tensor]
-
-    def copied(self) -> dict[str, str]:
-        """The outputs that are inputs, by name."""
-        return {name: v.op.name for name, v in self.program.graph.outputs if isinstance(v.op, Input)}
+    copied: dict[str, str]
 
 
 class Session:
@@ -95,7 +95,8 @@ class Session:
         steps = plan(program.graph)
         kept = {value: self._upload_weight(value) for value in steps.constants}
         self._execute(steps.setup, kept, None)
-        return _Loaded(program, steps, kept)
+        copied = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
+        return _Loaded(program, steps, kept, copied)
 
     def _upload_weight(self, value: Value) -> Tensor:
         assert isinstance(value.op, Const)
@@ -113,7 +114,7 @@ class Session:
             spec = spec_of(value)
             tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
         self._execute(loaded.plan.steps, tensors, observer)
-        declared, copied = dict(loaded.program.outputs), loaded.copied()
+        declared, copied = dict(loaded.program.outputs), loaded.copied
         outputs: dict[str, np.ndarray] = {}
         for name, value in loaded.program.graph.outputs:
             if name in copied:
