@@ -45,7 +45,6 @@ ALSO = {
     "ttc/ops/interpret.py": SIMPLIFY,
     "ttc/ops/rules.py": ("tests/ops/test_type_rules.py",),
     "ttc/ops/torch_types.py": SIMPLIFY,
-    "ttc/passes/compose.py": SIMPLIFY,
     "ttc/passes/cse.py": SIMPLIFY,
     "ttc/passes/decompose_skew.py": ("tests/passes/test_fuse_skew.py",),
     "ttc/passes/fold.py": SIMPLIFY,

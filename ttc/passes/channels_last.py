@@ -5,6 +5,7 @@ from __future__ import annotations
 from ttc import ops
 from ttc.ir import Graph, Op, Value, settled
 from ttc.ops.binary import Binary
+from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
 from ttc.ops.unary import Unary
 from ttc.passes.forms import Forms, rows_of_constant
@@ -113,5 +114,5 @@ def _operand(x: Value, shape: tuple[int, ...], forms: Forms) -> Value | None:
     if x.shape[0] == 1:
         return vectors
     count = forms.positions(shape)
-    each = builder(ops.Reshape(vectors, (batch, 1, channels)))
-    return builder(ops.Reshape(builder(ops.Expand(each, (batch, count, channels))), (1, 1, batch * count, channels)))
+    each = Expr(vectors, builder).reshape(batch, 1, channels).expand(batch, count, channels)
+    return each.reshape(1, 1, batch * count, channels).value

@@ -8,9 +8,9 @@ import torch
 
 from ttc import ops
 from ttc.guard.budget import check_table
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Op
+from ttc.ops.expr import Expr, apply, concat, constant
 from ttc.ops.torch_types import to_torch
-from ttc.passes.compose import number, part
 from ttc.passes.decompose_conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.decompose_recurrent import decomposed_recurrence
 from ttc.passes.decompose_skew import decomposed_skew
@@ -41,7 +41,7 @@ def decompose(graph: Graph) -> Graph:
     return rebuild(graph, _decomposed)
 
 
-def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
+def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     match op:
         case ops.Conv():
             return decomposed_conv(op, builder)
@@ -54,61 +54,60 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
         case ops.Lstm() | ops.Gru() | ops.Rnn():
             return decomposed_recurrence(op, builder)
         case ops.OneHot(index=index, depth=depth) if depth <= MOST_CLASSES:
-            return _one_hot(index, depth, builder)
+            return _one_hot(Expr(index, builder), depth, builder)
         case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
-            line = builder(ops.Add(builder(ops.Mul(x, number(x, alpha, builder))), number(x, beta, builder)))
-            return builder(ops.Clamp(line, 0.0, 1.0))
+            return (Expr(x, builder) * alpha + beta).clamp(0.0, 1.0)
         case ops.Prod(x=x, dims=dims, keep=keep) if len(dims) > 1:
+            y = Expr(x, builder)
             for dim in reversed(dims):
-                x = builder(ops.Prod(x, (dim,), keep))
-            return x
+                y = apply(ops.Prod, y, (dim,), keep)
+            return y
         case ops.Flip(x=x, dims=dims):
             short = [dim for dim in dims if sum(_prime_factors(x.shape[dim])) <= FLIP_LIMIT]
-            return _flipped(x, short, dims, builder) if short else None
+            return _flipped(Expr(x, builder), short, dims) if short else None
         case ops.Pad(x=x, pads=pads, mode="reflect" | "replicate" as mode):
             if mode == "reflect" and any(sum(_prime_factors(count)) > FLIP_LIMIT for pair in pads for count in pair):
                 return None
+            y = Expr(x, builder)
             for dim, (begin, end) in enumerate(pads):
-                x = _padded(x, dim, begin, end, mode, builder)
-            return x
+                y = _padded(y, dim, begin, end, mode)
+            return y
     return None
 
 
-def _one_hot(index: Value, depth: int, builder: Builder) -> Value:
+def _one_hot(index: Expr, depth: int, builder: Builder) -> Expr:
     """index == 0, 1, .. along a new last dimension."""
     check_table(depth)
-    column = builder(ops.Reshape(index, (*index.shape, 1)))
-    classes = ops.constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
-    return builder(ops.Cast(builder(ops.Eq(column, classes)), index.dtype))
+    column = index.reshape(*index.shape, 1)
+    classes = constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
+    return (column == classes).cast(index.dtype)
 
 
-def _flipped(x: Value, short: list[int], dims: tuple[int, ...], builder: Builder) -> Value:
+def _flipped(x: Expr, short: list[int], dims: tuple[int, ...]) -> Expr:
     for dim in short:
-        x = _flip(x, dim, builder)
+        x = _flip(x, dim)
     rest = tuple(dim for dim in dims if dim not in short)
-    return builder(ops.Flip(x, rest)) if rest else x
+    return x.flip(*rest) if rest else x
 
 
-def _flip(x: Value, dim: int, builder: Builder) -> Value:
+def _flip(x: Expr, dim: int) -> Expr:
     """Reversing a * b elements reverses the a blocks and each block of b: log n steps instead of n slices."""
     size, shape = x.shape[dim], x.shape
     blocks = _prime_factors(size)
     if size <= DIRECT_FLIP or len(blocks) == 1:
-        return _reversed(x, dim, builder)
+        return _reversed(x, dim)
     before, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
     outer = size
     for block in blocks:
         outer //= block
-        x = builder(ops.Reshape(x, (before * outer, block, inner)))
-        x = builder(ops.Reshape(_reversed(x, 1, builder), shape))
+        x = _reversed(x.reshape(before * outer, block, inner), 1).reshape(*shape)
         inner *= block
     return x
 
 
-def _reversed(x: Value, dim: int, builder: Builder) -> Value:
+def _reversed(x: Expr, dim: int) -> Expr:
     """Slice by slice."""
-    parts = tuple(part(x, dim, i, i + 1, builder) for i in reversed(range(x.shape[dim])))
-    return builder(ops.Concat(parts, dim))
+    return concat([x.part(dim, i, i + 1) for i in reversed(range(x.shape[dim]))], dim)
 
 
 def _prime_factors(size: int) -> list[int]:
@@ -121,7 +120,7 @@ def _prime_factors(size: int) -> list[int]:
     return factors
 
 
-def _padded(x: Value, dim: int, begin: int, end: int, mode: str, builder: Builder) -> Value:
+def _padded(x: Expr, dim: int, begin: int, end: int, mode: str) -> Expr:
     """x with its mirrored (or repeated) edges beside it."""
     if not begin and not end:
         return x
@@ -132,11 +131,10 @@ def _padded(x: Value, dim: int, begin: int, end: int, mode: str, builder: Builde
     for (start, stop), count in zip(edges, (begin, end), strict=True):
         if not count:
             continue
-        edge = part(x, dim, start, stop, builder)
+        edge = x.part(dim, start, stop)
         if mode == "reflect":
-            sides.append(_flip(edge, dim, builder))
+            sides.append(_flip(edge, dim))
         else:
-            shape = tuple(count if i == dim else n for i, n in enumerate(x.shape))
-            sides.append(builder(ops.Expand(edge, shape)))
+            sides.append(edge.expand(*(count if i == dim else n for i, n in enumerate(x.shape))))
     left, right = sides[: bool(begin)], sides[bool(begin) :]
-    return builder(ops.Concat((*left, x, *right), dim))
+    return concat((*left, x, *right), dim)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
+from ttc.ops.expr import Expr, apply, concat, tanh, where
 from ttc.ops.gates import Gate, gate
-from ttc.passes.compose import number, part
 
 STEP_LIMIT = 64
 """Steps to which a recurrence is unrolled: a program has a call for every op of every step."""
@@ -17,28 +17,24 @@ ACTIVATIONS: dict[str, type[Op]] = {
     "elu": ops.Elu, "leaky_relu": ops.LeakyRelu,
 }  # fmt: skip
 Kinds = ops.Lstm | ops.Gru | ops.Rnn
-States = tuple[Value, ...]
+States = tuple[Expr, ...]
 
 
-def decomposed_recurrence(op: Kinds, builder: Builder) -> tuple[Value, ...] | None:
+def decomposed_recurrence(op: Kinds, builder: Builder) -> States | None:
     """All steps written out; a recurrence of known weights stays whole."""
     weights = [getattr(op, name, None) for name in ("w", "r", "bias", "bias_n", "projection", "peephole")]
     known = all(item is None or item in builder.constants for item in weights)
     if known or op.x.shape[0] > STEP_LIMIT:
         return None
     found = [_Direction(op, direction, builder).walk() for direction in range(op.directions)]
-    y = tuple(rows for rows, _ in found)
+    y = [rows for rows, _ in found]
     finals = zip(*(states for _, states in found), strict=True)
-    whole = [_joined(tuple(_front(state, builder) for state in states), 0, builder) for states in finals]
-    return _joined(y, 2, builder), *whole
+    whole = [concat([_front(state) for state in states], 0) for states in finals]
+    return concat(y, 2), *whole
 
 
-def _joined(xs: tuple[Value, ...], dim: int, builder: Builder) -> Value:
-    return xs[0] if len(xs) == 1 else builder(ops.Concat(xs, dim))
-
-
-def _front(x: Value, builder: Builder) -> Value:
-    return builder(ops.Reshape(x, (1, *x.shape)))
+def _front(x: Expr) -> Expr:
+    return x.reshape(1, *x.shape)
 
 
 @dataclass(frozen=True)
@@ -49,114 +45,110 @@ class _Direction:
     number: int
     builder: Builder
 
-    def walk(self) -> tuple[Value, States]:
+    def walk(self) -> tuple[Expr, States]:
         """y [T, B, P] of this direction, and its final states."""
-        op, builder = self.op, self.builder
-        rows = self.product(op.x, self.own(op.w))
-        rows = rows if op.bias is None else builder(ops.Add(rows, self.own(op.bias)))
+        op = self.op
+        rows = _product(Expr(op.x, self.builder), self.own(op.w))
+        rows = rows if op.bias is None else rows + self.own(op.bias)
         states = self.initial()
         steps = op.x.shape[0]
-        outputs: dict[int, Value] = {}
+        outputs: dict[int, Expr] = {}
         for t in reversed(range(steps)) if op.reverse or self.number == 1 else range(steps):
-            row = part(rows, 0, t, t + 1, builder)
-            new = self.step(builder(ops.Reshape(row, row.shape[1:])), states)
+            row = rows.part(0, t, t + 1)
+            new = self.step(row.reshape(*row.shape[1:]), states)
             outputs[t], states = self.kept(t, new, states)
-        return _joined(tuple(_front(outputs[t], builder) for t in range(steps)), 0, builder), states
+        return concat([_front(outputs[t]) for t in range(steps)], 0), states
 
-    def kept(self, t: int, new: States, old: States) -> tuple[Value, States]:
+    def kept(self, t: int, new: States, old: States) -> tuple[Expr, States]:
         """The step's output and states; after a sample's end nothing, and the states that it had."""
-        lengths, builder = self.op.lengths, self.builder
-        if lengths is None:
+        if self.op.lengths is None:
             return new[0], new
-        valid = builder(ops.Reshape(builder(ops.Gt(lengths, number(lengths, t, builder))), (lengths.shape[0], 1)))
-        nothing = number(new[0], 0.0, builder)
-        states = tuple(builder(ops.Where(valid, a, b)) for a, b in zip(new, old, strict=True))
-        return builder(ops.Where(valid, new[0], nothing)), states
+        lengths = Expr(self.op.lengths, self.builder)
+        valid = (lengths > t).reshape(lengths.shape[0], 1)
+        nothing = new[0].number(0.0)
+        states = tuple(where(valid, a, b) for a, b in zip(new, old, strict=True))
+        return where(valid, new[0], nothing), states
 
-    def step(self, row: Value, states: States) -> States:
+    def step(self, row: Expr, states: States) -> States:
         """The states after a step, from x[t] @ w.T + bias and those before it."""
         match self.op:
             case ops.Lstm():
                 return self.lstm(row, states)
             case ops.Gru():
                 return (self.gru(row, states[0]),)
-        seen = self.product(states[0], self.own(self.op.r))
-        return (self.activated(0, self.builder(ops.Add(row, seen))),)
+        return (self.activated(0, row + _product(states[0], self.own(self.op.r))),)
 
-    def lstm(self, row: Value, states: States) -> States:
-        op, builder = self.op, self.builder
+    def lstm(self, row: Expr, states: States) -> States:
+        op = self.op
         assert isinstance(op, ops.Lstm)
         before, cell = states
-        i, f, g, o = self.split(builder(ops.Add(row, self.product(before, self.own(op.r)))), 4)
-        sees = (None,) * 3 if op.peephole is None else self.split(self.own(op.peephole), 3)
-        i = self.activated(0, self.seeing(i, cell, sees[0]))
-        if op.coupled:
-            f = builder(ops.Sub(number(i, 1.0, builder), i))
-        else:
-            f = self.activated(0, self.seeing(f, cell, sees[1]))
-        cell = builder(ops.Add(builder(ops.Mul(f, cell)), builder(ops.Mul(i, self.activated(1, g)))))
-        out = self.activated(0, self.seeing(o, cell, sees[2]))
-        state = builder(ops.Mul(out, self.activated(2, cell, clipped=False)))
-        return (state if op.projection is None else self.product(state, self.own(op.projection))), cell
+        i, f, g, o = _split(row + _product(before, self.own(op.r)), 4)
+        sees = (None,) * 3 if op.peephole is None else _split(self.own(op.peephole), 3)
+        i = self.activated(0, _seeing(i, cell, sees[0]))
+        f = 1.0 - i if op.coupled else self.activated(0, _seeing(f, cell, sees[1]))
+        cell = f * cell + i * self.activated(1, g)
+        out = self.activated(0, _seeing(o, cell, sees[2]))
+        state = out * self.activated(2, cell, clipped=False)
+        return (state if op.projection is None else _product(state, self.own(op.projection))), cell
 
-    def seeing(self, gate: Value, cell: Value, weight: Value | None) -> Value:
-        """A gate that also sees the cell through a peephole."""
-        return gate if weight is None else self.builder(ops.Add(gate, self.builder(ops.Mul(weight, cell))))
-
-    def gru(self, row: Value, before: Value) -> Value:
-        op, builder, hidden = self.op, self.builder, self.op.hidden
+    def gru(self, row: Expr, before: Expr) -> Expr:
+        op, hidden = self.op, self.op.hidden
         assert isinstance(op, ops.Gru)
         r = self.own(op.r)
-        seen = self.product(before, part(r, 0, 0, 2 * hidden, builder))
-        gates = self.activated(0, builder(ops.Add(part(row, 1, 0, 2 * hidden, builder), seen)))
-        reset, z = self.split(gates, 2)
-        to_n = part(r, 0, 2 * hidden, 3 * hidden, builder)
+        seen = _product(before, r.part(0, 0, 2 * hidden))
+        reset, z = _split(self.activated(0, row.part(1, 0, 2 * hidden) + seen), 2)
+        to_n = r.part(0, 2 * hidden, 3 * hidden)
         if op.reset_after:
-            inner = self.product(before, to_n)
-            inner = inner if op.bias_n is None else builder(ops.Add(inner, self.own(op.bias_n)))
-            inner = builder(ops.Mul(reset, inner))
+            inner = _product(before, to_n)
+            inner = reset * (inner if op.bias_n is None else inner + self.own(op.bias_n))
         else:
-            inner = self.product(builder(ops.Mul(reset, before)), to_n)
-        n = self.activated(1, builder(ops.Add(part(row, 1, 2 * hidden, 3 * hidden, builder), inner)))
-        return builder(ops.Add(n, builder(ops.Mul(z, builder(ops.Sub(before, n))))))
+            inner = _product(reset * before, to_n)
+        n = self.activated(1, row.part(1, 2 * hidden, 3 * hidden) + inner)
+        return n + z * (before - n)
 
-    def activated(self, which: int, x: Value, clipped: bool = True) -> Value:
+    def activated(self, which: int, x: Expr, clipped: bool = True) -> Expr:
         """x after the activation of this number, clipped before it as the op says."""
-        clip, builder = self.op.clip, self.builder
-        x = builder(ops.Clamp(x, -clip, clip)) if clip and clipped else x
+        clip = self.op.clip
+        x = x.clamp(-clip, clip) if clip and clipped else x
         match gate(self.op.activations[which]):
             case Gate("thresholded_relu", (alpha,)):
-                return builder(ops.Where(builder(ops.Gt(x, number(x, alpha, builder))), x, number(x, 0.0, builder)))
+                return where(x > alpha, x, 0.0)
             case Gate("scaled_tanh", (alpha, beta)):
-                return self.scaled(builder(ops.Tanh(self.scaled(x, beta))), alpha)
-            case Gate("hard_sigmoid" | "affine" as name, (alpha, beta)):
-                line = builder(ops.Add(self.scaled(x, alpha), number(x, beta, builder)))
-                return line if name == "affine" else builder(ops.Clamp(line, 0.0, 1.0))
+                return tanh(x * beta) * alpha
+            case Gate("hard_sigmoid", (alpha, beta)):
+                return (x * alpha + beta).clamp(0.0, 1.0)
+            case Gate("affine", (alpha, beta)):
+                return x * alpha + beta
             case Gate(name, parameters):
-                return builder(ACTIVATIONS[name](x, *parameters))  # type: ignore[call-arg]
+                return apply(ACTIVATIONS[name], x, *parameters)
 
-    def scaled(self, x: Value, factor: float) -> Value:
-        return self.builder(ops.Mul(x, number(x, factor, self.builder)))
-
-    def own(self, x: Value) -> Value:
+    def own(self, x: Value) -> Expr:
         """This direction's part of an operand [D, ...], without that dimension."""
-        found = part(x, 0, self.number, self.number + 1, self.builder)
-        return self.builder(ops.Reshape(found, found.shape[1:]))
+        return Expr(x, self.builder).part(0, self.number, self.number + 1).reshape(*x.shape[1:])
 
     def initial(self) -> States:
         """The states before the first step: given, or zeros."""
         op, batch = self.op, self.op.x.shape[1]
         given = ((op.h, op.state), (op.c, op.hidden)) if isinstance(op, ops.Lstm) else ((op.h, op.state),)
         return tuple(
-            self.builder(ops.Full(TensorType(op.x.dtype, (batch, size)), 0.0)) if state is None else self.own(state)
+            Expr(self.builder(ops.Full(TensorType(op.x.dtype, (batch, size)), 0.0)), self.builder)
+            if state is None
+            else self.own(state)
             for state, size in given
         )
 
-    def product(self, x: Value, w: Value) -> Value:
-        """x @ w.T."""
-        return self.builder(ops.Matmul(x, self.builder(ops.Permute(w, (1, 0)))))
 
-    def split(self, x: Value, count: int) -> tuple[Value, ...]:
-        """The last dimension in equal parts."""
-        last, size = x.type.rank - 1, x.shape[-1] // count
-        return tuple(part(x, last, i * size, (i + 1) * size, self.builder) for i in range(count))
+def _seeing(gate: Expr, cell: Expr, weight: Expr | None) -> Expr:
+    """A gate that also sees the cell through a peephole."""
+    return gate if weight is None else gate + weight * cell
+
+
+def _product(x: Expr, w: Expr) -> Expr:
+    """x @ w.T."""
+    return x @ w.permute(1, 0)
+
+
+def _split(x: Expr, count: int) -> States:
+    """The last dimension in equal parts."""
+    size = x.shape[-1] // count
+    return tuple(x.part(-1, i * size, (i + 1) * size) for i in range(count))

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.guard.budget import check_table
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Op
+from ttc.ops.expr import Expr, concat, constant, reciprocal
 from ttc.ops.torch_types import to_torch
-from ttc.passes.compose import part, with_zeros
 from ttc.passes.normal import rebuild
 
 
@@ -35,7 +35,7 @@ def decompose_stft(graph: Graph) -> Graph:
     return rebuild(graph, _decomposed)
 
 
-def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
+def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     match op:
         case ops.Stft():
             return _spectra(op, builder)
@@ -44,17 +44,17 @@ def _decomposed(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     return None
 
 
-def _spectra(op: ops.Stft, b: Builder) -> tuple[Value, Value]:
+def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
     real, _ = op.infer()
     batch, count, frames = real.shape
     steps = -(-op.window.shape[0] // op.hop)
     blocks = frames + steps - 1
-    x = _fitted(op.x, 1, blocks * op.hop, b)
-    x = b(ops.Reshape(x, (batch, blocks, op.hop)))
-    rows = _side_by_side(x, range(steps), frames, b)
-    column = b(ops.Reshape(op.window, (op.window.shape[0], 1)))
-    waves = (_weighted(wave, column, steps * op.hop, b) for wave in _forward(op, count))
-    return tuple(b(ops.Permute(b(ops.Matmul(rows, wave)), (0, 2, 1))) for wave in waves)  # type: ignore[return-value]
+    x = _fitted(Expr(op.x, builder), 1, blocks * op.hop).reshape(batch, blocks, op.hop)
+    rows = _side_by_side(x, range(steps), frames)
+    window = Expr(op.window, builder).reshape(op.window.shape[0], 1)
+    known = (constant(builder, wave.to(to_torch(window.dtype))) for wave in _forward(op, count))
+    waves = (_fitted(wave * window, 0, steps * op.hop) for wave in known)
+    return tuple((rows @ wave).permute(0, 2, 1) for wave in waves)
 
 
 def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
@@ -66,27 +66,20 @@ def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
     return cosines * scale, sines * scale
 
 
-def _weighted(wave: Tensor, column: Value, rows: int, b: Builder) -> Value:
-    """A wave matrix times the window, zeros below up to `rows`."""
-    known = ops.constant(b, wave.to(to_torch(column.dtype)))
-    return _fitted(b(ops.Mul(known, column)), 0, rows, b)
-
-
-def _signal(op: ops.Istft, b: Builder) -> Value:
+def _signal(op: ops.Istft, builder: Builder) -> Expr:
     batch, count, frames = op.real.shape
     size, hop = op.window.shape[0], op.hop
     steps = -(-size // hop)
     blocks = frames + steps - 1
-    spectra = b(ops.Permute(b(ops.Concat((op.real, op.imag), 1)), (0, 2, 1)))
-    spectra = b(ops.Pad(spectra, ((0, 0), (steps - 1, steps - 1), (0, 0))))
-    rows = _side_by_side(spectra, reversed(range(steps)), blocks, b)
-    windowed = b(ops.Mul(ops.constant(b, _inverse(op, count)), op.window))
-    parts = b(ops.Reshape(_fitted(windowed, 1, steps * hop, b), (2 * count, steps, hop)))
-    weight = b(ops.Reshape(b(ops.Permute(parts, (1, 0, 2))), (steps * 2 * count, hop)))
-    line = b(ops.Reshape(b(ops.Matmul(rows, weight)), (batch, blocks * hop)))
+    spectra = concat((Expr(op.real, builder), Expr(op.imag, builder)), 1).permute(0, 2, 1)
+    rows = _side_by_side(spectra.pad(1, steps - 1, steps - 1), reversed(range(steps)), blocks)
+    windowed = constant(builder, _inverse(op, count)) * Expr(op.window, builder)
+    parts = _fitted(windowed, 1, steps * hop).reshape(2 * count, steps, hop)
+    weight = parts.permute(1, 0, 2).reshape(steps * 2 * count, hop)
+    line = (rows @ weight).reshape(batch, blocks * hop)
     end = min(op.start + op.length, op.whole)
-    kept = b(ops.Mul(part(line, 1, op.start, end, b), b(ops.Reciprocal(_envelope(op, steps, end, b)))))
-    return _fitted(kept, 1, op.length, b)
+    kept = line.part(1, op.start, end) * reciprocal(_envelope(op, steps, end, builder))
+    return _fitted(kept, 1, op.length)
 
 
 def _inverse(op: ops.Istft, count: int) -> Tensor:
@@ -100,16 +93,17 @@ def _inverse(op: ops.Istft, count: int) -> Tensor:
     return torch.cat((cosines * scale, sines * scale)).to(to_torch(op.window.dtype))
 
 
-def _envelope(op: ops.Istft, steps: int, end: int, b: Builder) -> Value:
+def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
     """[1, end - start]: the sum of the squared windows of the frames that reach each sample."""
     frames, hop = op.real.shape[2], op.hop
     check_table(frames + steps, steps)
-    square = _fitted(b(ops.Mul(op.window, op.window)), 0, steps * hop, b)
+    window = Expr(op.window, builder)
+    square = _fitted(window * window, 0, steps * hop)
     block, step = torch.arange(frames + steps - 1)[:, None], torch.arange(steps)
     reached = (block >= step) & (block - step < frames)
-    table = ops.constant(b, reached.to(to_torch(op.window.dtype)))
-    line = b(ops.Matmul(table, b(ops.Reshape(square, (steps, hop)))))
-    return part(b(ops.Reshape(line, (1, (frames + steps - 1) * hop))), 1, op.start, end, b)
+    table = constant(builder, reached.to(to_torch(window.dtype)))
+    line = table @ square.reshape(steps, hop)
+    return line.reshape(1, (frames + steps - 1) * hop).part(1, op.start, end)
 
 
 def _angles(size: int, count: int) -> Tensor:
@@ -125,14 +119,11 @@ def _waves(angles: Tensor) -> tuple[Tensor, Tensor]:
     return cosines, sines
 
 
-def _side_by_side(x: Value, starts: Iterable[int], count: int, b: Builder) -> Value:
+def _side_by_side(x: Expr, starts: Iterable[int], count: int) -> Expr:
     """`count` rows of x [N, rows, width] from each start, along the last dimension."""
-    views = tuple(part(x, 1, start, start + count, b) for start in starts)
-    return views[0] if len(views) == 1 else b(ops.Concat(views, 2))
+    return concat([x.part(1, start, start + count) for start in starts], 2)
 
 
-def _fitted(x: Value, dim: int, size: int, b: Builder) -> Value:
+def _fitted(x: Expr, dim: int, size: int) -> Expr:
     """x cut or filled up with zeros to `size` along a dimension."""
-    if x.shape[dim] >= size:
-        return part(x, dim, 0, size, b)
-    return with_zeros(x, dim, 0, size - x.shape[dim], b)
+    return x.part(dim, 0, size) if x.shape[dim] >= size else x.pad(dim, 0, size - x.shape[dim])

@@ -7,6 +7,7 @@ from math import prod
 
 from ttc import ops
 from ttc.ir import Builder, Op, Value
+from ttc.ops.expr import Expr
 
 Shape = tuple[int, ...]
 
@@ -74,8 +75,7 @@ def rows_of_constant(x: Value, shape: Shape, builder: Builder) -> Value:
     """A constant that broadcasts to [N, C, *spatial], so that it broadcasts to its rows: a derived weight."""
     own = (1,) * (len(shape) - x.type.rank) + x.shape
     if all(size == 1 for dim, size in enumerate(own) if dim != 1):
-        return builder(ops.Reshape(x, (1, 1, 1, own[1])))
+        return Expr(x, builder).reshape(1, 1, 1, own[1]).value
     full = (shape[0], own[1], *shape[2:])
-    wide = builder(ops.Expand(builder(ops.Reshape(x, own)), full))
-    last = builder(ops.Permute(wide, to_last(len(shape))))
-    return builder(ops.Reshape(last, (1, 1, prod(full) // own[1], own[1])))
+    last = Expr(x, builder).reshape(*own).expand(*full).permute(*to_last(len(shape)))
+    return last.reshape(1, 1, prod(full) // own[1], own[1]).value

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from ttc import ops
 from ttc.errors import TypeRuleError
-from ttc.ir import Builder, Graph, Op, TensorType, Value
+from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.expr import Expr, where
 from ttc.ops.rules import broadcast
 from ttc.passes.match import factors
 from ttc.passes.normal import rebuild
@@ -114,9 +115,8 @@ def _added(condition: Value, low: float, keep: bool, like: Value, builder: Build
     """The mask that adds `low` where where(condition, ..) put it: beside it the scores vanish in rounding."""
     if low == -math.inf:
         return condition if keep else builder(ops.Not(condition))
-    scalar = TensorType(like.dtype, ())
-    zero, excluded = builder(ops.Full(scalar, 0.0)), builder(ops.Full(scalar, low))
-    return builder(ops.Where(condition, *((zero, excluded) if keep else (excluded, zero))))
+    zero, excluded = (Expr(like, builder).number(number) for number in (0.0, low))
+    return where(Expr(condition, builder), *((zero, excluded) if keep else (excluded, zero))).value
 
 
 def _choice(mask: Value, builder: Builder) -> Value:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.expr import Expr, sqrt
 from ttc.passes.normal import rebuild
 
 
@@ -24,18 +25,16 @@ def fuse_batch_norm(graph: Graph) -> Graph:
     return rebuild(graph, _batch_norm, _affine)
 
 
-def _batch_norm(op: Op, builder: Builder) -> Value | None:
+def _batch_norm(op: Op, builder: Builder) -> Expr | None:
     match op:
         case ops.BatchNorm(x=x, w=w, bias=bias, mean=mean, var=var, eps=eps):
-            small = builder(ops.Full(replace(var.type, shape=()), eps))
-            deviation = builder(ops.Sqrt(builder(ops.Add(var, small))))
-            scale = builder(ops.Div(w, deviation))
-            shift = builder(ops.Sub(bias, builder(ops.Mul(mean, scale))))
-            return _add(_multiply(x, scale, builder), shift, builder)
+            scale = Expr(w, builder) / sqrt(Expr(var, builder) + eps)
+            shift = Expr(bias, builder) - Expr(mean, builder) * scale
+            return _add(_multiply(x, scale, builder).value, shift, builder)
     return None
 
 
-def _affine(op: Op, builder: Builder) -> Value | None:
+def _affine(op: Op, builder: Builder) -> Expr | None:
     """A mul or add by a constant per channel, after something that can take it up."""
     match op:
         case ops.Mul(a=x, b=factor) if _takes(x, builder, scale=True):
@@ -65,7 +64,7 @@ def _channel(x: Value) -> int:
     return x.type.rank - 1 if isinstance(x.op, ops.Linear) else 1
 
 
-def _vector(value: Value, x: Value, builder: Builder) -> Value | None:
+def _vector(value: Value, x: Value, builder: Builder) -> Expr | None:
     """`value` as [C] if it is a constant that differs by channel of x only, else None."""
     if value not in builder.constants or value.type.rank > x.type.rank:
         return None
@@ -75,51 +74,52 @@ def _vector(value: Value, x: Value, builder: Builder) -> Value | None:
         return None
     if shape[channel] == 1 and isinstance(x.op, ops.Linear):
         return None  # a scale for all of a projection belongs to the attention that follows
-    flat = builder(ops.Reshape(value, (shape[channel],)))
-    return builder(ops.Expand(flat, (x.shape[channel],)))
+    return Expr(value, builder).reshape(shape[channel]).expand(x.shape[channel])
 
 
-def _per_channel(vector: Value, x: Value, builder: Builder) -> Value:
+def _per_channel(vector: Expr, x: Value) -> Expr:
     """[C] as [C, 1, 1]: what broadcasts against x."""
-    return builder(ops.Reshape(vector, (vector.shape[0], *(1,) * (x.type.rank - 1 - _channel(x)))))
+    return vector.reshape(vector.shape[0], *(1,) * (x.type.rank - 1 - _channel(x)))
 
 
-def _multiply(x: Value, scale: Value, builder: Builder) -> Value:
+def _multiply(x: Value, scale: Expr, builder: Builder) -> Expr:
     """x * scale for every channel."""
     if _takes(x, builder, scale=True):
         match x.op:
             case ops.Conv(w=w, bias=bias) | ops.Linear(w=w, bias=bias):
-                column = builder(ops.Reshape(scale, (scale.shape[0], *(1,) * (w.type.rank - 1))))
-                return builder(replace(x.op, w=builder(ops.Mul(w, column)), bias=_scaled(bias, scale, builder)))
+                column = scale.reshape(scale.shape[0], *(1,) * (w.type.rank - 1))
+                w = Expr(w, builder) * column
+                return scale.new(replace(x.op, w=w.value, bias=_scaled(bias, scale)))
             case ops.ConvTranspose(w=w, bias=bias, groups=groups):
-                w = _scale_outputs(w, scale, groups, builder)
-                return builder(replace(x.op, w=w, bias=_scaled(bias, scale, builder)))
+                w = _scale_outputs(Expr(w, builder), scale, groups)
+                return scale.new(replace(x.op, w=w.value, bias=_scaled(bias, scale)))
             case ops.Mul(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
-                return _multiply(source, builder(ops.Mul(own, scale)), builder)
+                return _multiply(source, own * scale, builder)
             case ops.Add(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
-                term = builder(ops.Mul(own, scale))
-                return _add(_multiply(source, scale, builder), term, builder)
-    return builder(ops.Mul(x, _per_channel(scale, x, builder)))
+                term = own * scale
+                return _add(_multiply(source, scale, builder).value, term, builder)
+    return Expr(x, builder) * _per_channel(scale, x)
 
 
-def _scale_outputs(w: Value, scale: Value, groups: int, builder: Builder) -> Value:
+def _scale_outputs(w: Expr, scale: Expr, groups: int) -> Expr:
     """A transposed convolution's weight [C, O / groups, *kernel], scaled by output channel."""
     inputs, outputs, *kernel = w.shape
-    grouped = builder(ops.Reshape(w, (groups, inputs // groups, outputs, *kernel)))
-    factor = builder(ops.Reshape(scale, (groups, 1, outputs, *(1 for _ in kernel))))
-    return builder(ops.Reshape(builder(ops.Mul(grouped, factor)), w.shape))
+    grouped = w.reshape(groups, inputs // groups, outputs, *kernel)
+    factor = scale.reshape(groups, 1, outputs, *(1 for _ in kernel))
+    return (grouped * factor).reshape(*w.shape)
 
 
-def _scaled(bias: Value | None, scale: Value, builder: Builder) -> Value | None:
-    return None if bias is None else builder(ops.Mul(bias, scale))
+def _scaled(bias: Value | None, scale: Expr) -> Value | None:
+    return None if bias is None else (Expr(bias, scale.builder) * scale).value
 
 
-def _add(x: Value, shift: Value, builder: Builder) -> Value:
+def _add(x: Value, shift: Expr, builder: Builder) -> Expr:
     """x + shift for every channel."""
     if _takes(x, builder, scale=False):
         match x.op:
             case ops.Conv(bias=bias) | ops.Linear(bias=bias) | ops.ConvTranspose(bias=bias):
-                return builder(replace(x.op, bias=shift if bias is None else builder(ops.Add(bias, shift))))
+                total = shift if bias is None else Expr(bias, builder) + shift
+                return shift.new(replace(x.op, bias=total.value))
             case ops.Add(a=source, b=b) if (own := _vector(b, x, builder)) is not None:
-                return _add(source, builder(ops.Add(own, shift)), builder)
-    return builder(ops.Add(x, _per_channel(shift, x, builder)))
+                return _add(source, own + shift, builder)
+    return Expr(x, builder) + _per_channel(shift, x)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.expr import Expr, apply
 from ttc.passes.normal import rebuild
 
 
@@ -26,7 +27,7 @@ def _product(op: Op, builder: Builder) -> Value | None:
     """The weight turned to [N, K]: a derived weight, so no work at run time."""
     match op:
         case ops.Matmul(a=x, b=w) if w.type.rank == 2 and w in builder.constants and x not in builder.constants:
-            return builder(ops.Linear(x, builder(ops.Permute(w, (1, 0)))))
+            return apply(ops.Linear, Expr(x, builder), Expr(w, builder).permute(1, 0)).value
     return None
 
 
@@ -52,5 +53,5 @@ def _with_bias(product: ops.Linear, x: Value, bias: Value, op: Op, builder: Buil
     if builder.uses[x] > 1 or op.infer() != x.type or any(size != 1 for size in bias.shape[:-1]):
         return None
     size = x.shape[-1:]
-    bias = builder(ops.Reshape(bias, bias.shape[-1:] or (1,)))
-    return builder(replace(product, bias=builder(ops.Expand(bias, size))))
+    shift = Expr(bias, builder).reshape(*bias.shape[-1:] or (1,)).expand(*size)
+    return builder(replace(product, bias=shift.value))

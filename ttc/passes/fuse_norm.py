@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
 
@@ -99,4 +100,4 @@ def _parameter(value: Value, x: Value, dims: int, op: Op, builder: Builder) -> V
     if any(size != 1 for size in value.shape[: max(rank - dims, 0)]):
         return None
     shape = value.shape[max(rank - dims, 0) :]
-    return builder(ops.Expand(builder(ops.Reshape(value, shape)), x.shape[-dims:]))
+    return Expr(value, builder).reshape(*shape).expand(*x.shape[-dims:]).value

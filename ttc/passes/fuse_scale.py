@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
-from ttc.passes.compose import number
+from ttc.ops.expr import Expr, silu
 from ttc.passes.normal import rebuild
 
 
@@ -28,23 +28,22 @@ def fuse_scale(graph: Graph) -> Graph:
     return rebuild(graph, _gate, _after, _before, _attention)
 
 
-def _gate(op: Op, builder: Builder) -> Value | None:
+def _gate(op: Op, builder: Builder) -> Expr | None:
     """x * sigmoid(c * x) = silu(c * x) / c."""
     match op:
         case ops.Mul(a=x, b=Value(ops.Sigmoid(x=Value(ops.Mul(a=same, b=c)) as scaled)) as gate) if same is x:
             factor = ops.number_of(c)
             alone = builder.uses[x] <= 2 and builder.uses[scaled] <= 1 and builder.uses[gate] <= 1
             if factor and alone and _is_plain(x.op):
-                product = builder(_scaled(x.op, factor, builder))
-                return builder(ops.Mul(builder(ops.Silu(product)), number(x, 1 / factor, builder)))
+                return silu(_scaled(x.op, factor, builder)) * (1 / factor)
     return None
 
 
-def _after(op: Op, builder: Builder) -> Value | None:
+def _after(op: Op, builder: Builder) -> Expr | None:
     match op:
         case ops.Mul(a=x, b=c) if _is_plain(x.op) and builder.uses[x] <= 1 and op.infer() == x.type:
             factor = ops.number_of(c)
-            return None if factor is None else builder(_scaled(x.op, factor, builder))
+            return None if factor is None else _scaled(x.op, factor, builder)
     return None
 
 
@@ -53,7 +52,7 @@ def _before(op: Op, builder: Builder) -> Value | None:
         case ops.Linear(x=Value(ops.Mul(a=x, b=c)) as scaled, w=w) if builder.uses[scaled] <= 1:
             factor = ops.number_of(c)
             if factor is not None and x.type == scaled.type and w in builder.constants:
-                return builder(replace(op, x=x, w=builder(ops.Mul(w, number(w, factor, builder)))))
+                return builder(replace(op, x=x, w=(Expr(w, builder) * factor).value))
     return None
 
 
@@ -67,8 +66,8 @@ def _attention(op: Op, builder: Builder) -> Value | None:
         ) if mask is not None and scale != 1.0 and _is_plain(product.op):
             if max(builder.uses[value] for value in (product, split, heads)) > 1:
                 return None
-            query = builder(ops.Reshape(builder(_scaled(product.op, scale, builder)), shape))
-            return builder(replace(op, q=builder(ops.Permute(query, dims)), scale=1.0))
+            query = _scaled(product.op, scale, builder).reshape(*shape).permute(*dims)
+            return builder(replace(op, q=query.value, scale=1.0))
     return None
 
 
@@ -77,9 +76,9 @@ def _is_plain(op: Op) -> bool:
     return isinstance(op, ops.Linear) and not op.activation
 
 
-def _scaled(product: Op, factor: float, builder: Builder) -> ops.Linear:
+def _scaled(product: Op, factor: float, builder: Builder) -> Expr:
     """The linear whose results are `factor` times those of `product`."""
     assert isinstance(product, ops.Linear)
-    w = builder(ops.Mul(product.w, number(product.w, factor, builder)))
-    bias = product.bias and builder(ops.Mul(product.bias, number(product.bias, factor, builder)))
-    return replace(product, w=w, bias=bias)
+    w = Expr(product.w, builder) * factor
+    bias = None if product.bias is None else (Expr(product.bias, builder) * factor).value
+    return w.new(replace(product, w=w.value, bias=bias))

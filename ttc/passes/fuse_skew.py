@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
 LIMIT = 1 << 22
@@ -123,8 +124,8 @@ def _with_own_columns(op: ops.Skew, builder: Builder) -> Value:
     swaps = (dims[before], dims[last]) == (last, before)
     if inner is table or not swaps or (isinstance(table.op, ops.Slice) and reads_cut):
         return builder(op)
-    product = builder(ops.Matmul(a, builder(ops.Permute(inner, dims))))
-    return _with_own_columns(ops.Skew(product, -1, offset - shift, op.size), builder)
+    product = Expr(a, builder) @ Expr(inner, builder).permute(*dims)
+    return _with_own_columns(ops.Skew(product.value, -1, offset - shift, op.size), builder)
 
 
 def _into_a_product(op: Op, builder: Builder) -> Value | None:

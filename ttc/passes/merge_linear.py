@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Input, Node, Value, operands_first
-from ttc.passes.compose import part
+from ttc.ops.expr import Expr, apply, concat
 from ttc.passes.normal import builder_for
 
 Group = tuple[Node, ...]
@@ -109,9 +109,8 @@ def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -
     """The result of one member: its slice of the merged product."""
     linears = [node.op for node in group if isinstance(node.op, ops.Linear)]
     first = linears[0]
-    w = builder(ops.Concat(tuple(new[op.w] for op in linears), 0))
-    biases = tuple(new[op.bias] for op in linears if op.bias is not None)
-    bias = builder(ops.Concat(biases, 0)) if biases else None
-    product = builder(ops.Linear(new[first.x], w, bias))
+    w = concat([Expr(new[op.w], builder) for op in linears], 0)
+    biases = [Expr(new[op.bias], builder) for op in linears if op.bias is not None]
+    product = apply(ops.Linear, Expr(new[first.x], builder), w, concat(biases, 0) if biases else None)
     width = first.w.shape[0]
-    return part(product, product.type.rank - 1, index * width, (index + 1) * width, builder)
+    return product.part(-1, index * width, (index + 1) * width).value

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from ttc.ir import Builder, Graph, Rule, rewrite
+from collections.abc import Callable
+
+from ttc.ir import Builder, Graph, Op, Rule, Value, rewrite
 from ttc.ops import fold
+from ttc.ops.expr import Expr
 from ttc.passes.simplify_empty import simplify_empty
 from ttc.passes.simplify_index import simplify_index
 from ttc.passes.simplify_shape import simplify_shape
@@ -13,9 +16,29 @@ NORMAL: tuple[Rule, ...] = (simplify_empty, fold, simplify_shape, simplify_index
 """Rules for single ops; a builder that has them applies them to whatever it is given."""
 
 
-def rebuild(graph: Graph, *rules: Rule) -> Graph:
-    """`rewrite`, its results in normal form: so no pass needs another to clean up after it."""
-    return rewrite(graph, *rules, normal=NORMAL)
+Answer = Value | Expr | tuple[Value | Expr, ...] | None
+
+
+def rebuild(graph: Graph, *rules: Callable[[Op, Builder], Answer]) -> Graph:
+    """`rewrite`, its results in normal form: so no pass needs another to clean up after it.
+
+    Rules may answer with expressions.
+    """
+    return rewrite(graph, *map(_with_values, rules), normal=NORMAL)
+
+
+def _with_values(rule: Callable[[Op, Builder], Answer]) -> Rule:
+    """The rule with values in place of expressions in its answers."""
+
+    def answer(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
+        found = rule(op, builder)
+        return tuple(map(_value, found)) if isinstance(found, tuple) else None if found is None else _value(found)
+
+    return answer
+
+
+def _value(found: Value | Expr) -> Value:
+    return found.value if isinstance(found, Expr) else found
 
 
 def builder_for(graph: Graph) -> Builder:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Value
+from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
 from ttc.passes.forms import Forms, to_first, to_last
 
@@ -51,8 +52,8 @@ def _shuffle(op: ops.Reshape, forms: Forms) -> Value | None:
         case _:
             return None
     rows = forms.rows[source]
-    split = forms.builder(ops.Reshape(rows, (1, rows.shape[2], groups, each)))
-    return forms.builder(ops.Reshape(forms.builder(ops.Permute(split, (0, 1, 3, 2))), rows.shape))
+    split = Expr(rows, forms.builder).reshape(1, rows.shape[2], groups, each)
+    return split.permute(0, 1, 3, 2).reshape(*rows.shape).value
 
 
 def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bool:
@@ -60,13 +61,12 @@ def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bo
     batch, channels, *sizes = source.shape
     if op.x.shape != (batch, channels * forms.positions(source.shape)):
         return False
-    builder, w = forms.builder, forms.plain_of(op.w)
-    outputs = w.shape[0]
-    images = builder(ops.Reshape(w, (outputs, channels, *sizes)))
-    w = builder(ops.Reshape(builder(ops.Permute(images, to_last(images.type.rank))), (outputs, op.x.shape[1])))
-    x = builder(ops.Reshape(forms.rows[source], op.x.shape))
+    builder, outputs = forms.builder, op.w.shape[0]
+    images = Expr(forms.plain_of(op.w), builder).reshape(outputs, channels, *sizes)
+    w = images.permute(*to_last(images.rank)).reshape(outputs, op.x.shape[1])
+    x = Expr(forms.rows[source], builder).reshape(*op.x.shape)
     bias = None if op.bias is None else forms.plain_of(op.bias)
-    forms.plain[result] = builder(replace(op, x=x, w=w, bias=bias))
+    forms.plain[result] = builder(replace(op, x=x.value, w=w.value, bias=bias))
     return True
 
 

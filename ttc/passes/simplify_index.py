@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.ir import Builder, Op, Value
-from ttc.passes.compose import part
+from ttc.ops.expr import Expr
 
 
 def simplify_index(op: Op, builder: Builder) -> Value | None:
@@ -19,8 +19,7 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
             start = _run_from(rows.flatten())
             if start is None or start < 0 or start + rows.numel() > w.shape[0]:
                 return None
-            taken = part(w, 0, start, start + rows.numel(), builder)
-            return builder(ops.Reshape(taken, op.infer().shape))
+            return Expr(w, builder).part(0, start, start + rows.numel()).reshape(*op.infer().shape).value
         case ops.Gather(x=x, index=index, dim=dim) if _same_but(dim, x.shape, index.shape):
             places = ops.known(index, builder)
             if places is None or not places.numel():
@@ -29,7 +28,7 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
             start = _run_from(line[0]) if bool((line == line[0]).all()) else None
             if start is None or start < 0 or start + line.shape[1] > x.shape[dim]:
                 return None
-            return part(x, dim, start, start + line.shape[1], builder)
+            return Expr(x, builder).part(dim, start, start + line.shape[1]).value
     return None
 
 

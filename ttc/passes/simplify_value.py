@@ -12,9 +12,9 @@ from ttc import ops
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
+from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
 from ttc.ops.rules import broadcast
-from ttc.passes.compose import part
 
 COMMUTATIVE = (ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.And, ops.Or, ops.Xor, ops.Eq, ops.Ne)
 
@@ -43,7 +43,7 @@ def simplify_value(op: Op, builder: Builder) -> Value | None:
             return builder(ops.Cast(x, dtype))
         case ops.Cast(x=Value(ops.Reshape(x=x, shape=shape)), dtype=dtype):
             # Casts go up to where a value comes from: several readers share them, and an input is uploaded so.
-            return builder(ops.Reshape(builder(ops.Cast(x, dtype)), shape))
+            return Expr(x, builder).cast(dtype).reshape(*shape).value
         case ops.Neg(x=Value(ops.Neg(x=x))) | ops.Not(x=Value(ops.Not(x=x))):
             return x
         case ops.Relu(x=Value(ops.Relu()) as x):
@@ -57,7 +57,7 @@ def simplify_value(op: Op, builder: Builder) -> Value | None:
         case ops.MaxPool() | ops.AvgPool():
             return _pool(op, builder)
         case ops.Embedding(w=w, index=index) if (row := ops.number_of(index)) is not None and index.type.numel == 1:
-            return _row(w, int(row), op.infer().shape, builder)
+            return Expr(w, builder).part(0, int(row), int(row) + 1).reshape(*op.infer().shape).value
     return None
 
 
@@ -160,8 +160,3 @@ def _pool(op: ops.MaxPool | ops.AvgPool, builder: Builder) -> Value | None:
         return None
     reduction = ops.Max if isinstance(op, ops.MaxPool) else ops.Mean
     return builder(reduction(op.x, tuple(range(2, op.x.type.rank)), keep=True))
-
-
-def _row(w: Value, row: int, shape: tuple[int, ...], builder: Builder) -> Value:
-    """w[row], as a slice."""
-    return builder(ops.Reshape(part(w, 0, row, row + 1, builder), shape))
