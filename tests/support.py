@@ -1,7 +1,8 @@
-"""Writes what `ttc ops` says of lowering from what really happens: python -m tests.support
+"""Writes what `ttc ops` says from the front ends' source and from what really happens: python -m tests.support
 
-The calls and element types of an op are those in the programs of its samples (`tests/samples.py`), in every dtype, on
-each card. The record goes to ttc/commands/supported.json, the page to docs/ops.md.
+The operators that make an op are those whose functions spell it (`tests/spellings.py`). The calls and element types
+of an op are those in the programs of its samples (`tests/samples.py`), in every dtype, on each card. The record goes
+to ttc/commands/supported.json, the page to docs/ops.md.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from tests.calls.test_element_types import calls_in
 from tests.samples import SAMPLES
+from tests.spellings import spellings
 from ttc import ops
 from ttc.calls.layout import Deallocate, ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.target import TARGETS
@@ -56,9 +58,17 @@ def lowerings(builds: Iterable[tuple[type[Op], Build]]) -> dict[str, dict[str, l
     }
 
 
+def listed(entries: dict[str, dict[str, list[str]]]) -> str:
+    """JSON with a line for each op."""
+    lines = (f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in entries.items())
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
 def main() -> None:
     """Record, and write the record and the page."""
-    RECORD.write_text(json.dumps(dict(sorted(lowerings(sampled_builds()).items())), indent=1) + "\n")
+    spelt, lowered = spellings(), lowerings(sampled_builds())
+    entries = {name: {**spelt[name], **lowered[name]} for name in sorted(lowered)}
+    RECORD.write_text(listed(entries))
     recorded.cache_clear()
     PAGE.write_text(command.page([command.row(support) for support in supported()]))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.samples import SAMPLES
+from tests.spellings import spellings
 from tests.support import lowerings, sampled_builds
 from ttc import backend, ops
 from ttc.cli import main
@@ -28,8 +29,16 @@ def test_who_becomes_an_op_and_what_it_becomes():
     assert "ttnn.softmax" in softmax.calls
 
 
-def test_builders_are_looked_through():
-    assert "Split" in of(ops.Slice).onnx  # by the builder's own method
+def test_expressions_are_looked_through():
+    assert "Split" in of(ops.Slice).onnx  # by a method
+    assert "hardshrink" in of(ops.Gt).aten  # by an operator
+    assert "hardshrink" in of(ops.Full).aten  # by a number beside an expression
+    assert "logsumexp" in of(ops.Exp).aten  # by a function
+
+
+def test_arithmetic_of_sizes_is_no_spelling():
+    assert "Flatten" not in of(ops.Mul).onnx + of(ops.Eq).onnx
+    assert "argmax" not in of(ops.Sub).aten
 
 
 def test_what_is_known_when_compiling_has_no_calls():
@@ -62,7 +71,14 @@ def test_the_record_has_every_op_of_the_samples():
 
 @pytest.mark.sweep
 def test_the_record_is_what_compiling_gives_now():
-    assert recorded() == lowerings(sampled_builds()), "renew it: python -m tests.support"
+    found = {name: {key: entry[key] for key in ("calls", "dtypes")} for name, entry in recorded().items()}
+    assert found == lowerings(sampled_builds()), "renew it: python -m tests.support"
+
+
+def test_the_record_is_what_the_front_ends_spell_now():
+    found = {name: {key: entry[key] for key in ("onnx", "aten")} for name, entry in recorded().items()}
+    spelt = spellings()
+    assert found == {name: spelt[name] for name in recorded()}, "renew it: python -m tests.support"
 
 
 def test_the_page_in_docs_is_the_table_of_now(capsys):

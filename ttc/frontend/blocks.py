@@ -7,16 +7,16 @@ import math
 import torch
 
 from ttc import ops
-from ttc.frontend.composer import Composer, reshape
-from ttc.ir import Value
+from ttc.frontend.composer import Composer
+from ttc.ops.expr import Expr, apply
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 
 def summed_blocks(
-    b: Composer, x: Value, image: Sizes, block: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes
-) -> Value:
+    b: Composer, x: Expr, image: Sizes, block: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes
+) -> Expr:
     """x [N, C * prod(block), count] summed back into [N, C, *image]: a transposed convolution with ones."""
     taps = math.prod(block)
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, block, strict=True)]
@@ -28,7 +28,6 @@ def summed_blocks(
     )
     channels = x.shape[1] // taps
     ones = torch.eye(taps).reshape(taps, 1, *block).repeat(channels, 1, *[1] * len(block))
-    weight = b.constant(ones)
-    weight = weight if weight.dtype is x.dtype else b(ops.Cast(weight, x.dtype))
-    blocks = reshape(b, x, (*x.shape[:2], *counts))
-    return b(ops.ConvTranspose(blocks, weight, None, stride, padding, extra, dilation, channels))
+    weight = b.constant(ones).cast(x.dtype)
+    blocks = x.reshape(*x.shape[:2], *counts)
+    return apply(ops.ConvTranspose, blocks, weight, None, stride, padding, extra, dilation, channels)

@@ -11,7 +11,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.composer import Composer
 from ttc.guard.budget import check_table
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, where
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -21,8 +21,8 @@ PLACE_LIMIT = 64
 
 
 def places(
-    b: Composer, x: Value, y: Value, kernel: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, column_major: bool
-) -> Value:
+    b: Composer, x: Expr, y: Expr, kernel: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, column_major: bool
+) -> Expr:
     """The place in its plane of each window's first largest element: the last element of the kernel is asked first.
 
     x [N, C, *sizes] and its max pool y [N, C, *out] give i64[N, C, *out]; `column_major` counts along the first
@@ -36,18 +36,18 @@ def places(
     ends = [max(0, span - size - pads[0]) for span, size, pads in zip(spans, sizes, padding, strict=True)]
     pads = ((0, 0), (0, 0), *((pads[0], end) for pads, end in zip(padding, ends, strict=True)))
     lowest = -torch.finfo(torch.float32).max
-    wide = b(ops.Pad(x, pads, "constant", lowest)) if any(map(any, pads)) else x
+    wide = apply(ops.Pad, x, pads, "constant", lowest) if any(map(any, pads)) else x
     strides = [math.prod(sizes[:i] if column_major else sizes[i + 1 :]) for i in range(len(sizes))]
     found = None
     for tap in reversed(list(itertools.product(*map(range, kernel)))):
         starts = [t * d for t, d in zip(tap, dilation, strict=True)]
         bounds = [start + (n - 1) * s + 1 for start, n, s in zip(starts, out, stride, strict=True)]
-        seen = b(ops.Slice(wide, (0, 0, *starts), (*x.shape[:2], *bounds), (1, 1, *stride)))
+        seen = apply(ops.Slice, wide, (0, 0, *starts), (*x.shape[:2], *bounds), (1, 1, *stride))
         place = torch.zeros(out, dtype=torch.int64)
         for axis, (start, pads_, by) in enumerate(zip(starts, padding, strides, strict=True)):
             along = (torch.arange(out[axis]) * stride[axis] + start - pads_[0]) * by
             place += along.reshape([-1 if i == axis else 1 for i in range(len(out))])
-        here = b(ops.Expand(b.constant(place), y.shape))
-        found = here if found is None else b(ops.Where(b(ops.Eq(seen, y)), here, found))
+        here = b.constant(place).expand(*y.shape)
+        found = here if found is None else where(seen == y, here, found)
     assert found is not None
     return found

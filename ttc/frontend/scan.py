@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ttc import ops
-from ttc.frontend.composer import Composer, part
-from ttc.ir import Value
+from ttc.ops.expr import Expr, concat
 
-Values = tuple[Value, ...]
+Values = tuple[Expr, ...]
 
 
-def scan(b: Composer, xs: Values, axis: int, combine: Callable[[Values, Values], Values]) -> Values:
+def scan(xs: Values, axis: int, combine: Callable[[Values, Values], Values]) -> Values:
     """Each prefix along `axis` combined: tensors of one shape in, as many out, in the same shape.
 
     `combine` takes earlier and later elements and must be associative. In step k each element is combined with the
@@ -19,10 +17,10 @@ def scan(b: Composer, xs: Values, axis: int, combine: Callable[[Values, Values],
     """
     size, reach = xs[0].shape[axis], 1
     while reach < size:
-        earlier = tuple(part(b, x, axis, 0, size - reach) for x in xs)
-        later = tuple(part(b, x, axis, reach, size) for x in xs)
-        heads = (part(b, x, axis, 0, reach) for x in xs)
+        earlier = tuple(x.part(axis, 0, size - reach) for x in xs)
+        later = tuple(x.part(axis, reach, size) for x in xs)
+        heads = (x.part(axis, 0, reach) for x in xs)
         tails = combine(earlier, later)
-        xs = tuple(b(ops.Concat((head, tail), axis)) for head, tail in zip(heads, tails, strict=True))
+        xs = tuple(concat((head, tail), axis) for head, tail in zip(heads, tails, strict=True))
         reach *= 2
     return xs

@@ -5,98 +5,98 @@ from __future__ import annotations
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
-from ttc.frontend.export.table import ExportBuilder, Number, aten, cast
-from ttc.ir import Value
+from ttc.frontend.export.table import ExportBuilder, Number, aten
+from ttc.ops.expr import Expr, apply, sigmoid, where
 
 
 @aten("hardtanh")
-def hardtanh(b: ExportBuilder, x: Value, min_val: Number = -1, max_val: Number = 1) -> Value:
-    return b(ops.Clamp(x, min_val, max_val))
+def hardtanh(b: ExportBuilder, x: Expr, min_val: Number = -1, max_val: Number = 1) -> Expr:
+    return x.clamp(min_val, max_val)
 
 
 @aten("relu6")
-def relu6(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Clamp(x, 0.0, 6.0))
+def relu6(b: ExportBuilder, x: Expr) -> Expr:
+    return x.clamp(0.0, 6.0)
 
 
 @aten("hardsigmoid")
-def hardsigmoid(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.HardSigmoid(x))
+def hardsigmoid(b: ExportBuilder, x: Expr) -> Expr:
+    return apply(ops.HardSigmoid, x)
 
 
 @aten("gelu")
-def gelu(b: ExportBuilder, x: Value, approximate: str = "none") -> Value:
-    return b(ops.Gelu(x, approximate == "tanh"))
+def gelu(b: ExportBuilder, x: Expr, approximate: str = "none") -> Expr:
+    return apply(ops.Gelu, x, approximate == "tanh")
 
 
 @aten("leaky_relu")
-def leaky_relu(b: ExportBuilder, x: Value, negative_slope: float = 0.01) -> Value:
-    return b(ops.LeakyRelu(x, float(negative_slope)))
+def leaky_relu(b: ExportBuilder, x: Expr, negative_slope: float = 0.01) -> Expr:
+    return apply(ops.LeakyRelu, x, float(negative_slope))
 
 
 @aten("rrelu", "rrelu_with_noise")
-def rrelu(b: ExportBuilder, x: Value, *operands: object, **keywords: object) -> Value:
+def rrelu(b: ExportBuilder, x: Expr, *operands: object, **keywords: object) -> Expr:
     """A leaky relu with the mean of the slopes that training draws from."""
-    numbers = [item for item in operands if not isinstance(item, Value)]
+    numbers = [item for item in operands if not isinstance(item, Expr)]
     lower, upper, training = [*numbers, *(1 / 8, 1 / 3, False)[len(numbers) :]][:3]
     if keywords.get("training", training):
         raise Refusal("random slopes are drawn in training alone: export the model in eval mode (model.eval())")
     mean = (float(keywords.get("lower", lower)) + float(keywords.get("upper", upper))) / 2  # type: ignore[arg-type]
-    return b(ops.LeakyRelu(x, mean))
+    return apply(ops.LeakyRelu, x, mean)
 
 
 @aten("elu")
-def elu(b: ExportBuilder, x: Value, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Value:
+def elu(b: ExportBuilder, x: Expr, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Expr:
     """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
-    inner = x if input_scale == 1 else b(ops.Mul(x, cast(b, input_scale, x.dtype)))
-    y = b(ops.Elu(inner, float(alpha * input_scale)))
+    inner = x if input_scale == 1 else x * input_scale
+    y = apply(ops.Elu, inner, float(alpha * input_scale))
     factor = scale / input_scale
-    return y if factor == 1 else b(ops.Mul(y, cast(b, factor, x.dtype)))
+    return y if factor == 1 else y * factor
 
 
 @aten("selu")
-def selu(b: ExportBuilder, x: Value) -> Value:
+def selu(b: ExportBuilder, x: Expr) -> Expr:
     return elu(b, x, 1.6732632423543772, 1.0507009873554805)
 
 
 @aten("celu")
-def celu(b: ExportBuilder, x: Value, alpha: float = 1.0) -> Value:
+def celu(b: ExportBuilder, x: Expr, alpha: float = 1.0) -> Expr:
     return elu(b, x, alpha, 1, 1 / alpha)
 
 
 @aten("softplus")
-def softplus(b: ExportBuilder, x: Value, beta: Number = 1, threshold: Number = 20) -> Value:
-    return b(ops.Softplus(x, float(beta), float(threshold)))
+def softplus(b: ExportBuilder, x: Expr, beta: Number = 1, threshold: Number = 20) -> Expr:
+    return apply(ops.Softplus, x, float(beta), float(threshold))
 
 
 @aten("log_sigmoid")
-def log_sigmoid(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Neg(b(ops.Softplus(b(ops.Neg(x))))))
+def log_sigmoid(b: ExportBuilder, x: Expr) -> Expr:
+    return -apply(ops.Softplus, -x)
 
 
 @aten("threshold")
-def threshold(b: ExportBuilder, x: Value, threshold: Number, value: Number) -> Value:
-    return b(ops.Where(b(ops.Gt(x, cast(b, threshold, x.dtype))), x, cast(b, value, x.dtype)))
+def threshold(b: ExportBuilder, x: Expr, threshold: Number, value: Number) -> Expr:
+    return where(x > x.number(threshold), x, x.number(value))
 
 
 @aten("hardshrink")
-def hardshrink(b: ExportBuilder, x: Value, lambd: Number = 0.5) -> Value:
-    return b(ops.Where(b(ops.Gt(b(ops.Abs(x)), cast(b, lambd, x.dtype))), x, cast(b, 0, x.dtype)))
+def hardshrink(b: ExportBuilder, x: Expr, lambd: Number = 0.5) -> Expr:
+    return where(abs(x) > lambd, x, 0)
 
 
 @aten("softshrink")
-def softshrink(b: ExportBuilder, x: Value, lambd: Number = 0.5) -> Value:
-    return b(ops.Sub(x, b(ops.Clamp(x, -lambd, lambd))))
+def softshrink(b: ExportBuilder, x: Expr, lambd: Number = 0.5) -> Expr:
+    return x - x.clamp(-lambd, lambd)
 
 
 @aten("prelu")
-def prelu(b: ExportBuilder, x: Value, weight: Value) -> Value:
-    slopes = compose.reshape(b, weight, (1, -1) + (1,) * (x.type.rank - 2) if x.type.rank > 1 else (-1,))
-    return b(ops.Where(b(ops.Gt(x, cast(b, 0, x.dtype))), x, b(ops.Mul(x, slopes))))
+def prelu(b: ExportBuilder, x: Expr, weight: Expr) -> Expr:
+    slopes = weight.view(*(1, -1, *(1,) * (x.rank - 2)) if x.rank > 1 else (-1,))
+    return where(x > 0, x, x * slopes)
 
 
 @aten("glu")
-def glu(b: ExportBuilder, x: Value, dim: int = -1) -> Value:
+def glu(b: ExportBuilder, x: Expr, dim: int = -1) -> Expr:
     half = x.shape[dim] // 2
-    left, right = compose.parts(b, x, [half, half], dim)
-    return b(ops.Mul(left, b(ops.Sigmoid(right))))
+    left, right = compose.parts(x, [half, half], dim)
+    return left * sigmoid(right)

@@ -7,37 +7,38 @@ import torch
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
-from ttc.frontend.export.table import ExportBuilder, aten, cast, full
+from ttc.frontend.export.table import ExportBuilder, aten, full
 from ttc.guard.budget import check_table
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, minimum
 
 
 @aten("repeat_interleave.Tensor")
-def source_indices(b: ExportBuilder, repeats: Value, output_size: int | None = None) -> Value:
+def source_indices(b: ExportBuilder, repeats: Expr, output_size: int | None = None) -> Expr:
     """Which element each of `output_size` frames repeats: as many as end at or before it.
 
     Exact: sums and comparisons of integers. Frames beyond the sum of `repeats` repeat the last element.
     """
     if output_size is None:
         raise Refusal("the size of its result depends on data: give output_size")
-    ends = b(ops.Cumsum(cast(b, repeats, DType.i64), 0))
+    ends = apply(ops.Cumsum, repeats.cast(DType.i64), 0)
     check_table(output_size)
-    frames = ops.constant(b, torch.arange(output_size)[:, None])
-    index = b(ops.Sum(cast(b, b(ops.Le(ends, frames)), DType.i64), (1,)))
+    frames = b.constant(torch.arange(output_size)[:, None])
+    index = (ends <= frames).cast(DType.i64).sum((1,))
     last = full(b, (), repeats.shape[0] - 1, DType.i64)
-    return cast(b, b(ops.Minimum(index, last)), b.result.dtype)
+    return minimum(index, last).cast(b.result.dtype)
 
 
 @aten("repeat_interleave.self_Tensor")
 def repeat_interleave(
-    b: ExportBuilder, x: Value, repeats: Value, dim: int | None = None, output_size: int | None = None
-) -> Value:
+    b: ExportBuilder, x: Expr, repeats: Expr, dim: int | None = None, output_size: int | None = None
+) -> Expr:
     """Each element along `dim` (of all, if none is given) repeated by its own count; one count stands for all."""
     if dim is None:
-        return repeat_interleave(b, compose.reshape(b, x, (-1,)), repeats, 0, output_size)
+        return repeat_interleave(b, x.view(-1), repeats, 0, output_size)
     size = x.shape[compose.axis(x, dim)]
-    repeats = compose.expand(b, compose.reshape(b, repeats, (-1,)), (size,))
+    repeats = repeats.view(-1).expand(size)
     wanted, b.result = b.result, repeats.type
     index = source_indices(b, repeats, output_size)
     b.result = wanted
-    return compose.take(b, x, dim, index)
+    return compose.take(x, dim, index)

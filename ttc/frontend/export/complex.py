@@ -14,7 +14,7 @@ from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Number, full, function_for, named, refused
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, cos, exp, sin, sqrt
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
 """The dtype of each part."""
@@ -24,11 +24,11 @@ PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.c
 class Complex:
     """real + i * imag; both have one type, which is the builder's `result` where torch declares a complex one."""
 
-    real: Value
-    imag: Value
+    real: Expr
+    imag: Expr
 
 
-Operand = Complex | Value | complex | Number
+Operand = Complex | Expr | complex | Number
 Reading = Callable[..., Any]
 TABLE: dict[str, Reading] = {}
 
@@ -84,39 +84,39 @@ def _parts(item: Any, name: str) -> Any:
 
 
 @complex_aten("view_as_complex")
-def view_as_complex(b: ExportBuilder, x: Value) -> Complex:
+def view_as_complex(b: ExportBuilder, x: Expr) -> Complex:
     """x [.., 2]: real and imaginary parts."""
-    return Complex(compose.select(b, x, -1, 0), compose.select(b, x, -1, 1))
+    return Complex(compose.select(x, -1, 0), compose.select(x, -1, 1))
 
 
 @complex_aten("view_as_real")
-def view_as_real(b: ExportBuilder, x: Complex) -> Value:
-    return compose.concat(b, [compose.unsqueeze(b, part, -1) for part in (x.real, x.imag)], -1)
+def view_as_real(b: ExportBuilder, x: Complex) -> Expr:
+    return compose.cat([compose.unsqueeze(part, -1) for part in (x.real, x.imag)], -1)
 
 
 @complex_aten("polar")
-def polar(b: ExportBuilder, size: Value, angle: Value) -> Complex:
-    return Complex(b(ops.Mul(size, b(ops.Cos(angle)))), b(ops.Mul(size, b(ops.Sin(angle)))))
+def polar(b: ExportBuilder, size: Expr, angle: Expr) -> Complex:
+    return Complex(size * cos(angle), size * sin(angle))
 
 
 @complex_aten("complex")
-def complex_(b: ExportBuilder, real: Value, imag: Value) -> Complex:
-    return Complex(*compose.same_shape(b, real, imag))
+def complex_(b: ExportBuilder, real: Expr, imag: Expr) -> Complex:
+    return Complex(*compose.same_shape(real, imag))
 
 
 @complex_aten("real")
-def real(b: ExportBuilder, x: Complex) -> Value:
+def real(b: ExportBuilder, x: Complex) -> Expr:
     return x.real
 
 
 @complex_aten("imag")
-def imag(b: ExportBuilder, x: Complex) -> Value:
+def imag(b: ExportBuilder, x: Complex) -> Expr:
     return x.imag
 
 
 @complex_aten("conj", "_conj", "_conj_physical", "conj_physical")
 def conj(b: ExportBuilder, x: Complex) -> Complex:
-    return Complex(x.real, b(ops.Neg(x.imag)))
+    return Complex(x.real, -x.imag)
 
 
 @complex_aten("resolve_conj", "resolve_neg")
@@ -125,13 +125,13 @@ def resolve(b: ExportBuilder, x: Complex) -> Complex:
 
 
 @complex_aten("abs")
-def abs_(b: ExportBuilder, x: Complex) -> Value:
-    return b(ops.Sqrt(_square(b, x)))
+def abs_(b: ExportBuilder, x: Complex) -> Expr:
+    return sqrt(_square(x))
 
 
 @complex_aten("angle")
-def angle(b: ExportBuilder, x: Complex) -> Value:
-    return b(ops.Atan2(x.imag, x.real))
+def angle(b: ExportBuilder, x: Complex) -> Expr:
+    return apply(ops.Atan2, x.imag, x.real)
 
 
 @complex_aten("_to_copy", "to")
@@ -153,7 +153,7 @@ def sub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
 def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha: Number) -> Complex:
     left, right = _complex(b, x), _complex(b, y)
     right = right if alpha == 1 else mul(b, right, alpha)
-    return Complex(b(op(left.real, right.real)), b(op(left.imag, right.imag)))
+    return Complex(apply(op, left.real, right.real), apply(op, left.imag, right.imag))
 
 
 @complex_aten("mul")
@@ -163,10 +163,10 @@ def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     left = _complex(b, x)
     if _is_real(y):
         number = result_as(b, y)
-        return Complex(b(ops.Mul(left.real, number)), b(ops.Mul(left.imag, number)))
+        return Complex(left.real * number, left.imag * number)
     right = _complex(b, y)
-    real = b(ops.Sub(b(ops.Mul(left.real, right.real)), b(ops.Mul(left.imag, right.imag))))
-    return Complex(real, b(ops.Add(b(ops.Mul(left.real, right.imag)), b(ops.Mul(left.imag, right.real)))))
+    real = left.real * right.real - left.imag * right.imag
+    return Complex(real, left.real * right.imag + left.imag * right.real)
 
 
 @complex_aten("div")
@@ -177,8 +177,8 @@ def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
         size = result_as(b, y)
     else:
         under = _complex(b, y)
-        over, size = mul(b, over, conj(b, under)), _square(b, under)
-    return Complex(b(ops.Div(over.real, size)), b(ops.Div(over.imag, size)))
+        over, size = mul(b, over, conj(b, under)), _square(under)
+    return Complex(over.real / size, over.imag / size)
 
 
 @complex_aten("reciprocal")
@@ -187,16 +187,16 @@ def reciprocal(b: ExportBuilder, x: Complex) -> Complex:
 
 
 @complex_aten("exp")
-def exp(b: ExportBuilder, x: Complex) -> Complex:
-    size = b(ops.Exp(x.real))
-    return Complex(b(ops.Mul(size, b(ops.Cos(x.imag)))), b(ops.Mul(size, b(ops.Sin(x.imag)))))
+def exp_(b: ExportBuilder, x: Complex) -> Complex:
+    size = exp(x.real)
+    return Complex(size * cos(x.imag), size * sin(x.imag))
 
 
-def _square(b: ExportBuilder, x: Complex) -> Value:
-    return b(ops.Add(b(ops.Mul(x.real, x.real)), b(ops.Mul(x.imag, x.imag))))
+def _square(x: Complex) -> Expr:
+    return x.real * x.real + x.imag * x.imag
 
 
-def _is_real(x: Operand) -> TypeGuard[Value | Number]:
+def _is_real(x: Operand) -> TypeGuard[Expr | Number]:
     return not isinstance(x, (Complex, complex))
 
 

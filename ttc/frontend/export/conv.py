@@ -15,8 +15,8 @@ from ttc.frontend.blocks import summed_blocks
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, full
 from ttc.frontend.places import places
-from ttc.ir import Value
 from ttc.ops.conv import Pads
+from ttc.ops.expr import Expr, apply
 
 Sizes = list[int] | int
 
@@ -31,32 +31,32 @@ def _pads(sizes: Sizes, rank: int) -> Pads:
     return tuple((size, size) for size in _each(sizes, rank))
 
 
-def _batched(b: ExportBuilder, x: Value, rank: int, read: Callable[[Value], Value]) -> Value:
+def _batched(x: Expr, rank: int, read: Callable[[Expr], Expr]) -> Expr:
     """`read` on x with a batch dimension, which goes again where x had none."""
-    if x.type.rank == rank + 2:
+    if x.rank == rank + 2:
         return read(x)
-    y = read(compose.unsqueeze(b, x, 0))
-    return compose.reshape(b, y, y.shape[1:])
+    y = read(compose.unsqueeze(x, 0))
+    return y.reshape(*y.shape[1:])
 
 
 @aten("conv1d", "conv2d", "conv3d")
 def conv(
     b: ExportBuilder,
-    x: Value,
-    weight: Value,
-    bias: Value | None = None,
+    x: Expr,
+    weight: Expr,
+    bias: Expr | None = None,
     stride: Sizes = 1,
     padding: Sizes | str = 0,
     dilation: Sizes = 1,
     groups: int = 1,
-) -> Value:
-    rank = weight.type.rank - 2
+) -> Expr:
+    rank = weight.rank - 2
     steps, dilations = _each(stride, rank), _each(dilation, rank)
     pads = _named_pads(padding, weight, dilations) if isinstance(padding, str) else _pads(padding, rank)
-    return _batched(b, x, rank, lambda x: b(ops.Conv(x, weight, bias, steps, pads, dilations, groups)))
+    return _batched(x, rank, lambda x: apply(ops.Conv, x, weight, bias, steps, pads, dilations, groups))
 
 
-def _named_pads(padding: str, weight: Value, dilation: tuple[int, ...]) -> Pads:
+def _named_pads(padding: str, weight: Expr, dilation: tuple[int, ...]) -> Pads:
     """`same` puts the odd element at the end."""
     totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, weight.shape[2:], strict=True)]
     return tuple((total // 2, total - total // 2) for total in totals)
@@ -65,35 +65,27 @@ def _named_pads(padding: str, weight: Value, dilation: tuple[int, ...]) -> Pads:
 @aten("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def conv_transpose(
     b: ExportBuilder,
-    x: Value,
-    weight: Value,
-    bias: Value | None = None,
+    x: Expr,
+    weight: Expr,
+    bias: Expr | None = None,
     stride: Sizes = 1,
     padding: Sizes = 0,
     output_padding: Sizes = 0,
     groups: int = 1,
     dilation: Sizes = 1,
-) -> Value:
-    rank = weight.type.rank - 2
-    op = partial(
-        ops.ConvTranspose,
-        w=weight,
-        bias=bias,
-        stride=_each(stride, rank),
-        padding=_pads(padding, rank),
-        output_padding=_each(output_padding, rank),
-        dilation=_each(dilation, rank),
-        groups=groups,
-    )
-    return _batched(b, x, rank, lambda x: b(op(x)))
+) -> Expr:
+    rank = weight.rank - 2
+    steps, dilations, extra = (_each(sizes, rank) for sizes in (stride, dilation, output_padding))
+    pads = _pads(padding, rank)
+    return _batched(x, rank, lambda x: apply(ops.ConvTranspose, x, weight, bias, steps, pads, extra, dilations, groups))
 
 
 @aten("convolution", "_convolution")
 def convolution(
     b: ExportBuilder,
-    x: Value,
-    weight: Value,
-    bias: Value | None,
+    x: Expr,
+    weight: Expr,
+    bias: Expr | None,
     stride: Sizes,
     padding: Sizes,
     dilation: Sizes,
@@ -101,7 +93,7 @@ def convolution(
     output_padding: Sizes,
     groups: int,
     *_: bool,
-) -> Value:
+) -> Expr:
     if transposed:
         return conv_transpose(b, x, weight, bias, stride, padding, output_padding, groups, dilation)
     return conv(b, x, weight, bias, stride, padding, dilation, groups)
@@ -110,7 +102,7 @@ def convolution(
 @aten("max_pool1d", "max_pool2d", "max_pool3d")
 def max_pool(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     kernel_size: Sizes,
     stride: Sizes = (),  # type: ignore[assignment]
     padding: Sizes = 0,
@@ -118,15 +110,15 @@ def max_pool(
     ceil_mode: bool = False,
     *,
     rank: int = 0,
-) -> Value:
-    rank = rank or _spatial(b, x, kernel_size)
+) -> Expr:
+    rank = rank or _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
     steps = _each(stride, rank) if stride not in ((), []) else kernel
     op = partial(ops.MaxPool, kernel=kernel, stride=steps, padding=_pads(padding, rank))
-    return _batched(b, x, rank, lambda x: b(op(x, dilation=_each(dilation, rank), ceil=ceil_mode)))
+    return _batched(x, rank, lambda x: apply(op, x, dilation=_each(dilation, rank), ceil=ceil_mode))
 
 
-def _spatial(b: ExportBuilder, x: Value, kernel_size: Sizes) -> int:
+def _spatial(x: Expr, kernel_size: Sizes) -> int:
     """The number of spatial dimensions: torch always lists the kernel's sizes."""
     return 1 if isinstance(kernel_size, int) else len(kernel_size)
 
@@ -134,96 +126,96 @@ def _spatial(b: ExportBuilder, x: Value, kernel_size: Sizes) -> int:
 @aten("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d_with_indices")
 def max_pool_with_indices(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     kernel_size: Sizes,
     stride: Sizes = (),  # type: ignore[assignment]
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
-) -> tuple[Value, ...]:
+) -> tuple[Expr, ...]:
     """The largest elements, and where they lie in their planes if that is asked for."""
     y = max_pool(b, x, kernel_size, stride, padding, dilation, ceil_mode)
     if not b.wants(1):
         return (y,)
-    rank = _spatial(b, x, kernel_size)
+    rank = _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
     steps = _each(stride, rank) if stride not in ((), []) else kernel
     flat = (math.prod(x.shape[:-rank]), 1)
-    images, largest = (compose.reshape(b, z, flat + z.shape[-rank:]) for z in (x, y))
+    images, largest = (z.reshape(*flat, *z.shape[-rank:]) for z in (x, y))
     found = places(b, images, largest, kernel, steps, _pads(padding, rank), _each(dilation, rank), False)
-    return y, compose.reshape(b, found, y.shape)
+    return y, found.reshape(*y.shape)
 
 
 @aten("max_unpool2d", "max_unpool3d")
-def max_unpool(b: ExportBuilder, x: Value, indices: Value, output_size: list[int], *_: list[int]) -> Value:
+def max_unpool(b: ExportBuilder, x: Expr, indices: Expr, output_size: list[int], *_: list[int]) -> Expr:
     """Zeros but for the elements of x, each at its place in its plane."""
     lead = x.shape[: -len(output_size)]
     planes = math.prod(lead)
-    elements, at = (compose.reshape(b, z, (planes, math.prod(z.shape[len(lead) :]))) for z in (x, indices))
+    elements, at = (z.reshape(planes, math.prod(z.shape[len(lead) :])) for z in (x, indices))
     nothing = full(b, (planes, math.prod(output_size)), 0, x.dtype)
-    return compose.reshape(b, b(ops.Scatter(nothing, at, elements, 1)), (*lead, *output_size))
+    return apply(ops.Scatter, nothing, at, elements, 1).reshape(*lead, *output_size)
 
 
 @aten("col2im")
 def col2im(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     output_size: list[int],
     kernel_size: list[int],
     dilation: list[int],
     padding: list[int],
     stride: list[int],
-) -> Value:
-    rows = x if x.type.rank == 3 else compose.unsqueeze(b, x, 0)
+) -> Expr:
+    rows = x if x.rank == 3 else compose.unsqueeze(x, 0)
     pads = _pads(padding, len(kernel_size))
     y = summed_blocks(b, rows, tuple(output_size), tuple(kernel_size), tuple(stride), pads, tuple(dilation))
-    return compose.reshape(b, y, b.result.shape)
+    return y.reshape(*b.result.shape)
 
 
 @aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
 def avg_pool(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     kernel_size: Sizes,
     stride: Sizes = (),  # type: ignore[assignment]
     padding: Sizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Value:
-    rank = _spatial(b, x, kernel_size)
+) -> Expr:
+    rank = _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
     if divisor_override is not None:
         if ceil_mode:
             raise Refusal("average pooling with divisor_override and ceil_mode is not supported")
         y = avg_pool(b, x, kernel_size, stride, padding)
-        return b(ops.Mul(y, full(b, (), math.prod(kernel) / divisor_override, x.dtype)))
+        return y * (math.prod(kernel) / divisor_override)
     steps = _each(stride, rank) if stride not in ((), []) else kernel
     op = partial(ops.AvgPool, kernel=kernel, stride=steps, padding=_pads(padding, rank), dilation=(1,) * rank)
-    return _batched(b, x, rank, lambda x: b(op(x, ceil=ceil_mode, count_padding=count_include_pad)))
+    return _batched(x, rank, lambda x: apply(op, x, ceil=ceil_mode, count_padding=count_include_pad))
 
 
 @aten(
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"
 )
-def adaptive_avg_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> Value:
+def adaptive_avg_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> Expr:
     """A mean if one output per dimension remains, windows where sizes divide, else a product along each dimension."""
     rank = len(output_size)
     sizes = x.shape[-rank:]
     if set(output_size) == {1}:
-        dims = tuple(range(x.type.rank - rank, x.type.rank))
-        return b(ops.Mean(x, dims, keep=True))
+        dims = tuple(range(x.rank - rank, x.rank))
+        return x.mean(dims, keep=True)
     kernel = _divided(sizes, output_size)
     if kernel:
         return avg_pool(b, x, list(kernel))
-    for dim, (size, out) in enumerate(zip(sizes, output_size, strict=True), start=x.type.rank - rank):
+    for dim, (size, out) in enumerate(zip(sizes, output_size, strict=True), start=x.rank - rank):
         matrix = F.adaptive_avg_pool1d(torch.eye(size)[None], out)[0].T
         x = compose.along(b, x, dim, matrix)
     return x
 
 
 @aten("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
-def adaptive_max_pool(b: ExportBuilder, x: Value, output_size: list[int]) -> tuple[Value, ...]:
+def adaptive_max_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> tuple[Expr, ...]:
     kernel = _divided(x.shape[-len(output_size) :], output_size)
     if not kernel:
         sizes = list(x.shape[-len(output_size) :])
@@ -241,7 +233,7 @@ def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
 def _resize(mode: str):
     """A reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
 
-    def read(b: ExportBuilder, x: Value, *args: object, **keywords: object) -> Value:
+    def read(b: ExportBuilder, x: Expr, *args: object, **keywords: object) -> Expr:
         align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
         scales = [arg for arg in args[1:] if isinstance(arg, list)]
         return resize(b, x, mode, bool(align), scales[0] if scales else None)
@@ -249,15 +241,16 @@ def _resize(mode: str):
     return read
 
 
-def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: list[float] | None) -> Value:
+def resize(b: ExportBuilder, x: Expr, mode: str, align_corners: bool, factors: list[float] | None) -> Expr:
     """x [N, C, *spatial] at the declared sizes: by whole factors as Upsample, else one dimension at a time."""
     spatial, sizes = x.shape[2:], b.result.shape[2:]
     whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
     natural = factors is None or all(f == new / old for f, old, new in zip(factors, spatial, sizes, strict=True))
+    scales = tuple(new // old for old, new in zip(spatial, sizes, strict=True))
     if whole and natural and mode in ("nearest", "nearest-exact"):
-        return b(ops.Upsample(x, tuple(new // old for old, new in zip(spatial, sizes, strict=True))))
+        return apply(ops.Upsample, x, scales)
     if whole and natural and mode == "linear" and not align_corners:
-        return b(ops.Upsample(x, tuple(new // old for old, new in zip(spatial, sizes, strict=True)), "linear"))
+        return apply(ops.Upsample, x, scales, "linear")
     for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
         factor = None if factors is None else factors[dim - 2]
         if old != new or not natural:
@@ -266,8 +259,8 @@ def resize(b: ExportBuilder, x: Value, mode: str, align_corners: bool, factors: 
 
 
 def _resize_dim(
-    b: ExportBuilder, x: Value, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
-) -> Value:
+    b: ExportBuilder, x: Expr, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
+) -> Expr:
     """Interpolation along one dimension: torch's own, of the identity, is the matrix; nearest picks positions."""
     eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
     plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
@@ -280,7 +273,7 @@ def _resize_dim(
         )
     matrix = lines[0, :, :, 0].T
     if plane == mode:
-        return compose.take(b, x, dim, ops.constant(b, matrix.argmax(1)))
+        return compose.take(x, dim, b.constant(matrix.argmax(1)))
     return compose.along(b, x, dim, matrix)
 
 

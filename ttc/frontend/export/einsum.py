@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import math
 
-from ttc import ops
 from ttc.errors import Refusal
-from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten
-from ttc.ir import Value
+from ttc.ops.expr import Expr
 
-Labelled = tuple[Value, str]
+Labelled = tuple[Expr, str]
 """A tensor and one letter for each dimension."""
 
 
 @aten("einsum")
-def einsum(b: ExportBuilder, equation: str, tensors: list[Value], path: list[int] | None = None) -> Value:
-    terms, output = _letters(equation, [x.type.rank for x in tensors])
-    current = _summed(b, (tensors[0], terms[0]), set("".join(terms[1:]) + output))
+def einsum(b: ExportBuilder, equation: str, tensors: list[Expr], path: list[int] | None = None) -> Expr:
+    terms, output = _letters(equation, [x.rank for x in tensors])
+    current = _summed((tensors[0], terms[0]), set("".join(terms[1:]) + output))
     for position in range(1, len(tensors)):
         rest = set("".join(terms[position + 1 :]) + output)
-        other = _summed(b, (tensors[position], terms[position]), rest | set(current[1]))
-        current = _product(b, _summed(b, current, rest | set(other[1])), other, rest)
-    x, letters = _summed(b, current, set(output))
-    return compose.permute(b, x, [letters.index(letter) for letter in output])
+        other = _summed((tensors[position], terms[position]), rest | set(current[1]))
+        current = _product(_summed(current, rest | set(other[1])), other, rest)
+    x, letters = _summed(current, set(output))
+    return x.permute(*[letters.index(letter) for letter in output])
 
 
 def _letters(equation: str, ranks: list[int]) -> tuple[list[str], str]:
@@ -44,16 +42,16 @@ def _letters(equation: str, ranks: list[int]) -> tuple[list[str], str]:
     return terms, output.replace("...", lead)
 
 
-def _summed(b: ExportBuilder, x: Labelled, wanted: set[str]) -> Labelled:
+def _summed(x: Labelled, wanted: set[str]) -> Labelled:
     """x summed over the letters that nobody wants."""
     value, letters = x
     dims = tuple(i for i, letter in enumerate(letters) if letter not in wanted)
     if not dims:
         return x
-    return b(ops.Sum(value, dims)), "".join(letter for letter in letters if letter in wanted)
+    return value.sum(dims), "".join(letter for letter in letters if letter in wanted)
 
 
-def _product(b: ExportBuilder, x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
+def _product(x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
     """The product of two operands, summed over the letters they share and nobody wants."""
     (left, xs), (right, ys) = x, y
     shared = [letter for letter in xs if letter in ys]
@@ -61,31 +59,32 @@ def _product(b: ExportBuilder, x: Labelled, y: Labelled, wanted: set[str]) -> La
     inner = [letter for letter in shared if letter not in wanted]
     rows, columns = [c for c in xs if c not in ys], [c for c in ys if c not in xs]
     if not inner or any(left.shape[xs.index(c)] != right.shape[ys.index(c)] for c in shared):
-        return _elementwise(b, x, y, wanted)
+        return _elementwise(x, y, wanted)
     sizes = {c: left.shape[xs.index(c)] for c in xs} | {c: right.shape[ys.index(c)] for c in ys}
-    a = _grouped(b, x, (batch, rows, inner), sizes)
-    c = _grouped(b, y, (batch, inner, columns), sizes)
-    letters = batch + rows + columns
-    return compose.reshape(b, b(ops.Matmul(a, c)), [sizes[letter] for letter in letters]), "".join(letters)
+    a = _grouped(x, (batch, rows, inner), sizes)
+    c = _grouped(y, (batch, inner, columns), sizes)
+    letters = [*batch, *rows, *columns]
+    return (a @ c).reshape(*[sizes[letter] for letter in letters]), "".join(letters)
 
 
-def _grouped(b: ExportBuilder, x: Labelled, groups: tuple[list[str], ...], sizes: dict[str, int]) -> Value:
+def _grouped(x: Labelled, groups: tuple[list[str], ...], sizes: dict[str, int]) -> Expr:
     """x with each group of letters as dimensions of a batched matrix; an empty batch has none."""
     value, letters = x
     order = [letters.index(letter) for group in groups for letter in group]
     batch, *matrix = groups
     shape = [sizes[c] for c in batch] + [math.prod(sizes[c] for c in group) for group in matrix]
-    return compose.reshape(b, compose.permute(b, value, order), shape)
+    return value.permute(*order).reshape(*shape)
 
 
-def _elementwise(b: ExportBuilder, x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
+def _elementwise(x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
     """The product by broadcasting, for operands that share no summed letter."""
     (left, xs), (right, ys) = x, y
-    letters = xs + "".join(c for c in ys if c not in xs)
-    aligned = []
-    for value, own in ((left, xs), (right, ys)):
-        order = [own.index(c) for c in letters if c in own]
-        sizes = iter(compose.permute(b, value, order).shape)
-        shape = [next(sizes) if c in own else 1 for c in letters]
-        aligned.append(compose.reshape(b, compose.permute(b, value, order), shape))
-    return _summed(b, (b(ops.Mul(*aligned)), letters), wanted)
+    letters = "".join((xs, *(c for c in ys if c not in xs)))
+    return _summed((_aligned(left, xs, letters) * _aligned(right, ys, letters), letters), wanted)
+
+
+def _aligned(x: Expr, own: str, letters: str) -> Expr:
+    """x with a dimension for each letter, of size 1 where it has none."""
+    x = x.permute(*(own.index(letter) for letter in letters if letter in own))
+    sizes = iter(x.shape)
+    return x.reshape(*(next(sizes) if letter in own else 1 for letter in letters))

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from ttc import ops
 from ttc.errors import Refusal
-from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full, together
-from ttc.ir import DType, Op, Value
+from ttc.ir import DType, Op
+from ttc.ops.expr import Expr, apply, is_nan, log, maximum, minimum, sign, trunc, where
 
 Make = Callable[..., Op]
 """A class of ops, called with its operands."""
@@ -40,26 +40,26 @@ LOGICAL: dict[str, Make] = {"logical_and": ops.And, "logical_or": ops.Or, "logic
 
 
 def _unary(op: Make):
-    return lambda b, x: b(op(result_as(b, x)))
+    return lambda b, x: apply(op, result_as(b, x))
 
 
 def _rounding(op: Make):
-    return lambda b, x: b(op(x)) if x.dtype.is_float else x
+    return lambda b, x: apply(op, x) if x.dtype.is_float else x
 
 
 def _arithmetic(op: Make):
-    def read(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
-        return b(op(result_as(b, x), result_as(b, other)))
+    def read(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
+        return apply(op, result_as(b, x), result_as(b, other))
 
     return read
 
 
 def _comparison(op: Make):
-    return lambda b, x, other: b(op(*together(b, x, other)))
+    return lambda b, x, other: apply(op, *together(b, x, other))
 
 
 def _logical(op: Make):
-    return lambda b, x, other: b(op(cast(b, x, DType.bool), cast(b, other, DType.bool)))
+    return lambda b, x, other: apply(op, cast(b, x, DType.bool), cast(b, other, DType.bool))
 
 
 for _table, _read in (
@@ -74,207 +74,207 @@ ROOTS: dict[float, Make] = {0.5: ops.Sqrt, -0.5: ops.Rsqrt}
 
 
 @aten("pow", "float_power")
-def power(b: ExportBuilder, x: Value | Number, exponent: Value | Number) -> Value:
+def power(b: ExportBuilder, x: Expr | Number, exponent: Expr | Number) -> Expr:
     """x^exponent; the numbers 1/2 and -1/2 are roots, as in torch's own kernel, which gives -0 for -0, NaN for -inf."""
-    if not isinstance(exponent, Value) and exponent in ROOTS:
-        return b(ROOTS[exponent](result_as(b, x)))
-    return b(ops.Pow(result_as(b, x), result_as(b, exponent)))
+    if not isinstance(exponent, Expr) and exponent in ROOTS:
+        return apply(ROOTS[exponent], result_as(b, x))
+    return result_as(b, x) ** result_as(b, exponent)
 
 
 @aten("fmax")
-def fmax(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
-    return b(ops.Maximum(*_without_nan(b, result_as(b, x), result_as(b, other))))
+def fmax(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
+    return maximum(*_without_nan(result_as(b, x), result_as(b, other)))
 
 
 @aten("fmin")
-def fmin(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
-    return b(ops.Minimum(*_without_nan(b, result_as(b, x), result_as(b, other))))
+def fmin(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
+    return minimum(*_without_nan(result_as(b, x), result_as(b, other)))
 
 
-def _without_nan(b: ExportBuilder, x: Value, y: Value) -> tuple[Value, Value]:
+def _without_nan(x: Expr, y: Expr) -> tuple[Expr, Expr]:
     """Two operands, NaN in one of them replaced by the other: what fmax and fmin choose from."""
     if not x.dtype.is_float:
         return x, y
-    return b(ops.Where(b(ops.IsNan(x)), y, x)), b(ops.Where(b(ops.IsNan(y)), x, y))
+    return where(is_nan(x), y, x), where(is_nan(y), x, y)
 
 
 @aten("add")
-def add(b: ExportBuilder, x: Value | Number, other: Value | Number, alpha: Number = 1) -> Value:
+def add(b: ExportBuilder, x: Expr | Number, other: Expr | Number, alpha: Number = 1) -> Expr:
     return _sum(b, ops.Add, x, other, alpha)
 
 
 @aten("sub", "subtract")
-def sub(b: ExportBuilder, x: Value | Number, other: Value | Number, alpha: Number = 1) -> Value:
+def sub(b: ExportBuilder, x: Expr | Number, other: Expr | Number, alpha: Number = 1) -> Expr:
     return _sum(b, ops.Sub, x, other, alpha)
 
 
 @aten("rsub")
-def rsub(b: ExportBuilder, x: Value, other: Value | Number, alpha: Number = 1) -> Value:
+def rsub(b: ExportBuilder, x: Expr, other: Expr | Number, alpha: Number = 1) -> Expr:
     return _sum(b, ops.Sub, other, x, alpha)
 
 
-def _sum(b: ExportBuilder, op: Make, x: Value | Number, y: Value | Number, alpha: Number) -> Value:
+def _sum(b: ExportBuilder, op: Make, x: Expr | Number, y: Expr | Number, alpha: Number) -> Expr:
     """x + alpha * y or x - alpha * y; booleans add as `or`."""
     if b.result.dtype is DType.bool:
-        return b(ops.Or(result_as(b, x), result_as(b, y)))
+        return result_as(b, x) | result_as(b, y)
     x, y = result_as(b, x), result_as(b, y)
-    return b(op(x, y if alpha == 1 else b(ops.Mul(y, result_as(b, alpha)))))
+    return apply(op, x, y if alpha == 1 else y * alpha)
 
 
 @aten("div", "true_divide", "divide")
-def div(b: ExportBuilder, x: Value | Number, other: Value | Number, rounding_mode: str | None = None) -> Value:
+def div(b: ExportBuilder, x: Expr | Number, other: Expr | Number, rounding_mode: str | None = None) -> Expr:
     x, other = result_as(b, x), result_as(b, other)
     if rounding_mode == "floor":
-        return b(ops.FloorDiv(x, other))
-    quotient = b(ops.Div(x, other))
-    return b(ops.Trunc(quotient)) if rounding_mode == "trunc" and quotient.dtype.is_float else quotient
+        return x // other
+    quotient = x / other
+    return trunc(quotient) if rounding_mode == "trunc" and quotient.dtype.is_float else quotient
 
 
 @aten("floor_divide")
-def floor_divide(b: ExportBuilder, x: Value | Number, other: Value | Number) -> Value:
-    return b(ops.FloorDiv(result_as(b, x), result_as(b, other)))
+def floor_divide(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
+    return result_as(b, x) // result_as(b, other)
 
 
 @aten("square")
-def square(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Mul(x, x))
+def square(b: ExportBuilder, x: Expr) -> Expr:
+    return x * x
 
 
 @aten("round.decimals")
-def round_decimals(b: ExportBuilder, x: Value, decimals: int = 0) -> Value:
-    scale = result_as(b, 10.0**decimals)
-    return b(ops.Div(b(ops.Round(b(ops.Mul(x, scale)))), scale))
+def round_decimals(b: ExportBuilder, x: Expr, decimals: int = 0) -> Expr:
+    scale = x.number(10.0**decimals)
+    return round(x * scale) / scale
 
 
 @aten("frac")
-def frac(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Sub(x, b(ops.Trunc(x))))
+def frac(b: ExportBuilder, x: Expr) -> Expr:
+    return x - trunc(x)
 
 
 @aten("sgn")
-def sgn(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Sign(x))
+def sgn(b: ExportBuilder, x: Expr) -> Expr:
+    return sign(x)
 
 
 @aten("exp2")
-def exp2(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Pow(result_as(b, 2.0), result_as(b, x)))
+def exp2(b: ExportBuilder, x: Expr) -> Expr:
+    return result_as(b, 2.0) ** result_as(b, x)
 
 
 @aten("log2")
-def log2(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Mul(b(ops.Log(result_as(b, x))), result_as(b, 1 / math.log(2))))
+def log2(b: ExportBuilder, x: Expr) -> Expr:
+    return log(result_as(b, x)) * (1 / math.log(2))
 
 
 @aten("log10")
-def log10(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Mul(b(ops.Log(result_as(b, x))), result_as(b, 1 / math.log(10))))
+def log10(b: ExportBuilder, x: Expr) -> Expr:
+    return log(result_as(b, x)) * (1 / math.log(10))
 
 
 @aten("bitwise_not")
-def bitwise_not(b: ExportBuilder, x: Value) -> Value:
+def bitwise_not(b: ExportBuilder, x: Expr) -> Expr:
     if x.dtype is DType.bool:
-        return b(ops.Not(x))
-    return b(ops.Sub(b(ops.Neg(x)), result_as(b, 1)))
+        return ~x
+    return -x - 1
 
 
 @aten("logical_not")
-def logical_not(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.Not(cast(b, x, DType.bool)))
+def logical_not(b: ExportBuilder, x: Expr) -> Expr:
+    return ~x.cast(DType.bool)
 
 
 @aten("isnan")
-def isnan(b: ExportBuilder, x: Value) -> Value:
-    return b(ops.IsNan(x)) if x.dtype.is_float else full(b, x.shape, False, DType.bool)
+def isnan(b: ExportBuilder, x: Expr) -> Expr:
+    return is_nan(x) if x.dtype.is_float else full(b, x.shape, False, DType.bool)
 
 
 @aten("isinf")
-def isinf(b: ExportBuilder, x: Value) -> Value:
+def isinf(b: ExportBuilder, x: Expr) -> Expr:
     if not x.dtype.is_float:
         return full(b, x.shape, False, DType.bool)
-    return b(ops.Eq(b(ops.Abs(x)), cast(b, math.inf, x.dtype)))
+    return abs(x) == math.inf
 
 
 @aten("isfinite")
-def isfinite(b: ExportBuilder, x: Value) -> Value:
+def isfinite(b: ExportBuilder, x: Expr) -> Expr:
     if not x.dtype.is_float:
         return full(b, x.shape, True, DType.bool)
-    return b(ops.Lt(b(ops.Abs(x)), cast(b, math.inf, x.dtype)))
+    return abs(x) < math.inf
 
 
 @aten("where")
-def where(b: ExportBuilder, condition: Value, x: Value | Number, other: Value | Number) -> Value:
-    return b(ops.Where(cast(b, condition, DType.bool), result_as(b, x), result_as(b, other)))
+def where_(b: ExportBuilder, condition: Expr, x: Expr | Number, other: Expr | Number) -> Expr:
+    return where(condition.cast(DType.bool), result_as(b, x), result_as(b, other))
 
 
 @aten("masked_fill")
-def masked_fill(b: ExportBuilder, x: Value, mask: Value, value: Value | Number) -> Value:
-    return b(ops.Where(mask, result_as(b, value), x))
+def masked_fill(b: ExportBuilder, x: Expr, mask: Expr, value: Expr | Number) -> Expr:
+    return where(mask, result_as(b, value), x)
 
 
 @aten("clamp", "clip")
-def clamp(b: ExportBuilder, x: Value, min: Value | Number | None = None, max: Value | Number | None = None) -> Value:
+def clamp(b: ExportBuilder, x: Expr, min: Expr | Number | None = None, max: Expr | Number | None = None) -> Expr:
     x = result_as(b, x)
-    if isinstance(min, Value) or isinstance(max, Value):
-        x = x if min is None else b(ops.Maximum(x, result_as(b, min)))
-        return x if max is None else b(ops.Minimum(x, result_as(b, max)))
-    return b(ops.Clamp(x, min, max))
+    if isinstance(min, Expr) or isinstance(max, Expr):
+        x = x if min is None else maximum(x, result_as(b, min))
+        return x if max is None else minimum(x, result_as(b, max))
+    return x.clamp(min, max)
 
 
 @aten("clamp_min")
-def clamp_min(b: ExportBuilder, x: Value, min: Value | Number) -> Value:
+def clamp_min(b: ExportBuilder, x: Expr, min: Expr | Number) -> Expr:
     return clamp(b, x, min)
 
 
 @aten("clamp_max")
-def clamp_max(b: ExportBuilder, x: Value, max: Value | Number) -> Value:
+def clamp_max(b: ExportBuilder, x: Expr, max: Expr | Number) -> Expr:
     return clamp(b, x, None, max)
 
 
 @aten("addcmul")
-def addcmul(b: ExportBuilder, x: Value, tensor1: Value, tensor2: Value, value: Number = 1) -> Value:
-    product = b(ops.Mul(result_as(b, tensor1), result_as(b, tensor2)))
+def addcmul(b: ExportBuilder, x: Expr, tensor1: Expr, tensor2: Expr, value: Number = 1) -> Expr:
+    product = result_as(b, tensor1) * result_as(b, tensor2)
     return _sum(b, ops.Add, x, product, value)
 
 
 @aten("addcdiv")
-def addcdiv(b: ExportBuilder, x: Value, tensor1: Value, tensor2: Value, value: Number = 1) -> Value:
-    quotient = b(ops.Div(result_as(b, tensor1), result_as(b, tensor2)))
+def addcdiv(b: ExportBuilder, x: Expr, tensor1: Expr, tensor2: Expr, value: Number = 1) -> Expr:
+    quotient = result_as(b, tensor1) / result_as(b, tensor2)
     return _sum(b, ops.Add, x, quotient, value)
 
 
 @aten("lerp")
-def lerp(b: ExportBuilder, x: Value, end: Value, weight: Value | Number) -> Value:
+def lerp(b: ExportBuilder, x: Expr, end: Expr, weight: Expr | Number) -> Expr:
     """From the nearer end, as torch: exactly `end` at 1."""
-    step = b(ops.Sub(end, x))
-    if not isinstance(weight, Value):
+    step = end - x
+    if not isinstance(weight, Expr):
         near_x = abs(weight) < 0.5
-        part = b(ops.Mul(result_as(b, weight if near_x else 1 - weight), step))
-        return b(ops.Add(x, part)) if near_x else b(ops.Sub(end, part))
+        part = (weight if near_x else 1 - weight) * step
+        return x + part if near_x else end - part
     weight = result_as(b, weight)
-    from_x = b(ops.Add(x, b(ops.Mul(weight, step))))
-    from_end = b(ops.Sub(end, b(ops.Mul(b(ops.Sub(result_as(b, 1), weight)), step))))
-    return b(ops.Where(b(ops.Lt(b(ops.Abs(weight)), result_as(b, 0.5))), from_x, from_end))
+    from_x = x + weight * step
+    from_end = end - (1 - weight) * step
+    return where(abs(weight) < 0.5, from_x, from_end)
 
 
 @aten("_to_copy", "to", "type_as", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "lift_fresh")
-def to_copy(b: ExportBuilder, x: Value, *_: object, **__: object) -> Value:
+def to_copy(b: ExportBuilder, x: Expr, *_: object, **__: object) -> Expr:
     """A tensor again, perhaps in another dtype (the declared one); devices and memory formats mean nothing here."""
     return result_as(b, x)
 
 
 @aten("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")
-def dropout(b: ExportBuilder, x: Value, p: float, train: bool) -> Value:
+def dropout(b: ExportBuilder, x: Expr, p: float, train: bool) -> Expr:
     if train and p:
         raise Refusal("dropout is on: export the model in eval mode (model.eval())")
     return x
 
 
 @aten("native_dropout")
-def native_dropout(b: ExportBuilder, x: Value, p: float, train: bool | None) -> tuple[Value, Value]:
+def native_dropout(b: ExportBuilder, x: Expr, p: float, train: bool | None) -> tuple[Expr, Expr]:
     return dropout(b, x, p, bool(train)), full(b, x.shape, True, DType.bool)
 
 
 @aten("copy")
-def copy(b: ExportBuilder, x: Value, src: Value, non_blocking: bool = False) -> Value:
-    return compose.expand(b, cast(b, src, x.dtype), x.shape)
+def copy(b: ExportBuilder, x: Expr, src: Expr, non_blocking: bool = False) -> Expr:
+    return src.cast(x.dtype).expand(*x.shape)

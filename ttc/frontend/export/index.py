@@ -11,69 +11,68 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
-from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
+from ttc.frontend.export.table import ExportBuilder, Number, aten, full
 from ttc.guard.budget import check_table
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, where
 from ttc.ops.rules import broadcast
 
 
 @aten("index.Tensor", "_unsafe_index.Tensor")
-def index(b: ExportBuilder, x: Value, indices: list[Value | None]) -> Value:
+def index(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
     """x[i, j, ...] by numpy's rule: adjacent indices keep their place, separated ones come first."""
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
     if len(dims) == 1 and (only := found[dims[0]]) is not None:
-        return compose.take(b, x, dims[0], compose.wrap_index(b, only, x.shape[dims[0]]))
+        return compose.take(x, dims[0], compose.wrap_index(b, only, x.shape[dims[0]]))
     position = _flat_position(b, x, found)
-    rows = b(ops.Embedding(_indexed_first(b, x, dims), position))
+    rows = apply(ops.Embedding, _indexed_first(x, dims), position)
     adjacent = dims == list(range(dims[0], dims[0] + len(dims)))
-    place, rank = dims[0] if adjacent else 0, position.type.rank
-    order = [*range(rank, rank + place), *range(rank), *range(rank + place, rows.type.rank)]
-    return compose.permute(b, rows, order)
+    place, rank = dims[0] if adjacent else 0, position.rank
+    order = [*range(rank, rank + place), *range(rank), *range(rank + place, rows.rank)]
+    return rows.permute(*order)
 
 
 @aten("index_put", "_unsafe_index_put")
-def index_put(
-    b: ExportBuilder, x: Value, indices: list[Value | None], values: Value, accumulate: bool = False
-) -> Value:
+def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Expr, accumulate: bool = False) -> Expr:
     """x with x[i, j, ...] = values: a scatter of rows; under one mask and one value, a choice."""
     first = indices[0]
     if len(indices) == 1 and first is not None and first.dtype is DType.bool and values.type.numel == 1:
-        mask = compose.reshape(b, first, first.shape + (1,) * (x.type.rank - first.type.rank))
-        value = compose.reshape(b, result_as(b, values), ())
-        return b(ops.Where(mask, b(ops.Add(x, value)) if accumulate else value, x))
+        mask = first.reshape(*first.shape, *(1,) * (x.rank - first.rank))
+        value = result_as(b, values).reshape()
+        return where(mask, x + value if accumulate else value, x)
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
     position = _flat_position(b, x, found)
-    rows = _indexed_first(b, x, dims)
+    rows = _indexed_first(x, dims)
     count, width = position.type.numel, math.prod(rows.shape[1:])
     shape = (*position.shape, *rows.shape[1:])
-    if dims != list(range(len(dims))) and values.type.rank > 1:
+    if dims != list(range(len(dims))) and values.rank > 1:
         raise Refusal("assigning a tensor by index to dimensions that are not the first is not supported")
-    updates = compose.reshape(b, compose.expand(b, result_as(b, values), shape), (count, width))
-    at = compose.expand(b, compose.reshape(b, position, (count, 1)), (count, width))
-    flat = compose.reshape(b, rows, (rows.shape[0], width))
-    flat = b(ops.Scatter(flat, at, updates, 0, "add" if accumulate else ""))
-    rest = [dim for dim in range(x.type.rank) if dim not in dims]
-    wide = compose.reshape(b, flat, [x.shape[dim] for dim in (*dims, *rest)])
-    return compose.permute(b, wide, [(*dims, *rest).index(dim) for dim in range(x.type.rank)])
+    updates = result_as(b, values).expand(*shape).reshape(count, width)
+    at = position.reshape(count, 1).expand(count, width)
+    flat = rows.reshape(rows.shape[0], width)
+    flat = apply(ops.Scatter, flat, at, updates, 0, "add" if accumulate else "")
+    rest = [dim for dim in range(x.rank) if dim not in dims]
+    wide = flat.reshape(*[x.shape[dim] for dim in (*dims, *rest)])
+    return wide.permute(*[(*dims, *rest).index(dim) for dim in range(x.rank)])
 
 
-def _integers(b: ExportBuilder, indices: list[Value | None]) -> list[Value | None]:
+def _integers(b: ExportBuilder, indices: list[Expr | None]) -> list[Expr | None]:
     """The indices with known masks as the positions where they hold."""
-    found: list[Value | None] = []
+    found: list[Expr | None] = []
     for item in indices:
         if item is None or item.dtype is not DType.bool:
             found.append(item)
             continue
-        mask = ops.known(item, b)
+        mask = ops.known(item.value, b)
         if mask is None:
             raise Refusal("selecting by a boolean mask gives a size that depends on data")
-        found.extend(ops.constant(b, places) for places in torch.nonzero(mask, as_tuple=True))
+        found.extend(b.constant(places) for places in torch.nonzero(mask, as_tuple=True))
     return found
 
 
-def _flat_position(b: ExportBuilder, x: Value, indices: list[Value | None]) -> Value:
+def _flat_position(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
     """The row-major position (i64) that several indices mean together, over the dimensions they index."""
     pairs = [(item, x.shape[dim]) for dim, item in enumerate(indices) if item is not None]
     shape = broadcast(*(item.shape for item, _ in pairs))
@@ -81,91 +80,89 @@ def _flat_position(b: ExportBuilder, x: Value, indices: list[Value | None]) -> V
     stride = 1
     for item, size in reversed(pairs):
         term = compose.wrap_index(b, item, size)
-        term = term if stride == 1 else b(ops.Mul(term, cast(b, stride, DType.i64)))
+        term = term if stride == 1 else term * stride
         stride *= size
-        if ops.number_of(term) != 0:
-            total = term if total is None else b(ops.Add(total, term))
-    return compose.expand(b, full(b, (), 0, DType.i64) if total is None else total, shape)
+        if ops.number_of(term.value) != 0:
+            total = term if total is None else total + term
+    return (full(b, (), 0, DType.i64) if total is None else total).expand(*shape)
 
 
-def _indexed_first(b: ExportBuilder, x: Value, dims: list[int]) -> Value:
+def _indexed_first(x: Expr, dims: list[int]) -> Expr:
     """x with the dimensions `dims` merged into the first."""
-    rest = [dim for dim in range(x.type.rank) if dim not in dims]
-    rows = compose.permute(b, x, (*dims, *rest))
-    return compose.reshape(b, rows, (math.prod(x.shape[dim] for dim in dims), *(x.shape[dim] for dim in rest)))
+    rest = [dim for dim in range(x.rank) if dim not in dims]
+    rows = x.permute(*dims, *rest)
+    return rows.reshape(math.prod(x.shape[dim] for dim in dims), *(x.shape[dim] for dim in rest))
 
 
 @aten("index_select")
-def index_select(b: ExportBuilder, x: Value, dim: int, index: Value) -> Value:
-    return compose.take(b, x, dim, compose.reshape(b, index, (-1,)))
+def index_select(b: ExportBuilder, x: Expr, dim: int, index: Expr) -> Expr:
+    return compose.take(x, dim, index.view(-1))
 
 
 @aten("gather")
-def gather(b: ExportBuilder, x: Value, dim: int, index: Value, sparse_grad: bool = False) -> Value:
-    return b(ops.Gather(x, index, compose.axis(x, dim)))
+def gather(b: ExportBuilder, x: Expr, dim: int, index: Expr, sparse_grad: bool = False) -> Expr:
+    return apply(ops.Gather, x, index, compose.axis(x, dim))
 
 
 @aten("scatter.src")
-def scatter(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value) -> Value:
-    return _scatter(b, x, dim, index, src, "")
+def scatter(b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr) -> Expr:
+    return _scatter(x, dim, index, src, "")
 
 
 @aten("scatter.value")
-def scatter_value(b: ExportBuilder, x: Value, dim: int, index: Value, value: Number) -> Value:
-    return b(ops.Scatter(x, index, full(b, index.shape, value, x.dtype), compose.axis(x, dim)))
+def scatter_value(b: ExportBuilder, x: Expr, dim: int, index: Expr, value: Number) -> Expr:
+    return apply(ops.Scatter, x, index, full(b, index.shape, value, x.dtype), compose.axis(x, dim))
 
 
 @aten("scatter_add")
-def scatter_add(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value) -> Value:
-    return _scatter(b, x, dim, index, src, "add")
+def scatter_add(b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr) -> Expr:
+    return _scatter(x, dim, index, src, "add")
 
 
-def _scatter(b: ExportBuilder, x: Value, dim: int, index: Value, src: Value, reduce: Literal["", "add"]) -> Value:
+def _scatter(x: Expr, dim: int, index: Expr, src: Expr, reduce: Literal["", "add"]) -> Expr:
     """torch reads as much of `src` as the index is large."""
     for axis, size in enumerate(index.shape):
-        src = compose.part(b, src, axis, 0, size)
-    return b(ops.Scatter(x, index, src, compose.axis(x, dim), reduce))
+        src = src.part(axis, 0, size)
+    return apply(ops.Scatter, x, index, src, compose.axis(x, dim), reduce)
 
 
 @aten("index_add")
-def index_add(b: ExportBuilder, x: Value, dim: int, index: Value, source: Value, alpha: Number = 1) -> Value:
-    source = source if alpha == 1 else b(ops.Mul(source, cast(b, alpha, x.dtype)))
-    return _scatter_lines(b, x, dim, index, source, "add")
+def index_add(b: ExportBuilder, x: Expr, dim: int, index: Expr, source: Expr, alpha: Number = 1) -> Expr:
+    source = source if alpha == 1 else source * alpha
+    return _scatter_lines(x, dim, index, source, "add")
 
 
 @aten("index_copy")
-def index_copy(b: ExportBuilder, x: Value, dim: int, index: Value, source: Value) -> Value:
-    return _scatter_lines(b, x, dim, index, source, "")
+def index_copy(b: ExportBuilder, x: Expr, dim: int, index: Expr, source: Expr) -> Expr:
+    return _scatter_lines(x, dim, index, source, "")
 
 
-def _scatter_lines(
-    b: ExportBuilder, x: Value, dim: int, index: Value, source: Value, reduce: Literal["", "add"]
-) -> Value:
+def _scatter_lines(x: Expr, dim: int, index: Expr, source: Expr, reduce: Literal["", "add"]) -> Expr:
     """x with whole lines of `source` put at `index` [n] along `dim`."""
     at = compose.axis(x, dim)
-    places = compose.reshape(b, index, [-1 if i == at else 1 for i in range(x.type.rank)])
-    return b(ops.Scatter(x, compose.expand(b, places, source.shape), source, at, reduce))
+    places = index.view(*[-1 if i == at else 1 for i in range(x.rank)])
+    return apply(ops.Scatter, x, places.expand(*source.shape), source, at, reduce)
 
 
 @aten("diagonal", "diagonal_copy")
-def diagonal(b: ExportBuilder, x: Value, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:
+def diagonal(b: ExportBuilder, x: Expr, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Expr:
     """A diagonal of two dimensions, as a new last one: every column + 1-st element of the matrices' rows."""
     first, second = compose.axis(x, dim1), compose.axis(x, dim2)
-    rest = [dim for dim in range(x.type.rank) if dim not in (first, second)]
+    rest = [dim for dim in range(x.rank) if dim not in (first, second)]
     count, columns = b.result.shape[-1], x.shape[second]
-    matrices = compose.permute(b, x, (*rest, first, second))
-    rows = compose.reshape(b, matrices, (*matrices.shape[:-2], x.shape[first] * columns))
+    matrices = x.permute(*rest, first, second)
+    rows = matrices.reshape(*matrices.shape[:-2], x.shape[first] * columns)
     if not count:
-        return compose.part(b, rows, -1, 0, 0)
+        return rows.part(-1, 0, 0)
     start = offset if offset >= 0 else -offset * columns
-    return compose.part(b, rows, -1, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
+    return rows.part(-1, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
 
 
 @aten("unfold")
-def unfold(b: ExportBuilder, x: Value, dimension: int, size: int, step: int) -> Value:
+def unfold(b: ExportBuilder, x: Expr, dimension: int, size: int, step: int) -> Expr:
     """Windows of `size` every `step` along a dimension; their elements form a new last dimension."""
     at = compose.axis(x, dimension)
     check_table(b.result.shape[at], size)
     starts = torch.arange(0, x.shape[at] - size + 1, step)
-    windows = compose.take(b, x, at, ops.constant(b, starts[:, None] + torch.arange(size)[None]))
-    return compose.move(b, windows, at + 1, -1)
+    windows = compose.take(x, at, b.constant(starts[:, None] + torch.arange(size)[None]))
+    return compose.move(windows, at + 1, -1)

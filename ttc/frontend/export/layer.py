@@ -11,186 +11,187 @@ from ttc.errors import Refusal
 from ttc.frontend.determinant import determinant
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
-from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
-from ttc.ir import DType, Value
+from ttc.frontend.export.table import ExportBuilder, Number, aten, full
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, where
 from ttc.ops.torch_types import to_torch
 
 
 @aten("linear")
-def linear(b: ExportBuilder, x: Value, weight: Value, bias: Value | None = None) -> Value:
-    if weight.type.rank == 1:
-        y = compose.matmul(b, x, weight)
-        return y if bias is None else b(ops.Add(y, bias))
-    return b(ops.Linear(x, weight, bias))
+def linear(b: ExportBuilder, x: Expr, weight: Expr, bias: Expr | None = None) -> Expr:
+    if weight.rank == 1:
+        y = compose.matmul(x, weight)
+        return y if bias is None else y + bias
+    return apply(ops.Linear, x, weight, bias)
 
 
 @aten("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner")
-def matmul(b: ExportBuilder, x: Value, other: Value) -> Value:
-    return compose.matmul(b, x, other)
+def matmul(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
+    return compose.matmul(x, other)
 
 
 @aten("addmm", "baddbmm", "addmv")
-def addmm(b: ExportBuilder, x: Value, a: Value, c: Value, beta: Number = 1, alpha: Number = 1) -> Value:
-    product = compose.matmul(b, a, c)
-    product = product if alpha == 1 else b(ops.Mul(product, result_as(b, alpha)))
+def addmm(b: ExportBuilder, x: Expr, a: Expr, c: Expr, beta: Number = 1, alpha: Number = 1) -> Expr:
+    product = compose.matmul(a, c)
+    product = product if alpha == 1 else product * alpha
     if beta == 0:
         return product
-    return b(ops.Add(x if beta == 1 else b(ops.Mul(x, result_as(b, beta))), product))
+    return (x if beta == 1 else x * beta) + product
 
 
 @aten("outer", "ger")
-def outer(b: ExportBuilder, x: Value, vec2: Value) -> Value:
-    return b(ops.Mul(compose.unsqueeze(b, result_as(b, x), 1), compose.unsqueeze(b, result_as(b, vec2), 0)))
+def outer(b: ExportBuilder, x: Expr, vec2: Expr) -> Expr:
+    return compose.unsqueeze(result_as(b, x), 1) * compose.unsqueeze(result_as(b, vec2), 0)
 
 
 @aten("trace")
-def trace(b: ExportBuilder, x: Value) -> Value:
+def trace(b: ExportBuilder, x: Expr) -> Expr:
     """The sum of what lies on the diagonal; the rest is not touched, as it may not be finite."""
-    diagonal = ops.constant(b, torch.eye(*x.shape, dtype=torch.bool))
-    return b(ops.Sum(b(ops.Where(diagonal, result_as(b, x), result_as(b, 0))), (0, 1)))
+    diagonal = b.constant(torch.eye(*x.shape, dtype=torch.bool))
+    return where(diagonal, result_as(b, x), 0).sum((0, 1))
 
 
 @aten("_linalg_det")
-def linalg_det(b: ExportBuilder, x: Value) -> tuple[Value]:
-    return (determinant(b, x),)
+def linalg_det(b: ExportBuilder, x: Expr) -> tuple[Expr]:
+    return (determinant(x),)
 
 
 @aten("cdist", "_cdist_forward")
-def cdist(b: ExportBuilder, x1: Value, x2: Value, p: float = 2.0, compute_mode: int | None = None) -> Value:
+def cdist(b: ExportBuilder, x1: Expr, x2: Expr, p: float = 2.0, compute_mode: int | None = None) -> Expr:
     """The norm of the difference of each row of x1 [.., P, M] and of x2 [.., R, M]: [.., P, R]."""
-    difference = b(ops.Sub(compose.unsqueeze(b, x1, -2), compose.unsqueeze(b, x2, -3)))
-    return compose.norm(b, difference, float(p), (difference.type.rank - 1,), keep=False)
+    difference = compose.unsqueeze(x1, -2) - compose.unsqueeze(x2, -3)
+    return compose.norm(difference, float(p), (difference.rank - 1,), keep=False)
 
 
 @aten("bilinear")
-def bilinear(b: ExportBuilder, x1: Value, x2: Value, weight: Value, bias: Value | None = None) -> Value:
+def bilinear(b: ExportBuilder, x1: Expr, x2: Expr, weight: Expr, bias: Expr | None = None) -> Expr:
     """y[.., k] = x1[.., i] weight[k, i, j] x2[.., j] + bias[k]."""
     out, left, right = weight.shape
-    rows = compose.reshape(b, compose.permute(b, weight, (1, 0, 2)), (left, out * right))
-    products = compose.reshape(b, b(ops.Matmul(x1, rows)), (*x1.shape[:-1], out, right))
-    y = compose.matmul(b, products, compose.unsqueeze(b, x2, -1))
-    y = compose.reshape(b, y, b.result.shape)
-    return y if bias is None else b(ops.Add(y, bias))
+    rows = weight.permute(1, 0, 2).reshape(left, out * right)
+    products = (x1 @ rows).reshape(*x1.shape[:-1], out, right)
+    y = compose.matmul(products, compose.unsqueeze(x2, -1))
+    y = y.reshape(*b.result.shape)
+    return y if bias is None else y + bias
 
 
 @aten("embedding")
 def embedding(
-    b: ExportBuilder, weight: Value, indices: Value, padding_idx: int = -1, scale: bool = False, sparse: bool = False
-) -> Value:
-    return b(ops.Embedding(weight, indices))
+    b: ExportBuilder, weight: Expr, indices: Expr, padding_idx: int = -1, scale: bool = False, sparse: bool = False
+) -> Expr:
+    return apply(ops.Embedding, weight, indices)
 
 
 @aten("layer_norm")
 def layer_norm(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     normalized_shape: list[int],
-    weight: Value | None = None,
-    bias: Value | None = None,
+    weight: Expr | None = None,
+    bias: Expr | None = None,
     eps: float = 1e-5,
     cudnn_enable: bool = True,
-) -> Value:
-    return b(ops.LayerNorm(x, weight, bias, len(normalized_shape), float(eps)))
+) -> Expr:
+    return apply(ops.LayerNorm, x, weight, bias, len(normalized_shape), float(eps))
 
 
 @aten("native_layer_norm")
 def native_layer_norm(
-    b: ExportBuilder, x: Value, normalized_shape: list[int], weight: Value | None, bias: Value | None, eps: float
-) -> tuple[Value]:
+    b: ExportBuilder, x: Expr, normalized_shape: list[int], weight: Expr | None, bias: Expr | None, eps: float
+) -> tuple[Expr]:
     return (layer_norm(b, x, normalized_shape, weight, bias, eps),)
 
 
 @aten("rms_norm")
 def rms_norm(
-    b: ExportBuilder, x: Value, normalized_shape: list[int], weight: Value | None = None, eps: float | None = None
-) -> Value:
+    b: ExportBuilder, x: Expr, normalized_shape: list[int], weight: Expr | None = None, eps: float | None = None
+) -> Expr:
     """Several dimensions are merged into one; without eps it is the dtype's."""
     eps = torch.finfo(to_torch(x.dtype)).eps if eps is None else eps
-    keep = x.type.rank - len(normalized_shape)
-    rows = compose.reshape(b, x, (*x.shape[:keep], math.prod(x.shape[keep:])))
-    w = None if weight is None else compose.reshape(b, weight, (-1,))
-    return compose.reshape(b, b(ops.RmsNorm(rows, w, float(eps))), x.shape)
+    keep = x.rank - len(normalized_shape)
+    rows = x.reshape(*x.shape[:keep], math.prod(x.shape[keep:]))
+    w = None if weight is None else weight.view(-1)
+    return apply(ops.RmsNorm, rows, w, float(eps)).reshape(*x.shape)
 
 
 @aten("group_norm")
 def group_norm(
     b: ExportBuilder,
-    x: Value,
+    x: Expr,
     num_groups: int,
-    weight: Value | None = None,
-    bias: Value | None = None,
+    weight: Expr | None = None,
+    bias: Expr | None = None,
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
-) -> Value:
-    return b(ops.GroupNorm(x, weight, bias, num_groups, float(eps)))
+) -> Expr:
+    return apply(ops.GroupNorm, x, weight, bias, num_groups, float(eps))
 
 
 @aten("instance_norm")
 def instance_norm(
     b: ExportBuilder,
-    x: Value,
-    weight: Value | None,
-    bias: Value | None,
-    running_mean: Value | None,
-    running_var: Value | None,
+    x: Expr,
+    weight: Expr | None,
+    bias: Expr | None,
+    running_mean: Expr | None,
+    running_var: Expr | None,
     use_input_stats: bool,
     momentum: float,
     eps: float,
     cudnn_enabled: bool = True,
-) -> Value:
+) -> Expr:
     if use_input_stats:
-        return b(ops.GroupNorm(x, weight, bias, x.shape[1], float(eps)))
+        return apply(ops.GroupNorm, x, weight, bias, x.shape[1], float(eps))
     return batch_norm(b, x, weight, bias, running_mean, running_var, False, momentum, eps)
 
 
 @aten("batch_norm")
 def batch_norm(
     b: ExportBuilder,
-    x: Value,
-    weight: Value | None,
-    bias: Value | None,
-    running_mean: Value | None,
-    running_var: Value | None,
+    x: Expr,
+    weight: Expr | None,
+    bias: Expr | None,
+    running_mean: Expr | None,
+    running_var: Expr | None,
     training: bool,
     momentum: float,
     eps: float,
     cudnn_enabled: bool = True,
-) -> Value:
+) -> Expr:
     if training or running_mean is None or running_var is None:
         raise Refusal("batch norm with the batch's own statistics: export the model in eval mode (model.eval())")
     channels = x.shape[1:2]
     w = full(b, channels, 1, x.dtype) if weight is None else weight
     shift = full(b, channels, 0, x.dtype) if bias is None else bias
-    operands = (cast(b, operand, x.dtype) for operand in (w, shift, running_mean, running_var))
-    return b(ops.BatchNorm(x, *operands, eps=float(eps)))
+    operands = (operand.cast(x.dtype) for operand in (w, shift, running_mean, running_var))
+    return apply(ops.BatchNorm, x, *operands, eps=float(eps))
 
 
 @aten("_native_batch_norm_legit_no_training")
 def batch_norm_no_training(
     b: ExportBuilder,
-    x: Value,
-    weight: Value | None,
-    bias: Value | None,
-    running_mean: Value,
-    running_var: Value,
+    x: Expr,
+    weight: Expr | None,
+    bias: Expr | None,
+    running_mean: Expr,
+    running_var: Expr,
     momentum: float,
     eps: float,
-) -> tuple[Value]:
+) -> tuple[Expr]:
     return (batch_norm(b, x, weight, bias, running_mean, running_var, False, momentum, eps),)
 
 
 @aten("softmax", "_softmax", "special_softmax")
-def softmax(b: ExportBuilder, x: Value, dim: int, dtype: DType | bool | None = None) -> Value:
-    return b(ops.Softmax(result_as(b, x), compose.axis(x, dim)))
+def softmax(b: ExportBuilder, x: Expr, dim: int, dtype: DType | bool | None = None) -> Expr:
+    return apply(ops.Softmax, result_as(b, x), compose.axis(x, dim))
 
 
 @aten("log_softmax", "_log_softmax")
-def log_softmax(b: ExportBuilder, x: Value, dim: int, dtype: DType | bool | None = None) -> Value:
-    return b(ops.LogSoftmax(result_as(b, x), compose.axis(x, dim)))
+def log_softmax(b: ExportBuilder, x: Expr, dim: int, dtype: DType | bool | None = None) -> Expr:
+    return apply(ops.LogSoftmax, result_as(b, x), compose.axis(x, dim))
 
 
 @aten("_weight_norm")
-def weight_norm(b: ExportBuilder, v: Value, g: Value, dim: int = 0) -> Value:
+def weight_norm(b: ExportBuilder, v: Expr, g: Expr, dim: int = 0) -> Expr:
     """v * g / |v|, the norm taken over all dimensions but `dim` (-1: over all)."""
-    dims = tuple(i for i in range(v.type.rank) if dim == -1 or i != compose.axis(v, dim))
-    return b(ops.Mul(v, b(ops.Div(g, compose.norm(b, v, 2, dims, keep=True)))))
+    dims = tuple(i for i in range(v.rank) if dim == -1 or i != compose.axis(v, dim))
+    return v * (g / compose.norm(v, 2, dims, keep=True))

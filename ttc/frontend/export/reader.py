@@ -21,7 +21,6 @@ from torch.export.graph_signature import (
 from torch.fx import Node
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
-from ttc import ops
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
 from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.functional import functional
@@ -31,6 +30,7 @@ from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
 from ttc.frontend.stand_in import enumerated, stand_in
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
+from ttc.ops.expr import Expr
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
 MEANINGLESS = {
@@ -76,7 +76,7 @@ class _Reader:
     program: ExportedProgram
     signature: Signature
     builder: ExportBuilder = field(default_factory=ExportBuilder)
-    values: dict[Node, Any] = field(default_factory=dict)
+    values: dict[Node, Any] = field(default_factory=dict)  # expressions, or several of them
     reasons: list[tuple[str, str]] = field(default_factory=list)  # where, and why
     read: list[Value] = field(default_factory=list)  # what refused calls take, which no output may need
 
@@ -108,7 +108,7 @@ class _Reader:
         found = self.values.get(node)
         listed = found if isinstance(found, (list, tuple)) else (found,)
         parts = [p for x in listed for p in ((x.real, x.imag) if isinstance(x, Complex) else (x,))]
-        return [part for part in parts if isinstance(part, Value)]
+        return [part.value for part in parts if isinstance(part, Expr)]
 
     def _read(self, node: Node, read: Any) -> None:
         """Record what `read` gives, or why it gives nothing."""
@@ -129,7 +129,7 @@ class _Reader:
             types = _declared_types(node)
         except Refusal:
             return None
-        made = [stand_in(self.builder, type, f"{node.name}.{number}") for number, type in enumerate(types)]
+        made = [self._expr(stand_in(self.builder, type, f"{node.name}.{number}")) for number, type in enumerate(types)]
         return made[0] if isinstance(node.meta["val"], torch.Tensor) else made
 
     def _refuse_mutations(self) -> None:
@@ -165,7 +165,7 @@ class _Reader:
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
             return spec.arg.value
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
-            return self.builder(Input(_declared(node), name))
+            return self._expr(self.builder(Input(_declared(node), name)))
         if not live or spec.kind is InputKind.TOKEN:
             return None
         tensor = self._tensor(spec)
@@ -175,9 +175,12 @@ class _Reader:
             constant = getattr(tensor, "constant", None) if isinstance(tensor, FakeTensor) else tensor
             if constant is not None and not constant.is_meta:
                 parts = _real_tensors(constant.detach().cpu()).values()
-                return _whole([ops.constant(self.builder, part) for part in parts])
+                return _whole([self.builder.constant(part) for part in parts])
         parts = _real_tensors(tensor).items()
-        return _whole([self.builder(Const(_type(part), _ref(spec) + suffix)) for suffix, part in parts])
+        return _whole([self._expr(self.builder(Const(_type(part), _ref(spec) + suffix))) for suffix, part in parts])
+
+    def _expr(self, value: Value) -> Expr:
+        return Expr(value, self.builder)
 
     def _call(self, node: Node) -> Any:
         """The value or values of one call; None where an operand could not be read."""
@@ -202,8 +205,8 @@ class _Reader:
         if not binds(function, args, keywords):
             raise Refusal(f"{node.target} is not supported in this form")
         along = names_dimension(node.target, args, keywords)
-        found = function(self.builder, *(as_vectors(self.builder, args) if along else args), **keywords)
-        found = of_types(self.builder, found, types) if along else found
+        found = function(self.builder, *(as_vectors(args) if along else args), **keywords)
+        found = of_types(found, types) if along else found
         _check(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
 
@@ -229,7 +232,7 @@ class _Reader:
         user = [s for s in self.program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
         for spec, name in zip(user, self.signature.outputs, strict=True):
             if isinstance(name, str):
-                yield name, self.values[nodes[spec.arg.name]]
+                yield name, self.values[nodes[spec.arg.name]].value
 
 
 def _placeholders(program: ExportedProgram) -> list[Node]:
@@ -304,5 +307,5 @@ def _real_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
     return {".real": tensor.real, ".imag": tensor.imag} if tensor.is_complex() else {"": tensor}
 
 
-def _whole(parts: list[Value]) -> Value | Complex:
+def _whole(parts: list[Expr]) -> Expr | Complex:
     return parts[0] if len(parts) == 1 else Complex(*parts)

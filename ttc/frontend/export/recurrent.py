@@ -13,10 +13,9 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, full
-from ttc.ir import Op, Value
-from ttc.ops.recurrent import Recurrence
+from ttc.ops.expr import Expr, apply, concat
 
-Weights = dict[str, Value]
+Weights = dict[str, Expr]
 
 
 @dataclass(frozen=True)
@@ -49,10 +48,10 @@ def _stack(
     return Stack(has_biases, num_layers, 1 + bidirectional, batch_first, projected)
 
 
-def _recurrence(kind: str) -> Callable[[Callable[..., tuple[Value, ...]]], None]:
+def _recurrence(kind: str) -> Callable[[Callable[..., tuple[Expr, ...]]], None]:
     """Register a reading of one of our ops, and of the aten op of this name, which has no lengths."""
 
-    def register(reading: Callable[..., tuple[Value, ...]]) -> None:
+    def register(reading: Callable[..., tuple[Expr, ...]]) -> None:
         aten(f"ttc::{kind}")(reading)
         aten(f"{kind}.input")(lambda b, x, *operands: reading(b, x, None, *operands))
 
@@ -61,53 +60,53 @@ def _recurrence(kind: str) -> Callable[[Callable[..., tuple[Value, ...]]], None]
 
 @_recurrence("lstm")
 def lstm(
-    b: ExportBuilder, x: Value, lengths: Value | None, hx: list[Value], params: list[Value], has_biases: bool,
+    b: ExportBuilder, x: Expr, lengths: Expr | None, hx: list[Expr], params: list[Expr], has_biases: bool,
     num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Expr, ...]:  # fmt: skip
     projected = hx[0].shape[-1] != hx[1].shape[-1]
     stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first, projected)
 
-    def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
-        bias = _sum(b, weights.get("bias"), weights.get("bias_r"))
+    def layer(x: Expr, states: list[Expr | None], weights: Weights) -> tuple[Expr, ...]:
+        bias = _sum(weights.get("bias"), weights.get("bias_r"))
         projection = weights.get("projection")
-        return ops.Lstm(x, weights["w"], weights["r"], bias, lengths, states[0], states[1], projection)
+        return apply(ops.Lstm, x, weights["w"], weights["r"], bias, lengths, states[0], states[1], projection)
 
-    return _layers(b, x, hx, params, stack, layer)
+    return _layers(x, hx, params, stack, layer)
 
 
 @_recurrence("gru")
 def gru(
-    b: ExportBuilder, x: Value, lengths: Value | None, hx: Value, params: list[Value], has_biases: bool,
+    b: ExportBuilder, x: Expr, lengths: Expr | None, hx: Expr, params: list[Expr], has_biases: bool,
     num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Expr, ...]:  # fmt: skip
     stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
-    def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
+    def layer(x: Expr, states: list[Expr | None], weights: Weights) -> tuple[Expr, ...]:
         if not has_biases:
-            return ops.Gru(x, weights["w"], weights["r"], lengths=lengths, h=states[0])
+            return apply(ops.Gru, x, weights["w"], weights["r"], lengths=lengths, h=states[0])
         bias_r, hidden = weights["bias_r"], weights["bias_r"].shape[1] // 3
-        gates = compose.part(b, bias_r, 1, 0, 2 * hidden)
+        gates = bias_r.part(1, 0, 2 * hidden)
         none = full(b, (bias_r.shape[0], hidden), 0, bias_r.dtype)
-        bias = _sum(b, weights["bias"], b(ops.Concat((gates, none), 1)))
-        bias_n = compose.part(b, bias_r, 1, 2 * hidden, 3 * hidden)
-        return ops.Gru(x, weights["w"], weights["r"], bias, bias_n, lengths, states[0])
+        bias = _sum(weights["bias"], concat((gates, none), 1))
+        bias_n = bias_r.part(1, 2 * hidden, 3 * hidden)
+        return apply(ops.Gru, x, weights["w"], weights["r"], bias, bias_n, lengths, states[0])
 
-    return _layers(b, x, [hx], params, stack, layer)
+    return _layers(x, [hx], params, stack, layer)
 
 
 def _rnn(kind: str, activation: str) -> None:
     @_recurrence(kind)
     def reading(
-        b: ExportBuilder, x: Value, lengths: Value | None, hx: Value, params: list[Value], has_biases: bool,
+        b: ExportBuilder, x: Expr, lengths: Expr | None, hx: Expr, params: list[Expr], has_biases: bool,
         num_layers: int, dropout: float, train: bool, bidirectional: bool, batch_first: bool,
-    ) -> tuple[Value, ...]:  # fmt: skip
+    ) -> tuple[Expr, ...]:  # fmt: skip
         stack = _stack(has_biases, num_layers, dropout, train, bidirectional, batch_first)
 
-        def layer(x: Value, states: list[Value | None], weights: Weights) -> Recurrence:
-            bias = _sum(b, weights.get("bias"), weights.get("bias_r"))
-            return ops.Rnn(x, weights["w"], weights["r"], bias, lengths, states[0], activations=(activation,))
+        def layer(x: Expr, states: list[Expr | None], weights: Weights) -> tuple[Expr, ...]:
+            bias = _sum(weights.get("bias"), weights.get("bias_r"))
+            return apply(ops.Rnn, x, weights["w"], weights["r"], bias, lengths, states[0], activations=(activation,))
 
-        return _layers(b, x, [hx], params, stack, layer)
+        return _layers(x, [hx], params, stack, layer)
 
 
 _rnn("rnn_tanh", "tanh")
@@ -115,42 +114,39 @@ _rnn("rnn_relu", "relu")
 
 
 def _layers(
-    b: ExportBuilder,
-    x: Value,
-    initial: list[Value],
-    params: list[Value],
+    x: Expr,
+    initial: list[Expr],
+    params: list[Expr],
     stack: Stack,
-    layer: Callable[[Value, list[Value | None], Weights], Op],
-) -> tuple[Value, ...]:
+    layer: Callable[[Expr, list[Expr | None], Weights], tuple[Expr, ...]],
+) -> tuple[Expr, ...]:
     """y of the last layer, and each final state of all layers and directions."""
-    x = compose.transpose(b, x, 0, 1) if stack.batch_first else x
+    x = compose.transpose(x, 0, 1) if stack.batch_first else x
     finals: list[Any] = []
     for number in range(stack.layers):
         first = number * stack.directions
-        states = [_state(b, state, first, stack.directions) for state in initial]
-        x, *last = b.add(layer(x, states, _weights(b, params[first * stack.each :], stack)))
+        states = [_state(state, first, stack.directions) for state in initial]
+        x, *last = layer(x, states, _weights(params[first * stack.each :], stack))
         finals.append(last)
-    y = compose.transpose(b, x, 0, 1) if stack.batch_first else x
-    joined = (whole[0] if len(whole) == 1 else b(ops.Concat(whole, 0)) for whole in zip(*finals, strict=True))
-    return y, *joined
+    y = compose.transpose(x, 0, 1) if stack.batch_first else x
+    return y, *(concat(whole, 0) for whole in zip(*finals, strict=True))
 
 
-def _state(b: ExportBuilder, state: Value, first: int, count: int) -> Value | None:
+def _state(state: Expr, first: int, count: int) -> Expr | None:
     """The initial states of one layer; None for zeros."""
-    part = compose.part(b, state, 0, first, first + count)
-    return None if ops.number_of(part) == 0 else part
+    part = state.part(0, first, first + count)
+    return None if ops.number_of(part.value) == 0 else part
 
 
-def _weights(b: ExportBuilder, params: list[Value], stack: Stack) -> Weights:
+def _weights(params: list[Expr], stack: Stack) -> Weights:
     """One layer's parameters by what they are, both directions of each stacked."""
     names = ["w", "r", *(["bias", "bias_r"] if stack.has_biases else []), *(["projection"] if stack.projected else [])]
     stacked: Weights = {}
     for position, name in enumerate(names):
         found = [params[direction * stack.each + position] for direction in range(stack.directions)]
-        parts = tuple(compose.unsqueeze(b, param, 0) for param in found)
-        stacked[name] = parts[0] if len(parts) == 1 else b(ops.Concat(parts, 0))
+        stacked[name] = concat([compose.unsqueeze(param, 0) for param in found], 0)
     return stacked
 
 
-def _sum(b: ExportBuilder, x: Value | None, y: Value | None) -> Value | None:
-    return x if y is None or x is None else b(ops.Add(x, y))
+def _sum(x: Expr | None, y: Expr | None) -> Expr | None:
+    return x if y is None or x is None else x + y

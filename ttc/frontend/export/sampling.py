@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ttc.frontend.export.table import ExportBuilder, aten
 from ttc.frontend.sampling import PADDINGS, grid_sample
-from ttc.ir import Value
+from ttc.ops.expr import Expr
 
 MODES = ("linear", "nearest", "cubic")
 """By torch's numbers; so is PADDINGS."""
@@ -12,8 +12,8 @@ MODES = ("linear", "nearest", "cubic")
 
 @aten("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 def grid_sampler(
-    b: ExportBuilder, x: Value, grid: Value, interpolation_mode: int, padding_mode: int, align_corners: bool
-) -> Value:
+    b: ExportBuilder, x: Expr, grid: Expr, interpolation_mode: int, padding_mode: int, align_corners: bool
+) -> Expr:
     """torch moves each of a cubic's four elements to the border, not the place between them."""
     mode = MODES[interpolation_mode]
     return grid_sample(b, x, grid, mode, PADDINGS[padding_mode], align_corners, 1.0 if mode == "cubic" else 0.0)

@@ -7,9 +7,8 @@ from typing import Any
 
 from torch._ops import OpOverload
 
-from ttc import ops
-from ttc.frontend.export.table import ExportBuilder
-from ttc.ir import TensorType, Value
+from ttc.ir import TensorType
+from ttc.ops.expr import Expr
 
 
 def names_dimension(target: OpOverload, args: Sequence[Any], keywords: Mapping[str, Any]) -> bool:
@@ -21,19 +20,18 @@ def names_dimension(target: OpOverload, args: Sequence[Any], keywords: Mapping[s
     return any(name.startswith("dim") and value not in (None, []) for name, value in stated.items())
 
 
-def as_vectors(b: ExportBuilder, args: Sequence[Any]) -> tuple[Any, ...]:
+def as_vectors(args: Sequence[Any]) -> tuple[Any, ...]:
     """Return the operands with a vector of one element in the place of each scalar."""
-    return tuple(b(ops.Reshape(arg, (1,))) if _is_scalar(arg) else arg for arg in args)
+    return tuple(arg.reshape(1) if _is_scalar(arg) else arg for arg in args)
 
 
-def of_types(b: ExportBuilder, found: Any, types: Sequence[TensorType]) -> Any:
+def of_types(found: Any, types: Sequence[TensorType]) -> Any:
     """Return a result, or several, in the shapes that torch declares, where these have as many elements."""
     if isinstance(found, (tuple, list)):
-        return tuple(of_types(b, value, [type]) for value, type in zip(found, types, strict=False))
-    if not isinstance(found, Value) or found.type.numel != types[0].numel or found.shape == types[0].shape:
-        return found
-    return b(ops.Reshape(found, types[0].shape))
+        return tuple(of_types(value, [type]) for value, type in zip(found, types, strict=False))
+    fits = isinstance(found, Expr) and found.type.numel == types[0].numel
+    return found.reshape(*types[0].shape) if fits else found
 
 
 def _is_scalar(arg: Any) -> bool:
-    return isinstance(arg, Value) and arg.type.rank == 0
+    return isinstance(arg, Expr) and arg.rank == 0

@@ -1,7 +1,7 @@
 """The table of aten ops: functions whose signatures mirror aten's, found by aten name.
 
-A function takes the `ExportBuilder`, then what the aten op takes (tensors as `Value`s; dtypes as `DType`s),
-and gives a value or a tuple of values. It only renames; arithmetic stands in `compose`.
+A function takes the `ExportBuilder`, then what the aten op takes (tensors as expressions; dtypes as `DType`s),
+and gives an expression or a tuple of them. It only renames; arithmetic stands in `compose`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.guard import budget
 from ttc.ir import Builder, DType, TensorType, Value, Weights, operands_first
+from ttc.ops.expr import Expr, as_kind, constant
 from ttc.ops.torch_types import FROM_TORCH, to_torch
 
 Number = bool | int | float
-Result = Value | tuple[Value, ...] | list[Value]
+Result = Expr | tuple[Expr, ...] | list[Expr]
 Function = Callable[..., Result]
 Reading = TypeVar("Reading", bound=Function)
 Entry = TypeVar("Entry")
@@ -117,19 +118,19 @@ class ExportBuilder(Builder):
         """Whether the program reads this result of the node."""
         return number in self.read
 
-    def constant(self, tensor: Tensor) -> Value:
+    def constant(self, tensor: Tensor) -> Expr:
         """A known tensor."""
-        return ops.constant(self, tensor)
+        return constant(self, tensor)
 
 
-def static(b: ExportBuilder, x: Value) -> Tensor | None:
+def static(b: ExportBuilder, x: Expr) -> Tensor | None:
     """The tensor that x is whatever the inputs and weights are (a mask made of positions), or None.
 
     Unlike `ops.known` it also evaluates what is too large to be folded.
     """
-    for each in operands_first([x], lambda value: value not in b.static):
+    for each in operands_first([x.value], lambda value: value not in b.static):
         b.static[each] = _static(b, each)
-    return b.static[x]
+    return b.static[x.value]
 
 
 def _static(b: ExportBuilder, x: Value) -> Tensor | None:
@@ -147,26 +148,23 @@ def _example(dtype: DType, ranked: bool) -> torch.Tensor:
     return torch.empty((1,) if ranked else (), dtype=to_torch(dtype), device="meta")
 
 
-def promoted(a: Value | Number, b: Value | Number) -> DType:
+def promoted(a: Expr | Number, b: Expr | Number) -> DType:
     """The dtype in which torch computes on two operands (its rule: tensors, then 0-d tensors, then numbers)."""
-    examples: list[Any] = [_example(x.dtype, x.type.rank > 0) if isinstance(x, Value) else x for x in (a, b)]
+    examples: list[Any] = [_example(x.dtype, x.rank > 0) if isinstance(x, Expr) else x for x in (a, b)]
     return FROM_TORCH[torch.result_type(examples[0], examples[1])]
 
 
-def cast(b: Builder, x: Value | Number, dtype: DType) -> Value:
-    """A value or Python number in `dtype`; nothing is added where it is already so."""
-    if isinstance(x, Value):
-        return x if x.dtype is dtype else b(ops.Cast(x, dtype))
-    return full(b, (), x, dtype)
+def cast(b: ExportBuilder, x: Expr | Number, dtype: DType) -> Expr:
+    """An expression or Python number in `dtype`; nothing is added where it is already so."""
+    return x.cast(dtype) if isinstance(x, Expr) else full(b, (), x, dtype)
 
 
-def full(b: Builder, shape: tuple[int, ...], value: Number, dtype: DType) -> Value:
+def full(b: ExportBuilder, shape: tuple[int, ...], value: Number, dtype: DType) -> Expr:
     """One number everywhere, as a number of `dtype`'s own kind."""
-    kind: Callable[[Any], Number] = {"bool": bool, "float": float}.get(dtype.kind, int)
-    return b(ops.Full(TensorType(dtype, tuple(shape)), kind(value)))
+    return Expr(b(ops.Full(TensorType(dtype, tuple(shape)), as_kind(value, dtype))), b)
 
 
-def together(b: Builder, x: Value | Number, y: Value | Number) -> tuple[Value, Value]:
+def together(b: ExportBuilder, x: Expr | Number, y: Expr | Number) -> tuple[Expr, Expr]:
     """Both operands in the dtype that torch promotes them to."""
     dtype = promoted(x, y)
     return cast(b, x, dtype), cast(b, y, dtype)

@@ -8,40 +8,41 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import EXPAND, onnx_op
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply
 
 
 @onnx_op(since=23)
 def Attention(
-    b: Emitter, q: Value, k: Value, v: Value, mask: Value | None = None, past_key: Value | None = None,
-    past_value: Value | None = None, nonpad_kv_seqlen: Value | None = None, *, is_causal=0, kv_num_heads=0,
+    b: Emitter, q: Expr, k: Expr, v: Expr, mask: Expr | None = None, past_key: Expr | None = None,
+    past_value: Expr | None = None, nonpad_kv_seqlen: Expr | None = None, *, is_causal=0, kv_num_heads=0,
     left_window_size=-1, q_num_heads=0, qk_matmul_output_mode=0, right_window_size=-1, scale=None, softcap=0.0,
     softmax_precision=None,
-) -> Value | object:  # fmt: skip
+) -> Expr | object:  # fmt: skip
     """q, k, v as [B, H, S, D], or [B, S, H * D] with the numbers of heads given."""
     extra = past_key is not None or nonpad_kv_seqlen is not None
     windowed = left_window_size >= 0 or right_window_size >= 0
     if extra or windowed or softcap or any(map(b.wants, (1, 2, 3))) or softmax_precision not in (None, 1):
         return EXPAND
-    flat = q.type.rank == 3
+    flat = q.rank == 3
     if flat:
-        q = split_heads(b, q, q_num_heads)
-        k, v = (split_heads(b, item, kv_num_heads) for item in (k, v))
+        q = split_heads(q, q_num_heads)
+        k, v = (split_heads(item, kv_num_heads) for item in (k, v))
     if mask is not None and (mask.dtype not in (DType.bool, q.dtype) or mask.shape[-1] != k.shape[2]):
         return EXPAND
-    y = b(ops.Attention(q, k, v, mask, bool(is_causal), 1 / math.sqrt(q.shape[-1]) if scale is None else scale))
-    return merge_heads(b, y) if flat else y
+    y = apply(ops.Attention, q, k, v, mask, bool(is_causal), 1 / math.sqrt(q.shape[-1]) if scale is None else scale)
+    return merge_heads(y) if flat else y
 
 
-def split_heads(b: Emitter, x: Value, heads: int) -> Value:
+def split_heads(x: Expr, heads: int) -> Expr:
     """[B, S, H * D] -> [B, H, S, D]."""
     batch, length, width = x.shape
     if not heads or width % heads:
         raise Refusal(f"{width} channels are no multiple of {heads} heads")
-    return b.permute(b.reshape(x, (batch, length, heads, width // heads)), (0, 2, 1, 3))
+    return x.reshape(batch, length, heads, width // heads).permute(0, 2, 1, 3)
 
 
-def merge_heads(b: Emitter, x: Value) -> Value:
+def merge_heads(x: Expr) -> Expr:
     """[B, H, S, D] -> [B, S, H * D]."""
     batch, heads, length, width = x.shape
-    return b.reshape(b.permute(x, (0, 2, 1, 3)), (batch, length, heads * width))
+    return x.permute(0, 2, 1, 3).reshape(batch, length, heads * width)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from onnx import GraphProto, NodeProto
 
 from ttc.errors import Refusal
-from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, concat
 
 if TYPE_CHECKING:
     from ttc.frontend.onnx.importer import Importer
@@ -74,7 +74,7 @@ def Loop(
     scans = len(body.graph.output) - 1 - len(carried)
     if scans and not stacked:
         raise Refusal("stacks the results of no steps")
-    return [*carried, *(_stacked(b, [rows[i] for rows in stacked], 0) for i in range(scans))]
+    return [*carried, *(_stacked([rows[i] for rows in stacked], 0) for i in range(scans))]
 
 
 def _expected_steps(importer: Importer, count: int | None) -> int:
@@ -101,7 +101,7 @@ def Scan(
     if not 1 <= count <= len(inputs):
         raise Refusal(f"scans {count} of its {len(inputs)} inputs")
     states, scanned = list(inputs[:-count]), inputs[-count:]
-    axes = [axis_of(axis, x.type.rank) for axis, x in zip(_each(ints, "scan_input_axes", count), scanned, strict=True)]
+    axes = [axis_of(axis, x.rank) for axis, x in zip(_each(ints, "scan_input_axes", count), scanned, strict=True)]
     backwards = _each(ints, "scan_input_directions", count)
     steps = scanned[0].shape[axes[0]]
     if any(x.shape[axis] != steps for x, axis in zip(scanned, axes, strict=True)):
@@ -112,14 +112,14 @@ def Scan(
     with importer.expansion.repeated(body.graph, steps):
         for step in range(steps):
             places = [steps - 1 - step if back else step for back in backwards]
-            items = [_item(b, x, axis, i) for x, axis, i in zip(scanned, axes, places, strict=True)]
+            items = [_item(x, axis, i) for x, axis, i in zip(scanned, axes, places, strict=True)]
             results = body([*states, *items])
             states = results[: len(states)]
             rows.append(results[len(states) :])
-    return [*states, *_outputs(b, rows, ints, len(body.graph.output) - len(states))]
+    return [*states, *_outputs(rows, ints, len(body.graph.output) - len(states))]
 
 
-def _outputs(b: Emitter, rows: list[list[Value]], ints: Mapping[str, tuple[int, ...]], scans: int) -> list[Value]:
+def _outputs(rows: list[list[Expr]], ints: Mapping[str, tuple[int, ...]], scans: int) -> list[Expr]:
     """The stacked outputs of a Scan, along the axes and in the directions that it names."""
     axes = _each(ints, "scan_output_axes", scans)
     backwards = _each(ints, "scan_output_directions", scans)
@@ -127,7 +127,7 @@ def _outputs(b: Emitter, rows: list[list[Value]], ints: Mapping[str, tuple[int, 
     for i in range(scans):
         items = [row[i] for row in rows]
         items = items[::-1] if backwards[i] else items
-        found.append(_stacked(b, items, axis_of(axes[i], items[0].type.rank + 1)))
+        found.append(_stacked(items, axis_of(axes[i], items[0].rank + 1)))
     return found
 
 
@@ -139,14 +139,14 @@ def _each(ints: Mapping[str, tuple[int, ...]], name: str, count: int) -> tuple[i
     return numbers
 
 
-def _item(b: Emitter, x: Value, axis: int, index: int) -> Value:
+def _item(x: Expr, axis: int, index: int) -> Expr:
     """x[index] along an axis, without it."""
-    return b.reshape(b.slice(x, axis, index, index + 1), (*x.shape[:axis], *x.shape[axis + 1 :]))
+    return x.part(axis, index, index + 1).reshape(*x.shape[:axis], *x.shape[axis + 1 :])
 
 
-def _stacked(b: Emitter, items: list[Value], axis: int) -> Value:
+def _stacked(items: list[Expr], axis: int) -> Expr:
     """Equal shapes side by side along a new axis."""
-    return b.concat(tuple(b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in items), axis)
+    return concat([x.reshape(*x.shape[:axis], 1, *x.shape[axis:]) for x in items], axis)
 
 
 FORMS: dict[str, Callable[..., list[Any]]] = {"If": If, "Loop": Loop, "Scan": Scan}

@@ -12,7 +12,7 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.places import places
 from ttc.guard.budget import check_table
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, sqrt
 from ttc.ops.rules import window_output
 
 Pairs = tuple[tuple[int, int], ...]
@@ -42,37 +42,37 @@ def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, str
     return tuple(found)
 
 
-def split_negative(b: Emitter, x: Value, pads: Pairs) -> tuple[Value, Pairs]:
+def split_negative(x: Expr, pads: Pairs) -> tuple[Expr, Pairs]:
     """Negative pads cut x."""
     for axis, (begin, end) in enumerate(pads, start=2):
-        x = b.slice(x, axis, max(0, -begin), x.shape[axis] - max(0, -end))
+        x = x.part(axis, max(0, -begin), x.shape[axis] - max(0, -end))
     return x, tuple((max(0, begin), max(0, end)) for begin, end in pads)
 
 
 @onnx_op()
 def Conv(
-    b: Emitter, x: Value, w: Value, bias: Value | None = None, *,
+    b: Emitter, x: Expr, w: Expr, bias: Expr | None = None, *,
     auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     kernel = w.shape[2:]
     _check_rank(x, kernel, kernel_shape)
     stride, dilation = strides or (1,) * len(kernel), dilations or (1,) * len(kernel)
-    x, padding = split_negative(b, x, window_pads(auto_pad, pads, x.shape[2:], kernel, stride, dilation))
-    return b(ops.Conv(x, w, bias, stride, padding, dilation, group))
+    x, padding = split_negative(x, window_pads(auto_pad, pads, x.shape[2:], kernel, stride, dilation))
+    return apply(ops.Conv, x, w, bias, stride, padding, dilation, group)
 
 
-def _check_rank(x: Value, kernel: Ints, kernel_shape: Ints | None) -> None:
+def _check_rank(x: Expr, kernel: Ints, kernel_shape: Ints | None) -> None:
     if kernel_shape is not None and kernel_shape != kernel:
         raise Refusal(f"its kernel_shape {list(kernel_shape)} is not that of its weight, {list(kernel)}")
-    if x.type.rank != len(kernel) + 2:
+    if x.rank != len(kernel) + 2:
         raise Refusal(f"needs {len(kernel) + 2} dimensions, got {x.type}")
 
 
 @onnx_op()
 def ConvTranspose(
-    b: Emitter, x: Value, w: Value, bias: Value | None = None, *, auto_pad="NOTSET", dilations=None,
+    b: Emitter, x: Expr, w: Expr, bias: Expr | None = None, *, auto_pad="NOTSET", dilations=None,
     group=1, kernel_shape=None, output_padding=None, output_shape=None, pads=None, strides=None,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     kernel = w.shape[2:]
     _check_rank(x, kernel, kernel_shape)
     rank = len(kernel)
@@ -93,7 +93,7 @@ def ConvTranspose(
         padding = tuple(_cut(max(0, cut), auto_pad) for cut in cuts)
     if any(begin < 0 or end < 0 for begin, end in padding):
         raise Refusal(f"has negative pads: {[list(pair) for pair in padding]}")
-    return b(ops.ConvTranspose(x, w, bias, stride, padding, extra, dilation, group))
+    return apply(ops.ConvTranspose, x, w, bias, stride, padding, extra, dilation, group)
 
 
 def _cut(total: int, auto_pad: str) -> tuple[int, int]:
@@ -104,47 +104,47 @@ def _cut(total: int, auto_pad: str) -> tuple[int, int]:
 
 @onnx_op()
 def MaxPool(
-    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, pads=None,
+    b: Emitter, x: Expr, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, pads=None,
     storage_order=0, strides=None,
-) -> Value | tuple[Value, Value]:  # fmt: skip
+) -> Expr | tuple[Expr, Expr]:  # fmt: skip
     _check_rank(x, kernel_shape, None)
     stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
     padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
-    y = b(ops.MaxPool(x, kernel_shape, stride, padding, dilation, bool(ceil_mode)))
+    y = apply(ops.MaxPool, x, kernel_shape, stride, padding, dilation, bool(ceil_mode))
     if not b.wants(1):
         return y
     found = places(b, x, y, kernel_shape, stride, padding, dilation, bool(storage_order))
     check_table(*x.shape[:2])
     planes = torch.arange(math.prod(x.shape[:2])) * math.prod(x.shape[2:])
-    return y, b(ops.Add(found, b.constant(planes.reshape(*x.shape[:2], *[1] * len(kernel_shape)))))
+    return y, found + b.constant(planes.reshape(*x.shape[:2], *[1] * len(kernel_shape)))
 
 
 @onnx_op()
 def AveragePool(
-    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, count_include_pad=0, dilations=None,
+    b: Emitter, x: Expr, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, count_include_pad=0, dilations=None,
     pads=None, strides=None,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     _check_rank(x, kernel_shape, None)
     stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
     padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
     counted = bool(count_include_pad) or not any(map(any, padding))
-    return b(ops.AvgPool(x, kernel_shape, stride, padding, dilation, bool(ceil_mode), counted))
+    return apply(ops.AvgPool, x, kernel_shape, stride, padding, dilation, bool(ceil_mode), counted)
 
 
 @onnx_op()
 def LpPool(
-    b: Emitter, x: Value, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, p=2, pads=None, strides=None
-) -> Value:
+    b: Emitter, x: Expr, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, p=2, pads=None, strides=None
+) -> Expr:
     """(sum |x|^p)^(1/p) of each window: an average times its count, all padding explicit."""
     _check_rank(x, kernel_shape, None)
     stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
     padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
     if ceil_mode:
         padding = _ceiled(x.shape[2:], kernel_shape, stride, padding, dilation)
-    power = b(ops.Mul(x, x)) if p == 2 else b(ops.Pow(b(ops.Abs(x)), b.full(p, x.dtype)))
-    mean = b(ops.AvgPool(power, kernel_shape, stride, padding, dilation))
-    total = b(ops.Mul(mean, b.full(math.prod(kernel_shape), x.dtype)))
-    return b(ops.Sqrt(total)) if p == 2 else b(ops.Pow(total, b.full(1 / p, x.dtype)))
+    power = x * x if p == 2 else abs(x) ** p
+    mean = apply(ops.AvgPool, power, kernel_shape, stride, padding, dilation)
+    total = mean * math.prod(kernel_shape)
+    return sqrt(total) if p == 2 else total ** (1 / p)
 
 
 def _ceiled(sizes: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Pairs:

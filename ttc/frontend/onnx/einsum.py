@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 import torch
 
-from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
-from ttc.ir import Value
+from ttc.ops.expr import Expr
 from ttc.ops.torch_types import to_torch
 
 
@@ -20,7 +19,7 @@ from ttc.ops.torch_types import to_torch
 class Labelled:
     """A value and a label for each of its dimensions."""
 
-    x: Value
+    x: Expr
     labels: tuple[str, ...]
 
     def size(self, label: str) -> int:
@@ -28,15 +27,15 @@ class Labelled:
 
 
 @onnx_op()
-def Einsum(b: Emitter, *xs: Value, equation) -> Value:
-    terms, wanted = _parse(equation, [x.type.rank for x in xs])
+def Einsum(b: Emitter, *xs: Expr, equation) -> Expr:
+    terms, wanted = _parse(equation, [x.rank for x in xs])
     items = [_diagonal(b, Labelled(x, term)) for x, term in zip(xs, terms, strict=True)]
     left = items[0]
     for position, right in enumerate(items[1:], start=1):
         later = {label for item in items[position + 1 :] for label in item.labels}
-        left = _product(b, left, right, later | set(wanted))
-    left = _summed(b, left, set(wanted))
-    return b.permute(left.x, tuple(left.labels.index(label) for label in wanted))
+        left = _product(left, right, later | set(wanted))
+    left = _summed(left, set(wanted))
+    return left.x.permute(*(left.labels.index(label) for label in wanted))
 
 
 def _parse(equation: str, ranks: list[int]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
@@ -73,52 +72,50 @@ def _diagonal(b: Emitter, item: Labelled) -> Labelled:
         second = item.labels.index(label, first + 1)
         size = item.x.shape[first]
         shape = tuple(n if i in (first, second) else 1 for i, n in enumerate(item.x.shape))
-        eye = b.reshape(b.constant(torch.eye(size, dtype=to_torch(item.x.dtype))), shape)
-        x = b(ops.Sum(b(ops.Mul(item.x, eye)), (second,)))
+        eye = b.constant(torch.eye(size, dtype=to_torch(item.x.dtype))).reshape(*shape)
+        x = (item.x * eye).sum((second,))
         return _diagonal(b, Labelled(x, item.labels[:second] + item.labels[second + 1 :]))
     return item
 
 
-def _summed(b: Emitter, item: Labelled, kept: set[str]) -> Labelled:
+def _summed(item: Labelled, kept: set[str]) -> Labelled:
     """Summed over all labels that are not kept."""
     dims = tuple(i for i, label in enumerate(item.labels) if label not in kept)
     if not dims:
         return item
-    return Labelled(b(ops.Sum(item.x, dims)), tuple(label for label in item.labels if label in kept))
+    return Labelled(item.x.sum(dims), tuple(label for label in item.labels if label in kept))
 
 
-def _product(b: Emitter, left: Labelled, right: Labelled, kept: set[str]) -> Labelled:
+def _product(left: Labelled, right: Labelled, kept: set[str]) -> Labelled:
     """One matmul: common labels that stay are its batch, common ones that go are contracted."""
-    left = _summed(b, left, kept | set(right.labels))
-    right = _summed(b, right, kept | set(left.labels))
+    left = _summed(left, kept | set(right.labels))
+    right = _summed(right, kept | set(left.labels))
     common = [label for label in left.labels if label in right.labels]
     contracted = [label for label in common if label not in kept and left.size(label) == right.size(label)]
     batch = [label for label in common if label not in contracted]
     rows = [label for label in left.labels if label not in common]
     columns = [label for label in right.labels if label not in common]
     if not contracted:
-        return _summed(b, _outer(b, left, right, batch, rows, columns), kept)
-    a = _grouped(b, left, batch, rows, contracted)
-    c = _grouped(b, right, batch, contracted, columns)
-    y = b(ops.Matmul(a, c))
+        return _summed(_outer(left, right, batch, rows, columns), kept)
+    a = _grouped(left, batch, rows, contracted)
+    c = _grouped(right, batch, contracted, columns)
+    y = a @ c
     sizes = (*y.shape[:-2], *(left.size(label) for label in rows), *(right.size(label) for label in columns))
-    return _summed(b, Labelled(b.reshape(y, sizes), (*batch, *rows, *columns)), kept)
+    return _summed(Labelled(y.reshape(*sizes), (*batch, *rows, *columns)), kept)
 
 
-def _grouped(b: Emitter, item: Labelled, batch: list[str], first: list[str], second: list[str]) -> Value:
+def _grouped(item: Labelled, batch: list[str], first: list[str], second: list[str]) -> Expr:
     """[*batch, prod(first), prod(second)]."""
     order = [*batch, *first, *second]
-    x = b.permute(item.x, tuple(item.labels.index(label) for label in order))
+    x = item.x.permute(*(item.labels.index(label) for label in order))
     sizes = [math.prod(item.size(label) for label in group) for group in (first, second)]
-    return b.reshape(x, (*(item.size(label) for label in batch), *sizes))
+    return x.reshape(*(item.size(label) for label in batch), *sizes)
 
 
-def _outer(
-    b: Emitter, left: Labelled, right: Labelled, batch: list[str], rows: list[str], columns: list[str]
-) -> Labelled:
+def _outer(left: Labelled, right: Labelled, batch: list[str], rows: list[str], columns: list[str]) -> Labelled:
     """Elementwise over common labels, every row with every column."""
-    x = b.permute(left.x, tuple(left.labels.index(label) for label in [*batch, *rows]))
-    y = b.permute(right.x, tuple(right.labels.index(label) for label in [*batch, *columns]))
-    x = b.reshape(x, (*x.shape, *[1] * len(columns)))
-    y = b.reshape(y, (*y.shape[: len(batch)], *[1] * len(rows), *y.shape[len(batch) :]))
-    return Labelled(b(ops.Mul(x, y)), (*batch, *rows, *columns))
+    x = left.x.permute(*(left.labels.index(label) for label in [*batch, *rows]))
+    y = right.x.permute(*(right.labels.index(label) for label in [*batch, *columns]))
+    x = x.reshape(*x.shape, *[1] * len(columns))
+    y = y.reshape(*y.shape[: len(batch)], *[1] * len(rows), *y.shape[len(batch) :])
+    return Labelled(x * y, (*batch, *rows, *columns))

@@ -16,7 +16,8 @@ from ttc.frontend.onnx.small_floats import to_small_float
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
 from ttc.frontend.onnx.tensors import Store, dtype_of, tensor_data, weight
 from ttc.guard.budget import check_table
-from ttc.ir import DType, Op, Value
+from ttc.ir import DType, Op
+from ttc.ops.expr import Expr, apply, maximum, minimum, sigmoid, silu, where
 from ttc.ops.torch_types import HELD, to_torch
 
 UNARY: dict[str, type[Op]] = {
@@ -36,15 +37,15 @@ VARIADIC: dict[str, type[Op]] = {"Max": ops.Maximum, "Min": ops.Minimum, "Sum": 
 
 
 def _unary(op: type[Op]) -> Callable:
-    def entry(b: Emitter, x: Value) -> Value:
-        return b(op(x))  # type: ignore[call-arg]
+    def entry(b: Emitter, x: Expr) -> Expr:
+        return apply(op, x)
 
     return entry
 
 
 def _binary(op: type[Op]) -> Callable:
-    def entry(b: Emitter, a: Value, c: Value) -> Value:
-        return b(op(a, c))  # type: ignore[call-arg]
+    def entry(b: Emitter, a: Expr, c: Expr) -> Expr:
+        return apply(op, a, c)
 
     return entry
 
@@ -52,24 +53,24 @@ def _binary(op: type[Op]) -> Callable:
 def _binary_by_axis(op: type[Op]) -> Callable:
     """Before opset 7 the second operand was broadcast only when asked, its dimensions beginning at `axis`."""
 
-    def entry(b: Emitter, a: Value, c: Value, *, broadcast=0, axis=None) -> Value:
-        return b(op(a, _from_axis(b, c, a, axis) if broadcast else c))  # type: ignore[call-arg]
+    def entry(b: Emitter, a: Expr, c: Expr, *, broadcast=0, axis=None) -> Expr:
+        return apply(op, a, _from_axis(c, a, axis) if broadcast else c)
 
     return entry
 
 
-def _from_axis(b: Emitter, c: Value, like: Value, axis: int | None) -> Value:
-    if axis is None or c.type.rank == 0:
+def _from_axis(c: Expr, like: Expr, axis: int | None) -> Expr:
+    if axis is None or c.rank == 0:
         return c
-    after = like.type.rank - axis % like.type.rank - c.type.rank
+    after = like.rank - axis % like.rank - c.rank
     if after < 0:
         raise Refusal(f"{c.type} does not fit {like.type} from axis {axis} on")
-    return b.reshape(c, (*c.shape, *[1] * after))
+    return c.reshape(*c.shape, *[1] * after)
 
 
 def _variadic(op: type[Op]) -> Callable:
-    def entry(b: Emitter, x: Value, *others: Value) -> Value:
-        return reduce(lambda a, c: b(op(a, c)), others, x)  # type: ignore[call-arg]
+    def entry(b: Emitter, x: Expr, *others: Expr) -> Expr:
+        return reduce(lambda a, c: apply(op, a, c), others, x)
 
     return entry
 
@@ -83,29 +84,29 @@ for _name, _op in VARIADIC.items():
     onnx_op(_name)(_variadic(_op))
 
 
-def scaled(b: Emitter, x: Value, factor: float) -> Value:
-    """x times a number."""
-    return x if factor == 1 else b(ops.Mul(x, b.full(factor, x.dtype)))
+def scaled(x: Expr, factor: float) -> Expr:
+    """x times a number; integers take it without its fraction."""
+    return x if factor == 1 else x * x.number(factor)
 
 
-def shifted(b: Emitter, x: Value, term: float) -> Value:
-    """x plus a number."""
-    return x if term == 0 else b(ops.Add(x, b.full(term, x.dtype)))
-
-
-@onnx_op()
-def Mean(b: Emitter, x: Value, *others: Value) -> Value:
-    total = reduce(lambda a, c: b(ops.Add(a, c)), others, x)
-    return b(ops.Div(total, b.full(1 + len(others), x.dtype))) if others else x
+def shifted(x: Expr, term: float) -> Expr:
+    """x plus a number; integers take it without its fraction."""
+    return x if term == 0 else x + x.number(term)
 
 
 @onnx_op()
-def Identity(b: Emitter, x: Value) -> Value:
+def Mean(b: Emitter, x: Expr, *others: Expr) -> Expr:
+    total = reduce(lambda a, c: a + c, others, x)
+    return total / (1 + len(others)) if others else x
+
+
+@onnx_op()
+def Identity(b: Emitter, x: Expr) -> Expr:
     return x
 
 
 @onnx_op()
-def Dropout(b: Emitter, x: Value, ratio: Number = 0.5, training_mode: Number = 0, *, seed=0, is_test=0) -> list[Value]:
+def Dropout(b: Emitter, x: Expr, ratio: Number = 0.5, training_mode: Number = 0, *, seed=0, is_test=0) -> list[Expr]:
     if (training_mode or (b.opset < 7 and not is_test)) and ratio:
         raise Refusal("drops at random in training mode")
     dtype = DType.bool if b.opset >= 10 else x.dtype
@@ -113,181 +114,181 @@ def Dropout(b: Emitter, x: Value, ratio: Number = 0.5, training_mode: Number = 0
 
 
 @onnx_op()
-def Cast(b: Emitter, x: Value, *, to, saturate=1, round_mode="up") -> Value:
-    return cast(b, x, dtype_of(to), bool(saturate), round_mode)
+def Cast(b: Emitter, x: Expr, *, to, saturate=1, round_mode="up") -> Expr:
+    return cast(x, dtype_of(to), bool(saturate), round_mode)
 
 
-def cast(b: Emitter, x: Value, dtype: DType, saturate: bool = True, round_mode: str = "up") -> Value:
+def cast(x: Expr, dtype: DType, saturate: bool = True, round_mode: str = "up") -> Expr:
     """x in another dtype; floats of up to 8 bits are rounded to first."""
     if dtype.is_float and dtype in HELD:
-        return to_small_float(b, x, dtype, saturate, round_mode)
-    return b.cast(x, dtype)
+        return to_small_float(x, dtype, saturate, round_mode)
+    return x.cast(dtype)
 
 
 @onnx_op()
-def CastLike(b: Emitter, x: Value, like: Value, *, saturate=1, round_mode="up") -> Value:
-    return cast(b, x, like.dtype, bool(saturate), round_mode)
+def CastLike(b: Emitter, x: Expr, like: Expr, *, saturate=1, round_mode="up") -> Expr:
+    return cast(x, like.dtype, bool(saturate), round_mode)
 
 
 @onnx_op()
-def BitCast(b: Emitter, x: Value, *, to) -> Value:
+def BitCast(b: Emitter, x: Expr, *, to) -> Expr:
     dtype = dtype_of(to)
     if not x.dtype.is_float and not dtype.is_float:  # integers of one size wrap
-        return b.cast(x, dtype)
-    return b(ops.BitCast(x, dtype))
+        return x.cast(dtype)
+    return apply(ops.BitCast, x, dtype)
 
 
 @onnx_op()
-def BitShift(b: Emitter, x: Value, y: Value, *, direction) -> Value:
+def BitShift(b: Emitter, x: Expr, y: Expr, *, direction) -> Expr:
     if direction not in ("LEFT", "RIGHT"):
         raise Refusal(f"no direction is called {direction!r}")
-    return b((ops.ShiftLeft if direction == "LEFT" else ops.ShiftRight)(x, y))
+    return apply(ops.ShiftLeft if direction == "LEFT" else ops.ShiftRight, x, y)
 
 
 @onnx_op()
-def Clip(b: Emitter, x: Value, min: Value | None = None, max: Value | None = None) -> Value:
+def Clip(b: Emitter, x: Expr, min: Expr | None = None, max: Expr | None = None) -> Expr:
     """Bounds as numbers where they are known; run-time ones become maximum and minimum."""
     low, high = (_bound(b, bound, x.dtype) for bound in (min, max))
-    if not isinstance(low, Value) and not isinstance(high, Value):
+    if not isinstance(low, Expr) and not isinstance(high, Expr):
         low, high = _unless_infinite(low), _unless_infinite(high)
-        return x if low is None and high is None else b(ops.Clamp(x, low, high))
-    x = x if min is None else b(ops.Maximum(x, min))
-    return x if max is None else b(ops.Minimum(x, max))
+        return x if low is None and high is None else x.clamp(low, high)
+    x = x if min is None else maximum(x, min)
+    return x if max is None else minimum(x, max)
 
 
 def _unless_infinite(bound: float | None) -> float | None:
     return None if bound in (-math.inf, math.inf) else bound
 
 
-def _bound(b: Emitter, bound: Value | float | None, dtype: DType) -> Value | float | None:
+def _bound(b: Emitter, bound: Expr | float | None, dtype: DType) -> Expr | float | None:
     """A bound as a number if it is known; older opsets give the whole float range for none."""
-    if isinstance(bound, Value):
+    if isinstance(bound, Expr):
         tensor = b.tensor(bound)
         return bound if tensor is None else tensor.item()
-    if bound is None or (dtype.is_float and abs(bound) >= torch.finfo(torch.float32).max):
-        return None
-    return float(bound) if dtype.is_float else int(bound)
+    return None if bound is None else _written_bound(bound, dtype)
+
+
+def _written_bound(bound: float, dtype: DType) -> float | None:
+    if not dtype.is_float:
+        return int(bound)
+    return None if abs(bound) >= torch.finfo(torch.float32).max else float(bound)
 
 
 @onnx_op()
-def Pow(b: Emitter, x: Value, exponent: Value, *, broadcast=0, axis=None) -> Value:
+def Pow(b: Emitter, x: Expr, exponent: Expr, *, broadcast=0, axis=None) -> Expr:
     """The result has the base's dtype; an integer base with a floating exponent computes in floats."""
-    exponent = _from_axis(b, exponent, x, axis) if broadcast else exponent
+    exponent = _from_axis(exponent, x, axis) if broadcast else exponent
     if x.dtype.is_integer and exponent.dtype.is_integer and b.tensor(exponent) is None:
-        return _integer_power(b, x, b.cast(exponent, x.dtype))
+        return _integer_power(x, exponent.cast(x.dtype))
     if x.dtype is exponent.dtype:
-        return b(ops.Pow(x, exponent))
+        return x**exponent
     if x.dtype.is_float or exponent.dtype.is_integer:
-        return b(ops.Pow(x, b.cast(exponent, x.dtype)))
-    return b.cast(b(ops.Pow(b.cast(x, exponent.dtype), exponent)), x.dtype)
+        return x ** exponent.cast(x.dtype)
+    return (x.cast(exponent.dtype) ** exponent).cast(x.dtype)
 
 
-def _integer_power(b: Emitter, x: Value, exponent: Value) -> Value:
+def _integer_power(x: Expr, exponent: Expr) -> Expr:
     """By the bits of the exponent; beyond 31 it says only whether it is odd: all else overflows.
 
     To a negative power 1 and -1 are what their bits say, and all others are 0, as fractions towards zero.
     """
-    one, zero = b.full(1, x.dtype), b.full(0, x.dtype)
-    vanishes = b(ops.And(b(ops.Lt(exponent, zero)), b(ops.Ne(b(ops.Abs(x)), one))))
-    parity = b(ops.Add(b(ops.And(exponent, one)), b.full(30, x.dtype)))
-    exponent = b(ops.Where(b(ops.Gt(exponent, b.full(31, x.dtype))), parity, exponent))
-    y = b.expand(one, x.shape)
+    one, zero = x.number(1), x.number(0)
+    vanishes = (exponent < zero) & (abs(x) != one)
+    exponent = where(exponent > 31, (exponent & one) + 30, exponent)
+    y = one.expand(*x.shape)
     for bit in range(5):
-        chosen = b(ops.Ne(b(ops.And(exponent, b.full(1 << bit, x.dtype))), zero))
-        y = b(ops.Where(chosen, b(ops.Mul(y, x)), y))
-        x = b(ops.Mul(x, x)) if bit < 4 else x
-    return b(ops.Where(vanishes, zero, y))
+        y = where((exponent & (1 << bit)) != zero, y * x, y)
+        x = x * x if bit < 4 else x
+    return where(vanishes, zero, y)
 
 
 @onnx_op()
-def Mod(b: Emitter, a: Value, c: Value, *, fmod=0) -> Value:
-    return b((ops.Fmod if fmod else ops.Remainder)(a, c))
+def Mod(b: Emitter, a: Expr, c: Expr, *, fmod=0) -> Expr:
+    return apply(ops.Fmod if fmod else ops.Remainder, a, c)
 
 
 @onnx_op()
-def Where(b: Emitter, condition: Value, x: Value, y: Value) -> Value:
-    return b(ops.Where(condition, x, y))
+def Where(b: Emitter, condition: Expr, x: Expr, y: Expr) -> Expr:
+    return where(condition, x, y)
 
 
 @onnx_op()
-def BitwiseNot(b: Emitter, x: Value) -> Value:
+def BitwiseNot(b: Emitter, x: Expr) -> Expr:
     ones = (1 << int(x.dtype.bytes * 8)) - 1 if x.dtype.kind == "uint" else -1
-    return b(ops.Xor(x, b.full(ones, x.dtype)))
+    return x ^ ones
 
 
 @onnx_op()
-def IsInf(b: Emitter, x: Value, *, detect_negative=1, detect_positive=1) -> Value:
+def IsInf(b: Emitter, x: Expr, *, detect_negative=1, detect_positive=1) -> Expr:
     if not detect_negative and not detect_positive:
         return b.full(False, DType.bool, x.shape)
     if detect_negative and detect_positive:
-        return b(ops.Eq(b(ops.Abs(x)), b.full(math.inf, x.dtype)))
-    return b(ops.Eq(x, b.full(math.inf if detect_positive else -math.inf, x.dtype)))
+        return abs(x) == math.inf
+    return x == (math.inf if detect_positive else -math.inf)
 
 
 @onnx_op()
-def LeakyRelu(b: Emitter, x: Value, *, alpha=0.01) -> Value:
-    return b(ops.LeakyRelu(x, alpha))
+def LeakyRelu(b: Emitter, x: Expr, *, alpha=0.01) -> Expr:
+    return apply(ops.LeakyRelu, x, alpha)
 
 
 @onnx_op()
-def PRelu(b: Emitter, x: Value, slope: Value) -> Value:
+def PRelu(b: Emitter, x: Expr, slope: Expr) -> Expr:
     """Before opset 7 a slope has one number a channel, the second dimension."""
     if b.opset < 7 and slope.type.numel > 1:
-        slope = b.reshape(slope, (slope.type.numel, *[1] * (x.type.rank - 2)))
-    number = ops.number_of(slope)
+        slope = slope.reshape(slope.type.numel, *[1] * (x.rank - 2))
+    number = ops.number_of(slope.value)
     if number is not None and x.dtype.is_float:
-        return b(ops.LeakyRelu(x, number))
-    return b(ops.Where(b(ops.Lt(x, b.full(0, x.dtype))), b(ops.Mul(x, slope)), x))
+        return apply(ops.LeakyRelu, x, number)
+    return where(x < 0, x * slope, x)
 
 
 @onnx_op()
-def Elu(b: Emitter, x: Value, *, alpha=1.0) -> Value:
-    return b(ops.Elu(x, alpha))
+def Elu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
+    return apply(ops.Elu, x, alpha)
 
 
 @onnx_op()
-def Celu(b: Emitter, x: Value, *, alpha=1.0) -> Value:
+def Celu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
     """alpha * elu(x / alpha)."""
     if alpha == 1:
-        return b(ops.Elu(x))
-    return scaled(b, b(ops.Elu(b(ops.Div(x, b.full(alpha, x.dtype))))), alpha)
+        return apply(ops.Elu, x)
+    return scaled(apply(ops.Elu, x / alpha), alpha)
 
 
 @onnx_op()
-def Selu(b: Emitter, x: Value, *, alpha=1.6732632, gamma=1.050701) -> Value:
-    return scaled(b, b(ops.Elu(x, alpha)), gamma)
+def Selu(b: Emitter, x: Expr, *, alpha=1.6732632, gamma=1.050701) -> Expr:
+    return scaled(apply(ops.Elu, x, alpha), gamma)
 
 
 @onnx_op()
-def ThresholdedRelu(b: Emitter, x: Value, *, alpha=1.0) -> Value:
-    return b(ops.Where(b(ops.Gt(x, b.full(alpha, x.dtype))), x, b.full(0, x.dtype)))
+def ThresholdedRelu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
+    return where(x > alpha, x, 0)
 
 
 @onnx_op()
-def Shrink(b: Emitter, x: Value, *, bias=0.0, lambd=0.5) -> Value:
-    above = b(ops.Gt(x, b.full(lambd, x.dtype)))
-    below = b(ops.Lt(x, b.full(-lambd, x.dtype)))
-    inner = b(ops.Where(below, shifted(b, x, bias), b.full(0, x.dtype)))
-    return b(ops.Where(above, shifted(b, x, -bias), inner))
+def Shrink(b: Emitter, x: Expr, *, bias=0.0, lambd=0.5) -> Expr:
+    above, below = x > x.number(lambd), x < x.number(-lambd)
+    return where(above, shifted(x, -bias), where(below, shifted(x, bias), 0))
 
 
 @onnx_op()
-def HardSigmoid(b: Emitter, x: Value, *, alpha=0.2, beta=0.5) -> Value:
-    return b(ops.HardSigmoid(x, alpha, beta))
+def HardSigmoid(b: Emitter, x: Expr, *, alpha=0.2, beta=0.5) -> Expr:
+    return apply(ops.HardSigmoid, x, alpha, beta)
 
 
 @onnx_op()
-def Gelu(b: Emitter, x: Value, *, approximate="none") -> Value:
-    return b(ops.Gelu(x, approximate == "tanh"))
+def Gelu(b: Emitter, x: Expr, *, approximate="none") -> Expr:
+    return apply(ops.Gelu, x, approximate == "tanh")
 
 
 @onnx_op()
-def Swish(b: Emitter, x: Value, *, alpha=1.0) -> Value:
-    return b(ops.Silu(x)) if alpha == 1 else b(ops.Mul(x, b(ops.Sigmoid(scaled(b, x, alpha)))))
+def Swish(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
+    return silu(x) if alpha == 1 else x * sigmoid(scaled(x, alpha))
 
 
 @onnx_op()
-def ConstantOfShape(b: Emitter, shape: Ints, *, value: TensorProto | None = None) -> Value:
+def ConstantOfShape(b: Emitter, shape: Ints, *, value: TensorProto | None = None) -> Expr:
     if value is None:
         return b.full(0.0, DType.f32, shape)
     tensor = tensor_data(weight(value, Store(None)))
@@ -295,7 +296,7 @@ def ConstantOfShape(b: Emitter, shape: Ints, *, value: TensorProto | None = None
 
 
 @onnx_op()
-def EyeLike(b: Emitter, x: Value, *, dtype=None, k=0) -> Value:
+def EyeLike(b: Emitter, x: Expr, *, dtype=None, k=0) -> Expr:
     rows, columns = x.shape
     check_table(rows, columns)
     kind = x.dtype if dtype is None else dtype_of(dtype)

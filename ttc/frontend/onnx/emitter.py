@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from ttc.frontend.stand_in import stand_in
 from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
 from ttc.ops.constant import LITERAL_LIMIT
+from ttc.ops.expr import Expr, as_kind
 from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import HELD, to_torch
 
@@ -75,11 +76,14 @@ class Emitter:
             if value.dtype in UNCOMPUTED and not value.dtype.is_integer:
                 raise Refusal(f"computes in {value.dtype}, which is not supported")
         types = op.infer()
-        wide = op.with_operands(lambda v: self.cast(v, DType.i64) if _is_computed_wide(v.dtype, op) else v)
+        wide = op.with_operands(lambda v: self._cast(v, DType.i64) if _is_computed_wide(v.dtype, op) else v)
         results = self(wide)
         if isinstance(types, tuple):
-            return tuple(self.cast(y, t.dtype) for y, t in zip(results, types, strict=True))
-        return self.cast(results, types.dtype)
+            return tuple(self._cast(y, t.dtype) for y, t in zip(results, types, strict=True))
+        return self._cast(results, types.dtype)
+
+    def _cast(self, x: Value, dtype: DType) -> Value:
+        return Expr(x, self).cast(dtype).value
 
     def _add(self, op: Op) -> Any:
         results = self.builder.add(op)
@@ -90,22 +94,22 @@ class Emitter:
             self._computable.update(results)
         return results[0] if len(results) == 1 else results
 
-    def input(self, type: TensorType, name: str) -> Value:
+    def input(self, type: TensorType, name: str) -> Expr:
         """A run-time input."""
         value = self.builder(Input(type, name), name)
         self._runtime.add(value)
-        return value
+        return Expr(value, self)
 
-    def stand_in(self, type: TensorType, name: str) -> Value:
+    def stand_in(self, type: TensorType, name: str) -> Expr:
         """An input in place of what could not be read."""
         value = stand_in(self.builder, type, name)
         self._runtime.add(value)
         self._stand_ins.add(value.op)
-        return value
+        return Expr(value, self)
 
-    def is_constant(self, value: Value) -> bool:
-        """Whether the value depends on no run-time input (a literal, a weight, or computed from such)."""
-        return value not in self._runtime
+    def is_constant(self, x: Expr) -> bool:
+        """Whether the expression depends on no run-time input (a literal, a weight, or computed from such)."""
+        return x.value not in self._runtime
 
     def _is_small(self, value: Value) -> bool:
         return is_known(value) or (isinstance(value.op, Const) and value.type.numel <= LITERAL_LIMIT)
@@ -117,38 +121,13 @@ class Emitter:
             return False
         return all(t.numel <= LITERAL_LIMIT or (not t.dtype.is_float and t.bytes <= FOLD_LIMIT) for t in types)
 
-    def constant(self, tensor: Tensor) -> Value:
+    def constant(self, tensor: Tensor) -> Expr:
         """A known tensor."""
-        return ops.constant(self.builder, tensor)
+        return Expr(ops.constant(self.builder, tensor), self)
 
-    def full(self, number: float, dtype: DType, shape: tuple[int, ...] = ()) -> Value:
+    def full(self, number: float, dtype: DType, shape: tuple[int, ...] = ()) -> Expr:
         """One number everywhere, in `dtype`."""
-        kind = float if dtype.is_float else bool if dtype is DType.bool else int
-        return self.builder(ops.Full(TensorType(dtype, shape), kind(number)))
-
-    def cast(self, x: Value, dtype: DType) -> Value:
-        return x if x.dtype is dtype else self(ops.Cast(x, dtype))
-
-    def reshape(self, x: Value, shape: tuple[int, ...]) -> Value:
-        return x if x.shape == shape else self(ops.Reshape(x, shape))
-
-    def permute(self, x: Value, dims: tuple[int, ...]) -> Value:
-        return x if dims == tuple(range(x.type.rank)) else self(ops.Permute(x, dims))
-
-    def expand(self, x: Value, shape: tuple[int, ...]) -> Value:
-        return x if x.shape == shape else self(ops.Expand(x, shape))
-
-    def slice(self, x: Value, dim: int, start: int, end: int, step: int = 1) -> Value:
-        """x[start:end:step] along one dimension."""
-        if (start, end, step) == (0, x.shape[dim], 1):
-            return x
-        starts = tuple(start if i == dim else 0 for i in range(x.type.rank))
-        ends = tuple(end if i == dim else size for i, size in enumerate(x.shape))
-        steps = tuple(step if i == dim else 1 for i in range(x.type.rank))
-        return self(ops.Slice(x, starts, ends, steps))
-
-    def concat(self, xs: tuple[Value, ...], dim: int) -> Value:
-        return xs[0] if len(xs) == 1 else self(ops.Concat(xs, dim))
+        return Expr(self.builder(ops.Full(TensorType(dtype, shape), as_kind(number, dtype))), self)
 
     def wants(self, index: int) -> bool:
         """Whether the model uses this output of the current node."""
@@ -156,15 +135,15 @@ class Emitter:
 
     def known(self, value: Any, kind: str, name: str) -> Any:
         """The numbers of a value needed when compiling, as a tuple (`Ints`, `Numbers`) or one (`Int`, `Number`)."""
-        if not isinstance(value, Value):
+        if not isinstance(value, Expr):
             return value
         within(value.type.numel, LISTED, f"numbers as its {name}")
         tensor = self.tensor(value)
         if tensor is None:
-            if not self._stand_ins.isdisjoint(_leaves(value)):
+            if not self._stand_ins.isdisjoint(_leaves(value.value)):
                 raise Hidden(f"needs its {name} when compiling")
-            self.needed.update(dict.fromkeys(_inputs(value)))
-            raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value))}")
+            self.needed.update(dict.fromkeys(_inputs(value.value)))
+            raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value.value))}")
         if kind in ("Int", "Ints") and tensor.is_floating_point():
             raise Refusal(f"needs whole numbers as its {name}, got {value.type}")
         items = tensor.flatten().tolist()
@@ -174,11 +153,11 @@ class Emitter:
             raise Refusal(f"needs one number as its {name}, got {value.type}")
         return items[0]
 
-    def tensor(self, value: Value) -> Tensor | None:
-        """The tensor that a value holds in every run, or None. Small weights count: here they say how to compute."""
-        for each in operands_first([value], lambda item: item not in self._tensors):
+    def tensor(self, x: Expr) -> Tensor | None:
+        """The tensor that x holds in every run, or None. Small weights count: here they say how to compute."""
+        for each in operands_first([x.value], lambda item: item not in self._tensors):
             self._tensors[each] = self._find_tensor(each)
-        return self._tensors[value]
+        return self._tensors[x.value]
 
     def _find_tensor(self, value: Value) -> Tensor | None:
         if is_known(value):
@@ -194,13 +173,13 @@ class Emitter:
         with torch.no_grad():
             return ops.evaluate_op(value.op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
 
-    def initialiser(self, name: str, weight: Weight) -> Value:
+    def initialiser(self, name: str, weight: Weight) -> Expr:
         """A model's constant: a literal if it is small and integer or one number, else a weight by reference."""
         if is_literal(weight.type) and weight.read and weight.type.dtype not in (DType.c64, *HELD):
-            return ops.constant(self.builder, tensor_data(weight))
-        return self.builder(Const(weight.type, name))
+            return self.constant(tensor_data(weight))
+        return Expr(self.builder(Const(weight.type, name)), self)
 
-    def add_weight(self, name: str, weight: Weight) -> Value:
+    def add_weight(self, name: str, weight: Weight) -> Expr:
         """A constant met on the way (in a branch, or of a Constant node), under a reference not yet taken."""
         ref, number = name, 1
         while ref in self.weights:
@@ -209,12 +188,12 @@ class Emitter:
         self.weights[ref] = weight
         return self.initialiser(ref, weight)
 
-    def finish(self, outputs: list[tuple[str, Value]]) -> Graph:
+    def finish(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
         """The graph, with the weights that it refers to."""
         self.builder.weights = Weights({**self.weights, **self.builder.weights})
         return self.builder.finish(outputs)
 
-    def arange(self, count: int, dtype: DType = DType.i64) -> Value:
+    def arange(self, count: int, dtype: DType = DType.i64) -> Expr:
         check_table(count)
         return self.constant(torch.arange(count, dtype=to_torch(dtype)))
 

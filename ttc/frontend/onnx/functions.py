@@ -13,7 +13,7 @@ import onnx
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
 
 from ttc.frontend.onnx.tensors import ONNX_TYPES
-from ttc.ir import Value
+from ttc.ops.expr import Expr
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def attribute_kinds(name: str, domain: str, opset: int) -> Mapping[str, int]:
     return {key: item.type.value for key, item in schema.attributes.items()}
 
 
-def body_of(node: NodeProto, domain: str, opset: int, inputs: list[Value | None]) -> Body | None:
+def body_of(node: NodeProto, domain: str, opset: int, inputs: list[Expr | None]) -> Body | None:
     """The body that the schema of an ONNX operator gives for this call, or None."""
     try:
         schema = onnx.defs.get_schema(node.op_type, opset, domain)
@@ -121,7 +121,7 @@ def _schema_body(serialised: bytes, defaults: Mapping[str, AttributeProto], vers
     return Body(function, defaults, {entry.domain: entry.version for entry in function.opset_import} or {"": version})
 
 
-def _type(value: Value | None) -> bytes:
+def _type(value: Expr | None) -> bytes:
     if value is None:
         return onnx.TypeProto().SerializeToString()
     return helper.make_tensor_type_proto(ONNX_TYPES[value.dtype], value.shape).SerializeToString()

@@ -26,6 +26,7 @@ from ttc.frontend.stand_in import enumerated
 from ttc.guard.budget import DEPTH, within
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
+from ttc.ops.expr import Expr
 from ttc.ops.torch_types import tensor_of
 
 
@@ -34,7 +35,7 @@ class Poison:
 
 
 POISON = Poison()
-Environment = dict[str, "Value | Sequence | Poison"]
+Environment = dict[str, "Expr | Sequence | Poison"]
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
@@ -108,14 +109,14 @@ class Importer:
             raise NeedsValues(self.reasons, list(self.b.needed))
         if self.reasons:
             raise Refused(self.reasons, (UNREADABLE,), self._rest(outputs))
-        return self.b.finish([(name, value) for name, value in outputs if isinstance(value, Value)])
+        return self.b.finish((name, found.value) for name, found in outputs if isinstance(found, Expr))
 
     def _rest(self, outputs: list[tuple[str, Any]]) -> Graph:
         """All that could be read, inputs in place of what could not."""
-        results = [value for _, value in outputs if isinstance(value, Value)]
+        results = [found.value for _, found in outputs if isinstance(found, Expr)]
         return self.b.finish(enumerated([*results, *self.read]))
 
-    def bound(self, name: str, type: TensorType, value: np.ndarray) -> Value:
+    def bound(self, name: str, type: TensorType, value: np.ndarray) -> Expr:
         """An input whose value is part of the program."""
         value = in_numpy(value, type.dtype)
         if type.dtype is DType.bf16 and value.dtype == np.float32:
@@ -144,7 +145,7 @@ class Importer:
         env.update((name, POISON) for name in refused)
         return env
 
-    def lookup(self, name: str, env: Environment, where: str) -> Value | Sequence | Poison:
+    def lookup(self, name: str, env: Environment, where: str) -> Expr | Sequence | Poison:
         if name not in env:
             self.reasons.append((where, f"reads {name!r}, which nothing defines"))
             env[name] = POISON
@@ -160,7 +161,7 @@ class Importer:
                 results: list[Any] = [POISON] * len(node.output)
             else:
                 results = self.node(node, inputs, env, opsets, where)
-            if not inside and POISON in results:
+            if not inside and any(item is POISON for item in results):
                 results = self.stand_ins(node, inputs)
             for name, value in zip(node.output, results, strict=False):
                 if name:
@@ -168,9 +169,9 @@ class Importer:
 
     def stand_ins(self, node: NodeProto, inputs: list[Any]) -> list[Any]:
         """Inputs in place of the results of a refused node of the model's own, where their types are known."""
-        values = [item for item in inputs if isinstance(item, Value)]
-        self.read += values
-        if all(map(self.b.is_constant, values)):
+        operands = [item for item in inputs if isinstance(item, Expr)]
+        self.read += [operand.value for operand in operands]
+        if all(map(self.b.is_constant, operands)):
             return [POISON] * len(node.output)
         types = [self.inferred.get(name) for name in node.output]
         return [self.b.stand_in(type, name) if type else POISON for name, type in zip(node.output, types, strict=True)]
@@ -257,7 +258,7 @@ class Importer:
         if any(item is POISON for item in results):
             raise Refusal("its body cannot be compiled")
 
-    def constant(self, node: NodeProto) -> Value:
+    def constant(self, node: NodeProto) -> Expr:
         """A Constant node's value, by the same rule as an initialiser's."""
         item = node.attribute[0]
         name = node.output[0]

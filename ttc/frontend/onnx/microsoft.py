@@ -10,62 +10,60 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.matmul import matmul, swapped
 from ttc.frontend.onnx.norm import layer_norm, rms_norm
 from ttc.frontend.onnx.table import MICROSOFT, onnx_op
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, sigmoid
 
 
 @onnx_op(domain=MICROSOFT)
-def Gelu(b: Emitter, x: Value) -> Value:
-    return b(ops.Gelu(x))
+def Gelu(b: Emitter, x: Expr) -> Expr:
+    return apply(ops.Gelu, x)
 
 
 @onnx_op(domain=MICROSOFT)
-def BiasGelu(b: Emitter, x: Value, bias: Value) -> Value:
-    return b(ops.Gelu(b(ops.Add(x, bias))))
+def BiasGelu(b: Emitter, x: Expr, bias: Expr) -> Expr:
+    return apply(ops.Gelu, x + bias)
 
 
 @onnx_op(domain=MICROSOFT)
-def FastGelu(b: Emitter, x: Value, bias: Value | None = None) -> Value:
-    return b(ops.Gelu(x if bias is None else b(ops.Add(x, bias)), True))
+def FastGelu(b: Emitter, x: Expr, bias: Expr | None = None) -> Expr:
+    return apply(ops.Gelu, x if bias is None else x + bias, True)
 
 
 @onnx_op(domain=MICROSOFT)
-def QuickGelu(b: Emitter, x: Value, *, alpha=1.702) -> Value:
-    return b(ops.Mul(x, b(ops.Sigmoid(scaled(b, x, alpha)))))
+def QuickGelu(b: Emitter, x: Expr, *, alpha=1.702) -> Expr:
+    return x * sigmoid(scaled(x, alpha))
 
 
 @onnx_op(domain=MICROSOFT)
-def FusedMatMul(
-    b: Emitter, x: Value, y: Value, *, alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0
-) -> Value:
+def FusedMatMul(b: Emitter, x: Expr, y: Expr, *, alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0) -> Expr:
     if transBatchA or transBatchB:
         raise Refusal("moves its batch dimensions")
-    return scaled(b, matmul(b, swapped(b, x) if transA else x, swapped(b, y) if transB else y), alpha)
+    return scaled(matmul(swapped(x) if transA else x, swapped(y) if transB else y), alpha)
 
 
 @onnx_op(domain=MICROSOFT)
 def SkipLayerNormalization(
-    b: Emitter, x: Value, skip: Value, gamma: Value, beta: Value | None = None, bias: Value | None = None, *,
+    b: Emitter, x: Expr, skip: Expr, gamma: Expr, beta: Expr | None = None, bias: Expr | None = None, *,
     epsilon=1e-12,
-) -> list[Value | None]:  # fmt: skip
-    total = _skipped(b, x, skip, bias)
-    y = layer_norm(b, total, gamma, beta, total.type.rank - 1, epsilon)
+) -> list[Expr | None]:  # fmt: skip
+    total = _skipped(x, skip, bias)
+    y = layer_norm(total, gamma, beta, total.rank - 1, epsilon)
     return _with_sum(b, y, total)
 
 
 @onnx_op(domain=MICROSOFT)
 def SkipSimplifiedLayerNormalization(
-    b: Emitter, x: Value, skip: Value, gamma: Value, bias: Value | None = None, *, epsilon=1e-12
-) -> list[Value | None]:
-    total = _skipped(b, x, skip, bias)
-    return _with_sum(b, rms_norm(b, total, gamma, total.type.rank - 1, epsilon), total)
+    b: Emitter, x: Expr, skip: Expr, gamma: Expr, bias: Expr | None = None, *, epsilon=1e-12
+) -> list[Expr | None]:
+    total = _skipped(x, skip, bias)
+    return _with_sum(b, rms_norm(total, gamma, total.rank - 1, epsilon), total)
 
 
-def _skipped(b: Emitter, x: Value, skip: Value, bias: Value | None) -> Value:
-    total = b(ops.Add(x, skip))
-    return total if bias is None else b(ops.Add(total, bias))
+def _skipped(x: Expr, skip: Expr, bias: Expr | None) -> Expr:
+    total = x + skip
+    return total if bias is None else total + bias
 
 
-def _with_sum(b: Emitter, y: Value, total: Value) -> list[Value | None]:
+def _with_sum(b: Emitter, y: Expr, total: Expr) -> list[Expr | None]:
     """The fourth output is the sum that was normalised; the second and third (statistics) are for training."""
     if b.wants(1) or b.wants(2):
         raise Refusal("its mean and variance outputs are not supported")
@@ -74,23 +72,23 @@ def _with_sum(b: Emitter, y: Value, total: Value) -> list[Value | None]:
 
 @onnx_op(domain=MICROSOFT)
 def FusedConv(
-    b: Emitter, x: Value, w: Value, bias: Value | None = None, z: Value | None = None, *, activation="",
+    b: Emitter, x: Expr, w: Expr, bias: Expr | None = None, z: Expr | None = None, *, activation="",
     activation_params=(), auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     y = Conv(
         b, x, w, bias, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,
         strides=strides,
     )  # fmt: skip
-    y = y if z is None else b(ops.Add(y, z))
+    y = y if z is None else y + z
     match activation:
         case "":
             return y
         case "Relu" | "Sigmoid" | "Tanh":
-            return b({"Relu": ops.Relu, "Sigmoid": ops.Sigmoid, "Tanh": ops.Tanh}[activation](y))
+            return apply({"Relu": ops.Relu, "Sigmoid": ops.Sigmoid, "Tanh": ops.Tanh}[activation], y)
         case "LeakyRelu":
-            return b(ops.LeakyRelu(y, *activation_params[:1]))
+            return apply(ops.LeakyRelu, y, *activation_params[:1])
         case "Clip":
-            return b(ops.Clamp(y, *activation_params[:2]))
+            return y.clamp(*activation_params[:2])
         case "HardSigmoid":
-            return b(ops.HardSigmoid(y, *activation_params[:2]))
+            return apply(ops.HardSigmoid, y, *activation_params[:2])
     raise Refusal(f"no activation is called {activation!r}")

@@ -13,12 +13,13 @@ from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.guard.budget import within
-from ttc.ir import Op, Value
+from ttc.ir import Op
+from ttc.ops.expr import Expr, apply, rsqrt
 
 
 def _softmax(op: type[Op]) -> Callable:
-    def entry(b: Emitter, x: Value, *, axis=-1) -> Value:
-        return b(op(x, axis_of(axis, x.type.rank)))  # type: ignore[call-arg]
+    def entry(b: Emitter, x: Expr, *, axis=-1) -> Expr:
+        return apply(op, x, axis_of(axis, x.rank))
 
     return entry
 
@@ -26,12 +27,12 @@ def _softmax(op: type[Op]) -> Callable:
 def _flat_softmax(op: type[Op]) -> Callable:
     """Before opset 13 all axes from `axis` on were one."""
 
-    def entry(b: Emitter, x: Value, *, axis=1) -> Value:
-        axis = axis_of(axis, x.type.rank)
+    def entry(b: Emitter, x: Expr, *, axis=1) -> Expr:
+        axis = axis_of(axis, x.rank)
         if math.prod(x.shape[axis + 1 :]) == 1:
-            return b(op(x, axis))  # type: ignore[call-arg]
-        flat = b.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
-        return b.reshape(b(op(flat, 1)), x.shape)  # type: ignore[call-arg]
+            return apply(op, x, axis)
+        flat = x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
+        return apply(op, flat, 1).reshape(*x.shape)
 
     return entry
 
@@ -43,104 +44,101 @@ for _name, _op in (("Softmax", ops.Softmax), ("LogSoftmax", ops.LogSoftmax)):
 
 @onnx_op()
 def BatchNormalization(
-    b: Emitter, x: Value, scale: Value, bias: Value, mean: Value, var: Value, *,
+    b: Emitter, x: Expr, scale: Expr, bias: Expr, mean: Expr, var: Expr, *,
     epsilon=1e-5, momentum=0.9, spatial=1, is_test=0, training_mode=0,
-) -> Value | list[Value]:  # fmt: skip
+) -> Expr | list[Expr]:  # fmt: skip
     if not spatial:
         raise Refusal("is not spatial")
     if training_mode or (b.opset < 7 and not is_test):
-        return _trained_batch_norm(b, x, scale, bias, mean, var, epsilon, momentum)
-    w, bias, mean, var = (b.cast(item, x.dtype) for item in (scale, bias, mean, var))
-    return b(ops.BatchNorm(x, w, bias, mean, var, epsilon))
+        return _trained_batch_norm(x, scale, bias, mean, var, epsilon, momentum)
+    w, bias, mean, var = (item.cast(x.dtype) for item in (scale, bias, mean, var))
+    return apply(ops.BatchNorm, x, w, bias, mean, var, epsilon)
 
 
 def _trained_batch_norm(
-    b: Emitter, x: Value, scale: Value, bias: Value, mean: Value, var: Value, eps: float, momentum: float
-) -> list[Value]:
+    x: Expr, scale: Expr, bias: Expr, mean: Expr, var: Expr, eps: float, momentum: float
+) -> list[Expr]:
     """Normalised by the batch's own statistics, and the running ones moved towards them."""
-    dims = (0, *range(2, x.type.rank))
-    column = (1, x.shape[1], *[1] * (x.type.rank - 2))
-    own = b(ops.Mean(x, dims, True))
-    centred = b(ops.Sub(x, own))
-    spread = b(ops.Mean(b(ops.Mul(centred, centred)), dims, True))
-    scale, bias = (b.reshape(b.cast(item, x.dtype), column) for item in (scale, bias))
-    y = b(ops.Mul(centred, b(ops.Mul(b(ops.Rsqrt(shifted(b, spread, eps))), scale))))
+    dims = (0, *range(2, x.rank))
+    column = (1, x.shape[1], *[1] * (x.rank - 2))
+    own = x.mean(dims, True)
+    centred = x - own
+    spread = (centred * centred).mean(dims, True)
+    scale, bias = (item.cast(x.dtype).reshape(*column) for item in (scale, bias))
+    y = centred * (rsqrt(shifted(spread, eps)) * scale)
     moved = [
-        b(ops.Add(scaled(b, old, momentum), scaled(b, b.cast(b.reshape(new, old.shape), old.dtype), 1 - momentum)))
+        scaled(old, momentum) + scaled(new.reshape(*old.shape).cast(old.dtype), 1 - momentum)
         for old, new in ((mean, own), (var, spread))
     ]
-    return [b(ops.Add(y, bias)), *moved]
+    return [y + bias, *moved]
 
 
 @onnx_op()
-def InstanceNormalization(b: Emitter, x: Value, scale: Value, bias: Value, *, epsilon=1e-5) -> Value:
-    return b(ops.GroupNorm(x, scale, bias, x.shape[1], epsilon))
+def InstanceNormalization(b: Emitter, x: Expr, scale: Expr, bias: Expr, *, epsilon=1e-5) -> Expr:
+    return apply(ops.GroupNorm, x, scale, bias, x.shape[1], epsilon)
 
 
 @onnx_op(since=18)
-def GroupNormalization(
-    b: Emitter, x: Value, scale: Value, bias: Value, *, num_groups, epsilon=1e-5, stash_type=1
-) -> Value:
+def GroupNormalization(b: Emitter, x: Expr, scale: Expr, bias: Expr, *, num_groups, epsilon=1e-5, stash_type=1) -> Expr:
     """Scale and bias are per channel from opset 21 on, per group before."""
     if b.opset < 21:
         each = x.shape[1] // num_groups
         scale, bias = (
-            b.reshape(b.expand(b.reshape(item, (num_groups, 1)), (num_groups, each)), (x.shape[1],))
-            for item in (scale, bias)
+            item.reshape(num_groups, 1).expand(num_groups, each).reshape(x.shape[1]) for item in (scale, bias)
         )
-    return b(ops.GroupNorm(x, scale, bias, num_groups, epsilon))
+    return apply(ops.GroupNorm, x, scale, bias, num_groups, epsilon)
 
 
 @onnx_op()
 def LayerNormalization(
-    b: Emitter, x: Value, scale: Value, bias: Value | None = None, *, axis=-1, epsilon=1e-5, stash_type=1
-) -> list[Value]:
-    axis = axis_of(axis, x.type.rank)
-    y = layer_norm(b, x, scale, bias, axis, epsilon)
-    return [y, *_statistics(b, x, axis, epsilon, stash_type)] if b.wants(1) or b.wants(2) else [y]
+    b: Emitter, x: Expr, scale: Expr, bias: Expr | None = None, *, axis=-1, epsilon=1e-5, stash_type=1
+) -> list[Expr]:
+    axis = axis_of(axis, x.rank)
+    y = layer_norm(x, scale, bias, axis, epsilon)
+    return [y, *_statistics(x, axis, epsilon, stash_type)] if b.wants(1) or b.wants(2) else [y]
 
 
-def layer_norm(b: Emitter, x: Value, scale: Value, bias: Value | None, axis: int, eps: float) -> Value:
+def layer_norm(x: Expr, scale: Expr, bias: Expr | None, axis: int, eps: float) -> Expr:
     """A layer norm whose scale and bias may be any that broadcast to x."""
-    shape, dims = x.shape[axis:], x.type.rank - axis
-    scale, bias = _fitted(b, scale, shape), None if bias is None else _fitted(b, bias, shape)
+    shape, dims = x.shape[axis:], x.rank - axis
+    scale, bias = _fitted(scale, shape), None if bias is None else _fitted(bias, shape)
     if all(item is None or item.shape == shape for item in (scale, bias)):
-        return b(ops.LayerNorm(x, scale, bias, dims, eps))
-    y = b(ops.Mul(b(ops.LayerNorm(x, None, None, dims, eps)), scale))
-    return y if bias is None else b(ops.Add(y, bias))
+        return apply(ops.LayerNorm, x, scale, bias, dims, eps)
+    y = apply(ops.LayerNorm, x, None, None, dims, eps) * scale
+    return y if bias is None else y + bias
 
 
-def _fitted(b: Emitter, item: Value, shape: Ints) -> Value:
+def _fitted(item: Expr, shape: Ints) -> Expr:
     """A scale as one of the normalised shape, where it only lacks or adds leading ones."""
     if item.type.numel != math.prod(shape):
         return item
-    return b.reshape(item, shape) if tuple(s for s in item.shape if s > 1) == tuple(s for s in shape if s > 1) else item
+    return item.reshape(*shape) if tuple(s for s in item.shape if s > 1) == tuple(s for s in shape if s > 1) else item
 
 
-def _statistics(b: Emitter, x: Value, axis: int, eps: float, stash_type: int) -> tuple[Value, Value]:
+def _statistics(x: Expr, axis: int, eps: float, stash_type: int) -> tuple[Expr, Expr]:
     """Mean and 1 / sqrt(var + eps), the second and third output of a layer norm."""
-    dims = tuple(range(axis, x.type.rank))
-    x = b.cast(x, dtype_of(stash_type))
-    mean = b(ops.Mean(x, dims, True))
-    centred = b(ops.Sub(x, mean))
-    var = b(ops.Mean(b(ops.Mul(centred, centred)), dims, True))
-    return mean, b(ops.Rsqrt(shifted(b, var, eps)))
+    dims = tuple(range(axis, x.rank))
+    x = x.cast(dtype_of(stash_type))
+    mean = x.mean(dims, True)
+    centred = x - mean
+    var = (centred * centred).mean(dims, True)
+    return mean, rsqrt(shifted(var, eps))
 
 
 @onnx_op("SimplifiedLayerNormalization")
 @onnx_op(since=23)
-def RMSNormalization(b: Emitter, x: Value, scale: Value, *, axis=-1, epsilon=1e-5, stash_type=1) -> Value:
-    return rms_norm(b, x, scale, axis_of(axis, x.type.rank), epsilon)
+def RMSNormalization(b: Emitter, x: Expr, scale: Expr, *, axis=-1, epsilon=1e-5, stash_type=1) -> Expr:
+    return rms_norm(x, scale, axis_of(axis, x.rank), epsilon)
 
 
-def rms_norm(b: Emitter, x: Value, scale: Value, axis: int, eps: float) -> Value:
+def rms_norm(x: Expr, scale: Expr, axis: int, eps: float) -> Expr:
     """An RMS norm over the dimensions from `axis` on, which are merged into one."""
-    flat = b.reshape(x, (*x.shape[:axis], math.prod(x.shape[axis:])))
-    scale = _fitted(b, scale, x.shape[axis:])
+    flat = x.reshape(*x.shape[:axis], math.prod(x.shape[axis:]))
+    scale = _fitted(scale, x.shape[axis:])
     if scale.shape == x.shape[axis:] and scale.dtype is x.dtype:
-        return b.reshape(b(ops.RmsNorm(flat, b.reshape(scale, flat.shape[-1:]), eps)), x.shape)
-    y = b.reshape(b(ops.RmsNorm(flat, None, eps)), x.shape)
-    return b(ops.Mul(b.cast(y, scale.dtype), scale))
+        return apply(ops.RmsNorm, flat, scale.reshape(*flat.shape[-1:]), eps).reshape(*x.shape)
+    y = apply(ops.RmsNorm, flat, None, eps).reshape(*x.shape)
+    return y.cast(scale.dtype) * scale
 
 
 NEIGHBOURS = 4096
@@ -148,19 +146,19 @@ NEIGHBOURS = 4096
 
 
 @onnx_op()
-def LRN(b: Emitter, x: Value, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Value:
+def LRN(b: Emitter, x: Expr, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Expr:
     """x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
 
     The sum is one of shifted squares: a product with a banded matrix would multiply infinities of others by 0.
     """
-    if x.type.rank < 3:
+    if x.rank < 3:
         raise Refusal(f"needs spatial dimensions, got {x.type}")
     channels = x.shape[1]
     within(size, NEIGHBOURS, "neighbouring channels")
     around = ((0, 0), ((size - 1) // 2, size // 2), *((0, 0) for _ in x.shape[2:]))
-    squares = b(ops.Pad(b(ops.Mul(x, x)), around))
-    total = b.slice(squares, 1, 0, channels)
+    squares = apply(ops.Pad, x * x, around)
+    total = squares.part(1, 0, channels)
     for offset in range(1, size):
-        total = b(ops.Add(total, b.slice(squares, 1, offset, offset + channels)))
-    divisor = shifted(b, scaled(b, total, alpha / size), bias)
-    return b(ops.Mul(x, b(ops.Pow(divisor, b.full(-beta, x.dtype)))))
+        total = total + squares.part(1, offset, offset + channels)
+    divisor = shifted(scaled(total, alpha / size), bias)
+    return x * divisor**-beta

@@ -12,7 +12,8 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.scatter import put_each
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, where
 
 
 def _along(size: int, axis: int, rank: int) -> Ints:
@@ -21,38 +22,38 @@ def _along(size: int, axis: int, rank: int) -> Ints:
 
 @onnx_op(since=24)
 def TensorScatter(
-    b: Emitter, past: Value, update: Value, write_indices: Value | None = None, *, axis=-2, mode="linear"
-) -> Value:
+    b: Emitter, past: Expr, update: Expr, write_indices: Expr | None = None, *, axis=-2, mode="linear"
+) -> Expr:
     """A cache with an update written into it, from each sample's own position on."""
-    axis = axis_of(axis, past.type.rank)
+    axis = axis_of(axis, past.rank)
     batch, count, size = past.shape[0], update.shape[axis], past.shape[axis]
     if axis == 0 or mode not in ("linear", "circular"):
         raise Refusal(f"writes along axis {axis} in the mode {mode!r}")
     start = b.full(0, DType.i64, (batch,)) if write_indices is None else write_indices
-    places = b.reshape(start, (batch, *[1] * (past.type.rank - 1)))
-    places = b(ops.Add(places, b.reshape(b.arange(count, start.dtype), _along(count, axis, past.type.rank))))
+    places = start.reshape(batch, *[1] * (past.rank - 1))
+    places = places + b.arange(count, start.dtype).reshape(*_along(count, axis, past.rank))
     if mode == "circular":
-        places = b(ops.Remainder(places, b.full(size, places.dtype)))
+        places = places % size
     return put_each(b, past, places, update, axis, lambda old, new: new)
 
 
 @onnx_op()
-def ReverseSequence(b: Emitter, x: Value, sequence_lens: Value, *, batch_axis=1, time_axis=0) -> Value:
+def ReverseSequence(b: Emitter, x: Expr, sequence_lens: Expr, *, batch_axis=1, time_axis=0) -> Expr:
     """The first elements of each sample in reverse order, as many as its length says."""
     if {batch_axis, time_axis} != {0, 1}:
         raise Refusal(f"reverses axis {time_axis} of batches along axis {batch_axis}")
-    lengths = b.reshape(sequence_lens, _along(sequence_lens.shape[0], batch_axis, 2))
-    times = b.reshape(b.arange(x.shape[time_axis], lengths.dtype), _along(x.shape[time_axis], time_axis, 2))
-    mirrored = b(ops.Sub(b(ops.Sub(lengths, times)), b.full(1, times.dtype)))
-    source = b(ops.Where(b(ops.Lt(times, lengths)), mirrored, times))
-    source = b.reshape(source, (*x.shape[:2], *[1] * (x.type.rank - 2)))
-    return b(ops.Gather(x, b.expand(source, x.shape), time_axis))
+    lengths = sequence_lens.reshape(*_along(sequence_lens.shape[0], batch_axis, 2))
+    times = b.arange(x.shape[time_axis], lengths.dtype).reshape(*_along(x.shape[time_axis], time_axis, 2))
+    mirrored = lengths - times - 1
+    source = where(times < lengths, mirrored, times)
+    source = source.reshape(*x.shape[:2], *[1] * (x.rank - 2))
+    return apply(ops.Gather, x, source.expand(*x.shape), time_axis)
 
 
 @onnx_op()
 def MaxUnpool(
-    b: Emitter, x: Value, indices: Value, output_shape: Ints | None = None, *, kernel_shape, pads=None, strides=None
-) -> Value:
+    b: Emitter, x: Expr, indices: Expr, output_shape: Ints | None = None, *, kernel_shape, pads=None, strides=None
+) -> Expr:
     """Zeros, but the elements of x where their indices (into the whole tensor) say; padded at the ends if asked."""
     rank = len(kernel_shape)
     strides, pads = strides or (1,) * rank, pads or (0,) * 2 * rank
@@ -61,35 +62,35 @@ def MaxUnpool(
         for i, (size, step, kernel) in enumerate(zip(x.shape[2:], strides, kernel_shape, strict=True))
     ]
     shape = (*x.shape[:2], *spatial)
-    flat, index = (b.reshape(item, (x.type.numel,)) for item in (x, indices))
-    y = b.reshape(b(ops.Scatter(b.full(0, x.dtype, (math.prod(shape),)), index, flat, 0)), shape)
+    flat, index = (item.reshape(x.type.numel) for item in (x, indices))
+    y = apply(ops.Scatter, b.full(0, x.dtype, (math.prod(shape),)), index, flat, 0).reshape(*shape)
     if output_shape is None or output_shape == shape:
         return y
-    return b(ops.Pad(y, tuple((0, wanted - size) for wanted, size in zip(output_shape, shape, strict=True))))
+    return apply(ops.Pad, y, tuple((0, wanted - size) for wanted, size in zip(output_shape, shape, strict=True)))
 
 
 @onnx_op(domain="ai.onnx.ml")
-def ArrayFeatureExtractor(b: Emitter, x: Value, indices: Value) -> Value:
+def ArrayFeatureExtractor(b: Emitter, x: Expr, indices: Expr) -> Expr:
     """Columns of x by number."""
-    x = b.reshape(x, (1, *x.shape)) if x.type.rank == 1 else x
-    index = b.reshape(indices, (*[1] * (x.type.rank - 1), indices.type.numel))
-    return b(ops.Gather(x, b.expand(index, (*x.shape[:-1], indices.type.numel)), x.type.rank - 1))
+    x = x.reshape(1, *x.shape) if x.rank == 1 else x
+    index = indices.reshape(*[1] * (x.rank - 1), indices.type.numel)
+    return apply(ops.Gather, x, index.expand(*x.shape[:-1], indices.type.numel), x.rank - 1)
 
 
 @onnx_op(domain="ai.onnx.ml")
-def Binarizer(b: Emitter, x: Value, *, threshold=0.0) -> Value:
-    return b.cast(b(ops.Gt(x, b.full(threshold, x.dtype))), x.dtype)
+def Binarizer(b: Emitter, x: Expr, *, threshold=0.0) -> Expr:
+    return (x > x.number(threshold)).cast(x.dtype)
 
 
 @onnx_op()
-def Det(b: Emitter, x: Value) -> Value:
-    return determinant(b, x)
+def Det(b: Emitter, x: Expr) -> Expr:
+    return determinant(x)
 
 
 @onnx_op()
 def Col2Im(
-    b: Emitter, x: Value, image_shape: Ints, block_shape: Ints, *, dilations=None, pads=None, strides=None
-) -> Value:
+    b: Emitter, x: Expr, image_shape: Ints, block_shape: Ints, *, dilations=None, pads=None, strides=None
+) -> Expr:
     rank = len(block_shape)
     pads = pads or (0,) * 2 * rank
     sides = tuple((pads[i], pads[i + rank]) for i in range(rank))

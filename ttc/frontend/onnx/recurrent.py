@@ -10,7 +10,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, concat
 from ttc.ops.gates import KINDS, Gate
 from ttc.ops.recurrent import Recurrence
 
@@ -22,19 +22,19 @@ Make = Callable[..., Recurrence]
 
 @onnx_op(since=7)
 def LSTM(
-    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
-    initial_h: Value | None = None, initial_c: Value | None = None, peephole: Value | None = None, *,
+    b: Emitter, x: Expr, w: Expr, r: Expr, bias: Expr | None = None, sequence_lens: Expr | None = None,
+    initial_h: Expr | None = None, initial_c: Expr | None = None, peephole: Expr | None = None, *,
     hidden_size=None, direction="forward", layout=0, clip=0.0, input_forget=0, activations=(),
     activation_alpha=(), activation_beta=(),
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Expr, ...]:  # fmt: skip
     hidden = r.shape[2]
     order = (0, 2, 3, 1)  # theirs: i, o, f, c
     fields = {
-        "w": _reordered(b, w, order, hidden),
-        "r": _reordered(b, r, order, hidden),
-        "bias": None if bias is None else _reordered(b, _summed(b, bias), order, hidden),
-        "c": _state(b, initial_c, layout),
-        "peephole": None if peephole is None else _reordered(b, peephole, (0, 2, 1), hidden),  # theirs: i, o, f
+        "w": _reordered(w, order, hidden),
+        "r": _reordered(r, order, hidden),
+        "bias": None if bias is None else _reordered(_summed(bias), order, hidden),
+        "c": _state(initial_c, layout),
+        "peephole": None if peephole is None else _reordered(peephole, (0, 2, 1), hidden),  # theirs: i, o, f
     }
     names = _activations(activations, activation_alpha, activation_beta, ("sigmoid", "tanh", "tanh"), w.shape[0])
 
@@ -46,20 +46,20 @@ def LSTM(
 
 @onnx_op(since=7)
 def GRU(
-    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
-    initial_h: Value | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0,
+    b: Emitter, x: Expr, w: Expr, r: Expr, bias: Expr | None = None, sequence_lens: Expr | None = None,
+    initial_h: Expr | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0,
     linear_before_reset=0, activations=(), activation_alpha=(), activation_beta=(),
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Expr, ...]:  # fmt: skip
     hidden = r.shape[2]
     order = (1, 0, 2)  # theirs: z, r, h
-    fields = {"w": _reordered(b, w, order, hidden), "r": _reordered(b, r, order, hidden)}
+    fields = {"w": _reordered(w, order, hidden), "r": _reordered(r, order, hidden)}
     if bias is not None and linear_before_reset:
-        gates, last = b.slice(bias, 1, 3 * hidden, 5 * hidden), b.slice(bias, 1, 5 * hidden, 6 * hidden)
+        gates, last = bias.part(1, 3 * hidden, 5 * hidden), bias.part(1, 5 * hidden, 6 * hidden)
         none = b.full(0.0, bias.dtype, (bias.shape[0], hidden))
-        total = b(ops.Add(b.slice(bias, 1, 0, 3 * hidden), b.concat((gates, none), 1)))
-        fields |= {"bias": _reordered(b, total, order, hidden), "bias_n": last}
+        total = bias.part(1, 0, 3 * hidden) + concat((gates, none), 1)
+        fields |= {"bias": _reordered(total, order, hidden), "bias_n": last}
     elif bias is not None:
-        fields["bias"] = _reordered(b, _summed(b, bias), order, hidden)
+        fields["bias"] = _reordered(_summed(bias), order, hidden)
 
     def make(**fields) -> Recurrence:
         return ops.Gru(**fields, reset_after=bool(linear_before_reset))
@@ -70,19 +70,19 @@ def GRU(
 
 @onnx_op(since=7)
 def RNN(
-    b: Emitter, x: Value, w: Value, r: Value, bias: Value | None = None, sequence_lens: Value | None = None,
-    initial_h: Value | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0, activations=(),
+    b: Emitter, x: Expr, w: Expr, r: Expr, bias: Expr | None = None, sequence_lens: Expr | None = None,
+    initial_h: Expr | None = None, *, hidden_size=None, direction="forward", layout=0, clip=0.0, activations=(),
     activation_alpha=(), activation_beta=(),
-) -> tuple[Value, ...]:  # fmt: skip
-    fields = {"w": w, "r": r, "bias": None if bias is None else _summed(b, bias)}
+) -> tuple[Expr, ...]:  # fmt: skip
+    fields = {"w": w, "r": r, "bias": None if bias is None else _summed(bias)}
     names = _activations(activations, activation_alpha, activation_beta, ("tanh",), w.shape[0])
     return _recurrence(b, ops.Rnn, x, sequence_lens, initial_h, fields, names, direction, layout, clip)
 
 
 def _recurrence(
-    b: Emitter, make: Make, x: Value, lengths: Value | None, h: Value | None, fields: Mapping[str, Value | None],
+    b: Emitter, make: Make, x: Expr, lengths: Expr | None, h: Expr | None, fields: Mapping[str, Expr | None],
     names: list[tuple[str, ...]], direction: str, layout: int, clip: float,
-) -> tuple[Value, ...]:  # fmt: skip
+) -> tuple[Expr, ...]:  # fmt: skip
     """Y and the final states in ONNX's shapes; two recurrences if the directions differ in their activations."""
     if direction not in ("forward", "reverse", "bidirectional"):
         raise Refusal(f"no direction is called {direction!r}")
@@ -90,51 +90,51 @@ def _recurrence(
     for name, value in fields.items():
         if value is not None and value.shape[0] != count:
             raise Refusal(f"its {name} has {value.shape[0]} directions, {direction} has {count}")
-    x = b.permute(x, (1, 0, 2)) if layout else x
-    both = {**fields, "h": _state(b, h, layout)}
+    x = x.permute(1, 0, 2) if layout else x
+    both = {**fields, "h": _state(h, layout)}
     common = {"x": x, "lengths": _lengths(b, lengths, x), "clip": float(clip)}
     if count == 2 and names[0] != names[1]:
         parts = [
-            b(make(**common, **_direction(b, both, each), activations=names[each], reverse=each == 1))
+            apply(make, **common, **_direction(both, each), activations=names[each], reverse=each == 1)
             for each in range(2)
         ]
-        y = b.concat(tuple(part[0] for part in parts), 2)
-        finals = [b.concat(whole, 0) for whole in zip(*(part[1:] for part in parts), strict=True)]
+        y = concat([part[0] for part in parts], 2)
+        finals = [concat(whole, 0) for whole in zip(*(part[1:] for part in parts), strict=True)]
     else:
-        y, *finals = b(make(**common, **both, activations=names[0], reverse=direction == "reverse"))
+        y, *finals = apply(make, **common, **both, activations=names[0], reverse=direction == "reverse")
     steps, batch, wide = y.shape
-    y = b.reshape(y, (steps, batch, count, wide // count))
+    y = y.reshape(steps, batch, count, wide // count)
     order = (1, 0, 2, 3) if layout else (0, 2, 1, 3)
-    return b.permute(y, order), *(b.permute(final, (1, 0, 2)) if layout else final for final in finals)
+    return y.permute(*order), *(final.permute(1, 0, 2) if layout else final for final in finals)
 
 
-def _direction(b: Emitter, fields: dict[str, Value | None], number: int) -> dict[str, Value | None]:
+def _direction(fields: dict[str, Expr | None], number: int) -> dict[str, Expr | None]:
     """One direction of what has two."""
-    return {name: x and b.slice(x, 0, number, number + 1) for name, x in fields.items()}
+    return {name: None if x is None else x.part(0, number, number + 1) for name, x in fields.items()}
 
 
-def _state(b: Emitter, state: Value | None, layout: int) -> Value | None:
+def _state(state: Expr | None, layout: int) -> Expr | None:
     """A state between its two layouts, [D, B, H] and [B, D, H]; None for zeros."""
-    if state is None or ops.number_of(state) == 0:
+    if state is None or ops.number_of(state.value) == 0:
         return None
-    return b.permute(state, (1, 0, 2)) if layout else state
+    return state.permute(1, 0, 2) if layout else state
 
 
-def _lengths(b: Emitter, lengths: Value | None, x: Value) -> Value | None:
+def _lengths(b: Emitter, lengths: Expr | None, x: Expr) -> Expr | None:
     """The samples' lengths; None where all are known to fill x."""
     known = None if lengths is None else b.tensor(lengths)
     return None if known is not None and bool((known == x.shape[0]).all()) else lengths
 
 
-def _summed(b: Emitter, bias: Value) -> Value:
+def _summed(bias: Expr) -> Expr:
     """The sum of a bias's two halves: of the input's product and of the state's."""
     half = bias.shape[1] // 2
-    return b(ops.Add(b.slice(bias, 1, 0, half), b.slice(bias, 1, half, 2 * half)))
+    return bias.part(1, 0, half) + bias.part(1, half, 2 * half)
 
 
-def _reordered(b: Emitter, x: Value, order: tuple[int, ...], hidden: int) -> Value:
+def _reordered(x: Expr, order: tuple[int, ...], hidden: int) -> Expr:
     """The gates of [D, G*H, ...] in our order."""
-    return b.concat(tuple(b.slice(x, 1, gate * hidden, (gate + 1) * hidden) for gate in order), 1)
+    return concat([x.part(1, gate * hidden, (gate + 1) * hidden) for gate in order], 1)
 
 
 def _activations(

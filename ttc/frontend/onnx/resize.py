@@ -15,7 +15,7 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.interpolation import Sampling, matrix
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, Numbers, onnx_op
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, where
 from ttc.ops.torch_types import to_torch
 
 WHOLE = 1e-6
@@ -23,12 +23,12 @@ WHOLE = 1e-6
 
 
 @onnx_op(since=7)
-def Upsample(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Value:
+def Upsample(b: Emitter, x: Expr, scales: Numbers, *, mode="nearest") -> Expr:
     return _resized(b, x, scales, _scaled_sizes(x, scales), Sampling(mode, "asymmetric", "floor"))
 
 
 @onnx_op("Resize", since=10)
-def _resize_10(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Value:
+def _resize_10(b: Emitter, x: Expr, scales: Numbers, *, mode="nearest") -> Expr:
     """Opset 10 rounds down when it enlarges and up when it shrinks."""
     nearest = "ceil" if min(scales) < 1 else "floor"
     return _resized(b, x, scales, _scaled_sizes(x, scales), Sampling(mode, "asymmetric", nearest))
@@ -36,11 +36,11 @@ def _resize_10(b: Emitter, x: Value, scales: Numbers, *, mode="nearest") -> Valu
 
 @onnx_op(since=11)
 def Resize(
-    b: Emitter, x: Value, roi: Numbers | None = None, scales: Numbers | None = None, sizes: Ints | None = None, *,
+    b: Emitter, x: Expr, roi: Numbers | None = None, scales: Numbers | None = None, sizes: Ints | None = None, *,
     antialias=0, axes=None, coordinate_transformation_mode="half_pixel", cubic_coeff_a=-0.75, exclude_outside=0,
     extrapolation_value=0.0, keep_aspect_ratio_policy="stretch", mode="nearest", nearest_mode="round_prefer_floor",
-) -> Value:  # fmt: skip
-    rank = x.type.rank
+) -> Expr:  # fmt: skip
+    rank = x.rank
     chosen = tuple(range(rank)) if axes is None else tuple(axis_of(axis, rank) for axis in axes)
     given = [x.shape[axis] for axis in chosen]
     if not scales and not sizes:
@@ -77,8 +77,8 @@ def _check_whole(sizes: list[int], scales: Numbers) -> None:
             )
 
 
-def _scaled_sizes(x: Value, scales: Numbers) -> Ints:
-    if len(scales) != x.type.rank:
+def _scaled_sizes(x: Expr, scales: Numbers) -> Ints:
+    if len(scales) != x.rank:
         raise Refusal(f"{len(scales)} scales for {x.type}")
     return tuple(math.floor(size * scale) for size, scale in zip(x.shape, scales, strict=True))
 
@@ -93,9 +93,9 @@ def _fit(given: list[int], sizes: Ints, policy: str) -> tuple[Numbers, list[int]
 
 
 def _resized(
-    b: Emitter, x: Value, scales: Numbers, shape: Ints, sampling: Sampling,
+    b: Emitter, x: Expr, scales: Numbers, shape: Ints, sampling: Sampling,
     crop: list[tuple[float, float]] | None = None, filling: float = 0.0,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     matrices: dict[int, Tensor] = {}
     outside: dict[int, Tensor] = {}
     for axis, (size, scale) in enumerate(zip(x.shape, scales, strict=True)):
@@ -104,26 +104,26 @@ def _resized(
             matrices[axis] = found
         if beyond.any():
             outside[axis] = beyond
-    y = _upsampled(b, x, matrices)
+    y = _upsampled(x, matrices)
     if y is None:
         y = x
         for axis in sorted(matrices, reverse=True):
             y = _along(b, y, axis, matrices[axis])
     for axis, beyond in outside.items():
-        mask = b.constant(beyond.reshape([-1 if i == axis else 1 for i in range(x.type.rank)]))
-        y = b(ops.Where(mask, b.full(filling, y.dtype), y))
+        mask = b.constant(beyond.reshape([-1 if i == axis else 1 for i in range(x.rank)]))
+        y = where(mask, y.number(filling), y)
     return y
 
 
-def _upsampled(b: Emitter, x: Value, matrices: dict[int, Tensor]) -> Value | None:
+def _upsampled(x: Expr, matrices: dict[int, Tensor]) -> Expr | None:
     """One upsampling op, if all matrices are those of whole factors over spatial dimensions."""
-    rank = x.type.rank
+    rank = x.rank
     if not matrices or min(matrices) < 2 or rank > 5 or not x.dtype.is_float:
         return None
     factors = tuple(len(matrices[axis]) // x.shape[axis] if axis in matrices else 1 for axis in range(2, rank))
     for mode in ("nearest", "linear"):
         if all(_is_whole_factor(matrices[axis], factors[axis - 2], mode) for axis in matrices):
-            return b(ops.Upsample(x, factors, mode))
+            return apply(ops.Upsample, x, factors, mode)
     return None
 
 
@@ -136,28 +136,28 @@ def _is_whole_factor(found: Tensor, factor: int, mode: str) -> bool:
     return torch.allclose(found, expected, rtol=0, atol=1e-9)
 
 
-def _along(b: Emitter, x: Value, axis: int, found: Tensor) -> Value:
+def _along(b: Emitter, x: Expr, axis: int, found: Tensor) -> Expr:
     """matrix @ x along one axis: a slice where it picks every n-th element, a lookup for integers."""
     picked = _picked(found)
     if picked is not None and (step := _step(picked)):
-        return b.slice(x, axis, picked[0], picked[-1] + 1, step)
+        return x.part(axis, picked[0], picked[-1] + 1, step)
     if not x.dtype.is_float:
         if picked is None:
             raise Refusal(f"interpolates {x.dtype}")
         return _looked_up(b, x, axis, picked)
-    rank = x.type.rank
+    rank = x.rank
     if axis == rank - 2:
-        return b(ops.Matmul(b.constant(found.to(to_torch(x.dtype))), x))
+        return b.constant(found.to(to_torch(x.dtype))) @ x
     order = (*(i for i in range(rank) if i != axis), axis)
-    y = b.permute(x, order) if rank > 1 else b.reshape(x, (1, *x.shape))
-    y = b(ops.Matmul(y, b.constant(found.T.contiguous().to(to_torch(x.dtype)))))
-    return b.permute(y, tuple(order.index(i) for i in range(rank))) if rank > 1 else b.reshape(y, y.shape[1:])
+    y = x.permute(*order) if rank > 1 else x.reshape(1, *x.shape)
+    y = y @ b.constant(found.T.contiguous().to(to_torch(x.dtype)))
+    return y.permute(*(order.index(i) for i in range(rank))) if rank > 1 else y.reshape(*y.shape[1:])
 
 
-def _looked_up(b: Emitter, x: Value, axis: int, picked: list[int]) -> Value:
-    order = (axis, *(i for i in range(x.type.rank) if i != axis))
-    y = b(ops.Embedding(b.permute(x, order), b.constant(torch.tensor(picked))))
-    return b.permute(y, tuple(order.index(i) for i in range(x.type.rank)))
+def _looked_up(b: Emitter, x: Expr, axis: int, picked: list[int]) -> Expr:
+    order = (axis, *(i for i in range(x.rank) if i != axis))
+    y = apply(ops.Embedding, x.permute(*order), b.constant(torch.tensor(picked)))
+    return y.permute(*(order.index(i) for i in range(x.rank)))
 
 
 def _picked(found: Tensor) -> list[int] | None:

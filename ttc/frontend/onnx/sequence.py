@@ -11,14 +11,15 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
 from ttc.guard.budget import LISTED, within
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, concat
 
 
 @dataclass(frozen=True)
 class Sequence:
     """Tensors in order, each its own value of the program."""
 
-    items: tuple[Value, ...]
+    items: tuple[Expr, ...]
 
 
 TAKE_SEQUENCES = (
@@ -33,11 +34,11 @@ def SequenceEmpty(b: Emitter, *, dtype=None) -> Sequence:
 
 
 @onnx_op()
-def SequenceConstruct(b: Emitter, *xs: Value) -> Sequence:
+def SequenceConstruct(b: Emitter, *xs: Expr) -> Sequence:
     return Sequence(xs)
 
 
-def _items(sequence: Any) -> tuple[Value, ...]:
+def _items(sequence: Any) -> tuple[Expr, ...]:
     if not isinstance(sequence, Sequence):
         raise Refusal("takes a sequence, got a tensor")
     return sequence.items
@@ -50,7 +51,7 @@ def _place(position: int, count: int) -> int:
 
 
 @onnx_op()
-def SequenceAt(b: Emitter, sequence: Any, position: Int) -> Value:
+def SequenceAt(b: Emitter, sequence: Any, position: Int) -> Expr:
     items = _items(sequence)
     if not items:
         raise Refusal("takes an item of an empty sequence")
@@ -65,7 +66,7 @@ def SequenceErase(b: Emitter, sequence: Any, position: Int = -1) -> Sequence:
 
 
 @onnx_op()
-def SequenceInsert(b: Emitter, sequence: Any, x: Value, position: Int | None = None) -> Sequence:
+def SequenceInsert(b: Emitter, sequence: Any, x: Expr, position: Int | None = None) -> Sequence:
     """At the end by default."""
     items = _items(sequence)
     place = len(items) if position in (None, len(items)) else _place(position, len(items))
@@ -73,14 +74,14 @@ def SequenceInsert(b: Emitter, sequence: Any, x: Value, position: Int | None = N
 
 
 @onnx_op()
-def SequenceLength(b: Emitter, sequence: Any) -> Value:
+def SequenceLength(b: Emitter, sequence: Any) -> Expr:
     return b.full(len(_items(sequence)), DType.i64)
 
 
 @onnx_op()
-def SplitToSequence(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, keepdims=1) -> Sequence:
+def SplitToSequence(b: Emitter, x: Expr, split: Ints | None = None, *, axis=0, keepdims=1) -> Sequence:
     """Chunks of the given sizes (one number: all but the last of that size); single elements by default."""
-    axis = axis_of(axis, x.type.rank)
+    axis = axis_of(axis, x.rank)
     size = x.shape[axis]
     single = split is None
     if split is None or len(split) == 1:
@@ -90,21 +91,21 @@ def SplitToSequence(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, 
     if sum(split) != size:
         raise Refusal(f"the sizes {list(split)} do not add up to {size}")
     ends = accumulate(split)
-    parts = [b.slice(x, axis, end - count, end) for count, end in zip(split, ends, strict=True)]
+    parts = [x.part(axis, end - count, end) for count, end in zip(split, ends, strict=True)]
     if single and not keepdims:
-        parts = [b.reshape(part, (*x.shape[:axis], *x.shape[axis + 1 :])) for part in parts]
+        parts = [part.reshape(*x.shape[:axis], *x.shape[axis + 1 :]) for part in parts]
     return Sequence(tuple(parts))
 
 
 @onnx_op()
-def ConcatFromSequence(b: Emitter, sequence: Any, *, axis, new_axis=0) -> Value:
+def ConcatFromSequence(b: Emitter, sequence: Any, *, axis, new_axis=0) -> Expr:
     items = _items(sequence)
     if not items:
         raise Refusal("joins an empty sequence")
-    axis = axis_of(axis, items[0].type.rank + new_axis)
+    axis = axis_of(axis, items[0].rank + new_axis)
     if new_axis:
-        items = tuple(b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in items)
-    return b.concat(items, axis)
+        items = tuple(x.reshape(*x.shape[:axis], 1, *x.shape[axis:]) for x in items)
+    return concat(items, axis)
 
 
 @onnx_op()
@@ -115,7 +116,7 @@ def Optional(b: Emitter, x: Any = None, *, type=None) -> Any:
 
 
 @onnx_op()
-def OptionalHasElement(b: Emitter, x: Any = None) -> Value:
+def OptionalHasElement(b: Emitter, x: Any = None) -> Expr:
     return b.full(x is not None, DType.bool)
 
 

@@ -12,7 +12,8 @@ from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
 from ttc.guard.budget import check_table
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, concat, where
 from ttc.ops.rules import broadcast
 from ttc.ops.shape import PadMode
 
@@ -33,20 +34,20 @@ def axes_of(axes: Ints, rank: int) -> Ints:
 
 
 @onnx_op()
-def Shape(b: Emitter, x: Value, *, start=0, end=None) -> Value:
+def Shape(b: Emitter, x: Expr, *, start=0, end=None) -> Expr:
     return b.constant(torch.tensor(x.shape[start:end], dtype=torch.int64))
 
 
 @onnx_op()
-def Size(b: Emitter, x: Value) -> Value:
+def Size(b: Emitter, x: Expr) -> Expr:
     return b.full(x.type.numel, DType.i64)
 
 
 @onnx_op()
-def Reshape(b: Emitter, x: Value, shape: Ints, *, allowzero=0) -> Value:
+def Reshape(b: Emitter, x: Expr, shape: Ints, *, allowzero=0) -> Expr:
     """0 keeps a size (unless `allowzero`), one -1 takes what is left."""
     if not allowzero:
-        if any(size == 0 and i >= x.type.rank for i, size in enumerate(shape)):
+        if any(size == 0 and i >= x.rank for i, size in enumerate(shape)):
             raise Refusal(f"the shape {list(shape)} keeps a dimension that {x.type} has not")
         shape = tuple(x.shape[i] if size == 0 else size for i, size in enumerate(shape))
     if shape.count(-1) == 1:
@@ -54,48 +55,49 @@ def Reshape(b: Emitter, x: Value, shape: Ints, *, allowzero=0) -> Value:
         if not known or x.type.numel % known:
             raise Refusal(f"{x.type} does not reshape to {list(shape)}")
         shape = tuple(x.type.numel // known if size == -1 else size for size in shape)
-    return b.reshape(x, shape)
+    return x.reshape(*shape)
 
 
 @onnx_op()
-def Flatten(b: Emitter, x: Value, *, axis=1) -> Value:
-    axis = axis if axis == x.type.rank else axis_of(axis, x.type.rank)
-    return b.reshape(x, (math.prod(x.shape[:axis]), math.prod(x.shape[axis:])))
+def Flatten(b: Emitter, x: Expr, *, axis=1) -> Expr:
+    axis = axis if axis == x.rank else axis_of(axis, x.rank)
+    return x.reshape(math.prod(x.shape[:axis]), math.prod(x.shape[axis:]))
 
 
 @onnx_op()
-def Squeeze(b: Emitter, x: Value, axes: Ints | None = None) -> Value:
+def Squeeze(b: Emitter, x: Expr, axes: Ints | None = None) -> Expr:
     if axes is None:
         axes = tuple(i for i, size in enumerate(x.shape) if size == 1)
-    axes = axes_of(axes, x.type.rank)
+    axes = axes_of(axes, x.rank)
     if any(x.shape[axis] != 1 for axis in axes):
         raise Refusal(f"axes {list(axes)} of {x.type} are not all 1")
-    return b.reshape(x, tuple(size for i, size in enumerate(x.shape) if i not in axes))
+    return x.reshape(*(size for i, size in enumerate(x.shape) if i not in axes))
 
 
 @onnx_op()
-def Unsqueeze(b: Emitter, x: Value, axes: Ints) -> Value:
-    axes = axes_of(axes, x.type.rank + len(axes))
+def Unsqueeze(b: Emitter, x: Expr, axes: Ints) -> Expr:
+    axes = axes_of(axes, x.rank + len(axes))
     sizes = iter(x.shape)
-    return b.reshape(x, tuple(1 if i in axes else next(sizes) for i in range(x.type.rank + len(axes))))
+    return x.reshape(*(1 if i in axes else next(sizes) for i in range(x.rank + len(axes))))
 
 
 @onnx_op()
-def Transpose(b: Emitter, x: Value, *, perm=None) -> Value:
-    return b.permute(x, tuple(reversed(range(x.type.rank))) if perm is None else perm)
+def Transpose(b: Emitter, x: Expr, *, perm=None) -> Expr:
+    perm = tuple(reversed(range(x.rank))) if perm is None else perm
+    return x if perm == tuple(range(x.rank)) else apply(ops.Permute, x, perm)
 
 
 @onnx_op()
-def Concat(b: Emitter, *xs: Value, axis) -> Value:
+def Concat(b: Emitter, *xs: Expr, axis) -> Expr:
     if not xs:
         raise Refusal("has no inputs")
-    return b.concat(xs, axis_of(axis, xs[0].type.rank))
+    return concat(xs, axis_of(axis, xs[0].rank))
 
 
 @onnx_op()
-def Split(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, num_outputs=None) -> list[Value]:
+def Split(b: Emitter, x: Expr, split: Ints | None = None, *, axis=0, num_outputs=None) -> list[Expr]:
     """Chunks of the given sizes, or equal ones (the last may be smaller)."""
-    axis = axis_of(axis, x.type.rank)
+    axis = axis_of(axis, x.rank)
     count = len(b.outputs)
     if num_outputs not in (None, count):
         raise Refusal(f"has {count} outputs, but its num_outputs is {num_outputs}")
@@ -105,13 +107,13 @@ def Split(b: Emitter, x: Value, split: Ints | None = None, *, axis=0, num_output
     if sum(split) != x.shape[axis]:
         raise Refusal(f"the sizes {list(split)} do not add up to {x.shape[axis]}")
     ends = accumulate(split)
-    return [b.slice(x, axis, end - size, end) for size, end in zip(split, ends, strict=True)]
+    return [x.part(axis, end - size, end) for size, end in zip(split, ends, strict=True)]
 
 
 @onnx_op()
-def Slice(b: Emitter, x: Value, starts: Ints, ends: Ints, axes: Ints | None = None, steps: Ints | None = None) -> Value:
+def Slice(b: Emitter, x: Expr, starts: Ints, ends: Ints, axes: Ints | None = None, steps: Ints | None = None) -> Expr:
     """numpy's slicing; a negative step slices forwards and flips."""
-    axes = tuple(range(len(starts))) if axes is None else tuple(axis_of(axis, x.type.rank) for axis in axes)
+    axes = tuple(range(len(starts))) if axes is None else tuple(axis_of(axis, x.rank) for axis in axes)
     steps = (1,) * len(axes) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
         raise Refusal(f"starts {starts}, ends {ends}, axes {axes} and steps {steps} do not fit together")
@@ -125,33 +127,33 @@ def Slice(b: Emitter, x: Value, starts: Ints, ends: Ints, axes: Ints | None = No
         bounds[axis] = (chosen.start, chosen.stop, chosen.step) if chosen else (0, 0, 1)
     if any((0, size, 1) != bound for bound, size in zip(bounds, x.shape, strict=True)):
         limits = [(start, min(end, size), step) for (start, end, step), size in zip(bounds, x.shape, strict=True)]
-        x = b(ops.Slice(x, *map(tuple, zip(*limits, strict=True))))
-    return b(ops.Flip(x, tuple(sorted(flipped)))) if flipped else x
+        x = apply(ops.Slice, x, *map(tuple, zip(*limits, strict=True)))
+    return x.flip(*sorted(flipped)) if flipped else x
 
 
 @onnx_op()
-def Expand(b: Emitter, x: Value, shape: Ints) -> Value:
-    return b.expand(x, broadcast(x.shape, shape))
+def Expand(b: Emitter, x: Expr, shape: Ints) -> Expr:
+    return x.expand(*broadcast(x.shape, shape))
 
 
 @onnx_op()
-def Tile(b: Emitter, x: Value, repeats: Ints) -> Value:
-    return x if set(repeats) <= {1} else b(ops.Repeat(x, repeats))
+def Tile(b: Emitter, x: Expr, repeats: Ints) -> Expr:
+    return x if set(repeats) <= {1} else apply(ops.Repeat, x, repeats)
 
 
 @onnx_op()
 def Pad(
     b: Emitter,
-    x: Value,
+    x: Expr,
     pads: Ints,
     constant_value: Number = 0.0,
     axes: Ints | None = None,
     *,
     mode="constant",
     value=0.0,
-) -> Value:
+) -> Expr:
     """Negative pads slice; wrapped ones are slices of the other end."""
-    rank = x.type.rank
+    rank = x.rank
     chosen = tuple(range(rank)) if axes is None else tuple(axis_of(axis, rank) for axis in axes)
     if len(pads) != 2 * len(chosen):
         raise Refusal(f"{len(pads)} pads for {len(chosen)} dimensions")
@@ -159,70 +161,70 @@ def Pad(
     for i, axis in enumerate(chosen):
         pairs[axis] = (pads[i], pads[i + len(chosen)])
     for axis, (begin, end) in enumerate(pairs):
-        x = b.slice(x, axis, max(0, -begin), x.shape[axis] - max(0, -end))
+        x = x.part(axis, max(0, -begin), x.shape[axis] - max(0, -end))
     pairs = [(max(0, begin), max(0, end)) for begin, end in pairs]
     if not any(map(any, pairs)):
         return x
     if mode == "wrap":
-        return _wrapped(b, x, pairs)
+        return _wrapped(x, pairs)
     names: dict[str, PadMode] = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
     if mode not in names:
         raise Refusal(f"no mode is called {mode!r}")
-    return b(ops.Pad(x, tuple(pairs), names[mode], _filling(x, constant_value or value) if mode == "constant" else 0.0))
+    filling = _filling(x, constant_value or value) if mode == "constant" else 0.0
+    return apply(ops.Pad, x, tuple(pairs), names[mode], filling)
 
 
-def _filling(x: Value, number: float) -> float:
+def _filling(x: Expr, number: float) -> float:
     return float(number) if x.dtype.is_float else int(number)
 
 
-def _wrapped(b: Emitter, x: Value, pairs: list[tuple[int, int]]) -> Value:
+def _wrapped(x: Expr, pairs: list[tuple[int, int]]) -> Expr:
     for axis, (begin, end) in enumerate(pairs):
         size = x.shape[axis]
         if max(begin, end) > size:
             raise Refusal(f"cannot wrap {begin}, {end} of {size} elements")
-        parts = [b.slice(x, axis, size - begin, size)] if begin else []
-        parts += [x, *([b.slice(x, axis, 0, end)] if end else [])]
-        x = b.concat(tuple(parts), axis)
+        parts = [x.part(axis, size - begin, size)] if begin else []
+        parts += [x, *([x.part(axis, 0, end)] if end else [])]
+        x = concat(parts, axis)
     return x
 
 
 @onnx_op()
-def DepthToSpace(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
+def DepthToSpace(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
     n, channels, h, w = x.shape
     s, depth = blocksize, channels // blocksize**2
     if mode == "DCR":
-        y = b.permute(b.reshape(x, (n, s, s, depth, h, w)), (0, 3, 4, 1, 5, 2))
+        y = x.reshape(n, s, s, depth, h, w).permute(0, 3, 4, 1, 5, 2)
     else:
-        y = b.permute(b.reshape(x, (n, depth, s, s, h, w)), (0, 1, 4, 2, 5, 3))
-    return b.reshape(y, (n, depth, h * s, w * s))
+        y = x.reshape(n, depth, s, s, h, w).permute(0, 1, 4, 2, 5, 3)
+    return y.reshape(n, depth, h * s, w * s)
 
 
 @onnx_op()
-def SpaceToDepth(b: Emitter, x: Value, *, blocksize, mode="DCR") -> Value:
+def SpaceToDepth(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
     if mode not in ("DCR", "CRD"):
         raise Refusal(f"no mode is called {mode!r}")
     n, c, h, w = x.shape
     s = blocksize
-    y = b.permute(
-        b.reshape(x, (n, c, h // s, s, w // s, s)), (0, 3, 5, 1, 2, 4) if mode == "DCR" else (0, 1, 3, 5, 2, 4)
-    )
-    return b.reshape(y, (n, c * s * s, h // s, w // s))
+    blocks = x.reshape(n, c, h // s, s, w // s, s)
+    y = blocks.permute(0, 3, 5, 1, 2, 4) if mode == "DCR" else blocks.permute(0, 1, 3, 5, 2, 4)
+    return y.reshape(n, c * s * s, h // s, w // s)
 
 
 @onnx_op()
-def Trilu(b: Emitter, x: Value, k: Int = 0, *, upper=1) -> Value:
+def Trilu(b: Emitter, x: Expr, k: Int = 0, *, upper=1) -> Expr:
     """Keeps one triangle by a mask that is known when compiling."""
     rows, columns = x.shape[-2:]
     check_table(rows, columns)
     ones = torch.ones(rows, columns, dtype=torch.bool)
     mask = b.constant(ones.triu(k) if upper else ones.tril(k))
     if x.dtype is DType.bool:
-        return b(ops.And(x, mask))
-    return b(ops.Where(mask, x, b.full(0, x.dtype)))
+        return x & mask
+    return where(mask, x, 0)
 
 
 @onnx_op()
-def Range(b: Emitter, start: Value, limit: Value, delta: Value) -> Value:
+def Range(b: Emitter, start: Expr, limit: Expr, delta: Expr) -> Expr:
     known = [b.known(item, "Number", name) for item, name in ((start, "start"), (limit, "limit"), (delta, "delta"))]
     tensor = b.tensor(start)
     assert tensor is not None

@@ -14,23 +14,23 @@ from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Number, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.guard.budget import LISTED, check_table, within
-from ttc.ir import Value
+from ttc.ops.expr import Expr, apply, concat
 from ttc.ops.torch_types import to_torch
 
 
 @onnx_op("DFT", since=17)
-def _dft_17(b: Emitter, x: Value, dft_length: Int | None = None, *, axis=1, inverse=0, onesided=0) -> Value:
+def _dft_17(b: Emitter, x: Expr, dft_length: Int | None = None, *, axis=1, inverse=0, onesided=0) -> Expr:
     return _transformed(b, x, dft_length, axis, bool(inverse), bool(onesided))
 
 
 @onnx_op(since=20)
-def DFT(b: Emitter, x: Value, dft_length: Int | None = None, axis: Int = -2, *, inverse=0, onesided=0) -> Value:
+def DFT(b: Emitter, x: Expr, dft_length: Int | None = None, axis: Int = -2, *, inverse=0, onesided=0) -> Expr:
     return _transformed(b, x, dft_length, axis, bool(inverse), bool(onesided))
 
 
-def _transformed(b: Emitter, x: Value, length: int | None, axis: int, inverse: bool, onesided: bool) -> Value:
+def _transformed(b: Emitter, x: Expr, length: int | None, axis: int, inverse: bool, onesided: bool) -> Expr:
     """x [..., n, ..., 1 or 2 (real, imaginary)], transformed along `axis`; `length` cuts or pads with zeros."""
-    rank = x.type.rank
+    rank = x.rank
     axis = axis_of(axis, rank)
     if axis == rank - 1:
         raise Refusal("transforms along the dimension of real and imaginary parts")
@@ -38,21 +38,21 @@ def _transformed(b: Emitter, x: Value, length: int | None, axis: int, inverse: b
     if inverse and not onesided:
         raise Refusal("inverts a whole spectrum: a product's rounding near zero is not that of a fast transform")
     length = (2 * (x.shape[axis] - 1) if halved else x.shape[axis]) if length is None else int(length)
-    x = _fitted(b, x, axis, length // 2 + 1 if halved else length)
+    x = _fitted(x, axis, length // 2 + 1 if halved else length)
     size, parts = x.shape[axis], x.shape[-1]
     order = (*(i for i in range(rank - 1) if i != axis), axis, rank - 1)
-    turned = b.permute(x, order)
-    rows = b.reshape(turned, (math.prod(turned.shape[:-2]), size * parts))
+    turned = x.permute(*order)
+    rows = turned.reshape(math.prod(turned.shape[:-2]), size * parts)
     table = _half_spectrum(size, parts, length) if halved else _table(size, parts, length, inverse, onesided)
-    y = b(ops.Matmul(rows, b.constant(table.to(to_torch(x.dtype)))))
-    y = b.reshape(y, (*turned.shape[:-2], y.shape[-1] // (1 if halved else 2), 1 if halved else 2))
-    return b.permute(y, tuple(order.index(i) for i in range(rank)))
+    y = rows @ b.constant(table.to(to_torch(x.dtype)))
+    y = y.reshape(*turned.shape[:-2], y.shape[-1] // (1 if halved else 2), 1 if halved else 2)
+    return y.permute(*(order.index(i) for i in range(rank)))
 
 
-def _fitted(b: Emitter, x: Value, axis: int, size: int) -> Value:
-    x = b.slice(x, axis, 0, min(size, x.shape[axis]))
+def _fitted(x: Expr, axis: int, size: int) -> Expr:
+    x = x.part(axis, 0, min(size, x.shape[axis]))
     missing = size - x.shape[axis]
-    return b(ops.Pad(x, tuple((0, missing if i == axis else 0) for i in range(x.type.rank)))) if missing else x
+    return x.pad(axis, 0, missing) if missing else x
 
 
 def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
@@ -80,33 +80,33 @@ def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
 
 @onnx_op(since=17)
 def STFT(
-    b: Emitter, x: Value, frame_step: Int, window: Value | None = None, frame_length: Int | None = None, *, onesided=1
-) -> Value:
+    b: Emitter, x: Expr, frame_step: Int, window: Expr | None = None, frame_length: Int | None = None, *, onesided=1
+) -> Expr:
     """[N, frames, count, 2]: of complex samples, a convolution along time with the windowed waves of the transform."""
     length = window.shape[0] if frame_length is None and window is not None else frame_length
     if length is None:
         raise Refusal("needs a window or a frame length")
-    parts = x.shape[-1] if x.type.rank == 3 else 1
+    parts = x.shape[-1] if x.rank == 3 else 1
     if parts == 1:
         shape = b.full(1, x.dtype, (length,)) if window is None else window
-        found = b(ops.Stft(b.reshape(x, x.shape[:2]), shape, int(frame_step), bool(onesided)))
-        pair = b.concat(tuple(b.reshape(part, (*part.shape, 1)) for part in found), 3)
-        return b.permute(pair, (0, 2, 1, 3))
-    samples = b.permute(b.reshape(x, (*x.shape[:2], parts)), (0, 2, 1))
+        found = apply(ops.Stft, x.reshape(*x.shape[:2]), shape, int(frame_step), bool(onesided))
+        pair = concat([part.reshape(*part.shape, 1) for part in found], 3)
+        return pair.permute(0, 2, 1, 3)
+    samples = x.reshape(*x.shape[:2], parts).permute(0, 2, 1)
     table = _table(length, parts, length, False, bool(onesided)).to(to_torch(x.dtype))
     waves = b.constant(table.reshape(length, parts, -1).permute(2, 1, 0).contiguous())
     if window is not None:
-        waves = b(ops.Mul(waves, window))
-    y = b(ops.Conv(samples, waves, None, (int(frame_step),), ((0, 0),), (1,)))
-    y = b.permute(y, (0, 2, 1))
-    return b.reshape(y, (*y.shape[:2], y.shape[2] // 2, 2))
+        waves = waves * window
+    y = apply(ops.Conv, samples, waves, None, (int(frame_step),), ((0, 0),), (1,))
+    y = y.permute(0, 2, 1)
+    return y.reshape(*y.shape[:2], y.shape[2] // 2, 2)
 
 
 @onnx_op(since=17)
 def MelWeightMatrix(
     b: Emitter, num_mel_bins: Int, dft_length: Int, sample_rate: Int, lower_edge_hertz: Number,
     upper_edge_hertz: Number, *, output_datatype=1,
-) -> Value:  # fmt: skip
+) -> Expr:  # fmt: skip
     """Triangles between frequencies that are even on the mel scale, as many as there are bins."""
     within((dft_length // 2 + 1) * num_mel_bins, LISTED * 16, "elements of a table of frequencies")
     low, high = (2595 * math.log10(1 + edge / 700) for edge in (lower_edge_hertz, upper_edge_hertz))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from ttc import ops
 from ttc.errors import Refusal
-from ttc.frontend.onnx.emitter import Emitter
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, apply, is_nan, sign, where
 
 
 @dataclass(frozen=True)
@@ -32,45 +32,40 @@ FORMATS = {
 SCALE_LIMITS = (2.0**-127, 2.0**127)
 
 
-def to_small_float(b: Emitter, x: Value, dtype: DType, saturate: bool, round_mode: str = "up") -> Value:
+def to_small_float(x: Expr, dtype: DType, saturate: bool, round_mode: str = "up") -> Expr:
     """x rounded to `dtype`; numbers beyond its largest become that, or what the format has beyond it."""
     if x.dtype is dtype:
         return x
-    x = b.cast(x, DType.f32)
+    x = x.cast(DType.f32)
     if dtype is DType.f8e8m0:
-        return b.cast(_power_of_two(b, x, saturate, round_mode), dtype)
+        return _power_of_two(x, saturate, round_mode).cast(dtype)
     form = FORMATS[dtype]
-    y = _rounded(b, x, form)
-    beyond = b(ops.Gt(b(ops.Abs(y)), b.full(form.largest, DType.f32)))
-    top = b.full(form.largest if saturate else form.beyond, DType.f32)
-    y = b(ops.Where(beyond, b(ops.Mul(b(ops.Sign(y)), top)), y))
+    y = _rounded(x, form)
+    beyond = abs(y) > form.largest
+    y = where(beyond, sign(y) * (form.largest if saturate else form.beyond), y)
     if not math.isfinite(form.beyond):
-        y = b(ops.Where(b(ops.IsNan(x)), x, y))
-    return b.cast(y, dtype)
+        y = where(is_nan(x), x, y)
+    return y.cast(dtype)
 
 
-def _rounded(b: Emitter, x: Value, form: Format) -> Value:
+def _rounded(x: Expr, form: Format) -> Expr:
     """To nearest even: normal numbers in their bits, subnormal ones by adding a number that leaves no smaller bits."""
     dropped = 23 - form.fraction
-    bits = b(ops.BitCast(x, DType.i32))
-
-    def number(value: int) -> Value:
-        return b.full(value, DType.i32)
-
-    odd = b(ops.And(b(ops.ShiftRight(bits, number(dropped))), number(1)))
-    carried = b(ops.Add(b(ops.Add(bits, number((1 << (dropped - 1)) - 1))), odd))
-    normal = b(ops.BitCast(b(ops.And(carried, number(-(1 << dropped)))), DType.f32))
-    magic = b.full(1.5 * 2.0 ** (23 + form.lowest - form.fraction), DType.f32)
-    subnormal = b(ops.Sub(b(ops.Add(x, magic)), magic))
-    small = b(ops.Lt(b(ops.Abs(x)), b.full(2.0**form.lowest, DType.f32)))
-    return b(ops.Where(small, subnormal, normal))
+    bits = apply(ops.BitCast, x, DType.i32)
+    odd = (bits >> dropped) & 1
+    carried = bits + ((1 << (dropped - 1)) - 1) + odd
+    normal = apply(ops.BitCast, carried & -(1 << dropped), DType.f32)
+    magic = 1.5 * 2.0 ** (23 + form.lowest - form.fraction)
+    subnormal = x + magic - magic
+    small = abs(x) < 2.0**form.lowest
+    return where(small, subnormal, normal)
 
 
-def _power_of_two(b: Emitter, x: Value, saturate: bool, round_mode: str) -> Value:
+def _power_of_two(x: Expr, saturate: bool, round_mode: str) -> Expr:
     """A positive number as a power of two, by its exponent bits; the fraction decides by `round_mode`."""
     extra = {"up": (1 << 23) - 1, "down": 0, "nearest": 1 << 22}
     if round_mode not in extra:
         raise Refusal(f"no round mode is called {round_mode!r}")
-    bits = b(ops.Add(b(ops.BitCast(x, DType.i32)), b.full(extra[round_mode], DType.i32)))
-    y = b(ops.BitCast(b(ops.And(bits, b.full(-(1 << 23), DType.i32))), DType.f32))
-    return b(ops.Clamp(y, *SCALE_LIMITS)) if saturate else y
+    bits = apply(ops.BitCast, x, DType.i32) + extra[round_mode]
+    y = apply(ops.BitCast, bits & -(1 << 23), DType.f32)
+    return y.clamp(*SCALE_LIMITS) if saturate else y

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.elementwise import scaled, shifted
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
-from ttc.ir import DType, Value
+from ttc.ir import DType
+from ttc.ops.expr import Expr, sqrt, where
 
 DOMAIN = "ai.onnx.preview.training"
 
 
-def _groups(xs: tuple[Value, ...], kinds: int) -> list[tuple[Value, ...]]:
+def _groups(xs: tuple[Expr, ...], kinds: int) -> list[tuple[Expr, ...]]:
     """Operands that come as all of one kind, then all of the next, as one tuple for each tensor."""
     count = len(xs) // kinds
     if count * kinds != len(xs) or not count:
@@ -20,66 +20,66 @@ def _groups(xs: tuple[Value, ...], kinds: int) -> list[tuple[Value, ...]]:
     return [xs[i::count] for i in range(count)]
 
 
-def _regular(b: Emitter, x: Value, gradient: Value, factor: float) -> Value:
+def _regular(x: Expr, gradient: Expr, factor: float) -> Expr:
     """The gradient with that of the squared norm of x."""
-    return b(ops.Add(scaled(b, x, factor), gradient)) if factor else gradient
+    return scaled(x, factor) + gradient if factor else gradient
 
 
-def _after_first(b: Emitter, t: Value, later: Value, first: Value) -> Value:
-    return b(ops.Where(b(ops.Gt(t, b.full(0, t.dtype))), later, first))
+def _after_first(t: Expr, later: Expr, first: Expr) -> Expr:
+    return where(t > 0, later, first)
 
 
-def _in_order(results: list[tuple[Value, ...]]) -> list[Value]:
+def _in_order(results: list[tuple[Expr, ...]]) -> list[Expr]:
     return [item for kind in zip(*results, strict=True) for item in kind]
 
 
 @onnx_op(domain=DOMAIN)
-def Momentum(b: Emitter, r: Value, t: Value, *xs: Value, alpha, beta, mode, norm_coefficient) -> list[Value]:
+def Momentum(b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha, beta, mode, norm_coefficient) -> list[Expr]:
     """v = alpha v + beta g (beta is 1 in the first step); x -= r v, or r (g + alpha v) as Nesterov has it."""
     results = []
     for x, gradient, v in _groups(xs, 3):
-        g = _regular(b, x, gradient, norm_coefficient)
-        weight = _after_first(b, t, b.full(beta, x.dtype), b.full(1.0, x.dtype))
-        v = b(ops.Add(scaled(b, v, alpha), b(ops.Mul(g, weight))))
-        move = v if mode == "standard" else b(ops.Add(g, scaled(b, v, alpha)))
-        results.append((b(ops.Sub(x, b(ops.Mul(move, r)))), v))
+        g = _regular(x, gradient, norm_coefficient)
+        weight = _after_first(t, x.number(beta), x.number(1.0))
+        v = scaled(v, alpha) + g * weight
+        move = v if mode == "standard" else g + scaled(v, alpha)
+        results.append((x - move * r, v))
     return _in_order(results)
 
 
 @onnx_op(domain=DOMAIN)
 def Adagrad(
-    b: Emitter, r: Value, t: Value, *xs: Value, decay_factor=0.0, epsilon=1e-6, norm_coefficient=0.0
-) -> list[Value]:
+    b: Emitter, r: Expr, t: Expr, *xs: Expr, decay_factor=0.0, epsilon=1e-6, norm_coefficient=0.0
+) -> list[Expr]:
     """h += g g; x -= r / (1 + t decay) g / (sqrt(h) + epsilon) (Duchi et al. 2011)."""
     results = []
     for x, gradient, h in _groups(xs, 3):
-        g = _regular(b, x, gradient, norm_coefficient)
-        rate = b(ops.Div(r, shifted(b, scaled(b, b.cast(t, r.dtype), decay_factor), 1.0)))
-        h = b(ops.Add(h, b(ops.Mul(g, g))))
-        move = b(ops.Div(b(ops.Mul(g, rate)), shifted(b, b(ops.Sqrt(h)), epsilon)))
-        results.append((b(ops.Sub(x, move)), h))
+        g = _regular(x, gradient, norm_coefficient)
+        rate = r / shifted(scaled(t.cast(r.dtype), decay_factor), 1.0)
+        h = h + g * g
+        move = g * rate / shifted(sqrt(h), epsilon)
+        results.append((x - move, h))
     return _in_order(results)
 
 
 @onnx_op(domain=DOMAIN)
 def Adam(
-    b: Emitter, r: Value, t: Value, *xs: Value, alpha=0.9, beta=0.999, epsilon=1e-6, norm_coefficient=0.0,
+    b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha=0.9, beta=0.999, epsilon=1e-6, norm_coefficient=0.0,
     norm_coefficient_post=0.0,
-) -> list[Value]:  # fmt: skip
+) -> list[Expr]:  # fmt: skip
     """Both moments decay; their bias is corrected after the first step (Kingma & Ba 2015)."""
-    steps = b.cast(t, DType.f32)
-    second = b(ops.Sqrt(_rest(b, beta, steps)))
-    rate = _after_first(b, t, b(ops.Mul(r, b(ops.Div(second, _rest(b, alpha, steps))))), r)
+    steps = t.cast(DType.f32)
+    second = sqrt(_rest(beta, steps))
+    rate = _after_first(t, r * (second / _rest(alpha, steps)), r)
     results = []
     for x, gradient, v, h in _groups(xs, 4):
-        g = _regular(b, x, gradient, norm_coefficient)
-        v = b(ops.Add(scaled(b, v, alpha), scaled(b, g, 1 - alpha)))
-        h = b(ops.Add(scaled(b, h, beta), scaled(b, b(ops.Mul(g, g)), 1 - beta)))
-        move = b(ops.Div(b(ops.Mul(v, rate)), shifted(b, b(ops.Sqrt(h)), epsilon)))
-        results.append((scaled(b, b(ops.Sub(x, move)), 1 - norm_coefficient_post), v, h))
+        g = _regular(x, gradient, norm_coefficient)
+        v = scaled(v, alpha) + scaled(g, 1 - alpha)
+        h = scaled(h, beta) + scaled(g * g, 1 - beta)
+        move = v * rate / shifted(sqrt(h), epsilon)
+        results.append((scaled(x - move, 1 - norm_coefficient_post), v, h))
     return _in_order(results)
 
 
-def _rest(b: Emitter, base: float, steps: Value) -> Value:
+def _rest(base: float, steps: Expr) -> Expr:
     """1 - base^steps."""
-    return b(ops.Sub(b.full(1.0, DType.f32), b(ops.Pow(b.full(base, DType.f32), steps))))
+    return 1.0 - base**steps
