@@ -13,7 +13,7 @@ import ttc
 
 ROOT = Path(ttc.__file__).parent
 
-NOT_YET = ("compiled", "frontend", "ops/padding", "passes", "pipeline.py", "plugins", "runtime", "sources")
+NOT_YET = ("frontend", "ops/padding", "passes", "plugins", "runtime", "sources")
 """Files and folders whose docstrings are still to be written anew; the list may only become shorter."""
 
 DONE_WITHIN = ("frontend/archive", "runtime/emulator", "runtime/mock")

@@ -26,7 +26,7 @@ ALIASES = {"bfloat16": "bf16", "float32": "fp32", "float": "fp32"}
 
 
 def dtype_named(dtype: Any) -> str:
-    """A program's dtype by its name, or as torch or numpy call it; InputError with the names for any other."""
+    """Return a program's dtype by its name or torch's or numpy's; InputError with the names for any other."""
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", str(dtype))
     name = name.removeprefix("torch.")
     name = ALIASES.get(name, name)
@@ -55,7 +55,7 @@ Reader = Callable[[bool], Sequence[Reading]]
 
 @dataclass(frozen=True)
 class Options:
-    """How a model is compiled: for which card, with which numbers, and which ops the host may do."""
+    """The card to compile for, the numbers to compute with, and the ops that the host may do."""
 
     target: Target
     dtype: str = "bf16"
@@ -64,7 +64,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Build:
-    """What compiling one graph gives: the bucket of its program, and the graph of ops that derives the weights.
+    """The result of compiling one graph: the bucket of its program, and the graph of ops that derives the weights.
 
     `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values. `stages`
     are the graphs after each stage that changed the text.
@@ -78,12 +78,12 @@ class Build:
 
     @property
     def program(self) -> Program:
-        """The program of the bucket."""
+        """Return the program of the bucket."""
         return self.bucket.program
 
     @property
     def weights(self) -> Weights:
-        """The program's weights in their storage types, each derived when it is read."""
+        """Return the program's weights in their storage types, each derived when it is read."""
         return derived_weights(weight_types(self.program), self.derivations)
 
 
@@ -118,7 +118,7 @@ def compile_graph(
 
 
 def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bucket]]:
-    """The graph with masks where padding would reach a result, and what makes a bucket of its program.
+    """Mask a graph where padding would reach a result; return the graph, and a function from program to bucket.
 
     Where a few readings leave a doubt about which sizes follow a length, more of them decide.
     """
@@ -140,7 +140,7 @@ def _padded(readings: Sequence[Reading]) -> tuple[Padded, Sequence[Sizes]]:
 
 
 def _bucket(padded: Padded, taken: Sequence[Sizes], program: Program) -> Bucket:
-    """The bucket of a padded graph's program; lengths are multiples of what all sizes that the model took are."""
+    """Make the bucket of a padded graph's program; lengths are multiples of what all sizes that the model took are."""
     own = taken[0]
     multiples = {name: gcd(*(sizes[name] for sizes in taken)) for name in own}
     masks = tuple(map(str, padded.masks))
@@ -150,7 +150,7 @@ def _bucket(padded: Padded, taken: Sequence[Sizes], program: Program) -> Bucket:
 
 
 def all_refusals(refused: Refused, graph: Graph, options: Options) -> Refused:
-    """A refusal of a model with what later stages refuse of the part of it, `graph`, that could be read."""
+    """Join a refusal of a model with what later stages refuse of `graph`, the part that could be read."""
     missing = {f"input %{name}" for name in stand_ins(graph)}  # these have any type
     try:
         _refuse_giants(graph, options.target)
@@ -166,7 +166,7 @@ def all_refusals(refused: Refused, graph: Graph, options: Options) -> Refused:
 
 @contextmanager
 def every_stage(options: Options) -> Iterator[None]:
-    """Have a refusal by a front end tell what passes and lowering refuse too."""
+    """Let a refusal by a front end tell what passes and lowering refuse too."""
     try:
         yield
     except NeedsValues:
@@ -178,7 +178,7 @@ def every_stage(options: Options) -> Iterator[None]:
 
 
 def _refuse_giants(graph: Graph, target: Target) -> None:
-    """Refused if a value is larger than the card's memory, or would be but for an empty dimension; or in blocks."""
+    """Raise Refused if a value is larger than the card's memory, also but for an empty dimension, or in blocks."""
     reasons = []
     for node in graph.nodes:
         for value in node.results:
@@ -193,7 +193,7 @@ def _refuse_giants(graph: Graph, target: Target) -> None:
 
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:
-    """A backend pass with its target filled in, still under its own name."""
+    """Bind a backend pass with its target filled in, still under its own name."""
 
     @wraps(step)
     def bound(graph: Graph) -> Graph:
@@ -203,7 +203,7 @@ def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[
 
 
 def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """The name, or name-2, name-3 for a pass that runs again."""
+    """Return the name, or name-2, name-3 for a pass that runs again."""
     number = 2
     unused = name
     while unused in taken:

@@ -1,4 +1,4 @@
-"""What users hand to `ttc.compile`, checked: each wrong argument is named in a sentence."""
+"""Checks of what users hand to `ttc.compile`: each wrong argument is named in a sentence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ttc.errors import InputError
 
 
 def model_arguments(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """Positional and keyword arguments of a call of a module; None if neither is given.
+    """Return the positional and keyword arguments of a call of a module; None if neither is given.
 
     One argument may stand without a tuple around it.
     """
@@ -25,7 +25,7 @@ def model_arguments(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, 
 
 
 def keyword_arguments(kwargs: Any) -> dict[str, Any]:
-    """Keyword arguments by name."""
+    """Return keyword arguments by name."""
     if kwargs is None:
         return {}
     if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
@@ -34,7 +34,7 @@ def keyword_arguments(kwargs: Any) -> dict[str, Any]:
 
 
 def length_sizes(lengths: Any) -> dict[str, tuple[int, ...]]:
-    """The sizes of each length, ascending and distinct."""
+    """Return the sizes of each length, ascending and distinct."""
     if lengths is None:
         return {}
     if not isinstance(lengths, Mapping):
@@ -57,7 +57,7 @@ def _sizes(name: str, item: Any) -> tuple[int, ...]:
 
 
 def _size(size: Any) -> int | None:
-    """A size as an int; numpy has whole numbers of its own."""
+    """Return a size as an int; numpy has whole numbers of its own."""
     if isinstance(size, bool) or not hasattr(size, "__index__"):
         return None
     try:
@@ -67,7 +67,7 @@ def _size(size: Any) -> int | None:
 
 
 def host_names(allow_host: Any) -> tuple[str, ...]:
-    """Names of ops that the host may do; one alone may stand as text."""
+    """Return the names of ops that the host may do; one alone may stand as text."""
     if isinstance(allow_host, str):
         return (allow_host,)
     if not isinstance(allow_host, Iterable):
@@ -80,7 +80,7 @@ def host_names(allow_host: Any) -> tuple[str, ...]:
 
 
 def require_callable(what: str, given: Any) -> None:
-    """InputError unless `given` is None or can be called."""
+    """Raise InputError unless `given` is None or can be called."""
     if given is not None and not callable(given):
         raise InputError(f"{what} is called with what is being done, and {_words(given)} cannot be called")
 

@@ -23,7 +23,7 @@ from ttc.runtime.convert import numbers_of
 from ttc.runtime.program import weight_types
 
 LARGER = 16
-"""How many times as large as all weights together what comes between them may be."""
+"""The size of all values in between, at most, as a multiple of all weights together."""
 
 
 def bind_weights(executable: Executable, given: Mapping[str, Any]) -> Executable:
@@ -45,7 +45,7 @@ def bind_weights(executable: Executable, given: Mapping[str, Any]) -> Executable
 
 
 def _check_sizes(graph: Graph, types: Mapping[str, TensorType]) -> None:
-    """Refusal if a value on the way is out of proportion to the weights that it is made of, and those made of it."""
+    """Raise Refusal if a value on the way is out of proportion to the weights before and after it."""
     known = sum(node.op.type.numel for node in graph.nodes if isinstance(node.op, Const))
     allowed = TABLE + LARGER * (known + sum(type.numel for type in types.values()))
     for value in graph.values():
@@ -64,7 +64,7 @@ def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weight
 
 
 def _own(ref: str, item: Any, type: TensorType) -> Tensor:
-    """A weight as it is now, in memory of its own and in the program's dtype; bf16 may come as its bits (uint16)."""
+    """Copy a weight as it is now, in the program's dtype; bf16 may come as its bits (uint16)."""
     dtype = to_torch(type.dtype)
     if isinstance(item, Tensor):
         if item.is_meta or isinstance(item, FakeTensor) or item.layout is not torch.strided:

@@ -61,7 +61,7 @@ class Compiled:
     def run(
         self, inputs: Inputs, device: str | None = None, mode: str = "exact", seed: int = 0
     ) -> dict[str, np.ndarray]:
-        """Outputs by name from inputs by name, in order, or one array; from zero state.
+        """Return outputs by name from inputs by name, in order, or one array; from zero state.
 
         `device` is "emulator" or "ttnn" (default: a real card if there is one), `mode` the emulator's
         numerics, "exact" or "tensix". Outputs have the model's dtypes, bfloat16 as float32.
@@ -88,18 +88,18 @@ class Compiled:
         return self._source.outputs_of(graph, executable.run(named))
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
-        """A session of its own state on the form shown."""
+        """Open a session of its own state on the form shown."""
         return self.executable.session(device, mode)
 
     # ------------------------------------------------------------ looking
 
     @property
     def stages(self) -> tuple[str, ...]:
-        """The stages whose text differs from the one before: import, passes, lower, backend passes."""
+        """List the stages whose text differs from the one before: import, passes, lower, backend passes."""
         return tuple(self.build.stages)
 
     def dump(self, stage: str) -> str:
-        """The program's text after a stage, each line with its location in the model.
+        """Return the program's text after a stage, each line with its location in the model.
 
         InputError with the stages' names for an unknown one.
         """
@@ -109,7 +109,7 @@ class Compiled:
         return print_graph(stages[stage], locations=True)
 
     def after(self, name: str) -> str:
-        """The program's text after a pass, whether the pass changed it or not; InputError for an unknown pass."""
+        """Return the program's text after a pass, changed or not; InputError for an unknown pass."""
         if name not in STAGES:
             raise InputError(f"no pass is called {name!r}; in order they are {', '.join(STAGES)}")
         until = STAGES[: STAGES.index(name) + 1]
@@ -117,37 +117,37 @@ class Compiled:
 
     @property
     def build(self) -> Build:
-        """The form shown with what it was lowered from: for comparing the two step by step."""
+        """Return the form shown with what it was lowered from: for comparing the two step by step."""
         return self._the_form()[0]
 
     @property
     def executable(self) -> Executable:
-        """What runs, saves and describes the form shown."""
+        """Return the executable of the form shown."""
         return self._the_form()[1]
 
     @property
     def buckets(self) -> tuple[Bucket, ...]:
-        """The program for each size of the lengths, the largest last, with its masks; one program at an exact size."""
+        """Return a program with its masks for each size of the lengths, the largest last; one at an exact size."""
         return self.executable.buckets
 
     @property
     def source(self) -> str:
-        """The program as a stand-alone Python file of TTNN calls."""
+        """Return the program as a stand-alone Python file of TTNN calls."""
         return self.executable.source
 
     @property
     def report(self) -> Report:
-        """Counts, bytes, peaks and predicted time; `.to_dict()` is JSON-able."""
+        """Report counts, bytes, peaks and predicted time; `.to_dict()` is JSON-able."""
         return self.executable.report
 
     @property
     def known(self) -> bool:
-        """Whether there is a form already."""
+        """Return whether there is a form already."""
         return self._shown is not None
 
     @property
     def files(self) -> Collection[Path]:
-        """The files that the model is read from."""
+        """List the files that the model is read from."""
         return self._source.files
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -159,7 +159,7 @@ class Compiled:
 
     @contextmanager
     def _compiling(self) -> Iterator[None]:
-        """One thread at a time reads and compiles; what cannot be is told of all stages."""
+        """Let one thread at a time read and compile; a refusal tells what all stages refuse."""
         with every_stage(self.options), enough_memory("compiling this model"), self._turn:
             yield
 
@@ -169,7 +169,7 @@ class Compiled:
         return self._shown
 
     def _form(self, graph: Graph | None) -> Form:
-        """The form of a graph that the source gave, compiled now if it is new."""
+        """Return the form of a graph that the source gave, compiled now if it is new."""
         if id(graph) not in self._forms:
             builds = self._builds(graph)
             self._forms[id(graph)] = builds[-1], Executable.of(builds)
@@ -177,7 +177,7 @@ class Compiled:
         return self._forms[id(graph)]
 
     def _builds(self, graph: Graph | None) -> list[Build]:
-        """A build for each bucket, the largest last."""
+        """Return a build for each bucket, the largest last."""
 
         def observe(stage: str, after: Graph) -> None:
             self._progress(stage)

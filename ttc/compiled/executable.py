@@ -43,7 +43,7 @@ class Executable:
 
     @classmethod
     def of(cls, builds: Sequence[Build]) -> Executable:
-        """What was built for each bucket of a model, the largest last, with the weights that the programs share."""
+        """Join the builds of all buckets of a model, the largest last, with the weights that their programs share."""
         from ttc.compiled.sharing import share_weights
         from ttc.ops.derived import derived_weights, literals
         from ttc.runtime.program import weight_types
@@ -54,11 +54,11 @@ class Executable:
 
     @property
     def program(self) -> Program:
-        """The program of the largest bucket, which source and report are of."""
+        """Return the program of the largest bucket, which source and report are of."""
         return self.buckets[-1].program
 
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
-        """A new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
+        """Open a new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
         if self.weights.fake:
             raise InputError(
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
@@ -90,21 +90,21 @@ class Executable:
             artifact.save(as_path(path), self.buckets, self.derivation, arrays, self.literals)
 
     def _arrays(self, progress: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
-        """Each weight by reference, computed when it is asked for."""
+        """Yield each weight by reference, computed when it is asked for."""
         for ref in self.weights:
             progress(f"writing {ref}")
             yield ref, self.weights.read(ref)
 
     @cached_property
     def source(self) -> str:
-        """The program as a stand-alone Python file of TTNN calls."""
+        """Return the program as a stand-alone Python file of TTNN calls."""
         from ttc.analysis.script import script
 
         return script(self.program.graph)
 
     @cached_property
     def report(self) -> Report:
-        """Counts, bytes, peaks and predicted time of the program."""
+        """Report counts, bytes, peaks and predicted time of the program."""
         from ttc.analysis.report import report
         from ttc.calls.target import target_named
 

@@ -19,7 +19,7 @@ PROBES = 2
 """Sizes beside the buckets at which the model is read, to tell lengths that agree at the buckets' (round) sizes."""
 
 MORE_PROBES = LARGEST_QUOTIENT
-"""Where sizes are rounded quotients of a length: as many as tell these apart."""
+"""Sizes that tell rounded quotients of a length apart."""
 
 
 class LengthReader:
@@ -39,7 +39,7 @@ class LengthReader:
             raise InputError(f"{len(self.buckets)} buckets are too many; {MOST} are the most")
 
     def at(self, sizes: Sizes) -> Graph:
-        """The model at these sizes; a TtcError where it does not take them."""
+        """Read the model at these sizes; a TtcError where it does not take them."""
         key = tuple(sizes.values())
         if key not in self._graphs:
             self._progress(f"reading the model at {size_words(sizes)}")
@@ -50,20 +50,20 @@ class LengthReader:
         return graph
 
     def readings(self, own: Sizes, more: bool) -> list[Reading]:
-        """The model at `own` sizes, then at those of the other buckets, then at others."""
+        """Read the model at `own` sizes, then at those of the other buckets, then at others."""
         self._progress(f"padding safety at {size_words(own)}")
         others = [sizes for sizes in self.buckets if sizes != own]
         return [(self.at(sizes), sizes) for sizes in (own, *others)] + self._others(MORE_PROBES if more else PROBES)
 
     def _others(self, count: int) -> list[Reading]:
-        """The model at `count` other sizes of each length in turn, the smallest of all others."""
+        """Read the model at `count` other sizes of each length in turn, the smallest of all others."""
         if count not in self._probes:
             smallest = {name: listed[0] for name, listed in self._sizes.items()}
             self._probes[count] = [reading for name in self._sizes for reading in self._taken(smallest, name, count)]
         return self._probes[count]
 
     def _taken(self, smallest: Sizes, name: str, count: int) -> list[Reading]:
-        """The first readings, at most `count`, at sizes of one length that the model takes."""
+        """Return the first readings, at most `count`, at sizes of one length that the model takes."""
         found: list[Reading] = []
         for size in _candidates(smallest[name]):
             sizes = {**smallest, name: size}
@@ -77,7 +77,7 @@ class LengthReader:
 
 
 def _candidates(smallest: int) -> list[int]:
-    """Sizes to read the model at, those that tell most first: odd ones, consecutive ones, multiples."""
+    """List sizes to read the model at, those that tell most first: odd ones, consecutive ones, multiples."""
     near = [smallest + sign * n for sign in (-1, 1) for n in (1, 3, 2, 4, 5, 6, 7, 8, 16, 32)]
     return [size for size in near if size >= min(8, smallest)] + [smallest * 2, smallest * 3]
 

@@ -12,7 +12,7 @@ from ttc.runtime.program import weight_types
 
 
 def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
-    """The buckets with references that mean the same in all of them, and the one graph that derives these."""
+    """Return the buckets with references that mean the same in all of them, and the one graph that derives these."""
     if len(builds) == 1:
         return (builds[0].bucket,), builds[0].derivations
     known = {ref: weight for build in builds for ref, weight in build.derivations.weights.items()}
@@ -36,7 +36,7 @@ def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
 
 
 def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:
-    """The outputs of a graph, its ops added to what the builder has already."""
+    """Return a graph's outputs, its ops added to what the builder has already."""
     new: dict[Value, Value] = {}
     for node in derivations.nodes:
         results = builder.add(node.op.with_operands(new.__getitem__), tuple(value.name for value in node.results))
@@ -45,7 +45,7 @@ def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:
 
 
 def _free(ref: str, taken: set[str]) -> str:
-    """The reference, or another one like it that is not taken yet; taken now."""
+    """Take the reference, or another one like it that is not taken yet."""
     number, name = 0, ref
     while name in taken:
         number += 1
@@ -55,7 +55,7 @@ def _free(ref: str, taken: set[str]) -> str:
 
 
 def _with_references(graph: Graph, renamed: dict[str, str]) -> Graph:
-    """The program with other names for its weights."""
+    """Return the program with other names for its weights."""
     new: dict[Value, Value] = {}
     nodes = []
     for node in graph.nodes:
