@@ -394,14 +394,14 @@ SHAPE: list[Sample] = [
     S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0]),
     S(ops.Skew, x="f32[2,33,9]", slope=-1, offset=4, size=33),
     S(ops.Skew, x="f32[1,2,33,33]", slope=1, offset=-4, size=9),
-    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128], steps=[1, 1, 1]),
-    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192], steps=[1, 1, 1]),
-    S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99], steps=[1, 1, 1]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99]),
     S(ops.Slice, x="f32[2,3,33,40]", starts=[1, 0, 0, 1], ends=[2, 3, 33, 40], steps=[1, 2, 1, 3]),
-    S(ops.Slice, x="f32[40]", starts=[3], ends=[9], steps=[1]),
-    S(ops.Slice, x="i64[2,3,4,5,6]", starts=[0, 1, 0, 0, 1], ends=[2, 3, 4, 5, 4], steps=[1, 1, 1, 1, 1]),
-    S(ops.Slice, x="f32[2,33]", starts=[0, 0], ends=[2, 33], steps=[1, 1]),
-    S(ops.Slice, x="f32[2,33]", starts=[0, 4], ends=[2, 4], steps=[1, 1]),
+    S(ops.Slice, x="f32[40]", starts=[3], ends=[9]),
+    S(ops.Slice, x="i64[2,3,4,5,6]", starts=[0, 1, 0, 0, 1], ends=[2, 3, 4, 5, 4]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 0], ends=[2, 33]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 4], ends=[2, 4]),
     S(ops.Flip, x="f32[2,33,40]", dims=[2]),
     S(ops.Flip, x="f32[2,33,40]", dims=[0, 1]),
     S(ops.Flip, x="i64[5]", dims=[0]),
@@ -612,9 +612,9 @@ CONSTANT: list[Sample] = [
 
 HEADS = """graph {
   %x: f32[2,33,%W] = input(name="x")
-  %q: f32[2,33,128] = slice(x=%x, starts=[0, 0, 0], ends=[2, 33, 128], steps=[1, 1, 1])
-  %k: f32[2,33,%K] = slice(x=%x, starts=[0, 0, 128], ends=[2, 33, %A], steps=[1, 1, 1])
-  %v: f32[2,33,%K] = slice(x=%x, starts=[0, 0, %A], ends=[2, 33, %W], steps=[1, 1, 1])
+  %q: f32[2,33,128] = slice(x=%x, starts=[0, 0, 0], ends=[2, 33, 128])
+  %k: f32[2,33,%K] = slice(x=%x, starts=[0, 0, 128], ends=[2, 33, %A])
+  %v: f32[2,33,%K] = slice(x=%x, starts=[0, 0, %A], ends=[2, 33, %W])
   %q1: f32[2,33,4,32] = reshape(x=%q, shape=[2, 33, 4, 32])
   %k1: f32[2,33,%H,32] = reshape(x=%k, shape=[2, 33, %H, 32])
   %v1: f32[2,33,%H,32] = reshape(x=%v, shape=[2, 33, %H, 32])
@@ -665,9 +665,9 @@ PATTERN: list[Sample] = [
   %x: f32[2,17,192] = input(name="x")
   %x1: f32[2,17,3,2,32] = reshape(x=%x, shape=[2, 17, 3, 2, 32])
   %x2: f32[3,2,2,17,32] = permute(x=%x1, dims=[2, 0, 3, 1, 4])
-  %q: f32[1,2,2,17,32] = slice(x=%x2, starts=[0, 0, 0, 0, 0], ends=[1, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
-  %k: f32[1,2,2,17,32] = slice(x=%x2, starts=[1, 0, 0, 0, 0], ends=[2, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
-  %v: f32[1,2,2,17,32] = slice(x=%x2, starts=[2, 0, 0, 0, 0], ends=[3, 2, 2, 17, 32], steps=[1, 1, 1, 1, 1])
+  %q: f32[1,2,2,17,32] = slice(x=%x2, starts=[0, 0, 0, 0, 0], ends=[1, 2, 2, 17, 32])
+  %k: f32[1,2,2,17,32] = slice(x=%x2, starts=[1, 0, 0, 0, 0], ends=[2, 2, 2, 17, 32])
+  %v: f32[1,2,2,17,32] = slice(x=%x2, starts=[2, 0, 0, 0, 0], ends=[3, 2, 2, 17, 32])
   %q1: f32[2,2,17,32] = reshape(x=%q, shape=[2, 2, 17, 32])
   %k1: f32[2,2,17,32] = reshape(x=%k, shape=[2, 2, 17, 32])
   %v1: f32[2,2,17,32] = reshape(x=%v, shape=[2, 2, 17, 32])

@@ -114,8 +114,8 @@ def test_booleans_of_different_producers_meet_in_one_dtype():
         %h: bf16[5] tile dram = ttnn.tanh(%x)
         %p: bf16[5] tile dram = ttnn.gt(%h, 0.0)
         %q: i32[5] tile dram = ttnn.lt(%i, 5)
-        %y: bf16[5] tile dram = ttnn.typecast(%q, bf16)
-        %y_0: bf16[5] tile dram = ttnn.logical_or(%p, %y)
+        %y_0: bf16[5] tile dram = ttnn.typecast(%q, bf16)
+        %y: bf16[5] tile dram = ttnn.logical_or(%p, %y_0)
     """)
 
 
@@ -140,11 +140,11 @@ def test_where_takes_numbers_that_widen_nothing():
 def test_where_brings_its_predicate_to_the_values_dtype():
     x = 'i64[33] = input(name="a")'
     assert choice("bool[33]", x, "i64[] = full(value=7)", "i64[33]") == calls("""
-        %y: i32[33] tile dram = ttnn.typecast(%c, i32)
-        %y_0: i32[33] tile dram = ttnn.where(%y, %a, 7)
+        %y_0: i32[33] tile dram = ttnn.typecast(%c, i32)
+        %y: i32[33] tile dram = ttnn.where(%y_0, %a, 7)
     """)
 
 
 def test_where_of_two_integers_keeps_one_as_a_tensor():
     text = choice("bool[33]", "i64[33] = full(value=1)", "i64[] = full(value=7)", "i64[33]")
-    assert text.endswith("ttnn.where(%y, 1, %b.full)")
+    assert text.endswith("ttnn.where(%y_0, 1, %b.full)")

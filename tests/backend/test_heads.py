@@ -91,7 +91,7 @@ def test_patterns_are_split_by_one_call(text):
         # columns that do not begin where the ones before end, or not every one of them, or other rows
         (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,385]"), (THIRD, "starts=[0, 0, 257], ends=[2, 33, 385]")]),
         (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,512]"),
-                 (f"{THIRD}, steps=[1, 1, 1]", "starts=[0, 0, 256], ends=[2, 33, 512], steps=[1, 1, 2]")]),
+                 (f"{THIRD})", "starts=[0, 0, 256], ends=[2, 33, 512], steps=[1, 1, 2])")]),
         # heads in another order: split along the wrong dimension, or moved otherwise
         (STACKED, [("shape=[2, 17, 3, 2, 32]", "shape=[2, 17, 2, 3, 32]"),
                    ("dims=[2, 0, 3, 1, 4]", "dims=[3, 0, 2, 1, 4]")]),

@@ -74,4 +74,5 @@ def test_arguments_leave_defaults_out():
     }""")
     x, y = graph.values()
     assert isinstance(y.op, Linear)
-    assert arguments(y.op) == ([x, x], {"transpose_b": True, "core_grid": CoreGrid(8, 8)})
+    stated = {"compute_kernel_config": ComputeKernelConfig()}  # the default is ttc's: TTNN's is another on each card
+    assert arguments(y.op) == ([x, x], {"transpose_b": True, **stated, "core_grid": CoreGrid(8, 8)})

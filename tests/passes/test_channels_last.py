@@ -97,7 +97,7 @@ def test_one_dimension_and_a_transposed_convolution():
         %t: f32[2,8,6] = permute(x=%x, dims=[0, 2, 1])
         %l: f32[2,8,6] = leaky_relu(x=%t)
         %c: f32[2,8,6] = conv(x=%l, w=%w, stride=[1], padding=[[1, 1]], dilation=[1], groups=2)
-        %s: f32[2,4,6] = slice(x=%c, starts=[0, 0, 0], ends=[2, 4, 6], steps=[1, 1, 1])
+        %s: f32[2,4,6] = slice(x=%c, starts=[0, 0, 0], ends=[2, 4, 6])
         %u: f32[2,2,12] = conv_transpose(x=%s, w=%v, stride=[2], padding=[[0, 0]], output_padding=[0], dilation=[1])
         %y: f32[2,12,2] = permute(x=%u, dims=[0, 2, 1])
         return "y"=%y

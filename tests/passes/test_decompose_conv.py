@@ -17,9 +17,9 @@ def test_a_weight_of_run_time_is_multiplied_with_windows():
         """
         %x: f32[1,2,5] = input(name="x")
         %w: f32[3,2,2] = input(name="w")
-        %y: f32[1,2,4] = slice(x=%x, starts=[0, 0, 0], ends=[1, 2, 4], steps=[1, 1, 1])
+        %y: f32[1,2,4] = slice(x=%x, starts=[0, 0, 0], ends=[1, 2, 4])
         %y_0: f32[1,1,2,4] = reshape(x=%y, shape=[1, 1, 2, 4])
-        %y_1: f32[1,2,4] = slice(x=%x, starts=[0, 0, 1], ends=[1, 2, 5], steps=[1, 1, 1])
+        %y_1: f32[1,2,4] = slice(x=%x, starts=[0, 0, 1], ends=[1, 2, 5])
         %y_2: f32[1,1,2,4] = reshape(x=%y_1, shape=[1, 1, 2, 4])
         %y_3: f32[1,1,4,4] = concat(xs=[%y_0, %y_2], dim=2)
         %y_4: f32[1,3,2,2] = reshape(x=%w, shape=[1, 3, 2, 2])

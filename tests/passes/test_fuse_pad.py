@@ -60,7 +60,7 @@ def test_near_misses(text, old, new, made):
     near_miss(text, old, new, made, fuse_pad)
 
 
-CHANNELS = """%x_: f32[1,2,4,4] = slice(x=%x, starts=[0, 0, 0, 0], ends=[1, 2, 4, 4], steps=[1, 1, 1, 1])
+CHANNELS = """%x_: f32[1,2,4,4] = slice(x=%x, starts=[0, 0, 0, 0], ends=[1, 2, 4, 4])
 %p: f32[1,3,4,4] = pad(x=%x_, pads=[[0, 0], [0, 1], [0, 0], [0, 0]])
 %y: f32[1,8,2,2] = conv(x=%p, w=%w, stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1])
 """

@@ -24,7 +24,7 @@ SCORES = """
     %4: f32[2,512] = reshape(x=%3, shape=[2, 512])
     %5: f32[2,527] = pad(x=%4, pads=[[0, 0], [0, 15]])
     %6: f32[2,17,31] = reshape(x=%5, shape=[2, 17, 31])
-    %7: f32[2,16,16] = slice(x=%6, starts=[0, 0, {start}], ends=[2, 16, {end}], steps=[1, 1, 1])
+    %7: f32[2,16,16] = slice(x=%6, starts=[0, 0, {start}], ends=[2, 16, {end}])
     return "y"=%7
 """
 
@@ -58,7 +58,7 @@ def test_weights_of_pairs_become_weights_of_distances():
         %1: f32[2,496] = reshape(x=%0, shape=[2, 496])
         %2: f32[2,512] = pad(x=%1, pads=[[0, 0], [16, 0]])
         %3: f32[2,16,32] = reshape(x=%2, shape=[2, 16, 32])
-        %4: f32[2,16,31] = slice(x=%3, starts=[0, 0, 1], ends=[2, 16, 32], steps=[1, 1, 1])
+        %4: f32[2,16,31] = slice(x=%3, starts=[0, 0, 1], ends=[2, 16, 32])
         %5: f32[1,31,8] = pad(x=%t, pads=[[0, 0], [11, 11], [0, 0]])
         %6: f32[2,16,8] = matmul(a=%4, b=%5)
         return "y"=%6

@@ -34,9 +34,9 @@ def test_merge():
         %wq_0: f32[16,8] = concat(xs=[%wq, %wt], dim=0)
         %bq_0: f32[16] = concat(xs=[%bq, %bk], dim=0)
         %q: f32[1,5,16] = linear(x=%x, w=%wq_0, bias=%bq_0)
-        %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8], steps=[1, 1, 1])
+        %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8])
         %q1: f32[1,5,2,4] = reshape(x=%q_0, shape=[1, 5, 2, 4])
-        %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16], steps=[1, 1, 1])
+        %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16])
         %k1: f32[1,5,2,4] = reshape(x=%k, shape=[1, 5, 2, 4])
         return "q"=%q1, "k"=%k1
         """,

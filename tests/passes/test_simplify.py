@@ -72,7 +72,7 @@ NOTHING = [
     "%y: f32[2,3,4] = permute(x=%x, dims=[0, 1, 2])",
     "%a: f32[4,2,3] = permute(x=%x, dims=[2, 0, 1])\n%y: f32[2,3,4] = permute(x=%a, dims=[1, 2, 0])",
     "%a: f32[24] = reshape(x=%x, shape=[24])\n%y: f32[2,3,4] = reshape(x=%a, shape=[2,3,4])",
-    "%y: f32[2,3,4] = slice(x=%x, starts=[0, 0, 0], ends=[2, 3, 4], steps=[1, 1, 1])",
+    "%y: f32[2,3,4] = slice(x=%x, starts=[0, 0, 0], ends=[2, 3, 4])",
     "%y: f32[2,3,4] = concat(xs=[%x], dim=1)",
     "%y: f32[2,3,4] = expand(x=%x, shape=[2, 3, 4])",
     "%y: f32[2,3,4] = repeat(x=%x, repeats=[1, 1, 1])",
@@ -80,7 +80,7 @@ NOTHING = [
     "%a: f64[2,3,4] = cast(x=%x, dtype=f64)\n%y: f32[2,3,4] = cast(x=%a, dtype=f32)",
     "%c: bool[3,4] = full(value=True)\n%a: f32[2,3,4] = abs(x=%x)\n%y: f32[2,3,4] = where(condition=%c, a=%x, b=%a)",
     "%a: f32[2,3,4] = abs(x=%x)\n%b: f32[2,6,4] = concat(xs=[%a, %x], dim=1)\n"
-    "%y: f32[2,3,4] = slice(x=%b, starts=[0, 3, 0], ends=[2, 6, 4], steps=[1, 1, 1])",
+    "%y: f32[2,3,4] = slice(x=%b, starts=[0, 3, 0], ends=[2, 6, 4])",
 ]
 
 

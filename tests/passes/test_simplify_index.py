@@ -13,7 +13,7 @@ def test_embedding_by_consecutive_rows_is_a_slice():
         """,
         """
         %x: f32[6,4] = input(name="x")
-        %y: f32[3,4] = slice(x=%x, starts=[2, 0], ends=[5, 4], steps=[1, 1])
+        %y: f32[3,4] = slice(x=%x, starts=[2, 0], ends=[5, 4])
         %y_0: f32[1,3,4] = reshape(x=%y, shape=[1, 3, 4])
         return "y"=%y_0
         """,

@@ -20,7 +20,6 @@ from ttc.calls.attention import (
     chunk_tiles,
 )
 from ttc.calls.binary import Add, Lt, Multiply, Where
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.norm import Softmax
 from ttc.calls.reduce import Max
 from ttc.calls.shape import Slice
@@ -83,7 +82,7 @@ def _seen(op: ops.Attention, to: Lowering) -> Value | None:
     allowed = to.tile(reshaped(_allowed(op.mask, to), shape, to))
     if op.causal:
         allowed = to.call(Multiply(allowed, to.upload(_causal(op, to), to.dtype)))
-    return to.call(Max(allowed, (3,), True, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(Max(allowed, (3,), True))
 
 
 def _allowed_static(mask: Value, to: Lowering) -> Value:
@@ -116,13 +115,12 @@ def _fused(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering, join: 
             is_causal=simple,
             scale=op.scale,
             program_config=program_config(q.shape, k.shape[2], mask is not None, simple, to.target),
-            compute_kernel_config=ComputeKernelConfig(),
             output_concat_heads=join,
         )
     )
     if not extra:
         return y
-    return to.call(Slice(y, (0, 0, 0, 0), (*y.shape[:3], head), (1, 1, 1, 1)))
+    return to.call(Slice(y, (0, 0, 0, 0), (*y.shape[:3], head)))
 
 
 def program_config(q: tuple[int, ...], keys: int, masked: bool, causal: bool, target: Target) -> SDPAProgramConfig:
@@ -204,7 +202,7 @@ def _by_products(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) 
     mask = _additive_mask(op, to)
     if mask is not None:
         scores = to.call(Add(scores, mask))  # 0 for a key that is seen, EXCLUDED for one that is not
-    weights = to.call(Softmax(scores, 3, compute_kernel_config=ComputeKernelConfig()))
+    weights = to.call(Softmax(scores, 3))
     return product(weights, v, to)
 
 

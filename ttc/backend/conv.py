@@ -12,7 +12,7 @@ from ttc.backend.conv_plan import geometry, host_dtype, least_l1, on_width, plan
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.moves import concatenated
 from ttc.backend.spatial import from_rows, to_rows
-from ttc.calls.call import ComputeKernelConfig, CoreGrid, UnaryWithParam
+from ttc.calls.call import CoreGrid, UnaryWithParam
 from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Pad, Reshape, Slice
@@ -91,7 +91,6 @@ def pointwise(layer: Layer, x: Value, to: Lowering) -> Value:
             to.upload(to.derive(ops.Permute(matrix, (1, 0))), to.weight_dtype),
             bias=None if layer.b is None else to.upload(layer.b),
             activation=layer.activation or None,
-            compute_kernel_config=ComputeKernelConfig(),
             core_grid=CoreGrid(rows, columns) if layer.activation else None,
         )
     )
@@ -163,7 +162,6 @@ def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvW
         dilation=plane(layer.dilation, wide),
         groups=layer.groups,
         conv_config=config,
-        compute_config=ComputeKernelConfig(),
         **geometry(layer.spatial, layer.kernel, layer.stride, layer.padding, wide),
     )
     if layer.tiles_image:

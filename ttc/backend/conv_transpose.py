@@ -8,7 +8,6 @@ from ttc import ops
 from ttc.backend.conv_plan import geometry, host_dtype, least_l1, plane, plane_weight
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.spatial import from_rows, to_rows
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.conv import Conv2dConfig, Convolution
 from ttc.calls.conv_transpose import (
     ConvTranspose2d,
@@ -71,7 +70,6 @@ def planned(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering)
         output_padding=plane(op.output_padding, wide, other=0),
         groups=op.groups,
         conv_config=Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True),
-        compute_config=ComputeKernelConfig(),
         in_channels=channels,
         batch_size=batch,
         **geometry(spatial, op.w.shape[2:], op.stride, op.padding, wide),

@@ -102,7 +102,7 @@ def gather(op: ops.Gather, to: Lowering) -> Value:
     index = permuted(index, order, to)
     ends = (*index.shape[:-1], x.shape[-1])
     if ends != x.shape:
-        x = to.call(Slice(x, (0,) * len(ends), ends, (1,) * len(ends)))
+        x = to.call(Slice(x, (0,) * len(ends), ends))
     found = to.call(Gather(x, len(order) - 1, index))
     return reshaped(permuted(found, _inverse(order), to), op.infer().shape, to)
 

@@ -8,6 +8,7 @@ is the `Lowering` at work: `to(op.x)` is an operand as a call value, `to.call(..
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from ttc.backend.host import host_op, host_ops
+from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
@@ -82,6 +84,8 @@ class Lowering:
         self.on_host: frozenset[type[Op]] = frozenset()
         self._program = Builder()
         self._weights = Builder(graph.weights)
+        self._current: tuple[Value, ...] = ()  # the results of the op being lowered
+        self._stands_for: dict[Value, tuple[Value, ...]] = {}  # for which of those a call was added
         self._lowered: dict[Value, Value] = {}
         self._static: dict[Value, Value] = {}
         self._refused: set[Value] = set()
@@ -110,7 +114,28 @@ class Lowering:
 
     def call(self, call: Call) -> Any:
         """Add a call to the program and return its value, or its values."""
-        return self._program(call)
+        results = self._called(call)
+        return results[0] if len(results) == 1 else results
+
+    def _called(self, call: Call) -> tuple[Value, ...]:
+        results = self._program.add(call)
+        for value in results:
+            self._stands_for.setdefault(value, self._current)
+        return results
+
+    @contextmanager
+    def instead_of(self, value: Value) -> Iterator[None]:
+        """Have the calls added meanwhile stand for `value`, the result of another op that they do as well."""
+        before = self._current
+        self._at((value,))
+        yield
+        self._at(before)
+
+    def _at(self, results: tuple[Value, ...]) -> None:
+        """Have new calls stand for these results of the model's."""
+        self._current = results
+        self._program.at(results)
+        self._weights.at(results)
 
     def static(self, value: Value) -> Value | None:
         """Return `value` in the graph of derived weights if it is known before the first run, else None."""
@@ -173,8 +198,7 @@ class Lowering:
         if any(value in self._refused for value in op.operands()):
             self._refused.update(results)
             return
-        self._program.at(results)
-        self._weights.at(results)
+        self._at(results)
         self.dtype = self._float_of(results[0])
         try:
             lowered = self._lower(op, results)
@@ -216,7 +240,7 @@ class Lowering:
         """Return the results of an op that the host does, on the card in the card's dtypes for them."""
         operands = tuple(map(self, dict.fromkeys(op.operands())))
         specs = tuple(Spec(self.device_dtype(value.type), value.shape) for value in results)
-        return self._program.add(host_op(op, operands, specs))
+        return self._called(host_op(op, operands, specs))
 
     def _ref(self, static: Value, whole: bool) -> str:
         """Return the reference by which the program names a static value: the weight's own, or a new one.
@@ -235,7 +259,8 @@ class Lowering:
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
         _refuse_wide_integers(program, weights)
-        names = {op_value.name: value.name for op_value, value in self._lowered.items()}
+        program, new = named_after_ops(program, self._stands_for, self.target)
+        names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
         return program, weights, names
 
 

@@ -7,7 +7,7 @@ from math import prod
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.moves import expanded, reshaped
-from ttc.calls.call import ComputeKernelConfig, CoreGrid
+from ttc.calls.call import CoreGrid
 from ttc.calls.matmul import Linear, Matmul
 from ttc.errors import Refusal
 from ttc.ir import DType, Value
@@ -31,7 +31,6 @@ def linear(op: ops.Linear, to: Lowering) -> Value:
             bias=to.tile(to(op.bias)) if op.bias else None,
             transpose_b=w is None,
             activation=op.activation or None,
-            compute_kernel_config=ComputeKernelConfig(),
             core_grid=core_grid(to),
         )
     )
@@ -60,8 +59,7 @@ def matmul(op: ops.Matmul, to: Lowering) -> Value:
 
 def product(a: Value, b: Value, to: Lowering, transpose_b: bool = False, grid: CoreGrid | None = None) -> Value:
     """Compute a @ b (or b transposed) of TILE values whose batches fit."""
-    config = ComputeKernelConfig()
-    return to.call(Matmul(a, b, transpose_b=transpose_b, compute_kernel_config=config, core_grid=grid))
+    return to.call(Matmul(a, b, transpose_b=transpose_b, core_grid=grid))
 
 
 def _right(b: Value, to: Lowering) -> Value:

@@ -7,7 +7,6 @@ from math import prod
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.moves import reshaped
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.ir import Value
 
@@ -24,7 +23,6 @@ def layer_norm(op: ops.LayerNorm, to: Lowering) -> Value:
             weight=_parameter(op.w, to),
             bias=_parameter(op.bias, to),
             residual_input_tensor=None if residual is None else reshaped(residual, shape, to),
-            compute_kernel_config=ComputeKernelConfig(),
         )
     )
     return reshaped(y, op.x.shape, to)
@@ -40,7 +38,6 @@ def rms_norm(op: ops.RmsNorm, to: Lowering) -> Value:
             epsilon=op.eps,
             weight=_parameter(op.w, to),
             residual_input_tensor=residual,
-            compute_kernel_config=ComputeKernelConfig(),
         )
     )
 
@@ -67,11 +64,11 @@ def _parameter(value: Value | None, to: Lowering) -> Value | None:
 def softmax(op: ops.Softmax, to: Lowering) -> Value:
     """Lower to one call, along any dimension."""
     x = to.tile(to(op.x))
-    return to.call(Softmax(x, op.dim, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(Softmax(x, op.dim))
 
 
 @lowers(ops.LogSoftmax)
 def log_softmax(op: ops.LogSoftmax, to: Lowering) -> Value:
     """Lower to one call of the moreh family, which subtracts the maximum first."""
     x = to.tile(to(op.x))
-    return to.call(LogSoftmax(x, dim=op.dim, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(LogSoftmax(x, dim=op.dim))

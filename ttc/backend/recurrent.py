@@ -16,7 +16,7 @@ from ttc.backend.loop import LoopMaker, own_copy, stack
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.sequence import Sequence
 from ttc.calls.binary import Add, Gt, Multiply, Where
-from ttc.calls.call import ComputeKernelConfig, UnaryWithParam
+from ttc.calls.call import UnaryWithParam
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Slice
@@ -64,11 +64,11 @@ class Steps:
         """Slice one gate [1, D, B, H] of several."""
         first = number * self.sequence.wide
         ends = (*x.shape[:-1], first + self.op.hidden)
-        return self.call(Slice(x, (0, 0, 0, first), ends, (1, 1, 1, 1)))
+        return self.call(Slice(x, (0, 0, 0, first), ends))
 
     def product(self, x: Value, weight: str) -> Value:
         """Compute x @ a captured weight, for each direction."""
-        return self.call(Matmul(x, self.inner[weight], compute_kernel_config=ComputeKernelConfig()))
+        return self.call(Matmul(x, self.inner[weight]))
 
     def pending(self, x: Value, activation: str) -> Pending:
         """Return x to be activated by its reader, or activated now where TTNN cannot fuse the activation."""

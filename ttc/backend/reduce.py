@@ -5,7 +5,6 @@ from __future__ import annotations
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.calls import reduce as calls
-from ttc.calls.call import ComputeKernelConfig
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, Value
 from ttc.ops.reduce import Reduce
@@ -71,4 +70,4 @@ def reduce_with(kind: type[calls.ReduceCall], op: Reduce, to: Lowering) -> Value
     if not op.dims:
         return to(op.x)
     x = to.tile(to(op.x))
-    return to.call(kind(x, op.dims, op.keep, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(kind(x, op.dims, op.keep))

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ttc.backend.lowering import Lowering
 from ttc.backend.moves import reshaped
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Reshape
 from ttc.guard.budget import check_table
@@ -51,7 +50,7 @@ def product(matrix: Tensor, x: Value, to: Lowering, dtype: DType | None = None) 
     numbers = matrix.to(torch.float32).reshape(1, 1, *matrix.shape)
     exact = bool((numbers.to(torch.bfloat16).float() == numbers).all())
     weight = to.upload(to.constant(numbers), DType.bf16 if exact else DType.f32)
-    return to.call(Matmul(weight, x, dtype=dtype or x.dtype, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(Matmul(weight, x, dtype=dtype or x.dtype))
 
 
 def linear_weights(size: int, scale: int) -> Tensor:

@@ -78,7 +78,7 @@ def _blocked(x: Value, reverse: bool, to: Lowering) -> Value:
     sums = _block_sums(blocks, reverse, to)
     sums = reshaped(sums, (lines, count * BLOCK), to)
     if count * BLOCK > size:
-        sums = to.call(Slice(to.row_major(sums), (0, 0), (lines, size), (1, 1)))
+        sums = to.call(Slice(to.row_major(sums), (0, 0), (lines, size)))
     return reshaped(sums, x.shape, to)
 
 
@@ -89,7 +89,7 @@ def _block_sums(blocks: Value, reverse: bool, to: Lowering) -> Value:
     within = to.call(calls.Cumsum(permuted(blocks, (2, 0, 1), to), 0, reverse_order=reverse))
     edge = 0 if reverse else BLOCK - 1
     # the exclusive sums of the blocks' totals (the last sum within each block, the first in reverse),
-    totals = to.call(Slice(within, (edge, 0, 0), (edge + 1, lines, count), (1, 1, 1)))
+    totals = to.call(Slice(within, (edge, 0, 0), (edge + 1, lines, count)))
     before = _before(reshaped(totals, (lines, count), to), reverse, to)
     # and the sum of all blocks before added to each sum within.
     sums = to.call(binary.Add(within, reshaped(before, (1, lines, count), to)))
@@ -116,5 +116,5 @@ def _shifted(sums: Value, dim: int, reverse: bool, to: Lowering) -> Value:
     pads[dim] = (0, 1) if reverse else (1, 0)
     starts, ends = [0] * rank, list(sums.shape)
     starts[dim], ends[dim] = (1, size) if reverse else (0, size - 1)
-    rest = to.call(Slice(rows, tuple(starts), tuple(ends), (1,) * rank))
+    rest = to.call(Slice(rows, tuple(starts), tuple(ends)))
     return to.tile(padded(rest, tuple(pads), 0.0, to))

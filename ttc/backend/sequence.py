@@ -16,7 +16,6 @@ from ttc.backend.lowering import Lowering
 from ttc.backend.matmul import core_grid, product
 from ttc.backend.moves import concatenated, permuted, reshaped
 from ttc.calls.binary import Add, Eq, Lt, Subtract, Where
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
@@ -56,7 +55,7 @@ class Sequence:
         """Return `size` columns (0: all) of a weight [D, N] on the device as [1, D, 1, size], to be added to states."""
         static = self.static(value)
         size = size or static.shape[1]
-        part = self.derive(ops.Slice(static, (0, first), (self.directions, first + size), (1, 1)))
+        part = self.derive(ops.Slice(static, (0, first), (self.directions, first + size)))
         return self.to.upload(self.derive(ops.Reshape(part, (1, self.directions, 1, size))))
 
     def static(self, value: Value) -> Value:
@@ -76,7 +75,7 @@ class Sequence:
         count, rest = whole.shape[0], whole.shape[2:]
         split = self.derive(ops.Reshape(whole, (count, self.op.gates, hidden, *rest)))
         starts, ends = (0, first, 0, *(0 for _ in rest)), (count, first + gates, hidden, *rest)
-        part = self.derive(ops.Slice(split, starts, ends, (1,) * len(ends)))
+        part = self.derive(ops.Slice(split, starts, ends))
         wide = self.wide if gates > 1 else hidden
         if wide != hidden:
             part = self.derive(ops.Pad(part, ((0, 0), (0, 0), (0, wide - hidden), *((0, 0) for _ in rest))))
@@ -110,7 +109,6 @@ class Sequence:
                 x,
                 weight,
                 bias=to.upload(self.derive(ops.Reshape(bias, bias.shape[1:]))) if bias else None,
-                compute_kernel_config=ComputeKernelConfig(),
                 core_grid=core_grid(to),
             )
         )
@@ -175,7 +173,7 @@ class Sequence:
         """Return [T * B, 1] of the forward direction."""
         first = valid
         if self.directions == 2:
-            first = self.to.call(Slice(valid, (0, 0, 0), (1, self.size, 1), (1, 1, 1)))
+            first = self.to.call(Slice(valid, (0, 0, 0), (1, self.size, 1)))
         return reshaped(first, (self.size, 1), self.to)
 
     # ------------------------------------------------------------ results
@@ -199,7 +197,7 @@ class Sequence:
         """Return [T * B, P] of one direction of [T, D, B, P]."""
         if self.directions == 2:
             ends = (self.count, direction + 1, *ys.shape[2:])
-            ys = self.to.call(Slice(ys, (0, direction, 0, 0), ends, (1, 1, 1, 1)))
+            ys = self.to.call(Slice(ys, (0, direction, 0, 0), ends))
         return reshaped(ys, (self.size, ys.shape[-1]), self.to)
 
     def final(self, carried: Value) -> Value:
@@ -218,7 +216,7 @@ class Sequence:
         forward = reshaped(product(ones, rows, to), (1, self.batch, width), to)
         if self.directions == 1:
             return forward
-        second = to.call(Slice(carried, (0, 1, 0, 0), (1, *carried.shape[1:]), (1, 1, 1, 1)))
+        second = to.call(Slice(carried, (0, 1, 0, 0), (1, *carried.shape[1:])))
         return concatenated([forward, reshaped(second, forward.shape, to)], 0, to)
 
     def initial(self, state: Value | None, size: int) -> Value:

@@ -22,7 +22,9 @@ def reshape(op: ops.Reshape, to: Lowering) -> Value:
     if heads is None:
         return reshaped(to(op.x), op.shape, to)
     if isinstance(heads.op, ops.Attention):
-        return reshaped(attend(heads.op, to, join=True), op.shape, to)
+        with to.instead_of(heads):
+            joined = attend(heads.op, to, join=True)
+        return reshaped(joined, op.shape, to)
     if heads.dtype.is_float:
         return reshaped(to.call(ConcatenateHeads(to.tile(to(heads)))), op.shape, to)
     return reshaped(to(op.x), op.shape, to)

@@ -10,7 +10,6 @@ from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.resample import linear_weights, product, resampled
 from ttc.calls.binary import Add, Multiply, Subtract
-from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Permute, Reshape
 from ttc.calls.spatial import Upsample
@@ -120,7 +119,7 @@ def group_means(x: Value, groups: int, to: Lowering) -> Value:
     # One block of 1 / members for each group averages its channels, and gives the mean back to each of them.
     spread = torch.kron(torch.eye(groups), torch.full((members, members), 1.0 / members))
     weight = to.upload(to.constant(spread), DType.f32)
-    return to.call(Matmul(means, weight, compute_kernel_config=ComputeKernelConfig()))
+    return to.call(Matmul(means, weight))
 
 
 def channel_row(x: Value, to: Lowering) -> Value:

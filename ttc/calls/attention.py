@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar
 
-from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -45,7 +46,7 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
     scale: float | None = None
     memory_config: MemoryConfig | None = None
     program_config: SDPAProgramConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
     output_concat_heads: bool = False
 
     def infer(self) -> Spec:
@@ -94,6 +95,7 @@ def chunk_tiles(config: SDPAProgramConfig, head: int, masked: bool, causal: bool
 class SplitQueryKeyValueAndSplitHeads(Call, name="ttnn.transformer.split_query_key_value_and_split_heads"):
     """[B, S, (H + 2 * Hkv) * D] as q [B, H, S, D], k [B, Hkv, S, D] (or [B, Hkv, D, S]) and v [B, Hkv, S, D]."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     _: KW_ONLY
     num_heads: int
@@ -125,6 +127,7 @@ class SplitQueryKeyValueAndSplitHeads(Call, name="ttnn.transformer.split_query_k
 class ConcatenateHeads(Call, name="ttnn.transformer.concatenate_heads"):
     """[B, H, S, D] as [B, S, H * D], D a multiple of 32."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
@@ -147,6 +150,7 @@ class ConcatenateHeads(Call, name="ttnn.transformer.concatenate_heads"):
 class FillImplicitTilePadding(Call, name="ttnn.fill_implicit_tile_padding"):
     """The operand with the padding of its last tiles overwritten with `fill_value`, in place."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     fill_value: float
 

@@ -35,6 +35,9 @@ class ComputeKernelConfig:
     packer_l1_acc: bool = True
 
 
+EXACT = ComputeKernelConfig()
+
+
 @dataclass(frozen=True)
 class CoreGrid:
     """The cores a call may use: x columns, y rows."""
@@ -67,13 +70,17 @@ class Workspace:
 class Call(Op, abstract=True):
     """One TTNN call. Fields are TTNN's keyword names with TTNN's defaults; operands come first, positionally.
 
+    How a call accumulates is stated in every call, and by default exact: TTNN's own default is another on each card.
+
     `flexible` calls run in TILE or ROW_MAJOR, all tensors in the same layout, and keep it.
+    `moves`: it moves, converts or makes room for elements and computes none, or marks what lies beside them.
     `needs_device` calls take the device as a keyword. A call whose result the planner may place has a
     `memory_config` field.
     """
 
     positional: ClassVar[bool] = True
     flexible: ClassVar[bool] = False
+    moves: ClassVar[bool] = False
     needs_device: ClassVar[bool] = False
 
     def alias(self) -> Value | None:

@@ -12,7 +12,7 @@ from dataclasses import KW_ONLY, dataclass
 from enum import Enum
 from typing import Any, ClassVar, Literal
 
-from ttc.calls.call import PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
@@ -84,7 +84,7 @@ class Convolution(Call, abstract=True):
     dilation: tuple[int, int]
     groups: int
     conv_config: Conv2dConfig
-    compute_config: ComputeKernelConfig | None = None
+    compute_config: ComputeKernelConfig | None = EXACT
 
     @property
     def taps(self) -> int:

@@ -17,6 +17,7 @@ BLOCK_FORMATS = (DType.bfp8, DType.bfp4)
 class ToLayout(Call, name="ttnn.to_layout"):
     """The same tensor in TILE or ROW_MAJOR layout; a no-op is never emitted."""
 
+    moves: ClassVar[bool] = True
     tensor: Value
     layout: Layout
     _: KW_ONLY
@@ -51,6 +52,7 @@ class ToLayout(Call, name="ttnn.to_layout"):
 class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
     """The same tensor in another memory."""
 
+    moves: ClassVar[bool] = True
     tensor: Value
     memory_config: MemoryConfig
 
@@ -71,6 +73,7 @@ class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
 class Typecast(Call, name="ttnn.typecast"):
     """The same numbers in another dtype."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     dtype: DType
     _: KW_ONLY
@@ -113,6 +116,7 @@ class Bitcast(Call, name="ttnn.bitcast"):
 class Deallocate(Call, name="ttnn.deallocate"):
     """End of a tensor's life: its buffer is freed."""
 
+    moves: ClassVar[bool] = True
     tensor: Value
     effect: ClassVar[bool] = True
 

@@ -117,6 +117,7 @@ class Take(StepCall, name="loop.take"):
     Columns start at whole tiles. `step` is (scale, offset) of the step number.
     """
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     _: KW_ONLY
     columns: tuple[int, int] | None = None
@@ -141,6 +142,7 @@ class Take(StepCall, name="loop.take"):
 class FillCache(Call, name="ttnn.fill_cache"):
     """cache[batch_idx] = input, in place and in one device program; both TILE, of rank 4 and one dtype."""
 
+    moves: ClassVar[bool] = True
     cache: Value
     input: Value
     batch_idx: int
@@ -173,6 +175,7 @@ class FillCache(Call, name="ttnn.fill_cache"):
 class Put(StepCall, name="loop.put"):
     """y[t] = input, in place."""
 
+    moves: ClassVar[bool] = True
     cache: Value
     input: Value
     _: KW_ONLY
@@ -194,6 +197,7 @@ class Put(StepCall, name="loop.put"):
 class Clone(Call, name="ttnn.clone"):
     """The same numbers in a buffer of their own, to be written in."""
 
+    moves: ClassVar[bool] = True
     input: Value
     _: KW_ONLY
     memory_config: MemoryConfig
@@ -211,6 +215,7 @@ class Clone(Call, name="ttnn.clone"):
 class Empty(Call, name="ttnn.empty"):
     """A buffer of its own with whatever the memory held before, to be written in."""
 
+    moves: ClassVar[bool] = True
     shape: tuple[int, ...]
     dtype: DType
     layout: Layout

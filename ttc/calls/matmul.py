@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import Literal, get_args
 
-from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -27,7 +27,7 @@ class Matmul(Call, name="ttnn.matmul"):
     transpose_b: bool = False
     memory_config: MemoryConfig | None = None
     dtype: DType | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
     core_grid: CoreGrid | None = None
 
     def infer(self) -> Spec:
@@ -55,7 +55,7 @@ class Linear(Call, name="ttnn.linear"):
     memory_config: MemoryConfig | None = None
     dtype: DType | None = None
     activation: Activation | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
     core_grid: CoreGrid | None = None
 
     def infer(self) -> Spec:

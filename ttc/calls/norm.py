@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
 
-from ttc.calls.call import FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -28,7 +28,7 @@ class LayerNorm(Call, name="ttnn.layer_norm"):
     bias: Value | None = None
     residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
 
     def infer(self) -> Spec:
         check_residual(self.input_tensor, self.residual_input_tensor)
@@ -49,7 +49,7 @@ class RmsNorm(Call, name="ttnn.rms_norm"):
     weight: Value | None = None
     residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
 
     def infer(self) -> Spec:
         check_residual(self.input_tensor, self.residual_input_tensor)
@@ -110,7 +110,7 @@ class Softmax(Call, name="ttnn.softmax"):
     dim: int
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
     numeric_stable: bool = True
 
     def infer(self) -> Spec:
@@ -135,7 +135,7 @@ class LogSoftmax(Call, name="ttnn.moreh_logsoftmax"):
     _: KW_ONLY
     dim: int
     memory_config: MemoryConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
 
     def infer(self) -> Spec:
         return normalised_along(self.input_tensor, self.dim, self.memory_config)

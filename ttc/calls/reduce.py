@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import ceil
 from typing import ClassVar
 
-from ttc.calls.call import Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, tiles
 from ttc.errors import Refusal
@@ -31,7 +31,7 @@ class ReduceCall(Call, abstract=True):
     keepdim: bool = False
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
-    compute_kernel_config: ComputeKernelConfig | None = None
+    compute_kernel_config: ComputeKernelConfig | None = EXACT
     dtypes: ClassVar[frozenset[DType]] = COMPARABLE
 
     def infer(self) -> Spec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
+from typing import ClassVar
 
 from ttc.calls.call import Call, Workspace, accept, spec_of
 from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
@@ -17,6 +18,7 @@ PLAIN = frozenset({DType.bf16, DType.f32, DType.i32, DType.u32})
 class Expand(Call, name="ttnn.expand"):
     """The operand broadcast to `output_shape`; in TILE layout only where no tiled dimension grows."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     output_shape: tuple[int, ...]
     _: KW_ONLY
@@ -50,6 +52,7 @@ class Expand(Call, name="ttnn.expand"):
 class Repeat(Call, name="ttnn.repeat"):
     """The whole operand repeat_dims[i] times along dimension i."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     repeat_dims: tuple[int, ...]
     _: KW_ONLY

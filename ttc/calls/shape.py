@@ -23,6 +23,7 @@ PADDABLE = RESHAPABLE - {DType.bfp4}
 class Reshape(Call, name="ttnn.reshape"):
     """The same elements under another shape; a view where rows, and the tiles of these rows, keep their places."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     shape: tuple[int, ...]
     _: KW_ONLY
@@ -77,6 +78,7 @@ class Reshape(Call, name="ttnn.reshape"):
 class Permute(Call, name="ttnn.permute"):
     """Dimension i of the result is dimension dims[i] of the operand."""
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     dims: tuple[int, ...]
     _: KW_ONLY
@@ -102,19 +104,23 @@ class Permute(Call, name="ttnn.permute"):
 
 @dataclass(frozen=True)
 class Slice(Call, name="ttnn.slice"):
-    """Elements x[start:end:step] in every dimension.
+    """Elements x[start:end:step] in every dimension, each step 1 unless given.
 
     In TILE layout TTNN runs a slice that starts inside a tile, or has a step, as untilize, slice, tilize. ttc refuses
     that and asks for ROW_MAJOR, so that the conversions are seen and shared; likewise in the other calls of this
     file.
     """
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     starts: tuple[int, ...]
     ends: tuple[int, ...]
-    steps: tuple[int, ...]
+    steps: tuple[int, ...] = ()
     _: KW_ONLY
     memory_config: MemoryConfig | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", self.steps or (1,) * len(self.starts))
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]
@@ -158,6 +164,7 @@ class Concat(Call, name="ttnn.concat"):
     program joins rows inside tiles, with 6 tiles of circular buffers for each tile of a row.
     """
 
+    moves: ClassVar[bool] = True
     tensors: tuple[Value, ...]
     dim: int
     _: KW_ONLY
@@ -221,6 +228,7 @@ class Pad(Call, name="ttnn.pad"):
     number than 0: a matrix product may read this padding later.
     """
 
+    moves: ClassVar[bool] = True
     input_tensor: Value
     padding: tuple[tuple[int, int], ...]
     value: float

@@ -177,5 +177,7 @@ def _keywords(attribute: Any, all_fields: bool = False) -> tuple[tuple[str, Any]
 
 
 def _is_default(field: Any, item: Any) -> bool:
+    if isinstance(item, ComputeKernelConfig):
+        return False  # the default is ttc's, not TTNN's
     # `==` alone would leave out False for a default of 0, or -0.0 for 0.0.
     return field.default is not MISSING and type(item) is type(field.default) and repr(item) == repr(field.default)

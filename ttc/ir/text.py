@@ -17,7 +17,7 @@ import json
 import re
 import types as python_types
 import typing
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -54,7 +54,7 @@ def _print_fields(item: Any, locations: bool = False) -> str:
     parts = []
     for spec in sorted(fields(item), key=lambda spec: bool(spec.kw_only)):
         value = getattr(item, spec.name)
-        if (isinstance(item, Op) and spec.name == "type") or _is_default(spec, value):
+        if (isinstance(item, Op) and spec.name == "type") or _is_default(item, spec, value):
             continue
         text = _print_attribute(value, locations)
         parts.append(text if _positional(item, spec) else f"{spec.name}={text}")
@@ -65,8 +65,13 @@ def _positional(item: Any, spec: Field) -> bool:
     return getattr(item, "positional", False) and not spec.kw_only
 
 
-def _is_default(spec: Field, value: Any) -> bool:
-    return spec.default is not MISSING and type(spec.default) is type(value) and repr(spec.default) == repr(value)
+def _is_default(item: Any, spec: Field, value: Any) -> bool:
+    """Whether `item` without this field would have the same value in it."""
+    if spec.default is MISSING or type(spec.default) is not type(value):
+        return False
+    filled = hasattr(item, "__post_init__")  # its class may put in something else for what is left out
+    default = getattr(replace(item, **{spec.name: spec.default}), spec.name) if filled else spec.default
+    return repr(default) == repr(value)
 
 
 def _print_attribute(value: Any, locations: bool = False) -> str:

@@ -50,13 +50,16 @@ class Permute(Op):
 
 @dataclass(frozen=True)
 class Slice(Op):
-    """x[start:end:step] in every dimension; 0 <= start <= end <= size, step >= 1."""
+    """x[start:end:step] in every dimension; 0 <= start <= end <= size, step >= 1, and 1 unless given."""
 
     x: Value
     starts: tuple[int, ...]
     ends: tuple[int, ...]
-    steps: tuple[int, ...]
+    steps: tuple[int, ...] = ()
     facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", self.steps or (1,) * len(self.starts))
 
     def infer(self) -> TensorType:
         bounds = list(zip(self.starts, self.ends, self.steps, self.x.shape, strict=True))

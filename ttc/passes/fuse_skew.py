@@ -35,7 +35,7 @@ def fuse_skew(graph: Graph) -> Graph:
         %4: f32[2,512] = reshape(x=%3, shape=[2, 512])
         %5: f32[2,527] = pad(x=%4, pads=[[0, 0], [0, 15]])
         %6: f32[2,17,31] = reshape(x=%5, shape=[2, 17, 31])
-        %y: f32[2,16,16] = slice(x=%6, starts=[0, 0, 15], ends=[2, 16, 31], steps=[1, 1, 1])
+        %y: f32[2,16,16] = slice(x=%6, starts=[0, 0, 15], ends=[2, 16, 31])
     After:
         %1: f32[2,32,9] = permute(x=%table, dims=[0, 2, 1])
         %2: f32[2,16,9] = matmul(a=%q, b=%1)

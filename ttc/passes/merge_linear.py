@@ -21,8 +21,8 @@ def merge_linear(graph: Graph) -> Graph:
     After:
         %wq_0: f32[16,8] = concat(xs=[%wq, %wk], dim=0)
         %q: f32[1,5,16] = linear(x=%x, w=%wq_0)
-        %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8], steps=[1, 1, 1])
-        %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16], steps=[1, 1, 1])
+        %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8])
+        %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16])
     """
     groups = {node.results[0]: group for group in _groups(graph) for node in group}
     if not groups:

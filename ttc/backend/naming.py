@@ -1,0 +1,73 @@
+"""Names of calls: the main call of an op has the op's name, and the others are numbered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import count
+
+from ttc.analysis.cost import cost
+from ttc.calls.call import Call
+from ttc.calls.target import Target
+from ttc.ir import Graph, Node, Value
+
+Group = tuple[Value, ...]
+"""The results of one op, for which calls stand."""
+
+
+def named_after_ops(
+    graph: Graph, stands_for: Mapping[Value, Group], target: Target
+) -> tuple[Graph, dict[Value, Value]]:
+    """Give the names of ops to their main calls; return the program and the new value for each old one.
+
+    %attention: ... = ttnn.pad(%q)                 %attention_0: ... = ttnn.pad(%q)
+    %attention_0: ... = ttnn.pad(%k)           ->  %attention_1: ... = ttnn.pad(%k)
+    %attention_1: ... = ttnn.sdpa(...)             %attention: ... = ttnn.sdpa(...)
+    %attention_2: ... = ttnn.slice(%attention_1)   %attention_2: ... = ttnn.slice(%attention)
+    """
+    groups: dict[Group, list[Node]] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Call) and node.results and node.results[0] in stands_for:
+            groups.setdefault(stands_for[node.results[0]], []).append(node)
+    mains = {group: main_call(nodes, target) for group, nodes in groups.items()}
+    return _renamed(graph, _names(graph, groups, mains))
+
+
+def main_call(nodes: list[Node], target: Target) -> Node:
+    """Return the call with the longest predicted time of those that do more than move elements; of equals the last."""
+    working = [node for node in nodes if isinstance(node.op, Call) and not node.op.moves]
+    if not working:
+        return nodes[-1]
+    return max(reversed(working), key=lambda node: cost(node, target).seconds)
+
+
+def _names(graph: Graph, groups: Mapping[Group, list[Node]], mains: Mapping[Group, Node]) -> dict[Value, str]:
+    """Choose a name for each result of the groups: the op's for the main call, the others numbered, no name twice."""
+    grouped = {value for nodes in groups.values() for node in nodes for value in node.results}
+    taken = {value.name for value in graph.values() if value not in grouped}
+    wanted = {v: r.name for group, main in mains.items() for v, r in zip(main.results, group, strict=False)}
+    names: dict[Value, str] = {}
+    for value, name in wanted.items():
+        names[value] = name if name not in taken else _numbered(name, taken)
+        taken.add(names[value])
+    for group, nodes in groups.items():
+        for value in (value for node in nodes for value in node.results if value not in names):
+            names[value] = _numbered(group[0].name, taken)
+            taken.add(names[value])
+    return names
+
+
+def _numbered(name: str, taken: set[str]) -> str:
+    return next(new for number in count() if (new := f"{name}_{number}") not in taken)
+
+
+def _renamed(graph: Graph, names: Mapping[Value, str]) -> tuple[Graph, dict[Value, Value]]:
+    new: dict[Value, Value] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        op = node.op.with_operands(lambda value: new.get(value, value))
+        results = tuple(replace(value, op=op, name=names.get(value, value.name)) for value in node.results)
+        new.update(zip(node.results, results, strict=True))
+        nodes.append(Node(op, results))
+    outputs = tuple((name, new[value]) for name, value in graph.outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=outputs), new
