@@ -7,7 +7,7 @@ import os
 import pytest
 
 from ttc.errors import TtcError
-from ttc.runtime.interpreter import ttnn_interpreter
+from ttc.runtime.check.interpreter import ttnn_interpreter
 
 
 @pytest.fixture(scope="session")

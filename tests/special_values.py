@@ -13,8 +13,8 @@ from ttc.ir import Graph, Op, Weight, Weights
 from ttc.ops.derived import derived_weights
 from ttc.pipeline import Build
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.program import weight_types
-from ttc.runtime.session import Session
+from ttc.runtime.run.program import weight_types
+from ttc.runtime.run.session import Session
 
 LARGEST = torch.finfo(torch.float32).max
 SPECIAL: dict[str, tuple[float, ...]] = {

@@ -87,8 +87,8 @@ def test_files_are_small(path: Path):
     "module",
     [
         "ttc",
-        "ttc.runtime.session",
-        "ttc.runtime.artifact",
+        "ttc.runtime.run.session",
+        "ttc.runtime.file.artifact",
         "ttc.runtime.check",
         "ttc.compiled.executable",
         "ttc.analysis.report",

@@ -12,10 +12,10 @@ from ttc.calls.target import TARGETS, Target
 from ttc.ir import print_graph
 from ttc.passes.padding import Padded
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.buckets import Bucket
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import scaled_error
 
 

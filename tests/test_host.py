@@ -19,11 +19,11 @@ from ttc.cli import main
 from ttc.errors import InputError, Refused
 from ttc.ir import parse_graph, verify
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.buckets import Bucket
 from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.program import parse_program
-from ttc.runtime.session import Session
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.program import parse_program
+from ttc.runtime.run.session import Session
 
 PRODUCT = """graph {
   %x: i64[3,40] = input(name="x")

@@ -20,7 +20,7 @@ from ttc.passes import run
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import scaled_error
 
 TOLERANCE = 1e-4

@@ -20,7 +20,7 @@ from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 DTYPES = ("bf16", "fp32")
@@ -128,7 +128,7 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 CALLS_OF_PATTERNS = {
     "host.run",  # where a user allows it: tests/test_host.py
-    "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/test_layout.py
+    "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/plan/test_choose_layouts.py
 }
 """Calls that no single op is lowered to, and where they are tested."""
 

@@ -77,7 +77,7 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     """
     from ttc.compiled.executable import Executable
     from ttc.guard.files import as_path
-    from ttc.runtime.artifact import load as load_artifact
+    from ttc.runtime.file.artifact import load as load_artifact
 
     loaded = Executable(*load_artifact(as_path(path)))
     if weights is None:

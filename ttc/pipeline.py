@@ -16,8 +16,8 @@ from ttc.frontend.stand_in import stand_ins
 from ttc.ir import DType, Graph, Weights
 from ttc.ops.derived import derived_weights
 from ttc.passes.padding import Doubtful, Padded, pad
-from ttc.runtime.buckets import Bucket, Sizes
-from ttc.runtime.program import PROGRAM_DTYPES, Program, weight_types
+from ttc.runtime.run.buckets import Bucket, Sizes
+from ttc.runtime.run.program import PROGRAM_DTYPES, Program, weight_types
 
 DTYPES = PROGRAM_DTYPES
 

@@ -5,7 +5,7 @@ import pytest
 from ttc.analysis.cost import DISPATCH_SECONDS, cost, run_costs
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, Node
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 N150, P150 = TARGETS["n150"], TARGETS["p150"]
 

@@ -1,7 +1,7 @@
 """The lives of buffers: views, inputs, constants and outputs."""
 
 from ttc.analysis.liveness import Liveness
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 
 def test_lives():

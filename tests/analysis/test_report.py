@@ -8,7 +8,7 @@ from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
 from ttc.errors import TypeRuleError
 from ttc.ir import parse_graph
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 N150 = TARGETS["n150"]
 PAGE = 2048

@@ -8,7 +8,7 @@ from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, Moment, Replay, l1_bank, replay, schedule
 from ttc.calls.call import Workspace
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 N150 = TARGETS["n150"]
 BANK = l1_bank(N150)

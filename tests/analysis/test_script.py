@@ -11,10 +11,10 @@ from ttc.analysis.script import script
 from ttc.backend.pipeline import PIPELINE
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, TensorType, verify
-from ttc.runtime.artifact import save
-from ttc.runtime.buckets import Bucket
-from ttc.runtime.interpreter import surroundings
-from ttc.runtime.program import Program, parse_program, weight_types
+from ttc.runtime.check.interpreter import surroundings
+from ttc.runtime.file.artifact import save
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.program import Program, parse_program, weight_types
 
 PROGRAM = """graph {
   %x: bf16[1,40,64] tile dram = input(name="pixel values")

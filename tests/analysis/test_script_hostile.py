@@ -24,7 +24,7 @@ from ttc.analysis.script import script
 from ttc.cli import main
 from ttc.errors import TypeRuleError
 from ttc.ir import Op
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 PROGRAM = """graph {{
   %x: bf16[1,40,64] tile dram = input(name={x})

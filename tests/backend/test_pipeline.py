@@ -4,13 +4,13 @@ from functools import partial, update_wrapper
 
 import pytest
 
-from tests.backend.test_placement import random_program
+from tests.backend.plan.test_place import random_program
 from ttc.backend.pipeline import PIPELINE
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import Graph, print_graph
 from ttc.passes.runner import run
 from ttc.runtime.check import check_many
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 N150 = TARGETS["n150"]
 

@@ -15,7 +15,7 @@ from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 TIME_STEP = """

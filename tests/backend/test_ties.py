@@ -10,7 +10,7 @@ from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 
 COMPARISONS = {"eq": torch.eq, "ne": torch.ne, "lt": torch.lt, "le": torch.le, "gt": torch.gt, "ge": torch.ge}
 NUMBERS = {"f32": [-1.5, 0.0, 1.0, 2.5], "i64": [-3, 0, 1, 2]}

@@ -13,7 +13,7 @@ from ttc.calls.ternary import Lerp
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, Step, backward
 from ttc.runtime.check import check_many
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 STATE, STATES = (1, 2, 3, 40), (7, 2, 3, 40)
 SIGMOID, TANH = (UnaryWithParam("SIGMOID"),), (UnaryWithParam("TANH"),)

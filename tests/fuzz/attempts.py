@@ -29,7 +29,7 @@ from ttc.errors import InputError, Refusal, printable
 from ttc.ir import Const, DType, Graph, parse_graph, verify
 from ttc.ir.weights import NUMPY
 from ttc.pipeline import DTYPES, Options, compile_graph
-from ttc.runtime.program import Program
+from ttc.runtime.run.program import Program
 
 WRITTEN = {
     "ttnn", "np", "json", "sys", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",

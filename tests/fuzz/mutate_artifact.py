@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fuzz.mutate import mutated_bytes, mutated_text, mutated_tree
 from tests.fuzz.mutate_graph import mutated_program
-from ttc.runtime.artifact import NO_DIGEST
+from ttc.runtime.file.artifact import NO_DIGEST
 
 LENGTH_BYTES = 8
 

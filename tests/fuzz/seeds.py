@@ -20,7 +20,7 @@ from ttc.errors import Refused
 from ttc.frontend.onnx import operators
 from ttc.ir import DType, Op
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 LARGEST = 4000
 """Bytes of a model: damage to large ones mostly hits the numbers of their weights."""
@@ -140,7 +140,7 @@ def artifacts(whole: bool) -> tuple[bytes, ...]:
 
 
 def _saved(build: Build, with_data: bool) -> bytes:
-    from ttc.runtime import artifact
+    from ttc.runtime.file import artifact
 
     executable = Executable.of([build])
     with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,7 @@ from ttc.guard import budget
 from ttc.ir import Builder, Const, DType, Input, TensorType, Value, Weight, Weights, operands_first, parse_graph, verify
 from ttc.ops.expr import Expr
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 SECONDS = 2.0
 CHAIN = 1000

@@ -4,7 +4,7 @@ import pytest
 
 from ttc.errors import TypeRuleError
 from ttc.ir import Body, Builder, Step, backward, bodies, parse_graph, rewrite, verify, with_bodies
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 PROGRAM = textwrap.dedent(
     """\

@@ -5,7 +5,7 @@ import pytest
 from ttc import ops
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Graph, Input, Node, TensorType, Value, parse_graph, verify
-from ttc.runtime.program import parse_program
+from ttc.runtime.run.program import parse_program
 
 GOOD = """graph {
   %x: f32[2] = input(name="x")

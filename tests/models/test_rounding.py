@@ -16,7 +16,7 @@ from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input, Value
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc
 
 MORE = 1.5

@@ -5,34 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 BUCKETS = ("tests/test_buckets.py",)
-SESSION = ("tests/runtime/test_session.py", "tests/runtime/test_artifact.py")
+SESSION = ("tests/runtime/run/test_session.py", "tests/runtime/file/test_artifact.py")
 SIMPLIFY = (
-    "tests/passes/test_simplify.py",
-    "tests/passes/test_simplify_empty.py",
-    "tests/passes/test_simplify_index.py",
+    "tests/passes/simplify/test_simplify.py",
+    "tests/passes/simplify/test_empty.py",
+    "tests/passes/simplify/test_index.py",
 )
-CHANNELS_LAST = ("tests/passes/test_channels_last.py",)
-CONV = ("tests/backend/test_conv.py",)
-RECURRENT = ("tests/backend/test_recurrent.py",)
+CHANNELS_LAST = ("tests/passes/channels_last/test_channels_last.py",)
+CONV = ("tests/backend/rules/test_conv.py",)
+RECURRENT = ("tests/backend/rules/test_recurrent.py",)
 
 ALSO = {
-    "ttc/analysis/residency.py": ("tests/backend/test_placement.py",),
-    "ttc/backend/bodies.py": ("tests/backend/test_placement.py",),
-    "ttc/backend/conv_plan.py": CONV,
-    "ttc/backend/conv_transpose.py": CONV,
+    "ttc/analysis/residency.py": ("tests/backend/plan/test_place.py",),
+    "ttc/backend/plan/bodies.py": ("tests/backend/plan/test_place.py",),
+    "ttc/backend/rules/conv_plan.py": CONV,
+    "ttc/backend/rules/conv_transpose.py": CONV,
     "ttc/backend/host.py": ("tests/test_host.py",),
-    "ttc/backend/loop.py": RECURRENT,
+    "ttc/backend/rules/loop.py": RECURRENT,
     "ttc/backend/lowering.py": (
         "tests/backend/test_precision.py",
-        "tests/backend/test_matmul.py",
+        "tests/backend/rules/test_matmul.py",
         "tests/test_host.py",
     ),
-    "ttc/backend/moves.py": ("tests/backend/test_shape.py", "tests/backend/test_heads.py"),
-    "ttc/backend/resample.py": ("tests/backend/test_pool.py",),
-    "ttc/backend/sequence.py": RECURRENT,
-    "ttc/backend/spatial.py": (*CONV, "tests/backend/test_pool.py"),
-    "ttc/backend/take.py": ("tests/backend/test_shape.py",),
-    "ttc/calls/call.py": ("tests/calls/test_refusals.py", "tests/calls/test_matmul.py", "tests/backend/test_edges.py"),
+    "ttc/backend/rules/moves.py": ("tests/backend/rules/test_shape.py", "tests/backend/rules/test_heads.py"),
+    "ttc/backend/rules/resample.py": ("tests/backend/rules/test_pool.py",),
+    "ttc/backend/rules/sequence.py": RECURRENT,
+    "ttc/backend/rules/spatial.py": (*CONV, "tests/backend/rules/test_pool.py"),
+    "ttc/backend/rules/take.py": ("tests/backend/rules/test_shape.py",),
+    "ttc/calls/call.py": (
+        "tests/calls/test_refusals.py",
+        "tests/calls/test_matmul.py",
+        "tests/backend/plan/test_upload_as_used.py",
+    ),
     "ttc/calls/conv_transpose.py": (*CONV, "tests/calls/test_conv.py"),
     "ttc/calls/host.py": ("tests/test_host.py",),
     "ttc/calls/loop.py": RECURRENT,
@@ -45,25 +49,28 @@ ALSO = {
     "ttc/ops/interpret.py": SIMPLIFY,
     "ttc/ops/rules.py": ("tests/ops/test_type_rules.py",),
     "ttc/ops/torch_types.py": SIMPLIFY,
-    "ttc/passes/cse.py": SIMPLIFY,
-    "ttc/passes/decompose_skew.py": ("tests/passes/test_fuse_skew.py",),
+    "ttc/passes/share.py": SIMPLIFY,
+    "ttc/passes/decompose/skew.py": ("tests/passes/fuse/test_fuse_skew.py",),
     "ttc/passes/fold.py": SIMPLIFY,
-    "ttc/passes/forms.py": CHANNELS_LAST,
-    "ttc/passes/fuse_epilogue.py": ("tests/passes/test_fuse_linear.py",),
-    "ttc/passes/match.py": ("tests/passes/test_fuse_activation.py", "tests/passes/test_fuse_attention.py"),
+    "ttc/passes/channels_last/forms.py": CHANNELS_LAST,
+    "ttc/passes/fuse/fuse_epilogue.py": ("tests/passes/fuse/test_fuse_linear.py",),
+    "ttc/passes/fuse/match.py": (
+        "tests/passes/fuse/test_fuse_activation.py",
+        "tests/passes/fuse/test_fuse_attention.py",
+    ),
     "ttc/passes/normal.py": SIMPLIFY,
-    "ttc/passes/rows.py": CHANNELS_LAST,
-    "ttc/passes/simplify_shape.py": SIMPLIFY,
-    "ttc/passes/simplify_value.py": SIMPLIFY,
-    "ttc/runtime/bucket_file.py": BUCKETS,
-    "ttc/runtime/buckets.py": BUCKETS,
-    "ttc/runtime/check_worker.py": ("tests/runtime/test_check.py",),
-    "ttc/runtime/checker.py": ("tests/runtime/test_check.py",),
-    "ttc/runtime/device.py": SESSION,
-    "ttc/runtime/device_null.py": SESSION,
-    "ttc/runtime/host.py": ("tests/test_host.py",),
-    "ttc/runtime/program.py": SESSION,
-    "ttc/runtime/safetensors_file.py": ("tests/runtime/test_artifact.py",),
+    "ttc/passes/channels_last/rows.py": CHANNELS_LAST,
+    "ttc/passes/simplify/shape.py": SIMPLIFY,
+    "ttc/passes/simplify/value.py": SIMPLIFY,
+    "ttc/runtime/file/bucket_file.py": BUCKETS,
+    "ttc/runtime/run/buckets.py": BUCKETS,
+    "ttc/runtime/check/worker.py": ("tests/runtime/check/test_check.py",),
+    "ttc/runtime/check/checker.py": ("tests/runtime/check/test_check.py",),
+    "ttc/runtime/run/device.py": SESSION,
+    "ttc/runtime/run/device_null.py": SESSION,
+    "ttc/runtime/run/host.py": ("tests/test_host.py",),
+    "ttc/runtime/run/program.py": SESSION,
+    "ttc/runtime/file/safetensors_file.py": ("tests/runtime/file/test_artifact.py",),
 }
 """Files whose tests bear another name."""
 

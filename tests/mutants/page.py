@@ -73,7 +73,7 @@ one of them must fail. The changes are those of [cosmic-ray](https://cosmic-ray.
 what is written: a comparison, an operator, a number one higher or lower, `and` for `or`, a condition negated, a loop
 that does nothing, a decorator or an exception gone. Annotations are left alone, for nothing evaluates them. The sample
 is drawn by its seed over `ttc/passes`, `ttc/ops`, `ttc/analysis`, `ttc/backend`, `ttc/calls`, `ttc/runtime` and
-`ttc/frontend`; `python -m tests.mutants --seed 7 --count 300` draws another, and `--only ttc/passes/fuse_norm.py`
+`ttc/frontend`; `python -m tests.mutants --seed 7 --count 300` draws another, and `--only ttc/passes/fuse/fuse_norm.py`
 mutates one file.
 
 Which tests are narrow stands in `tests/mutants/narrow.py`: the mirrors of a file, and the samples of its family of ops.

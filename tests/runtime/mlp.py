@@ -9,7 +9,7 @@ from ttc.calls.layout import Deallocate, ToLayout
 from ttc.calls.matmul import Linear
 from ttc.ir import Builder, Const, DType, Graph, Input, Layout, Spec, TensorType, Weight, Weights
 from ttc.ir.weights import float32_to_bf16
-from ttc.runtime.program import Program
+from ttc.runtime.run.program import Program
 
 HIDDEN, OUT = 96, 10
 

@@ -12,7 +12,7 @@ import pytest
 from ttc.errors import InputError
 from ttc.ir import DType, TensorType
 from ttc.ir.lengths import Extent, Length
-from ttc.runtime.buckets import Bucket, choose, true_lengths
+from ttc.runtime.run.buckets import Bucket, choose, true_lengths
 
 T, S = Length.named("T"), Length.named("S")
 

@@ -14,8 +14,8 @@ import ttc
 from tests.runtime import mlp
 from ttc.cli import main
 from ttc.errors import InputError
-from ttc.runtime.artifact import NO_DIGEST, save
-from ttc.runtime.buckets import Bucket
+from ttc.runtime.file.artifact import NO_DIGEST, save
+from ttc.runtime.run.buckets import Bucket
 
 
 class Parts:
@@ -173,7 +173,7 @@ def test_signatures_that_lie_are_refused(parts: Parts, tmp_path: Path, capsys):
 def test_what_needs_more_memory_than_there_is_is_said_before_it_is_taken(
     parts: Parts, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("ttc.runtime.memory.available_bytes", lambda: 8 << 30)
+    monkeypatch.setattr("ttc.runtime.run.memory.available_bytes", lambda: 8 << 30)
     program = 'graph {\n  %x: f32[2999999999] row_major dram = input(name="x")\n  return "y"=%x\n}\n'
     parts.texts["program"], parts.entries, parts.weights = program, {}, b""
     parts.manifest["inputs"] = [["x", "f64", [2999999999]]]

@@ -38,7 +38,7 @@ SPECS = (
 
 def main(target: str) -> None:
     os.environ.update(environment(target))
-    from ttc.runtime.device_ttnn import NUMPY_INTEGERS, TtnnDevice
+    from ttc.runtime.run.device_ttnn import NUMPY_INTEGERS, TtnnDevice
 
     found = {"torch": "torch" in sys.modules}
     with TtnnDevice() as device:

@@ -125,14 +125,14 @@ class Lowering:
 
     @contextmanager
     def instead_of(self, value: Value) -> Iterator[None]:
-        """Have the calls added meanwhile stand for `value`, the result of another op that they do as well."""
+        """Let the calls added meanwhile stand for `value`, the result of another op that they do as well."""
         before = self._current
         self._at((value,))
         yield
         self._at(before)
 
     def _at(self, results: tuple[Value, ...]) -> None:
-        """Have new calls stand for these results of the model's."""
+        """Let new calls stand for these results of the model's."""
         self._current = results
         self._program.at(results)
         self._weights.at(results)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ttc.backend.deallocation import deallocate_after_last_use
-from ttc.backend.edges import upload_as_used
-from ttc.backend.layout import choose_layouts
-from ttc.backend.placement import place
+from ttc.backend.plan.choose_layouts import choose_layouts
+from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
+from ttc.backend.plan.place import place
+from ttc.backend.plan.upload_as_used import upload_as_used
 from ttc.calls.target import Target
 from ttc.ir import Graph
 

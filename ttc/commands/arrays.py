@@ -8,9 +8,9 @@ from ttc.calls.call import Call
 from ttc.calls.index import Embedding
 from ttc.ir import Input, TensorType
 from ttc.ir.random import random_kind
-from ttc.runtime.buckets import Bucket
-from ttc.runtime.convert import user_dtype
-from ttc.runtime.program import Program
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.convert import user_dtype
+from ttc.runtime.run.program import Program
 
 
 def room(program: Program | None) -> int:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ttc.errors import TtcError, require
 from ttc.runtime.check import ttnn_interpreter
-from ttc.runtime.devices import CARDS, no_card
+from ttc.runtime.run.devices import CARDS, no_card
 from ttc.version import VERSION
 
 PACKAGES = ("numpy", "torch", "onnx", "networkx", "rich", "onnxruntime", "transformers", "ttnn")

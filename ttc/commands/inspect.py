@@ -10,7 +10,7 @@ from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
 from ttc.guard.files import check_output
 from ttc.ir import print_graph
-from ttc.runtime.buckets import Bucket, size_words
+from ttc.runtime.run.buckets import Bucket, size_words
 
 
 def add_arguments(parser: ArgumentParser) -> None:

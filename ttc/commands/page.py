@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ttc.errors import printable
 from ttc.guard.files import write_bytes
 from ttc.ir.text import print_node
-from ttc.runtime.program import Program
+from ttc.runtime.run.program import Program
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report

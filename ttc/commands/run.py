@@ -11,7 +11,7 @@ from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
 from ttc.guard.files import check_output
-from ttc.runtime.devices import has_card, no_card
+from ttc.runtime.run.devices import has_card, no_card
 
 
 def add_arguments(parser: ArgumentParser) -> None:

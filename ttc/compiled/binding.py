@@ -19,8 +19,8 @@ from ttc.ir import Const, DType, Graph, TensorType, Weight, Weights, parse_graph
 from ttc.ir.weights import NAMED
 from ttc.ops.derived import derived_weights
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
-from ttc.runtime.convert import numbers_of
-from ttc.runtime.program import weight_types
+from ttc.runtime.run.convert import numbers_of
+from ttc.runtime.run.program import weight_types
 
 LARGER = 16
 """The size of all values in between, at most, as a multiple of all weights together."""

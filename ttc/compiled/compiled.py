@@ -18,12 +18,12 @@ from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph, print_graph
 from ttc.pipeline import STAGES, Build, Options, compile_graph, every_stage
-from ttc.runtime.buckets import Bucket
+from ttc.runtime.run.buckets import Bucket
 from ttc.sources import Inputs, Source
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
-    from ttc.runtime.session import Session
+    from ttc.runtime.run.session import Session
 
 Form = tuple[Build, Executable]
 """A static form of the model, compiled: what runs, and how its program came about (of several buckets the largest)."""

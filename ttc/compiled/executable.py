@@ -14,12 +14,12 @@ import numpy as np
 from ttc.errors import InputError, enough_memory
 from ttc.guard.files import as_path
 from ttc.ir import Weights
-from ttc.runtime import artifact
-from ttc.runtime.buckets import Bucket
-from ttc.runtime.devices import emulates, open_device, require_names
-from ttc.runtime.memory import require_memory
-from ttc.runtime.program import Program
-from ttc.runtime.session import Session
+from ttc.runtime.file import artifact
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.devices import emulates, open_device, require_names
+from ttc.runtime.run.memory import require_memory
+from ttc.runtime.run.program import Program
+from ttc.runtime.run.session import Session
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
@@ -46,7 +46,7 @@ class Executable:
         """Join the builds of all buckets of a model, the largest last, with the weights that their programs share."""
         from ttc.compiled.sharing import share_weights
         from ttc.ops.derived import derived_weights, literals
-        from ttc.runtime.program import weight_types
+        from ttc.runtime.run.program import weight_types
 
         buckets, derivations = share_weights(builds)
         types = weight_types(*(bucket.program for bucket in buckets))

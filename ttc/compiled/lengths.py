@@ -9,7 +9,7 @@ from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
 from ttc.pipeline import Reading
-from ttc.runtime.buckets import Sizes, size_words
+from ttc.runtime.run.buckets import Sizes, size_words
 from ttc.sources.source import Source
 
 MOST = 32

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
 from ttc.pipeline import Build
-from ttc.runtime.buckets import Bucket
-from ttc.runtime.program import weight_types
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.program import weight_types
 
 
 def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:

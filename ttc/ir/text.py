@@ -66,7 +66,7 @@ def _positional(item: Any, spec: Field) -> bool:
 
 
 def _is_default(item: Any, spec: Field, value: Any) -> bool:
-    """Whether `item` without this field would have the same value in it."""
+    """Return whether `item` without this field would have the same value in it."""
     if spec.default is MISSING or type(spec.default) is not type(value):
         return False
     filled = hasattr(item, "__post_init__")  # its class may put in something else for what is left out

@@ -1,22 +1,22 @@
 """Graph -> Graph, knowing no target: one idea in each file, and the order they run in."""
 
-from ttc.passes.channels_last import channels_last
-from ttc.passes.cse import share
-from ttc.passes.decompose import decompose
-from ttc.passes.decompose_stft import decompose_stft
+from ttc.passes.channels_last.channels_last import channels_last
+from ttc.passes.decompose.decompose import decompose
+from ttc.passes.decompose.decompose_stft import decompose_stft
 from ttc.passes.fold import fold
-from ttc.passes.fuse_activation import fuse_activation
-from ttc.passes.fuse_attention import fuse_attention
-from ttc.passes.fuse_batch_norm import fuse_batch_norm
-from ttc.passes.fuse_epilogue import fuse_epilogue
-from ttc.passes.fuse_linear import fuse_linear
-from ttc.passes.fuse_norm import fuse_norm
-from ttc.passes.fuse_pad import fuse_pad
-from ttc.passes.fuse_scale import fuse_scale
-from ttc.passes.fuse_skew import fuse_skew
-from ttc.passes.merge_linear import merge_linear
+from ttc.passes.fuse.fuse_activation import fuse_activation
+from ttc.passes.fuse.fuse_attention import fuse_attention
+from ttc.passes.fuse.fuse_batch_norm import fuse_batch_norm
+from ttc.passes.fuse.fuse_epilogue import fuse_epilogue
+from ttc.passes.fuse.fuse_linear import fuse_linear
+from ttc.passes.fuse.fuse_norm import fuse_norm
+from ttc.passes.fuse.fuse_pad import fuse_pad
+from ttc.passes.fuse.fuse_scale import fuse_scale
+from ttc.passes.fuse.fuse_skew import fuse_skew
+from ttc.passes.fuse.merge_linear import merge_linear
 from ttc.passes.runner import Pass, run
-from ttc.passes.simplify import simplify
+from ttc.passes.share import share
+from ttc.passes.simplify.simplify import simplify
 
 PIPELINE: tuple[Pass, ...] = (
     share,  # first: the passes after it see every expression once

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from ttc.ir import Builder, Graph, Op, Rule, Value, rewrite
 from ttc.ops import fold
 from ttc.ops.expr import Expr
-from ttc.passes.simplify_empty import simplify_empty
-from ttc.passes.simplify_index import simplify_index
-from ttc.passes.simplify_shape import simplify_shape
-from ttc.passes.simplify_value import simplify_value
+from ttc.passes.simplify.empty import simplify_empty
+from ttc.passes.simplify.index import simplify_index
+from ttc.passes.simplify.shape import simplify_shape
+from ttc.passes.simplify.value import simplify_value
 
 NORMAL: tuple[Rule, ...] = (simplify_empty, fold, simplify_shape, simplify_index, simplify_value)
 """Rules for single ops; a builder that has them applies them to whatever it is given."""

@@ -16,7 +16,7 @@ from onnx.backend.base import Backend, BackendRep, namedtupledict
 import ttc
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
-from ttc.runtime.program import Program
+from ttc.runtime.run.program import Program
 
 
 class TtcModel(BackendRep):

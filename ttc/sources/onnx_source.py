@@ -15,7 +15,7 @@ from onnx import ModelProto
 from ttc.errors import InputError, NeedsValues
 from ttc.frontend.onnx import check_lengths, dynamic_dims, input_names, load, open_model
 from ttc.ir import Graph
-from ttc.runtime.convert import numbers_of
+from ttc.runtime.run.convert import numbers_of
 from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
 
 

@@ -29,7 +29,7 @@ from ttc.frontend.export import (
 )
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
-from ttc.runtime.convert import numbers_of
+from ttc.runtime.run.convert import numbers_of
 from ttc.sources.dynamic_shapes import named_dims
 from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
 

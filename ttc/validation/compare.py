@@ -21,9 +21,9 @@ from ttc.frontend.export.failure import first_line
 from ttc.ir import Value
 from ttc.ops.torch_types import TORCH
 from ttc.pipeline import Build
-from ttc.runtime.convert import from_device
-from ttc.runtime.devices import open_device
-from ttc.runtime.session import Session
+from ttc.runtime.run.convert import from_device
+from ttc.runtime.run.devices import open_device
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 Arrays = Mapping[str, np.ndarray]

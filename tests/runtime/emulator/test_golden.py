@@ -20,7 +20,7 @@ from ttc.ir import DType, Value
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.binary import KEEP_NUMBERS
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.session import Session
+from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import scaled_error
 
 TOLERANCE = 1e-5

@@ -7,8 +7,8 @@ import torch
 
 import ttc
 from ttc.ir import DType, Spec
+from ttc.runtime.check.interpreter import surroundings
 from ttc.runtime.emulator.numerics import Mode, load, matrix_operand, round_block_float, store
-from ttc.runtime.interpreter import surroundings
 
 REAL = """
 import os, sys

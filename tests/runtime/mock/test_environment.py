@@ -6,7 +6,7 @@ import pytest
 
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError, TtcError
-from ttc.runtime.interpreter import PACKAGE
+from ttc.runtime.check.interpreter import PACKAGE
 from ttc.runtime.mock import MOCK_CARD, environment
 from ttc.runtime.mock.environment import CARDS, cache_directory
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from ttc.errors import Refused
 from ttc.ir import Graph, rewrite
 from ttc.ir.symbolic import SymbolicSize
-from ttc.passes.fuse_skew import SHEARS
+from ttc.passes.fuse.fuse_skew import SHEARS
 from ttc.passes.padding.analysis import Batch, PaddingAnalysis
 from ttc.passes.padding.infer_lengths import Annotated, infer_lengths
 from ttc.passes.padding.readings import Readings

@@ -17,9 +17,9 @@ from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
 from ttc.errors import InputError
 from ttc.ir import DType, Spec
-from ttc.runtime.device import predicted
 from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
+from ttc.runtime.run.device import predicted
 
 
 class EmulatorDevice:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ttc.calls.target import target_named
 from ttc.errors import TtcError
-from ttc.runtime.interpreter import get_ttnn
+from ttc.runtime.check.interpreter import get_ttnn
 from ttc.runtime.mock.null_kernel import null_kernel
 from ttc.runtime.mock.toolchain import compiler_script, make_runtime_root
 

@@ -1,0 +1,228 @@
+"""Layouts: program text before and after, and the number of conversions against trying every assignment."""
+
+import random
+import time
+from itertools import product
+
+import pytest
+
+from ttc.backend.plan.choose_layouts import choose_layouts
+from ttc.calls.binary import Add
+from ttc.calls.layout import ToLayout, ToMemoryConfig
+from ttc.calls.target import TARGETS
+from ttc.calls.unary import Relu
+from ttc.ir import DRAM, L1, Builder, Const, DType, Graph, Input, Layout, Spec, Value, parse_graph, verify
+
+N150 = TARGETS["n150"]
+TILE, ROWS = Layout.TILE, Layout.ROW_MAJOR
+
+
+def chosen(text: str) -> str:
+    after = choose_layouts(verify(parse_graph(text)), N150)
+    assert choose_layouts(verify(after), N150) is after
+    return str(after)
+
+
+def check(before: str, after: str) -> None:
+    lines = [line.strip() for line in after.strip().splitlines()]
+    assert [line.strip() for line in chosen(before).strip().splitlines()] == lines
+
+
+def test_nothing_in_rows_is_left_alone():
+    graph = parse_graph("""graph {
+      %x: bf16[8,8] tile dram = input(name="x")
+      %y: bf16[8,8] tile dram = ttnn.relu(%x)
+      return "y"=%y
+    }""")
+    assert choose_layouts(graph, N150) is graph
+
+
+def test_a_flexible_call_between_calls_in_rows_runs_in_rows():
+    check(
+        """graph {
+          %x: bf16[8,8] row_major dram = input(name="x")
+          %m: bf16[8,8] row_major dram = ttnn.to_memory_config(%x, MemoryConfig())
+          %t: bf16[8,8] tile dram = ttnn.to_layout(%m, TILE)
+          %r: bf16[8,8] tile dram = ttnn.relu(%t)
+          %b: bf16[8,8] row_major dram = ttnn.to_layout(%r, ROW_MAJOR)
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+          return "y"=%y
+        }""",
+        """graph {
+          %x: bf16[8,8] row_major dram = input(name="x")
+          %m: bf16[8,8] row_major dram = ttnn.to_memory_config(%x, MemoryConfig())
+          %r: bf16[8,8] row_major dram = ttnn.relu(%m)
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%r, MemoryConfig())
+          return "y"=%y
+        }""",
+    )
+
+
+def test_inputs_and_constants_are_uploaded_as_wanted():
+    check(
+        """graph {
+          %x: bf16[8,8] tile dram = input(name="x")
+          %w: bf16[8,8] tile dram = const(ref="w")
+          %b: bf16[8,8] row_major dram = ttnn.to_layout(%x, ROW_MAJOR)
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+          %v: bf16[8,8] row_major dram = ttnn.to_layout(%w, ROW_MAJOR)
+          %z: bf16[8,8] row_major dram = ttnn.to_memory_config(%v, MemoryConfig())
+          %u: bf16[8,8] tile dram = ttnn.to_memory_config(%w, MemoryConfig())
+          return "y"=%y, "z"=%z, "u"=%u
+        }""",
+        """graph {
+          %x: bf16[8,8] row_major dram = input(name="x")
+          %w: bf16[8,8] tile dram = const(ref="w")
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%x, MemoryConfig())
+          %w_0: bf16[8,8] row_major dram = const(ref="w")
+          %z: bf16[8,8] row_major dram = ttnn.to_memory_config(%w_0, MemoryConfig())
+          %u: bf16[8,8] tile dram = ttnn.to_memory_config(%w, MemoryConfig())
+          return "y"=%y, "z"=%z, "u"=%u
+        }""",
+    )
+
+
+def test_a_value_read_in_both_layouts_is_converted_once():
+    check(
+        """graph {
+          %x: bf16[8,8] tile dram = input(name="x")
+          %m: bf16[8,8] tile dram = ttnn.to_memory_config(%x, MemoryConfig())
+          %a: bf16[8,8] row_major dram = ttnn.to_layout(%m, ROW_MAJOR)
+          %p: bf16[8,8] row_major dram = ttnn.to_memory_config(%a, MemoryConfig())
+          %r: bf16[8,8] tile dram = ttnn.relu(%m)
+          %b: bf16[8,8] row_major dram = ttnn.to_layout(%r, ROW_MAJOR)
+          %q: bf16[8,8] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+          return "p"=%p, "q"=%q
+        }""",
+        """graph {
+          %x: bf16[8,8] tile dram = input(name="x")
+          %m: bf16[8,8] tile dram = ttnn.to_memory_config(%x, MemoryConfig())
+          %a: bf16[8,8] row_major dram = ttnn.to_layout(%m, ROW_MAJOR)
+          %p: bf16[8,8] row_major dram = ttnn.to_memory_config(%a, MemoryConfig())
+          %r: bf16[8,8] row_major dram = ttnn.relu(%a)
+          %q: bf16[8,8] row_major dram = ttnn.to_memory_config(%r, MemoryConfig())
+          return "p"=%p, "q"=%q
+        }""",
+    )
+
+
+def test_block_formats_stay_in_tiles():
+    check(
+        """graph {
+          %x: bfp8[8,8] tile dram = input(name="x")
+          %r: bfp8[8,8] tile dram = ttnn.relu(%x)
+          %t: bf16[8,8] tile dram = ttnn.typecast(%r, bf16)
+          %b: bf16[8,8] row_major dram = ttnn.to_layout(%t, ROW_MAJOR)
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+          return "y"=%y
+        }""",
+        """graph {
+          %x: bfp8[8,8] tile dram = input(name="x")
+          %r: bfp8[8,8] tile dram = ttnn.relu(%x)
+          %t: bf16[8,8] tile dram = ttnn.typecast(%r, bf16)
+          %b: bf16[8,8] row_major dram = ttnn.to_layout(%t, ROW_MAJOR)
+          %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+          return "y"=%y
+        }""",
+    )
+
+
+def test_a_move_to_other_memory_survives_the_conversion_it_came_with():
+    check(
+        """graph {
+          %x: bf16[8,8] tile dram = input(name="x")
+          %m: bf16[8,8] tile l1 = ttnn.to_memory_config(%x, MemoryConfig(buffer=L1))
+          %a: bf16[8,8] row_major l1 = ttnn.to_layout(%m, ROW_MAJOR)
+          %r: bf16[8,8] row_major l1 = ttnn.relu(%a)
+          %y: bf16[8,8] tile dram = ttnn.to_layout(%r, TILE, memory_config=MemoryConfig())
+          return "y"=%y
+        }""",
+        """graph {
+          %x: bf16[8,8] tile dram = input(name="x")
+          %m: bf16[8,8] tile l1 = ttnn.to_memory_config(%x, MemoryConfig(buffer=L1))
+          %r: bf16[8,8] tile l1 = ttnn.relu(%m)
+          %y: bf16[8,8] tile dram = ttnn.to_memory_config(%r, MemoryConfig())
+          return "y"=%y
+        }""",
+    )
+
+
+def random_program(seed: int) -> Graph:
+    """Flexible and fixed calls on random operands, converted greedily as lowering rules do."""
+    dice = random.Random(seed)
+    builder = Builder()
+    values: list[Value] = [builder(Input(Spec(DType.bf16, (size, 40)), f"x{size}")) for size in (3, 40)]
+    values.append(builder(Const(Spec(DType.bf16, (3, 40)), "w")))
+
+    def operand(layout: Layout, like: Value | None = None) -> Value:
+        value = dice.choice([v for v in values if like is None or v.shape == like.shape])
+        return value if value.type.layout is layout else builder(ToLayout(value, layout))
+
+    for _ in range(9):
+        layout, kind = dice.choice((TILE, ROWS)), dice.randrange(4)
+        a = operand(layout)
+        if kind == 0:
+            values.append(builder(ToMemoryConfig(a, dice.choice((DRAM, L1)))))
+        elif kind == 1:
+            values.append(builder(Relu(a)))
+        else:
+            values.append(builder(Add(a, operand(layout, a))))
+    return builder.finish((f"y{i}", value) for i, value in enumerate(values[-3:]))
+
+
+def conversions(graph: Graph) -> tuple[int, int]:
+    """How many there are, and the bytes they read and write."""
+    made = [node for node in graph.nodes if isinstance(node.op, ToLayout)]
+    return len(made), sum(node.op.tensor.type.stored_bytes + node.results[0].type.stored_bytes for node in made)
+
+
+def fewest(graph: Graph) -> tuple[int, int]:
+    """The least over every assignment of layouts, counted independently of the pass."""
+    source: dict[Value, Value] = {}
+    for node in graph.nodes:
+        for value in node.results:
+            source[value] = source[node.op.tensor] if isinstance(node.op, ToLayout) else value
+    free = [n for n in graph.nodes if isinstance(n.op, (Input, Relu, Add))]
+    best = (1 << 60, 0)
+    for layouts in product((TILE, ROWS), repeat=len(free)):
+        at = dict(zip((node.results[0] for node in free), layouts, strict=True))
+        wanted = set()
+        for node in graph.nodes:
+            if isinstance(node.op, (ToLayout, Const, Input)):
+                continue
+            for value in node.op.operands():
+                layout = at.get(node.results[0], value.type.layout)
+                before = source[value]
+                if not isinstance(before.op, Const) and at.get(before, before.type.layout) is not layout:
+                    wanted.add(before)
+        size = sum(
+            Spec(v.dtype, v.shape, TILE).stored_bytes + Spec(v.dtype, v.shape, ROWS).stored_bytes for v in wanted
+        )
+        best = min(best, (len(wanted), size))
+    return best
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_fewest_conversions_of_all_assignments(seed: int):
+    before = random_program(seed)
+    after = verify(choose_layouts(before, N150))
+    assert conversions(after) == fewest(before)
+    assert choose_layouts(after, N150) is after
+    assert str(choose_layouts(random_program(seed), N150)) == str(after)
+
+
+def test_long_programs_take_little_time():
+    builder = Builder()
+    x = builder(Input(Spec(DType.bf16, (64, 64)), "x"))
+    for step in range(2500):
+        y = builder(Relu(x))
+        if step % 5 == 0:
+            y = builder(ToLayout(builder(ToMemoryConfig(builder(ToLayout(y, ROWS)), DRAM)), TILE))
+        x = builder(Add(x, y))
+        if step % 5 == 2:
+            x = builder(ToMemoryConfig(x, DRAM))
+    graph = builder.finish({"y": x})
+    start = time.process_time()
+    after = choose_layouts(graph, N150)
+    assert time.process_time() - start < 10
+    assert conversions(after)[0] == 999

@@ -1,0 +1,112 @@
+import pytest
+
+from tests.backend.lowered import lowered
+from tests.passes.check import random, retyped
+from tests.samples import PATTERN
+from ttc import ops
+from ttc.backend import lower
+from ttc.calls.target import TARGETS
+from ttc.ir import DType
+from ttc.pipeline import Options, compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.run.session import Session
+from ttc.validation.accuracy import scaled_error
+
+
+def names(sample, dtype: DType = DType.bf16) -> list[str]:
+    program = lower(sample.graph()[0], TARGETS["n150"], dtype, dtype)[0]
+    found = [node.op.mnemonic for node in program.nodes if node.op.mnemonic.startswith("ttnn.")]
+    return [name.removeprefix("ttnn.").removeprefix("transformer.") for name in found]
+
+
+SPLIT, ATTEND, JOIN = "split_query_key_value_and_split_heads", "scaled_dot_product_attention", "concatenate_heads"
+whole, grouped, three, stacked, _ = PATTERN
+
+
+def test_rows_become_heads_and_rows_again():
+    assert names(whole) == [SPLIT, ATTEND, "reshape"]
+    assert names(grouped) == [SPLIT, ATTEND, "reshape"]
+
+
+def test_fp32_heads_are_joined_by_their_own_call():
+    assert names(whole, DType.f32) == [SPLIT, "multiply", "matmul", "softmax", "matmul", JOIN]
+
+
+def test_three_values_are_first_put_side_by_side():
+    assert names(three) == ["concat", SPLIT, ATTEND]
+
+
+def test_stacked_heads_are_cut_from_their_rows():
+    assert names(stacked) == [SPLIT, ATTEND]
+
+
+def test_heads_that_do_not_fit_tiles_take_the_long_way():
+    text = lowered("""
+        %x: f32[1,17,2,40] = input(name="x")
+        %y: f32[1,2,17,40] = permute(x=%x, dims=[0, 2, 1, 3])
+        %z: f32[1,17,2,40] = permute(x=%y, dims=[0, 2, 1, 3])
+        %r: f32[1,17,80] = reshape(x=%z, shape=[1, 17, 80])
+        return "r"=%r
+    """)
+    assert JOIN not in text
+
+
+WHOLE = whole.text
+THREE = three.text
+STACKED = stacked.text
+
+
+def found(text: str, *changes: tuple[str, str]) -> list[str]:
+    """The calls of a changed pattern, whose program is emulated: it must give the numbers of the ops."""
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    graph = retyped("\n".join(text.splitlines()[1:-1]))
+    build = compile_graph(graph, Options(TARGETS["n150"], "fp32"))
+    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
+    given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    for name, tensor in ops.evaluate(graph, inputs).items():
+        assert scaled_error(given[name], tensor.numpy()) <= 1e-5
+    return [node.op.mnemonic.split(".")[-1] for node in build.program.graph.nodes if "ttnn." in node.op.mnemonic]
+
+
+THIRD = "starts=[0, 0, 256], ends=[2, 33, 384]"
+
+
+@pytest.mark.parametrize("text", [WHOLE, THREE, STACKED])
+def test_patterns_are_split_by_one_call(text):
+    assert SPLIT in found(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "changes"),
+    [
+        # k and v of one slice; q and k of one; in another order
+        (WHOLE, [("x=%v, shape", "x=%k, shape")]),
+        (WHOLE, [("x=%k, shape", "x=%q, shape")]),
+        (WHOLE, [("x=%q, shape", "x=%v_, shape"), ("x=%v, shape", "x=%q, shape"), ("x=%v_, shape", "x=%v, shape")]),
+        # rows that hold more than q, k and v
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,416]")]),
+        # columns that do not begin where the ones before end, or not every one of them, or other rows
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,385]"), (THIRD, "starts=[0, 0, 257], ends=[2, 33, 385]")]),
+        (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,512]"),
+                 (f"{THIRD})", "starts=[0, 0, 256], ends=[2, 33, 512], steps=[1, 1, 2])")]),
+        # heads in another order: split along the wrong dimension, or moved otherwise
+        (STACKED, [("shape=[2, 17, 3, 2, 32]", "shape=[2, 17, 2, 3, 32]"),
+                   ("dims=[2, 0, 3, 1, 4]", "dims=[3, 0, 2, 1, 4]")]),
+        # the same part twice
+        (STACKED, [("starts=[2, 0, 0, 0, 0], ends=[3,", "starts=[1, 0, 0, 0, 0], ends=[2,")]),
+        (STACKED, [("starts=[1, 0, 0, 0, 0], ends=[2,", "starts=[0, 0, 0, 0, 0], ends=[1,")]),
+        # heads that do not fill tiles
+        (THREE, [("17,64]", "17,80]"), ("2, 32]", "2, 40]")]),
+    ],
+)  # fmt: skip
+def test_near_misses(text, changes):
+    assert SPLIT not in found(text, *changes)
+
+
+def test_values_of_other_sources_are_put_side_by_side():
+    """Each a value of its own: q, k and v may be the same one, and are then concatenated with themselves."""
+    assert "concat" in found(THREE, ("x=%v, shape", "x=%k, shape"))
+    assert "concat" in found(THREE, ("x=%k, shape", "x=%q, shape"), ("x=%v, shape", "x=%q, shape"))

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+import ttc
+from tests.passes.check import agree, body, graph_of
+from ttc.calls.target import TARGETS
+from ttc.passes.decompose.decompose_stft import decompose_stft
+from ttc.passes.runner import run
+from ttc.runtime.check import check
+from ttc.validation.accuracy import scaled_error
+
+
+def test_frames_are_shifted_views_of_blocks():
+    graph = graph_of(
+        '%x: f32[1,12] = input(name="x")\n%w: f32[8] = const(ref="w")\n'
+        '%re: f32[1,5,2], %im: f32[1,5,2] = stft(x=%x, window=%w, hop=4)\nreturn "re"=%re, "im"=%im'
+    )
+    assert body(run((decompose_stft,), graph)).startswith("""%x: f32[1,12] = input(name="x")
+%w: f32[8] = const(ref="w")
+%re: f32[1,3,4] = reshape(x=%x, shape=[1, 3, 4])
+%re_0: f32[1,2,4] = slice(x=%re, starts=[0, 0, 0], ends=[1, 2, 4])
+%re_1: f32[1,2,4] = slice(x=%re, starts=[0, 1, 0], ends=[1, 3, 4])
+%re_2: f32[1,2,8] = concat(xs=[%re_0, %re_1], dim=2)
+""")
+
+
+@pytest.mark.parametrize("attributes", ["hop=5", "hop=5, normalized=true", "hop=7, onesided=false", "hop=20", "hop=33"])
+def test_spectra(attributes: str):
+    count = 20 if "onesided" in attributes else 11
+    frames = 1 + (97 - 20) // int(attributes.partition("hop=")[2].partition(",")[0])
+    type = f"f32[2,{count},{frames}]"
+    graph = graph_of(
+        '%x: f32[2,97] = input(name="x")\n%w: f32[20] = const(ref="w")\n'
+        f'%re: {type}, %im: {type} = stft(x=%x, window=%w, {attributes})\nreturn "re"=%re, "im"=%im'
+    )
+    after = run((decompose_stft,), graph, twice=True)
+    assert "stft" not in body(after)
+    agree(graph, after)
+
+
+@pytest.mark.parametrize("hop", [5, 7, 20])
+@pytest.mark.parametrize("span", ["start=10, length=60", "start=0, length=30, normalized=true", "start=9, length=200"])
+def test_signals(hop: int, span: str):
+    length = int(span.partition("length=")[2].partition(",")[0])
+    graph = graph_of(
+        '%re: f32[2,11,9] = input(name="re")\n%im: f32[2,11,9] = input(name="im")\n%w: f32[20] = const(ref="w.var")\n'
+        f'%y: f32[2,{length}] = istft(real=%re, imag=%im, window=%w, hop={hop}, {span})\nreturn "y"=%y'
+    )
+    after = run((decompose_stft,), graph, twice=True)
+    assert "istft" not in body(after)
+    agree(graph, after, tolerance=2e-6)
+
+
+class RoundTrip(torch.nn.Module):
+    def __init__(self, n_fft: int, hop: int):
+        super().__init__()
+        self.n_fft, self.hop = n_fft, hop
+        self.register_buffer("window", torch.hann_window(n_fft))
+
+    def forward(self, x):
+        spectrum = torch.stft(x, self.n_fft, self.hop, window=self.window, return_complex=True)
+        turned = spectrum.abs() * torch.exp(1j * spectrum.angle())
+        return spectrum.abs(), torch.istft(turned, self.n_fft, self.hop, window=self.window)
+
+
+@pytest.mark.parametrize(("n_fft", "hop", "samples"), [(1024, 256, 16384), (20, 5, 6000), (2048, 300, 9600)])
+def test_a_waveform_there_and_back(n_fft: int, hop: int, samples: int):
+    x = torch.randn(1, samples)
+    compiled = ttc.compile(RoundTrip(n_fft, hop), (x,), dtype="fp32")
+    found = compiled.run({"x": x.numpy()}, "emulator")
+    for name, wanted in zip(found, RoundTrip(n_fft, hop)(x), strict=True):
+        assert scaled_error(found[name], wanted.numpy()) <= 1e-5
+
+
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_real_ttnn_accepts_a_waveform_there_and_back(target: str, dtype: str, ttnn_python: str):
+    compiled = ttc.compile(RoundTrip(1024, 256), (torch.randn(1, 16384),), target=target, dtype=dtype)
+    report = check(compiled.build.program, TARGETS[target])
+    assert report.ok, report.refusal or report.spec_mismatches

@@ -1,0 +1,137 @@
+from itertools import product
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import ttc
+from tests.passes.check import agree, graph_of, leaves, rewrites
+from ttc import ops
+from ttc.frontend.export import export
+from ttc.passes.decompose.decompose import decompose
+from ttc.passes.fuse.fuse_skew import fuse_skew
+from ttc.passes.runner import run
+from ttc.validation.accuracy import scaled_error
+
+SCORES = """
+    %q: f32[2,16,8] = input(name="q")
+    %t: f32[1,9,8] = const(ref="t")
+    %0: f32[1,31,8] = pad(x=%t, pads=[[0, 0], [11, 11], [0, 0]])
+    %1: f32[1,8,31] = permute(x=%0, dims=[0, 2, 1])
+    %2: f32[2,16,31] = matmul(a=%q, b=%1)
+    %3: f32[2,16,32] = pad(x=%2, pads=[[0, 0], [0, 0], [0, 1]])
+    %4: f32[2,512] = reshape(x=%3, shape=[2, 512])
+    %5: f32[2,527] = pad(x=%4, pads=[[0, 0], [0, 15]])
+    %6: f32[2,17,31] = reshape(x=%5, shape=[2, 17, 31])
+    %7: f32[2,16,16] = slice(x=%6, starts=[0, 0, {start}], ends=[2, 16, {end}])
+    return "y"=%7
+"""
+
+
+def test_scores_of_distances_become_scores_of_pairs():
+    rewrites(
+        fuse_skew,
+        SCORES.format(start=15, end=31),
+        """
+        %q: f32[2,16,8] = input(name="q")
+        %t: f32[1,9,8] = const(ref="t")
+        %t_0: f32[1,8,9] = permute(x=%t, dims=[0, 2, 1])
+        %7: f32[2,16,9] = matmul(a=%q, b=%t_0)
+        %7_0: f32[2,16,16] = skew(x=%7, slope=-1, offset=4, size=16)
+        return "y"=%7_0
+        """,
+    )
+
+
+def test_other_cuts_are_no_shears():
+    leaves(fuse_skew, SCORES.format(start=3, end=19))
+
+
+def test_weights_of_pairs_become_weights_of_distances():
+    rewrites(
+        fuse_skew,
+        """
+        %p: f32[2,16,16] = input(name="p")
+        %t: f32[1,9,8] = const(ref="t")
+        %0: f32[2,16,31] = pad(x=%p, pads=[[0, 0], [0, 0], [0, 15]])
+        %1: f32[2,496] = reshape(x=%0, shape=[2, 496])
+        %2: f32[2,512] = pad(x=%1, pads=[[0, 0], [16, 0]])
+        %3: f32[2,16,32] = reshape(x=%2, shape=[2, 16, 32])
+        %4: f32[2,16,31] = slice(x=%3, starts=[0, 0, 1], ends=[2, 16, 32])
+        %5: f32[1,31,8] = pad(x=%t, pads=[[0, 0], [11, 11], [0, 0]])
+        %6: f32[2,16,8] = matmul(a=%4, b=%5)
+        return "y"=%6
+        """,
+        """
+        %p: f32[2,16,16] = input(name="p")
+        %t: f32[1,9,8] = const(ref="t")
+        %6: f32[2,16,9] = skew(x=%p, slope=1, offset=-4, size=9)
+        %6_0: f32[2,16,8] = matmul(a=%6, b=%t)
+        return "y"=%6_0
+        """,
+    )
+
+
+class Relative(nn.Module):
+    """Self-attention with embeddings of clipped distances, for keys and for values, as VITS has it."""
+
+    def __init__(self, window: int, channels: int = 8):
+        super().__init__()
+        self.window = window
+        self.keys = nn.Parameter(torch.randn(1, 2 * window + 1, channels) / 3)
+        self.values = nn.Parameter(torch.randn(1, 2 * window + 1, channels) / 3)
+
+    def table(self, rows, steps):
+        more = max(steps - (self.window + 1), 0)
+        first = max((self.window + 1) - steps, 0)
+        rows = F.pad(rows, (0, 0, more, more))
+        return rows[:, first : first + 2 * steps - 1]
+
+    def forward(self, q, v):
+        heads, steps, _ = q.shape
+        distances = q @ self.table(self.keys, steps).transpose(-2, -1)
+        flat = F.pad(F.pad(distances, (0, 1)).reshape(heads, -1), (0, steps - 1))
+        weights = torch.softmax(flat.view(heads, steps + 1, 2 * steps - 1)[:, :steps, steps - 1 :] + q @ q.mT, -1)
+        flat = F.pad(F.pad(weights, (0, steps - 1)).view(heads, -1), (steps, 0))
+        return weights @ v + flat.view(heads, steps, 2 * steps)[:, :, 1:] @ self.table(self.values, steps)
+
+
+@pytest.mark.parametrize(("steps", "window"), [*product((2, 5, 16, 33), (1, 4, 10))])
+def test_attention_by_relative_positions(steps, window):
+    torch.manual_seed(0)
+    graph = export(Relative(window).eval(), (torch.randn(2, steps, 8), torch.randn(2, steps, 8))).graph
+    fused = run((fuse_skew,), graph, twice=True)
+    agree(graph, fused)
+    skews = [node.op for node in fused.nodes if isinstance(node.op, ops.Skew)]
+    assert [(op.slope, op.offset, op.size) for op in skews] == [(-1, window, steps), (1, -window, 2 * window + 1)]
+    kinds = {type(node.op) for node in fused.nodes}
+    assert not kinds & {ops.Pad, ops.Slice}
+
+
+def test_attention_by_relative_positions_in_buckets():
+    torch.manual_seed(1)
+    model = Relative(4).eval()
+    named = {"q": {1: "T"}, "v": {1: "T"}}
+    args = (torch.randn(2, 16, 8),) * 2
+    compiled = ttc.compile(model, args, dynamic_shapes=named, lengths={"T": [8, 32]}, dtype="fp32")
+    for steps in (3, 8, 9, 17, 31):
+        q, v = torch.randn(2, steps, 8), torch.randn(2, steps, 8)
+        with torch.no_grad():
+            wanted = model(q, v)
+        assert scaled_error(compiled(q, v).numpy(), wanted.numpy()) <= 1e-5
+
+
+@pytest.mark.parametrize(
+    ("slope", "offset", "size", "rows", "columns"),
+    [*product((-1, 1), (-7, -1, 0, 3, 12), (1, 6, 20), (1, 5), (1, 9))],
+)
+def test_decomposed(slope, offset, size, rows, columns):
+    graph = graph_of(f"""
+        %x: f32[2,{rows},{columns}] = input(name="x")
+        %y: f32[2,{rows},{size}] = skew(x=%x, slope={slope}, offset={offset}, size={size})
+        return "y"=%y
+    """)
+    after = run((decompose,), graph)
+    assert not any(isinstance(node.op, ops.Skew) for node in after.nodes)
+    agree(graph, after)

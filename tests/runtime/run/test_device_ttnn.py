@@ -1,0 +1,62 @@
+import json
+import os
+import subprocess
+
+import pytest
+
+from ttc.calls.target import TARGETS
+from ttc.runtime.check.interpreter import PACKAGE
+
+
+@pytest.fixture(scope="module", params=TARGETS)
+def probe(request, ttnn_python):
+    """What `ttnn_probe.py` finds on a mock card, and the target's name."""
+    run = subprocess.run(
+        [ttnn_python, "-m", "tests.runtime.ttnn_probe", request.param],
+        cwd=PACKAGE.parent,
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 0, run.stderr
+    return {**json.loads(run.stdout), "target": request.param}
+
+
+def test_it_is_the_right_card_and_needs_no_torch(probe):
+    assert probe["arch"] == TARGETS[probe["target"]].arch
+    assert probe["torch"] is False
+
+
+def test_tensors_are_what_their_spec_says(probe):
+    assert len(probe["specs"]) == 30
+    for wanted, actual, padded, actual_padded, dtype, same_shape in probe["specs"]:
+        assert actual == wanted
+        assert actual_padded == padded, wanted
+        assert same_shape
+        assert dtype == {"u32": "uint32", "i32": "int32", "u16": "int32", "u8": "int32"}.get(
+            wanted.split("[")[0], "float32"
+        )
+
+
+def test_host_tensors_keep_their_numbers(probe):
+    rounded = [[1.5, -2.25], [3.0, 0.333984375]]
+    assert probe["host"] == [rounded, rounded, [-3, 2147483647]]
+
+
+def test_what_ttnn_would_misread_or_refuse_is_said(probe):
+    refused = probe["refused"]
+    assert refused["floats as integers"] == "float32 numbers cannot become a tensor of i32"
+    assert refused["strings"] == "<U1 numbers cannot become a tensor of bf16"
+    assert refused["rows of blocks"] == "Layout must be Layout::TILE for bfloat8_b or bfloat4_b!"
+    assert refused["too much"].startswith("Out of Memory: Not enough space to allocate 68719476736 B DRAM buffer")
+
+
+def test_calls_arrive_with_ttnns_own_objects(probe):
+    assert probe["linear"] == {
+        "positional": "['A', 'B']",
+        "dtype": "DataType.FLOAT32",
+        "activation": "gelu",
+        "core_grid": "ttnn.CoreGrid(x=7, y=8)",
+        "config": "['MathFidelity.HiFi4', 'False', 'True', 'True']",
+    }

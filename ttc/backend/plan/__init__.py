@@ -1,0 +1,1 @@
+"""Passes over a program of calls: uploads, layouts, memory, deallocation."""

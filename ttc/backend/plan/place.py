@@ -1,0 +1,251 @@
+"""Placement: the intermediate values that stay in L1, so that they never travel to DRAM and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ttc.analysis.liveness import Life, Liveness
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
+from ttc.backend.plan.bodies import in_bodies
+from ttc.calls.call import Call, spec_of
+from ttc.calls.conv import Convolution
+from ttc.calls.layout import Deallocate
+from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.shape import Concat
+from ttc.calls.target import Target
+from ttc.errors import TtcError
+from ttc.ir import DRAM, L1, Buffer, Graph, MemoryConfig, Node, Op, Spec, Value
+from ttc.ir.graph import field_names
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A call whose results (one memory for all) may live in L1, with the bytes that they take and save.
+
+    `size` is bytes per core from the node at `position` to the one at `end`; `saved` is DRAM bytes that are neither
+    written nor read, counting one read for each operand.
+    """
+
+    position: int
+    end: int
+    size: int
+    saved: int
+
+    @property
+    def worth(self) -> tuple[float, int]:
+        """Return the key that orders choices: bytes saved for each L1 byte and node of lifetime; earlier ones first."""
+        return -self.saved / (self.size * (self.end - self.position + 1)), self.position
+
+
+def place(graph: Graph, target: Target) -> Graph:
+    """Choose L1 or DRAM for every intermediate value, by DRAM bytes saved for each L1 byte and its lifetime.
+
+        %a: bf16[32,32] tile dram = ttnn.relu(%x)     %a: bf16[32,32] tile l1 = ttnn.relu(%x, memory_config=L1)
+        %b: bf16[32,32] tile dram = ttnn.exp(%a)   -> %b: bf16[32,32] tile dram = ttnn.exp(%a, memory_config=DRAM)
+
+    L1 must hold the circular buffers of every call below all that lives while it runs, at the addresses that
+    TTNN's allocator gives: the choice is replayed on it, and what does not fit goes back to DRAM. The bodies of
+    loops, which run many times, choose before the program around them.
+    """
+    graph = in_bodies(graph, lambda body: place(body, target))
+    candidates = {candidate.position: candidate for candidate in _candidates(graph, target)}
+    if not candidates:
+        return graph
+    chosen = _greedy(_with_l1(graph, candidates, set()), candidates, target)
+    while True:
+        placed = _with_l1(graph, candidates, chosen)
+        misfits = _misfits(placed, {position: candidates[position] for position in chosen}, target)
+        if not misfits:
+            return placed
+        chosen -= misfits
+
+
+# ---------------------------------------------------------------- what may be placed
+
+
+class _Readers(dict[Value, list[Node]]):
+    """The calls that read each value; `alike` says which specs a concatenation takes from which memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.alike: dict[tuple[Call, Spec, MemoryConfig], bool] = {}
+
+
+def _candidates(graph: Graph, target: Target) -> Iterator[Candidate]:
+    readers = _Readers()
+    for node in graph.nodes:
+        if isinstance(node.op, Call) and not isinstance(node.op, Deallocate):
+            for operand in dict.fromkeys(node.op.operands()):
+                readers.setdefault(operand, []).append(node)
+    lives = {life.value: life for life in Liveness(graph).lives}
+    for position, node in enumerate(graph.nodes):
+        if node.results and lives.keys() >= set(node.results) and _may_move(node, lives, readers):
+            candidate = _candidate(position, [lives[value] for value in node.results], target)
+            if candidate.size:
+                yield candidate
+
+
+def _candidate(position: int, lives: list[Life], target: Target) -> Candidate:
+    specs = [replace(spec_of(life.value), memory=L1) for life in lives]
+    return Candidate(
+        position,
+        max(life.end for life in lives),
+        sum(bank_bytes(spec, target) for spec in specs),
+        sum(spec.stored_bytes * (1 + life.reads) for spec, life in zip(specs, lives, strict=True)),
+    )
+
+
+def _may_move(node: Node, lives: dict[Value, Life], readers: _Readers) -> bool:
+    """Return whether a call's results may be in either memory: TTNN allows both, and readers run the same."""
+    call = node.op
+    if not isinstance(call, Call) or "memory_config" not in field_names(type(call)) or not runs_alike_in_l1(call):
+        return False
+    if any(lives[value].kept or lives[value].output for value in node.results):
+        return False
+    standing = {spec_of(value).memory for value in node.results}
+    if standing not in ({DRAM}, {L1}):
+        return False
+    other = DRAM if standing == {L1} else L1
+    types = _inferred(_stating(call, other))
+    if not types or any(spec.memory != other for spec in types):
+        return False
+    return all(_takes(reader, value, other, readers) for value in node.results for reader in readers.get(value, ()))
+
+
+def runs_alike_in_l1(call: Call) -> bool:
+    """Return whether a call runs the same device programs whichever memory its tensors are in.
+
+    Without a core grid TTNN picks another way to multiply as soon as one side is in L1: larger circular buffers, and
+    a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM.
+    """
+    match call:
+        case Matmul(core_grid=None) | Linear(core_grid=None) | Convolution():
+            return False
+    return True
+
+
+def _takes(node: Node, value: Value, memory: MemoryConfig, readers: _Readers) -> bool:
+    """Return whether a call, and the readers of its result if that is a view, may read `value` from `memory`."""
+    call = node.op
+    assert isinstance(call, Call)
+    if not isinstance(call, Concat) or len(call.tensors) < 3:
+        return _takes_this(node, call, value, memory, readers)
+    # Which of many operands of one spec a concatenation reads from where makes no difference to the call.
+    key = (call, spec_of(value), memory)
+    if key not in readers.alike:
+        readers.alike[key] = _takes_this(node, call, value, memory, readers)
+    return readers.alike[key]
+
+
+def _takes_this(node: Node, call: Call, value: Value, memory: MemoryConfig, readers: _Readers) -> bool:
+    if not runs_alike_in_l1(call):
+        return False
+    moved = replace(value, type=replace(spec_of(value), memory=memory))
+    changed: Any = call.with_operands(lambda operand: moved if operand is value else operand)
+    types = _inferred(changed)
+    if not types:
+        return False
+    if call.alias() is not value:
+        stated = "memory_config" in field_names(type(call))
+        return changed.alias() is not moved and (stated or types == tuple(v.type for v in node.results))
+    view = node.results[0]
+    return changed.alias() is moved and all(_takes(reader, view, memory, readers) for reader in readers.get(view, ()))
+
+
+def _inferred(call: Op) -> tuple[Spec, ...]:
+    """Return the specs of a call's results; none where TTNN refuses the call."""
+    try:
+        types: Any = call.infer()
+    except TtcError:
+        return ()
+    return types if isinstance(types, tuple) else (types,)
+
+
+def _stating(call: Op, memory: MemoryConfig) -> Any:
+    return replace(call, memory_config=memory)  # type: ignore[call-arg]
+
+
+# ---------------------------------------------------------------- choosing
+
+
+def _greedy(graph: Graph, candidates: dict[int, Candidate], target: Target) -> set[int]:
+    """Choose candidates that fit one after another, the worthiest first, by sizes alone."""
+    moments = schedule(graph, target)
+    free = np.array(
+        [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.l1 for m in moments], np.int64
+    )
+    for life in Liveness(graph).lives:
+        if spec_of(life.value).memory.buffer is Buffer.L1:  # its L1 is taken whatever is chosen
+            free[life.start : life.end + 1] -= bank_bytes(spec_of(life.value), target)
+    chosen: set[int] = set()
+    for candidate in sorted(candidates.values(), key=lambda c: c.worth):
+        span = slice(candidate.position, candidate.end + 1)
+        if free[span].min() >= candidate.size:
+            free[span] -= candidate.size
+            chosen.add(candidate.position)
+    return chosen
+
+
+def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:
+    """Return the least worthy of the chosen that must go for a replay without clashes.
+
+    A clash without a chosen one near is not placement's doing, and stays.
+    """
+    moments = schedule(graph, target)
+    misfits: set[int] = set()
+    while True:
+        near = (
+            [c for c in chosen.values() if c.position not in misfits and c.position <= clash <= c.end]
+            for clash in replay(moments, target, frozenset(misfits)).clashes
+        )
+        in_the_way = next(filter(None, near), None)
+        if in_the_way is None:
+            return misfits
+        misfits.add(max(in_the_way, key=lambda c: c.worth).position)
+
+
+# ---------------------------------------------------------------- rebuilding the program
+
+
+def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -> Graph:
+    """Return the program with the results of the chosen calls in L1, of other candidates in DRAM, all else as it was.
+
+    Memory is stated only where TTNN's own default would be another; views follow the viewed buffer.
+    """
+    new: dict[Value, Value] = {}
+    nodes: list[Node] = []
+    for position, node in enumerate(graph.nodes):
+        op = node.op.with_operands(lambda value: new.get(value, value))
+        memory = None
+        if position in candidates:
+            memory = L1 if position in chosen else DRAM
+        elif op is not node.op and isinstance(op, Call) and node.results and op.alias_of(0) is None:
+            memory = spec_of(node.results[0]).memory
+        nodes.append(_remade(node, op, memory))
+        new.update(zip(node.results, nodes[-1].results, strict=True))
+    if all(a is b for a, b in zip(nodes, graph.nodes, strict=True)):
+        return graph
+    outputs = tuple((name, new[value]) for name, value in graph.outputs)
+    return replace(graph, nodes=tuple(nodes), outputs=outputs)
+
+
+def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
+    """Return a node with new operands, its results in `memory` if given; the same node if nothing changes."""
+    types = _specs(op)
+    if memory is not None and any(spec.memory != memory for spec in types):
+        op = _stating(op, memory)
+        types = _specs(op)
+    if op is node.op:
+        return node
+    old = node.results
+    return Node(op, tuple(Value(op, t, v.name, v.index, v.location) for t, v in zip(types, old, strict=True)))
+
+
+def _specs(op: Op) -> tuple[Any, ...]:
+    types = op.infer()
+    return types if isinstance(types, tuple) else (types,)

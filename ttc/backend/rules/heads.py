@@ -1,0 +1,109 @@
+"""Rows split into attention heads by one call, and joined again, where models reshape and permute.
+
+On tiles, [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D] costs two device programs for each of q, k and v, over tensors
+padded from H rows to 32. TTNN's own calls cut between tiles.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttc import ops
+from ttc.backend.lowering import Lowering
+from ttc.backend.rules.moves import concatenated, reshaped
+from ttc.calls.attention import SplitQueryKeyValueAndSplitHeads
+from ttc.ir import TILE, Value
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Origin of heads [B, H, S, D]: columns of `source` from `start` on, one head after another."""
+
+    source: Value
+    start: int
+    shape: tuple[int, int, int, int]
+
+    @property
+    def width(self) -> int:
+        return self.shape[1] * self.shape[3]
+
+
+def split_heads(op: ops.Attention, to: Lowering) -> tuple[Value, Value, Value]:
+    """Return attention's q, k and v in TILE layout, by one split where the model has rows that hold all three."""
+    found = [heads_of(value) for value in (op.q, op.k, op.v)]
+    q, k, v = found
+    if q and k and v and k.shape == v.shape and q.shape[2:] == k.shape[2:]:
+        batch, heads, rows, _ = q.shape
+        source = _together(q, k, v, to)
+        if source is not None:
+            source = reshaped(source, (batch, rows, q.width + 2 * k.width), to)
+            keys = None if k.shape[1] == heads else k.shape[1]
+            call = SplitQueryKeyValueAndSplitHeads(source, num_heads=heads, num_kv_heads=keys, transpose_key=False)
+            return to.call(call)
+    return to.tile(to(op.q)), to.tile(to(op.k)), to.tile(to(op.v))
+
+
+def _together(q: Heads, k: Heads, v: Heads, to: Lowering) -> Value | None:
+    """Return one TILE value with rows of q, k and v: their common source, or their concatenation; None otherwise."""
+    starts = (q.start, k.start, v.start)
+    if q.source is k.source is v.source and starts == (0, q.width, q.width + k.width):
+        return to.tile(to(q.source)) if q.source.shape[-1] == q.width + 2 * k.width else None
+    if any(heads.start or heads.source.shape[-1] != heads.width for heads in (q, k, v)):
+        return None
+    rows = [heads.source for heads in (q, k, v)]
+    if len({row.shape[:-1] for row in rows}) > 1:
+        return None
+    return concatenated([to.tile(to(row)) for row in rows], rows[0].type.rank - 1, to)
+
+
+def heads_of(value: Value) -> Heads | None:
+    """Match a value [B, H, S, D] that was cut from rows in a usual way, D a multiple of 32; None for others."""
+    if value.type.rank != 4 or value.shape[3] % TILE:
+        return None
+    batch, heads, rows, head = value.shape
+    match value.op:
+        # rows [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D]
+        case ops.Permute(x=Value(ops.Reshape(x=x, shape=shape)), dims=(0, 2, 1, 3)) if (
+            shape == (batch, rows, heads, head) and x.shape[-1] == heads * head
+        ):
+            return _columns(x, value.shape)
+        # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
+        case ops.Reshape(x=Value(ops.Slice() as part)):
+            return _stacked(part, value.shape)
+    return None
+
+
+def _columns(x: Value, shape: tuple[int, ...]) -> Heads:
+    """Return the heads of the rows of x, looking through a slice of the columns."""
+    match x.op:
+        # all rows and only some columns, without a step
+        case ops.Slice(x=source, starts=starts, ends=ends, steps=steps) if set(steps) == {1} and (
+            *starts[:-1],
+            *ends[:-1],
+        ) == (*(0,) * (len(starts) - 1), *source.shape[:-1]):
+            return Heads(source, starts[-1], shape)  # type: ignore[arg-type]
+    return Heads(x, 0, shape)  # type: ignore[arg-type]
+
+
+def _stacked(part: ops.Slice, shape: tuple[int, ...]) -> Heads | None:
+    """Match heads from [B, S, n, H, D] permuted to [n, B, H, S, D], of which `part` takes one."""
+    batch, heads, rows, head = shape
+    match part.x.op:
+        # rows [B, S, n * H * D] -> [B, S, n, H, D] -> [n, B, H, S, D]: part i of n begins at column i * H * D
+        case ops.Permute(x=Value(ops.Reshape(x=source, shape=(b, s, n, h, d))), dims=(2, 0, 3, 1, 4)) if (
+            (b, s, h, d) == (batch, rows, heads, head)
+            and source.shape[-1] == n * heads * head
+            and part.starts[1:] == (0, 0, 0, 0)
+            and part.ends[1:] == part.x.shape[1:]
+            and part.ends[0] == part.starts[0] + 1
+        ):
+            return Heads(source, part.starts[0] * heads * head, shape)  # type: ignore[arg-type]
+    return None
+
+
+def joins_heads(op: ops.Reshape) -> Value | None:
+    """Match the value [B, H, S, D] that `op` joins into rows [.., H * D] after a permutation, D a multiple of 32."""
+    match op.x.op:
+        case ops.Permute(x=x, dims=(0, 2, 1, 3)) if x.shape[3] % TILE == 0:
+            return x if op.shape and op.shape[-1] == x.shape[1] * x.shape[3] else None
+    return None

@@ -1,0 +1,93 @@
+"""Moves of elements by the fewest calls, for the lowering rules of all families."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ttc.backend.lowering import Lowering
+from ttc.backend.rules.numbers import held
+from ttc.calls.call import spec_of
+from ttc.calls.repeat import Expand
+from ttc.calls.shape import Concat, Pad, Permute, Reshape
+from ttc.ir import Layout, Value
+
+DEEPEST = 6
+"""Highest rank that TTNN's permute and slice were tried with in all layouts."""
+
+WIDEST_ROW = 32
+"""Tiles of a row up to which floats that end inside tiles are joined in TILE layout."""
+
+
+def reshaped(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
+    """Return x under another shape."""
+    return x if x.shape == shape else to.call(Reshape(x, shape))
+
+
+def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
+    """Return x with its dimensions in another order."""
+    result = tuple(x.shape[dim] for dim in dims)
+    moved = [dim for dim in dims if x.shape[dim] != 1]
+    if moved == sorted(moved):
+        return reshaped(x, result, to)
+    if len(dims) <= DEEPEST:
+        return to.call(Permute(x, dims))
+    shape, order = joined(x.shape, dims)
+    while len(order) > DEEPEST:
+        x, shape, order = less_deep(x, shape, order, to)
+    return reshaped(to.call(Permute(reshaped(x, shape, to), order)), result, to)
+
+
+def less_deep(
+    x: Value, shape: tuple[int, ...], order: tuple[int, ...], to: Lowering
+) -> tuple[Value, tuple[int, ...], tuple[int, ...]]:
+    """Move the dimension that `order` has last behind the one before it; return x and the rest of the permutation.
+
+    Both are then one dimension, so that the rest has one dimension less.
+    """
+    *_, before, last = order
+    between = [dim for dim in range(len(order)) if dim != last]
+    between.insert(between.index(before) + 1, last)
+    blocks, moves = joined(shape, tuple(between))
+    moved = to.call(Permute(reshaped(x, blocks, to), moves))
+    return (moved, *joined(tuple(shape[dim] for dim in between), tuple(between.index(dim) for dim in order)))
+
+
+def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the same permutation on fewer dimensions: those of size 1 left out, those that stay together joined."""
+    groups: list[list[int]] = []
+    for dim in (dim for dim in dims if shape[dim] != 1):
+        follows = groups and all(shape[between] == 1 for between in range(groups[-1][-1] + 1, dim))
+        if follows and dim > groups[-1][-1]:
+            groups[-1].append(dim)
+        else:
+            groups.append([dim])
+    sources = sorted(groups)
+    return tuple(prod(shape[dim] for dim in group) for group in sources), tuple(map(sources.index, groups))
+
+
+def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
+    """Concatenate the values along `dim`, all brought into one layout."""
+    if len(values) == 1:
+        return values[0]
+    if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
+        return to.call(Concat(tuple(values), dim))
+    call = Concat(tuple(to.tile(value) for value in values), dim)
+    last = dim == values[0].type.rank - 1 and values[0].dtype.is_float and call.row_tiles <= WIDEST_ROW
+    if call.cuts_tiles and not last:
+        call = Concat(tuple(to.row_major(value) for value in values), dim)
+    return to.call(call)
+
+
+def padded(x: Value, pads: tuple[tuple[int, int], ...], number: float, to: Lowering) -> Value:
+    """Pad x with a constant."""
+    number = held(number, x.dtype)
+    call = Pad(x, pads, number)
+    return to.call(call if call.flexible else Pad(to.row_major(x), pads, number))
+
+
+def expanded(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
+    """Broadcast x to `shape`."""
+    if prod(x.shape) == prod(shape):
+        return reshaped(x, shape, to)
+    call = Expand(x, shape)
+    return to.call(call if call.flexible else Expand(to.row_major(x), shape))

@@ -1,0 +1,188 @@
+"""Lowering of pools: max_pool2d in bf16, else maxima of strided slices; averages as sums of such slices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from ttc import ops
+from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.conv_plan import SMALL_BYTES, WHOLE, plane
+from ttc.backend.rules.moves import reshaped
+from ttc.backend.rules.numbers import lowest
+from ttc.backend.rules.spatial import from_rows, to_rows
+from ttc.calls.binary import Add, Maximum, Multiply
+from ttc.calls.pool import MaxPool2d, pool_bytes
+from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.guard.budget import check_table
+from ttc.ir import DRAM, DType, Layout, Sharding, Value
+from ttc.ops.rules import images, window_output
+
+
+@lowers(ops.MaxPool)
+def max_pool(op: ops.MaxPool, to: Lowering) -> Value:
+    """Lower to max_pool2d where it takes the window and the dtype, else to maxima along one axis after the other."""
+    x = to_rows(op.x, op.rows, to)
+    y = pooled(op, x, to) if fits_max_pool2d(op, x) else slice_maxima(op, x, to)
+    return from_rows(y, op.rows, op.infer().shape, to)
+
+
+def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
+    """Return whether TTNN pools this: bf16 images, with at most half of the kernel as padding on each side."""
+    small = all(2 * max(pads) <= kernel for pads, kernel in zip(op.padding, op.kernel, strict=True))
+    return x.dtype is DType.bf16 and len(op.kernel) <= 2 and small
+
+
+def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
+    """Call max_pool2d in the shard layout that needs the least L1, in slices only where the whole does not fit."""
+    batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
+    (top, bottom), (left, right) = (*op.padding, (0, 0))[:2]
+    height, width = plane(spatial)
+    call = MaxPool2d(
+        x,
+        batch,
+        height,
+        width,
+        channels,
+        plane(op.kernel),
+        plane(op.stride),
+        (top, bottom, left, right),
+        plane(op.dilation),
+        op.ceil,
+        memory_config=DRAM,
+        output_layout=Layout.TILE,
+        config_tensor_in_dram=True,
+    )
+    need = {
+        layout: pool_bytes(call.window, channels, layout, to.target)
+        for layout in (Sharding.HEIGHT_SHARDED, Sharding.BLOCK_SHARDED)
+    }
+    best = min(need, key=need.__getitem__)
+    whole = WHOLE if need[best] <= to.target.l1_bytes - SMALL_BYTES else None
+    return to.call(replace(call, applied_shard_scheme=best, dram_slice_config=whole))
+
+
+def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
+    """Compute maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
+    below_all = -math.inf if x.dtype.is_float else lowest(x.dtype)
+    y = around(op, x, below_all, to)
+    for axis, count in enumerate(window_counts(op)):
+        taps = [
+            strided(y, 1 + axis, tap * op.dilation[axis], op.stride[axis], count, to) for tap in range(op.kernel[axis])
+        ]
+        y = taps[0]  # max over a window = max over its taps, each tap a strided slice
+        for tap in taps[1:]:
+            y = to.call(Maximum(y, tap))
+    return as_rows(y, op, to)
+
+
+def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering) -> Value:
+    """Return rows as [N, *spatial, C] in ROW_MAJOR layout, with `number` wherever a window reaches beyond the image.
+
+    C is left out if there is only one channel: rows of one element each would be slow.
+    """
+    batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
+    inner = (channels,) if channels > 1 else ()
+    y = reshaped(to.row_major(x), (batch, *spatial, *inner), to)
+    beyond = tuple(
+        (begin, max(end, (count - 1) * stride + dilation * (kernel - 1) + 1 - size - begin))
+        for count, (size, kernel, stride, (begin, end), dilation) in zip(
+            window_counts(op), windows(op, spatial), strict=True
+        )
+    )
+    if not any(map(any, beyond)):
+        return y
+    return to.call(Pad(y, ((0, 0), *beyond, *((0, 0) for _ in inner)), number))
+
+
+def as_rows(y: Value, op: ops.MaxPool | ops.AvgPool, to: Lowering) -> Value:
+    """Bring the images that `around` made back into rows."""
+    batch, channels, _ = images(op.x, op.rows, len(op.kernel))
+    return to.tile(to.call(Reshape(y, (1, 1, batch * math.prod(window_counts(op)), channels))))
+
+
+def window_counts(op: ops.MaxPool | ops.AvgPool) -> list[int]:
+    """Count the windows along each axis."""
+    spatial = images(op.x, op.rows, len(op.kernel))[2]
+    return [window_output(*axis, ceil=op.ceil) for axis in windows(op, spatial)]
+
+
+def windows(op: ops.MaxPool | ops.AvgPool, spatial: tuple[int, ...]) -> list[tuple]:
+    """Return (size, kernel, stride, pads, dilation) of each axis."""
+    return list(zip(spatial, op.kernel, op.stride, op.padding, op.dilation, strict=True))
+
+
+def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering) -> Value:
+    """Slice `count` elements of dimension `dim`, from `start`, every `step`; x itself where these are all."""
+    if (start, step, count) == (0, 1, x.shape[dim]):
+        return x
+    starts, ends, steps = [0] * x.type.rank, list(x.shape), [1] * x.type.rank
+    starts[dim], ends[dim], steps[dim] = start, start + (count - 1) * step + 1, step
+    return to.call(Slice(x, tuple(starts), tuple(ends), tuple(steps)))
+
+
+@lowers(ops.AvgPool)
+def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
+    """Lower to sums of slices in fp32, one axis after the other, divided by the number of elements that count.
+
+    A product with a matrix would be fewer calls, but 0 times an infinity outside the window is NaN.
+    """
+    channels = images(op.x, op.rows, len(op.kernel))[1]
+    y = around(op, to.cast(to_rows(op.x, op.rows, to), DType.f32), 0.0, to)
+    for axis, count in enumerate(window_counts(op)):
+        kernel, stride, dilation = op.kernel[axis], op.stride[axis], op.dilation[axis]
+        if kernel <= SLICED:
+            y = added([strided(y, 1 + axis, tap * dilation, stride, count, to) for tap in range(kernel)], to)
+        else:
+            y = strided(window_sums(y, 1 + axis, kernel, dilation, to), 1 + axis, 0, stride, count, to)
+    shares = element_shares(op)
+    if len(shares.unique()) == 1:
+        y = to.call(Multiply(y, float(shares.flatten()[0])))
+    else:
+        shape = (1, *shares.shape, *((1,) if channels > 1 else ()))
+        y = to.call(Multiply(y, to.upload(to.constant(shares.reshape(shape)), DType.f32, Layout.ROW_MAJOR)))
+    return from_rows(to.cast(as_rows(y, op, to), to.dtype), op.rows, op.infer().shape, to)
+
+
+SLICED = 8
+"""Longest window along an axis that is summed by a slice for each element; longer windows are summed by halves."""
+
+
+def window_sums(x: Value, dim: int, kernel: int, dilation: int, to: Lowering) -> Value:
+    """Sum each `kernel` elements of a dimension, `dilation` apart, by sums of half as many."""
+    if kernel == 1:
+        return x
+    # S_k[i] = S_h[i] + S_h[i + h * dilation] (+ x[i + (k - 1) * dilation] for an odd k), with h = k // 2.
+    half = window_sums(x, dim, kernel // 2, dilation, to)
+    count = x.shape[dim] - (kernel - 1) * dilation
+    parts = [strided(half, dim, place * dilation, 1, count, to) for place in (0, kernel // 2)]
+    if kernel % 2:
+        parts.append(strided(x, dim, (kernel - 1) * dilation, 1, count, to))
+    return added(parts, to)
+
+
+def added(values: list[Value], to: Lowering) -> Value:
+    """Add all the values."""
+    total = values[0]
+    for value in values[1:]:
+        total = to.call(Add(total, value))
+    return total
+
+
+def element_shares(op: ops.AvgPool) -> Tensor:
+    """Return [windows of each axis]: 1 / the number of elements that count in a window."""
+    check_table(*window_counts(op))
+    shares = torch.ones((), dtype=torch.float64)
+    for (size, kernel, stride, (begin, end), dilation), count in zip(
+        windows(op, images(op.x, op.rows, len(op.kernel))[2]), window_counts(op), strict=True
+    ):
+        first, last = (-begin, size + end) if op.count_padding else (0, size)
+        starts = torch.arange(count) * stride - begin
+        # taps of a window before a place: ceil((place - start) / dilation), no fewer than 0, no more than all
+        before = [torch.div(place - starts + dilation - 1, dilation, rounding_mode="floor") for place in (first, last)]
+        outside, upto = (taps.clamp(0, kernel) for taps in before)
+        shares = shares.unsqueeze(-1) / (upto - outside).clamp(min=1)
+    return shares.float()

@@ -1,0 +1,140 @@
+"""Ops that TTNN lacks, in terms of ones it has, by exact arithmetic."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from ttc import ops
+from ttc.guard.budget import check_table
+from ttc.ir import Builder, Graph, Op
+from ttc.ops.expr import Expr, apply, concat, constant
+from ttc.ops.torch_types import to_torch
+from ttc.passes.decompose.conv import decomposed_conv, decomposed_conv_transpose
+from ttc.passes.decompose.recurrent import decomposed_recurrence
+from ttc.passes.decompose.skew import decomposed_skew
+from ttc.passes.decompose.topk import decomposed_topk
+from ttc.passes.normal import rebuild
+
+MOST_CLASSES = 1 << 24
+"""Classes of a one_hot, which are compared with all at once."""
+FLIP_LIMIT = 40
+"""Slices that a flip may cost; a longer prime dimension stays a flip."""
+DIRECT_FLIP = 8
+"""Up to this size slices alone are cheaper than fewer slices between reshapes."""
+
+
+def decompose(graph: Graph) -> Graph:
+    """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
+
+    And shears, topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
+
+    Before:
+        %y: i64[2,5] = one_hot(index=%i, depth=5)
+    After:
+        %y_0: i64[2,1] = reshape(x=%i, shape=[2, 1])
+        %y_1: i64[5] = literal(data=[0, 1, 2, 3, 4])
+        %y_2: bool[2,5] = eq(a=%y_0, b=%y_1)
+        %y: i64[2,5] = cast(x=%y_2, dtype=i64)
+    """
+    return rebuild(graph, _decomposed)
+
+
+def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
+    match op:
+        case ops.Conv():
+            return decomposed_conv(op, builder)
+        case ops.ConvTranspose():
+            return decomposed_conv_transpose(op, builder)
+        case ops.Topk():
+            return decomposed_topk(op, builder)
+        case ops.Skew():
+            return decomposed_skew(op, builder)
+        case ops.Lstm() | ops.Gru() | ops.Rnn():
+            return decomposed_recurrence(op, builder)
+        case ops.OneHot(index=index, depth=depth) if depth <= MOST_CLASSES:
+            return _one_hot(Expr(index, builder), depth, builder)
+        case ops.HardSigmoid(x=x, alpha=alpha, beta=beta) if not (math.isclose(alpha, 1 / 6) and beta == 0.5):
+            return (Expr(x, builder) * alpha + beta).clamp(0.0, 1.0)
+        case ops.Prod(x=x, dims=dims, keep=keep) if len(dims) > 1:
+            y = Expr(x, builder)
+            for dim in reversed(dims):
+                y = apply(ops.Prod, y, (dim,), keep)
+            return y
+        case ops.Flip(x=x, dims=dims):
+            short = [dim for dim in dims if sum(_prime_factors(x.shape[dim])) <= FLIP_LIMIT]
+            return _flipped(Expr(x, builder), short, dims) if short else None
+        case ops.Pad(x=x, pads=pads, mode="reflect" | "replicate" as mode):
+            if mode == "reflect" and any(sum(_prime_factors(count)) > FLIP_LIMIT for pair in pads for count in pair):
+                return None
+            y = Expr(x, builder)
+            for dim, (begin, end) in enumerate(pads):
+                y = _padded(y, dim, begin, end, mode)
+            return y
+    return None
+
+
+def _one_hot(index: Expr, depth: int, builder: Builder) -> Expr:
+    """index == 0, 1, .. along a new last dimension."""
+    check_table(depth)
+    column = index.reshape(*index.shape, 1)
+    classes = constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
+    return (column == classes).cast(index.dtype)
+
+
+def _flipped(x: Expr, short: list[int], dims: tuple[int, ...]) -> Expr:
+    for dim in short:
+        x = _flip(x, dim)
+    rest = tuple(dim for dim in dims if dim not in short)
+    return x.flip(*rest) if rest else x
+
+
+def _flip(x: Expr, dim: int) -> Expr:
+    """Reversing a * b elements reverses the a blocks and each block of b: log n steps instead of n slices."""
+    size, shape = x.shape[dim], x.shape
+    blocks = _prime_factors(size)
+    if size <= DIRECT_FLIP or len(blocks) == 1:
+        return _reversed(x, dim)
+    before, inner = math.prod(shape[:dim]), math.prod(shape[dim + 1 :])
+    outer = size
+    for block in blocks:
+        outer //= block
+        x = _reversed(x.reshape(before * outer, block, inner), 1).reshape(*shape)
+        inner *= block
+    return x
+
+
+def _reversed(x: Expr, dim: int) -> Expr:
+    """Slice by slice."""
+    return concat([x.part(dim, i, i + 1) for i in reversed(range(x.shape[dim]))], dim)
+
+
+def _prime_factors(size: int) -> list[int]:
+    factors, divisor = [], 2
+    while size > 1:
+        while size % divisor == 0:
+            factors.append(divisor)
+            size //= divisor
+        divisor += 1 if divisor * divisor <= size else max(size - divisor, 1)
+    return factors
+
+
+def _padded(x: Expr, dim: int, begin: int, end: int, mode: str) -> Expr:
+    """x with its mirrored (or repeated) edges beside it."""
+    if not begin and not end:
+        return x
+    size = x.shape[dim]
+    reflected = ((1, begin + 1), (size - 1 - end, size - 1))
+    edges = reflected if mode == "reflect" else ((0, 1), (size - 1, size))
+    sides = []
+    for (start, stop), count in zip(edges, (begin, end), strict=True):
+        if not count:
+            continue
+        edge = x.part(dim, start, stop)
+        if mode == "reflect":
+            sides.append(_flip(edge, dim))
+        else:
+            sides.append(edge.expand(*(count if i == dim else n for i, n in enumerate(x.shape))))
+    left, right = sides[: bool(begin)], sides[bool(begin) :]
+    return concat((*left, x, *right), dim)

@@ -1,0 +1,242 @@
+"""`Checker`: runs a program's calls, without data, on a mock card and notes what TTNN did and made of them."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections import Counter
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.host import HostOp
+from ttc.calls.layout import Deallocate
+from ttc.calls.loop import Loop
+from ttc.errors import TtcError
+from ttc.ir import Graph, Node, Spec, Value
+from ttc.ir.text import print_node
+from ttc.runtime.run.device import Tensor, gather_operands
+from ttc.runtime.run.plan import Step, call_at, plan
+from ttc.runtime.run.program import parse_program
+
+DEVICE_OP = re.compile(r"\w+Operation|Pool2D")
+CONVERSION = re.compile(r"(Tilize|Untilize|Typecast|InterleavedToSharded|ShardedToInterleaved|Reshard|Copy)\w*")
+"""Device ops that change a tensor's form and compute nothing."""
+
+
+class Card(Protocol):
+    """What a checker needs of a mock card (`TtnnDevice`)."""
+
+    def empty(self, spec: Spec) -> Tensor: ...
+    def run(self, call: Call, operands: dict[str, Any]) -> tuple[Tensor, ...]: ...
+    def traced(self, call: Call, operands: dict[str, Any]) -> tuple[tuple[Tensor, ...], list[dict], int]: ...
+    def allocated(self) -> tuple[int, int]: ...
+    def dram_banks(self) -> int: ...
+    def spec_of(self, tensor: Tensor) -> tuple[Spec, tuple[int, ...]]: ...
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one call did: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core."""
+
+    programs: int = 0
+    device_ops: Counter[str] = field(default_factory=Counter)
+    dram: int = 0
+    l1: int = 0
+
+
+@dataclass
+class Findings:
+    """What is known of a program; DRAM in bytes at its fullest, L1 in bytes per core at the fullest core."""
+
+    calls: int = 0
+    device_programs: int = 0
+    dram_bytes: int = 0
+    peak_l1_per_core: int = 0
+    conversions: Counter[str] = field(default_factory=Counter)
+    spec_mismatches: list[str] = field(default_factory=list)
+    host_ops: int = 0
+    refusal: str | None = None
+    per_call: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Checker:
+    """Checks programs one after another; a call like one seen before is run, but not traced again."""
+
+    def __init__(self, card: Card):
+        self.card = card
+        self._traces: dict[Hashable, Trace] = {}
+
+    def check(self, text: str, progress: Callable[[int, int, str], None]) -> Findings:
+        """Run a program in order, up to the first call that TTNN refuses.
+
+        `progress` hears, before each step, its number, how many there are, and its line of program text.
+        """
+        run = _Run(self, Findings())
+        line = ""
+        try:
+            steps = run.steps(parse_program(text))
+            for number, (node, step) in enumerate(steps):
+                line = print_node(node).partition("\n")[0]
+                progress(number, len(steps), line)
+                step()
+        except TtcError as refusal:
+            run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
+        found = run.found
+        del run
+        if found.refusal is not None:
+            gc.collect()  # what was raised may be in a cycle with the frames that hold tensors
+        return found
+
+    def trace(self, call: Call, operands: dict[str, Any], l1_taken: int) -> tuple[tuple[Tensor, ...], Trace]:
+        """Run a call, traced if it is the first of its kind with this much L1 taken."""
+        if isinstance(call, Deallocate):
+            return self.card.run(call, operands), Trace()
+        key = (*_kind(call), l1_taken)
+        if key in self._traces:
+            return self.card.run(call, operands), self._traces[key]
+        results, notes, l1 = self.card.traced(call, operands)
+        ops = (n["params"]["name"] for n in notes if n["node_type"] == "function_start")
+        self._traces[key] = Trace(
+            programs=sum(n["node_type"] == "program_execution" for n in notes),
+            device_ops=Counter(name for name in ops if DEVICE_OP.fullmatch(name)),
+            dram=self.card.dram_banks() * peak_dram_per_bank(notes),
+            l1=l1,
+        )
+        return results, self._traces[key]
+
+
+class _Run:
+    """One program's tensors and findings."""
+
+    def __init__(self, checker: Checker, found: Findings):
+        self.checker, self.card, self.found = checker, checker.card, found
+        self.tensors: dict[Value, Tensor] = {}
+
+    def steps(self, graph: Graph) -> list[tuple[Node, Callable[[], None]]]:
+        """Everything that a session does, in order, each with the line it comes from."""
+        order = plan(graph)
+        makers = {value: node for node in graph.nodes for value in node.results}
+
+        def uploads(values: tuple[Value, ...]) -> list[tuple[Node, Callable[[], None]]]:
+            return [(makers[value], lambda value=value: self._make(value)) for value in values]
+
+        def runs(steps: tuple[Step, ...], counted: bool) -> list[tuple[Node, Callable[[], None]]]:
+            times = 1 if counted else 0
+            return [(graph.nodes[s.index], lambda s=s: self._run(s, self.tensors, times)) for s in steps]
+
+        once = uploads(order.constants) + runs(order.setup, counted=False)
+        return once + uploads(tuple(value for _, value in order.inputs)) + runs(order.steps, counted=True)
+
+    def _make(self, value: Value) -> None:
+        self.tensors[value] = self.card.empty(spec_of(value))
+        self._compare(value, self.tensors[value], "an empty tensor")
+        self._note_memory(self.card.allocated(), Trace())
+
+    def _run(self, step: Step, tensors: dict[Value, Tensor], times: int, turn: int = 0) -> None:
+        """Run one step that stands for `times`; what is done once, before the first run, is not counted (0)."""
+        call = call_at(step.call, turn)
+        if isinstance(call, Loop):
+            results = self._loop(call, step, tensors, times)
+        else:
+            results = self._call(call, step, tensors, times)
+        if len(results) != len(step.results):
+            what = f"{call.mnemonic} returns {len(results)} tensors, predicted are {len(step.results)}"
+            raise TtcError(what)
+        tensors.update(zip(step.results, results, strict=True))
+        for value in step.results:
+            self._compare(value, tensors[value], call.mnemonic)
+        del results
+        for value in step.releases:
+            del tensors[value]
+
+    def _call(self, call: Call, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+        operands = gather_operands(call, tensors.__getitem__)
+        if isinstance(call, HostOp):  # nothing to put to TTNN but where its results lie
+            self.found.host_ops += times
+            return tuple(map(self.card.empty, call.results))
+        before = self.card.allocated()
+        results, trace = self.checker.trace(call, operands, before[1])
+        self._note_memory(before, trace)
+        if times and not isinstance(call, Deallocate):
+            self._count(step.index, call, trace, times)
+        return results
+
+    def _loop(self, loop: Loop, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+        """Run the first, the second and the last step of a loop; the second stands for all in between."""
+        given = [tensors[value] for value in loop.operands()]
+        last = loop.count - 1
+        for turn, stands_for in {0: 1, min(1, last): max(last - 1, 1), last: 1}.items():
+            inner = dict(zip(loop.body.inputs, given, strict=True))
+            for part in step.inner:
+                try:
+                    self._run(part, inner, times * stands_for, turn)
+                except TtcError as refusal:
+                    line = print_node(loop.body.nodes[part.index]).partition("\n")[0]
+                    raise TtcError(f"{refusal} (in step {turn} of the loop: {line})") from None
+        positions = dict(zip(loop.operands(), given, strict=True))
+        return tuple(positions[value] for value in loop.written)
+
+    def _count(self, index: int, call: Call, trace: Trace, times: int) -> None:
+        found = self.found
+        conversions = {name: n * times for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
+        found.calls += times
+        found.device_programs += trace.programs * times
+        found.conversions.update(conversions)
+        entry = {"node": index, "call": call.mnemonic, "programs": trace.programs, "l1": trace.l1}
+        if times > 1:
+            entry["times"] = times
+        found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
+
+    def _note_memory(self, before: tuple[int, int], trace: Trace) -> None:
+        """A call's own peak comes on top of what was allocated before it."""
+        found = self.found
+        found.dram_bytes = max(found.dram_bytes, before[0] + trace.dram, self.card.allocated()[0])
+        found.peak_l1_per_core = max(found.peak_l1_per_core, before[1] + trace.l1)
+
+    def _compare(self, value: Value, tensor: Tensor, what: str) -> None:
+        actual, padded = self.card.spec_of(tensor)
+        fault = mismatch(spec_of(value), actual, padded)
+        if fault:
+            self.found.spec_mismatches.append(f"%{value.name} of {what}: {fault}")
+
+
+def mismatch(predicted: Spec, actual: Spec, padded: tuple[int, ...]) -> str:
+    """Where TTNN's tensor is not as predicted, both sides shown; "" if it is. A shard counts where one is stated."""
+    pairs = {
+        "dtype": (predicted.dtype, actual.dtype),
+        "shape": (list(predicted.shape), list(actual.shape)),
+        "padded shape": (list(predicted.padded_shape), list(padded)),
+        "layout": (predicted.layout.value, actual.layout.value),
+        "buffer": (predicted.memory.buffer.value, actual.memory.buffer.value),
+        "memory layout": (predicted.memory.sharding.value, actual.memory.sharding.value),
+    }
+    if predicted.memory.shard is not None:
+        pairs["shard"] = (predicted.memory.shard, actual.memory.shard)
+    faults = [f"{what} {ours} predicted, {theirs} found" for what, (ours, theirs) in pairs.items() if ours != theirs]
+    return "; ".join(faults)
+
+
+def peak_dram_per_bank(notes: list[dict]) -> int:
+    """The most DRAM that a call's own buffers took at once, in bytes per bank."""
+    taken = peak = 0
+    for note in notes:
+        if note["node_type"] in ("buffer_allocate", "buffer_deallocate") and note["params"]["type"] == "DRAM":
+            size = int(note["params"]["max_size_per_bank"])
+            taken += size if note["node_type"] == "buffer_allocate" else -size
+            peak = max(peak, taken)
+    return peak
+
+
+def _kind(call: Call) -> tuple[Hashable, ...]:
+    """What two calls share that TTNN treats alike: the function, the attributes, and the operands' specs."""
+
+    def item(field_value: Any) -> Hashable:
+        if isinstance(field_value, Value):
+            return field_value.type
+        if isinstance(field_value, tuple) and field_value and isinstance(field_value[0], Value):
+            return tuple(part.type for part in field_value)
+        return field_value
+
+    return (type(call), *(item(getattr(call, f.name)) for f in fields(call)))  # type: ignore[arg-type]

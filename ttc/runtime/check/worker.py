@@ -1,0 +1,52 @@
+"""The other half of `check`: a process that has `ttnn` and checks programs on a mock card.
+
+`python -m ttc.runtime.check.worker TARGET` says `{"ready": ...}`, then reads one JSON string a line, the text
+of a program, and answers in lines of JSON: `{"step", "steps", "line"}` before each step, so that whoever
+listens knows where a crash happened, and in the end `{"found": ...}`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from typing import Any, TextIO
+
+from ttc.runtime.check.checker import Checker
+from ttc.runtime.mock import environment
+
+MEMORY_BYTES = 8 << 30
+"""Of address space: tensors hold no data, so a call that needs more than this is out of hand."""
+
+
+def main(target: str) -> None:
+    """Serve until the input ends."""
+    answers = _take_over_stdout()
+    os.environ.update(environment(target))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    from ttc.runtime.run.device_ttnn import TtnnDevice  # TTNN reads the environment when it is imported
+
+    def answer(message: dict[str, Any]) -> None:
+        print(json.dumps(message), file=answers, flush=True)
+
+    def progress(step: int, steps: int, line: str) -> None:
+        answer({"step": step, "steps": steps, "line": line})
+
+    with TtnnDevice() as card:
+        checker = Checker(card)
+        answer({"ready": target})
+        for text in sys.stdin:
+            answer({"found": vars(checker.check(json.loads(text), progress))})
+
+
+def _take_over_stdout() -> TextIO:
+    """A way out for answers alone; whatever else TTNN prints goes where errors go."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,1 @@
+"""The .ttc artifact: one safetensors file, read and written without running code."""

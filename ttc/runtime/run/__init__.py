@@ -1,0 +1,1 @@
+"""A program's run: order of steps, devices, conversions at the edges, sessions."""

@@ -1,0 +1,244 @@
+"""Buckets: programs of one model at several sizes; a run takes the smallest that its lengths fit into.
+
+A program of exact sizes is its model's only bucket, and has no lengths. Else inputs are filled up with zeros to the
+bucket's size, the true lengths go along as inputs of the program, and outputs are cut to their own true lengths. In a
+batch each sample may have a length of its own: outputs are then as long as the longest, with zeros after
+each sample's end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ttc.errors import InputError
+from ttc.ir import TensorType
+from ttc.ir.lengths import Extent, Length
+from ttc.ir.random import random_kind
+from ttc.runtime.run.convert import by_name, drawn, numbers_of
+from ttc.runtime.run.program import Program
+
+Sizes = Mapping[str, int]
+"""The sizes of a model's lengths by name; empty where all sizes are exact."""
+
+Lengths = Mapping[str, np.ndarray]
+"""The true lengths by name, one for all samples or one for each."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One program, and what a run has to know of its lengths.
+
+    `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` and
+    `least` what lengths the model itself takes. `inputs` are the model's own. `masks` says what was masked, and why.
+    """
+
+    program: Program
+    sizes: Sizes
+    names: Mapping[str, str]
+    samples: int
+    multiples: Mapping[str, int]
+    least: tuple[tuple[Length, int], ...]
+    inputs: Mapping[str, Extent]
+    outputs: Mapping[str, Extent]
+    masks: tuple[str, ...] = ()
+
+    @classmethod
+    def exact(cls, program: Program) -> Bucket:
+        """A program without lengths: its inputs and outputs are what they are declared to be."""
+        inputs, outputs = (
+            {name: Extent((None,) * len(type.shape), None) for name, type in side}
+            for side in (program.inputs, program.outputs)
+        )
+        return cls(program, {}, {}, 1, {}, (), inputs, outputs)
+
+    def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
+        """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
+        if not self.sizes:
+            return {**drawn(self.program.inputs, named, generator), **named}
+        types = dict(self.program.inputs)
+        own = tuple((name, self.true_type(name, lengths)) for name in types if name in self.inputs)
+        given = {**drawn(own, named, generator), **named}
+        filled = {
+            name: _filled(name, numbers_of(name, item), types[name].shape, self.inputs[name], lengths)
+            if any(self.inputs[name].lengths)
+            else item
+            for name, item in given.items()
+        }
+        wide = {taken: np.broadcast_to(lengths[name], (self.samples,)).copy() for name, taken in self.names.items()}
+        return {**filled, **wide}
+
+    def true_type(self, name: str, lengths: Lengths) -> TensorType:
+        """The type of an input at the true lengths."""
+        type = dict(self.program.inputs)[name]
+        pairs = zip(type.shape, self.inputs[name].lengths, strict=True)
+        shape = (size if length is None else int(_numbers(length, lengths).max()) for size, length in pairs)
+        return TensorType(type.dtype, tuple(shape))
+
+    def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
+        """The program's outputs without their padding."""
+        return {name: _cleared(array, self.outputs[name], lengths) for name, array in outputs.items()}
+
+
+def size_words(sizes: Sizes) -> str:
+    """The sizes of lengths as users write them: `T=64, S=16`."""
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())
+
+
+def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
+    """The number of the smallest bucket for these lengths; InputError, with the limits, if none is large enough."""
+    longest = {name: int(values.max()) for name, values in lengths.items()}
+    fitting = [
+        number for number, bucket in enumerate(buckets) if all(n <= bucket.sizes[name] for name, n in longest.items())
+    ]
+    if fitting:
+        return min(fitting, key=lambda number: prod(buckets[number].sizes.values()))
+    limits = {name: max(bucket.sizes[name] for bucket in buckets) for name in longest}
+    beyond = [name for name, n in longest.items() if n > limits[name]] or list(longest)
+    raise InputError(
+        "; ".join(
+            f"the length {name} is {longest[name]}, and the largest bucket takes {limits[name]}" for name in beyond
+        )
+    )
+
+
+def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
+    """A run's inputs by name, and its true lengths: those given under their names, else those that the shapes have.
+
+    InputError, naming the culprit, for what contradicts or is missing.
+    """
+    named = _by_name(bucket, inputs)
+    given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
+    found: dict[str, np.ndarray] = {name: _stated(name, item, bucket) for name, item in given.items()}
+    for own, extent in bucket.inputs.items():
+        if own not in named and random_kind(own):
+            continue
+        if own not in named:
+            raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
+        if not any(extent.lengths):
+            continue
+        for dim, (length, size) in enumerate(zip(extent.lengths, numbers_of(own, named[own]).shape, strict=False)):
+            if length is not None:
+                _agree(own, dim, length, size, found, given)
+    missing = [name for name in bucket.names if name not in found]
+    if missing:
+        raise InputError(
+            f"the length {missing[0]} cannot be told from the inputs: give it as {bucket.names[missing[0]]!r}"
+        )
+    for name, values in found.items():
+        _check(name, values, bucket.multiples.get(name, 1))
+    for length, least in bucket.least:
+        if (shortest := int(_numbers(length, found).min())) < least:
+            raise InputError(f"the inputs are too short: the length {length} is {shortest}, the model needs {least}")
+    return named, found
+
+
+def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
+    named = by_name([name for name in bucket.inputs if random_kind(name) is None], inputs)
+    unknown = [name for name in named if name not in bucket.inputs and name not in bucket.names.values()]
+    if unknown:
+        takes = ", ".join(bucket.inputs) or "no inputs"
+        raise InputError(f"there is no input {unknown[0]!r}; the program takes {takes}")
+    return {name: _plain(name, item) for name, item in named.items()}
+
+
+def _plain(name: str, item: Any) -> Any:
+    """A torch tensor as an array; Python numbers stay, as they take the declared dtype."""
+    return numbers_of(name, item) if hasattr(item, "detach") or hasattr(item, "dtype") else item
+
+
+def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
+    """A length as the user gives it: a whole number, or one for each sample."""
+    values = numbers_of(name, item)
+    if values.dtype.kind not in "iu" or values.ndim > 1 or values.size == 0:
+        raise InputError(f"the length {name} must be a whole number, or one for each sample")
+    values = np.atleast_1d(values).astype(np.int64)
+    if values.size not in (1, bucket.samples):
+        if bucket.samples == 1 and (values == values[0]).all():
+            return values[:1]
+        why = "this model mixes its samples, or has one: they share a length" if bucket.samples == 1 else ""
+        raise InputError(
+            f"the length {name} has {values.size} numbers, the program takes {bucket.samples}. {why}".strip(". ")
+        )
+    return values
+
+
+def _agree(
+    own: str, dim: int, length: Length, size: int, found: dict[str, np.ndarray], given: Mapping[str, Any]
+) -> None:
+    """A dimension's size against what is known of its length; what is not known follows from it."""
+    unknown = [name for name in length.names if name not in found]
+    if len(unknown) == 1 and length == Length.named(unknown[0]):
+        found[unknown[0]] = np.array([size])
+        return
+    if unknown:
+        raise InputError(f"the length {unknown[0]} cannot be told from input {own!r}: give it by its name")
+    needed = int(_numbers(length, found).max())
+    stated = any(name in given for name in length.names)
+    if size < needed or (size != needed and not stated):
+        raise InputError(f"input {own!r} has size {size} in dimension {dim}, where {length} is {needed}")
+
+
+def _check(name: str, values: np.ndarray, multiple: int) -> None:
+    if values.min() < 1:
+        raise InputError(f"the length {name} is {values.min()}: it must be positive")
+    if (values % multiple).any():
+        raise InputError(
+            f"the length {name} is {values[values % multiple != 0][0]}: the model takes multiples of {multiple}"
+        )
+
+
+def _numbers(length: Length, lengths: Lengths) -> np.ndarray:
+    """The numbers of a length, one for all or one for each sample."""
+    count = max((lengths[name].size for name in length.names), default=1)
+    wide = {name: np.broadcast_to(lengths[name], (count,)) for name in length.names}
+    return np.array([length.at({name: int(values[i]) for name, values in wide.items()}) for i in range(count)])
+
+
+def _filled(name: str, array: np.ndarray, shape: tuple[int, ...], extent: Extent, lengths: Lengths) -> np.ndarray:
+    """The valid part of an array, in zeros of another shape."""
+    if array.ndim != len(shape):
+        raise InputError(f"input {name!r} has {array.ndim} dimensions, the program takes {len(shape)}")
+    box = tuple(
+        slice(None) if length is None else slice(min(size, own))
+        for length, size, own in zip(extent.lengths, shape, array.shape, strict=True)
+    )
+    part = array[box]
+    wide = [
+        (0, 0) if length is None else (0, size - own)
+        for length, size, own in zip(extent.lengths, shape, part.shape, strict=True)
+    ]
+    return _clear(np.pad(part, wide), extent, lengths)
+
+
+def _cleared(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
+    """The valid part of an array, as long as the longest sample's."""
+    if not any(extent.lengths):
+        return array
+    box = []
+    for length in extent.lengths:
+        longest = None if length is None else int(_numbers(length, lengths).max())
+        if longest is not None and longest < 0:
+            raise InputError(f"the inputs are too short: the length {length} would be {longest}")
+        box.append(slice(longest))
+    return _clear(array[tuple(box)].copy(), extent, lengths)
+
+
+def _clear(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
+    """Zeros after each sample's own end, in place."""
+    for dim, length in enumerate(extent.lengths):
+        if length is None:
+            continue
+        numbers = _numbers(length, lengths)
+        rows = np.moveaxis(array, dim, 0)
+        if numbers.size == 1 or extent.sample is None:
+            rows[numbers.max() :] = 0
+            continue
+        samples = np.moveaxis(array, (extent.sample, dim), (0, 1))
+        for number, end in enumerate(numbers):
+            samples[number, end:] = 0
+    return array

@@ -1,0 +1,210 @@
+"""A card, or a mock of one, through the genuine `ttnn`: the only file that imports it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
+
+from ttc.calls.call import Call
+from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
+from ttc.calls.target import Target
+from ttc.errors import InputError, Refusal
+from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
+from ttc.ir.weights import bf16_to_float32
+from ttc.runtime.run.device import operand_fields
+
+L1_SMALL_BYTES = 32768
+"""What is set aside of each core's L1 for the index tables of convolutions and pools."""
+
+graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
+RunMode = graph_capture.RunMode
+
+OUR_DTYPES = {resolve(name, ttnn): dtype for dtype, name in DTYPES.items()}
+NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint16, DType.u8: np.uint8}
+"""What TTNN takes for each integer type; floats all come from float32. Anything else may end the process."""
+
+
+class TtnnDevice:
+    """One opened card. Close it, or use it as a context manager."""
+
+    def __init__(self) -> None:
+        self.device = ttnn.open_device(device_id=0, l1_small_size=L1_SMALL_BYTES)
+
+    def __enter__(self) -> TtnnDevice:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the card back; tensors on it are lost."""
+        ttnn.close_device(self.device)
+
+    @property
+    def arch(self) -> str:
+        """`wormhole_b0` or `blackhole`."""
+        return self.device.arch().name.lower()
+
+    def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
+        """A tensor of `spec`; sharded ones arrive interleaved and are spread on the card."""
+        array = _uploadable(array, spec)
+        form = {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
+        with refusals():
+            if spec.memory == HOST:
+                return ttnn.Tensor(array, **form)
+            tensor = ttnn.Tensor(array, **form, device=self.device, mem_config=ttnn.DRAM_MEMORY_CONFIG)
+            return tensor if spec.memory == DRAM else ttnn.to_memory_config(tensor, theirs(spec.memory))
+
+    def empty(self, spec: Spec) -> ttnn.Tensor:
+        """A tensor of `spec` without data; takes no memory of the host unless it lives there."""
+        if spec.memory == HOST:
+            return self.upload(np.zeros(spec.shape, NUMPY_INTEGERS.get(spec.dtype, np.float32)), spec)
+        with refusals():
+            return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
+
+    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[ttnn.Tensor, ...]:
+        """Run one call; Refusal with TTNN's own words if it does not take it."""
+        positional, keywords = self.arguments(call, operands)
+        with refusals():
+            result = resolve(call.mnemonic.removeprefix("ttnn."), ttnn)(*positional, **keywords)
+        if result is None:
+            return ()
+        return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+
+    def traced(self, call: Call, operands: Mapping[str, Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict], int]:
+        """Run one call: its results, what TTNN noted while it ran, and its own peak of L1 per core in bytes.
+
+        It runs twice: as on a card, with the real allocator, and without dispatch, which alone tells the
+        sizes of circular buffers. Refusal if TTNN does not take it.
+        """
+        results, notes = self._captured(RunMode.NORMAL, call, operands)
+        _, sizes = self._captured(RunMode.NO_DISPATCH, call, operands)
+        return results, notes, graph_capture.extract_resource_usage_per_core(sizes).peak_total
+
+    def _captured(
+        self, mode: Any, call: Call, operands: Mapping[str, Any]
+    ) -> tuple[tuple[ttnn.Tensor, ...], list[dict]]:
+        graph_capture.begin_graph_capture(mode)
+        try:
+            results = self.run(call, operands)
+        finally:
+            notes = graph_capture.end_graph_capture()
+        return results, notes
+
+    def spec_of(self, tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
+        """The spec of a tensor as TTNN made it, and its padded shape."""
+        return spec_of_tensor(tensor)
+
+    def dram_banks(self) -> int:
+        """How many banks DRAM is spread over."""
+        return ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM).num_banks
+
+    def allocated(self) -> tuple[int, int]:
+        """Bytes allocated now: in DRAM altogether, and in L1 per core."""
+        dram = ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM)
+        l1 = ttnn.get_memory_view(self.device, ttnn.BufferType.L1)
+        return dram.num_banks * dram.total_bytes_allocated_per_bank, l1.total_bytes_allocated_per_bank
+
+    def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What TTNN's function gets for `call`: tensors for its values, TTNN's own objects for the rest."""
+        tensors: dict[Value, Any] = {}
+        for name in operand_fields(type(call)):
+            item = getattr(call, name)
+            tensors.update(
+                zip(item, operands[name], strict=True) if isinstance(item, tuple) else [(item, operands[name])]
+            )
+
+        def argument(item: Any) -> Any:
+            if isinstance(item, Value):
+                return tensors[item]
+            if isinstance(item, tuple) and item and isinstance(item[0], Value):
+                return [tensors[part] for part in item]
+            return theirs(item)
+
+        positional, keywords = arguments(call)
+        given = {name: argument(item) for name, item in keywords.items()}
+        if call.needs_device:
+            given["device"] = self.device
+        return [argument(item) for item in positional], given
+
+    def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
+        """The tensor's numbers in its logical shape."""
+        host = tensor.cpu()
+        if spec.dtype.is_float:
+            return np.array(ttnn.to_dtype(host, ttnn.float32).to_numpy(), np.float32).reshape(spec.shape)
+        kind = np.uint32 if spec.dtype is DType.u32 else np.int32
+        return np.array(host.to_numpy(), kind).reshape(spec.shape)
+
+
+def open_card(target: Target | None) -> TtnnDevice:
+    """The card in this machine; InputError if it is not of the kind that programs of `target` are for."""
+    device = TtnnDevice()
+    found = device.arch
+    if target is None or found == target.arch:
+        return device
+    device.close()
+    raise InputError(
+        f"the program was compiled for {target.name} ({target.arch}), the card in this machine is a {found}"
+    )
+
+
+def theirs(attribute: Any) -> Any:
+    """One of our attributes as TTNN's own object."""
+    return build(spelled(attribute), ttnn)
+
+
+def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
+    """The array in a form that TTNN takes; InputError for numbers that it would misread."""
+    if spec.dtype.is_float and array.dtype == np.uint16:
+        array = bf16_to_float32(array)
+    if array.dtype.kind not in ("f" if spec.dtype.is_float else "iu"):
+        raise InputError(f"{array.dtype} numbers cannot become a tensor of {spec.dtype}")
+    return np.asarray(array.reshape(spec.shape), NUMPY_INTEGERS.get(spec.dtype, np.float32), order="C")
+
+
+def spec_of_tensor(tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
+    """The spec of a tensor as TTNN made it, and its padded shape.
+
+    The shard is None where no `ShardSpec` can say it: cores that are no rectangle from the first core on.
+    """
+    memory = _our_memory(tensor.memory_config()) if ttnn.is_tensor_storage_on_device(tensor) else HOST
+    layout = Layout.TILE if tensor.layout == ttnn.TILE_LAYOUT else Layout.ROW_MAJOR
+    return Spec(OUR_DTYPES[tensor.dtype], tuple(tensor.shape), layout, memory), tuple(tensor.padded_shape)
+
+
+def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
+    buffer = Buffer.L1 if config.buffer_type == ttnn.BufferType.L1 else Buffer.DRAM
+    sharding, shard = Sharding[config.memory_layout.name], config.shard_spec
+    if shard is None:
+        return MemoryConfig(buffer, sharding)
+    end = shard.grid.bounding_box().end
+    columns, rows = end.x + 1, end.y + 1
+    if shard.grid.num_cores() != columns * rows:
+        return MemoryConfig(buffer, sharding)
+    column_major = shard.orientation == ttnn.ShardOrientation.COL_MAJOR
+    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major))
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Errors of TTNN as Refusals in its own words."""
+    try:
+        yield
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise Refusal(in_its_own_words(error)) from None
+
+
+def in_its_own_words(error: Exception) -> str:
+    """TTNN's message without the place in its source and the backtrace; of a misfit call also what it got."""
+    text = str(error)
+    found = re.search(r"\ninfo:\n(.*?)(?:\nbacktrace:|\Z)", text, re.DOTALL)
+    if found and found[1].strip():
+        return found[1].strip()
+    got = re.search(r"^Called with:\s*(.*)", text, re.MULTILINE)
+    first = text.strip().partition("\n")[0]
+    return f"{first} Called with {got[1]}" if got else first

@@ -1,0 +1,36 @@
+"""Whether this machine has the memory that a program needs: asked before it is taken, as systems may promise all."""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+from ttc.errors import TtcError
+from ttc.ir import Const
+from ttc.runtime.run.convert import user_dtype
+from ttc.runtime.run.program import Program
+
+EMULATED_BYTES = 2
+"""Bytes of an emulated element at least."""
+
+
+def available_bytes() -> int:
+    """What this process may still take: of the machine's memory, or of its own address space."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    limit = limit if limit != resource.RLIM_INFINITY else 1 << 62
+    for line in Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else ():
+        if line.startswith("MemAvailable:"):
+            return min(limit, int(line.split()[1]) << 10)
+    return limit
+
+
+def require_memory(program: Program, emulated: bool) -> None:
+    """TtcError unless there is room for the inputs and outputs of a run and, if it is emulated, the largest value."""
+    sides = (*program.inputs, *program.outputs)
+    needed = sum(type.numel * user_dtype(type).itemsize for _, type in sides)
+    if emulated:
+        computed = (v for node in program.graph.nodes if not isinstance(node.op, Const) for v in node.results)
+        needed += max((value.type.numel for value in computed), default=0) * EMULATED_BYTES
+    free = available_bytes()
+    if needed > free:
+        raise TtcError(f"running the program needs more memory than this machine gives: {needed:,} of {free:,} bytes")

@@ -1,0 +1,158 @@
+"""`Session`: a model's programs on a device, ready to run again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from ttc.calls.call import Call, spec_of
+from ttc.calls.host import HostOp
+from ttc.calls.loop import Loop
+from ttc.errors import InputError
+from ttc.ir import Const, Input, Value, Weights
+from ttc.runtime.run.buckets import Bucket, choose, true_lengths
+from ttc.runtime.run.convert import bind_inputs, from_device, generator, to_device
+from ttc.runtime.run.device import Device, Tensor, gather_operands
+from ttc.runtime.run.host import run_on_host
+from ttc.runtime.run.plan import Plan, Step, call_at, plan
+from ttc.runtime.run.program import Program
+
+Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
+"""Called after each call of a run: its position among the program's nodes, it, its operands, its results.
+
+A loop counts as one call; what its body computes in between is not reported."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A program that is set up on a device: its plan, and what runs share (weights, and what they alone give).
+
+    `copied` are the outputs that are inputs, by name.
+    """
+
+    program: Program
+    plan: Plan
+    kept: dict[Value, Tensor]
+    copied: dict[str, str]
+
+
+class Session:
+    """The programs of one model on one device; a run takes the smallest bucket that its lengths fit into.
+
+    A program's weights are uploaded, and what depends on them alone is run, once: at set-up where there is one bucket,
+    else when a run first needs the bucket. Threads take turns. InputError if a weight has no data or another shape
+    than the program's.
+    """
+
+    def __init__(self, buckets: Sequence[Bucket], weights: Weights, device: Device):
+        self.device = device
+        self._buckets, self._weights = buckets, weights
+        self._turn = RLock()
+        self._loaded: dict[int, _Loaded] = {}
+        if len(buckets) == 1:
+            self._loaded[0] = self._load(self.program)
+        self.reset()
+
+    @property
+    def program(self) -> Program:
+        """The program of the largest bucket."""
+        return self._buckets[-1].program
+
+    def run(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> dict[str, np.ndarray]:
+        """The outputs by name, cut to their true lengths, in the dtypes that the model declares (bfloat16 as float32).
+
+        `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one, and a length
+        that is too large. Random inputs that are not given are drawn from `seed` for this run alone, else from where
+        `reset` and earlier runs have left.
+        """
+        if observer is not None and not callable(observer):
+            raise InputError(f"an observer is called after each call of a run; {type(observer).__name__} cannot be")
+        with self._turn:
+            random = self._random if seed is None else generator(seed)
+            named, lengths = true_lengths(self._buckets[-1], inputs)
+            number = choose(self._buckets, lengths)
+            bucket = self._buckets[number]
+            if number not in self._loaded:
+                self._loaded[number] = self._load(bucket.program)
+            given = bind_inputs(bucket.program, bucket.bound(named, lengths, random))
+            return bucket.trimmed(self._outputs(self._loaded[number], given, observer), lengths)
+
+    def reset(self, seed: int = 0) -> None:
+        """Forget the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
+        with self._turn:
+            self._random = generator(seed)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """The state that runs have left, by name; programs keep none so far."""
+        return {}
+
+    def _load(self, program: Program) -> _Loaded:
+        """Set a program up: upload its weights, run what depends on them alone."""
+        steps = plan(program.graph)
+        kept = {value: self._upload_weight(value) for value in steps.constants}
+        self._execute(steps.setup, kept, None)
+        copied = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
+        return _Loaded(program, steps, kept, copied)
+
+    def _upload_weight(self, value: Value) -> Tensor:
+        assert isinstance(value.op, Const)
+        array = self._weights.read(value.op.ref)
+        if array.size != value.type.numel:
+            raise InputError(f"weight {value.op.ref!r} has shape {list(array.shape)}, the program wants {value.type}")
+        return self.device.upload(array, spec_of(value))
+
+    def _outputs(
+        self, loaded: _Loaded, given: dict[str, np.ndarray], observer: Observer | None
+    ) -> dict[str, np.ndarray]:
+        """The outputs of a program for inputs of the declared types."""
+        tensors = dict(loaded.kept)
+        for name, value in loaded.plan.inputs:
+            spec = spec_of(value)
+            tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
+        self._execute(loaded.plan.steps, tensors, observer)
+        declared, copied = dict(loaded.program.outputs), loaded.copied
+        outputs: dict[str, np.ndarray] = {}
+        for name, value in loaded.program.graph.outputs:
+            if name in copied:
+                outputs[name] = from_device(given[copied[name]].copy(), declared[name])
+            else:
+                outputs[name] = from_device(self.device.download(tensors[value], spec_of(value)), declared[name])
+        return outputs
+
+    def _execute(
+        self, steps: Iterable[Step], tensors: dict[Value, Tensor], observer: Observer | None, turn: int = 0
+    ) -> None:
+        """Run calls in order, those of a loop's body as they are in its `turn`-th step."""
+        for step in steps:
+            call = call_at(step.call, turn)
+            operands = gather_operands(call, tensors.__getitem__)
+            match call:
+                case Loop():
+                    results = self._loop(call, step.inner, tensors)
+                case HostOp():
+                    results = run_on_host(call, operands["operand"], self.device)
+                case _:
+                    results = self.device.run(call, operands)
+            tensors.update(zip(step.results, results, strict=True))
+            if observer:
+                observer(step.index, call, operands, results)
+            for value in step.releases:
+                del tensors[value]
+            del operands, results
+
+    def _loop(self, loop: Loop, steps: tuple[Step, ...], tensors: dict[Value, Tensor]) -> tuple[Tensor, ...]:
+        """The results of a loop: what its inputs hold after the last step."""
+        given = [tensors[value] for value in loop.operands()]
+        first = len(loop.carried)
+        skipped = first + len(loop.scanned)
+        written = [*range(first), *range(skipped, skipped + len(loop.stacked))]
+        for turn in range(loop.count):
+            inner = dict(zip(loop.body.inputs, given, strict=True))
+            self._execute(steps, inner, None, turn)
+            for position, (_, value) in zip(written, loop.body.outputs, strict=True):
+                given[position] = inner[value]
+        return tuple(given[position] for position in written)
