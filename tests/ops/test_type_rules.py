@@ -101,7 +101,7 @@ def neighbours(op: Op) -> Iterator[Op]:
 def _types(type: TensorType) -> Iterator[TensorType]:
     for dim, size in enumerate(type.shape):
         for other in (size + 1, size - 1):
-            if other > 0:  # tensors without elements never reach torch: passes/simplify_empty.py
+            if other > 0:  # tensors without elements never reach torch: passes/simplify/empty.py
                 yield replace(type, shape=(*type.shape[:dim], other, *type.shape[dim + 1 :]))
     yield replace(type, shape=(1, *type.shape))
     yield replace(type, shape=type.shape[1:])
