@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import warnings
 from dataclasses import dataclass, replace
 
@@ -189,7 +190,7 @@ def test_text_does_not_grow_with_the_steps(kind):
         str(compile_graph(recurrence(kind, steps, lengths=True), Options(TARGETS["n150"])).program.graph)
         for steps in (512, 64)
     )
-    assert abs(len(long) - len(short)) <= 0.01 * len(short)
+    assert re.sub(r"\d+", "#", long) == re.sub(r"\d+", "#", short)  # nothing but numbers of steps differs
     assert str(verify(parse_graph(long))) == long
 
 
