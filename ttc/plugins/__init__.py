@@ -1,1 +1,1 @@
-"""Where other frameworks call ttc: torch.compile and onnx.backend."""
+"""Plugins through which other frameworks call ttc: torch.compile and onnx.backend."""

@@ -30,11 +30,11 @@ class TtcModel(BackendRep):
 
     @property
     def program(self) -> Program:
-        """The program of the first run."""
+        """Return the program of the first run."""
         return self._compiled.build.program
 
     def run(self, inputs: Any, **kwargs: Any) -> tuple[Any, ...]:
-        """The outputs, by position or name. InputError or Refused as `ttc.Compiled.run` raises them."""
+        """Return the outputs, by position or name. InputError or Refused as `ttc.Compiled.run` raises them."""
         items = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         if len(items) > len(self._inputs):
             raise InputError(f"the model takes {len(self._inputs)} inputs, got {len(items)}")
@@ -71,17 +71,17 @@ class TtcBackend(Backend):
 
     @classmethod
     def supports_device(cls, device: str) -> bool:
-        """CPU only: the card's arithmetic is emulated there."""
+        """Return whether the device is the CPU, the only one: the card's arithmetic is emulated there."""
         return device.split(":")[0] == "CPU"
 
 
 def _given(item: Any) -> Any:
-    """An input as ttc takes it: an array."""
+    """Return an input as ttc takes one: an array."""
     return numpy_helper.to_array(item) if isinstance(item, TensorProto) else item
 
 
 def _declared(array: np.ndarray, kind: int) -> np.ndarray:
-    """An output in its ONNX dtype."""
+    """Return an output in its ONNX dtype."""
     return array.astype(helper.tensor_dtype_to_np_dtype(kind), copy=False)
 
 

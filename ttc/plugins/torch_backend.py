@@ -39,7 +39,7 @@ def ttc_backend(
     options: Mapping[str, Any] | None = None,
     dynamic: bool | None = None,
 ) -> DynamoGraph:
-    """A callable in place of dynamo's graph; `options` are `target` and `dtype` of `ttc.compile`.
+    """Return a callable in place of dynamo's graph; `options` are `target` and `dtype` of `ttc.compile`.
 
     InputError for other options. What cannot be compiled raises Refused when the graph is first called.
     """
@@ -70,7 +70,7 @@ class DynamoGraph:
         self._turn = RLock()
 
     def __call__(self, *args: Any) -> Any:
-        """Run with torch tensors; results have no gradients, which a call under autograd is told."""
+        """Run with torch tensors; a call under autograd is told that its results have no gradients."""
         if torch.is_grad_enabled() and any(isinstance(arg, Tensor) and arg.requires_grad for arg in args):
             raise InputError("ttc compiles for inference only: call the model under torch.no_grad()")
         given = [arg.item() if index in self._numbers else arg for index, arg in enumerate(args)]
@@ -80,7 +80,7 @@ class DynamoGraph:
             return self._compiled(*(arg for index, arg in enumerate(given) if index not in self._held))
 
     def _compile(self, args: Sequence[Any]) -> Compiled:
-        """The graph with its weights as they are now, in memory of their own."""
+        """Compile the graph with its weights as they are now, in memory of their own."""
         order = [self._held.get(index) for index in range(len(args))]
         held = frozen(_Held(self._module, {name: args[index] for index, name in self._held.items()}, order))
         self._weights = {index: getattr(held, name) for index, name in self._held.items()}
@@ -88,7 +88,7 @@ class DynamoGraph:
 
 
 def same(x: Tensor, y: Tensor) -> bool:
-    """Whether two tensors hold the same bits: NaN is NaN, and 0.0 is not -0.0."""
+    """Return whether two tensors hold the same bits: NaN is NaN, and 0.0 is not -0.0."""
     if x.dtype != y.dtype or x.shape != y.shape:
         return False
     return torch.equal(_bits(x.detach()), _bits(y.detach()))
@@ -103,17 +103,17 @@ _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def _is_held(node: Node) -> bool:
-    """Whether an input is a parameter or buffer of the model, which dynamo marks."""
+    """Return whether an input is a parameter or buffer of the model, which dynamo marks."""
     return "_dynamo_static_input_type" in (node.meta.get("tensor_dict") or {})
 
 
 def _is_number(node: Node) -> bool:
-    """Whether an input is a Python number: with dynamic sizes dynamo gives floats as tensors that are read at once."""
+    """Return whether an input is a Python number: with dynamic sizes, dynamo gives floats as tensors read at once."""
     return bool(node.users) and all(user.op == "call_method" and user.target == "item" for user in node.users)
 
 
 def _with_numbers(module: GraphModule, numbers: set[int]) -> GraphModule:
-    """The graph with numbers where it reads them out of these inputs."""
+    """Return the graph with numbers where the graph reads them out of these inputs."""
     graph = torch.fx.Graph()
     output = graph.graph_copy(module.graph, values := {})
     graph.output(output)

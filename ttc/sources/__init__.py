@@ -1,4 +1,4 @@
-"""Where models come from; each framework is imported only for a model of its own."""
+"""Sources of models; each framework is imported only for a model of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 def source_of(
     model: Any, arguments: Arguments | None, dynamic_shapes: Any, lengths: dict[str, int], trust: bool = False
 ) -> Source:
-    """The source for what a user hands to `ttc.compile`; InputError for anything else.
+    """Return the source for a model that a user hands to `ttc.compile`; InputError for anything else.
 
     A file is read as data alone, unless the user trusts it (docs/security.md).
     """
@@ -43,12 +43,12 @@ def source_of(
 
 
 def is_module(model: Any) -> bool:
-    """Whether a model is a torch module; torch is not imported to find out."""
+    """Return whether a model is a torch module; torch is not imported to find out."""
     return any(f"{kind.__module__}.{kind.__name__}" == "torch.nn.modules.module.Module" for kind in type(model).__mro__)
 
 
 def _content(model: Any) -> bytes:
-    """The bytes of a model that is no file on disk."""
+    """Read the bytes of a model that is no file on disk."""
     content = model.read() if callable(getattr(model, "read", None)) else model
     if not isinstance(content, (bytes, bytearray, memoryview)):
         raise InputError("a model is binary: open its file in mode 'rb'")
@@ -77,7 +77,7 @@ TENSORFLOW = (".h5", ".keras", ".pb", ".tflite")
 
 
 def _hint(path: Path) -> str:
-    """What to do with a file of another kind."""
+    """Advise a user who gives a file of another kind."""
     if path.suffix in WEIGHTS:
         return (
             f"; a {path.suffix} file holds weights, no network: in Python load them into their module and write "

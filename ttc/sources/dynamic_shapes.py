@@ -15,7 +15,7 @@ FORM = 'write {"x": {1: "T"}}: arguments by name, their dimensions by number'
 
 
 def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Module) -> dict[int, dict[int, str]]:
-    """The names (strings or `Dim`s) by number of the example's leaf and axis; InputError for another form.
+    """Return the names (strings or `Dim`s) by number of the example's leaf and axis; InputError for another form.
 
     As torch has it: a mapping by argument, or a sequence in the arguments' order, of mappings by axis or sequences;
     nested as the arguments are, with None or a number where a size is fixed.
@@ -47,7 +47,7 @@ def _by_argument(dynamic_shapes: Any, names: list[str]) -> dict[str, Any]:
 
 
 def _dims_of_leaves(name: str, numbers: Any, spec: Any) -> Iterator[tuple[int, dict[Any, Any]]]:
-    """Each leaf in `numbers` that `spec` says something about, with what it says of each axis."""
+    """Yield each leaf in `numbers` that `spec` says something about, with the names and sizes by axis."""
     if spec is None:
         return
     if not isinstance(spec, (Mapping, list, tuple)):
@@ -65,7 +65,7 @@ def _dims_of_leaves(name: str, numbers: Any, spec: Any) -> Iterator[tuple[int, d
 
 
 def _checked(name: str, dims: dict[Any, Any], leaf: Any) -> dict[int, str]:
-    """The names of a tensor's axes."""
+    """Return the names of a tensor's axes."""
     if not isinstance(leaf, Tensor):
         raise InputError(f"dynamic_shapes speaks of dimensions of {name}, which is {type(leaf).__name__} and no tensor")
     for axis in dims:
@@ -75,7 +75,7 @@ def _checked(name: str, dims: dict[Any, Any], leaf: Any) -> dict[int, str]:
 
 
 def _dim_name(name: str, dim: Any) -> str:
-    """A dimension's name; none where its size is fixed."""
+    """Return a dimension's name; none where the size is fixed."""
     if dim is None or type(dim) is int:
         return ""
     found = dim if isinstance(dim, str) else getattr(dim, "__name__", "")

@@ -20,7 +20,7 @@ from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_
 
 
 def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
-    """The source for a path, for bytes, or for a model in memory as it is now; InputError if it is unusable."""
+    """Open a path, bytes, or a model in memory as the model is now; InputError if the model is unusable."""
     if not isinstance(model, (str, PathLike, bytes)):
         model = _own(model)
     opened = open_model(model)
@@ -29,7 +29,7 @@ def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
 
 
 def _own(model: Any) -> ModelProto:
-    """A ModelProto of our own with what a ModelProto, an ONNXProgram of torch's or a model of onnx_ir says."""
+    """Copy a ModelProto, an ONNXProgram of torch's or a model of onnx_ir into a ModelProto of our own."""
     own = ModelProto()
     if isinstance(model, ModelProto):
         own.CopyFrom(model)
@@ -60,11 +60,11 @@ class OnnxSource:
 
     @property
     def files(self) -> Collection[Path]:
-        """The model's own and those of its external data."""
+        """Return the model's own file and those of its external data."""
         return self.opened[1].files
 
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
-        """The graph at these lengths, unless a named size is unbound or an input's value decides a shape."""
+        """Return the graph at these lengths; None if a named size is unbound or an input's value decides a shape."""
         bound = {**self.lengths, **lengths}
         if unbound(self.dims, bound):
             return None
@@ -75,15 +75,15 @@ class OnnxSource:
             return None
 
     def unbound(self) -> list[str]:
-        """The named sizes that `lengths` leaves open."""
+        """List the named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
     def undecided(self) -> list[str]:
-        """The inputs that a form has needed the values of."""
+        """List the inputs whose values a form has needed."""
         return list(self._deciding)
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
-        """The graph with the unbound sizes of these arrays, and with the values of those that decide shapes."""
+        """Return the graph with unbound sizes taken from these arrays, and the values of those that decide shapes."""
         given, random = without_random(inputs)
         named = by_name(given, self.names)
         shapes = {name: np.shape(named[name]) for name in self.dims if name in named} if self.unbound() else {}
@@ -91,15 +91,15 @@ class OnnxSource:
         return graph, {**taken, **random}
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
-        """As `for_inputs`: positional arguments are inputs in order."""
+        """Return the graph and inputs as `for_inputs` does: positional arguments are inputs in order."""
         return self.for_inputs(self._named(args, kwargs))
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """Positional arguments are inputs in order."""
+        """Name the inputs of a call: positional arguments are inputs in order."""
         return self._named(args, kwargs)
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """The only output, or all of them in a tuple."""
+        """Return the only output, or all outputs in a tuple."""
         from ttc.sources.torch_source import as_tensors
 
         tensors = tuple(as_tensors(arrays, graph).values())
@@ -115,9 +115,9 @@ class OnnxSource:
         return {**positional, **kwargs}
 
     def _graph(self, shapes: Mapping[str, tuple[int, ...]], named: Named) -> tuple[Graph, dict[str, Any]]:
-        """The graph for these shapes, and what it takes of the arrays.
+        """Import the graph for these shapes, and select the arrays that the graph takes.
 
-        Imports the model as often as that shows another value to be needed.
+        The model is imported as often as an import shows another value to be needed.
         """
         while True:
             values = {name: numbers_of(name, named[name]) for name in self._deciding if name in named}

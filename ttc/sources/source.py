@@ -1,4 +1,4 @@
-"""Where a model comes from, and which static graph it has at certain sizes, or for a call with certain inputs.
+"""The interface of sources: the static graph that a model has at certain sizes, or for a call with certain inputs.
 
 Equal calls get the very same graph, so that they share a program.
 """
@@ -27,46 +27,46 @@ class Source(Protocol):
 
     @property
     def files(self) -> Collection[Path]:
-        """The files that the model is read from, as far as known: nothing may be written over them."""
+        """List the files that the model is read from, as far as known: nothing may be written over them."""
         ...
 
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
-        """The graph at these lengths, which go before those the source has; None unless they determine one."""
+        """Return the graph at these lengths, which go before the source's own; None unless lengths determine one."""
         ...
 
     def unbound(self) -> list[str]:
-        """The named sizes that neither lengths nor an example bind."""
+        """List the named sizes that neither lengths nor an example bind."""
         ...
 
     def undecided(self) -> list[str]:
-        """The inputs, as far as known, whose values decide shapes: each value has a program of its own."""
+        """List the inputs, as far as known, whose values decide shapes: each value has a program of its own."""
         ...
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
-        """The graph that these arrays need, and what it takes of them by name."""
+        """Return the graph that these arrays need, and by name the arrays that the graph takes."""
         ...
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
-        """The graph that this call with torch tensors needs, and what it takes by name."""
+        """Return the graph that this call with torch tensors needs, and by name the tensors that the graph takes."""
         ...
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """What a call of this graph gives by name, at whatever sizes."""
+        """Name the tensors that a call of this graph gives, at whatever sizes."""
         ...
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """A graph's outputs as torch tensors of their declared dtypes, in the structure that the model gives them."""
+        """Return outputs as torch tensors of their declared dtypes, in the structure that the model gives them."""
         ...
 
 
 def unbound(dims: Mapping[Any, Mapping[int, str]], lengths: Mapping[str, int]) -> list[str]:
-    """The names in `dims` (by input and axis) that `lengths` does not bind, in order."""
+    """List the names in `dims` (by input and axis) that `lengths` does not bind, in order."""
     names = dict.fromkeys(name for axes in dims.values() for name in axes.values())
     return [name for name in names if name not in lengths]
 
 
 def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
-    """A run's inputs by name: given so, or in order, or as one array."""
+    """Name a run's inputs, which are given by name, in order, or as one array."""
     if isinstance(inputs, Mapping):
         for name in inputs:
             if not isinstance(name, str):
@@ -79,7 +79,7 @@ def by_name(inputs: Inputs, names: Sequence[str]) -> dict[str, Any]:
 
 
 def without_random(inputs: Inputs) -> tuple[Inputs, dict[str, Any]]:
-    """The inputs that the model itself takes, and the random ones."""
+    """Split inputs into those that the model itself takes, and the random ones."""
     if not isinstance(inputs, Mapping):
         return inputs, {}
     random = {name: item for name, item in inputs.items() if isinstance(name, str) and random_kind(name)}

@@ -37,7 +37,7 @@ from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_
 def module_source(
     model: nn.Module, example: tuple[tuple, dict[str, Any]] | None, dynamic_shapes: Any, lengths: dict[str, int]
 ) -> ModuleSource:
-    """The source for a module as it is now; InputError for what does not fit it.
+    """Return the source for a module as the module is now; InputError for arguments that do not fit.
 
     Weights that have data are copied: what is done to the module afterwards changes no form, early or late.
     """
@@ -59,7 +59,7 @@ def module_source(
 
 
 def exported_source(model: Any, lengths: dict[str, int]) -> Source:
-    """The source for an exported program as it is now, as `module_source`; InputError for anything else."""
+    """Return the source for an exported program as now, as `module_source` does; InputError for anything else."""
     if not isinstance(model, ExportedProgram):
         hint = ", which is a class: give a module made of it" if isinstance(model, type) else _kind_hint(model)
         raise InputError(
@@ -77,7 +77,7 @@ def _kind(model: Any) -> str:
 
 
 def _kind_hint(model: Any) -> str:
-    """What to do with what is often taken for a model."""
+    """Advise a user who gives an object that is often taken for a model."""
     if isinstance(model, Mapping):
         return ": a state_dict holds weights, no network; load it into its module and give that"
     return ": write the function as the forward of an nn.Module" if callable(model) else ""
@@ -86,7 +86,7 @@ def _kind_hint(model: Any) -> str:
 def program_source(
     program: ExportedProgram, lengths: dict[str, int], files: Collection[Path] = ()
 ) -> ModuleSource | ProgramSource:
-    """The source for an exported program, whose weights are not copied: nobody else must change them.
+    """Return the source for an exported program, whose weights are not copied: nobody else must change them.
 
     One with open sizes is exported anew for each binding of them.
     """
@@ -102,9 +102,10 @@ def program_source(
 def _known(
     lengths: dict[str, int], dims: Mapping[int, Mapping[int, str]], inputs: Sequence[str] = ()
 ) -> dict[str, int]:
-    """The lengths, if all of them name a dimension; InputError otherwise.
+    """Return the lengths, if all of them name a dimension; InputError otherwise.
 
-    It says which dimensions of `inputs` have names, where these are torch's own: an exported program keeps no others.
+    The message says which dimensions of `inputs` have names, where these are torch's own: an exported program
+    keeps no others.
     """
     names = {name for axes in dims.values() for name in axes.values()}
     unknown = set(lengths) - names
@@ -133,7 +134,7 @@ class ModuleSource:
     _exports: dict[Hashable, Exported] = field(default_factory=dict, init=False, repr=False)
 
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
-        """The graph for the example at these lengths, if there is one and no named dimension is left open."""
+        """Return the graph for the example at these lengths; None without an example or with an open dimension."""
         bound = {**self.lengths, **lengths}
         if self.example is None or unbound(self.dims, bound):
             return None
@@ -141,17 +142,17 @@ class ModuleSource:
         return self._graph(args, kwargs) if bound == self.lengths else self._exported(args, kwargs).graph
 
     def unbound(self) -> list[str]:
-        """The named sizes that `lengths` leaves open."""
+        """List the named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
     def undecided(self) -> list[str]:
-        """None: tensors decide no shapes in an exported graph."""
+        """Return nothing: tensors decide no shapes in an exported graph."""
         return []
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
-        """The graph for arrays by name or in order; before the first export names are those of `forward`.
+        """Return the graph for arrays by name or in order; before the first export names are those of `forward`.
 
-        For a bfloat16 tensor float32 stands, which numpy has.
+        A float32 array, which numpy has, stands for a bfloat16 tensor.
         """
         given, random = without_random(inputs)
         args, kwargs = self._call(given) if self.signature else self._first_call(given)
@@ -159,19 +160,19 @@ class ModuleSource:
         return graph, {**named, **random}
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
-        """The graph for this call."""
+        """Return the graph for this call, and its tensors by name."""
         return self._for_tensors(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """The tensors of a call by name; InputError if it has another structure than the graph's."""
+        """Name the tensors of a call; InputError if the call has another structure than the graph's."""
         return self._signature(graph).flatten_inputs(args, kwargs)
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """The outputs in the module's own structure."""
+        """Return the outputs in the module's own structure."""
         return self._signature(graph).unflatten_outputs(as_tensors(arrays, graph))
 
     def _call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The call that gives these inputs, in the structure of the last export."""
+        """Build the call that gives these inputs, in the structure of the last export."""
         assert self.signature is not None
         names = [slot for slot in self.signature.inputs if isinstance(slot, str)]
         named = {name: to_tensor(item) for name, item in by_name(inputs, names).items()}
@@ -198,7 +199,7 @@ class ModuleSource:
         return graph, self._signature(graph).flatten_inputs(args, kwargs)
 
     def _graph(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
-        """The graph of a call; calls with equal keys have one."""
+        """Return the graph of a call; calls with equal keys share one."""
         for leaf in pytree.tree_leaves((args, kwargs)):
             _require_dense(leaf)
         key = call_key(args, kwargs)
@@ -214,13 +215,13 @@ class ModuleSource:
         return exported
 
     def _signature(self, graph: Graph) -> Signature:
-        """The structure of the calls that a graph was exported for."""
+        """Return the structure of the calls that a graph was exported for."""
         return next(exported.signature for exported in self._exports.values() if exported.graph is graph)
 
     def _resized(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], lengths: Mapping[str, int]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        """The example with its named dimensions at these lengths."""
+        """Return the example with its named dimensions at these lengths."""
         leaves, spec = pytree.tree_flatten((args, kwargs))
         for number, dims in self.dims.items():
             sizes = [lengths.get(dims.get(axis, ""), size) for axis, size in enumerate(leaves[number].shape)]
@@ -236,38 +237,38 @@ class ProgramSource:
     files: Collection[Path] = ()
 
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
-        """The program as it is."""
+        """Return the program's graph: its sizes are fixed."""
         return self.exported.graph
 
     def unbound(self) -> list[str]:
-        """None."""
+        """Return nothing: every size is fixed."""
         return []
 
     def undecided(self) -> list[str]:
-        """None: tensors decide no shapes in an exported graph."""
+        """Return nothing: tensors decide no shapes in an exported graph."""
         return []
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
-        """The only graph there is."""
+        """Return the only graph there is, and the inputs by name."""
         given, random = without_random(inputs)
         names = [slot for slot in self.exported.signature.inputs if isinstance(slot, str)]
         return self.exported.graph, {**by_name(given, names), **random}
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
-        """The only graph there is."""
+        """Return the only graph there is, and the call's tensors by name."""
         return self.exported.graph, self.inputs_of(self.exported.graph, args, kwargs)
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """The tensors of a call by name; InputError if it has another structure than the program's."""
+        """Name the tensors of a call; InputError if the call has another structure than the program's."""
         return self.exported.signature.flatten_inputs(args, kwargs)
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """The outputs in the structure of the module that was exported."""
+        """Return the outputs in the structure of the module that was exported."""
         return self.exported.signature.unflatten_outputs(as_tensors(arrays, graph))
 
 
 def to_tensor(item: Any) -> Any:
-    """An array, or a number of numpy's, as a torch tensor; anything else as it is. InputError for odd elements."""
+    """Convert an array or a number of numpy's to a torch tensor, nothing else; InputError for odd elements."""
     if isinstance(item, np.generic) and item.dtype.kind in "biuf":
         return item.item()
     if not isinstance(item, np.ndarray):
@@ -284,7 +285,7 @@ def to_tensor(item: Any) -> Any:
 
 
 def _require_dense(leaf: Any) -> None:
-    """InputError for a tensor that does not hold its elements one by one."""
+    """Require a tensor that holds its elements one by one; InputError otherwise."""
     if isinstance(leaf, Tensor) and (leaf.layout is not torch.strided or leaf.is_quantized or leaf.is_nested):
         kind = "quantized" if leaf.is_quantized else "nested" if leaf.is_nested else str(leaf.layout)
         remedy = (
@@ -294,6 +295,6 @@ def _require_dense(leaf: Any) -> None:
 
 
 def as_tensors(arrays: Mapping[str, np.ndarray], graph: Graph) -> dict[str, Tensor]:
-    """A graph's outputs as torch tensors of the dtypes that it declares."""
+    """Convert a graph's outputs to torch tensors of the dtypes that the graph declares."""
     declared = graph.signature()[1]
     return {name: torch.from_numpy(array).to(to_torch(declared[name].dtype)) for name, array in arrays.items()}
