@@ -97,7 +97,7 @@ def test_spelling_in_terms_of_the_step():
     h0 = ttnn.clone(w["zero"], memory_config=ttnn.DRAM_MEMORY_CONFIG)
     y0 = ttnn.empty([4, 1, 2, 64], ttnn.bfloat16, ttnn.TILE_LAYOUT, device=device)
     for t in range(4):
-        p = ttnn.matmul(h0, w["r"])
+        p = ttnn.matmul(h0, w["r"], compute_kernel_config=COMPUTE_KERNEL_CONFIG)
         t_2 = ttnn.slice(x, [3 - t, 0, 0, 0], [4 - t, 1, 2, 64], [1, 1, 1, 1])
         new = ttnn.add(p, t_2, output_tensor=h0, activations=[ttnn.UnaryWithParam(ttnn.UnaryOpType.TANH)])
         put = ttnn.fill_cache(y0, new, t)

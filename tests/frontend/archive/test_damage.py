@@ -114,7 +114,7 @@ DAMAGE: dict[str, tuple[Callable[[], bytes], str]] = {
     "no JSON": (member(PROGRAM, b"{"), "is not JSON"),
     "no text": (member(PROGRAM, b"\xff\xfe"), "is not JSON"),
     "deep JSON": (member(PROGRAM, b"[" * 200_000), "nested too deeply"),
-    "NaN": (member(WEIGHTS, b'{"config": NaN}'), "NaN is no number"),
+    "NaN": (member(WEIGHTS, b'{"config": NaN}'), "NaN is not a number"),
     "a list": (member(PROGRAM, b"[]"), "models/model.json: it is no JSON object"),
     "no fields": (member(PROGRAM, b"{}"), "is no ExportedProgram with graph_module"),
     "a number for a list": (in_graph(nodes=7), "graph_module.graph.nodes is no list"),
