@@ -1,1 +1,1 @@
-"""How a file or module becomes ops: `onnx` and `export`."""
+"""Front ends, which read files and modules as ops: `onnx` and `export`."""

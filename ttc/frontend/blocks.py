@@ -17,7 +17,7 @@ Pairs = tuple[tuple[int, int], ...]
 def summed_blocks(
     b: Composer, x: Expr, image: Sizes, block: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes
 ) -> Expr:
-    """x [N, C * prod(block), count] summed back into [N, C, *image]: a transposed convolution with ones."""
+    """Sum blocks x [N, C * prod(block), count] into [N, C, *image]: a transposed convolution with ones."""
     taps = math.prod(block)
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, block, strict=True)]
     padded = [size + sum(side) for size, side in zip(image, padding, strict=True)]

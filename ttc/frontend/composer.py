@@ -1,4 +1,4 @@
-"""What compositions that both front ends share take beside their operands."""
+"""The builder's interface for compositions that both front ends share."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ttc.ops.expr import Expr
 
 
 class Composer(Protocol):
-    """A builder of either front end: it adds known tensors in their shortest form."""
+    """A builder of either front end, which adds known tensors in their shortest form."""
 
     def constant(self, tensor: Tensor, /) -> Expr:
-        """A known tensor."""
+        """Add a known tensor."""
         ...

@@ -9,14 +9,14 @@ ROW_LIMIT = 4
 
 
 def determinant(x: Expr) -> Expr:
-    """x [..., n, n] -> [...], by cofactors; Refusal for more than ROW_LIMIT rows."""
+    """Compute determinants of x [..., n, n] -> [...], by cofactors; Refusal for more than ROW_LIMIT rows."""
     if x.shape[-1] != x.shape[-2] or x.shape[-1] > ROW_LIMIT:
         raise Refusal(f"the determinant of {x.type}: square matrices of up to {ROW_LIMIT} rows are supported")
     return _cofactors(x).reshape(*x.shape[:-2])
 
 
 def _cofactors(x: Expr) -> Expr:
-    """[..., n, n] -> [..., 1, 1], by the first row."""
+    """Expand determinants [..., n, n] -> [..., 1, 1] by the first row."""
     size, row, column = x.shape[-1], x.rank - 2, x.rank - 1
     if size == 1:
         return x

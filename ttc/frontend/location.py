@@ -1,4 +1,4 @@
-"""Where in a model's source an exported node comes from."""
+"""Locations of exported nodes in a model's source."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ FRAME = re.compile(r'File "(?:[^"\n]*[/\\])?([\w.-]+)", line (\d+)')
 """A frame of a traceback: the name of a source file, and a line's number."""
 
 OF_TORCH = (str(Path(torch.__file__).parent), "site-packages/torch/", "dist-packages/torch/")
-"""What the path of a source file of torch's own holds, here or where the model was exported."""
+"""Parts of the paths of torch's own source files, here or where the model was exported."""
 
 
 def location(node: Node) -> str:
-    """The path of the node's module and the line of the model's own source, `encoder.layers.0 at model.py:41`.
+    """Return the path of the node's module and the line of the model's own source, `encoder.layers.0 at model.py:41`.
 
     Either is left out where torch has not recorded it: the model itself has no path, and not every archive has traces.
     """
@@ -27,6 +27,6 @@ def location(node: Node) -> str:
 
 
 def own_frame(trace: str) -> tuple[str, str]:
-    """The file's name and the line of the innermost frame of a traceback that is not torch's own; ("", "") for none."""
+    """Return the file's name and the line of a traceback's innermost frame that is not torch's; ("", "") for none."""
     own = [frame for frame in FRAME.finditer(trace) if not any(part in frame[0] for part in OF_TORCH)]
     return (own[-1][1], own[-1][2]) if own else ("", "")

@@ -1,4 +1,4 @@
-"""Where the largest element of each window of a max pool lies."""
+"""Positions of the largest element of each window of a max pool."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 PLACE_LIMIT = 64
-"""Elements of a window of which one can be told to be the largest."""
+"""The largest window, in elements, of which one is told to be the largest."""
 
 
 def places(
     b: Composer, x: Expr, y: Expr, kernel: Sizes, stride: Sizes, padding: Pairs, dilation: Sizes, column_major: bool
 ) -> Expr:
-    """The place in its plane of each window's first largest element: the last element of the kernel is asked first.
+    """Return the position in its plane of each window's first largest element.
 
     x [N, C, *sizes] and its max pool y [N, C, *out] give i64[N, C, *out]; `column_major` counts along the first
-    spatial dimension first. Refusal for large windows.
+    spatial dimension first. The kernel's last element is compared first, so that earlier ones replace that choice.
+    Refusal for large windows.
     """
     if not x.dtype.is_float or math.prod(kernel) > PLACE_LIMIT:
         raise Refusal(f"tells the places of the largest of {list(kernel)} in {x.type}")

@@ -15,14 +15,14 @@ from ttc.ops.torch_types import to_torch
 
 CUBIC = -0.75
 WEIGHT_LIMIT = 1 << 26
-"""Elements: pixels of the image times pixels of the result."""
+"""The largest number of weights: pixels of the image times pixels of the result."""
 MODES = ("linear", "cubic", "nearest")
 PADDINGS = ("zeros", "border", "reflection")
 MARGIN = 2
 
 
 def grid_sample(b: Composer, x: Expr, grid: Expr, mode: str, padding: str, aligned: bool, beyond: float = 0.0) -> Expr:
-    """x [N, C, *sizes] at the places grid [N, *out, axes], whose last coordinate is the first axis.
+    """Sample x [N, C, *sizes] at the places grid [N, *out, axes], whose last coordinate is the first axis.
 
     `mode` is one of MODES, `padding` one of PADDINGS; `aligned`: -1 and 1 are the middles of the outermost elements.
     With the padding "border" places are moved to within `beyond` of the outermost elements, 0 or (for cubic) 1.
@@ -51,7 +51,7 @@ def grid_sample(b: Composer, x: Expr, grid: Expr, mode: str, padding: str, align
 
 
 def _weights(b: Composer, place: Expr, size: int, mode: str, padding: str, aligned: bool, beyond: float) -> Expr:
-    """[N, P, 1] coordinates from -1 to 1 -> [N, P, size]: how much of each element is in each result."""
+    """Compute each element's weight in each result: [N, P, 1] coordinates from -1 to 1 -> [N, P, size]."""
     low, high = (0.0, size - 1.0) if aligned else (-0.5, size - 0.5)
     half = (high - low) / 2
     position = place * half + (half + low)
@@ -69,7 +69,7 @@ def _weights(b: Composer, place: Expr, size: int, mode: str, padding: str, align
 
 
 def _reflected(position: Expr, low: float, high: float) -> Expr:
-    """Thrown back at both ends as often as it takes: a triangle wave."""
+    """Reflect positions at both ends as often as it takes: a triangle wave."""
     span = high - low
     if span <= 0:
         return position * 0.0
@@ -79,7 +79,7 @@ def _reflected(position: Expr, low: float, high: float) -> Expr:
 
 
 def _shares(distance: Expr, mode: str) -> Expr:
-    """The interpolation kernel at a distance: a step, a tent, or Keys' cubic (1981)."""
+    """Evaluate the interpolation kernel at a distance: a step, a tent, or Keys' cubic (1981)."""
     if mode == "nearest":
         return (distance == 0.0).cast(distance.dtype)
     if mode == "linear":
@@ -98,7 +98,7 @@ def _polynomial(x: Expr, coefficients: tuple[float, ...]) -> Expr:
 
 
 def _fold(size: int, padding: str, low: float, high: float) -> Tensor:
-    """[size + 2 * MARGIN, size]: which element stands for each place, those beyond the edges included."""
+    """Map each place, those beyond the edges included, to its element: one-hot [size + 2 * MARGIN, size]."""
     check_table(size + 2 * MARGIN, size)
     found = torch.zeros(size + 2 * MARGIN, size, dtype=torch.float64)
     for row, place in enumerate(range(-MARGIN, size + MARGIN)):

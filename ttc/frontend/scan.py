@@ -10,7 +10,7 @@ Values = tuple[Expr, ...]
 
 
 def scan(xs: Values, axis: int, combine: Callable[[Values, Values], Values]) -> Values:
-    """Each prefix along `axis` combined: tensors of one shape in, as many out, in the same shape.
+    """Combine each prefix along `axis`: tensors of one shape in, as many out, in the same shape.
 
     `combine` takes earlier and later elements and must be associative. In step k each element is combined with the
     one 2^k before it, which stands for the 2^k elements up to there.

@@ -1,4 +1,4 @@
-"""Putting elements in places that are known at run time only, combined with what is there."""
+"""Scatters to places that are known at run time only, combined with the elements already there."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ttc.ops.expr import Expr, apply, where
 from ttc.ops.torch_types import to_torch
 
 STEP_LIMIT = 64
-"""Updates that may be put in place one after another, each a comparison with every position."""
+"""The largest number of updates put in place one after another, each a comparison with every position."""
 REDUCTIONS: dict[str, type[Op]] = {"mul": ops.Mul, "max": ops.Maximum, "min": ops.Minimum}
 
 
 def reduced_scatter(b: Composer, x: Expr, index: Expr, updates: Expr, axis: int, reduction: str) -> Expr:
-    """x with each update combined into its place, one slice of the updates after another.
+    """Combine each update into its place in x, one slice of the updates after another.
 
     `index`, not negative, and `updates` are as large as x along all axes but `axis`; Refusal otherwise.
     """
@@ -35,7 +35,7 @@ def reduced_scatter(b: Composer, x: Expr, index: Expr, updates: Expr, axis: int,
 def put_each(
     b: Composer, x: Expr, index: Expr, updates: Expr, axis: int, combine: Callable[[Expr, Expr], Expr]
 ) -> Expr:
-    """x where no index points, else what `combine` makes of x and the update."""
+    """Combine x with the update where an index points; keep x elsewhere."""
     count, size = index.shape[axis], x.shape[axis]
     if count > STEP_LIMIT:
         raise Refusal(f"puts {count} updates in place one after another, more than {STEP_LIMIT}")

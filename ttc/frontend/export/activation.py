@@ -36,7 +36,7 @@ def leaky_relu(b: ExportBuilder, x: Expr, negative_slope: float = 0.01) -> Expr:
 
 @aten("rrelu", "rrelu_with_noise")
 def rrelu(b: ExportBuilder, x: Expr, *operands: object, **keywords: object) -> Expr:
-    """A leaky relu with the mean of the slopes that training draws from."""
+    """Apply a leaky relu with the mean of the slopes that training draws from."""
     numbers = [item for item in operands if not isinstance(item, Expr)]
     lower, upper, training = [*numbers, *(1 / 8, 1 / 3, False)[len(numbers) :]][:3]
     if keywords.get("training", training):
@@ -47,7 +47,7 @@ def rrelu(b: ExportBuilder, x: Expr, *operands: object, **keywords: object) -> E
 
 @aten("elu")
 def elu(b: ExportBuilder, x: Expr, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Expr:
-    """scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
+    """Compute scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
     inner = x if input_scale == 1 else x * input_scale
     y = apply(ops.Elu, inner, float(alpha * input_scale))
     factor = scale / input_scale

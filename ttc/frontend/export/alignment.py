@@ -15,8 +15,9 @@ from ttc.ops.expr import Expr, apply, minimum
 
 @aten("repeat_interleave.Tensor")
 def source_indices(b: ExportBuilder, repeats: Expr, output_size: int | None = None) -> Expr:
-    """Which element each of `output_size` frames repeats: as many as end at or before it.
+    """Return the index of the element that each of `output_size` frames repeats.
 
+    The index is the number of elements whose frames end at or before the frame.
     Exact: sums and comparisons of integers. Frames beyond the sum of `repeats` repeat the last element.
     """
     if output_size is None:
@@ -33,7 +34,7 @@ def source_indices(b: ExportBuilder, repeats: Expr, output_size: int | None = No
 def repeat_interleave(
     b: ExportBuilder, x: Expr, repeats: Expr, dim: int | None = None, output_size: int | None = None
 ) -> Expr:
-    """Each element along `dim` (of all, if none is given) repeated by its own count; one count stands for all."""
+    """Repeat each element along `dim` (of all, if none is given) by its own count; one count stands for all."""
     if dim is None:
         return repeat_interleave(b, x.view(-1), repeats, 0, output_size)
     size = x.shape[compose.axis(x, dim)]

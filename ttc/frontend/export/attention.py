@@ -15,7 +15,7 @@ from ttc.ops.expr import Expr, apply, where
 from ttc.ops.rules import broadcast
 
 EXCLUDED = -1e30
-"""Added to a score, this or less leaves nothing of it."""
+"""The greatest number of an added mask that leaves a score no weight."""
 
 
 @aten("scaled_dot_product_attention")
@@ -47,14 +47,14 @@ def scaled_dot_product_attention(
 
 
 def _heads(x: Expr, lead: tuple[int, ...]) -> Expr:
-    """x [*lead, S, D], its batch dimensions broadcast to lead, as [B, H, S, D]."""
+    """Broadcast the batch dimensions of x [.., S, D] to lead, and merge or add dimensions: [B, H, S, D]."""
     x = x.expand(*lead, *x.shape[-2:])
     heads = lead[-1] if lead else 1
     return x.reshape(math.prod(lead[:-1]), heads, *x.shape[-2:])
 
 
 def _mask(mask: Expr, lead: tuple[int, ...]) -> Expr:
-    """A mask that broadcasts to [B, H, Sq, Sk], kept as small as it is where its batch dimensions allow."""
+    """Return a mask that broadcasts to [B, H, Sq, Sk], no larger than its batch dimensions require."""
     rank = max(len(lead), 2) + 2
     mask = mask.reshape(*(1,) * (rank - mask.rank), *mask.shape)
     if rank > 4 and set(mask.shape[:-3]) != {1}:
@@ -63,7 +63,7 @@ def _mask(mask: Expr, lead: tuple[int, ...]) -> Expr:
 
 
 def _plain_mask(b: ExportBuilder, mask: Expr, sizes: tuple[int, int]) -> tuple[Expr | None, bool]:
-    """What remains of a mask, and whether attention is causal: nothing where it hides nothing, or the future alone."""
+    """Return the mask that remains, if any, and whether attention is causal: the mask hid the future alone."""
     known = static(b, mask)
     if known is None:
         return mask, False
@@ -98,7 +98,7 @@ def native_multi_head_attention(
     average_attn_weights: bool = True,
     mask_type: int | None = None,
 ) -> tuple[Expr, ...]:
-    """nn.MultiheadAttention in one op: [B, S, E] in and out, and the weights [B, Sq, Sk] if they are read."""
+    """Read nn.MultiheadAttention in one op: [B, S, E] in and out, and the weights [B, Sq, Sk] if they are read."""
     weights = compose.parts(qkv_weight, [embed_dim] * 3, 0)
     biases = (None,) * 3 if qkv_bias is None else compose.parts(qkv_bias, [embed_dim] * 3, 0)
     inputs = zip((query, key, value), weights, biases, strict=True)
@@ -116,12 +116,15 @@ def native_multi_head_attention(
 
 
 def _split(x: Expr, heads: int) -> Expr:
-    """[B, S, H * D] as [B, H, S, D]."""
+    """Split heads: [B, S, H * D] as [B, H, S, D]."""
     return x.view(*x.shape[:2], heads, -1).permute(0, 2, 1, 3)
 
 
 def _visible(mask: Expr, kind: int | None) -> Expr:
-    """Where a query sees a key; torch's masks are true, or not 0, where it does not: of kind 0 [Sq, Sk], 1 [B, Sk]."""
+    """Return a mask that is true where a query sees a key.
+
+    A mask of torch's is true, or not 0, where the key is hidden: [Sq, Sk] of kind 0, [B, Sk] of kind 1.
+    """
     hidden = mask.cast(DType.bool)
     if kind == 1 and mask.rank == 2:
         hidden = hidden.reshape(mask.shape[0], 1, 1, mask.shape[1])
@@ -152,7 +155,7 @@ def transformer_encoder_layer(
     mask: Expr | None = None,
     mask_type: int | None = None,
 ) -> Expr:
-    """nn.TransformerEncoderLayer: attention and two products, each added to its input; norms before or after."""
+    """Read nn.TransformerEncoderLayer: attention and two products, each added to its input; norms before or after."""
 
     def first_norm(x: Expr) -> Expr:
         return apply(ops.LayerNorm, x, norm_weight_1, norm_bias_1, 1, eps)

@@ -1,4 +1,4 @@
-"""Complex numbers as pairs of real tensors: what aten ops do with the parts."""
+"""Complex numbers as pairs of real tensors: readings of aten ops on the parts."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ EACH_PART = (
     "index_select", "gather", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "neg", "sum", "mean",
     "slice_scatter", "select_scatter", "constant_pad_nd",
 )  # fmt: skip
-"""Ops that treat real and imaginary parts alike, each by itself."""
+"""Ops that treat real and imaginary parts alike, each part by itself."""
 
 
 def complex_function_for(target: torch._ops.OpOverload) -> Reading:
-    """The function that reads an op with a complex operand or result; Refusal with its name if there is none."""
+    """Find the function that reads an op with a complex operand or result; Refusal with the op's name without one."""
     found = named(TABLE, target)
     if found is not None:
         return found
@@ -64,7 +64,7 @@ def complex_aten(*names: str) -> Callable[[Reading], Reading]:
 
 
 def _each_part(function: Reading, b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
-    """What `function` makes of the real parts, and of the imaginary ones."""
+    """Apply `function` to the real parts, and to the imaginary parts."""
     real = function(b, *_parts(args, "real"), **_parts(keywords, "real"))
     imag = function(b, *_parts(args, "imag"), **_parts(keywords, "imag"))
     if isinstance(real, (tuple, list)):
@@ -85,7 +85,7 @@ def _parts(item: Any, name: str) -> Any:
 
 @complex_aten("view_as_complex")
 def view_as_complex(b: ExportBuilder, x: Expr) -> Complex:
-    """x [.., 2]: real and imaginary parts."""
+    """Split x [.., 2] into real and imaginary parts."""
     return Complex(compose.select(x, -1, 0), compose.select(x, -1, 1))
 
 
@@ -171,7 +171,7 @@ def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
 
 @complex_aten("div")
 def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
-    """By a complex number: times its conjugate, over its square."""
+    """Divide by a complex number: multiply by the conjugate, divide by the squared absolute value."""
     over = _complex(b, x)
     if _is_real(y):
         size = result_as(b, y)
@@ -201,7 +201,7 @@ def _is_real(x: Operand) -> TypeGuard[Expr | Number]:
 
 
 def _complex(b: ExportBuilder, x: Operand) -> Complex:
-    """A Python number, or a real operand with an imaginary part of zero."""
+    """Return a Python number, or a real operand, with an imaginary part of zero."""
     if isinstance(x, Complex):
         return x
     if isinstance(x, complex):

@@ -21,7 +21,7 @@ def axis(x: Expr, dim: int) -> int:
 
 
 def axes(x: Expr, dims: int | list[int] | None) -> tuple[int, ...]:
-    """Distinct ascending dimensions; none given means all."""
+    """Return distinct ascending dimensions; none given means all."""
     if dims is None or dims == []:
         return tuple(range(x.rank))
     return tuple(sorted({axis(x, dim) for dim in ([dims] if isinstance(dims, int) else dims)}))
@@ -42,32 +42,32 @@ def transpose(x: Expr, first: int, second: int) -> Expr:
 
 
 def move(x: Expr, source: int, target: int) -> Expr:
-    """x with one dimension moved to another place."""
+    """Move one dimension of x to another place."""
     dims = [dim for dim in range(x.rank) if dim != axis(x, source)]
     dims.insert(axis(x, target), axis(x, source))
     return x.permute(*dims)
 
 
 def parts(x: Expr, sizes: list[int], dim: int) -> tuple[Expr, ...]:
-    """Consecutive parts of the given sizes along one dimension."""
+    """Split x into consecutive parts of the given sizes along one dimension."""
     ends = accumulate(sizes)
     return tuple(x.part(dim, end - size, end) for size, end in zip(sizes, ends, strict=True))
 
 
 def select(x: Expr, dim: int, index: int) -> Expr:
-    """x[index] along one dimension, which goes."""
+    """Select x[index] along one dimension, which is dropped."""
     dim = axis(x, dim)
     index %= x.shape[dim]
     return x.part(dim, index, index + 1).reshape(*x.shape[:dim] + x.shape[dim + 1 :])
 
 
 def cat(xs: Sequence[Expr], dim: int) -> Expr:
-    """torch.cat: what is empty along `dim` is left out."""
+    """Concatenate as torch.cat does: operands that are empty along `dim` are left out."""
     return concat([x for x in xs if x.shape[axis(xs[0], dim)]] or xs[:1], dim)
 
 
 def take(x: Expr, dim: int, index: Expr) -> Expr:
-    """x at integer indices (any shape, not negative) along `dim`, whose place the index's dimensions take."""
+    """Take x at integer indices (any shape, not negative) along `dim`, which the index's dimensions replace."""
     dim = axis(x, dim)
     rows = apply(ops.Embedding, move(x, dim, 0), index)
     rank = index.rank
@@ -76,7 +76,7 @@ def take(x: Expr, dim: int, index: Expr) -> Expr:
 
 
 def wrap_index(b: ExportBuilder, index: Expr, size: int) -> Expr:
-    """An index from which negative ones count from the end, as a non-negative one."""
+    """Convert an index whose negative elements count from the end to a non-negative index."""
     index = index.cast(DType.i64)
     known = ops.known(index.value, b)
     if known is not None:
@@ -86,14 +86,14 @@ def wrap_index(b: ExportBuilder, index: Expr, size: int) -> Expr:
 
 
 def along(b: ExportBuilder, x: Expr, dim: int, matrix: torch.Tensor) -> Expr:
-    """Every line of x along `dim` multiplied by `matrix` [out, in]."""
+    """Multiply every line of x along `dim` by `matrix` [out, in]."""
     w = b.constant(matrix.to(torch.float32)).cast(x.dtype)
     rows = move(x, dim, -1)
     return move(rows @ w.permute(1, 0), -1, dim)
 
 
 def matmul(x: Expr, y: Expr) -> Expr:
-    """torch.matmul: vectors on either side are rows or columns that go again."""
+    """Multiply as torch.matmul does: a vector on either side is a row or column, whose dimension is dropped again."""
     left = unsqueeze(x, 0) if x.rank == 1 else x
     right = unsqueeze(y, 1) if y.rank == 1 else y
     z = left @ right
@@ -102,7 +102,7 @@ def matmul(x: Expr, y: Expr) -> Expr:
 
 
 def variance(x: Expr, dims: tuple[int, ...], correction: float, keep: bool) -> Expr:
-    """mean((x - mean)^2) * n / (n - correction)."""
+    """Compute mean((x - mean)^2) * n / (n - correction)."""
     count = math.prod(x.shape[dim] for dim in dims)
     if count - correction <= 0:
         raise Refusal(f"the variance of {count} elements with correction {correction} is not a number")
@@ -112,7 +112,7 @@ def variance(x: Expr, dims: tuple[int, ...], correction: float, keep: bool) -> E
 
 
 def norm(x: Expr, order: float, dims: tuple[int, ...], keep: bool) -> Expr:
-    """(sum |x|^order)^(1 / order); inf, -inf and 0 as their limits."""
+    """Compute (sum |x|^order)^(1 / order); inf, -inf and 0 as their limits."""
     if not dims:
         return abs(x)
     size = abs(x)
@@ -131,18 +131,18 @@ def norm(x: Expr, order: float, dims: tuple[int, ...], keep: bool) -> Expr:
 
 
 def same_shape(*xs: Expr) -> tuple[Expr, ...]:
-    """All operands broadcast to their common shape."""
+    """Broadcast all operands to their common shape."""
     shape = broadcast(*(x.shape for x in xs))
     return tuple(x.expand(*shape) for x in xs)
 
 
 def put(x: Expr, src: Expr, dim: int, start: int, end: int) -> Expr:
-    """x with positions start to end along `dim` replaced by `src`."""
+    """Replace positions start to end of x along `dim` by `src`."""
     return cat([x.part(dim, 0, start), src, x.part(dim, end)], dim)
 
 
 def put_every(x: Expr, src: Expr, dim: int, start: int, step: int) -> Expr:
-    """x with every `step`-th position from `start` along `dim` replaced by `src`: one column of rows of `step`."""
+    """Replace every `step`-th position of x from `start` along `dim` by `src`: one column of rows of `step`."""
     count = src.shape[dim]
     begin, end = start - start % step, start - start % step + count * step
     if end > x.shape[dim]:  # the last row is cut: fill it up, and cut the result
@@ -158,5 +158,5 @@ def put_every(x: Expr, src: Expr, dim: int, start: int, step: int) -> Expr:
 
 
 def result_as(b: ExportBuilder, x: Expr | bool | int | float) -> Expr:
-    """x in the dtype that torch declares for the result."""
+    """Convert x to the dtype that torch declares for the result."""
     return cast(b, x, b.result.dtype)

@@ -22,7 +22,7 @@ Sizes = list[int] | int
 
 
 def _each(sizes: Sizes, rank: int) -> tuple[int, ...]:
-    """One number for each spatial dimension."""
+    """Return one number for each spatial dimension."""
     sizes = [sizes] if isinstance(sizes, int) else list(sizes)
     return tuple(sizes * rank if len(sizes) == 1 else sizes)
 
@@ -32,7 +32,7 @@ def _pads(sizes: Sizes, rank: int) -> Pads:
 
 
 def _batched(x: Expr, rank: int, read: Callable[[Expr], Expr]) -> Expr:
-    """`read` on x with a batch dimension, which goes again where x had none."""
+    """Call `read` on x with a batch dimension, which is dropped again where x had none."""
     if x.rank == rank + 2:
         return read(x)
     y = read(compose.unsqueeze(x, 0))
@@ -57,7 +57,7 @@ def conv(
 
 
 def _named_pads(padding: str, weight: Expr, dilation: tuple[int, ...]) -> Pads:
-    """`same` puts the odd element at the end."""
+    """Return the pads of a named padding; `same` puts the odd element at the end."""
     totals = [d * (k - 1) if padding == "same" else 0 for d, k in zip(dilation, weight.shape[2:], strict=True)]
     return tuple((total // 2, total - total // 2) for total in totals)
 
@@ -119,7 +119,7 @@ def max_pool(
 
 
 def _spatial(x: Expr, kernel_size: Sizes) -> int:
-    """The number of spatial dimensions: torch always lists the kernel's sizes."""
+    """Return the number of spatial dimensions: torch always lists the kernel's sizes."""
     return 1 if isinstance(kernel_size, int) else len(kernel_size)
 
 
@@ -133,7 +133,7 @@ def max_pool_with_indices(
     dilation: Sizes = 1,
     ceil_mode: bool = False,
 ) -> tuple[Expr, ...]:
-    """The largest elements, and where they lie in their planes if that is asked for."""
+    """Return the largest elements, and their positions in their planes where the program reads these."""
     y = max_pool(b, x, kernel_size, stride, padding, dilation, ceil_mode)
     if not b.wants(1):
         return (y,)
@@ -148,7 +148,7 @@ def max_pool_with_indices(
 
 @aten("max_unpool2d", "max_unpool3d")
 def max_unpool(b: ExportBuilder, x: Expr, indices: Expr, output_size: list[int], *_: list[int]) -> Expr:
-    """Zeros but for the elements of x, each at its place in its plane."""
+    """Put each element of x at its position in its plane of zeros."""
     lead = x.shape[: -len(output_size)]
     planes = math.prod(lead)
     elements, at = (z.reshape(planes, math.prod(z.shape[len(lead) :])) for z in (x, indices))
@@ -199,7 +199,7 @@ def avg_pool(
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "_adaptive_avg_pool2d", "_adaptive_avg_pool3d"
 )
 def adaptive_avg_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> Expr:
-    """A mean if one output per dimension remains, windows where sizes divide, else a product along each dimension."""
+    """Take a mean for one output per dimension, windows where sizes divide, else a product along each dimension."""
     rank = len(output_size)
     sizes = x.shape[-rank:]
     if set(output_size) == {1}:
@@ -224,14 +224,14 @@ def adaptive_max_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> tupl
 
 
 def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
-    """Equal windows that give the output sizes, or () where there are none."""
+    """Return equal windows that give the output sizes, or () where there are none."""
     if any(size % out for size, out in zip(sizes, output_size, strict=True)):
         return ()
     return tuple(size // out for size, out in zip(sizes, output_size, strict=True))
 
 
 def _resize(mode: str):
-    """A reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
+    """Make a reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
 
     def read(b: ExportBuilder, x: Expr, *args: object, **keywords: object) -> Expr:
         align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
@@ -242,7 +242,7 @@ def _resize(mode: str):
 
 
 def resize(b: ExportBuilder, x: Expr, mode: str, align_corners: bool, factors: list[float] | None) -> Expr:
-    """x [N, C, *spatial] at the declared sizes: by whole factors as Upsample, else one dimension at a time."""
+    """Resize x [N, C, *spatial] to the declared sizes: by whole factors as Upsample, else one dimension at a time."""
     spatial, sizes = x.shape[2:], b.result.shape[2:]
     whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
     natural = factors is None or all(f == new / old for f, old, new in zip(factors, spatial, sizes, strict=True))
@@ -261,7 +261,7 @@ def resize(b: ExportBuilder, x: Expr, mode: str, align_corners: bool, factors: l
 def _resize_dim(
     b: ExportBuilder, x: Expr, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
 ) -> Expr:
-    """Interpolation along one dimension: torch's own, of the identity, is the matrix; nearest picks positions."""
+    """Interpolate along one dimension by torch's own result on an identity matrix; nearest picks positions."""
     eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
     plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
     corners = align_corners if plane != mode else None

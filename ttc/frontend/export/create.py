@@ -14,7 +14,7 @@ from ttc.ops.torch_types import to_torch
 
 
 def _table(b: ExportBuilder, tensor: torch.Tensor) -> Expr:
-    """A known tensor in the declared dtype."""
+    """Add a known tensor in the declared dtype."""
     return b.constant(tensor.to(to_torch(b.result.dtype)))
 
 
@@ -47,7 +47,7 @@ def scalar_tensor(b: ExportBuilder, value: Number, dtype: DType | None = None) -
 
 
 def _filled(value: Number):
-    """The shape and dtype are those torch declares, so that one function serves every form."""
+    """Make a reading that fills the shape and dtype that torch declares, so that one function serves every form."""
     return lambda b, *_, **__: full(b, b.result.shape, value, b.result.dtype)
 
 
@@ -58,7 +58,7 @@ aten("ones", "ones_like", "new_ones")(_filled(1))
 
 @aten("full", "full_like", "new_full", "fill.Scalar")
 def fill(b: ExportBuilder, x: Expr | list[int], *rest: object, **_: object) -> Expr:
-    """The number is the last positional operand of each of these."""
+    """Fill with a number: the last positional operand of each of these ops."""
     return full(b, b.result.shape, rest[-1], b.result.dtype)  # type: ignore[arg-type]
 
 
@@ -78,7 +78,7 @@ def triu(b: ExportBuilder, x: Expr, diagonal: int = 0) -> Expr:
 
 
 def _triangle(b: ExportBuilder, x: Expr, keep: object, diagonal: int) -> Expr:
-    """x where `keep` holds, else 0."""
+    """Keep x where `keep` holds, else 0."""
     check_table(*x.shape[-2:])
     mask = keep(torch.ones(x.shape[-2:], dtype=torch.bool), diagonal)  # type: ignore[operator]
     return where(b.constant(mask), x, 0)

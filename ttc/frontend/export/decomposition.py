@@ -19,7 +19,7 @@ from ttc.frontend.export.table import is_listed
 
 
 def run_decompositions(program: ExportedProgram, table: Mapping[OpOverload, Callable]) -> ExportedProgram:
-    """Do what `program.run_decompositions(table)` does, in a quarter of the time where the program is small.
+    """Run decompositions as `program.run_decompositions(table)` does, in a quarter of the time for small programs.
 
     An op is composite (`CompositeImplicitAutograd` to torch) if torch traces through it unless told to keep it whole.
     torch tells so of all 525 composite ops at every call. Here those are told of that the program has and those that

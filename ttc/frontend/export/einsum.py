@@ -25,7 +25,7 @@ def einsum(b: ExportBuilder, equation: str, tensors: list[Expr], path: list[int]
 
 
 def _letters(equation: str, ranks: list[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result; dots become capital letters from the alphabet's end."""
+    """Return the letters of each operand and of the result; dots become capital letters from the alphabet's end."""
     left, arrow, output = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     spare = [letter for letter in "ZYXWVUTSRQPONMLKJIHGFEDCBA" if letter not in equation]
@@ -43,7 +43,7 @@ def _letters(equation: str, ranks: list[int]) -> tuple[list[str], str]:
 
 
 def _summed(x: Labelled, wanted: set[str]) -> Labelled:
-    """x summed over the letters that nobody wants."""
+    """Sum x over the letters that nobody wants."""
     value, letters = x
     dims = tuple(i for i, letter in enumerate(letters) if letter not in wanted)
     if not dims:
@@ -52,7 +52,7 @@ def _summed(x: Labelled, wanted: set[str]) -> Labelled:
 
 
 def _product(x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
-    """The product of two operands, summed over the letters they share and nobody wants."""
+    """Multiply two operands, and sum over the letters that they share and nobody wants."""
     (left, xs), (right, ys) = x, y
     shared = [letter for letter in xs if letter in ys]
     batch = [letter for letter in shared if letter in wanted]
@@ -68,7 +68,7 @@ def _product(x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
 
 
 def _grouped(x: Labelled, groups: tuple[list[str], ...], sizes: dict[str, int]) -> Expr:
-    """x with each group of letters as dimensions of a batched matrix; an empty batch has none."""
+    """Reshape x to each group of letters as one dimension of a batched matrix; an empty batch has none."""
     value, letters = x
     order = [letters.index(letter) for group in groups for letter in group]
     batch, *matrix = groups
@@ -77,14 +77,14 @@ def _grouped(x: Labelled, groups: tuple[list[str], ...], sizes: dict[str, int]) 
 
 
 def _elementwise(x: Labelled, y: Labelled, wanted: set[str]) -> Labelled:
-    """The product by broadcasting, for operands that share no summed letter."""
+    """Multiply by broadcasting, for operands that share no summed letter."""
     (left, xs), (right, ys) = x, y
     letters = "".join((xs, *(c for c in ys if c not in xs)))
     return _summed((_aligned(left, xs, letters) * _aligned(right, ys, letters), letters), wanted)
 
 
 def _aligned(x: Expr, own: str, letters: str) -> Expr:
-    """x with a dimension for each letter, of size 1 where it has none."""
+    """Reshape x to a dimension for each letter, of size 1 where x has none."""
     x = x.permute(*(own.index(letter) for letter in letters if letter in own))
     sizes = iter(x.shape)
     return x.reshape(*(next(sizes) if letter in own else 1 for letter in letters))

@@ -75,7 +75,7 @@ ROOTS: dict[float, Make] = {0.5: ops.Sqrt, -0.5: ops.Rsqrt}
 
 @aten("pow", "float_power")
 def power(b: ExportBuilder, x: Expr | Number, exponent: Expr | Number) -> Expr:
-    """x^exponent; the numbers 1/2 and -1/2 are roots, as in torch's own kernel, which gives -0 for -0, NaN for -inf."""
+    """Compute x^exponent; 1/2 and -1/2 are roots, as in torch's own kernel, which gives -0 for -0, NaN for -inf."""
     if not isinstance(exponent, Expr) and exponent in ROOTS:
         return apply(ROOTS[exponent], result_as(b, x))
     return result_as(b, x) ** result_as(b, exponent)
@@ -92,7 +92,7 @@ def fmin(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
 
 
 def _without_nan(x: Expr, y: Expr) -> tuple[Expr, Expr]:
-    """Two operands, NaN in one of them replaced by the other: what fmax and fmin choose from."""
+    """Replace NaN in either of two operands by the other, for fmax and fmin to choose from."""
     if not x.dtype.is_float:
         return x, y
     return where(is_nan(x), y, x), where(is_nan(y), x, y)
@@ -114,7 +114,7 @@ def rsub(b: ExportBuilder, x: Expr, other: Expr | Number, alpha: Number = 1) -> 
 
 
 def _sum(b: ExportBuilder, op: Make, x: Expr | Number, y: Expr | Number, alpha: Number) -> Expr:
-    """x + alpha * y or x - alpha * y; booleans add as `or`."""
+    """Compute x + alpha * y or x - alpha * y; booleans add as `or`."""
     if b.result.dtype is DType.bool:
         return result_as(b, x) | result_as(b, y)
     x, y = result_as(b, x), result_as(b, y)
@@ -245,7 +245,7 @@ def addcdiv(b: ExportBuilder, x: Expr, tensor1: Expr, tensor2: Expr, value: Numb
 
 @aten("lerp")
 def lerp(b: ExportBuilder, x: Expr, end: Expr, weight: Expr | Number) -> Expr:
-    """From the nearer end, as torch: exactly `end` at 1."""
+    """Interpolate from the nearer end, as torch does: exactly `end` at 1."""
     step = end - x
     if not isinstance(weight, Expr):
         near_x = abs(weight) < 0.5
@@ -259,7 +259,7 @@ def lerp(b: ExportBuilder, x: Expr, end: Expr, weight: Expr | Number) -> Expr:
 
 @aten("_to_copy", "to", "type_as", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "lift_fresh")
 def to_copy(b: ExportBuilder, x: Expr, *_: object, **__: object) -> Expr:
-    """A tensor again, perhaps in another dtype (the declared one); devices and memory formats mean nothing here."""
+    """Copy a tensor, perhaps in another dtype (the declared one); devices and memory formats mean nothing here."""
     return result_as(b, x)
 
 

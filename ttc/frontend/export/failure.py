@@ -1,4 +1,4 @@
-"""Why torch.export fails, in the words of a user: what happened, at which line of the model's own code, what helps."""
+"""Reasons why torch.export fails, in a user's words: the error, the line of the model's own code, and a remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ OTHERS = (
     f"{Path(__file__).parents[2]}/",
     f"{sysconfig.get_path('stdlib')}/contextlib.py",  # what runs a function under a decorator
 )
-"""Where code lies that is not the model's."""
+"""Folders of code that is not the model's."""
 
 HINTS = {
     "not a known type": "it returns an object that torch.export does not know; a Hugging Face model returns its cache: "
@@ -21,23 +21,23 @@ HINTS = {
     "data-dependent": "what the model does there depends on the value of a tensor, which is not known when compiling: "
     "use torch.where for a choice, and a Python number for a size",
 }
-"""What helps, by what torch's messages have in common."""
+"""Remedies, by the text that torch's messages have in common."""
 
 
 def why_not(error: Exception) -> str:
-    """One sentence: the error's first line, the model's own line that raised it, and what helps where that is known."""
+    """Return one sentence: the error's first line, the model's own line that raised the error, and a known remedy."""
     hint = next((hint for sign, hint in HINTS.items() if sign in str(error)), "")
     return first_line(error) + own_line(error) + (f"; {hint}" if hint else "")
 
 
 def first_line(error: Exception) -> str:
-    """What an error of another library says first, and its kind."""
+    """Return the first line of another library's error, and the error's kind."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 def own_line(error: Exception) -> str:
-    """Where in the model's own code an error arose, as text to append; "" if it did not arise there."""
+    """Return the place in the model's own code where an error arose, as text to append; "" if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if not frame.filename.startswith((*OTHERS, "<"))]
     if not own:

@@ -1,4 +1,4 @@
-"""A module as it is now: a copy that nothing done to the module afterwards reaches."""
+"""Frozen modules: copies that nothing done to the module afterwards reaches."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ttc.ir import Weight, Weights
 
 
 def frozen(model: nn.Module) -> nn.Module:
-    """A copy of a module with tensors of its own; those that share memory go on sharing it, fake ones stay as they are.
+    """Copy a module with tensors of its own, of which fake ones stay; tensors that share memory go on sharing memory.
 
-    What cannot be copied (a lock, a Python module) is shared with the original.
+    An attribute that cannot be copied (a lock, a Python module) is shared with the original.
     """
     memo: dict[int, Any] = {}
     for tensor in tensors_of(model):
@@ -33,7 +33,7 @@ def frozen(model: nn.Module) -> nn.Module:
 
 
 def frozen_weights(weights: Weights) -> Weights:
-    """Weights that are read now, into memory of their own: once for all that lie in the same place."""
+    """Read weights now, into memory of their own: once for all weights that lie in the same place."""
     views = {ref: weight.read() for ref, weight in weights.items() if weight.read is not None}
     own: dict[tuple, np.ndarray] = {}
     for array in views.values():
@@ -53,18 +53,18 @@ def _place(array: np.ndarray) -> tuple:
 
 
 def tensors_of(model: nn.Module) -> list[Tensor]:
-    """Parameters, buffers, and tensors that modules hold as plain attributes."""
+    """List parameters, buffers, and tensors that modules hold as plain attributes."""
     held = (item for module in model.modules() for item in vars(module).values() if isinstance(item, Tensor))
     return [*model.parameters(), *model.buffers(), *held]
 
 
 def has_data(tensor: Tensor) -> bool:
-    """Whether there are numbers behind a tensor: not if it is fake or on the device meta."""
+    """Return whether there are numbers behind a tensor: not if the tensor is fake or on the device meta."""
     return not isinstance(tensor, FakeTensor) and not tensor.is_meta
 
 
 def _own(tensor: Tensor, memo: dict[int, Any]) -> Tensor:
-    """The tensor's numbers in memory of its own, once for all tensors over the same memory."""
+    """Copy a tensor's numbers into memory of its own, once for all tensors over the same memory."""
     if not has_data(tensor):
         return tensor
     own = _copied(tensor.detach(), memo)

@@ -18,13 +18,13 @@ from ttc.frontend.export.decomposition import run_decompositions
 from ttc.frontend.export.table import is_listed
 
 MAX_DECOMPOSITIONS = 4
-"""How often what a decomposition gives is decomposed again."""
+"""The number of times that the ops of a decomposition are decomposed again."""
 
 
 def functional(program: ExportedProgram) -> ExportedProgram:
-    """The program without in-place ops; what the table does not list is decomposed as torch itself would.
+    """Return the program without in-place ops; ops that the table does not list are decomposed as torch itself would.
 
-    Its arguments and results are flat. InputError where torch fails.
+    The result's arguments and results are flat. InputError where torch fails.
     """
     with warnings.catch_warnings():
         # torch copies its own LeafSpec objects here, a class it has deprecated.
@@ -48,10 +48,10 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
 
 
 def _flat(program: ExportedProgram) -> ExportedProgram:
-    """The program with tuples for its arguments and results.
+    """Return the program with tuples for its arguments and results.
 
-    Decomposing calls it: a class of the user's may make tensors where its objects are put together, and torch then
-    has no data for these (transformers' DynamicCache does).
+    Decomposing calls the program in the structure of its arguments: a class of the user's may make tensors where its
+    objects are put together, and torch then has no data for these tensors (transformers' DynamicCache does).
     """
     signature = program.graph_signature
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
@@ -76,7 +76,7 @@ def _is_aten(node: Node) -> bool:
 
 
 def first_line(error: Exception) -> str:
-    """An error's kind and first line of words; where it was raised, if it has none."""
+    """Return an error's kind and first line of words; the place that raised the error, if there are no words."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     if lines:
         return f"{type(error).__name__}: {lines[0]}"

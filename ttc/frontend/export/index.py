@@ -20,7 +20,7 @@ from ttc.ops.rules import broadcast
 
 @aten("index.Tensor", "_unsafe_index.Tensor")
 def index(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
-    """x[i, j, ...] by numpy's rule: adjacent indices keep their place, separated ones come first."""
+    """Read x[i, j, ...] by numpy's rule: adjacent indices keep their place, separated ones come first."""
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
     if len(dims) == 1 and (only := found[dims[0]]) is not None:
@@ -35,7 +35,7 @@ def index(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
 
 @aten("index_put", "_unsafe_index_put")
 def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Expr, accumulate: bool = False) -> Expr:
-    """x with x[i, j, ...] = values: a scatter of rows; under one mask and one value, a choice."""
+    """Set x[i, j, ...] = values: a scatter of rows; under one mask and one value, a choice."""
     first = indices[0]
     if len(indices) == 1 and first is not None and first.dtype is DType.bool and values.type.numel == 1:
         mask = first.reshape(*first.shape, *(1,) * (x.rank - first.rank))
@@ -59,7 +59,7 @@ def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Exp
 
 
 def _integers(b: ExportBuilder, indices: list[Expr | None]) -> list[Expr | None]:
-    """The indices with known masks as the positions where they hold."""
+    """Return the indices with known masks as the positions where they hold."""
     found: list[Expr | None] = []
     for item in indices:
         if item is None or item.dtype is not DType.bool:
@@ -73,7 +73,7 @@ def _integers(b: ExportBuilder, indices: list[Expr | None]) -> list[Expr | None]
 
 
 def _flat_position(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
-    """The row-major position (i64) that several indices mean together, over the dimensions they index."""
+    """Return the row-major position (i64) that several indices mean together, over the dimensions they index."""
     pairs = [(item, x.shape[dim]) for dim, item in enumerate(indices) if item is not None]
     shape = broadcast(*(item.shape for item, _ in pairs))
     total = None
@@ -88,7 +88,7 @@ def _flat_position(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Exp
 
 
 def _indexed_first(x: Expr, dims: list[int]) -> Expr:
-    """x with the dimensions `dims` merged into the first."""
+    """Merge the dimensions `dims` of x into the first."""
     rest = [dim for dim in range(x.rank) if dim not in dims]
     rows = x.permute(*dims, *rest)
     return rows.reshape(math.prod(x.shape[dim] for dim in dims), *(x.shape[dim] for dim in rest))
@@ -120,7 +120,7 @@ def scatter_add(b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr) -> 
 
 
 def _scatter(x: Expr, dim: int, index: Expr, src: Expr, reduce: Literal["", "add"]) -> Expr:
-    """torch reads as much of `src` as the index is large."""
+    """Scatter as much of `src` as the index is large, as torch does."""
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)
     return apply(ops.Scatter, x, index, src, compose.axis(x, dim), reduce)
@@ -138,7 +138,7 @@ def index_copy(b: ExportBuilder, x: Expr, dim: int, index: Expr, source: Expr) -
 
 
 def _scatter_lines(x: Expr, dim: int, index: Expr, source: Expr, reduce: Literal["", "add"]) -> Expr:
-    """x with whole lines of `source` put at `index` [n] along `dim`."""
+    """Put whole lines of `source` into x at `index` [n] along `dim`."""
     at = compose.axis(x, dim)
     places = index.view(*[-1 if i == at else 1 for i in range(x.rank)])
     return apply(ops.Scatter, x, places.expand(*source.shape), source, at, reduce)
@@ -146,7 +146,7 @@ def _scatter_lines(x: Expr, dim: int, index: Expr, source: Expr, reduce: Literal
 
 @aten("diagonal", "diagonal_copy")
 def diagonal(b: ExportBuilder, x: Expr, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Expr:
-    """A diagonal of two dimensions, as a new last one: every column + 1-st element of the matrices' rows."""
+    """Take a diagonal of two dimensions, as a new last one: every (columns + 1)-st element of the matrices' rows."""
     first, second = compose.axis(x, dim1), compose.axis(x, dim2)
     rest = [dim for dim in range(x.rank) if dim not in (first, second)]
     count, columns = b.result.shape[-1], x.shape[second]
@@ -160,7 +160,7 @@ def diagonal(b: ExportBuilder, x: Expr, offset: int = 0, dim1: int = 0, dim2: in
 
 @aten("unfold")
 def unfold(b: ExportBuilder, x: Expr, dimension: int, size: int, step: int) -> Expr:
-    """Windows of `size` every `step` along a dimension; their elements form a new last dimension."""
+    """Take windows of `size` every `step` along a dimension; their elements form a new last dimension."""
     at = compose.axis(x, dimension)
     check_table(b.result.shape[at], size)
     starts = torch.arange(0, x.shape[at] - size + 1, step)

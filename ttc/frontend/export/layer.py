@@ -46,7 +46,7 @@ def outer(b: ExportBuilder, x: Expr, vec2: Expr) -> Expr:
 
 @aten("trace")
 def trace(b: ExportBuilder, x: Expr) -> Expr:
-    """The sum of what lies on the diagonal; the rest is not touched, as it may not be finite."""
+    """Sum the diagonal; other elements are not touched, as they may not be finite."""
     diagonal = b.constant(torch.eye(*x.shape, dtype=torch.bool))
     return where(diagonal, result_as(b, x), 0).sum((0, 1))
 
@@ -58,14 +58,14 @@ def linalg_det(b: ExportBuilder, x: Expr) -> tuple[Expr]:
 
 @aten("cdist", "_cdist_forward")
 def cdist(b: ExportBuilder, x1: Expr, x2: Expr, p: float = 2.0, compute_mode: int | None = None) -> Expr:
-    """The norm of the difference of each row of x1 [.., P, M] and of x2 [.., R, M]: [.., P, R]."""
+    """Compute the norm of the difference of each row of x1 [.., P, M] and of x2 [.., R, M]: [.., P, R]."""
     difference = compose.unsqueeze(x1, -2) - compose.unsqueeze(x2, -3)
     return compose.norm(difference, float(p), (difference.rank - 1,), keep=False)
 
 
 @aten("bilinear")
 def bilinear(b: ExportBuilder, x1: Expr, x2: Expr, weight: Expr, bias: Expr | None = None) -> Expr:
-    """y[.., k] = x1[.., i] weight[k, i, j] x2[.., j] + bias[k]."""
+    """Compute y[.., k] = x1[.., i] weight[k, i, j] x2[.., j] + bias[k]."""
     out, left, right = weight.shape
     rows = weight.permute(1, 0, 2).reshape(left, out * right)
     products = (x1 @ rows).reshape(*x1.shape[:-1], out, right)
@@ -105,7 +105,7 @@ def native_layer_norm(
 def rms_norm(
     b: ExportBuilder, x: Expr, normalized_shape: list[int], weight: Expr | None = None, eps: float | None = None
 ) -> Expr:
-    """Several dimensions are merged into one; without eps it is the dtype's."""
+    """Normalise over several dimensions merged into one; the default eps is the dtype's."""
     eps = torch.finfo(to_torch(x.dtype)).eps if eps is None else eps
     keep = x.rank - len(normalized_shape)
     rows = x.reshape(*x.shape[:keep], math.prod(x.shape[keep:]))
@@ -192,6 +192,6 @@ def log_softmax(b: ExportBuilder, x: Expr, dim: int, dtype: DType | bool | None 
 
 @aten("_weight_norm")
 def weight_norm(b: ExportBuilder, v: Expr, g: Expr, dim: int = 0) -> Expr:
-    """v * g / |v|, the norm taken over all dimensions but `dim` (-1: over all)."""
+    """Compute v * g / |v|, the norm taken over all dimensions but `dim` (-1: over all)."""
     dims = tuple(i for i in range(v.rank) if dim == -1 or i != compose.axis(v, dim))
     return v * (g / compose.norm(v, 2, dims, keep=True))

@@ -1,4 +1,4 @@
-"""Readings of elementwise aten ops on the parts of a number: its sign, its size, its bits, its place among others."""
+"""Readings of elementwise aten ops on the parts of a number: the sign, the size, the bits, the place among others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttc.ops.expr import Expr, apply, maximum, minimum, reciprocal, sqrt, where
 
 @aten("hypot")
 def hypot(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
-    """sqrt(x^2 + y^2) as large * sqrt(1 + (small / large)^2), whose squares stay in range; infinite if either is."""
+    """Compute sqrt(x^2 + y^2) as large * sqrt(1 + (small / large)^2), whose squares stay in range; inf if either is."""
     x, y = (abs(result_as(b, operand)) for operand in (x, other))
     zero, one, infinite = (x.number(number) for number in (0, 1, math.inf))
     large, small = maximum(x, y), minimum(x, y)
@@ -33,7 +33,7 @@ def copysign(b: ExportBuilder, x: Expr, other: Expr | Number) -> Expr:
 
 @aten("ldexp")
 def ldexp(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
-    """x * 2^y."""
+    """Compute x * 2^y."""
     return result_as(b, x) * result_as(b, 2.0) ** result_as(b, other)
 
 
@@ -43,7 +43,7 @@ def signbit(b: ExportBuilder, x: Expr) -> Expr:
 
 
 def _is_negative(x: Expr) -> Expr:
-    """Whether a number has a minus; so has -0.0, whose reciprocal is -inf."""
+    """Return whether a number has a minus; so has -0.0, whose reciprocal is -inf."""
     below = x < 0
     return below | (reciprocal(x) < 0) if x.dtype.is_float else below
 
@@ -75,7 +75,7 @@ def searchsorted(
     side: str | None = None,
     sorter: Expr | None = None,
 ) -> Expr:
-    """How many elements of an ascending sequence [.., n] lie before each of x [.., m]; NaN comes after all."""
+    """Count the elements of an ascending sequence [.., n] that lie before each of x [.., m]; NaN comes after all."""
     if sorter is not None:
         raise Refusal("a sequence that is sorted by a sorter is not supported: sort it first")
     edges, x = together(b, sorted_sequence, x)
@@ -91,7 +91,7 @@ def searchsorted(
 def fake_quantize(
     b: ExportBuilder, x: Expr, scale: Expr | Number, zero_point: Expr | Number, *limits: Expr | int
 ) -> tuple[Expr]:
-    """round(x / scale) within limits, times scale; a switch comes before the limits where all are tensors."""
+    """Compute round(x / scale) within limits, times scale; a switch precedes the limits where all are tensors."""
     y = _requantized(x, cast(b, scale, x.dtype), cast(b, zero_point, x.dtype), *limits[-2:])
     switch = limits[0] if len(limits) == 3 else None
     return (y if not isinstance(switch, Expr) else where(switch.cast(DType.bool), y, x),)
@@ -107,7 +107,7 @@ def fake_quantize_channels(
 
 
 def _requantized(x: Expr, scale: Expr, zero: Expr, *limits: Expr | int) -> Expr:
-    """(clamp(round(x / scale) + zero) - zero) * scale; torch multiplies by the reciprocal, which decides ties."""
+    """Compute (clamp(round(x / scale) + zero) - zero) * scale; as in torch, a product with 1 / scale decides ties."""
     low, high = (float(limit) for limit in limits)  # type: ignore[arg-type] (aten takes integers here)
     inverse = reciprocal(scale)
     level = round(x * inverse) + zero

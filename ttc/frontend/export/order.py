@@ -16,7 +16,7 @@ from ttc.ops.expr import Expr, apply, exp, is_nan, maximum, where
 
 @aten("kthvalue")
 def kthvalue(b: ExportBuilder, x: Expr, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Expr, Expr]:
-    """The k-th smallest element of each line, and where it lies."""
+    """Return the k-th smallest element of each line, and the element's position."""
     if not x.rank:
         return x, full(b, (), 0, DType.i64)
     at = axis(x, dim)
@@ -28,7 +28,7 @@ def kthvalue(b: ExportBuilder, x: Expr, k: int, dim: int = -1, keepdim: bool = F
 
 @aten("median.dim")
 def median(b: ExportBuilder, x: Expr, dim: int = -1, keepdim: bool = False) -> tuple[Expr, Expr]:
-    """The middle element, of two the smaller; NaN, and the place of the first, in lines that have one."""
+    """Return the middle element, of two the smaller; NaN, and the first NaN's position, in lines that have one."""
     if not x.rank:
         return kthvalue(b, x, 1)
     at = axis(x, dim)
@@ -57,7 +57,7 @@ def cummin(b: ExportBuilder, x: Expr, dim: int) -> tuple[Expr, ...]:
 
 
 def _extreme(b: ExportBuilder, x: Expr, dim: int, passes: type[Op]) -> tuple[Expr, ...]:
-    """The largest or smallest element up to each, and the last place of it; NaN passes everything."""
+    """Return the largest or smallest element of every prefix, and its last position there; NaN passes everything."""
 
     def later_if_it_passes(earlier: Values, later: Values) -> Values:
         chosen = apply(passes, later[0], earlier[0])  # type: ignore[call-arg]
@@ -75,7 +75,10 @@ def _extreme(b: ExportBuilder, x: Expr, dim: int, passes: type[Op]) -> tuple[Exp
 
 @aten("logcumsumexp")
 def logcumsumexp(b: ExportBuilder, x: Expr, dim: int) -> Expr:
-    """log(sum(exp(x))) of every prefix; of two: the larger + log(1 + exp(-|difference|)), which does not overflow."""
+    """Compute log(sum(exp(x))) of every prefix.
+
+    Two sums combine to the larger + log(1 + exp(-|difference|)), which does not overflow.
+    """
     zero = full(b, (), 0, x.dtype)
 
     def log_sum(earlier: Values, later: Values) -> Values:

@@ -5,8 +5,8 @@ torch packs rows of all samples into a tensor whose size depends on the lengths,
 and nn.RNN hand both to an op that is one node of the trace; `pad_packed_sequence` gives the padded tensor back.
 
 Sizes are static, so where lengths are known only when running, the padded tensor has the steps that went in, with
-`padding_value` from each sample's end on; torch cuts it off after the longest sample. They are alike where the longest
-sample fills the tensor, or `total_length` says so. Samples need not be sorted: nothing is moved.
+`padding_value` from each sample's end on; torch cuts the tensor off after the longest sample. Both are alike where the
+longest sample fills the tensor, or `total_length` says so. Samples need not be sorted: nothing is moved.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ NO_RESULT = (
 
 
 class Unsized:
-    """What stands for a tensor whose size depends on lengths: refused in all that torch's own modules do not ask."""
+    """A stand-in for a tensor whose size depends on lengths: operations not used by torch's own modules are refused."""
 
     def _refuse(self, *operands: Any) -> Any:
         raise Refusal(
@@ -58,9 +58,9 @@ class Unsized:
 
 @dataclass(frozen=True)
 class Rows(Unsized):
-    """What `PackedSequence.data` is meanwhile: padded samples [T, B, *] and their lengths i64[B].
+    """The stand-in for `PackedSequence.data`: padded samples [T, B, *] and their lengths i64[B].
 
-    It answers what torch's recurrent modules ask of the packed rows [N, *] before they pass them on.
+    Dtype, device and sizes are those of the packed rows [N, *], which torch's recurrent modules ask for.
     """
 
     padded: Tensor
@@ -80,7 +80,7 @@ class Rows(Unsized):
 
 @dataclass(frozen=True)
 class BatchSizes(Unsized):
-    """What `PackedSequence.batch_sizes` is meanwhile: the batch and the steps are known, not how many go on when."""
+    """The stand-in for `PackedSequence.batch_sizes`: the batch and the steps, without the samples of later steps."""
 
     samples: int
     steps: int
@@ -95,7 +95,7 @@ class BatchSizes(Unsized):
 
 
 def pack(input: Tensor, lengths: Any, batch_first: bool, enforce_sorted: bool) -> PackedSequence:
-    """torch's `pack_padded_sequence` without packing."""
+    """Replace torch's `pack_padded_sequence`: pair the padded tensor with its lengths, without packing."""
     padded = input.transpose(0, 1) if batch_first else input
     known = None if isinstance(lengths, Tensor) else tuple(int(length) for length in lengths)
     if known is not None:
@@ -108,7 +108,7 @@ def pack(input: Tensor, lengths: Any, batch_first: bool, enforce_sorted: bool) -
 
 
 def pad(sequence: PackedSequence, batch_first: bool, value: float, total: int | None) -> tuple[Tensor, Tensor]:
-    """torch's `pad_packed_sequence`: padded samples and their lengths."""
+    """Replace torch's `pad_packed_sequence`: return padded samples and their lengths."""
     rows: Any = sequence.data
     x, steps = rows.padded, rows.padded.shape[0]
     if total is not None and total < steps and rows.known is not None:
@@ -124,7 +124,7 @@ def pad(sequence: PackedSequence, batch_first: bool, value: float, total: int | 
 
 
 def _check(lengths: Sequence[int], padded: Tensor, enforce_sorted: bool) -> None:
-    """As torch does where it packs."""
+    """Check lengths as torch does before packing."""
     if len(lengths) != padded.shape[1]:
         raise RuntimeError(f"Expected `len(lengths)` to be the batch size {padded.shape[1]}, got {len(lengths)}")
     if min(lengths) <= 0 or max(lengths) > padded.shape[0]:
@@ -144,14 +144,14 @@ OWN_PACK, OWN_PAD = _copy(rnn.pack_padded_sequence), _copy(rnn.pad_packed_sequen
 """torch's own functions, which other threads go on using during an export."""
 
 EXPORTS: ContextVar[bool] = ContextVar("exports", default=False)
-"""Whether this thread is exporting."""
+"""True while this thread is exporting."""
 
 
 @contextmanager
 def lengths_kept() -> Iterator[None]:
-    """Have torch's functions of packed sequences, and its recurrences, keep lengths: for a trace in this thread.
+    """Let torch's functions of packed sequences, and its recurrences, keep lengths: for a trace in this thread.
 
-    One thread at a time: what is replaced is put back as it was found.
+    One thread at a time: every replaced function is put back as found.
     """
     pack = _replaced_code(rnn.pack_padded_sequence, _pack_padded_sequence.__code__)
     pad = _replaced_code(rnn.pad_packed_sequence, _pad_packed_sequence.__code__)
@@ -179,7 +179,7 @@ def _pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_l
 
 @contextmanager
 def _replaced_code(function: FunctionType, code: CodeType) -> Iterator[None]:
-    """A function doing something else, under every name by which users have imported it."""
+    """Replace a function's code, so under every name by which users have imported the function."""
     own, function.__code__ = function.__code__, code
     try:
         yield
@@ -189,7 +189,7 @@ def _replaced_code(function: FunctionType, code: CodeType) -> Iterator[None]:
 
 @contextmanager
 def _replaced_recurrences() -> Iterator[None]:
-    """`torch._VF.lstm` and its like, which torch's modules call, as our ops."""
+    """Replace `torch._VF.lstm` and its like, which torch's modules call, by our ops."""
     functions: Any = torch._VF
     for kind in KINDS:
         setattr(functions, kind, _recurrence(getattr(torch.ops.ttc, kind), getattr(functions, kind)))

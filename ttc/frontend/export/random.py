@@ -10,7 +10,7 @@ from ttc.ops.expr import Expr, apply
 
 
 def _drawn(b: ExportBuilder, kind: str, dtype: DType) -> Expr:
-    """A new random input of the result's shape."""
+    """Add a random input of the result's shape."""
     name = random_name(kind, b.drawn)
     b.drawn += 1
     return Expr(b(Input(TensorType(dtype, b.result.shape), name)), b)
@@ -42,13 +42,13 @@ def normal(b: ExportBuilder, mean: Expr | Number = 0.0, std: Expr | Number = 1.0
 
 
 def _line(b: ExportBuilder, x: Expr, slope: Expr | Number, offset: Expr | Number) -> Expr:
-    """x * slope + offset, what changes nothing left out."""
+    """Compute x * slope + offset, without a slope of 1 or an offset of 0."""
     x = x if _is_number(slope, 1) else x * cast(b, slope, x.dtype)
     return x if _is_number(offset, 0) else x + cast(b, offset, x.dtype)
 
 
 def _is_number(item: object, number: int) -> bool:
-    """Whether an operand is this number, written out."""
+    """Return whether an operand is this number, written out."""
     return isinstance(item, (int, float)) and item == number
 
 
@@ -59,12 +59,12 @@ def bernoulli_number(b: ExportBuilder, x: Expr, p: Number = 0.5) -> Expr:
 
 @aten("bernoulli", "bernoulli.Tensor")
 def bernoulli(b: ExportBuilder, x: Expr, p: Expr | None = None) -> Expr:
-    """By each element of `p`, or of x, as a probability."""
+    """Draw 1 by each element of `p`, or of x, as a probability."""
     return _coins(b, x if p is None else p)
 
 
 def _coins(b: ExportBuilder, p: Expr) -> Expr:
-    """1 where a uniform number is below p."""
+    """Draw 1 where a uniform number is below p."""
     return (_drawn(b, UNIFORM, p.dtype) < p).cast(b.result.dtype)
 
 
@@ -84,7 +84,7 @@ def randint_like_low(b: ExportBuilder, x: Expr, low: int, high: int, dtype: DTyp
 
 
 def _whole(b: ExportBuilder, low: int, high: int) -> Expr:
-    """Whole numbers from `low` up to `high`: floor(uniform * (high - low)) + low, which rounding keeps below high."""
+    """Draw integers from `low` up to `high`: floor(uniform * (high - low)) + low, which rounding keeps below high."""
     steps = apply(ops.Floor, _line(b, _drawn(b, UNIFORM, DType.f32), high - low, 0))
     last = steps.clamp(0.0, float(high - low - 1))
     return _line(b, last.cast(b.result.dtype), 1, low)

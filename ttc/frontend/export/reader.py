@@ -43,11 +43,11 @@ MEANINGLESS = {
     "implicit",
     "requires_grad",
 }
-"""Keyword operands that say where or how torch keeps a tensor."""
+"""Keyword operands for the device or layout of torch's tensors."""
 
 
 def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
-    """The program as ops; Refused with every reason if it cannot be read, and with what can be.
+    """Read the program as ops; Refused with every reason, and with the readable part, if ops cannot be read.
 
     Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
     `Const`s under their own names, without data where they are fake or meta tensors.
@@ -58,7 +58,7 @@ def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
 
 
 def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> None:
-    """torch itself fails to decompose programs that have them."""
+    """Refuse programs with complex inputs, which torch itself fails to decompose."""
     user = set(program.graph_signature.user_inputs)
     nodes = [node for node in _placeholders(program) if node.name in user]
     names = [name for name in signature.inputs if isinstance(name, str)]
@@ -99,19 +99,19 @@ class _Reader:
         return self.builder.finish(self._outputs())
 
     def _rest(self) -> Graph:
-        """All that could be read, inputs in place of what could not."""
+        """Return the readable part of the program, with inputs in place of refused results."""
         results = [value for node in self.program.graph.output_node().all_input_nodes for value in self._parts(node)]
         return self.builder.finish(enumerated([*results, *self.read]))
 
     def _parts(self, node: Node) -> list[Value]:
-        """The real tensors that a node has given, if any."""
+        """Return the real tensors that a node has given, if any."""
         found = self.values.get(node)
         listed = found if isinstance(found, (list, tuple)) else (found,)
         parts = [p for x in listed for p in ((x.real, x.imag) if isinstance(x, Complex) else (x,))]
         return [part.value for part in parts if isinstance(part, Expr)]
 
     def _read(self, node: Node, read: Any) -> None:
-        """Record what `read` gives, or why it gives nothing."""
+        """Record the result of `read`, or the reason for a refusal."""
         try:
             self.values[node] = read()
         except (Refusal, TypeRuleError) as error:
@@ -120,7 +120,7 @@ class _Reader:
             self.values[node] = self._stand_in(node)
 
     def _stand_in(self, node: Node) -> Any:
-        """Inputs of the types that torch declares, in place of a refused call that depends on inputs; else None."""
+        """Add inputs of the declared types in place of a refused call that depends on inputs; None for other calls."""
         operands = [part for operand in node.all_input_nodes for part in self._parts(operand)]
         self.read += operands
         if _gives_complex(node) or self.builder.constants.issuperset(operands):
@@ -154,7 +154,7 @@ class _Reader:
                     yield _ref(spec) + suffix, Weight(_type(part), partial(array_of, part) if has_data else None)
 
     def _tensor(self, spec: InputSpec) -> torch.Tensor | None:
-        """The parameter, buffer or constant behind a placeholder."""
+        """Return the parameter, buffer or constant behind a placeholder."""
         if spec.target is None:
             return None
         found = self.program.state_dict.get(spec.target, self.program.constants.get(spec.target))
@@ -183,7 +183,7 @@ class _Reader:
         return Expr(value, self.builder)
 
     def _call(self, node: Node) -> Any:
-        """The value or values of one call; None where an operand could not be read."""
+        """Return the value or values of one call; None where an operand could not be read."""
         if node.target is operator.getitem:
             return self._result(node.all_input_nodes[0], node.args[1])
         if isinstance(node.target, torch._ops.HigherOrderOperator):
@@ -211,7 +211,7 @@ class _Reader:
         return found
 
     def _result(self, source: Node, number: Any) -> Any:
-        """One of the results of a call; None where the call could not be read."""
+        """Return one of the results of a call; None where the call could not be read."""
         results = self.values.get(source)
         if results is not None and number >= len(results):
             raise Refusal(f"result {number} of {source.target} is not supported: only the first {len(results)} is")
@@ -240,7 +240,7 @@ def _placeholders(program: ExportedProgram) -> list[Node]:
 
 
 def _live(program: ExportedProgram) -> set[Node]:
-    """The nodes that an output depends on; what remains are assertions and leftovers."""
+    """Return the nodes that an output depends on; the others are assertions and leftovers."""
     pending = list(program.graph.output_node().all_input_nodes)
     live: set[Node] = set()
     while pending:
@@ -252,13 +252,13 @@ def _live(program: ExportedProgram) -> set[Node]:
 
 
 def _ref(spec: InputSpec) -> str:
-    """A weight's own name; "literal." is taken by known tensors."""
+    """Return a weight's own name; "literal." is taken by known tensors."""
     assert spec.target is not None
     return f"weight.{spec.target}" if spec.target.startswith("literal.") else spec.target
 
 
 def _dtype(dtype: torch.dtype) -> DType:
-    """The dtype of a tensor, or of the parts of a complex one."""
+    """Return the dtype of a tensor, or of the parts of a complex one."""
     dtype = PARTS.get(dtype, dtype)
     if dtype not in FROM_TORCH:
         raise Refusal(f"{dtype} is not supported")
@@ -278,7 +278,7 @@ def _declared(node: Node) -> TensorType:
 
 
 def _declared_types(node: Node) -> list[TensorType]:
-    """The result types that torch declares, one for each result."""
+    """Return the result types that torch declares, one for each result."""
     value = node.meta.get("val")
     if isinstance(value, torch.Tensor):
         return [_type(value)]
@@ -288,7 +288,7 @@ def _declared_types(node: Node) -> list[TensorType]:
 
 
 def _check(found: Any, declared: list[TensorType]) -> None:
-    """Our reading must have the types that torch declares, for as many results as it gives."""
+    """Check that our results have the types that torch declares, for as many results as the reading gives."""
     for result, type in zip(found, declared, strict=False):
         for value in (result.real, result.imag) if isinstance(result, Complex) else (result,):
             if value.type != type:
@@ -296,14 +296,14 @@ def _check(found: Any, declared: list[TensorType]) -> None:
 
 
 def _gives_complex(node: Node) -> bool:
-    """Whether a result is complex."""
+    """Return whether a result is complex."""
     value = node.meta.get("val")
     results = value if isinstance(value, (tuple, list)) else (value,)
     return any(isinstance(result, torch.Tensor) and result.is_complex() for result in results)
 
 
 def _real_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
-    """A tensor, or the parts of a complex one, by what is added to its name."""
+    """Return a tensor, or the parts of a complex one, by the suffix of each part's name."""
     return {".real": tensor.real, ".imag": tensor.imag} if tensor.is_complex() else {"": tensor}
 
 

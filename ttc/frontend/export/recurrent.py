@@ -1,6 +1,6 @@
 """Readings of torch's recurrences: nn.LSTM, nn.GRU and nn.RNN, layer upon layer.
 
-They come as aten's ops from programs that users exported, and as our own (`recurrent_ops`), which have lengths.
+Recurrences are aten's ops in programs that users exported, and our own (`recurrent_ops`), which have lengths.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Weights = dict[str, Expr]
 
 @dataclass(frozen=True)
 class Stack:
-    """How layers are stacked: what all of torch's recurrences are called with."""
+    """The stacking of layers: the options that all of torch's recurrences are called with."""
 
     has_biases: bool
     layers: int
@@ -30,7 +30,7 @@ class Stack:
 
     @property
     def each(self) -> int:
-        """Parameters of one layer in one direction."""
+        """Count the parameters of one layer in one direction."""
         return 2 + 2 * self.has_biases + self.projected
 
 
@@ -120,7 +120,7 @@ def _layers(
     stack: Stack,
     layer: Callable[[Expr, list[Expr | None], Weights], tuple[Expr, ...]],
 ) -> tuple[Expr, ...]:
-    """y of the last layer, and each final state of all layers and directions."""
+    """Return y of the last layer, and each final state of all layers and directions."""
     x = compose.transpose(x, 0, 1) if stack.batch_first else x
     finals: list[Any] = []
     for number in range(stack.layers):
@@ -133,13 +133,13 @@ def _layers(
 
 
 def _state(state: Expr, first: int, count: int) -> Expr | None:
-    """The initial states of one layer; None for zeros."""
+    """Return the initial states of one layer; None for zeros."""
     part = state.part(0, first, first + count)
     return None if ops.number_of(part.value) == 0 else part
 
 
 def _weights(params: list[Expr], stack: Stack) -> Weights:
-    """One layer's parameters by what they are, both directions of each stacked."""
+    """Name one layer's parameters, those of both directions stacked."""
     names = ["w", "r", *(["bias", "bias_r"] if stack.has_biases else []), *(["projection"] if stack.projected else [])]
     stacked: Weights = {}
     for position, name in enumerate(names):

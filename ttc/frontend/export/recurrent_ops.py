@@ -1,7 +1,7 @@
 """Recurrences as one node of a trace each, whatever their length: `torch.ops.ttc.lstm`, `gru`, `rnn_tanh`, `rnn_relu`.
 
 torch traces its own step by step. Operands are those of aten's (x [T, B, I], [B, T, I] if batch_first) with `lengths`,
-i64[B] on the CPU or None, after x. They have shapes and no kernels: they are only traced.
+i64[B] on the CPU or None, after x. The ops have shapes and no kernels: they are only traced.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def all_(b: ExportBuilder, x: Expr, dim: Dims = None, keepdim: bool = False) -> 
 
 @aten("logsumexp")
 def logsumexp(b: ExportBuilder, x: Expr, dim: Dims, keepdim: bool = False) -> Expr:
-    """max + log(sum(exp(x - max)))."""
+    """Compute max + log(sum(exp(x - max)))."""
     x = result_as(b, x)
     top = amax(b, x, dim, True)
     total = sum_(b, exp(x - top), dim, True)
@@ -163,7 +163,7 @@ def linalg_norm(
     keepdim: bool = False,
     dtype: DType | None = None,
 ) -> Expr:
-    """The vector norm; without an order, the 2-norm of everything; of matrices the extreme sum of a line."""
+    """Compute the vector norm; without an order, the 2-norm of everything; of matrices the extreme sum of a line."""
     dims = [dim] if isinstance(dim, int) else dim or list(range(x.rank))
     if len(dims) != 2 or ord is None:
         return vector_norm(b, x, 2 if ord is None else ord, dim, keepdim)
@@ -186,7 +186,7 @@ def linalg_norm_by_name(
 
 @aten("dist")
 def dist(b: ExportBuilder, x: Expr, other: Expr, p: Number = 2) -> Expr:
-    """The norm of the difference."""
+    """Compute the norm of the difference."""
     x, other = compose.same_shape(result_as(b, x), result_as(b, other))
     return vector_norm(b, x - other, p)
 
@@ -231,7 +231,7 @@ def argsort(b: ExportBuilder, x: Expr, dim: int = -1, descending: bool = False) 
 
 @aten("cosine_similarity")
 def cosine_similarity(b: ExportBuilder, x1: Expr, x2: Expr, dim: int = 1, eps: float = 1e-8) -> Expr:
-    """x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))."""
+    """Compute x1 . x2 / (max(|x1|, eps) * max(|x2|, eps))."""
     x1, x2 = compose.same_shape(result_as(b, x1), result_as(b, x2))
     dims = axes(x1, dim)
     lengths = [compose.norm(x, 2, dims, True).clamp(float(eps)) for x in (x1, x2)]

@@ -7,13 +7,13 @@ from ttc.frontend.sampling import PADDINGS, grid_sample
 from ttc.ops.expr import Expr
 
 MODES = ("linear", "nearest", "cubic")
-"""By torch's numbers; so is PADDINGS."""
+"""Modes by torch's numbers, as PADDINGS are."""
 
 
 @aten("grid_sampler", "grid_sampler_2d", "grid_sampler_3d")
 def grid_sampler(
     b: ExportBuilder, x: Expr, grid: Expr, interpolation_mode: int, padding_mode: int, align_corners: bool
 ) -> Expr:
-    """torch moves each of a cubic's four elements to the border, not the place between them."""
+    """Sample x at the grid's places; like torch, move each of a cubic's four elements to the border, not the place."""
     mode = MODES[interpolation_mode]
     return grid_sample(b, x, grid, mode, PADDINGS[padding_mode], align_corners, 1.0 if mode == "cubic" else 0.0)

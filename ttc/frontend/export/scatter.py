@@ -1,4 +1,4 @@
-"""Readings of aten ops that combine what is put in one place."""
+"""Readings of aten ops that combine several elements put in one place."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ONNX_NAMES = {"prod": "mul", "amax": "max", "amin": "min"}
 def scatter_reduce(
     b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr, reduce: str, include_self: bool = True
 ) -> Expr:
-    """x with each element of src combined into its place; without x itself where something is put."""
+    """Combine each element of src into its place in x; without x itself where an element is put."""
     at = compose.axis(x, dim)
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)
@@ -44,7 +44,7 @@ def scatter_reduce(
 
 
 def _neutral(reduce: str, dtype: DType) -> Number:
-    """What a reduction leaves as it is combined with."""
+    """Return the neutral element of a reduction."""
     if reduce not in ("amax", "amin"):
         return int(reduce == "prod")
     if dtype.is_float:
@@ -74,7 +74,7 @@ def index_reduce(
 
 @aten("put")
 def put(b: ExportBuilder, x: Expr, index: Expr, source: Expr, accumulate: bool = False) -> Expr:
-    """x with elements of its row-major order replaced."""
+    """Replace elements of x by their row-major positions."""
     flat, places, updates = (item.view(-1) for item in (x, index, source))
     places = compose.wrap_index(b, places, flat.shape[0])
     y = apply(ops.Scatter, flat, places, updates.cast(x.dtype), 0, "add" if accumulate else "")

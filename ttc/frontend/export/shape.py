@@ -28,7 +28,7 @@ def view_dtype(b: ExportBuilder, x: Expr, dtype: DType) -> Expr:
 @aten("flatten.using_ints", "unflatten.int", "squeeze", "unsqueeze", "squeeze_copy", "unsqueeze_copy", "view_as",
       "reshape_as")  # fmt: skip
 def reshaped(b: ExportBuilder, x: Expr, *_: object, **__: object) -> Expr:
-    """Ops that only change the shape, to the one torch declares."""
+    """Reshape to the shape that torch declares: for ops that only change the shape."""
     return x.reshape(*b.result.shape)
 
 
@@ -138,7 +138,7 @@ def repeat(b: ExportBuilder, x: Expr, repeats: list[int]) -> Expr:
 def repeat_interleave(
     b: ExportBuilder, x: Expr, repeats: int, dim: int | None = None, output_size: int | None = None
 ) -> Expr:
-    """Each element `repeats` times in a row: a new dimension, expanded, then merged."""
+    """Repeat each element `repeats` times in a row: a new dimension, expanded, then merged."""
     if dim is None:
         return repeat_interleave(b, x.view(-1), repeats, 0)
     at = compose.axis(x, dim)
@@ -149,7 +149,7 @@ def repeat_interleave(
 
 @aten("pad")
 def pad(b: ExportBuilder, x: Expr, pad: list[int], mode: str = "constant", value: float | None = None) -> Expr:
-    """torch lists pads from the last dimension; negative ones cut."""
+    """Pad x: torch lists pads from the last dimension; negative ones cut."""
     pairs = [(0, 0)] * (x.rank - len(pad) // 2) + list(zip(pad[-2::-2], pad[::-2], strict=True))
     for dim, (begin, end) in enumerate(pairs):
         x = x.part(dim, max(-begin, 0), x.shape[dim] - max(-end, 0))

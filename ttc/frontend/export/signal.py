@@ -20,7 +20,7 @@ def stft(
     b: ExportBuilder, x: Expr, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
     window: Expr | None = None, *rest: object, **keywords: object,
 ) -> Complex | Expr:  # fmt: skip
-    """Spectra [.., bins, frames] of x [.., samples]; torch pads centred frames by an op of its own."""
+    """Compute spectra [.., bins, frames] of x [.., samples]; torch pads centred frames by an op of its own."""
     normalized, onesided, as_complex = (*rest, *[None] * 3)[:3]
     normalized, onesided = keywords.get("normalized", normalized), keywords.get("onesided", onesided)
     if "center" in keywords or keywords.get("align_to_window") or len(rest) > 3:
@@ -39,7 +39,7 @@ def istft(
     window: Expr | None = None, center: bool = True, normalized: bool = False, onesided: bool | None = None,
     length: int | None = None, return_complex: bool = False,
 ) -> Expr:  # fmt: skip
-    """The signal of spectra [.., bins, frames], from the middle of the first frame on if `center`."""
+    """Restore the signal of spectra [.., bins, frames], from the middle of the first frame on if `center`."""
     if return_complex:
         raise Refusal("istft to a complex signal is not supported")
     leading, hop = x.real.shape[:-2], hop_length or n_fft // 4
@@ -52,7 +52,7 @@ def istft(
 
 
 def _window(b: ExportBuilder, window: Expr | None, length: int | None, n_fft: int, dtype: DType) -> Expr:
-    """The window in the middle of n_fft samples, zeros around it; ones if there is none."""
+    """Pad the window to n_fft samples with zeros on both sides; ones if there is no window."""
     length = length or n_fft
     found = full(b, (length,), 1, dtype) if window is None else window.cast(dtype)
     before = (n_fft - length) // 2
@@ -60,7 +60,7 @@ def _window(b: ExportBuilder, window: Expr | None, length: int | None, n_fft: in
 
 
 def _known(function: object):
-    """A window of known size, in the declared dtype."""
+    """Make a reading of a window of known size, in the declared dtype."""
 
     def read(b: ExportBuilder, *args: object, dtype: DType | None = None, **keywords: object) -> Expr:
         check_table(b.result.numel)

@@ -1,4 +1,4 @@
-"""What a program takes and gives: names by pytree path, and the way from a call's structure to tensors by name."""
+"""Signatures of programs: names by pytree path, and the way from a call's structure to tensors by name."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Signature:
 
     @classmethod
     def of(cls, program: ExportedProgram, model: torch.nn.Module | None = None) -> Signature:
-        """The signature of an exported program; the model, if there is one, names variable arguments better."""
+        """Return the signature of an exported program; a model names variable arguments better."""
         in_spec, out_spec = program.call_spec.in_spec, program.call_spec.out_spec
         assert in_spec is not None, "torch.export always records it"
         assert out_spec is not None, "torch.export always records it"
@@ -50,7 +50,7 @@ class Signature:
         return cls(in_spec, out_spec, _leaves(paths, user), _leaves(out_paths, results))
 
     def flatten_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
-        """The tensors of a call by input name; InputError if the call has another structure or other constants."""
+        """Name the tensors of a call by input; InputError if the call has another structure or other constants."""
         leaves, spec = pytree.tree_flatten((tuple(args), self._ordered(dict(kwargs or {}))))
         if spec != self.in_spec:
             raise InputError(f"the call's arguments have the structure {spec}, but the program takes {self.in_spec}")
@@ -63,18 +63,18 @@ class Signature:
         return found
 
     def _ordered(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Keyword arguments in the program's order, if they are the same ones."""
+        """Order keyword arguments as the program does, if they are the same ones."""
         names = self.in_spec.child(1).context
         return {name: kwargs[name] for name in names} if set(names) == set(kwargs) else kwargs
 
     def unflatten_outputs(self, values: Mapping[str, Any]) -> Any:
-        """The model's own output structure from tensors by output name."""
+        """Build the model's own output structure from tensors by output name."""
         leaves = [values[slot] if isinstance(slot, str) else slot.value for slot in self.outputs]
         return pytree.tree_unflatten(leaves, self.out_spec)
 
 
 def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Hashable:
-    """What two calls must share to run the same program: structure, dtypes, shapes, and what is no tensor."""
+    """Return the key that calls of one program share: structure, dtypes, shapes, and arguments that are no tensors."""
     options = dict(sorted((kwargs or {}).items()))
     leaves, spec = pytree.tree_flatten((tuple(args), options))
     return str(spec), tuple(_leaf_key(leaf) for leaf in leaves)
@@ -87,7 +87,7 @@ def _leaf_key(leaf: Any) -> Hashable:
 
 
 def _positional_names(program: ExportedProgram, count: int, model: torch.nn.Module | None) -> list[tuple[str, ...]]:
-    """The parameter names of `forward` for the first `count` arguments; `xs.0`, `xs.1` for a variable one."""
+    """Return the parameter names of `forward` for the first `count` arguments; `xs.0`, `xs.1` for a variable one."""
     if model is not None:
         names: list[tuple[str, ...]] = []
         for parameter in inspect.signature(model.forward).parameters.values():
@@ -103,7 +103,7 @@ def _positional_names(program: ExportedProgram, count: int, model: torch.nn.Modu
 
 
 def _paths(spec: pytree.TreeSpec, prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """The path of every leaf, as texts."""
+    """Yield the path of every leaf, as texts."""
     if spec.is_leaf():
         yield prefix
         return
@@ -112,7 +112,7 @@ def _paths(spec: pytree.TreeSpec, prefix: tuple[str, ...]) -> Iterator[tuple[str
 
 
 def _child_names(spec: pytree.TreeSpec) -> list[str]:
-    """Keys or field names where the container has them, else positions."""
+    """Return keys or field names where the container has them, else positions."""
     match spec.type, spec.context:
         case (_, [list() as keys, *_]) | (_, [_, list() as keys]) if len(keys) == spec.num_children:
             return [str(key) for key in keys]
@@ -128,7 +128,7 @@ def _are_names(container: type | None, keys: list[Any] | tuple[Any, ...]) -> boo
 
 
 def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | Constant, ...]:
-    """A unique name for each tensor, the constant for each other leaf."""
+    """Return a unique name for each tensor, the constant for each other leaf."""
     taken: set[str] = set()
     slots: list[str | Constant] = []
     for path, argument in zip(paths, arguments, strict=True):

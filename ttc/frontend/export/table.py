@@ -1,7 +1,7 @@
 """The table of aten ops: functions whose signatures mirror aten's, found by aten name.
 
 A function takes the `ExportBuilder`, then what the aten op takes (tensors as expressions; dtypes as `DType`s),
-and gives an expression or a tuple of them. It only renames; arithmetic stands in `compose`.
+and gives an expression or a tuple of them. Functions only rename; arithmetic stands in `compose`.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ Reading = TypeVar("Reading", bound=Function)
 Entry = TypeVar("Entry")
 
 TABLE: dict[str, Function] = {}
-"""By aten name, with an overload (`max.dim`) or without (`max`: every overload not listed)."""
+"""Functions by aten name, with an overload (`max.dim`) or without (`max`: every overload not listed)."""
 
 REFUSED: dict[str, str] = {}
-"""Why ops are refused, by aten name without overload."""
+"""Reasons why ops are refused, by aten name without overload."""
 
 OF_COMPLEX: set[str] = set()
-"""Ops that only complex numbers know, which have a table of their own."""
+"""Ops on complex numbers alone, which have a table of their own."""
 
 
 def aten(*names: str) -> Callable[[Reading], Reading]:
@@ -50,12 +50,12 @@ def aten(*names: str) -> Callable[[Reading], Reading]:
 
 
 def refuse(reason: str, *names: str) -> None:
-    """Register why ops cannot be read."""
+    """Register a reason why ops cannot be read."""
     REFUSED.update(dict.fromkeys(names, reason))
 
 
 def function_for(target: torch._ops.OpOverload) -> Function:
-    """The function that reads an op; Refusal with its name if there is none."""
+    """Find the function that reads an op; Refusal with the op's name if there is none."""
     function = named(TABLE, target)
     if function is not None:
         return function
@@ -66,13 +66,13 @@ def function_for(target: torch._ops.OpOverload) -> Function:
 
 
 def named(table: dict[str, Entry], target: torch._ops.OpOverload) -> Entry | None:
-    """What a table by aten names holds for an op: for its overload, else for all of them."""
+    """Find the entry for an op in a table by aten names: for the op's overload, else for all overloads."""
     packet = _packet(target)
     return table.get(f"{packet}.{target._overloadname}") or table.get(packet)
 
 
 def binds(function: Function, args: tuple, keywords: dict[str, Any]) -> bool:
-    """Whether a function takes these operands: an overload that only TorchScript or a GPU knows may not fit."""
+    """Return whether a function takes these operands: an overload that only TorchScript or a GPU knows may not fit."""
     try:
         _signature(function).bind(None, *args, **keywords)
     except TypeError:
@@ -86,12 +86,12 @@ def _signature(function: Function) -> inspect.Signature:
 
 
 def refused(target: torch._ops.OpOverload) -> bool:
-    """Whether there is a reason of its own not to read an op."""
+    """Return whether there is a reason of its own not to read an op."""
     return _packet(target) in REFUSED
 
 
 def is_listed(target: torch._ops.OpOverload) -> bool:
-    """Whether the table says what to do with an op: read or refuse it."""
+    """Return whether the table lists an op: to be read or to be refused."""
     return named(TABLE, target) is not None or refused(target) or _packet(target) in OF_COMPLEX
 
 
@@ -100,7 +100,7 @@ def _packet(target: torch._ops.OpOverload) -> str:
 
 
 class ExportBuilder(Builder):
-    """A builder that evaluates what is known at once, and knows what torch says of the node being read.
+    """A builder that evaluates known values at once, and holds torch's declarations for the node being read.
 
     `result` is the declared type of the node's result (the first one's, if there are several), `read` the numbers of
     the results that the program reads.
@@ -115,18 +115,18 @@ class ExportBuilder(Builder):
         self.static: dict[Value, Tensor | None] = {}  # what `static` has found
 
     def wants(self, number: int) -> bool:
-        """Whether the program reads this result of the node."""
+        """Return whether the program reads this result of the node."""
         return number in self.read
 
     def constant(self, tensor: Tensor) -> Expr:
-        """A known tensor."""
+        """Add a known tensor."""
         return constant(self, tensor)
 
 
 def static(b: ExportBuilder, x: Expr) -> Tensor | None:
-    """The tensor that x is whatever the inputs and weights are (a mask made of positions), or None.
+    """Return the tensor that x is whatever the inputs and weights are (a mask made of positions), or None.
 
-    Unlike `ops.known` it also evaluates what is too large to be folded.
+    Unlike `ops.known`, values that are too large to be folded are evaluated too.
     """
     for each in operands_first([x.value], lambda value: value not in b.static):
         b.static[each] = _static(b, each)
@@ -149,22 +149,22 @@ def _example(dtype: DType, ranked: bool) -> torch.Tensor:
 
 
 def promoted(a: Expr | Number, b: Expr | Number) -> DType:
-    """The dtype in which torch computes on two operands (its rule: tensors, then 0-d tensors, then numbers)."""
+    """Return the dtype in which torch computes on two operands (by rank: tensors, then 0-d tensors, then numbers)."""
     examples: list[Any] = [_example(x.dtype, x.rank > 0) if isinstance(x, Expr) else x for x in (a, b)]
     return FROM_TORCH[torch.result_type(examples[0], examples[1])]
 
 
 def cast(b: ExportBuilder, x: Expr | Number, dtype: DType) -> Expr:
-    """An expression or Python number in `dtype`; nothing is added where it is already so."""
+    """Convert an expression or Python number to `dtype`; nothing is added where the dtype is already that."""
     return x.cast(dtype) if isinstance(x, Expr) else full(b, (), x, dtype)
 
 
 def full(b: ExportBuilder, shape: tuple[int, ...], value: Number, dtype: DType) -> Expr:
-    """One number everywhere, as a number of `dtype`'s own kind."""
+    """Fill a shape with one number, as a number of `dtype`'s own kind."""
     return Expr(b(ops.Full(TensorType(dtype, tuple(shape)), as_kind(value, dtype))), b)
 
 
 def together(b: ExportBuilder, x: Expr | Number, y: Expr | Number) -> tuple[Expr, Expr]:
-    """Both operands in the dtype that torch promotes them to."""
+    """Convert both operands to the dtype that torch promotes them to."""
     dtype = promoted(x, y)
     return cast(b, x, dtype), cast(b, y, dtype)

@@ -1,4 +1,4 @@
-"""From a module and example arguments to an ExportedProgram and its graph."""
+"""The trace of a module with example arguments: an ExportedProgram and its graph."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def export(
     """Export a module for a call with these arguments: tensors of just these shapes and dtypes, these constants.
 
     Parameters may be real, meta or fake. InputError if the module is in training mode where that matters, or
-    torch cannot export it; Refused if it exports but cannot be read.
+    torch cannot export the module; Refused if the exported program cannot be read.
     """
     require_eval(model)
     with ONE_AT_A_TIME:
@@ -72,14 +72,14 @@ def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTen
 
 
 def read_program(program: ExportedProgram) -> Exported:
-    """An ExportedProgram that the user has made."""
+    """Read an ExportedProgram that the user has made."""
     with ONE_AT_A_TIME:
         signature = Signature.of(program)
         return Exported(program, signature, load(program, signature))
 
 
 def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
-    """The names of sizes that an exported program leaves open, by number of the argument's leaf and axis."""
+    """Name the sizes that an exported program leaves open, by number of the argument's leaf and axis."""
     user = set(program.graph_signature.user_inputs)
     nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
     found: dict[int, dict[int, str]] = {}
@@ -92,7 +92,7 @@ def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
 
 
 def require_eval(model: nn.Module) -> None:
-    """InputError if the module is in training mode where that matters."""
+    """Require that a module is not in training mode where that matters; InputError otherwise."""
     for name, module in model.named_modules():
         if module.training and _depends_on_training(module):
             where = f"its {type(module).__name__} {name!r}" if name else "it"
@@ -116,7 +116,7 @@ def _depends_on_training(module: nn.Module) -> bool:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence what torch says about its own use of itself, and its reports about an export that fails."""
+    """Silence torch's warnings about its own use of itself, and its reports about an export that fails."""
     loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
     printed = io.StringIO()
     for logger in loggers:
@@ -141,7 +141,7 @@ def _expected_warnings() -> Iterator[None]:
 
 @contextmanager
 def _under(mode: FakeTensorMode | None) -> Iterator[None]:
-    """Have torch.export fake its tensors in the mode of the model's own, where it has a mode of ours."""
+    """Let torch.export fake its tensors in the mode of the model's own, where the model has a mode of ours."""
     if mode is None or mode.shape_env is None:
         yield
         return
@@ -152,7 +152,7 @@ def _under(mode: FakeTensorMode | None) -> Iterator[None]:
 def _prepared(
     model: nn.Module, args: tuple, kwargs: dict[str, Any]
 ) -> tuple[nn.Module, tuple, dict[str, Any], FakeTensorMode | None]:
-    """Model and arguments as torch.export takes them: every tensor its own, all real or all fake, in which mode."""
+    """Return model, arguments and mode as torch.export takes them: every tensor its own, all real or all fake."""
     tensors = tensors_of(model)
     mode = next((tensor.fake_mode for tensor in tensors if isinstance(tensor, FakeTensor)), None)
     if mode is None and any(tensor.is_meta for tensor in tensors):
@@ -177,13 +177,13 @@ def _prepared(
 
 
 def _fake(tensor: Tensor, mode: FakeTensorMode) -> Tensor:
-    """A tensor without data, on the CPU as what the model's own code makes, so that both can meet."""
+    """Make a tensor without data, on the CPU like tensors that the model's own code makes, so that both can meet."""
     with mode:
         return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype)
 
 
 def _without_data(model: nn.Module, tensors: list[Tensor], mode: FakeTensorMode) -> nn.Module:
-    """A copy of a module with all its tensors fake; no data is read or copied."""
+    """Copy a module with all its tensors fake; no data is read or copied."""
     memo: dict[int, Any] = {}
     for tensor in tensors:
         fake = _fake(tensor, mode)
