@@ -1,4 +1,4 @@
-"""Graph -> Graph, knowing no target: one idea in each file, and the order they run in."""
+"""Target-independent passes, Graph -> Graph: one idea in each file, and the order in which the passes run."""
 
 from ttc.passes.channels_last.channels_last import channels_last
 from ttc.passes.decompose.decompose import decompose

@@ -7,7 +7,7 @@ from ttc.ir import Graph, rewrite
 
 
 def fold(graph: Graph) -> Graph:
-    """Evaluates what is known when compiling, up to 1 MB; weights are not known, only literals.
+    """Evaluate values that depend on literals alone, up to 1 MB; weights do not count as known.
 
     Before:
         %a: i64[2] = literal(data=[1, 2])

@@ -1,4 +1,4 @@
-"""The normal form that every pass leaves behind: folded, simplified, shared, nothing dead."""
+"""The normal form that every pass leaves behind: folded, simplified, shared, without dead ops."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ttc.passes.simplify.shape import simplify_shape
 from ttc.passes.simplify.value import simplify_value
 
 NORMAL: tuple[Rule, ...] = (simplify_empty, fold, simplify_shape, simplify_index, simplify_value)
-"""Rules for single ops; a builder that has them applies them to whatever it is given."""
+"""Rules for single ops; a builder that has these rules applies them to every op added."""
 
 
 Answer = Value | Expr | tuple[Value | Expr, ...] | None
 
 
 def rebuild(graph: Graph, *rules: Callable[[Op, Builder], Answer]) -> Graph:
-    """`rewrite`, its results in normal form: so no pass needs another to clean up after it.
+    """Rewrite a graph by rules, with the results in normal form, so that no pass needs another to clean up.
 
     Rules may answer with expressions.
     """
@@ -28,7 +28,7 @@ def rebuild(graph: Graph, *rules: Callable[[Op, Builder], Answer]) -> Graph:
 
 
 def _with_values(rule: Callable[[Op, Builder], Answer]) -> Rule:
-    """The rule with values in place of expressions in its answers."""
+    """Wrap a rule so that values take the place of expressions in the rule's answers."""
 
     def answer(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
         found = rule(op, builder)
@@ -38,9 +38,10 @@ def _with_values(rule: Callable[[Op, Builder], Answer]) -> Rule:
 
 
 def _value(found: Value | Expr) -> Value:
+    """Return the value of an expression, or the value given."""
     return found.value if isinstance(found, Expr) else found
 
 
 def builder_for(graph: Graph) -> Builder:
-    """An empty builder over the weights of `graph` that keeps its program in normal form."""
+    """Make an empty builder over the weights of `graph` that keeps the program in normal form."""
     return Builder(graph.weights, NORMAL)

@@ -1,4 +1,4 @@
-"""Runs a pipeline of passes, each checked; knows nothing of what they do."""
+"""The runner of a pipeline of passes, which verifies the graph after each pass."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Observer = Callable[[str, Graph], None]
 
 
 def run(pipeline: Iterable[Pass], graph: Graph, observe: Observer | None = None, twice: bool = False) -> Graph:
-    """`graph` after every pass in turn; TypeRuleError names the pass that broke it or changed its signature.
+    """Run every pass in turn; TypeRuleError names the pass that broke the graph or changed the signature.
 
-    `observe(name, graph)` is told of every pass that changed the text. A pass that finds nothing to do
-    returns its very argument, and costs no more than looking. `twice` demands that a pass finds nothing to
-    do in its own result: that it leaves no debris.
+    `observe(name, graph)` is called after every pass that changed the text. A pass that finds nothing to do
+    returns the very graph given. `twice` requires every pass to be idempotent: the pass finds nothing to do
+    in the pass's own result.
     """
     verify(graph, "before the first pass")
     for step in pipeline:
@@ -30,6 +30,7 @@ def run(pipeline: Iterable[Pass], graph: Graph, observe: Observer | None = None,
 
 
 def _checked(step: Pass, graph: Graph) -> Graph:
+    """Run one pass; TypeRuleError unless the result is well formed and has the signature of `graph`."""
     after = step(graph)
     if after is graph:
         return graph
@@ -41,7 +42,7 @@ def _checked(step: Pass, graph: Graph) -> Graph:
 
 
 def _outside(graph: Graph) -> list[list[tuple[str, object]]]:
-    """What a user sees of a graph: names and types in order, of calls the shapes, as how they store it is their own."""
+    """List names and types of inputs and outputs in order; of a graph of calls the shapes, as layouts may change."""
     return [
         [(name, type.shape if isinstance(type, Spec) else type) for name, type in side.items()]
         for side in graph.signature()
@@ -49,5 +50,6 @@ def _outside(graph: Graph) -> list[list[tuple[str, object]]]:
 
 
 def _words(graph: Graph) -> str:
+    """Print a graph's signature."""
     inputs, outputs = (", ".join(f"{name}: {type}" for name, type in side.items()) for side in graph.signature())
     return f"({inputs}) -> ({outputs})"

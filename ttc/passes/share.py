@@ -1,4 +1,4 @@
-"""Common subexpressions."""
+"""The pass for common subexpressions and dead ops."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ttc.ir import Graph, rewrite
 
 
 def share(graph: Graph) -> Graph:
-    """Makes equal ops one, and drops dead ones.
+    """Share equal ops (common subexpressions), and drop dead ops.
 
     Rebuilding is enough: programs are straight-line and pure, operands are rebuilt first, and a builder
-    answers an op that it has seen with the values it gave then. So equal expressions of any depth meet.
+    returns for an op seen before the values made then. So equal expressions of any depth meet.
 
     Before:
         %a: f32[4] = relu(x=%x)

@@ -1,4 +1,4 @@
-"""The data format: spatial values become channels-last rows, which is how TTNN convolves and pools."""
+"""The pass for the data format: spatial values become channels-last rows, which TTNN's convolutions and pools take."""
 
 from __future__ import annotations
 
@@ -24,15 +24,17 @@ POINTWISE = (
     ops.IsNan,
     ops.Not,
 )
+"""Elementwise ops of one operand, which compute on rows as on any shape."""
 SPATIAL = (ops.Conv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.Upsample, ops.GroupNorm)
+"""Ops that have a form of their own for rows."""
 
 
 def channels_last(graph: Graph) -> Graph:
-    """Every [N, C, *spatial] value near a convolution or pool as [1, 1, N * prod(spatial), C] rows.
+    """Convert [N, C, *spatial] values near convolutions and pools to [1, 1, N * prod(spatial), C] rows.
 
-    Walks forward with up to two forms of each value, made on demand and once. Spatial ops take rows;
-    elementwise ops, concatenations, slices and reductions stay in rows where an operand is; the rest asks for
-    [N, C, *spatial] back. So conversions are left only where a model enters and leaves its convolutional part.
+    One forward walk makes up to two forms of each value, on demand and once. Spatial ops take rows;
+    elementwise ops, concatenations, slices and reductions stay in rows where an operand is in rows; all others take
+    [N, C, *spatial]. So conversions remain only where a model enters and leaves the convolutional part.
 
     Before:
         %y: f32[1,8,4,4] = conv(x=%x, w=%w, ...)
@@ -57,6 +59,7 @@ def channels_last(graph: Graph) -> Graph:
 
 
 def _wanted(graph: Graph) -> frozenset[Value]:
+    """Return the values that reach a spatial op through elementwise ops alone."""
     wanted: set[Value] = set()
     for node in reversed(graph.nodes):
         op = node.op
@@ -68,7 +71,7 @@ def _wanted(graph: Graph) -> frozenset[Value]:
 
 
 def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
-    """Compute `op` on rows, if it can and should be; whether it was."""
+    """Compute `op` on rows if rows are possible and an operand is in rows; return whether `op` was computed."""
     if isinstance(op, SPATIAL):
         return spatial(op, result, forms)
     match op:
@@ -87,7 +90,7 @@ def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
 
 
 def _broadcast(op: Op, result: Value, forms: Forms) -> bool:
-    """An elementwise op of several operands: in rows if one that has the result's shape is."""
+    """Compute an elementwise op of several operands on rows, if an operand of the result's shape is in rows."""
     if not any(x in forms.rows and x.shape == result.shape for x in op.operands()):
         return False
     found = {x: _operand(x, result.shape, forms) for x in op.operands()}
@@ -98,7 +101,7 @@ def _broadcast(op: Op, result: Value, forms: Forms) -> bool:
 
 
 def _operand(x: Value, shape: tuple[int, ...], forms: Forms) -> Value | None:
-    """`x`, which broadcasts to the [N, C, *spatial] of `shape`, as what broadcasts to its rows; None if it cannot."""
+    """Convert `x`, which broadcasts to [N, C, *spatial], to a form that broadcasts to rows; None if there is none."""
     builder = forms.builder
     batch, channels, *sizes = shape
     if x.type.numel == 1:

@@ -1,4 +1,4 @@
-"""How ops other than elementwise ones work on channels-last rows; each answers whether it did."""
+"""The forms on channels-last rows of ops that are not elementwise; each function returns whether there is one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Spatial = ops.Conv | ops.ConvTranspose | ops.MaxPool | ops.AvgPool | ops.Upsampl
 
 
 def spatial(op: Spatial, result: Value, forms: Forms) -> bool:
-    """Convolutions, pools, resizing and group norm have a form of their own for rows."""
+    """Compute a convolution, pool, resizing or group norm on rows, by the op's own form for rows."""
     x = op.x
     if op.rows or x.type.rank < 3:
         return False
@@ -24,7 +24,7 @@ def spatial(op: Spatial, result: Value, forms: Forms) -> bool:
 
 
 def reshaped(op: ops.Reshape | ops.Permute | ops.Linear, result: Value, forms: Forms) -> bool:
-    """Reshapes of spatial dimensions leave rows alone; moving channels last (or first) is a view of rows."""
+    """Keep rows under a reshape of spatial dimensions; view rows where a permute moves channels last or first."""
     builder, x = forms.builder, op.x
     match op:
         case ops.Reshape(shape=shape) if x in forms.rows and shape[:2] == x.shape[:2] and len(shape) > 2:
@@ -43,7 +43,7 @@ def reshaped(op: ops.Reshape | ops.Permute | ops.Linear, result: Value, forms: F
 
 
 def _shuffle(op: ops.Reshape, forms: Forms) -> Value | None:
-    """A channel shuffle, [N, C, ..] -> [N, g, k, ..] -> [N, k, g, ..] -> [N, C, ..], on rows; None if it is none."""
+    """Match a channel shuffle, [N, C, ..] -> [N, g, k, ..] -> [N, k, g, ..] -> [N, C, ..], and compute it on rows."""
     match op.x.op:
         case ops.Permute(x=Value(ops.Reshape(x=source, shape=(n, groups, each, *sizes))), dims=(0, 2, 1, *rest)):
             same = op.shape == source.shape == (n, groups * each, *sizes)
@@ -57,7 +57,7 @@ def _shuffle(op: ops.Reshape, forms: Forms) -> Value | None:
 
 
 def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bool:
-    """A linear over [N, C * prod(spatial)]: its weight takes the order of rows, so that they need no permute."""
+    """Compute a linear over [N, C * prod(spatial)] on rows, with the weight permuted to the order of rows."""
     batch, channels, *sizes = source.shape
     if op.x.shape != (batch, channels * forms.positions(source.shape)):
         return False
@@ -71,12 +71,12 @@ def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bo
 
 
 def _last(dim: int, rank: int) -> int:
-    """Where dimension `dim` of [N, C, *spatial] is in [N, *spatial, C]."""
+    """Return the dimension of [N, *spatial, C] that is dimension `dim` of [N, C, *spatial]."""
     return to_last(rank).index(dim)
 
 
 def moved(op: ops.Concat | ops.Slice | ops.Pad | ops.Softmax, result: Value, forms: Forms) -> bool:
-    """Ops along dimensions: on rows if along channels, else on [N, *spatial, C]."""
+    """Compute an op along dimensions: on rows if along channels, else on [N, *spatial, C]."""
     operands, rank = op.operands(), result.type.rank
     if rank < 3 or not any(x in forms.rows for x in operands):
         return False
@@ -100,7 +100,7 @@ def moved(op: ops.Concat | ops.Slice | ops.Pad | ops.Softmax, result: Value, for
 
 
 def _channel_slice(op: ops.Slice, forms: Forms) -> Value | None:
-    """A slice of channels alone, on rows."""
+    """Slice rows, if the slice is one of channels alone; else None."""
     shape = op.infer().shape
     if shape[0] != op.x.shape[0] or shape[2:] != op.x.shape[2:]:
         return None
@@ -110,7 +110,7 @@ def _channel_slice(op: ops.Slice, forms: Forms) -> Value | None:
 
 
 def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
-    """Over all spatial dimensions: a vector for each sample. Over others, if they stay as size 1: still rows."""
+    """Reduce rows over all spatial dimensions to [N, C], or over other dimensions that stay as size 1 to rows."""
     x, builder = op.x, forms.builder
     if x not in forms.rows:
         return False

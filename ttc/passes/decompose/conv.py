@@ -11,18 +11,19 @@ from ttc.ops.conv import Pads
 from ttc.ops.expr import Expr, apply, concat
 
 TAP_LIMIT = 256
-"""Kernel elements, of which each costs a slice."""
+"""The most elements of a kernel, each of which costs a slice."""
 
 ACTIVATIONS: dict[str, type[Op]] = {"relu": ops.Relu, "gelu": ops.Gelu, "silu": ops.Silu, "tanh": ops.Tanh}
 ACTIVATIONS["sigmoid"] = ops.Sigmoid
+"""The ops of the activations that a convolution may end in."""
 
 
 def decomposed_conv(op: ops.Conv, builder: Builder) -> Expr | None:
-    """A weight known only at run time, and groups in three dimensions: windows side by side, times the weight.
+    """Decompose a conv whose weight is known only at run time, or a grouped 3-d one: the weight times windows (im2col).
 
         %y = conv(x=%x, w=%w, ...)  ->  %y = reshape(matmul(reshape(permute(reshape(%w))), concat(slices of pad(%x))))
 
-    A bias known only at run time is added.
+    A bias known only at run time is added after. None where TTNN has a call for the conv.
     """
     known = op.w in builder.constants
     grouped = op.groups > 1 and op.w.type.rank == 5
@@ -40,6 +41,7 @@ def decomposed_conv(op: ops.Conv, builder: Builder) -> Expr | None:
 
 
 def _as_product(op: ops.Conv, x: Expr, w: Expr) -> Expr:
+    """Multiply w [1, groups, O / groups, taps * C / groups] by windows [N, groups, taps * C / groups, positions]."""
     shape = op.infer().shape
     batch, channels, groups = x.shape[0], x.shape[1], op.groups
     out, taps, pixels = w.shape[0], math.prod(w.shape[2:]), math.prod(shape[2:])
@@ -55,7 +57,7 @@ def _as_product(op: ops.Conv, x: Expr, w: Expr) -> Expr:
 
 
 def _tap(x: Expr, tap: tuple[int, ...], op: ops.Conv, sizes: tuple[int, ...]) -> Expr:
-    """What one element of the kernel sees: every stride-th element of x from its own offset on."""
+    """Slice the elements of x that one kernel element reads: every stride-th one from that element's offset on."""
     starts = [t * d for t, d in zip(tap, op.dilation, strict=True)]
     ends = [start + (n - 1) * s + 1 for start, n, s in zip(starts, sizes, op.stride, strict=True)]
     whole = x.shape[:2]
@@ -63,7 +65,7 @@ def _tap(x: Expr, tap: tuple[int, ...], op: ops.Conv, sizes: tuple[int, ...]) ->
 
 
 def _padded(x: Expr, padding: Pads) -> Expr:
-    """x with zeros around it; negative pads cut."""
+    """Pad x with zeros in the spatial dimensions; negative pads cut."""
     if any(size < 0 for pair in padding for size in pair):
         starts = (0, 0, *(max(0, -begin) for begin, _ in padding))
         cuts = [size - max(0, -end) for size, (_, end) in zip(x.shape[2:], padding, strict=True)]
@@ -73,9 +75,10 @@ def _padded(x: Expr, padding: Pads) -> Expr:
 
 
 def decomposed_conv_transpose(op: ops.ConvTranspose, builder: Builder) -> Expr | None:
-    """A weight known only at run time, and three dimensions: a convolution of x with zeros between its elements.
+    """Decompose a transposed conv whose weight is known only at run time, or 3-d: a conv of x, zeros between elements.
 
-    With the kernel flipped, stride 1, and what the padding leaves of the kernel's reach as padding.
+    The kernel is flipped, the stride is 1, and the padding is the kernel's reach, dilation * (size - 1), less the
+    transposed convolution's padding.
     """
     known = op.w in builder.constants and (op.bias is None or op.bias in builder.constants)
     if known and op.w.type.rank < 5:
@@ -92,7 +95,7 @@ def decomposed_conv_transpose(op: ops.ConvTranspose, builder: Builder) -> Expr |
 
 
 def _spaced(x: Expr, stride: tuple[int, ...]) -> Expr:
-    """x with stride - 1 zeros between its elements."""
+    """Insert stride - 1 zeros between the elements of x in each spatial dimension."""
     for axis, step in enumerate(stride, start=2):
         if step == 1:
             continue
@@ -104,7 +107,7 @@ def _spaced(x: Expr, stride: tuple[int, ...]) -> Expr:
 
 
 def _turned(w: Expr, groups: int) -> Expr:
-    """A transposed convolution's weight [C, O / groups, *kernel] as [O, C / groups, *kernel], flipped."""
+    """Turn a transposed convolution's weight [C, O / groups, *kernel] to [O, C / groups, *kernel], flipped."""
     kernel = w.shape[2:]
     ins, outs, taps = w.shape[0] // groups, w.shape[1], math.prod(kernel)
     w = w.reshape(groups, ins, outs, taps).permute(0, 2, 1, 3)

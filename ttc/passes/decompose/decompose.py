@@ -1,4 +1,4 @@
-"""Ops that TTNN lacks, in terms of ones it has, by exact arithmetic."""
+"""The pass that writes ops that TTNN lacks in terms of ops that TTNN has, by exact arithmetic."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from ttc.passes.decompose.topk import decomposed_topk
 from ttc.passes.normal import rebuild
 
 MOST_CLASSES = 1 << 24
-"""Classes of a one_hot, which are compared with all at once."""
+"""The most classes of a one_hot, which compares every index with all classes at once."""
 FLIP_LIMIT = 40
-"""Slices that a flip may cost; a longer prime dimension stays a flip."""
+"""The most slices that a flip may cost; a longer prime dimension stays a flip."""
 DIRECT_FLIP = 8
-"""Up to this size slices alone are cheaper than fewer slices between reshapes."""
+"""The size up to which slices alone are cheaper than fewer slices between reshapes."""
 
 
 def decompose(graph: Graph) -> Graph:
-    """one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
+    """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    And shears, topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
+    Also skews, topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -42,6 +42,7 @@ def decompose(graph: Graph) -> Graph:
 
 
 def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
+    """Return an op in terms of ops that TTNN has; None for an op that stays."""
     match op:
         case ops.Conv():
             return decomposed_conv(op, builder)
@@ -76,7 +77,7 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
 
 
 def _one_hot(index: Expr, depth: int, builder: Builder) -> Expr:
-    """index == 0, 1, .. along a new last dimension."""
+    """Compare index with 0, 1, .., depth - 1 along a new last dimension."""
     check_table(depth)
     column = index.reshape(*index.shape, 1)
     classes = constant(builder, torch.arange(depth).to(to_torch(index.dtype)))
@@ -84,6 +85,7 @@ def _one_hot(index: Expr, depth: int, builder: Builder) -> Expr:
 
 
 def _flipped(x: Expr, short: list[int], dims: tuple[int, ...]) -> Expr:
+    """Reverse x along `dims`: by slices along the `short` ones, by a flip along the others."""
     for dim in short:
         x = _flip(x, dim)
     rest = tuple(dim for dim in dims if dim not in short)
@@ -91,7 +93,8 @@ def _flipped(x: Expr, short: list[int], dims: tuple[int, ...]) -> Expr:
 
 
 def _flip(x: Expr, dim: int) -> Expr:
-    """Reversing a * b elements reverses the a blocks and each block of b: log n steps instead of n slices."""
+    """Reverse x along `dim` in log n steps instead of n slices."""
+    # reversing a * b elements reverses the order of the a blocks and the b elements within each block
     size, shape = x.shape[dim], x.shape
     blocks = _prime_factors(size)
     if size <= DIRECT_FLIP or len(blocks) == 1:
@@ -106,11 +109,12 @@ def _flip(x: Expr, dim: int) -> Expr:
 
 
 def _reversed(x: Expr, dim: int) -> Expr:
-    """Slice by slice."""
+    """Reverse x along `dim` slice by slice."""
     return concat([x.part(dim, i, i + 1) for i in reversed(range(x.shape[dim]))], dim)
 
 
 def _prime_factors(size: int) -> list[int]:
+    """List the prime factors of a size, ascending."""
     factors, divisor = [], 2
     while size > 1:
         while size % divisor == 0:
@@ -121,7 +125,7 @@ def _prime_factors(size: int) -> list[int]:
 
 
 def _padded(x: Expr, dim: int, begin: int, end: int, mode: str) -> Expr:
-    """x with its mirrored (or repeated) edges beside it."""
+    """Pad x along `dim` with the mirrored (reflect) or repeated (replicate) edges of x."""
     if not begin and not end:
         return x
     size = x.shape[dim]

@@ -1,4 +1,4 @@
-"""Fourier transforms of frames as matrix products, framing and overlap-add among them.
+"""The pass that writes Fourier transforms of frames as matrix products, with framing and overlap-add.
 
 A signal is cut into blocks of one hop, and a frame is r = n_fft / hop blocks in a row (rounded up: the transform's
 matrix has zeros there). So r shifted views of the blocks, side by side, are all the frames. The other way round, a
@@ -23,7 +23,7 @@ from ttc.passes.normal import rebuild
 
 
 def decompose_stft(graph: Graph) -> Graph:
-    """Products in place of stft and istft; windows and envelopes become part of derived weights.
+    """Decompose stft and istft into products; windows and envelopes become part of derived weights.
 
     Before:
         %re, %im: f32[1,11,21] = stft(x=%x, window=%w, hop=5)
@@ -36,6 +36,7 @@ def decompose_stft(graph: Graph) -> Graph:
 
 
 def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
+    """Return an stft or istft as products; None for any other op."""
     match op:
         case ops.Stft():
             return _spectra(op, builder)
@@ -45,6 +46,7 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
 
 
 def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
+    """Compute real and imaginary parts [N, bins, frames]: frames [N, frames, n_fft] times windowed waves."""
     real, _ = op.infer()
     batch, count, frames = real.shape
     steps = -(-op.window.shape[0] // op.hop)
@@ -58,7 +60,7 @@ def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
 
 
 def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
-    """[n_fft, bins]: cosines and negative sines, what real and imaginary parts are products with."""
+    """Compute the transform's matrices [n_fft, bins]: cosines for real parts, negative sines for imaginary parts."""
     size = op.window.shape[0]
     angles = _angles(size, count)
     scale = size**-0.5 if op.normalized else 1.0
@@ -67,6 +69,7 @@ def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
 
 
 def _signal(op: ops.Istft, builder: Builder) -> Expr:
+    """Compute the signal [N, samples]: shifted spectra side by side times the inverse, divided by the envelope."""
     batch, count, frames = op.real.shape
     size, hop = op.window.shape[0], op.hop
     steps = -(-size // hop)
@@ -83,7 +86,7 @@ def _signal(op: ops.Istft, builder: Builder) -> Expr:
 
 
 def _inverse(op: ops.Istft, count: int) -> Tensor:
-    """[2 * bins, n_fft]: what real parts, then imaginary parts, give to each sample of a frame."""
+    """Compute the inverse transform [2 * bins, n_fft]: rows for real parts, then rows for imaginary parts."""
     size = op.window.shape[0]
     angles = _angles(size, count).T
     twice = torch.ones(count, 1, dtype=torch.float64)
@@ -94,7 +97,7 @@ def _inverse(op: ops.Istft, count: int) -> Tensor:
 
 
 def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
-    """[1, end - start]: the sum of the squared windows of the frames that reach each sample."""
+    """Sum, for each sample [1, end - start], the squared windows of the frames that cover the sample."""
     frames, hop = op.real.shape[2], op.hop
     check_table(frames + steps, steps)
     window = Expr(op.window, builder)
@@ -107,23 +110,23 @@ def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
 
 
 def _angles(size: int, count: int) -> Tensor:
-    """[size, count]: 2 pi n k / size in float64, n k reduced modulo size first."""
+    """Compute the angles 2 pi n k / size in radians, float64 [size, count], with n k reduced modulo size first."""
     check_table(size, count)
     turns = torch.outer(torch.arange(size), torch.arange(count)) % size
     return turns.double() * (2 * math.pi / size)
 
 
 def _waves(angles: Tensor) -> tuple[Tensor, Tensor]:
-    """cos and -sin, exactly 0 at their zeros: what stands there decides the sign of a phase of pi."""
+    """Compute cos and -sin, exactly 0 at the zeros, where a rounding error would decide the sign of a phase of pi."""
     cosines, sines = (torch.where(wave.abs() < 1e-12, 0.0, wave) for wave in (angles.cos(), -angles.sin()))
     return cosines, sines
 
 
 def _side_by_side(x: Expr, starts: Iterable[int], count: int) -> Expr:
-    """`count` rows of x [N, rows, width] from each start, along the last dimension."""
+    """Concatenate, along the last dimension, `count` rows of x [N, rows, width] from each start on."""
     return concat([x.part(1, start, start + count) for start in starts], 2)
 
 
 def _fitted(x: Expr, dim: int, size: int) -> Expr:
-    """x cut or filled up with zeros to `size` along a dimension."""
+    """Cut x, or pad x with zeros at the end, to `size` along a dimension."""
     return x.part(dim, 0, size) if x.shape[dim] >= size else x.pad(dim, 0, size - x.shape[dim])

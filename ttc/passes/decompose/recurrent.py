@@ -1,4 +1,4 @@
-"""Recurrences whose weights are known only at run time: step after step, in ops of their own."""
+"""The decomposition of recurrences whose weights are known only at run time: unrolled, step after step."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from ttc.ops.expr import Expr, apply, concat, tanh, where
 from ttc.ops.gates import Gate, gate
 
 STEP_LIMIT = 64
-"""Steps to which a recurrence is unrolled: a program has a call for every op of every step."""
+"""The most steps of a recurrence that is unrolled: a program has a call for every op of every step."""
 
 ACTIVATIONS: dict[str, type[Op]] = {
     "sigmoid": ops.Sigmoid, "tanh": ops.Tanh, "relu": ops.Relu, "softsign": ops.Softsign, "softplus": ops.Softplus,
     "elu": ops.Elu, "leaky_relu": ops.LeakyRelu,
 }  # fmt: skip
+"""The ops of gates by name, with a gate's parameters in the order of the op's attributes."""
 Kinds = ops.Lstm | ops.Gru | ops.Rnn
 States = tuple[Expr, ...]
 
 
 def decomposed_recurrence(op: Kinds, builder: Builder) -> States | None:
-    """All steps written out; a recurrence of known weights stays whole."""
+    """Unroll all steps; None for a recurrence of known weights, which stays whole, or of too many steps."""
     weights = [getattr(op, name, None) for name in ("w", "r", "bias", "bias_n", "projection", "peephole")]
     known = all(item is None or item in builder.constants for item in weights)
     if known or op.x.shape[0] > STEP_LIMIT:
@@ -34,19 +35,20 @@ def decomposed_recurrence(op: Kinds, builder: Builder) -> States | None:
 
 
 def _front(x: Expr) -> Expr:
+    """Add a leading dimension of size 1."""
     return x.reshape(1, *x.shape)
 
 
 @dataclass(frozen=True)
 class _Direction:
-    """One direction of a recurrence, being written out."""
+    """One direction of a recurrence, being unrolled."""
 
     op: Kinds
     number: int
     builder: Builder
 
     def walk(self) -> tuple[Expr, States]:
-        """y [T, B, P] of this direction, and its final states."""
+        """Unroll this direction: y [T, B, P] and the final states."""
         op = self.op
         rows = _product(Expr(op.x, self.builder), self.own(op.w))
         rows = rows if op.bias is None else rows + self.own(op.bias)
@@ -60,7 +62,7 @@ class _Direction:
         return concat([_front(outputs[t]) for t in range(steps)], 0), states
 
     def kept(self, t: int, new: States, old: States) -> tuple[Expr, States]:
-        """The step's output and states; after a sample's end nothing, and the states that it had."""
+        """Return the step's output and states; after a sample's end 0 and the sample's last states."""
         if self.op.lengths is None:
             return new[0], new
         lengths = Expr(self.op.lengths, self.builder)
@@ -70,7 +72,7 @@ class _Direction:
         return where(valid, new[0], nothing), states
 
     def step(self, row: Expr, states: States) -> States:
-        """The states after a step, from x[t] @ w.T + bias and those before it."""
+        """Compute the states after a step from `row`, x[t] @ w.T + bias, and the states before."""
         match self.op:
             case ops.Lstm():
                 return self.lstm(row, states)
@@ -79,6 +81,7 @@ class _Direction:
         return (self.activated(0, row + _product(states[0], self.own(self.op.r))),)
 
     def lstm(self, row: Expr, states: States) -> States:
+        """Compute h = o * tanh(c), where c = f * c' + i * g, and c; gates i, f, g, o are parts of row + h' @ r.T."""
         op = self.op
         assert isinstance(op, ops.Lstm)
         before, cell = states
@@ -92,6 +95,7 @@ class _Direction:
         return (state if op.projection is None else _product(state, self.own(op.projection))), cell
 
     def gru(self, row: Expr, before: Expr) -> Expr:
+        """Compute h = (1 - z) * n + z * h', where the reset gate acts before or after the product with h'."""
         op, hidden = self.op, self.op.hidden
         assert isinstance(op, ops.Gru)
         r = self.own(op.r)
@@ -107,7 +111,7 @@ class _Direction:
         return n + z * (before - n)
 
     def activated(self, which: int, x: Expr, clipped: bool = True) -> Expr:
-        """x after the activation of this number, clipped before it as the op says."""
+        """Apply the activation of this number to x, which is clipped first where the op has a clip."""
         clip = self.op.clip
         x = x.clamp(-clip, clip) if clip and clipped else x
         match gate(self.op.activations[which]):
@@ -123,11 +127,11 @@ class _Direction:
                 return apply(ACTIVATIONS[name], x, *parameters)
 
     def own(self, x: Value) -> Expr:
-        """This direction's part of an operand [D, ...], without that dimension."""
+        """Take this direction's part of an operand [D, ...], without dimension D."""
         return Expr(x, self.builder).part(0, self.number, self.number + 1).reshape(*x.shape[1:])
 
     def initial(self) -> States:
-        """The states before the first step: given, or zeros."""
+        """Return the states before the first step: the op's operands, or zeros [B, size]."""
         op, batch = self.op, self.op.x.shape[1]
         given = ((op.h, op.state), (op.c, op.hidden)) if isinstance(op, ops.Lstm) else ((op.h, op.state),)
         return tuple(
@@ -139,16 +143,16 @@ class _Direction:
 
 
 def _seeing(gate: Expr, cell: Expr, weight: Expr | None) -> Expr:
-    """A gate that also sees the cell through a peephole."""
+    """Add to a gate weight * cell, a peephole, where there is one."""
     return gate if weight is None else gate + weight * cell
 
 
 def _product(x: Expr, w: Expr) -> Expr:
-    """x @ w.T."""
+    """Multiply x by w.T."""
     return x @ w.permute(1, 0)
 
 
 def _split(x: Expr, count: int) -> States:
-    """The last dimension in equal parts."""
+    """Split the last dimension into `count` equal parts."""
     size = x.shape[-1] // count
     return tuple(x.part(-1, i * size, (i + 1) * size) for i in range(count))

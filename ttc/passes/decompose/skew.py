@@ -1,4 +1,4 @@
-"""Skews: rows are written at one width and read at a width of one more or less."""
+"""The decomposition of skews: rows are written at one width and read at a width of one more or less."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from ttc.ops.expr import Expr
 
 
 def decomposed_skew(op: ops.Skew, builder: Builder) -> Expr:
-    """y[i, j] stands at i * width + (j + slope * i + offset), which is i * (width + slope) + (j + offset).
+    """Decompose y[i, j] = x[i, j + slope * i + offset] into pads, reshapes and a slice.
 
-    Columns that x does not have must meet zeros there: those before a row's beginning are the end of the row before.
+    In rows of `width`, y[i, j] is element i * width + (j + slope * i + offset) = i * (width + slope) + (j + offset),
+    which is column j + offset in rows of width + slope. Columns that x does not have must meet zeros: columns before a
+    row's beginning are the end of the row before.
     """
     rows, columns = op.x.shape[-2:]
     before = max(0, -op.offset)

@@ -1,4 +1,4 @@
-"""The largest integers, which TTNN's topk does not take: by counting what stands before each."""
+"""The decomposition of topk of integers, which TTNN's topk does not take: each element's rank is counted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from ttc.ir import Builder, DType
 from ttc.ops.expr import Expr, apply, constant, where
 
 SIZE_LIMIT = 256
-"""Elements to choose from: each is compared with each."""
+"""The most elements to choose from: each is compared with each."""
 
 
 def decomposed_topk(op: ops.Topk, builder: Builder) -> tuple[Expr, Expr] | None:
-    """Values and indices along the last dimension: the k-th is the one that k others stand before.
+    """Select the elements of ranks 0 to k - 1 along `dim`, and their indices; a rank counts the elements before.
 
-    Of equals, the first stands before the others; so no two have the same rank.
+    Of equal elements the first comes first, so that no two have the same rank.
     """
     rank, size = op.x.type.rank, op.x.shape[op.dim] if op.x.type.rank else 0
     if not op.x.dtype.is_integer or not 0 < size <= SIZE_LIMIT:
@@ -32,7 +32,7 @@ def decomposed_topk(op: ops.Topk, builder: Builder) -> tuple[Expr, Expr] | None:
 
 
 def _ranks(x: Expr, largest: bool, builder: Builder) -> Expr:
-    """How many elements of the last dimension stand before each (i64)."""
+    """Count for each element the elements of the last dimension that come before in order (i64)."""
     size = x.shape[-1]
     mine, other = x.reshape(*x.shape, 1), x.reshape(*x.shape[:-1], 1, size)
     beats = apply(ops.Gt if largest else ops.Lt, other, mine)
@@ -42,5 +42,5 @@ def _ranks(x: Expr, largest: bool, builder: Builder) -> Expr:
 
 
 def _picked(chosen: Expr, items: Expr) -> Expr:
-    """The one item of each row that is chosen."""
+    """Pick the one item of each row that is chosen: the others are masked to 0 and summed."""
     return where(chosen, items, 0).sum((chosen.rank - 1,))

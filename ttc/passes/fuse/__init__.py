@@ -1,1 +1,1 @@
-"""Passes that find one op in the mathematics of several: each comments the steps that it recognises."""
+"""Passes that find one op in the mathematics of several; comments name each step that a pass recognises."""

@@ -1,4 +1,4 @@
-"""Attention written out as products and a softmax becomes one op."""
+"""The pass that makes one op of scaled dot-product attention written out as products and a softmax."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from ttc.passes.fuse.match import factors
 from ttc.passes.normal import rebuild
 
 LAST_TWO = (0, 1, 3, 2)
+"""The permutation that transposes k [B, H, S, D] for the product of scores."""
 EXCLUDED = -1e9
-"""Scores at or below this are excluded: beside it no real score makes a difference in any dtype that holds it."""
+"""The mask value at or below which a key is excluded: a score added to such a value vanishes in rounding."""
 
 
 def fuse_attention(graph: Graph) -> Graph:
-    """softmax(scale * q @ k.T + mask) @ v over [B, H, S, D], wherever the scale is applied.
+    """Fuse softmax(scale * q @ k.T + mask) @ v over [B, H, S, D], wherever the scale is applied.
 
-    A row whose mask leaves no key is NaN, and 0 behind a guard that looks for NaN: attention's `empty` says which.
+    A row whose mask leaves no key is NaN, or 0 behind a guard against NaN: the attribute `empty` states which.
 
     Before:
         %kt: f32[1,2,4,5] = permute(x=%k, dims=[0, 1, 3, 2])
@@ -38,7 +39,7 @@ def fuse_attention(graph: Graph) -> Graph:
 
 @dataclass(frozen=True)
 class _Scores:
-    """scale * q @ k.T + mask."""
+    """The operands of scores = scale * q @ k.T + mask; q is [B, H, S, D], the mask broadcasts to [B, H, S, T]."""
 
     q: Value
     k: Value
@@ -47,16 +48,21 @@ class _Scores:
 
 
 def _attention(op: Op, builder: Builder) -> Value | None:
+    """Match p @ v, where p = softmax(scores), as attention."""
     match op:
+        # y = softmax(scores) @ v, the softmax over the keys
         case ops.Matmul(a=Value(ops.Softmax(x=scores, dim=3)), b=v) if v.type.rank == 4:
             guarded = False
+        # y = where(isnan(p), 0, p) @ v: rows without keys give 0
         case ops.Matmul(a=Value(ops.Where()) as where, b=v) if (scores := _guarded(where)) and v.type.rank == 4:
             guarded = True
         case _:
             return None
+    # scores = scale * q @ k.T + mask
     found = _scores(scores, builder)
     if found is None:
         return None
+    # a row without keys is softmax(-inf, ..) = NaN, unless the guard makes 0 of the NaN or no row is without keys
     empty = "zero" if guarded or _finite_rows(found.mask, builder) else "nan"
     attention = ops.Attention(found.q, found.k, v, found.mask, scale=found.scale, empty=empty)
     try:
@@ -69,8 +75,9 @@ def _attention(op: Op, builder: Builder) -> Value | None:
 
 
 def _grouped(op: Op, builder: Builder) -> Value | None:
-    """Attention whose k and v were repeated for every query of their group: it does that itself."""
+    """Match attention over k and v repeated for each query head of a group as grouped-query attention."""
     match op:
+        # k, v: [B, Hkv, T, D] in place of [B, H, T, D], where H is a multiple of Hkv
         case ops.Attention(k=k, v=v):
             first, second = _unrepeated(k), _unrepeated(v)
             if first is not None and second is not None and first.shape[1] == second.shape[1]:
@@ -79,8 +86,9 @@ def _grouped(op: Op, builder: Builder) -> Value | None:
 
 
 def _unrepeated(x: Value) -> Value | None:
-    """[B, Hkv, S, D] before it went by [B, Hkv, 1, S, D] and an expansion to [B, H, S, D]."""
+    """Return [B, Hkv, S, D] where x is [B, H, S, D] that repeats each head H / Hkv times, else None."""
     match x.op:
+        # [B, Hkv, S, D] -> [B, Hkv, 1, S, D] -> [B, Hkv, H / Hkv, S, D] -> [B, H, S, D]
         case ops.Reshape(x=Value(ops.Expand(x=Value(ops.Reshape(x=heads, shape=(b, h, 1, s, d))), shape=wide))):
             fits = heads.shape == (b, h, s, d) and wide == (b, h, wide[2], s, d)
             return heads if fits and x.shape == (b, h * wide[2], s, d) else None
@@ -88,7 +96,7 @@ def _unrepeated(x: Value) -> Value | None:
 
 
 def _guarded(where: Value) -> Value | None:
-    """The scores behind where(isnan(p), 0, p) with p = softmax(scores)."""
+    """Match where(isnan(p), 0, p), where p = softmax(scores), and return the scores."""
     match where.op:
         case ops.Where(condition=Value(ops.IsNan(x=p)), a=zero, b=Value(ops.Softmax(x=scores, dim=3)) as same):
             return scores if p is same and ops.number_of(zero) == 0 else None
@@ -96,23 +104,27 @@ def _guarded(where: Value) -> Value | None:
 
 
 def _scores(value: Value, builder: Builder) -> _Scores | None:
+    """Match masked scores: a product and a mask that is added or selected, or the product alone."""
     match value.op:
+        # scale * q @ k.T + mask, the sum in either order
         case ops.Add(a=a, b=b):
             for product, mask in ((a, b), (b, a)):
                 found = _product(product, builder)
                 if found is not None and _broadcasts(mask, product.shape):
                     return replace(found, mask=_rank_four(_choice(mask, builder), builder))
+        # where(condition, scale * q @ k.T, low), or the branches swapped (keep=False), low being -inf or as good as
         case ops.Where(condition=condition, a=a, b=b):
             for product, other, keep in ((a, b, True), (b, a, False)):
                 found, low = _product(product, builder), ops.number_of(other)
                 if found is not None and low is not None and low <= EXCLUDED and _broadcasts(condition, product.shape):
                     condition = _rank_four(condition, builder)
                     return replace(found, mask=_added(condition, low, keep, value, builder))
+    # scale * q @ k.T without a mask
     return _product(value, builder)
 
 
 def _added(condition: Value, low: float, keep: bool, like: Value, builder: Builder) -> Value:
-    """The mask that adds `low` where where(condition, ..) put it: beside it the scores vanish in rounding."""
+    """Return the mask that adds `low` where where(condition, ..) selects `low`: scores vanish beside `low`."""
     if low == -math.inf:
         return condition if keep else builder(ops.Not(condition))
     zero, excluded = (Expr(like, builder).number(number) for number in (0.0, low))
@@ -120,8 +132,9 @@ def _added(condition: Value, low: float, keep: bool, like: Value, builder: Build
 
 
 def _choice(mask: Value, builder: Builder) -> Value:
-    """Which keys are seen, as booleans, of a mask that adds 0 to their scores and -inf to all others; else the mask."""
+    """Return a mask of 0 (key seen) and -inf (key excluded) as booleans, True for seen; any other mask as given."""
     match mask.op:
+        # where(seen, 0, -inf), or where(excluded, -inf, 0)
         case ops.Where(condition=seen, a=a, b=b) if seen.shape == mask.shape:
             numbers = (ops.number_of(a), ops.number_of(b))
             if numbers == (0, -math.inf):
@@ -132,20 +145,24 @@ def _choice(mask: Value, builder: Builder) -> Value:
 
 
 def _rank_four(mask: Value, builder: Builder) -> Value:
+    """Reshape a mask to rank 4, with leading dimensions of size 1."""
     return builder(ops.Reshape(mask, (1,) * (4 - mask.type.rank) + mask.shape))
 
 
 def _broadcasts(mask: Value, shape: tuple[int, ...]) -> bool:
+    """Return whether a mask broadcasts to the scores' shape [B, H, S, T]."""
     return mask.type.rank <= 4 and broadcast(mask.shape, shape) == shape
 
 
 def _product(value: Value, builder: Builder) -> _Scores | None:
-    """scale * (q @ kt), the scale before or after the product."""
+    """Match scale * (q @ kt), where the scale may multiply q, kt or the product."""
     if value.type.rank != 4:
         return None
+    # scale * (a @ b)
     scale, parts = factors(value)
     if len(parts) != 1 or not isinstance(parts[0].op, ops.Matmul):
         return None
+    # a = left * q and b = right * kt, so the whole is (scale * left * right) * (q @ kt)
     left, q = _unscaled(parts[0].op.a, builder)
     right, kt = _unscaled(parts[0].op.b, builder)
     if not isinstance(kt.op, ops.Permute) and kt not in builder.constants:
@@ -154,11 +171,12 @@ def _product(value: Value, builder: Builder) -> _Scores | None:
 
 
 def _unscaled(value: Value, builder: Builder, depth: int = 8) -> tuple[float, Value]:
-    """A number that multiplies the whole of `value`, and the rest; looks through heads being split."""
+    """Split `value` into a constant factor of all elements and the rest, through the reshapes that split heads."""
     number, parts = factors(value)
     if len(parts) != 1:
         return 1.0, value
     match parts[0].op:
+        # move(c * x) = c * move(x)
         case (ops.Reshape(x=x) | ops.Permute(x=x)) as move if depth:
             inner, source = _unscaled(x, builder, depth - 1)
             moved = parts[0] if source is x else builder(replace(move, x=source))
@@ -167,7 +185,7 @@ def _unscaled(value: Value, builder: Builder, depth: int = 8) -> tuple[float, Va
 
 
 def _finite_rows(mask: Value | None, builder: Builder) -> bool:
-    """Whether every row of the mask leaves some key, so that softmax gives no NaN of its own."""
+    """Return whether every row of the mask leaves some key, so that the softmax makes no NaN."""
     if mask is None or _bound(mask) < math.inf:
         return True
     known = ops.known(mask, builder)
@@ -177,7 +195,7 @@ def _finite_rows(mask: Value | None, builder: Builder) -> bool:
 
 
 def _bound(value: Value, depth: int = 8) -> float:
-    """A bound of |value|; infinite if none is known, or none within `depth` ops."""
+    """Bound |value| by interval arithmetic over at most `depth` ops; infinite where no bound is known."""
     if not depth:
         return math.inf
     match value.op:

@@ -1,4 +1,4 @@
-"""An activation joins the product before it."""
+"""The pass that makes an activation the epilogue of the product before."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_epilogue(graph: Graph) -> Graph:
-    """Linear or conv, then an activation that nothing else looks behind.
+    """Fuse an activation into the linear or conv before, if the activation is the product's only reader.
 
     Before:
         %p: f32[4,16] = linear(x=%x, w=%w, bias=%b)
@@ -22,6 +22,7 @@ def fuse_epilogue(graph: Graph) -> Graph:
 
 
 def _activation(op: Op, builder: Builder) -> Value | None:
+    """Match f(w * x + b), where f is an activation that TTNN's products take."""
     match op:
         case ops.Relu(x=x) | ops.Gelu(x=x) | ops.Silu(x=x) | ops.Sigmoid(x=x) | ops.Tanh(x=x):
             product = x.op
@@ -31,6 +32,7 @@ def _activation(op: Op, builder: Builder) -> Value | None:
 
 
 def _name(op: Op) -> str:
+    """Return the name of an activation as the products' attribute spells that name."""
     match op:
         case ops.Gelu(approximate=True):
             return "gelu_tanh"

@@ -1,4 +1,4 @@
-"""Matrix products with weights, and their bias, become one op."""
+"""The pass that makes one op of a matrix product with a weight, and of the bias added to the product."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_linear(graph: Graph) -> Graph:
-    """matmul by a weight -> linear; then the bias.
+    """Fuse a matmul by a weight [K, N], and the bias [N] added to the result, into one linear.
 
     Before:
         %p: f32[4,16] = matmul(a=%x, b=%w)
@@ -24,7 +24,7 @@ def fuse_linear(graph: Graph) -> Graph:
 
 
 def _product(op: Op, builder: Builder) -> Value | None:
-    """The weight turned to [N, K]: a derived weight, so no work at run time."""
+    """Match x @ w as a linear, whose weight is w.T [N, K]: a derived weight, so no work at run time."""
     match op:
         case ops.Matmul(a=x, b=w) if w.type.rank == 2 and w in builder.constants and x not in builder.constants:
             return apply(ops.Linear, Expr(x, builder), Expr(w, builder).permute(1, 0)).value
@@ -32,15 +32,19 @@ def _product(op: Op, builder: Builder) -> Value | None:
 
 
 def _bias(op: Op, builder: Builder) -> Value | None:
+    """Match a constant added to, or subtracted from, a linear that has no bias."""
     match op:
+        # x @ w.T + bias
         case ops.Add(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if (
             bias in builder.constants
         ):
             return _with_bias(product, x, bias, op, builder)
+        # bias + x @ w.T
         case ops.Add(a=bias, b=Value(ops.Linear(bias=None, activation="") as product) as x) if (
             bias in builder.constants
         ):
             return _with_bias(product, x, bias, op, builder)
+        # x @ w.T - bias = x @ w.T + (-bias)
         case ops.Sub(a=Value(ops.Linear(bias=None, activation="") as product) as x, b=bias) if (
             bias in builder.constants
         ):
@@ -49,7 +53,7 @@ def _bias(op: Op, builder: Builder) -> Value | None:
 
 
 def _with_bias(product: ops.Linear, x: Value, bias: Value, op: Op, builder: Builder) -> Value | None:
-    """One number for each output: any shape that is 1 but for the last dimension."""
+    """Return the linear with the bias as [N], if the bias is of size 1 in all dimensions but the last."""
     if builder.uses[x] > 1 or op.infer() != x.type or any(size != 1 for size in bias.shape[:-1]):
         return None
     size = x.shape[-1:]

@@ -1,4 +1,4 @@
-"""Layer norm and rms norm written out by hand become one op."""
+"""The pass that makes one op of a layer norm or rms norm written out by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_norm(graph: Graph) -> Graph:
-    """(x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b, over the last dimensions, and its rms form.
+    """Fuse (x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b over the last dimensions, and the form without mean.
 
     Before:
         %m: f32[4,8] = mean(x=%x, dims=[1], keep=true)
@@ -30,29 +30,38 @@ def fuse_norm(graph: Graph) -> Graph:
 
 
 def _norm(op: Op, builder: Builder) -> Value | None:
+    """Match x / sqrt(shifted) in the ways that models write the reciprocal root."""
     match op:
+        # x / sqrt(shifted), x * rsqrt(shifted)
         case ops.Div(a=x, b=Value(ops.Sqrt(x=shifted))) | ops.Mul(a=x, b=Value(ops.Rsqrt(x=shifted))):
             return _normalised(x, shifted, builder)
+        # rsqrt(shifted) * x
         case ops.Mul(a=Value(ops.Rsqrt(x=shifted)), b=x):
             return _normalised(x, shifted, builder)
+        # x * (1 / sqrt(shifted)), in either order
         case ops.Mul(a=x, b=Value(ops.Reciprocal(x=Value(ops.Sqrt(x=shifted))))):
             return _normalised(x, shifted, builder)
         case ops.Mul(a=Value(ops.Reciprocal(x=Value(ops.Sqrt(x=shifted)))), b=x):
             return _normalised(x, shifted, builder)
+        # x / shifted ** 0.5
         case ops.Div(a=x, b=Value(ops.Pow(a=shifted, b=half))) if ops.number_of(half) == 0.5:
             return _normalised(x, shifted, builder)
+        # x * shifted ** -0.5
         case ops.Mul(a=x, b=Value(ops.Pow(a=shifted, b=half))) if ops.number_of(half) == -0.5:
             return _normalised(x, shifted, builder)
     return None
 
 
 def _normalised(x: Value, shifted: Value, builder: Builder) -> Value | None:
-    """x / sqrt(shifted), where shifted = mean(x^2) + eps; a layer norm if x is something less its mean."""
+    """Match x / sqrt(mean(x^2) + eps): a layer norm of y where x = y - mean(y), else an rms norm of x."""
     match shifted.op:
+        # shifted = mean(a * b) + eps
         case ops.Add(a=Value(ops.Mean(x=Value(ops.Mul(a=a, b=b)), dims=dims, keep=True)), b=small):
             eps = ops.number_of(small)
+            # a = b = x, so the mean is that of x^2: the variance where x is centred
             if a is not x or b is not x or not eps or not _trailing(dims, x):
                 return None
+            # x = source - mean(source), over the same dimensions
             source = _uncentred(x, dims)
             if source is not None:
                 return builder(ops.LayerNorm(source, dims=len(dims), eps=eps))
@@ -61,7 +70,7 @@ def _normalised(x: Value, shifted: Value, builder: Builder) -> Value | None:
 
 
 def _uncentred(x: Value, dims: tuple[int, ...]) -> Value | None:
-    """y where x is y - mean(y)."""
+    """Return y where x is y - mean(y), else None."""
     match x.op:
         case ops.Sub(a=source, b=Value(ops.Mean(x=same, dims=across, keep=True))) if same is source and across == dims:
             return source
@@ -69,10 +78,12 @@ def _uncentred(x: Value, dims: tuple[int, ...]) -> Value | None:
 
 
 def _trailing(dims: tuple[int, ...], x: Value) -> bool:
+    """Return whether `dims` are the last dimensions of x."""
     return dims == tuple(range(x.type.rank - len(dims), x.type.rank))
 
 
 def _scale(op: Op, builder: Builder) -> Value | None:
+    """Match norm(x) * w, where the norm has no weight or bias yet."""
     match op:
         case ops.Mul(a=Value(ops.LayerNorm(w=None, bias=None, dims=dims) as norm) as x, b=w):
             pass
@@ -85,6 +96,7 @@ def _scale(op: Op, builder: Builder) -> Value | None:
 
 
 def _shift(op: Op, builder: Builder) -> Value | None:
+    """Match layer_norm(x) + bias, where the norm has no bias yet."""
     match op:
         case ops.Add(a=Value(ops.LayerNorm(bias=None, dims=dims) as norm) as x, b=bias):
             fitted = _parameter(bias, x, dims, op, builder)
@@ -93,7 +105,7 @@ def _shift(op: Op, builder: Builder) -> Value | None:
 
 
 def _parameter(value: Value, x: Value, dims: int, op: Op, builder: Builder) -> Value | None:
-    """A weight of the normalised shape, or None if it is none, or if others read the result without it."""
+    """Return a constant as a parameter of the normalised shape; None if unfit, or if x has other readers."""
     rank = value.type.rank
     if value not in builder.constants or builder.uses[x] > 1 or op.infer() != x.type:
         return None

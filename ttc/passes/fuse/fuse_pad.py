@@ -1,4 +1,4 @@
-"""Zero padding becomes part of the convolution or average pool that reads it."""
+"""The pass that makes zero padding part of the convolution or average pool that reads the padded value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_pad(graph: Graph) -> Graph:
-    """Into any reader that pads with zeros itself.
+    """Fuse a pad with zeros into a convolution or average pool, both of which pad with zeros themselves.
 
     Before:
         %p: f32[1,3,6,6] = pad(x=%x, pads=[[0, 0], [0, 0], [1, 1], [1, 1]])
@@ -22,9 +22,11 @@ def fuse_pad(graph: Graph) -> Graph:
 
 
 def _into_window(op: Op, builder: Builder) -> Value | None:
+    """Match a window over a padded x: pads of spatial dimensions add up."""
     match op:
         case ops.Conv(x=Value(ops.Pad(x=x, pads=pads, mode="constant", value=0)), rows=()):
             pass
+        # an average that counts padding divides by the whole window, as over an x that is padded already
         case ops.AvgPool(
             x=Value(ops.Pad(x=x, pads=pads, mode="constant", value=0)), count_padding=True, ceil=False, rows=()
         ):

@@ -1,4 +1,4 @@
-"""Numbers that multiply around a product go into its weight, which costs nothing at run time."""
+"""The pass that folds constant factors around a linear into the weight, where factors cost nothing at run time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ttc.passes.normal import rebuild
 
 
 def fuse_scale(graph: Graph) -> Graph:
-    """A factor before or after a linear, the factor inside a gated sigmoid, and the scale of masked attention.
+    """Fold into weights a factor before or after a linear or in a gated sigmoid, and masked attention's scale.
 
     Before:
         %p: f32[4,16] = linear(x=%x, w=%w, bias=%b)
@@ -29,17 +29,20 @@ def fuse_scale(graph: Graph) -> Graph:
 
 
 def _gate(op: Op, builder: Builder) -> Expr | None:
-    """x * sigmoid(c * x) = silu(c * x) / c."""
+    """Match x * sigmoid(c * x) = silu(c * x) / c, where x is a linear that absorbs c."""
     match op:
+        # x * gate, where gate = sigmoid(scaled) and scaled = x * c
         case ops.Mul(a=x, b=Value(ops.Sigmoid(x=Value(ops.Mul(a=same, b=c)) as scaled)) as gate) if same is x:
             factor = ops.number_of(c)
             alone = builder.uses[x] <= 2 and builder.uses[scaled] <= 1 and builder.uses[gate] <= 1
             if factor and alone and _is_plain(x.op):
+                # c * x is the linear of weight c * w and bias c * b
                 return silu(_scaled(x.op, factor, builder)) * (1 / factor)
     return None
 
 
 def _after(op: Op, builder: Builder) -> Expr | None:
+    """Match (x @ w.T + b) * c = x @ (c * w).T + c * b."""
     match op:
         case ops.Mul(a=x, b=c) if _is_plain(x.op) and builder.uses[x] <= 1 and op.infer() == x.type:
             factor = ops.number_of(c)
@@ -48,6 +51,7 @@ def _after(op: Op, builder: Builder) -> Expr | None:
 
 
 def _before(op: Op, builder: Builder) -> Value | None:
+    """Match (x * c) @ w.T + b = x @ (c * w).T + b."""
     match op:
         case ops.Linear(x=Value(ops.Mul(a=x, b=c)) as scaled, w=w) if builder.uses[scaled] <= 1:
             factor = ops.number_of(c)
@@ -57,8 +61,9 @@ def _before(op: Op, builder: Builder) -> Value | None:
 
 
 def _attention(op: Op, builder: Builder) -> Value | None:
-    """A mask is added to scaled scores, which costs a product in every layer; queries that come scaled spare it."""
+    """Fold the scale of masked attention into the queries' weight, which spares a mul of the scores by layer."""
     match op:
+        # softmax(scale * q @ k.T + mask) = softmax((scale * q) @ k.T + mask), where q = heads of x @ w.T + b
         case ops.Attention(
             q=Value(ops.Permute(x=Value(ops.Reshape(x=product, shape=shape)) as split, dims=dims)) as heads,
             mask=mask,
@@ -72,12 +77,12 @@ def _attention(op: Op, builder: Builder) -> Value | None:
 
 
 def _is_plain(op: Op) -> bool:
-    """Whether an op is a linear that ends in no activation."""
+    """Return whether an op is a linear without activation."""
     return isinstance(op, ops.Linear) and not op.activation
 
 
 def _scaled(product: Op, factor: float, builder: Builder) -> Expr:
-    """The linear whose results are `factor` times those of `product`."""
+    """Return the linear whose results are `factor` times those of `product`."""
     assert isinstance(product, ops.Linear)
     w = Expr(product.w, builder) * factor
     bias = None if product.bias is None else (Expr(product.bias, builder) * factor).value

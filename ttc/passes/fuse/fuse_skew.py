@@ -1,8 +1,8 @@
-"""Attention by relative positions: the pads, reshapes and slices that shear scores become one op.
+"""The pass that makes one skew of the pads, reshapes and slices that shear scores by relative position.
 
-Models shear by writing rows of one width and reading rows of another (Huang et al. 2018). That is known by what it
-does to positions, however it is written. A table of embeddings that was padded to all distances then needs only its
-own rows.
+Models shear by writing rows of one width and reading rows of another (Huang et al. 2018). A shear is recognised by
+the map of positions that the ops compute, however these are written. A table of embeddings that was padded to all
+distances then needs only the table's own rows.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
 LIMIT = 1 << 22
-"""Positions up to which a shear is looked for."""
+"""The most elements of a value in a chain whose map of positions is computed."""
 
 Chain = list[ops.Reshape | ops.Pad | ops.Slice]
 
 
 def fuse_skew(graph: Graph) -> Graph:
-    """Shears as one op, and tables without the rows that only padding gave them.
+    """Fuse shears into skews, and strip the tables beside skews of rows that come from padding.
 
     Before:
         %0: f32[2,31,32] = pad(x=%table, pads=[[0, 0], [11, 11], [0, 0]])
@@ -48,23 +48,27 @@ def fuse_skew(graph: Graph) -> Graph:
 
 
 def _shear(op: Op, builder: Builder) -> Value | None:
-    """A skew in place of a slice at the end of reshapes and pads, if that is what they do; one of a skew's columns."""
+    """Match a slice at the end of reshapes and pads that together are a skew, or a slice of a skew's columns."""
     if not isinstance(op, ops.Slice) or op.x.type.rank < 2:
         return None
+    # columns start .. end of a skew: y[i, start + j] = x[i, j + slope * i + (offset + start)]
     if isinstance(op.x.op, ops.Skew) and op.infer().shape[:-1] == op.x.shape[:-1] and op.steps[-1] == 1:
         skew = op.x.op
         part = replace(skew, offset=skew.offset + op.starts[-1], size=op.ends[-1] - op.starts[-1])
         return _with_own_columns(part, builder)
+    # source -> pads, reshapes, slices -> op, with at least one reshape and one pad
     chain, source = _chain(op)
     kinds = {type(step) for step in chain}
     if not {ops.Reshape, ops.Pad} <= kinds or source.type.rank < 2:
         return None
     if max(source.type.numel, *(step.infer().numel for step in chain)) > LIMIT:
         return None
+    # [.., rows, columns] -> [.., rows, size]
     shape = op.infer().shape
     rows, columns = source.shape[-2:]
     if rows < 2 or shape[-2] != rows or prod(shape[:-2]) != prod(source.shape[:-2]):
         return None
+    # y[i, j] = source[i, j + slope * i + offset], 0 outside the row
     found = _line(_positions(chain, source).reshape(-1, rows, shape[-1]), columns)
     if found is None:
         return None
@@ -73,7 +77,7 @@ def _shear(op: Op, builder: Builder) -> Value | None:
 
 
 def _chain(last: ops.Slice) -> tuple[Chain, Value]:
-    """The reshapes, pads with zero and slices that end here, first to last, and what they start from."""
+    """Return the reshapes, pads with zero and slices up to `last`, first to last, and the value that these read."""
     chain: Chain = [last]
     while True:
         match chain[0].x.op:
@@ -84,7 +88,7 @@ def _chain(last: ops.Slice) -> tuple[Chain, Value]:
 
 
 def _positions(chain: Chain, source: Value) -> Tensor:
-    """Which element of the source, counted from 1, each element of the chain's end is; 0 for padding."""
+    """Compute the position in the source, counted from 1, of each element of the chain's result; 0 for padding."""
     x = torch.arange(1, source.type.numel + 1).reshape(source.shape)
     for step in chain:
         x = step.eval(x)
@@ -92,15 +96,20 @@ def _positions(chain: Chain, source: Value) -> Tensor:
 
 
 def _line(found: Tensor, columns: int) -> tuple[int, int] | None:
-    """Slope and offset by which rows read columns of their own row, and of all others' nothing; None if they do not."""
+    """Solve for slope and offset such that row i, column j reads row i, column j + slope * i + offset, else None.
+
+    `found` holds positions [batch, rows, size] as `_positions` counts them; columns outside a row must be padding.
+    """
     known = found.nonzero()
     if not len(known):
         return None
     batch, rows, size = found.shape
+    # the first element that is no padding fixes the offset of each slope
     sample, i, j = known[0].tolist()
     first = int(found[sample, i, j]) - 1 - (sample * rows + i) * columns
     starts = torch.arange(batch * rows).reshape(batch, rows, 1) * columns
     for slope in (-1, 1):
+        # column j + slope * i + offset = first, and so in every other place
         offset = first - j - slope * i
         column = torch.arange(size) + slope * torch.arange(rows)[:, None] + offset
         inside = (column >= 0) & (column < columns)
@@ -113,13 +122,17 @@ def _line(found: Tensor, columns: int) -> tuple[int, int] | None:
 
 
 def _with_own_columns(op: ops.Skew, builder: Builder) -> Value:
-    """Scores q @ table.T, sheared: columns of zeros are what a skew has anyway, and cut columns if it reads none."""
+    """Match skew(q @ table.T): drop the table's padding, as a skew gives 0 beyond the columns, and unread cuts."""
     match op:
+        # y[i, j] = (q @ table.T)[i, j - i + offset]
         case ops.Skew(x=Value(ops.Matmul(a=a, b=Value(ops.Permute(x=table, dims=dims)))), slope=-1, offset=offset):
             last, before = len(dims) - 1, len(dims) - 2
         case _:
             return builder(op)
+    # row t of the table is row t - shift of inner, so the offset moves by -shift
     inner, shift = _rows(table)
+    # columns j - i + offset go from offset - (rows - 1) to offset + size - 1: those beyond a cut table are 0 here, but
+    # would not be 0 in scores with the whole table
     reads_cut = offset - (a.shape[-2] - 1) < 0 or offset + op.size > table.shape[-2]
     swaps = (dims[before], dims[last]) == (last, before)
     if inner is table or not swaps or (isinstance(table.op, ops.Slice) and reads_cut):
@@ -129,14 +142,17 @@ def _with_own_columns(op: ops.Skew, builder: Builder) -> Value:
 
 
 def _into_a_product(op: Op, builder: Builder) -> Value | None:
-    """Sheared weights @ table: its rows of zeros add nothing, nor do cut rows if their columns are zeros."""
+    """Match skew(weights) @ table: drop the table's rows of zeros, and a cut if the cut rows meet zeros."""
     match op:
+        # y = sum over t of x[i, t + i + offset] * table[t]
         case ops.Matmul(a=Value(ops.Skew(x=x, slope=1, offset=offset)), b=table) if table.type.rank >= 2:
             pass
         case _:
             return None
+    # row t of the table is row t - shift of inner: x[i, t' + i + offset + shift] * inner[t']
     inner, shift = _rows(table)
     rows, columns = x.shape[-2:]
+    # rows that a cut removed have t < 0 or t >= the cut's size: these must lie outside x, where the skew is 0
     others_are_zero = rows + offset <= 1 and table.shape[-2] + offset >= columns
     if inner is table or (isinstance(table.op, ops.Slice) and not others_are_zero):
         return None
@@ -145,7 +161,7 @@ def _into_a_product(op: Op, builder: Builder) -> Value | None:
 
 
 def _rows(table: Value) -> tuple[Value, int]:
-    """The table without zero rows around it, or whole where it was cut: its first row is row `shift` of this one."""
+    """Return the table without zero rows around, or before a cut, and where that table's first row is in `table`."""
     match table.op:
         case ops.Pad(x=x, pads=pads, mode="constant", value=0) if not any(map(any, (*pads[:-2], pads[-1]))):
             return x, pads[-2][0]
@@ -155,9 +171,9 @@ def _rows(table: Value) -> tuple[Value, int]:
 
 
 def _others(table: Value) -> tuple[int, ...]:
-    """All sizes but the number of rows."""
+    """Return all sizes of a table but the number of rows."""
     return (*table.shape[:-2], table.shape[-1])
 
 
 SHEARS = (_shear, _into_a_product)
-"""The rules alone, for graphs that are not to come into normal form: it may differ from length to length."""
+"""The rules alone, for graphs that must not be brought into normal form, which may differ from length to length."""

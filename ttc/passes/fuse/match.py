@@ -1,4 +1,4 @@
-"""Questions that patterns ask of values: numbers, factors, terms."""
+"""Predicates and decompositions of values that patterns share: numbers, factors, terms."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from ttc import ops
 from ttc.ir import DType, Value
 
 ROUNDING = {DType.f64: 2e-6, DType.f32: 2e-6, DType.f16: 5e-4, DType.bf16: 4e-3}
-"""How far a written constant may be from the number meant: its dtype's rounding (and float32's at least)."""
+"""The relative error that a written constant may have: the rounding of the constant's dtype, float32's at least."""
 
 
 def is_number(value: Value, number: float) -> bool:
-    """Whether `value` is `number` everywhere, as well as its dtype can tell."""
+    """Return whether `value` is `number` everywhere, within the rounding of the value's dtype."""
     known = ops.number_of(value)
     return known is not None and math.isclose(known, number, rel_tol=ROUNDING.get(value.dtype, 0.0))
 
 
 def factors(value: Value, depth: int = 4) -> tuple[float, list[Value]]:
-    """A product however it is associated: its constant number, and its other factors.
+    """Split a product, however associated, into the constant factor and the other factors.
 
-    Division by a number counts as multiplication by its reciprocal, pow(x, 3) as three factors.
+    Division by a number counts as multiplication by the reciprocal, pow(x, 3) as three factors.
     """
     number = ops.number_of(value)
     if number is not None:
@@ -41,12 +41,12 @@ def factors(value: Value, depth: int = 4) -> tuple[float, list[Value]]:
 
 
 def close(number: float, wanted: float, dtype: DType) -> bool:
-    """Whether a product of written constants is the number meant."""
+    """Return whether a product of written constants is the number meant, within twice the rounding of `dtype`."""
     return math.isclose(number, wanted, rel_tol=2 * ROUNDING.get(dtype, 0.0))
 
 
 def addend(value: Value, number: float) -> Value | None:
-    """x where `value` is x + number (constants stand on the right)."""
+    """Return x where `value` is x + number (constants stand on the right), else None."""
     match value.op:
         case ops.Add(a=a, b=b) if is_number(b, number):
             return a

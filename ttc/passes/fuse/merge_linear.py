@@ -1,4 +1,4 @@
-"""Projections of one value into heads become one product."""
+"""The pass that makes one product of the projections of one value into heads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Group = tuple[Node, ...]
 
 
 def merge_linear(graph: Graph) -> Graph:
-    """Linears of equal widths that share x and are split into heads: one linear, and a slice for each.
+    """Merge linears of equal widths that share x and are split into heads: one linear, and a slice for each.
 
     Before:
         %q: f32[1,5,8] = linear(x=%x, w=%wq)
@@ -41,7 +41,7 @@ def merge_linear(graph: Graph) -> Graph:
 
 
 def _groups(graph: Graph) -> list[Group]:
-    """Two or more linears over the same x, alike but for their weights, all split into heads; queries first."""
+    """List the groups of two or more linears over one x, all split into heads; in a group queries come first."""
     readers: defaultdict[Value, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         for value in node.op.operands():
@@ -51,6 +51,7 @@ def _groups(graph: Graph) -> list[Group]:
     found: defaultdict[tuple, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         match node.op:
+            # x @ w.T + bias, with weights of one shape [N, K] and a bias in all or in none
             case ops.Linear(x=x, w=w, bias=bias, activation=""):
                 value = node.results[0]
                 known = w in constants and (bias is None or bias in constants)
@@ -60,11 +61,12 @@ def _groups(graph: Graph) -> list[Group]:
 
 
 def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
-    """0, 1, 2 for what becomes queries, keys, values, the order in which heads are split; 3 for anything else."""
+    """Return 0, 1, 2 for queries, keys, values, the order in which TTNN splits heads; 3 for any other linear."""
     value = node.results[0]
     while len(readers[value]) == 1:
         reader = readers[value][0]
         match reader.op:
+            # attention(q=heads of x @ wq.T, k=heads of x @ wk.T, v=heads of x @ wv.T)
             case ops.Attention(q=q, k=k):
                 return 0 if q is value else 1 if k is value else 2
             case ops.Reshape() | ops.Permute():
@@ -75,7 +77,7 @@ def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
 
 
 def _is_split(reading: list[Node]) -> bool:
-    """Whether the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]."""
+    """Return whether the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]."""
     match [node.op for node in reading]:
         case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
             return heads * size == x.shape[-1] and len(batch) == 2 and heads > 1
@@ -83,7 +85,7 @@ def _is_split(reading: list[Node]) -> bool:
 
 
 def _constants(graph: Graph) -> set[Value]:
-    """The values that depend on no input."""
+    """Return the values that depend on no input."""
     constants: set[Value] = set()
     for node in graph.nodes:
         if not isinstance(node.op, Input) and not node.op.effect and constants.issuperset(node.op.operands()):
@@ -92,7 +94,7 @@ def _constants(graph: Graph) -> set[Value]:
 
 
 def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
-    """The nodes, with all weights of a group before its first member."""
+    """Order the nodes so that all weights of a group come before the group's first member."""
     producer = {value: node for node in graph.nodes for value in node.results}
     order: dict[int, Node] = {}
 
@@ -106,9 +108,10 @@ def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
 
 
 def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -> Value:
-    """The result of one member: its slice of the merged product."""
+    """Build one member's result [.., N], which is a slice of the merged product [.., members * N]."""
     linears = [node.op for node in group if isinstance(node.op, ops.Linear)]
     first = linears[0]
+    # x @ [w0; w1; ..].T + [b0; b1; ..] = [x @ w0.T + b0, x @ w1.T + b1, ..]
     w = concat([Expr(new[op.w], builder) for op in linears], 0)
     biases = [Expr(new[op.bias], builder) for op in linears if op.bias is not None]
     product = apply(ops.Linear, Expr(new[first.x], builder), w, concat(biases, 0) if biases else None)

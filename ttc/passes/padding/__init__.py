@@ -1,8 +1,8 @@
-"""Padding safety: a program at a bucket's size gives, in its valid part, what the model gives at the true length.
+"""Padding safety: in the valid part, a program at a bucket's size computes the model's result at the true length.
 
-Two passes. `infer_lengths` makes of the model's readings at several sizes one graph whose sizes are symbolic. `mask`
-interprets that graph over abstract values and rebuilds it with the true lengths as inputs: each op's transfer function
-says what becomes of padding, and asks for masks where it would reach a valid element.
+Two passes. `infer_lengths` makes of the model's readings at several sizes one graph with symbolic dimensions. `mask`
+interprets that graph over abstract values and rebuilds the graph with the true lengths as inputs: each op's transfer
+function states the padding of the result, and asks for masks where padding would reach a valid element.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ def pad(graphs: Sequence[Graph], sizes: Sequence[Mapping[str, int]]) -> Padded:
 
     Refused with every reason if that cannot be shown, Doubtful if more sizes may show it.
 
-    In a batch each sample has its own lengths, unless an op mixes samples: then they share them. Inputs without a
-    length, of as many rows, are taken for the same batch if that explains the model.
+    In a batch each sample has lengths of its own, unless an op mixes samples: then all samples share one. Inputs
+    without a length, of as many rows, are taken for the same batch if the model is safe that way.
     """
     # The pads and reshapes of shears would cut lengths apart.
     return mask(infer_lengths(Readings([rewrite(graph, *SHEARS) for graph in graphs], sizes)))
 
 
 def mask(annotated: Annotated) -> Padded:
-    """Rebuild an annotated graph so that padding reaches no valid element; refuses as `pad` does."""
+    """Rebuild an annotated graph so that padding reaches no valid element; Refused and Doubtful as in `pad`."""
     samples = _samples(annotated.graph)
     for batch in (Batch(samples, True), Batch(samples, False)) if samples > 1 else ():
         with suppress(Refused):  # what follows says why, if the reason is not the batch
@@ -44,7 +44,7 @@ def mask(annotated: Annotated) -> Padded:
 
 
 def _samples(graph: Graph) -> int:
-    """Give the batch of all inputs that have a length; 1 if they have none in common."""
+    """Give the batch size of the inputs that have a length; 1 if these inputs have no batch in common."""
     padded = [value.shape for value in graph.inputs if any(isinstance(size, SymbolicSize) for size in value.shape)]
     batches = {shape[0] for shape in padded}
     first = min(batches, default=1)
@@ -52,7 +52,7 @@ def _samples(graph: Graph) -> int:
 
 
 def _fewest_masks(annotated: Annotated, batch: Batch) -> Padded:
-    """Take the model's own masks as they are, or make these certain if that saves others."""
+    """Analyse with the model's own masks as given and, where there are any, made certain; keep the fewer masks."""
     plain = _fixed_point(annotated, batch, certain=False)
     if not plain.masks or not plain.own:
         return plain
@@ -61,7 +61,7 @@ def _fewest_masks(annotated: Annotated, batch: Batch) -> Padded:
 
 
 def _fixed_point(annotated: Annotated, batch: Batch, certain: bool) -> Padded:
-    """Analyse from the empty set of masked sources on, a larger one each time, until no inf or NaN matters.
+    """Repeat the analysis with growing sets of masked sources, from the empty set, until no inf or NaN matters.
 
     A source is a value in whose padding an inf or NaN arises. The sets grow, and a graph has finitely many values.
     """

@@ -1,6 +1,6 @@
-"""The padding analysis: an abstract interpretation of an annotated graph, which it rebuilds with masks.
+"""The padding analysis: an abstract interpretation of an annotated graph, which rebuilds the graph with masks.
 
-Each op's transfer function says what its result's padding holds, and asks for a mask where that of an operand would
+Each op's transfer function states the padding of the op's result, and asks for a mask where an operand's padding would
 reach a valid element.
 """
 
@@ -30,7 +30,7 @@ from ttc.passes.padding.result import ONE_SIZE, Doubtful, Mask, NotFinite, Padde
 
 @dataclass(frozen=True)
 class Batch:
-    """How many samples have lengths of their own; `everywhere` if these are the rows of all inputs with as many."""
+    """The number of samples with lengths of their own; `everywhere` if all inputs of as many rows hold these."""
 
     samples: int
     everywhere: bool
@@ -40,7 +40,7 @@ class Batch:
 class PaddingAnalysis:
     """One interpretation of the graph: the program so far, its abstract values, the masks and the reasons collected.
 
-    `sources` are the values that are masked where they arise, and `certain` whether the model's own masks are made so.
+    `sources` are the values masked where they arise; `certain` states whether the model's own masks are made certain.
     """
 
     annotated: Annotated
@@ -55,7 +55,7 @@ class PaddingAnalysis:
     reasons: list[tuple[str, str]] = field(default_factory=list)
     own: bool = False
     read: list[tuple[Value, Value]] = field(default_factory=list)
-    """The values that the current transfer function has made, with each operand of theirs."""
+    """The values that the current transfer function has made, each paired with every operand of the value's op."""
     node: Node = field(init=False)
 
     def __post_init__(self):
@@ -176,10 +176,10 @@ class PaddingAnalysis:
             raise (Doubtful if self.annotated.guessed else Refused)(self.reasons, ONE_SIZE)
 
     def _inputs(self) -> dict[str, Extent]:
-        """The model's inputs, then the true lengths.
+        """Add the model's inputs, then the true lengths, and return each input's extent.
 
-        Whoever runs the program fills inputs up with zeros. That is relied on for integers and booleans, whose padding
-        would otherwise look up rows that tables do not have; floating padding may be anything.
+        A run pads inputs with zeros. The zeros are relied on for integers and booleans, whose padding would otherwise
+        look up rows that tables do not have; the padding of floating inputs may be anything.
         """
         extents: dict[str, Extent] = {}
         values = [(value, self.builder(value.op)) for value in self.annotated.graph.inputs]
@@ -201,7 +201,7 @@ class PaddingAnalysis:
         return extents
 
     def _is_batch(self, type: TensorType, abstract: AbstractValue) -> bool:
-        """Tell whether the first dimension of an input is the batch."""
+        """Return whether the first dimension of an input is the batch."""
         samples, rows = self.batch.samples, type.shape[:1]
         alone = rows == (samples,) and not isinstance(rows[0], SymbolicSize)
         return samples > 1 and bool(rows) and (abstract.padded or (self.batch.everywhere and alone))
@@ -220,7 +220,7 @@ class PaddingAnalysis:
             self.new[old] = self._masked_at_source(model_masks.certain_comparison(value, self), self.origin)
 
     def _masked_at_source(self, value: Value, name: str) -> Value:
-        """The value; masked if what it holds in its padding has turned out to matter."""
+        """Mask a value whose padding an earlier analysis found to matter; return any other value as given."""
         if name not in self.sources:
             return value
         return self.masked(value, self.abstract(value).padded_dims, 0.0, "inf or NaN would reach a valid element")
@@ -248,7 +248,7 @@ class PaddingAnalysis:
         ]
 
     def _on_new_operands(self, op: Op) -> Op:
-        """The op on values of the program; Refusal where an operand is a constant that no length explains."""
+        """Replace an op's operands by the new values; Refusal for an operand that is constant but follows no length."""
         transfer = TRANSFERS[type(op)]
         new = {operand: self.new[operand] for operand in op.operands()}
         beside = self._of_samples(new) if transfer.broadcasts else {}
@@ -259,7 +259,7 @@ class PaddingAnalysis:
         return op.with_operands(lambda operand: beside.get(operand, new[operand]))
 
     def _of_samples(self, operands: Mapping[Value, Value]) -> dict[Value, Value]:
-        """Constants beside a batch, where each sample has a length of its own and so a constant of its own."""
+        """Give constants beside a batch, whose samples have a length, and so a constant, of their own."""
         abstracts = [self.abstract(value) for value in operands.values()]
         batches = [abstract for abstract in abstracts if any(factor.sample for factor in abstract.factors)]
         found: dict[Value, Value] = {}
@@ -271,7 +271,7 @@ class PaddingAnalysis:
         return found
 
     def _check(self, inferred: TensorType, value: Value, abstract: AbstractValue) -> None:
-        """Refuse sizes and lengths of a transfer function that are not those inferred."""
+        """Refuse sizes and lengths that a transfer function states and that differ from those inferred."""
         if value.type != inferred:
             raise Refusal(f"its transfer function made {value.type} of {inferred}")
         limits, multiples = self.annotated.limits, self.annotated.multiples

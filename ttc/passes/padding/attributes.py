@@ -1,4 +1,4 @@
-"""Sizes in attributes that follow a length, as far as the operands explain them."""
+"""Symbolic sizes in attributes, as far as the lengths of the operands explain the sizes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ttc.passes.padding.fit import Fits
 
 
 def symbolic(items: Sequence[Any], name: str) -> Any:
-    """Make one attribute of those of the readings: a number that differs becomes a size that nothing explains yet."""
+    """Merge an attribute's values in the readings: a number that differs becomes a symbolic size without length yet."""
     first = items[0]
     if isinstance(first, tuple) and len({len(item) for item in items}) == 1:
         return tuple(symbolic(parts, name) for parts in zip(*items, strict=True))
@@ -51,15 +51,17 @@ def explained(op: Op, variants: Sequence[Any], fits: Fits) -> dict[str, object]:
 
 
 def _single(size: int) -> bool:
+    """Return whether a size is 1 at all lengths."""
     return size == 1 and not isinstance(size, SymbolicSize)
 
 
 def _size(factor: Factor) -> int:
+    """Return the (symbolic) size of a factor."""
     return SymbolicSize(factor.size, factor.length) if factor.length else factor.size
 
 
 def _from_the_end(size: int, number: int, sizes: Sequence[int], numbers: Sequence[int]) -> int:
-    """A number that follows a length: as the size of a dimension less a constant, if it is that in all readings."""
+    """Explain a number that follows a length as a dimension's size less a constant, if all readings agree on one."""
     less = {own - other for own, other in zip(sizes, numbers, strict=True)}
     if not isinstance(number, SymbolicSize) or len(less) > 1:
         return number

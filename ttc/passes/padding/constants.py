@@ -1,4 +1,4 @@
-"""Known values in a program for all lengths: as they are, or computed from the true length."""
+"""Known values in a program for all lengths: stored as constants, or computed from the true length."""
 
 from __future__ import annotations
 
@@ -14,22 +14,23 @@ from ttc.passes.padding.known import Known, Scale, Shift
 from ttc.passes.padding.masks import Masks
 
 FUNCTIONS = {"reciprocal": ops.Reciprocal, "sqrt": ops.Sqrt, "rsqrt": ops.Rsqrt}
+"""The ops of the functions by which a `Scale` follows a length."""
 
 
 @dataclass(frozen=True)
 class Constants:
-    """Adds to a program what is known of an annotated graph without inputs and weights."""
+    """The known values of an annotated graph, which depend on neither inputs nor weights, added to a program."""
 
     annotated: Annotated
     builder: Builder
     masks: Masks
     unexplained: dict[Value, str] = field(default_factory=dict)
-    """Why constants are no function of a length, as far as that is known."""
+    """The reasons why constants are no known function of a length."""
 
     def value(self, value: Value, beside: AbstractValue | None = None) -> tuple[Value, AbstractValue]:
-        """Add a known value, and say what its padding is; Refusal if it follows a length and nothing says how.
+        """Add a known value and return its abstract value; Refusal if the value follows a length in an unknown way.
 
-        What follows a length that each sample has for itself is made in a shape that broadcasts to what is `beside` it.
+        A value that follows a length of each sample is made in a shape that broadcasts to the abstract value `beside`.
         """
         known = self.annotated.known[value]
         abstract = of_type(value.type)
@@ -42,7 +43,7 @@ class Constants:
         return self._computed(value, known.follows, abstract), abstract
 
     def known(self, value: Value) -> tuple[Value, AbstractValue]:
-        """As `value`; one that no length explains is as it is in the graph, for transfer functions that look closer."""
+        """Add a known value; one that no length explains is added as given, for transfer functions that look closer."""
         try:
             return self.value(value)
         except Refusal as refusal:
@@ -50,7 +51,7 @@ class Constants:
             return self.builder(value.op, value.name), of_type(value.type)
 
     def _computed(self, value: Value, follows: Shift | Scale, abstract: AbstractValue) -> Value:
-        """f(length) added to a constant that does not follow it, or times one."""
+        """Compute a constant plus f(length), or a constant times f(length)."""
         if isinstance(follows, Scale):
             pattern = ops.constant(self.builder, follows.pattern)
             return self.builder(ops.Mul(pattern, self._function(follows, abstract, value.dtype)))
@@ -61,7 +62,7 @@ class Constants:
         return self.builder(ops.Add(ops.constant(self.builder, base.contiguous()), number))
 
     def _function(self, follows: Scale, beside: AbstractValue, dtype: DType) -> Value:
-        """function(length / divisor), in a shape that broadcasts to what is `beside` it."""
+        """Compute function(length / divisor), in a shape that broadcasts to the abstract value `beside`."""
         value = self.builder(ops.Cast(self.masks.length(follows.length, beside), dtype))
         if follows.divisor != 1:
             value = self.builder(ops.Div(value, self.builder(ops.Full(TensorType(dtype, ()), follows.divisor))))
@@ -69,7 +70,7 @@ class Constants:
 
 
 def _filled(abstract: AbstractValue, known: Known, name: str, number: float | None) -> AbstractValue:
-    """Give the abstract value of numbers that are the same at all lengths; `number` if they are one."""
+    """Give the abstract value of numbers that are the same at all lengths; `number` if all elements are one number."""
     base = known.tensor
     alike = [bool((base == base.narrow(dim, 0, 1)).all()) for dim in range(base.ndim)]
     dims = [
@@ -81,7 +82,7 @@ def _filled(abstract: AbstractValue, known: Known, name: str, number: float | No
 
 
 def _with_batch(abstract: AbstractValue, beside: AbstractValue) -> AbstractValue:
-    """Give an abstract value the batch of another that it broadcasts to."""
+    """Give an abstract value the batch of another, `beside`, to which the abstract value broadcasts."""
     dims = [*[()] * (len(beside.dims) - len(abstract.dims)), *abstract.dims]
     for d, dim in enumerate(beside.dims):
         if any(factor.sample for factor in dim):

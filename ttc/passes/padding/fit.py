@@ -1,4 +1,4 @@
-"""Which length explains numbers that differ between the readings of a model."""
+"""The fit of lengths to numbers that differ between the readings of a model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from ttc.ir.lengths import Length, Quotient, same
 from ttc.ir.symbolic import SymbolicSize
 
 ROUNDED = 1e-6
-"""The distance of a number of the model from what a length gives: float32's rounding, generously."""
+"""The relative distance of a number of the model from the one that a length gives: float32's rounding, generously."""
 
 
 LARGEST_QUOTIENT = 8
-"""Sizes that are a rounded quotient of a length are looked for up to this divisor.
+"""The largest divisor of a rounded quotient of a length that is fitted to sizes.
 
-As many consecutive sizes tell all of them apart: a quotient that is found is `guessed` until there are so many.
+As many consecutive sizes tell all such quotients apart: with fewer sizes a quotient is `guessed`.
 """
 
 
 @dataclass
 class Fits:
-    """The lengths that the model is known to have; those that new ones are made from."""
+    """The lengths that the model is known to have, from which new lengths are fitted."""
 
     sizes: Sequence[Mapping[str, int]]
     limits: Mapping[str, int]
@@ -36,11 +36,11 @@ class Fits:
         self.steps = {name: gcd(*(sizes[name] for sizes in self.sizes)) for name in self.limits}
 
     def add(self, length: Length) -> None:
-        """A length that some value has."""
+        """Add a length that some value has."""
         self.lengths.setdefault(length)
 
     def size(self, numbers: Sequence[int]) -> int:
-        """Give the size with these numbers in the readings: a symbolic one where they differ."""
+        """Give the size with these numbers in the readings: a symbolic size where the numbers differ."""
         return SymbolicSize(numbers[0], self.length(numbers)) if len(set(numbers)) > 1 else numbers[0]
 
     def length(self, numbers: Sequence[int]) -> Length:
@@ -60,7 +60,7 @@ class Fits:
         return found[0]
 
     def _distinct(self, candidates: Iterable[Length | None]) -> list[Length]:
-        """The lengths among these that are not the same."""
+        """List the candidates that differ from each other as lengths."""
         found: list[Length] = []
         for new in candidates:
             if new is not None and not any(same(new, other, self.limits, self.steps) for other in found):
@@ -68,13 +68,13 @@ class Fits:
         return found
 
     def _rounded(self, numbers: Sequence[int]) -> Iterator[Length | None]:
-        """Lengths with these numbers that are quotients, rounded down."""
+        """Yield quotients of lengths, rounded down, that give these numbers."""
         yield from (self._affine(known, numbers, whole=False) for known in self.lengths)
         for name in self.limits:
             yield from self._quotients(Length.named(name), numbers)
 
     def _quotients(self, known: Length, numbers: Sequence[int]) -> Iterator[Length]:
-        """(known + a) // b + c for small b that give the numbers."""
+        """Yield (known + a) // b + c, for b up to LARGEST_QUOTIENT, that give the numbers."""
         for by in range(2, LARGEST_QUOTIENT + 1):
             for shift in range(by):
                 quotient = (known + shift) // by
@@ -85,7 +85,7 @@ class Fits:
                     yield quotient + constant
 
     def _affine(self, known: Length, numbers: Sequence[int], whole: bool) -> Length | None:
-        """factor * known + constant (of whole numbers, or rounded down to a quotient), if it gives the numbers."""
+        """Solve for factor * known + constant (whole numbers, or a quotient rounded down) that gives the numbers."""
         own = [known.at(sizes) for sizes in self.sizes]
         line = _line(own, numbers)
         if line is None:
@@ -100,7 +100,7 @@ class Fits:
         return new if [new.at(sizes) for sizes in self.sizes] == list(numbers) else None
 
     def real(self, numbers: Sequence[float]) -> tuple[str, Length, int] | None:
-        """(function, length, divisor): numbers that are length / divisor, or a function of it; None if none is."""
+        """Solve for (function, length, divisor) where the numbers are function(length / divisor); None if none is."""
         for name, inverse in INVERSES.items():
             try:
                 whole = [inverse(number) for number in numbers]
@@ -121,6 +121,7 @@ class Fits:
         return None
 
     def _words(self) -> str:
+        """Print the sizes of the readings."""
         return "; ".join(", ".join(f"{name}={size}" for name, size in sizes.items()) for sizes in self.sizes)
 
 
@@ -134,7 +135,7 @@ INVERSES: dict[str, Callable[[float], float]] = {
 
 
 def _line(xs: Sequence[int], ys: Sequence[int]) -> tuple[Fraction, Fraction] | None:
-    """The line through the first two points that differ; None if there are none."""
+    """Solve for factor and constant of the line through the first two points that differ in x; None if all agree."""
     for x, y in zip(xs, ys, strict=True):
         if x != xs[0]:
             factor = Fraction(y - ys[0], x - xs[0])
@@ -143,4 +144,5 @@ def _line(xs: Sequence[int], ys: Sequence[int]) -> tuple[Fraction, Fraction] | N
 
 
 def _listed(numbers: Sequence[int]) -> str:
+    """Print numbers with commas between."""
     return ", ".join(map(str, numbers))

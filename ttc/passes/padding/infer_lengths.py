@@ -1,8 +1,8 @@
-"""Length inference: from readings of a model at several sizes to one graph whose sizes are symbolic.
+"""Length inference: from readings of a model at several sizes to one graph with symbolic dimensions.
 
-An op's own type rule computes the lengths of its results, as it computes their sizes. Where it has nothing to compute
-them from (an input, a constant, a size in an attribute), or cannot, the sizes of the readings are fitted to the lengths
-that the model is known to have. Either way a length must give the sizes of every reading.
+An op's type rule computes the lengths of the op's results along with the sizes. Where a type rule has no lengths to
+compute from (an input, a constant, a size in an attribute), or fails, the sizes of the readings are fitted to the
+lengths that the model is known to have. Either way a length must give the sizes of every reading.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from ttc.passes.padding.readings import Counterparts, Readings, has_values, vary
 class Annotated:
     """The first reading, as a graph whose types and attributes have symbolic sizes where they follow a length.
 
-    `limits` are the sizes of the named lengths in it, `multiples` numbers that divide those of all readings. `known`
-    values depend on neither inputs nor weights. `picked` are the results of lookups, each with the known places that it
-    looks up, where these are the same rows at all lengths, though places may differ. `reasons` say what is not in the
-    graph, as nothing explains how it follows the lengths; an explanation that more readings would make certain is
-    `guessed`.
+    `limits` are the sizes of the named lengths in the graph, `multiples` numbers that divide the sizes of all readings.
+    `known` values depend on neither inputs nor weights. `picked` are the results of lookups, each with the known places
+    looked up, where these are the same rows at all lengths, though places may differ. `reasons` name the values left
+    out of the graph because no length explains the values' sizes or numbers. `guessed` states whether more readings
+    would be needed to make an explanation certain.
     """
 
     graph: Graph
@@ -91,7 +91,7 @@ class _Inference:
         self._add(replace(op, type=type), [values], [type])
 
     def _node(self, nodes: Sequence[Node]) -> None:
-        """Add a node, or say why its sizes are not explained."""
+        """Add a node, or record why no length explains the node's sizes."""
         first, rows = nodes[0], list(zip(*(node.results for node in nodes), strict=True))
         if rows[0] in self.values or self._is_cut_off(rows[0]):
             return
@@ -101,7 +101,7 @@ class _Inference:
             self.reasons.append((first.results[0].where, str(refusal)))
 
     def _is_cut_off(self, values: Counterparts) -> bool:
-        """Tell whether an operand is not in the graph, for a reason that is told of the operand itself."""
+        """Return whether an operand was left out of the graph, for a reason recorded with the operand itself."""
         if self.readings.is_known(values):
             return False
         return any(operand not in self.values for operand in self.readings.operands(values))
@@ -140,7 +140,7 @@ class _Inference:
         self.known[self.values[values]] = known
 
     def _symbolic(self, variants: Sequence[Op], values: Counterparts) -> Op:
-        """The op on the annotated operands, its attributes symbolic where they follow a length."""
+        """Rebuild the op on the annotated operands, with symbolic sizes in attributes that follow a length."""
         transfer = TRANSFERS.get(type(variants[0]))
         if transfer is None:
             raise Refusal("nothing is known of what it makes of padding")
@@ -152,7 +152,7 @@ class _Inference:
         return replace(op, **explained(op, variants, self.fits))
 
     def _sizes(self, inferred: TensorType, values: Counterparts) -> tuple[int, ...]:
-        """The sizes that a type rule has given, where they are those of the readings; others fitted."""
+        """Return the sizes from the type rule where these agree with the readings; fit a length to each other size."""
         actual = zip(*(value.shape for value in values), strict=True)
         return tuple(map(self._size, inferred.shape, actual))
 
@@ -162,12 +162,12 @@ class _Inference:
         return inferred if self._at_each(inferred) == list(sizes) else self.fits.size(sizes)
 
     def _at_each(self, size: int) -> list[int]:
-        """The number of a size in each reading."""
+        """Evaluate a (symbolic) size at the lengths of each reading."""
         lengths = [length_of(part) for part in parts_of(size)]
         return [prod(length.at(sizes) for length in lengths if length) for sizes in self.readings.sizes]
 
     def _same_rows(self, op: ops.Embedding, values: Counterparts) -> bool:
-        """Tell whether a lookup at known places picks the same rows in all readings."""
+        """Return whether a lookup at known places picks the same rows in all readings."""
         _, index = self.readings.operands(values)
         rows = [self._at_each(part) for part in parts_of(op.w.shape[0])] or [[1] * len(values)]
         readings = zip(self.readings.tensors(index), zip(*rows, strict=True), strict=True)
@@ -176,7 +176,7 @@ class _Inference:
 
 
 def _on(op: Op, operands: Sequence[Value]) -> Op:
-    """The op on these operands, in order: one value of the first reading may correspond to several of another."""
+    """Rebuild an op on these operands, in order: a value of one reading may correspond to several of another."""
     values = iter(operands)
 
     def new(item: Any) -> Any:
@@ -189,7 +189,7 @@ def _on(op: Op, operands: Sequence[Value]) -> Op:
 
 
 def _attributes(variants: Sequence[Op], transfer: Transfer) -> dict[str, object]:
-    """The attributes that differ between readings, as symbolic sizes; Refusal for one that may not."""
+    """Return the attributes that differ between readings, as symbolic sizes; Refusal for one that must not differ."""
     changing = varying(variants)
     for name in changing:
         if name not in transfer.varying:

@@ -1,4 +1,4 @@
-"""Values that are known when compiling, and how their numbers follow a length."""
+"""Values known when compiling, and the functions by which the values' numbers follow a length."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Scale:
 
 @dataclass(frozen=True)
 class Known:
-    """A value that depends on neither inputs nor weights: its numbers in the graph that is compiled.
+    """A value that depends on neither inputs nor weights: the value's numbers in the graph that is compiled.
 
-    At other lengths the numbers are those that both tensors have a place for, unless they follow a length; if nothing
-    is known of how, `unexplained` says why.
+    At another length the numbers are the same in the places that both tensors have, unless the numbers follow a length;
+    `unexplained` is the reason where no known function gives the numbers.
     """
 
     tensor: Tensor
@@ -48,7 +48,7 @@ class Known:
 
 
 def understood(tensors: Sequence[Tensor], fits: Fits) -> Known:
-    """Find how a known value, given as it is in each reading, follows a length."""
+    """Find the function by which a known value, given as a tensor of each reading, follows a length."""
     base = tensors[0]
     if all(torch.equal(common(base, other), common(other, base)) for other in tensors):
         return Known(base)
@@ -59,6 +59,7 @@ def understood(tensors: Sequence[Tensor], fits: Fits) -> Known:
 
 
 def _shift(tensors: Sequence[Tensor], fits: Fits) -> Shift:
+    """Find the length that all moved elements add to the first reading's; Refusal if there is none."""
     base = tensors[0]
     if base.dtype == torch.bool:
         raise Refusal(UNKNOWN)
@@ -72,6 +73,7 @@ def _shift(tensors: Sequence[Tensor], fits: Fits) -> Shift:
 
 
 def _scale(tensors: Sequence[Tensor], fits: Fits) -> Scale:
+    """Find the function of a length that scales the first reading's elements; Refusal if there is none."""
     shared = tuple(slice(min(sizes)) for sizes in zip(*(tensor.shape for tensor in tensors), strict=True))
     base = tensors[0]
     sizes = base[shared].abs().flatten()
@@ -87,11 +89,11 @@ def _scale(tensors: Sequence[Tensor], fits: Fits) -> Scale:
 
 
 def _number(tensor: Tensor) -> float | None:
-    """Give the one number in a tensor, if it is one."""
+    """Give the number that all elements of a tensor are; None if elements differ."""
     numbers = tensor.unique()
     return numbers.item() if numbers.numel() == 1 else None
 
 
 def _proportional(tensor: Tensor, other: Tensor, factor: float) -> bool:
-    """Tell whether a tensor is a multiple of another where both have elements."""
+    """Return whether a tensor is `factor` times another in the places that both have."""
     return torch.allclose(common(tensor, other), common(other, tensor) * factor, rtol=1e-5, atol=1e-7)

@@ -15,11 +15,11 @@ from ttc.ir.lengths import Atom, Length, Quotient
 from ttc.ops.padding.abstract import AbstractValue, Factor
 
 Slot = tuple[int, Factor | None]
-"""A dimension and a factor of it; None for one that a mask does not look at."""
+"""A dimension and one of the dimension's factors; None for a dimension that a mask does not depend on."""
 
 
 class Masks:
-    """The lengths that a program takes, i64[samples] each, and what has been computed from them."""
+    """The lengths that a program takes, i64[samples] each, and the values computed from the lengths so far."""
 
     def __init__(self, builder: Builder, limits: Mapping[str, int], samples: int, taken: set[str]):
         self.names = {name: _free(name, taken) for name in limits}
@@ -36,12 +36,13 @@ class Masks:
             self._inputs[name] = self._builder(Input(TensorType(DType.i64, (self._samples,)), chosen), chosen)
 
     def length(self, length: Length, beside: AbstractValue) -> Value:
-        """Give the true length, broadcasting to what is `beside` it: one number, or one for each sample."""
+        """Give the true length, one number or one for each sample, in a shape that broadcasts to the value `beside`."""
         seen = (_batch(beside),) if self._samples > 1 and length.terms else ()
         slots = _slots(beside, seen)
         return self._together(self._at(length, self._of_samples(slots)), beside, seen)
 
     def _at(self, length: Length, shape: tuple[int, ...]) -> Value:
+        """Give a length in a shape of `samples` elements or one."""
         key = (length, shape)
         if key not in self._shaped:
             if not length.terms:
@@ -51,7 +52,7 @@ class Masks:
         return self._shaped[key]
 
     def _value(self, length: Length) -> Value:
-        """The length, i64[samples], computed from the inputs."""
+        """Compute a length, i64[samples], from the inputs."""
         if length in self._lengths:
             return self._lengths[length]
         first, *rest = (self._term(atom, factor) for atom, factor in length.terms)
@@ -72,7 +73,7 @@ class Masks:
         return self._builder(ops.Full(TensorType(DType.i64, shape), number))
 
     def masked(self, value: Value, abstract: AbstractValue, dims: Sequence[int], fill: float) -> tuple[Value, bool]:
-        """where(valid in `dims`, value, fill), and whether it is new."""
+        """Make where(valid in `dims`, value, fill); also return whether that value is new."""
         padded = tuple(d for d in dims if any(f.length and f.fill != fill for f in abstract.dims[d]))
         key = (value, padded, repr(float(fill)))
         if key in self._masked:
@@ -89,7 +90,7 @@ class Masks:
         return masked, True
 
     def _condition(self, abstract: AbstractValue, dims: Sequence[int]) -> Value:
-        """bool, broadcasting to the value: which elements are valid in these dimensions."""
+        """Compute which elements are valid in these dimensions: bool, in a shape that broadcasts to the value."""
         found: Value | None = None
         for dim in dims:
             one = self._valid(abstract, dim)
@@ -98,7 +99,7 @@ class Masks:
         return found
 
     def _valid(self, abstract: AbstractValue, dim: int) -> Value:
-        """position < length for the lengths of one dimension, of size 1 in all others but the batch."""
+        """Compare position < length for the lengths of one dimension: size 1 in all other dimensions but the batch."""
         seen = (dim, _batch(abstract)) if self._samples > 1 else (dim,)
         slots = _slots(abstract, seen)
         limits = self._of_samples(slots)
@@ -116,7 +117,7 @@ class Masks:
         return tuple(self._samples if factor and factor.sample else 1 for _, factor in slots)
 
     def _together(self, value: Value, abstract: AbstractValue, seen: Sequence[int]) -> Value:
-        """A value of slots, as one of the dimensions: where several make up one, it is repeated over them."""
+        """Reshape a value of slots to the dimensions of `abstract`, expanded where several slots merge into one."""
         slots = _slots(abstract, seen)
         if len(slots) == len(abstract.dims):
             return value
@@ -125,7 +126,7 @@ class Masks:
         return self._builder(ops.Reshape(wide, tuple(shape)))
 
     def _below(self, length: Length, shape: tuple[int, ...], place: tuple[int, ...]) -> Value:
-        """0, 1, 2, ... < length; positions of shape `place`, lengths of `shape`."""
+        """Compare 0, 1, 2, ... < length, where positions are of shape `place` and lengths of `shape`."""
         key = (length, shape, place)
         if key not in self._conditions:
             count = prod(place)
@@ -136,13 +137,13 @@ class Masks:
 
 
 def _slots(abstract: AbstractValue, seen: Sequence[int]) -> list[Slot]:
-    """The factors of the `seen` dimensions, one after another, each other dimension as a single position."""
+    """List the factors of the `seen` dimensions, one after another, and each other dimension as a single position."""
     rows = [[(d, factor) for factor in dim] if d in seen else [(d, None)] for d, dim in enumerate(abstract.dims)]
     return [slot for row in rows for slot in row]
 
 
 def _batch(abstract: AbstractValue) -> int:
-    """The dimension that is the batch, or part of which is; Refusal if there is none."""
+    """Return the dimension that is, or contains, the batch; Refusal if there is none."""
     for dim, factors in enumerate(abstract.dims):
         if any(factor.sample for factor in factors):
             return dim
@@ -150,5 +151,5 @@ def _batch(abstract: AbstractValue) -> int:
 
 
 def _free(name: str, taken: set[str]) -> str:
-    """The name of a length's input: the length's own, unless an input has it."""
+    """Name a length's input after the length, unless an input has that name already."""
     return name if name not in taken else f"{name}.length"

@@ -1,4 +1,4 @@
-"""The model's own masks, which save others once it is certain that they exclude all padding."""
+"""The model's own masks, which save other masks once made certain to exclude all padding."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def certain_comparison(value: Value, analysis: PaddingAnalysis) -> Value:
-    """A comparison of positions with lengths of the model's own, so that it surely excludes what is no position."""
+    """Mask a comparison of positions with the model's own lengths, so that the comparison surely excludes padding."""
     op = value.op
     if not isinstance(op, (ops.Lt, ops.Le, ops.Gt, ops.Ge)):
         return value
@@ -31,7 +31,7 @@ def certain_comparison(value: Value, analysis: PaddingAnalysis) -> Value:
 
 
 def certain_product(op: ops.Mul, analysis: PaddingAnalysis) -> None:
-    """A product with a mask of zeros excludes what is finite only."""
+    """Make the other factor of a product with a mask of zeros finite, as inf or NaN times 0 would be NaN."""
     for mask, value in ((op.a, op.b), (op.b, op.a)):
         zeros = [factor.fill for factor in analysis.abstract(mask).factors if factor.length]
         if zeros and set(zeros) == {0.0} and not analysis.abstract(value).finite and analysis.abstract(mask).finite:

@@ -1,4 +1,4 @@
-"""Huge numbers of masks: what an op makes of one may be infinite, as its square is."""
+"""Huge numbers that masks write: an op's result on such a number may be infinite, as the square is."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ttc.ops.padding.abstract import is_huge
 def loses_huge(
     result: AbstractValue, read: Sequence[tuple[Value, Value]], abstracts: Mapping[Value, AbstractValue]
 ) -> bool:
-    """Tell whether huge numbers in the padding of operands are no longer known in that of the result.
+    """Return whether huge numbers in the operands' padding are no longer known numbers in the result's padding.
 
-    `read` has the values that a transfer function has made, with each operand of theirs. Values whose abstract values
-    it has stated account for their operands.
+    `read` has the values that a transfer function has made, each paired with every operand of the value's op. A value
+    whose abstract value the function has stated accounts for the value's operands.
     """
     unknown = {factor.length for factor in result.factors if factor.fill is None}
     known = {factor.length for factor in result.factors} - unknown
@@ -29,7 +29,7 @@ def loses_huge(
 
 
 def _passed(op: Op, operand: Value, abstract: AbstractValue) -> list[Factor]:
-    """List the factors of an operand whose padding may come through: not of what a choice or a mask leaves out."""
+    """List the factors of an operand whose padding an op may pass on, without those that a choice or mask omits."""
     match op:
         case ops.Attention(mask=mask) if operand is mask:
             return []

@@ -20,7 +20,7 @@ class PlainBuilder(Builder):
 
 
 def _at_one_size(op: Op) -> Op:
-    """Replace the symbolic sizes of an op by their numbers."""
+    """Replace the symbolic sizes of an op by plain numbers."""
     items = {name: getattr(op, name) for name in field_names(type(op))}
     new = {name: _plain(item) for name, item in items.items() if not isinstance(item, Value)}
     changed = {name: item for name, item in new.items() if item is not items[name]}
@@ -28,6 +28,7 @@ def _at_one_size(op: Op) -> Op:
 
 
 def _plain(item: object) -> object:
+    """Replace the symbolic sizes of an attribute or type by plain numbers."""
     if not isinstance(item, TensorType):
         return plain(item)
     shape = tuple(map(int, item.shape))

@@ -1,7 +1,7 @@
-"""Readings of one model: its graphs at several sizes of its lengths, and which of their values correspond.
+"""Readings of one model: graphs at several sizes of the model's lengths, and the correspondence of values.
 
-Graphs are compared from their outputs back. Values correspond where ops, operands and attributes do; sizes (and the
-attributes that a transfer function lets vary) may differ, which is how they show that they follow a length.
+Graphs are compared from the outputs back. Values correspond where ops, operands and attributes do. Sizes, and the
+attributes that a transfer function lets vary, may differ: a size that differs follows a length.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ttc.ir import Const, Graph, Input, Node, Op, Value
 from ttc.ops.torch_types import tensor_of
 
 EVALUATED = 1 << 26
-"""Elements: larger tensors are not evaluated for comparison."""
+"""The most elements of a tensor that is evaluated for comparison."""
 
 Counterparts = tuple[Value, ...]
-"""One value of the model, as it is in each reading."""
+"""One value of the model: the corresponding values of each reading."""
 
 
 @dataclass
@@ -40,12 +40,12 @@ class Readings:
 
     @property
     def inputs(self) -> list[Counterparts]:
-        """The model's inputs, in order."""
+        """Return the model's inputs, in order."""
         return list(zip(*(graph.inputs for graph in self.graphs), strict=True))
 
     @property
     def outputs(self) -> list[tuple[str, Counterparts]]:
-        """The outputs by name; Refusal if the readings have different ones."""
+        """Return the outputs by name; Refusal if the readings have different outputs."""
         names = [[name for name, _ in graph.outputs] for graph in self.graphs]
         if any(other != names[0] for other in names):
             raise Refusal("its outputs are not the same at all lengths")
@@ -55,8 +55,8 @@ class Readings:
     def nodes(self) -> Iterator[tuple[Node, ...]]:
         """Yield the nodes that outputs depend on, in the first reading's order; known values are leaves.
 
-        In this order a model has made a length of its own before it makes a constant of that size. Refusal where
-        readings differ, after all others.
+        In this order a length of the model's own comes before any constant of that size. Refusal where readings
+        differ, after all other nodes.
         """
         found: dict[tuple[int, ...], tuple[Node, ...]] = {}
         pending = [values for _, values in self.outputs]
@@ -79,7 +79,7 @@ class Readings:
             raise differing
 
     def is_known(self, values: Counterparts) -> bool:
-        """Tell whether a value depends on neither inputs nor weights."""
+        """Return whether a value depends on neither inputs nor weights."""
         return all(value in known for value, known in zip(values, self._known, strict=True))
 
     def operands(self, values: Counterparts) -> list[Counterparts]:
@@ -91,7 +91,7 @@ class Readings:
         return list(zip(*(op.operands() for op in ops_of), strict=True))
 
     def tensors(self, values: Counterparts) -> list[Tensor]:
-        """Give the tensors of a known value; Refusal if they are too large."""
+        """Evaluate a known value in each reading; Refusal if a tensor is too large."""
         return [self._tensor(value, graph) for value, graph in zip(values, self.graphs, strict=True)]
 
     def _tensor(self, value: Value, graph: Graph) -> Tensor:
@@ -109,10 +109,12 @@ class Readings:
 
 
 def _words(sizes: Mapping[str, int]) -> str:
+    """Print the sizes of a reading."""
     return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
 def _known(graph: Graph) -> set[Value]:
+    """Return the values that depend on neither inputs nor weights."""
     known: set[Value] = set()
     for node in graph.nodes:
         match node.op:
@@ -140,5 +142,5 @@ def varying(variants: Sequence[Op]) -> list[str]:
 
 
 def has_values(item: object) -> bool:
-    """Tell whether an item of an op is an operand or a list of operands."""
+    """Return whether an item of an op is an operand or a list of operands."""
     return isinstance(item, Value) or (isinstance(item, tuple) and any(isinstance(part, Value) for part in item))

@@ -13,7 +13,7 @@ from ttc.ops.padding import AbstractValue
 
 @dataclass(frozen=True)
 class Mask:
-    """A mask that was put into the program: on which value, over which lengths, and why."""
+    """A mask that the analysis added to the program: the value, the lengths along the masked dimensions, the reason."""
 
     value: str
     lengths: tuple[Length, ...]
@@ -26,12 +26,12 @@ class Mask:
 
 @dataclass(frozen=True)
 class Padded:
-    """A program that takes true lengths, and what its user has to know of it.
+    """A program that takes true lengths, and the facts that a caller needs.
 
-    `names` are the length inputs, i64[samples] each, by the length they are of; `least` is what lengths must be at
-    least for the model to have a result. `own` says whether the model has masks of its own that could be made certain,
-    `guessed` whether lengths were found that more sizes would make certain. `abstracts` are the abstract values of the
-    program's values, where these are stated.
+    `names` are the length inputs, i64[samples] each, by length; `least` are the smallest lengths for which the model
+    has a result. `own` states whether the model has masks of its own that could be made certain, `guessed` whether more
+    sizes would be needed to make a length certain. `abstracts` are the abstract values of the program's values, where
+    stated.
     """
 
     graph: Graph
@@ -47,15 +47,15 @@ class Padded:
 
 
 ONE_SIZE = ("for one size of each length no padding has to be safe: --length NAME=N (lengths={NAME: N} in Python)",)
-"""The advice where padding reaches a result."""
+"""The advice to the user where padding reaches a result."""
 
 
 class Doubtful(Refused):
-    """A refusal where lengths had to be guessed: more sizes may tell."""
+    """A refusal where lengths had to be guessed: readings at more sizes may succeed."""
 
 
 class NotFinite(Exception):
-    """Values whose padding must be finite, and may not be."""
+    """The values whose padding must be finite, and may hold inf or NaN."""
 
     def __init__(self, names: frozenset[str]):
         super().__init__()

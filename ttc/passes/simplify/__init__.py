@@ -1,1 +1,1 @@
-"""Rewrites of ops to simpler ones with the same numbers: by value, shape, index, emptiness."""
+"""Rules that rewrite an op to a simpler one with the same numbers: by value, shape, index, emptiness."""

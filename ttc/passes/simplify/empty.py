@@ -1,4 +1,4 @@
-"""Tensors without elements, which need no card: a rule of the normal form."""
+"""The rule of the normal form for tensors without elements, which need no card."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
 
 SHRINKING = (ops.Expand, ops.Full, ops.OneHot, ops.Repeat, ops.Slice, ops.Topk)
-"""Ops that may give an empty value though they read none."""
+"""Ops that may give an empty value without reading one."""
 
 
 def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
-    """An empty value is a literal of no numbers, whatever it was computed from; what reads only such is folded."""
+    """Replace an empty value, however computed, by an empty literal, so that readers of such literals alone fold."""
     operands = op.operands()
     reads_empty = any(0 in value.shape for value in operands)
     if op.effect or not (reads_empty or isinstance(op, SHRINKING)):
@@ -28,8 +28,10 @@ def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None
 
 
 def _is_unknown(value: Value) -> bool:
+    """Return whether a value is empty but no literal yet."""
     return 0 in value.shape and not isinstance(value.op, ops.Literal)
 
 
 def _empty(type: TensorType, builder: Builder) -> Value:
+    """Add a literal without elements."""
     return builder(ops.Literal(type, ()))

@@ -1,4 +1,4 @@
-"""Look-ups by indices that are known when compiling and run on from one to the next: slices."""
+"""The rule that makes a slice of a look-up by known, consecutive indices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ttc.ops.expr import Expr
 
 
 def simplify_index(op: Op, builder: Builder) -> Value | None:
-    """The slice that a look-up is, or None: a rule of the normal form."""
+    """Replace a look-up of consecutive indices known when compiling by a slice: a rule of the normal form."""
     match op:
         case ops.Embedding(w=w, index=index):
             rows = ops.known(index, builder)
@@ -33,11 +33,12 @@ def simplify_index(op: Op, builder: Builder) -> Value | None:
 
 
 def _run_from(index: Tensor) -> int | None:
-    """The first of indices that each follow the one before, or None if they do not."""
+    """Return the first of consecutive indices; None if the indices do not ascend by 1."""
     if not index.numel() or not bool((index[1:] - index[:-1] == 1).all()):
         return None
     return int(index[0])
 
 
 def _same_but(dim: int, left: tuple[int, ...], right: tuple[int, ...]) -> bool:
+    """Return whether two shapes agree in all dimensions but `dim`."""
     return all(a == b for i, (a, b) in enumerate(zip(left, right, strict=True)) if i != dim)

@@ -1,4 +1,4 @@
-"""Identities of ops that only move elements: a rule of the normal form."""
+"""The rule of the normal form for ops that only move elements: identities of data movement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ttc.ir import Builder, Op, Value
 
 
 def simplify_shape(op: Op, builder: Builder) -> Value | None:
-    """The simpler form of an op that moves elements, or None."""
+    """Simplify an op that moves elements; None where no identity applies."""
     match op:
         case ops.Reshape() | ops.Permute() | ops.Slice() | ops.Expand() | ops.Repeat() | ops.Flip():
             if isinstance(op.x.op, ops.Full):
@@ -36,6 +36,7 @@ def simplify_shape(op: Op, builder: Builder) -> Value | None:
 
 
 def _reshape(x: Value, shape: tuple[int, ...], builder: Builder) -> Value | None:
+    """Drop a reshape to the same shape, merge two in a row, or move a split of dimension 0 before a permute."""
     if x.shape == shape:
         return x
     if isinstance(x.op, ops.Reshape):
@@ -46,7 +47,7 @@ def _reshape(x: Value, shape: tuple[int, ...], builder: Builder) -> Value | None
 
 
 def _split_first(moved: ops.Permute, shape: tuple[int, ...], builder: Builder) -> Value | None:
-    """A reshape that only splits dimension 0 of a permutation that leaves it first: splits before it."""
+    """Move a reshape that only splits dimension 0 before a permutation that leaves dimension 0 first."""
     rest = len(moved.dims) - 1
     extra = len(shape) - 1 - rest
     if extra < 1 or shape[1 + extra :] != moved.infer().shape[1:]:
@@ -56,7 +57,7 @@ def _split_first(moved: ops.Permute, shape: tuple[int, ...], builder: Builder) -
 
 
 def _permute(x: Value, dims: tuple[int, ...], builder: Builder) -> Value | None:
-    """Identity; two in a row; one that moves only dimensions of size 1, which is a reshape."""
+    """Drop an identity, merge two permutes in a row, or reshape where only dimensions of size 1 move."""
     if dims == tuple(range(len(dims))):
         return x
     if isinstance(x.op, ops.Permute):
@@ -68,6 +69,7 @@ def _permute(x: Value, dims: tuple[int, ...], builder: Builder) -> Value | None:
 
 
 def _slice(op: ops.Slice, builder: Builder) -> Value | None:
+    """Drop a slice of everything, merge two slices in a row, or slice one operand of a concatenation."""
     if op.infer() == op.x.type:
         return op.x
     match op.x.op:
@@ -79,7 +81,7 @@ def _slice(op: ops.Slice, builder: Builder) -> Value | None:
 
 
 def _merged(inner: ops.Slice, outer: ops.Slice) -> ops.Slice:
-    """One slice for a slice of a slice."""
+    """Merge a slice of a slice into one slice."""
     starts, ends, steps = [], [], []
     for first, step, begin, end, stride in zip(
         inner.starts, inner.steps, outer.starts, outer.ends, outer.steps, strict=True
@@ -94,7 +96,7 @@ def _merged(inner: ops.Slice, outer: ops.Slice) -> ops.Slice:
 
 
 def _slice_of_concat(op: ops.Slice, xs: tuple[Value, ...], dim: int, builder: Builder) -> Value | None:
-    """A slice that stays within one operand of a concatenation reads that operand."""
+    """Slice the one operand of a concatenation along `dim` that holds the whole slice, if there is one."""
     offset = 0
     for x in xs:
         size = x.shape[dim]
@@ -107,6 +109,7 @@ def _slice_of_concat(op: ops.Slice, xs: tuple[Value, ...], dim: int, builder: Bu
 
 
 def _concat(xs: tuple[Value, ...], dim: int, builder: Builder) -> Value | None:
+    """Drop empty operands of a concatenation, and the concatenation of one operand."""
     present = tuple(x for x in xs if x.shape[dim])
     if len(present) == 1:
         return present[0]
@@ -116,7 +119,7 @@ def _concat(xs: tuple[Value, ...], dim: int, builder: Builder) -> Value | None:
 
 
 def _repeat(op: ops.Repeat, x: Value, repeats: tuple[int, ...], builder: Builder) -> Value | None:
-    """By 1 is nothing; of size 1 is an expansion, which a reader may do without."""
+    """Drop a repeat by 1, or expand where only dimensions of size 1 repeat, as broadcasting readers need no expand."""
     if all(n == 1 for n in repeats):
         return x
     if all(size == 1 or n == 1 for size, n in zip(x.shape, repeats, strict=True)):

@@ -1,4 +1,4 @@
-"""Identities of arithmetic and of data movement."""
+"""The pass that brings a graph into normal form, by identities of arithmetic and of data movement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ttc.passes.normal import rebuild
 
 
 def simplify(graph: Graph) -> Graph:
-    """Drops what does nothing, merges what is one step, and writes what is left in one way.
+    """Drop ops that do nothing, merge ops that are one step, and write the others in one canonical way.
 
     One walk is enough: a new op is simplified as it is built, over operands that are already simple.
 

@@ -1,6 +1,6 @@
-"""Identities of arithmetic: a rule of the normal form.
+"""The rule of the normal form for ops that compute: identities of arithmetic.
 
-None changes which elements are NaN or infinite. Sums may lose the sign of a zero.
+No identity changes which elements are NaN or infinite. Sums may lose the sign of a zero.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from ttc.ops.reduce import Reduce
 from ttc.ops.rules import broadcast
 
 COMMUTATIVE = (ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.And, ops.Or, ops.Xor, ops.Eq, ops.Ne)
+"""Ops whose operands may swap, so that a constant stands on the right."""
 
 EXACT = {
     DType.bool: (DType.u8, DType.i8, DType.i16, DType.i32, DType.i64, DType.bf16, DType.f16, DType.f32, DType.f64),
@@ -29,11 +30,11 @@ EXACT = {
     DType.f16: (DType.f32, DType.f64),
     DType.f32: (DType.f64,),
 }
-"""Which dtypes hold every number of another: a cast there and on loses nothing."""
+"""For each dtype the dtypes that hold all of the dtype's numbers: a cast there and on loses nothing."""
 
 
 def simplify_value(op: Op, builder: Builder) -> Value | None:
-    """The simpler form of an op that computes, or None."""
+    """Simplify an op that computes; None where no identity applies."""
     match op:
         case Binary():
             return _binary(op, builder)
@@ -62,7 +63,7 @@ def simplify_value(op: Op, builder: Builder) -> Value | None:
 
 
 def _binary(op: Binary, builder: Builder) -> Value | None:
-    """Constant on the right, as one number if it is one; operands unexpanded; then the identities."""
+    """Move a constant to the right, make a uniform constant one number, drop needless expands; then try identities."""
     type = op.infer()
     a = _unexpanded(op.a, op.b, type)
     b = _unexpanded(op.b, a, type)
@@ -78,7 +79,7 @@ def _binary(op: Binary, builder: Builder) -> Value | None:
 
 
 def _unexpanded(x: Value, other: Value, type: TensorType) -> Value:
-    """What `x` was before an expansion that broadcasting with `other` makes needless."""
+    """Return `x` without an expansion that broadcasting with `other` makes needless."""
     if not isinstance(x.op, ops.Expand):
         return x
     try:
@@ -88,7 +89,7 @@ def _unexpanded(x: Value, other: Value, type: TensorType) -> Value:
 
 
 def _as_number(x: Value, other: Value, type: TensorType, builder: Builder) -> Value:
-    """A uniform constant that adds nothing to the shape, without a shape of its own."""
+    """Return a uniform constant as a scalar, if the constant adds nothing to the result's shape; else `x`."""
     match x.op:
         case ops.Full(type=own, value=value) if own.shape and other.shape == type.shape:
             return builder(ops.Full(TensorType(own.dtype, ()), value), x.name)
@@ -96,7 +97,7 @@ def _as_number(x: Value, other: Value, type: TensorType, builder: Builder) -> Va
 
 
 def _with_number(op: Binary, x: Value, number: float, builder: Builder) -> Value | None:
-    """Identities of x op number, where the result has x's shape (and x's dtype, for arithmetic)."""
+    """Simplify x op number, where the result has x's shape (and x's dtype, for arithmetic)."""
     floating = x.dtype.is_float
     match op:
         case ops.Add() | ops.Sub() if number == 0:
@@ -121,11 +122,12 @@ def _with_number(op: Binary, x: Value, number: float, builder: Builder) -> Value
 
 
 def _power_of_two(number: float) -> bool:
-    """Whether 1 / number is exact (and far from the ends of any dtype's range)."""
+    """Return whether 1 / number is exact (and far from the ends of any dtype's range)."""
     return math.isfinite(number) and abs(math.frexp(number)[0]) == 0.5 and 2.0**-14 <= abs(number) <= 2.0**14
 
 
 def _clamp(op: ops.Clamp, builder: Builder) -> Value | None:
+    """Replace clamp(x, 0) by relu(x), and merge a clamp with the relu or the other clamp before."""
     match op:
         case ops.Clamp(x=x, low=low, high=None) if low == 0:
             return builder(ops.Relu(x))
@@ -139,6 +141,7 @@ def _clamp(op: ops.Clamp, builder: Builder) -> Value | None:
 
 
 def _where(op: ops.Where, builder: Builder) -> Value | None:
+    """Replace where() of a known condition or of equal branches, and make uniform branches scalars."""
     type = op.infer()
     holds = ops.number_of(op.condition)
     if holds is not None:
@@ -151,7 +154,7 @@ def _where(op: ops.Where, builder: Builder) -> Value | None:
 
 
 def _pool(op: ops.MaxPool | ops.AvgPool, builder: Builder) -> Value | None:
-    """A window of one element is nothing; one over everything is a reduction."""
+    """Drop a pool whose window is one element, or reduce where the window covers all spatial positions."""
     if op.rows or any(map(any, op.padding)) or any(d != 1 for d in op.dilation):
         return None
     if all(k == 1 for k in op.kernel) and op.infer() == op.x.type:
