@@ -85,7 +85,7 @@ def bucket(build: Build, padded: Padded) -> Bucket:
 
 
 def test_the_real_library_takes_the_programs(ttnn_python):
-    accepted(numbered(0, 20))
+    accepted(numbered(0, 6))
 
 
 @pytest.mark.sweep

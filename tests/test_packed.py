@@ -94,7 +94,9 @@ def test_only_the_convolution_needs_a_mask(model):
         assert "a convolution reads over the end of the length" in mask
 
 
-@pytest.mark.parametrize("target", list(TARGETS))
+@pytest.mark.parametrize(
+    "target", ["n150", *(pytest.param(t, marks=pytest.mark.sweep) for t in TARGETS if t != "n150")]
+)
 def test_accepted_by_the_real_ttnn(model, target, ttnn_python):
     programs = [bucket.program for dtype in ("fp32", "bf16") for bucket in buckets(model, dtype).buckets]
     for report in check_many([str(program.graph) for program in programs], TARGETS[target]):

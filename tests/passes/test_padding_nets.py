@@ -37,7 +37,7 @@ def agrees(case: Case, batch: int, places: list[int]) -> None:
             assert found <= 1e-5 or rounding(case, chosen) > 1e-6
 
 
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=SLOW)
+@settings(max_examples=6, deadline=None, derandomize=True, suppress_health_check=SLOW)
 @given(CASES, BATCHES, PLACES)
 def test_a_bucket_gives_what_the_exact_length_gives(case, batch, places):
     assume(case.usable)
