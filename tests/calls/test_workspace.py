@@ -1,7 +1,8 @@
 """What calls take while they run, byte for byte, around every threshold of their formulas.
 
-The formulas are bounds fitted to captures of the real library, which `tests/runtime/check/test_check.py` and the samples
-put to it again; here stands that nothing about them changes unnoticed. `make golden` writes `workspaces.txt` anew.
+The formulas are bounds fitted to captures of the real library, which `tests/runtime/check/test_check.py` and the
+samples put to it again; here stands that nothing about them changes unnoticed. `make golden` writes `workspaces.txt`
+anew.
 """
 
 from __future__ import annotations
