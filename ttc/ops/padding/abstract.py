@@ -1,7 +1,7 @@
-"""Abstract values: which part of a value is valid, and what is known of the rest, its padding.
+"""Abstract values: the valid part of a value, and the facts known of the rest, the padding.
 
 A dimension is a product of factors, outermost first: one as a rule, several where a reshape has merged dimensions, so
-that it can take them apart again.
+that a later reshape can split the dimension again.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Factor:
     alike: bool = False
 
     def bare(self, fill: float | None = None) -> Factor:
-        """The same, its padding holding this number or something unknown."""
+        """Return the same factor, with the padding holding this number or something unknown."""
         return Factor(self.size, self.length, fill, self.sample)
 
     @property
     def infinite(self) -> bool:
-        """Tell whether the padding is known to be infinite or NaN."""
+        """Return whether the padding is known to be infinite or NaN."""
         return self.length is not None and self.fill is not None and not isfinite(self.fill)
 
 
@@ -58,70 +58,70 @@ class AbstractValue:
 
     @property
     def factors(self) -> tuple[Factor, ...]:
-        """All factors in row-major order."""
+        """Return all factors in row-major order."""
         return tuple(factor for dim in self.dims for factor in dim)
 
     @property
     def padded(self) -> bool:
-        """Tell whether the value has padding."""
+        """Return whether the value has padding."""
         return any(factor.length for factor in self.factors)
 
     @property
     def infinite_dims(self) -> tuple[int, ...]:
-        """The dimensions whose padding is known to be infinite or NaN."""
+        """Return the dimensions whose padding is known to be infinite or NaN."""
         return tuple(d for d, dim in enumerate(self.dims) if any(factor.infinite for factor in dim))
 
     @property
     def finite(self) -> bool:
-        """Tell whether all padding is finite."""
+        """Return whether all padding is finite."""
         return not self.taint and not self.infinite_dims
 
     @property
     def padded_dims(self) -> tuple[int, ...]:
-        """The dimensions with padding."""
+        """Return the dimensions with padding."""
         return tuple(d for d, dim in enumerate(self.dims) if any(factor.length for factor in dim))
 
     def size(self, dim: int) -> int:
-        """The size of a dimension."""
+        """Return the size of a dimension."""
         return prod(factor.size for factor in self.dims[dim])
 
     def axis(self, dim: int) -> Factor:
-        """A dimension as one factor; Refusal where its valid part is not its beginning."""
+        """Return a dimension as one factor; Refusal where the valid part is not the beginning of the dimension."""
         return joined(self.dims[dim])
 
     def is_whole(self, dim: int, size: int) -> bool:
-        """Tell whether a (symbolic) size is that of a dimension at all lengths."""
+        """Return whether a (symbolic) size is that of a dimension at all lengths."""
         follows = any(factor.length for factor in self.dims[dim])
         explained = size.explained if isinstance(size, SymbolicSize) else not follows
         return explained and size == self.size(dim)
 
     def with_dim(self, dim: int, factor: Factor) -> AbstractValue:
-        """The same with another factor for one dimension."""
+        """Return the same abstract value with another factor for one dimension."""
         return replace(self, dims=tuple((factor,) if d == dim else old for d, old in enumerate(self.dims)))
 
     def without_fills(self) -> AbstractValue:
-        """The same with nothing known of the padding but whether it is finite."""
+        """Return the same abstract value with nothing known of the padding but whether it is finite."""
         return replace(self, dims=tuple(tuple(f.bare() for f in dim) for dim in self.dims))
 
 
 def single(factor: Factor) -> Dim:
-    """A dimension of one factor; of none where there is one position."""
+    """Give a dimension of one factor; of none where there is one position."""
     return (factor,) if factor.size != 1 or factor.length else ()
 
 
 def dim_of(size: int) -> Dim:
-    """A dimension of this (symbolic) size, of whose padding nothing is known; of no factors for one position."""
+    """Give a dimension of this (symbolic) size, of whose padding nothing is known; of no factors for one position."""
     parts = [(int(part), length_of(part)) for part in parts_of(size)]
     return tuple(Factor(number, length if length and length.terms else None) for number, length in parts)
 
 
 def of_type(type: TensorType) -> AbstractValue:
-    """A value of this (symbolic) type, of whose padding nothing is known but that it is finite."""
+    """Give the abstract value of a (symbolic) type, of whose padding nothing is known but that it is finite."""
     return AbstractValue(tuple(map(dim_of, type.shape)))
 
 
 def joined(dim: Dim) -> Factor:
-    """Factors as one; Refusal where a length has something outside it that is no single position."""
+    """Join factors into one; Refusal where a length has an outer factor of several positions."""
     if len(dim) == 1:
         return dim[0]
     size = prod(factor.size for factor in dim)
@@ -137,21 +137,21 @@ def joined(dim: Dim) -> Factor:
 
 
 def length_along(dim: Dim) -> Length | None:
-    """The length that a dimension is as a whole; None of several, and where there is none."""
+    """Return the length of a whole dimension; None where there are several lengths, or none."""
     lengths = [factor.length for factor in dim if factor.length]
     return lengths[0] * prod(f.size for f in dim if not f.length) if len(lengths) == 1 else None
 
 
 BENEATH = 1000.0
-"""Distance of a mask's number from all valid elements: its exponential is nothing beside theirs, in float64 too."""
+"""The distance of a mask's number from all valid elements: the exponential vanishes beside theirs, in float64 too."""
 
 
 def beneath(x: Value) -> float:
     """Give the number that masks write where a largest element or a softmax of x is sought.
 
-    It is finite where intervals bound x from below, so that no infinity reaches the card's reductions. Elsewhere valid
-    elements may be infinite, or as low as a number can be, masked by the model itself: beneath these is -inf alone, and
-    of nothing else than that a softmax is NaN.
+    The number is finite where intervals bound x from below, so that no infinity reaches the card's reductions. Elsewhere
+    valid elements may be infinite, or the lowest finite number, masked by the model itself: only -inf is beneath these,
+    and a softmax is NaN only over -inf alone.
     """
     low = interval(x).low
     return floor(low) - BENEATH if _is_bounded(x.dtype, low) else lowest(x.dtype)
@@ -183,10 +183,10 @@ def _highest(dtype: DType) -> float:
 
 
 def is_huge(fill: float | None, dtype: DType) -> bool:
-    """Tell whether elements are infinite, NaN, or so large that what is computed of them may be."""
+    """Return whether elements are infinite, NaN, or so large that results computed from such elements may be."""
     return fill is not None and dtype.is_float and not abs(fill) < (60000.0 if dtype is DType.f16 else 1e30)
 
 
 def is_low(fill: float | None, dtype: DType) -> bool:
-    """Tell whether elements are so low that they stay so with anything finite added, as large as padding may be."""
+    """Return whether elements are so low that they stay low with anything finite added, as large as padding may be."""
     return fill is not None and fill <= (-60000.0 if dtype is DType.f16 else -1e30)

@@ -20,7 +20,7 @@ from ttc.ops.shape import Expand
 
 @transfers(conv.Conv)
 def convolution(op: conv.Conv, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Windows that the padding of the convolution itself lets hang over the end read zeros there, as at any end."""
+    """Mask with zeros the padding that windows read where the convolution's own padding lets windows pass the end."""
     _checked(op.x, op.rows, flow)
     spatial = op.w.type.rank - 2
     reading = [2 + i for i in range(spatial) if op.padding[i][1] > 0]
@@ -32,7 +32,7 @@ def convolution(op: conv.Conv, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(conv.ConvTranspose)
 def transposed(op: conv.ConvTranspose, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Each element is spread over a window: padding is masked where its window reaches back before the end."""
+    """Mask padding with zeros where the window that an element is spread over reaches back before the end."""
     _checked(op.x, op.rows, flow)
     spatial = op.w.type.rank - 2
     kernel = op.w.shape[2:]
@@ -49,7 +49,7 @@ def transposed(op: conv.ConvTranspose, flow: Flow) -> tuple[Value, AbstractValue
 
 @transfers(conv.MaxPool, varying=("kernel", "stride"))
 def max_pool(op: conv.MaxPool, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Padding never wins: it becomes a number beneath all others where a window hangs over the end."""
+    """Mask padding with a number beneath all others where a window passes the end, so that padding is never largest."""
     _checked(op.x, op.rows, flow)
     if _windows_follow(op):
         return _over_all(op, Max, flow)
@@ -60,7 +60,7 @@ def max_pool(op: conv.MaxPool, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(conv.AvgPool, varying=("kernel", "stride"))
 def average_pool(op: conv.AvgPool, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Zeros over the end, and where they do not count, the share of each window that is valid as the divisor."""
+    """Mask padding with zeros, and where these do not count, divide by the valid share of each window."""
     _checked(op.x, op.rows, flow)
     if _windows_follow(op):
         return _over_all(op, Mean, flow)
@@ -83,7 +83,7 @@ def average_pool(op: conv.AvgPool, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _windows_follow(op: conv.MaxPool | conv.AvgPool) -> bool:
-    """Tell whether a pool's windows are as large as a length; Refusal if their distance alone follows one."""
+    """Return whether a pool's windows are as large as a length; Refusal if their distance alone follows one."""
     if any(isinstance(size, SymbolicSize) for size in op.kernel):
         return True
     if any(isinstance(size, SymbolicSize) for size in op.stride):
@@ -92,7 +92,7 @@ def _windows_follow(op: conv.MaxPool | conv.AvgPool) -> bool:
 
 
 def _over_all(op: conv.MaxPool | conv.AvgPool, kind: type[Reduce], flow: Flow) -> tuple[Value, AbstractValue]:
-    """A window as large as the length is a reduction over it."""
+    """Reduce over a length where the window is as large as the length."""
     abstract = flow.abstract(op.x)
     sizes = enumerate(op.kernel, start=2)
     if any(map(any, op.padding)) or not all(abstract.is_whole(dim, size) for dim, size in sizes):
@@ -126,7 +126,7 @@ def _masked(x: Value, dims: list[int], fill: float, why: str, flow: Flow) -> Val
 def _check_window(
     abstract: AbstractValue, spatial: int, kernel: int, op: conv.Conv | conv.MaxPool | conv.AvgPool, flow: Flow
 ) -> Length | None:
-    """The length that windows of this size go along, if it is one: it must have room for one of them."""
+    """Return the length along which windows slide, if there is one, and require room for one window."""
     length = abstract.axis(2 + spatial).length
     if length:
         flow.require(length, max(1, op.dilation[spatial] * (kernel - 1) + 1 - sum(op.padding[spatial])))
@@ -134,6 +134,6 @@ def _check_window(
 
 
 def _result(abstract: AbstractValue, flow: Flow) -> AbstractValue:
-    """[N, C, *spatial], whose padding holds whatever windows made of both sides of the end."""
+    """Give the abstract value of a result [N, C, *spatial], of whose padding nothing is known."""
     batch = tuple(factor.bare() for factor in abstract.dims[0])
     return AbstractValue((batch, *map(dim_of, flow.results[0].shape[1:])), abstract.taint)

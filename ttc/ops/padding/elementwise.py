@@ -36,7 +36,7 @@ DIVISIONS = (binary.Div, binary.FloorDiv, binary.Fmod, binary.Remainder)
 
 @dataclass(frozen=True)
 class Content:
-    """An operand where one dimension is padding: the number there, if it is known, and whether it is surely finite."""
+    """An operand's elements in the padding of one dimension: the number, if known, and whether surely finite."""
 
     value: Value
     number: float | None
@@ -45,7 +45,7 @@ class Content:
 
 @transfers(*ELEMENTWISE, broadcasts=True)
 def elementwise(op: Op, flow: Flow) -> tuple[Value, AbstractValue]:
-    """The result's padding is the function of the operands' padding."""
+    """Compute the fill of the result's padding from the fills of the operands' padding."""
     if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:
         dims = flow.abstract(op.b).padded_dims
         op = replace(op, b=flow.masked(op.b, dims, 1, "a division by zero")) if _may_be_zero(op.b, flow) else op
@@ -60,7 +60,7 @@ def _may_be_zero(value: Value, flow: Flow) -> bool:
 
 
 def _taint(op: Op, abstract: AbstractValue, flow: Flow) -> frozenset[str]:
-    """Where the result's inf or NaN may come from, but for those that its fill states."""
+    """Return the sources of inf or NaN in the result's padding, but for those that a fill states."""
     lengths = [factor for factor in abstract.factors if factor.length]
     known = len(lengths) == 1 and lengths[0].fill is not None
     if not lengths or known or not _floats(op):
@@ -75,19 +75,19 @@ def _taint(op: Op, abstract: AbstractValue, flow: Flow) -> frozenset[str]:
 
 
 def _finite_number(value: Value) -> bool:
-    """Tell whether a value is no number that is infinite or NaN everywhere."""
+    """Return whether a value is no number that is infinite or NaN everywhere."""
     number = number_of(value)
     return number is None or isfinite(number)
 
 
 def _floats(op: Op) -> bool:
-    """Tell whether an op gives floating numbers."""
+    """Return whether an op gives floating numbers."""
     result = op.infer()
     return isinstance(result, TensorType) and result.dtype.is_float
 
 
 def _chosen(op: binary.Where, flow: Flow) -> tuple[Value, ...]:
-    """The operands that padding may come from."""
+    """Return the operands that padding may come from."""
     fills = {factor.fill for factor in flow.abstract(op.condition).factors if factor.length}
     lengths = [f for value in (op.a, op.b) for f in flow.abstract(value).factors if f.length]
     if len(fills) == 1 and fills != {None} and len({(f.size, f.length) for f in lengths}) <= 1:
@@ -96,7 +96,7 @@ def _chosen(op: binary.Where, flow: Flow) -> tuple[Value, ...]:
 
 
 def _fill(op: Op, contents: Sequence[Content]) -> float | None:
-    """The result's number where the operands hold these; None if it is not known."""
+    """Compute the result's number where the operands hold these contents; None if unknown."""
     numbers = [content.number for content in contents]
     match op:
         case binary.Where():
@@ -120,7 +120,7 @@ def _fill(op: Op, contents: Sequence[Content]) -> float | None:
 
 
 def _low_beside_finite(contents: Sequence[Content]) -> float | None:
-    """The number of a mask that a finite number is added to; None if neither operand is one."""
+    """Return the number of a mask that a finite number is added to; None if neither operand is one."""
     for mask, other in (contents, contents[::-1]):
         if is_low(mask.number, mask.value.dtype) and other.finite:
             return mask.number
@@ -128,7 +128,7 @@ def _low_beside_finite(contents: Sequence[Content]) -> float | None:
 
 
 def _zero_wins(contents: Sequence[Content]) -> bool:
-    """Tell whether one factor is zero and all others are finite."""
+    """Return whether one factor is zero and all others are finite."""
     return any(content.number == 0 for content in contents) and all(content.finite for content in contents)
 
 
@@ -166,14 +166,14 @@ def broadcast(
 
 
 def _part(abstract: AbstractValue, dim: int, flow: Flow) -> Dim:
-    """The factors of a dimension that is there and is no single position."""
+    """Return the factors of a dimension, without single positions; none of a missing dimension."""
     if dim < 0:
         return ()
     return tuple(factor for factor in abstract.dims[dim] if factor.size != 1 or factor.length)
 
 
 def _matched(dims: Sequence[Dim]) -> list[Dim]:
-    """Dimensions of equal sizes as the same factors: taken apart, or as one where a length cannot be."""
+    """Split dimensions of equal sizes into the same factors, or join each into one where a length cannot be split."""
     try:
         return aligned(dims)
     except Refusal:
@@ -184,7 +184,7 @@ def _matched(dims: Sequence[Dim]) -> list[Dim]:
 
 
 def aligned(dims: Sequence[Dim]) -> list[Dim]:
-    """Dimensions of equal sizes, taken apart into the same factors; Refusal where lengths stand in the way."""
+    """Split dimensions of equal sizes into the same factors; Refusal where lengths stand in the way."""
     lists = [list(dim) for dim in dims]
     result: list[list[Factor]] = [[] for _ in lists]
     while any(lists):
@@ -206,7 +206,7 @@ def _extent(factor: Factor) -> tuple[int, bool]:
 
 
 def _split(factor: Factor, outer: int) -> tuple[Factor, Factor]:
-    """A factor without a length as two, the outer one of this size."""
+    """Split a factor without a length into two, the outer one of this size."""
     if factor.length or factor.sample or factor.size % outer or factor.size == outer:
         raise Refusal("its operands are made of different parts")
     return Factor(outer), Factor(factor.size // outer)
@@ -219,7 +219,7 @@ def _join_column(
     fill: Callable[[Sequence[Content]], float | None],
     flow: Flow,
 ) -> Factor:
-    """One factor of the result from those of the operands, None where an operand does not have it."""
+    """Join the operands' factors, None where an operand lacks the factor, into one factor of the result."""
     present = [factor for factor in column if factor]
     sample = any(factor.sample for factor in present)
     lengths = [factor.length for factor in present if factor.length]

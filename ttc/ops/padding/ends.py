@@ -20,7 +20,7 @@ from ttc.ops.unary import Abs, Clamp
 
 @transfers(shape.Concat)
 def concat(op: shape.Concat, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Along a length: what comes after it moves to its true end."""
+    """Concatenate along a length: elements after the length move to the true end."""
     abstracts = [flow.abstract(x) for x in op.xs]
     abstract = abstracts[0]
     for other in abstracts[1:]:
@@ -47,7 +47,7 @@ def concat(op: shape.Concat, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _places(op: shape.Concat, axes: Sequence[Factor], abstract: AbstractValue, flow: Flow) -> Value:
-    """For each position of the true concatenation, where its element is in the concatenation with padding."""
+    """Compute for each position of the true concatenation the element's position in the one with padding."""
     index = positions(abstract, op.dim, abstract.dims[op.dim][0].size, flow)
     place = index
     start = Length.number(0)
@@ -62,7 +62,7 @@ def _places(op: shape.Concat, axes: Sequence[Factor], abstract: AbstractValue, f
 
 
 def _join(a: AbstractValue, b: AbstractValue, dim: int, flow: Flow) -> AbstractValue:
-    """Join two abstract values: what holds of both, in all dimensions but one."""
+    """Join two abstract values, keeping the facts that hold of both, in all dimensions but one."""
     dims: list[Dim] = []
     for d, (first, second) in enumerate(zip(a.dims, b.dims, strict=True)):
         if d == dim or [f.size for f in first] != [f.size for f in second]:
@@ -82,7 +82,7 @@ def _join_factors(a: Factor, b: Factor, flow: Flow) -> Factor:
 
 @transfers(shape.Slice, varying=("starts", "ends"))
 def cut(op: shape.Slice, flow: Flow) -> tuple[Value, AbstractValue]:
-    """From a fixed position on; what starts at a place that follows a length is fetched from the true one."""
+    """Slice from a fixed position on; gather from the true position where the start follows a length."""
     y, abstract = op.x, flow.abstract(op.x)
     starts, ends, steps = list(op.starts), list(op.ends), list(op.steps)
     moved: list[tuple[int, Factor]] = []
@@ -107,7 +107,7 @@ def cut(op: shape.Slice, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _sliced(axis: Factor, end: int, new: Factor, to_the_end: bool, flow: Flow) -> Factor:
-    """A dimension from a fixed start to an end that is fixed or follows a length."""
+    """Give the factor of a dimension from a fixed start to an end that is fixed or follows a length."""
     if axis.length and not isinstance(end, SymbolicSize):
         flow.require(axis.length, end)
     return replace(new, fill=axis.fill) if axis.length and to_the_end else new
@@ -115,7 +115,7 @@ def _sliced(axis: Factor, end: int, new: Factor, to_the_end: bool, flow: Flow) -
 
 @transfers(shape.Flip)
 def flip(op: shape.Flip, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Along a length: from its true end."""
+    """Reverse along a length by gathering from the true end."""
     x, abstract = op.x, flow.abstract(op.x)
     free = tuple(d for d in op.dims if not any(f.length for f in abstract.dims[d]))
     for dim in free:
@@ -151,7 +151,7 @@ def pad(op: shape.Pad, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _is_added(count: int) -> bool:
-    """Tell whether elements are added, at some length at least."""
+    """Return whether elements are added, at some length at least."""
     return count != 0 or isinstance(count, SymbolicSize)
 
 
@@ -166,7 +166,7 @@ def _beside(abstract: AbstractValue, op: shape.Pad) -> AbstractValue:
 
 
 def _grown(abstract: AbstractValue, dim: int, op: shape.Pad, flow: Flow) -> Dim:
-    """A dimension with elements added before and after."""
+    """Give the factors of a dimension with elements added before and after."""
     axis, (begin, end) = abstract.axis(dim), op.pads[dim]
     if isinstance(begin, SymbolicSize):
         raise Refusal("what is padded on before it follows a length")
@@ -179,7 +179,7 @@ def _grown(abstract: AbstractValue, dim: int, op: shape.Pad, flow: Flow) -> Dim:
 
 
 def _mirrored(op: shape.Pad, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Reflecting or repeating: as the op does where no length ends, by computed positions where one does."""
+    """Reflect or repeat edges: by the op itself where no length ends, by computed positions where a length ends."""
     abstract = flow.abstract(op.x)
     if any(isinstance(count, SymbolicSize) for pair in op.pads for count in pair):
         raise Refusal(f"how much it pads by {op.mode} follows a length")

@@ -1,4 +1,4 @@
-"""Transfer functions of lookups by index: no index beyond the length may lead astray."""
+"""Transfer functions of lookups by index: indices in the padding must lie within the table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ttc.ops.padding.transfer import Flow, transfers
 
 @transfers(index.Embedding, known=("index",))
 def embedding(op: index.Embedding, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Rows for all indices; those of padding, unless inputs, are masked so that they are some row's."""
+    """Look up rows for all indices; indices in the padding, unless inputs, are masked with 0."""
     places = flow.picked()
     if places is not None and (found := _picked(op, places, flow)):
         return flow(op), found
@@ -58,14 +58,14 @@ def _picked(op: index.Embedding, places: Tensor, flow: Flow) -> AbstractValue | 
 
 
 def _as_long(a: Factor, b: Factor, flow: Flow) -> bool:
-    """Tell whether two factors have the same size at all lengths."""
+    """Return whether two factors have the same size at all lengths."""
     if a.length is None or b.length is None:
         return a.length is b.length and a.size == b.size
     return flow.same(a.length, b.length)
 
 
 def taken_apart(places: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """Row-major places as one coordinate for each of these sizes."""
+    """Split row-major places into one coordinate for each of these sizes."""
     parts: list[Tensor] = []
     for size in reversed(sizes):
         parts.insert(0, places % size)
@@ -74,12 +74,12 @@ def taken_apart(places: Tensor, sizes: Sequence[int]) -> list[Tensor]:
 
 
 def common(tensor: Tensor, other: Tensor) -> Tensor:
-    """The part of a tensor that another of its rank has too."""
+    """Slice the part of a tensor that another tensor of equal rank has too."""
     return tensor[tuple(slice(min(a, b)) for a, b in zip(tensor.shape, other.shape, strict=True))]
 
 
 def _follows(column: Tensor) -> int | None:
-    """The dimension along which a coordinate counts 0, 1, 2, ..., being the same along all others."""
+    """Return the dimension along which a coordinate counts 0, 1, 2, ..., being the same along all others."""
     for dim, size in enumerate(column.shape):
         count = torch.arange(size).reshape([size if d == dim else 1 for d in range(column.ndim)])
         if size > 1 and torch.equal(column, count.expand(column.shape)):
@@ -88,7 +88,7 @@ def _follows(column: Tensor) -> int | None:
 
 
 def _safe(at: Value, flow: Flow) -> Value:
-    """An index that lies within its table in the padding too: what is looked up there does not matter."""
+    """Mask an index so that the index lies within the table in the padding too, where any row does."""
     abstract = flow.abstract(at)
     if isinstance(at.op, Input) or not abstract.padded or flow.constant(at):
         return at
@@ -97,7 +97,7 @@ def _safe(at: Value, flow: Flow) -> Value:
 
 @transfers(index.Gather)
 def gather(op: index.Gather, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Elements of x for all indices; x and index agree in their other dimensions."""
+    """Gather elements of x for all indices; x and index agree in their other dimensions."""
     x = flow.abstract(op.x)
     x.axis(op.dim)  # as with a table
     at = _safe(op.index, flow)
@@ -115,7 +115,7 @@ def gather(op: index.Gather, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(index.Scatter)
 def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Padding is written nowhere: sums add zeros of it at the first place, anything else is refused.
+    """Scatter without padding: a sum adds zeros at the first place instead, any other reduction is refused.
 
     Places along a length are the model's own, which are valid ones.
     """
@@ -140,6 +140,6 @@ def scatter(op: index.Scatter, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(index.OneHot)
 def one_hot(op: index.OneHot, flow: Flow) -> tuple[Value, AbstractValue]:
-    """A new last dimension."""
+    """Add a new last dimension, which has no padding."""
     abstract = flow.abstract(op.index).without_fills()
     return flow(op), AbstractValue((*abstract.dims, (Factor(op.depth),)))

@@ -20,7 +20,7 @@ WHY = "a product that sums over the length"
 
 @transfers(matmul.Linear)
 def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Row by row."""
+    """Compute row by row: padding of rows stays padding."""
     abstract = flow.abstract(op.x)
     if abstract.dims and any(factor.length for factor in abstract.dims[-1]):
         raise Refusal("a linear layer sums over a length, for which its weight is made")
@@ -34,7 +34,7 @@ def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(matmul.Matmul)
 def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Over a length one side must be zero in the padding and the other finite."""
+    """Mask a product that sums over a length: one side must be zero in the padding and the other finite."""
     a, b = op.a, op.b
     inner = flow.abstract(a).axis(len(a.shape) - 1)
     if inner.sample or any(f.sample for f in flow.abstract(b).dims[-2]):
@@ -53,7 +53,7 @@ def product(op: matmul.Matmul, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _contracted(a: Value, b: Value, flow: Flow) -> tuple[Value, Value]:
-    """Both sides so that their padding adds nothing: the smaller one is masked if neither is zero there."""
+    """Mask both sides so that padding adds nothing: the smaller side with zeros, if neither is zero in the padding."""
     last, row = len(a.shape) - 1, len(b.shape) - 2
     zero_a, zero_b = flow.abstract(a).axis(last).fill == 0, flow.abstract(b).axis(row).fill == 0
     if not zero_a and not zero_b:
@@ -64,28 +64,28 @@ def _contracted(a: Value, b: Value, flow: Flow) -> tuple[Value, Value]:
 
 
 def _finite_or_masked(value: Value, dim: int, flow: Flow) -> Value:
-    """The value, finite in the padding of a dimension."""
+    """Make a value finite in the padding of a dimension."""
     if flow.abstract(value).axis(dim).fill == 0:
         return value
     return flow.finite(value, WHY)
 
 
 def broadcast_outer(flow: Flow, a: Value, b: Value) -> tuple:
-    """The leading dimensions of a product."""
+    """Broadcast the leading dimensions of a product."""
     abstract_a, abstract_b = flow.abstract(a), flow.abstract(b)
     outer = [AbstractValue(abstract.dims[:-2], abstract.taint) for abstract in (abstract_a, abstract_b)]
     return broadcast(flow, (a, b), _zero_of, outer).dims
 
 
 def _zero_of(contents) -> float | None:
-    """0 where one side is 0 and both are finite."""
+    """Return 0 where one side is 0 and both are finite, else None."""
     parts: list[Content] = list(contents)
     return 0.0 if all(c.finite for c in parts) and any(c.number == 0 for c in parts) else None
 
 
 @transfers(attention.Attention)
 def attend(op: attention.Attention, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Keys beyond the length get no weight, by a mask unless the model's own (or causality) does it."""
+    """Attend to valid keys only: keys beyond the length are masked, unless causality excludes them."""
     keys = flow.abstract(op.k).axis(2)
     values = flow.abstract(op.v).axis(2)
     _check_attention(op, flow)
@@ -114,7 +114,7 @@ def _check_attention(op: attention.Attention, flow: Flow) -> None:
 
 
 def _attended(op: attention.Attention, flow: Flow) -> AbstractValue:
-    """[B, H, Sq, Dv]; rows of queries beyond the length hold anything."""
+    """Give the abstract value of a result [B, H, Sq, Dv]; nothing is known of rows of queries in the padding."""
     q, v = flow.abstract(op.q), flow.abstract(op.v)
     taint = q.taint | v.taint | flow.abstract(op.k).taint
     if op.mask is not None:
@@ -125,14 +125,14 @@ def _attended(op: attention.Attention, flow: Flow) -> AbstractValue:
 
 
 def _excludes_rows(mask: Value, flow: Flow) -> bool:
-    """Tell whether a mask may leave a query of the padding without any key."""
+    """Return whether a mask may leave a query of the padding without any key."""
     abstract = flow.abstract(mask)
     queries = [f for f in abstract.dims[-2] if f.length and not f.alike] if len(abstract.dims) > 1 else []
     return any(f.fill != 1 if mask.dtype is DType.bool else f.fill == float("-inf") for f in queries)
 
 
 def _key_mask(op: attention.Attention, flow: Flow) -> Value:
-    """The op's mask, or a new one, that excludes the keys beyond the length."""
+    """Mask the keys beyond the length in the op's mask, or in a new one."""
     why = "attention over the length"
     mask = op.mask
     if mask is None:

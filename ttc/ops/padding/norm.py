@@ -24,7 +24,7 @@ WHY = "statistics over the length"
 
 @transfers(norm.LayerNorm)
 def layer_norm(op: norm.LayerNorm, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Row by row; over a length by masked sums."""
+    """Normalise row by row; over a length by masked sums."""
     abstract = flow.abstract(op.x)
     first = len(abstract.dims) - op.dims
     normalised = tuple(range(first, len(abstract.dims)))
@@ -35,14 +35,14 @@ def layer_norm(op: norm.LayerNorm, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _by_rows(op: Op, abstract: AbstractValue, flow: Flow) -> AbstractValue:
-    """Rows that are padding hold anything; zeros over a root of zero are NaN."""
+    """Give the abstract value of normalised rows: nothing is known of the padding, and 0 / sqrt(0) may be NaN."""
     taint = abstract.taint if surely_finite(op) else abstract.taint | {flow.origin}
     return replace(abstract.without_fills(), taint=taint)
 
 
 @transfers(norm.RmsNorm)
 def rms_norm(op: norm.RmsNorm, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Row by row."""
+    """Normalise row by row; a length in the last dimension is refused."""
     abstract = flow.abstract(op.x)
     if len(abstract.dims) - 1 in abstract.padded_dims:
         raise Refusal("a root mean square over a length")
@@ -51,7 +51,7 @@ def rms_norm(op: norm.RmsNorm, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(norm.BatchNorm)
 def batch_norm(op: norm.BatchNorm, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Element by element, by given statistics."""
+    """Normalise element by element, by given statistics."""
     abstract = flow.abstract(op.x)
     if 1 in abstract.padded_dims:
         raise Refusal("its channels are a length")
@@ -60,7 +60,7 @@ def batch_norm(op: norm.BatchNorm, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(norm.GroupNorm)
 def group_norm(op: norm.GroupNorm, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Over a length by masked sums; instance norm is a group for each channel."""
+    """Normalise over a length by masked sums; instance norm is a group for each channel."""
     if op.rows:
         raise Refusal("rows are not known here")
     abstract = flow.abstract(op.x)
@@ -86,7 +86,7 @@ def group_norm(op: norm.GroupNorm, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _regrouped(x: Value, shape: tuple[int, ...], abstract: AbstractValue, flow: Flow) -> Value:
-    """x with its channels taken apart or together again."""
+    """Reshape x so that the channels are split into groups, or merged again."""
     y = flow(Reshape(x, shape))
     spatial = min(len(shape), len(abstract.dims)) - 2
     grouped = regrouped([f for dim in abstract.dims[1 : len(abstract.dims) - spatial] for f in dim], shape[1:-spatial])
@@ -95,12 +95,12 @@ def _regrouped(x: Value, shape: tuple[int, ...], abstract: AbstractValue, flow: 
 
 
 def _per_channel(w: Value | None, spatial: int, flow: Flow) -> Value | None:
-    """[C] as [C, 1, ...]."""
+    """Reshape [C] to [C, 1, ...]."""
     return None if w is None else flow(Reshape(w, (*w.shape, *(1,) * spatial)))
 
 
 def _normalised(x: Value, dims: tuple[int, ...], eps: float, flow: Flow) -> tuple[Value, AbstractValue]:
-    """(x - mean) / sqrt(var + eps) over the valid part of `dims`; zero in their padding."""
+    """Normalise (x - mean) / sqrt(var + eps) over the valid part of `dims`, with zeros in the padding of `dims`."""
     padded = [d for d in flow.abstract(x).padded_dims if d in dims]
     x = flow.masked(x, padded, 0.0, WHY)
     abstract = flow.abstract(x)
@@ -120,7 +120,7 @@ def _normalised(x: Value, dims: tuple[int, ...], eps: float, flow: Flow) -> tupl
 def _scaled(
     y: Value, w: Value | None, bias: Value | None, abstract: AbstractValue, flow: Flow
 ) -> tuple[Value, AbstractValue]:
-    """y * w + bias, whose shapes broadcast."""
+    """Scale and shift: y * w + bias, whose shapes broadcast."""
     for operand in (w, bias):
         if operand is not None and any(part.terms for part in _lengths(operand, flow)):
             raise Refusal("its weights have a length")
@@ -138,7 +138,7 @@ def _lengths(value: Value, flow: Flow) -> list:
 
 @transfers(norm.Softmax)
 def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Along a length padding gets no share: it is masked unless a mask of the model's own has done so."""
+    """Mask padding along the softmax's dimension, so that padding gets no share."""
     x = _excluded(op.x, op.dim, flow)
     abstract = flow.abstract(x)
     dims: list[Dim] = [
@@ -148,9 +148,9 @@ def softmax(op: norm.Softmax, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _excluded(x: Value, dim: int, flow: Flow) -> Value:
-    """Exclude the padding of a dimension of x: by minus infinity in an added mask of the model's own, if that is there.
+    """Mask the padding of a dimension of x: by minus infinity in an added mask of the model's own, if there is one.
 
-    A finite number of the model's own is not enough: rows that it fills are means of all that has it.
+    A finite number in the model's own mask is not enough: a row of that number alone is the mean of all elements.
     """
     if dim not in flow.abstract(x).padded_dims:
         return x

@@ -1,4 +1,4 @@
-"""Fetching elements from where the true length puts them."""
+"""Gathers of elements from positions that follow the true length."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ttc.ops.unary import Clamp
 def positions(
     abstract: AbstractValue, dim: int, count: int, flow: Flow, start: Length | None = None, step: int = 1
 ) -> Value:
-    """start, start + step, ... (i64): `count` of them along a dimension, of size 1 in all others."""
+    """Compute `count` positions start, start + step, ... (i64) along a dimension, of size 1 in all others."""
     start = start or Length.number(0)
     shape = tuple(count if d == dim else 1 for d in range(len(abstract.dims)))
     offset = 0 if start.terms else start.constant
@@ -27,7 +27,7 @@ def positions(
 def realigned(
     y: Value, abstract: AbstractValue, dim: int, index: Value, new: Factor, flow: Flow
 ) -> tuple[Value, AbstractValue]:
-    """y[.., index, ..] along a dimension, which becomes `new`; positions beyond the ends take the nearest element."""
+    """Gather y[.., index, ..] along a dimension, which becomes `new`; positions are clamped to the ends."""
     for other, factors in enumerate(abstract.dims):
         if other != dim and index.shape[other] != 1 and not any(factor.sample for factor in factors):
             raise Refusal("its batch is merged with another dimension")

@@ -14,7 +14,7 @@ from ttc.ops.shape import Expand, Reshape
 
 @transfers(recurrent.Lstm, recurrent.Gru, recurrent.Rnn)
 def recurrence(op: recurrent.Recurrence, flow: Flow) -> tuple[tuple[Value, ...], tuple[AbstractValue, ...]]:
-    """The true lengths become the op's own, unless it has some; what comes after them is zero."""
+    """Give the op the true lengths, unless the op has lengths of its own; results beyond a length are zero."""
     x = flow.abstract(op.x)
     steps = x.axis(0)
     if any(d in x.padded_dims for d in (1, 2)):
@@ -36,7 +36,7 @@ def recurrence(op: recurrent.Recurrence, flow: Flow) -> tuple[tuple[Value, ...],
 
 
 def _lengths(op: recurrent.Recurrence, x: AbstractValue, steps: Factor, flow: Flow) -> Value:
-    """The true length of each sample, i64[B]."""
+    """Compute the true length of each sample, i64[B]."""
     assert steps.length is not None
     samples = op.x.shape[1]
     number = flow.length(steps.length, AbstractValue((x.dims[1],)))

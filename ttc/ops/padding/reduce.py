@@ -18,7 +18,7 @@ from ttc.ops.unary import Cast
 
 @transfers(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min, reduce.Prod)
 def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Padding that is reduced becomes the number that changes nothing; a mean divides by the true count."""
+    """Mask reduced padding with the neutral number of the reduction; a mean divides by the true count."""
     lengths = [d for d in flow.abstract(op.x).padded_dims if d in op.dims]
     if any(factor.sample for d in op.dims for factor in flow.abstract(op.x).dims[d]):
         raise Refusal("it reduces the batch, whose samples have lengths of their own")
@@ -37,7 +37,7 @@ def reduction(op: reduce.Reduce, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _neutral(op: reduce.Reduce) -> float:
-    """Give the number that changes nothing."""
+    """Give the neutral number of a reduction."""
     match op:
         case reduce.Prod():
             return 1
@@ -49,7 +49,7 @@ def _neutral(op: reduce.Reduce) -> float:
 
 
 def _reduced(factor: Factor, op: reduce.Reduce) -> Factor:
-    """A dimension that stays: a row of padding holds one number, but for what is masked in it."""
+    """Give the factor of a dimension that stays: a maximum or minimum keeps the fill, other reductions keep 0."""
     if isinstance(op, (reduce.Max, reduce.Min)):
         return factor
     return factor.bare(0.0 if factor.fill == 0 else None)
@@ -69,7 +69,7 @@ def count(flow: Flow, abstract: AbstractValue, dims: Sequence[int], result: Abst
 
 @transfers(reduce.Cumsum)
 def cumsum(op: reduce.Cumsum, flow: Flow) -> tuple[Value, AbstractValue]:
-    """A prefix sum reads what comes before a position; but as a product with a triangle it would meet NaN times 0."""
+    """Make padding along a prefix sum finite, as a triangular product would compute NaN * 0; mask a reverse sum."""
     if any(factor.sample for factor in flow.abstract(op.x).dims[op.dim]):
         raise Refusal("it adds up along the batch")
     over = op.dim in flow.abstract(op.x).padded_dims
@@ -101,7 +101,7 @@ def cumprod(op: reduce.Cumprod, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(reduce.Argmax)
 def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Along a length: padding becomes a number beneath all valid ones."""
+    """Mask padding along a length with a number beneath all valid ones."""
     x = _ranked(op.x, op.dim, True, flow)
     abstract = flow.abstract(x)
     dims: list[Dim] = [dim for d, dim in enumerate(abstract.dims) if d != op.dim]
@@ -112,7 +112,7 @@ def argmax(op: reduce.Argmax, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(reduce.Topk)
 def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[AbstractValue, ...]]:
-    """Along a length: padding becomes the number that is chosen last."""
+    """Mask padding along a length with the number that is chosen last."""
     x = _ranked(op.x, op.dim, op.largest, flow)
     abstract = flow.abstract(x)
     length = abstract.axis(op.dim).length
@@ -125,7 +125,7 @@ def topk(op: reduce.Topk, flow: Flow) -> tuple[tuple[Value, ...], tuple[Abstract
 
 
 def _ranked(x: Value, dim: int, largest: bool, flow: Flow) -> Value:
-    """x with padding along `dim` that no valid element is behind of."""
+    """Mask the padding of x along `dim` so that every valid element comes first."""
     abstract = flow.abstract(x)
     if any(factor.sample for factor in abstract.dims[dim]):
         raise Refusal("it compares samples of the batch, which have lengths of their own")

@@ -17,13 +17,13 @@ from ttc.ops.padding.transfer import Flow, transfers
 
 @transfers(shape.Reshape, varying=("shape",))
 def reshape(op: shape.Reshape, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Factors are merged and taken apart; the valid elements stay where they are."""
+    """Merge and split factors; valid elements keep the row-major order."""
     x = flow.abstract(op.x)
     return flow(op), AbstractValue(regrouped(x.factors, op.shape), x.taint)
 
 
 def regrouped(factors: Sequence[Factor], wanted: Sequence[int]) -> tuple[Dim, ...]:
-    """The factors of dimensions of these (symbolic) sizes that hold the same elements in row-major order."""
+    """Give the factors of dimensions of these (symbolic) sizes that hold the same elements in row-major order."""
     left = [factor for factor in factors if factor.size != 1 or factor.length]
     return tuple(_next_dim(left, size) for size in wanted)
 
@@ -45,7 +45,7 @@ def _next_dim(left: list[Factor], size: int) -> Dim:
 
 
 def _taken(factor: Factor, outer: int, follows: bool) -> tuple[Factor, Factor]:
-    """A factor as an outer one of this size, which follows a length or not, and the rest."""
+    """Split a factor into an outer one of this size, which follows a length or not, and the rest."""
     if factor.size % outer:
         raise Refusal(f"a reshape divides {factor.size} elements into parts of {outer}")
     if factor.sample:
@@ -61,14 +61,14 @@ def _taken(factor: Factor, outer: int, follows: bool) -> tuple[Factor, Factor]:
 
 @transfers(shape.Permute)
 def permute(op: shape.Permute, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Dimensions with their padding in another order."""
+    """Order the dimensions, each with its padding, as the op does."""
     x = flow.abstract(op.x)
     return flow(op), AbstractValue(tuple(x.dims[d] for d in op.dims), x.taint)
 
 
 @transfers(shape.Expand, varying=("shape",))
 def expand(op: shape.Expand, flow: Flow) -> tuple[Value, AbstractValue]:
-    """A dimension that is repeated to a length has valid elements only: what is beyond is as finite as they are."""
+    """Expand dimensions: one repeated to a length holds the same elements in the padding as in the valid part."""
     x = flow.abstract(op.x)
     dims = [()] * (len(op.shape) - len(x.dims)) + list(x.dims)
     new = [
@@ -80,7 +80,7 @@ def expand(op: shape.Expand, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(shape.Repeat)
 def repeat(op: shape.Repeat, flow: Flow) -> tuple[Value, AbstractValue]:
-    """A length is repeated from its true end; the rest as it is."""
+    """Repeat dimensions without a length; repeating a length is refused."""
     abstract = flow.abstract(op.x)
     dims: list[Dim] = []
     for dim, times in zip(abstract.dims, op.repeats, strict=True):
@@ -95,7 +95,7 @@ def repeat(op: shape.Repeat, flow: Flow) -> tuple[Value, AbstractValue]:
 
 @transfers(shape.Upsample)
 def upsample(op: shape.Upsample, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Nearest repeats padding as it is; interpolation would mix it in, so that it repeats the true last element."""
+    """Repeat padding for nearest; before interpolation, replace padding by the last valid element."""
     if op.rows:
         raise Refusal("rows are not known here")
     x, abstract = op.x, flow.abstract(op.x)

@@ -20,7 +20,7 @@ LEAST_ENVELOPE = 1e-11
 
 @transfers(signal.Stft)
 def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[AbstractValue, ...]]:
-    """Frames of valid samples alone; but as a product of blocks, one that ends within one would meet NaN times 0."""
+    """Make padding finite: frames hold valid samples alone, but as a product of blocks would compute NaN * 0."""
     x = flow.finite(op.x, "frames along the length") if 1 in flow.abstract(op.x).padded_dims else op.x
     abstract = flow.abstract(x)
     axis = abstract.axis(1)
@@ -36,7 +36,7 @@ def stft(op: signal.Stft, flow: Flow) -> tuple[tuple[Value, ...], tuple[Abstract
 
 @transfers(signal.Istft, varying=("length",))
 def istft(op: signal.Istft, flow: Flow) -> tuple[Value, AbstractValue]:
-    """No frame beyond the last one: neither its samples nor its share of the windows by which samples are divided."""
+    """Mask frames beyond the length, both their samples and their share of the windows that samples are divided by."""
     abstract = flow.abstract(op.real)
     samples = dim_of(flow.results[0].shape[1])
     if 1 in abstract.padded_dims or any(f.sample for d in (1, 2) for f in abstract.dims[d]):
@@ -55,9 +55,9 @@ def istft(op: signal.Istft, flow: Flow) -> tuple[Value, AbstractValue]:
 
 
 def _share(op: signal.Istft, abstract: AbstractValue, flow: Flow) -> Value:
-    """The sum of the squared windows of valid frames, divided by that of all frames.
+    """Divide the sum of the squared windows of valid frames by the sum of all frames.
 
-    It is the op's own result for the spectrum of its window in each valid frame, and zeros in the others.
+    The quotient is the op's result for the spectrum of the window in each valid frame, and zeros in the others.
     """
     n_fft = op.window.shape[0]
     ones = flow(Full(TensorType(op.window.dtype, (n_fft,)), 1.0))

@@ -12,7 +12,7 @@ from ttc.ops.skew import Skew
 
 @transfers(Skew, varying=("size",))
 def skew(op: Skew, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Each row reads its own; its offset counts from the first column, which all lengths have."""
+    """Mask columns beyond the length with zeros; the offset counts from the first column, which all lengths have."""
     x, columns = op.x, op.x.type.rank - 1
     if columns in flow.abstract(x).padded_dims:
         x = flow.masked(x, [columns], 0.0, "what is beyond the length counts as zero")

@@ -1,8 +1,8 @@
-"""The registry of transfer functions, and what one may ask: `Flow`.
+"""The registry of transfer functions, and the interface that these call: `Flow`.
 
 A transfer function `(op, flow) -> (value, AbstractValue)`, or a tuple of each, is registered in the file of its family
-with `@transfers(ops.Thing)`. It says what the result's padding holds, and asks the flow to mask operands whose padding
-would reach a valid element. An op without one is refused: padding is never assumed to be harmless.
+with `@transfers(ops.Thing)`. The function states the result's padding, and asks the flow to mask operands whose padding
+would reach a valid element. An op without a transfer function is refused: padding is never assumed to be harmless.
 
 The operands of the op are those of the program being built. Attributes that follow a length are symbolic sizes.
 """
@@ -28,7 +28,7 @@ class Flow(Protocol):
 
     @property
     def results(self) -> Sequence[TensorType]:
-        """The types of the current op's results, with symbolic sizes."""
+        """Return the types of the current op's results, with symbolic sizes."""
         ...
 
     def __call__(self, op: Op) -> Any:
@@ -40,15 +40,15 @@ class Flow(Protocol):
         ...
 
     def masked(self, value: Value, dims: Sequence[int], fill: float, why: str) -> Value:
-        """The value with `fill` in the padding of these dimensions; itself if it is there."""
+        """Mask a value with `fill` in the padding of these dimensions; return the value where the fill is there."""
         ...
 
     def finite(self, value: Value, why: str) -> Value:
-        """The value, its padding free of inf and NaN."""
+        """Make the padding of a value free of inf and NaN."""
         ...
 
     def length(self, length: Length, beside: AbstractValue) -> Value:
-        """The true length, i64, broadcasting to what is `beside` it: one number, or one for each sample."""
+        """Give the true length, i64, one number or one for each sample, in a shape that broadcasts to `beside`."""
         ...
 
     def state(self, value: Value, abstract: AbstractValue) -> None:
@@ -56,27 +56,27 @@ class Flow(Protocol):
         ...
 
     def constant(self, value: Value) -> bool:
-        """Tell whether a value depends on no input."""
+        """Return whether a value depends on no input."""
         ...
 
     def picked(self) -> Tensor | None:
-        """The places that the current op looks up, if they are known and are those of the same rows at all lengths."""
+        """Return the places that the current op looks up, if known and of the same rows at all lengths."""
         ...
 
     def why_unknown(self, name: str) -> str:
-        """Why a known operand, as it is in the program, may not be what it would be at other lengths; "" if it is."""
+        """Give the reason why a known operand may have other numbers at other lengths; "" if there is none."""
         ...
 
     def known(self, data: Sequence[int], type: TensorType) -> Value:
-        """Numbers known now, as a value."""
+        """Add numbers known when compiling as a value."""
         ...
 
     def require(self, length: Length, least: int) -> None:
-        """Say that a length below `least` has no result: the model itself would refuse it, or do something else."""
+        """State that a length below `least` has no result, as the model itself would refuse such a length."""
         ...
 
     def same(self, a: Length, b: Length) -> bool:
-        """Tell whether two lengths are always equal."""
+        """Return whether two lengths are always equal."""
         ...
 
 
