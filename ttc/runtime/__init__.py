@@ -1,1 +1,1 @@
-"""How a program runs: the artifact, sessions, and the devices; needs numpy, and neither torch nor onnx."""
+"""The run of a program: the artifact, sessions, and the devices; needs numpy, and neither torch nor onnx."""

@@ -149,7 +149,7 @@ BENEATH = 1000.0
 def beneath(x: Value) -> float:
     """Give the number that masks write where a largest element or a softmax of x is sought.
 
-    The number is finite where intervals bound x from below, so that no infinity reaches the card's reductions. Elsewhere
+    The number is finite where intervals bound x from below, so that no infinity reaches the card's reductions. Else
     valid elements may be infinite, or the lowest finite number, masked by the model itself: only -inf is beneath these,
     and a softmax is NaN only over -inf alone.
     """

@@ -25,7 +25,7 @@ from ttc.runtime.check.interpreter import command, surroundings, ttnn_interprete
 from ttc.runtime.run.program import Program
 
 SECONDS_PER_STEP = 120.0
-"""How long one call may take: most take milliseconds, preparing a large convolution's weights some seconds."""
+"""The seconds that one call may take: most take milliseconds, preparing a large convolution's weights some seconds."""
 
 Progress = Callable[[int, int], None]
 """Called before each step of a program with its number and how many there are."""
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What the real ttnn made of a program, in one run (what is done once before the first is not counted).
+    """The results of the real ttnn for a program, in one run (what is done once before the first is not counted).
 
     `conversions` are device programs that change a tensor's form only, `conversion_ops` which. `dram_bytes`
     is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. `refusal`
@@ -55,11 +55,11 @@ class CheckReport:
 
     @property
     def ok(self) -> bool:
-        """Whether ttnn took every call and every result is as predicted."""
+        """Return whether ttnn took every call and every result is as predicted."""
         return self.refusal is None and not self.spec_mismatches
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as JSON values."""
+        """Return the report as JSON values."""
         return {"ok": self.ok, **asdict(self)}
 
 
@@ -74,7 +74,7 @@ def check_many(texts: Sequence[str], target: Target, progress: Progress | None =
 
 
 def reports(texts: Sequence[str], target: Target, progress: Progress) -> Iterator[CheckReport]:
-    """A report for each program, as soon as it is known."""
+    """Yield a report for each program, as soon as the program is checked."""
     waiting = list(texts)
     while waiting:
         with Worker(target) as worker:
@@ -83,7 +83,7 @@ def reports(texts: Sequence[str], target: Target, progress: Progress) -> Iterato
 
 
 def _in_silence(step: int, steps: int) -> None:
-    """The progress of a check that nobody watches."""
+    """Follow the progress of a check that nobody watches: do nothing."""
 
 
 class Worker:
@@ -121,7 +121,7 @@ class Worker:
         self._errors.close()
 
     def check(self, text: str, progress: Progress) -> CheckReport:
-        """Have one program checked."""
+        """Check one program in the process."""
         with contextlib.suppress(BrokenPipeError):  # if it died meanwhile, it is heard no more
             _pipe(self._process.stdin).write(json.dumps(text).encode() + b"\n")
             _pipe(self._process.stdin).flush()
@@ -134,7 +134,7 @@ class Worker:
         return CheckReport(refusal=f"ttnn {self._last_words()} (in: {line})")
 
     def _hear(self) -> dict[str, Any] | None:
-        """The next answer; None, and the process is no more, if it crashed or took too long."""
+        """Read the next answer; None, and the process is no more, if it crashed or took too long."""
         pipe = _pipe(self._process.stdout).fileno()
         while b"\n" not in self._heard:
             self._late = not select.select([pipe], [], [], SECONDS_PER_STEP)[0]
@@ -147,7 +147,7 @@ class Worker:
         return json.loads(answer)
 
     def _last_words(self) -> str:
-        """Why there is no answer: how the process ended, and the last line that it printed."""
+        """Describe why there is no answer: how the process ended, and the last line that the process printed."""
         if self._late:
             return f"did not answer within {SECONDS_PER_STEP:g} s"
         code = self._process.wait(SECONDS_PER_STEP)

@@ -26,7 +26,7 @@ CONVERSION = re.compile(r"(Tilize|Untilize|Typecast|InterleavedToSharded|Sharded
 
 
 class Card(Protocol):
-    """What a checker needs of a mock card (`TtnnDevice`)."""
+    """The interface that a checker needs of a mock card (`TtnnDevice`)."""
 
     def empty(self, spec: Spec) -> Tensor: ...
     def run(self, call: Call, operands: dict[str, Any]) -> tuple[Tensor, ...]: ...
@@ -38,7 +38,7 @@ class Card(Protocol):
 
 @dataclass(frozen=True)
 class Trace:
-    """What one call did: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core."""
+    """The trace of one call: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core."""
 
     programs: int = 0
     device_ops: Counter[str] = field(default_factory=Counter)
@@ -48,7 +48,7 @@ class Trace:
 
 @dataclass
 class Findings:
-    """What is known of a program; DRAM in bytes at its fullest, L1 in bytes per core at the fullest core."""
+    """The findings on a program; DRAM in bytes at its fullest, L1 in bytes per core at the fullest core."""
 
     calls: int = 0
     device_programs: int = 0
@@ -115,7 +115,7 @@ class _Run:
         self.tensors: dict[Value, Tensor] = {}
 
     def steps(self, graph: Graph) -> list[tuple[Node, Callable[[], None]]]:
-        """Everything that a session does, in order, each with the line it comes from."""
+        """List the steps of a session, in order, each with the line it comes from."""
         order = plan(graph)
         makers = {value: node for node in graph.nodes for value in node.results}
 
@@ -190,7 +190,7 @@ class _Run:
         found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
 
     def _note_memory(self, before: tuple[int, int], trace: Trace) -> None:
-        """A call's own peak comes on top of what was allocated before it."""
+        """Record the memory of a call: the call's own peak on top of the bytes allocated before."""
         found = self.found
         found.dram_bytes = max(found.dram_bytes, before[0] + trace.dram, self.card.allocated()[0])
         found.peak_l1_per_core = max(found.peak_l1_per_core, before[1] + trace.l1)
@@ -203,7 +203,7 @@ class _Run:
 
 
 def mismatch(predicted: Spec, actual: Spec, padded: tuple[int, ...]) -> str:
-    """Where TTNN's tensor is not as predicted, both sides shown; "" if it is. A shard counts where one is stated."""
+    """Describe where TTNN's tensor differs from the prediction; "" if nowhere. A shard counts where one is stated."""
     pairs = {
         "dtype": (predicted.dtype, actual.dtype),
         "shape": (list(predicted.shape), list(actual.shape)),
@@ -219,7 +219,7 @@ def mismatch(predicted: Spec, actual: Spec, padded: tuple[int, ...]) -> str:
 
 
 def peak_dram_per_bank(notes: list[dict]) -> int:
-    """The most DRAM that a call's own buffers took at once, in bytes per bank."""
+    """Find the most DRAM that a call's own buffers took at once, in bytes per bank."""
     taken = peak = 0
     for note in notes:
         if note["node_type"] in ("buffer_allocate", "buffer_deallocate") and note["params"]["type"] == "DRAM":
@@ -230,7 +230,7 @@ def peak_dram_per_bank(notes: list[dict]) -> int:
 
 
 def _kind(call: Call) -> tuple[Hashable, ...]:
-    """What two calls share that TTNN treats alike: the function, the attributes, and the operands' specs."""
+    """Return the key of calls that TTNN treats alike: the function, the attributes, and the operands' specs."""
 
     def item(field_value: Any) -> Hashable:
         if isinstance(field_value, Value):

@@ -1,4 +1,4 @@
-"""Which Python has `ttnn`: its wheels exist for fewer versions than ttc runs on."""
+"""The search for a Python with `ttnn`, whose wheels exist for fewer versions than ttc runs on."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WHEELS = ((3, 10), (3, 12))
 
 
 def get_ttnn() -> str:
-    """What to do for this Python to have ttnn, or that it cannot have it."""
+    """Advise how this Python gets ttnn, or that no wheel is for this version."""
     if sys.version_info[:2] in WHEELS:
         return "pip install 'tt-compile[ttnn]'"
     here = ".".join(map(str, sys.version_info[:2]))
@@ -40,7 +40,7 @@ def get_ttnn() -> str:
 
 
 def ttnn_interpreter() -> str:
-    """A Python with ttnn: this one, else `$TTC_TTNN_PYTHON`, else what `make test` set up in a source tree.
+    """Find a Python with ttnn: this one, else `$TTC_TTNN_PYTHON`, else what `make test` set up in a source tree.
 
     InputError if the variable names none; TtcError, saying what to do, if there is no such Python.
     """
@@ -63,10 +63,10 @@ def ttnn_interpreter() -> str:
 
 
 def command(python: str, module: str, *arguments: str) -> list[str]:
-    """The command line that runs one of ttc's modules with another Python."""
+    """Build the command line that runs one of ttc's modules with another Python."""
     return [python, "-c", START, str(PACKAGE), module, *arguments]
 
 
 def surroundings(python: str) -> dict[str, str]:
-    """The environment for `command`: without a PYTHONPATH that was meant for this Python."""
+    """Build the environment for `command`: without a PYTHONPATH that was meant for this Python."""
     return {name: text for name, text in os.environ.items() if name != "PYTHONPATH" or python == sys.executable}

@@ -21,7 +21,7 @@ MEMORY_BYTES = 8 << 30
 
 
 def main(target: str) -> None:
-    """Serve until the input ends."""
+    """Check the program of each input line until the input ends."""
     answers = _take_over_stdout()
     os.environ.update(environment(target))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
@@ -42,7 +42,7 @@ def main(target: str) -> None:
 
 
 def _take_over_stdout() -> TextIO:
-    """A way out for answers alone; whatever else TTNN prints goes where errors go."""
+    """Reserve stdout for answers alone; whatever else TTNN prints goes where errors go."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     return answers

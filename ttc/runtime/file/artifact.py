@@ -40,11 +40,11 @@ from ttc.version import VERSION
 NO_DIGEST = "0" * 64
 CHUNK = 1 << 24
 MISFITS = (LookupError, TypeError, ValueError, ArithmeticError, AttributeError, AssertionError, RecursionError)
-"""What a manifest or a program with things of the wrong kind in the wrong places may raise."""
+"""The errors that a manifest or program with things of the wrong kind in the wrong places may raise."""
 
 
 Contents = tuple[tuple[Bucket, ...], str, Weights, Weights]
-"""What an artifact holds: buckets, the text of the graph of ops that derives their weights from the model's own, the
+"""An artifact's contents: buckets, the text of the graph of ops that derives their weights from the model's own, the
 weights (without data if the model had none), and the literals: known tensors that the derivation needs beside the
 model's weights, which only an artifact without data keeps."""
 
@@ -73,12 +73,12 @@ def save(
 
 
 def _types(buckets: Sequence[Bucket]) -> dict[str, TensorType]:
-    """The types of all weights, those of the last bucket's program first."""
+    """Return the types of all weights, those of the last bucket's program first."""
     return weight_types(*(bucket.program for bucket in (buckets[-1], *buckets)))
 
 
 def _metadata(buckets: Sequence[Bucket], derivation: str, with_weights: bool) -> dict[str, str]:
-    """The manifest and all texts; what is said once of a file is said of the last bucket's program."""
+    """Build the manifest and all texts; fields for a whole file describe the last bucket's program."""
     program = buckets[-1].program
     manifest = {
         "sha256": NO_DIGEST,  # first, so that no name in the file that looks like it comes before
@@ -102,12 +102,12 @@ def _sides(program: Program, prefix: str = "") -> dict[str, Any]:
 
 
 def _place(number: int, buckets: Sequence[Any]) -> str:
-    """Where the text of a bucket's program is among the texts: the last one's where readers of one look."""
+    """Name the text of a bucket's program; the last one is "program", which a file of one program has."""
     return "program" if number == len(buckets) - 1 else f"program.{number}"
 
 
 def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarray]]) -> None:
-    """Header, weights wherever the header says, and the digest of it all."""
+    """Write the header, the weights at the header's places, and the digest of the whole file."""
     file.write(header.content)
     missing = set(header.places)
     for ref, array in weights:
@@ -129,7 +129,7 @@ def _write(file: BinaryIO, header: Header, weights: Iterable[tuple[str, np.ndarr
 
 
 def _stored(ref: str, array: np.ndarray, type: TensorType) -> np.ndarray:
-    """A weight as the file keeps it, flat; float32 is rounded where bf16 is kept."""
+    """Convert a weight to the file's form, flat; float32 is rounded where bf16 is kept."""
     if type.dtype is DType.bf16 and array.dtype == np.float32:
         array = float32_to_bf16(kept_finite(array, type.dtype))
     if array.dtype != NUMPY[type.dtype] or array.size != type.numel:

@@ -1,4 +1,4 @@
-"""How an artifact writes what there is to know of its buckets."""
+"""The JSON form of an artifact's buckets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttc.runtime.run.program import Program
 
 
 def bucket_to_json(bucket: Bucket) -> dict[str, Any]:
-    """All but the program."""
+    """Convert a bucket to JSON, all but the program."""
     return {
         "sizes": dict(bucket.sizes),
         "names": dict(bucket.names),
@@ -26,7 +26,7 @@ def bucket_to_json(bucket: Bucket) -> dict[str, Any]:
 
 
 def bucket_from_json(item: Mapping[str, Any], program: Program) -> Bucket:
-    """A bucket of this program; InputError if it does not fit, ValueError and the like for what is malformed."""
+    """Read a bucket of this program; InputError for a misfit, ValueError and the like for malformed JSON."""
     bucket = Bucket(
         program,
         {name: _positive(size) for name, size in item["sizes"].items()},
@@ -43,7 +43,7 @@ def bucket_from_json(item: Mapping[str, Any], program: Program) -> Bucket:
 
 
 def _check(bucket: Bucket) -> None:
-    """What a run relies on."""
+    """Check the facts that a run relies on: names, shapes, sizes and samples."""
     inputs, outputs = dict(bucket.program.inputs), dict(bucket.program.outputs)
     if set(bucket.names) != set(bucket.sizes) or set(inputs) != {*bucket.inputs, *bucket.names.values()}:
         raise InputError("its bucket does not name the program's inputs")

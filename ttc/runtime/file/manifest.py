@@ -1,4 +1,4 @@
-"""What an artifact's manifest must say, each thing of its kind: a right checksum does not make it true."""
+"""The reader of an artifact's manifest, which checks every field: a right checksum makes no field valid."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Manifest:
 
 
 def read_manifest(fields: dict[str, Any]) -> Manifest:
-    """The manifest of these fields; InputError names the one that is missing or wrong."""
+    """Read the manifest of these fields; InputError names the one that is missing or wrong."""
     version = fields.get("format")
     if type(version) is not int or version != FORMAT:
         what = f"format {version}" if type(version) is int else "no format"
@@ -61,7 +61,7 @@ def _word(fields: dict[str, Any], name: str) -> str:
 
 
 def read_signature(fields: dict[str, Any], side: str) -> Signature:
-    """The names and the model's own types of one side; InputError for anything else."""
+    """Read the names and the model's own types of one side; InputError for anything else."""
     entries = fields.get(side)
     if not isinstance(entries, list) or not all(isinstance(entry, list) and len(entry) == 3 for entry in entries):
         raise InputError(f"its manifest does not say its {side}")

@@ -67,7 +67,7 @@ class Header:
 
 
 def make_header(metadata: dict[str, str], types: Mapping[str, TensorType]) -> Header:
-    """A header for tensors of these types, widest elements first so that each is aligned."""
+    """Make a header for tensors of these types, widest elements first so that each is aligned."""
     entries: dict[str, Any] = {"__metadata__": metadata}
     position = 0
     for name, type in sorted(types.items(), key=lambda item: -item[1].dtype.bytes):
@@ -80,7 +80,7 @@ def make_header(metadata: dict[str, str], types: Mapping[str, TensorType]) -> He
 
 
 def read_header(file: bytes | mmap.mmap) -> Header:
-    """The header of a file; InputError in a few words if it is none."""
+    """Read the header of a file; InputError in a few words if there is none."""
     size = int.from_bytes(file[:LENGTH_BYTES], "little")
     if len(file) < LENGTH_BYTES or not 2 <= size <= MAX_HEADER_BYTES:
         raise InputError("it is not in safetensors format")
@@ -99,7 +99,7 @@ def read_header(file: bytes | mmap.mmap) -> Header:
 
 
 def read_json(text: str | bytes) -> Any:
-    """What a JSON text says; ValueError if it is none, names a key twice, holds NaN, or is nested too deeply."""
+    """Parse a JSON text; ValueError if the text is no JSON, names a key twice, holds NaN, or is nested too deeply."""
     try:
         text = text if isinstance(text, str) else text.decode()
         return json.loads(text, object_pairs_hook=_distinct, parse_constant=_no_number)
@@ -119,7 +119,7 @@ def _no_number(name: str) -> None:
 
 
 def check_places(header: Header, size: int) -> None:
-    """InputError unless the tensors lie end to end from the header to the end of a file of `size` bytes."""
+    """Require the tensors to lie end to end from the header to the end of a file of `size` bytes, else InputError."""
     end = len(header.content)
     for place in sorted(header.places.values(), key=lambda place: (place.start, place.end)):
         if place.start != end:
@@ -140,7 +140,7 @@ def _place(entry: dict[str, Any], start: int) -> Place:
 
 
 def map_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
-    """The file's content, mapped so that only what is used is read; changes stay private. InputError as `open_file`."""
+    """Map a file into memory, so that only pages used are read; changes stay private. InputError as `open_file`."""
     with open_file(path) as file:
         if not os.fstat(file.fileno()).st_size:
             return b""
@@ -148,7 +148,7 @@ def map_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
 
 
 def array_at(file: bytes | mmap.mmap, place: Place) -> np.ndarray:
-    """A tensor of a mapped file without a copy (bf16 as bit patterns)."""
+    """Read a tensor of a mapped file without a copy (bf16 as bit patterns)."""
     count = prod(place.type.shape)
     if not count:
         return np.zeros(place.type.shape, NUMPY[place.type.dtype])
