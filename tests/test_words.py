@@ -16,7 +16,14 @@ ROOT = Path(ttc.__file__).parent
 NOT_YET = ("frontend", "runtime")
 """Files and folders whose docstrings are still to be written anew; the list may only become shorter."""
 
-DONE_WITHIN = ("frontend/archive", "frontend/export", "runtime/check", "runtime/emulator", "runtime/file", "runtime/mock")
+DONE_WITHIN = (
+    "frontend/archive",
+    "frontend/export",
+    "runtime/check",
+    "runtime/emulator",
+    "runtime/file",
+    "runtime/mock",
+)
 """Folders inside those of `NOT_YET` that are done."""
 
 QUESTIONS = {"how", "what", "when", "where", "whether", "which", "who", "why"}
