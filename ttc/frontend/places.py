@@ -40,6 +40,7 @@ def places(
     wide = apply(ops.Pad, x, pads, "constant", lowest) if any(map(any, pads)) else x
     strides = [math.prod(sizes[:i] if column_major else sizes[i + 1 :]) for i in range(len(sizes))]
     found = None
+    # Each tap of the kernel, seen by all windows at once: where the largest is seen there, its place is taken.
     for tap in reversed(list(itertools.product(*map(range, kernel)))):
         starts = [t * d for t, d in zip(tap, dilation, strict=True)]
         bounds = [start + (n - 1) * s + 1 for start, n, s in zip(starts, out, stride, strict=True)]

@@ -54,6 +54,7 @@ def _weights(b: Composer, place: Expr, size: int, mode: str, padding: str, align
     """Compute each element's weight in each result: [N, P, 1] coordinates from -1 to 1 -> [N, P, size]."""
     low, high = (0.0, size - 1.0) if aligned else (-0.5, size - 0.5)
     half = (high - low) / 2
+    # From -1..1 to positions low..high, in elements.
     position = place * half + (half + low)
     position = round(position) if mode == "nearest" else position
     if padding == "border":
@@ -61,18 +62,21 @@ def _weights(b: Composer, place: Expr, size: int, mode: str, padding: str, align
     elif padding == "reflection":
         position = _reflected(position, low, high)
         position = round(position) if mode == "nearest" else position
+    # The kernel's value at the distance to every element, those in the margin included.
     elements = torch.arange(-MARGIN, size + MARGIN).to(to_torch(place.dtype)).reshape(1, 1, -1)
     distance = abs(position - b.constant(elements))
     shares = _shares(distance, mode)
+    # Shares of places beyond the edges go to the elements that the padding repeats, with zeros nowhere.
     fold = _fold(size, padding, low, high).to(to_torch(place.dtype))
     return shares @ b.constant(fold)
 
 
 def _reflected(position: Expr, low: float, high: float) -> Expr:
-    """Reflect positions at both ends as often as it takes: a triangle wave."""
+    """Reflect positions at both ends until they lie between: a triangle wave."""
     span = high - low
     if span <= 0:
         return position * 0.0
+    # The phase within a period of two spans, the distance to its middle, that distance from the far end.
     phase = (position - low) % (2 * span)
     away = abs(phase - span)
     return low + span - away

@@ -48,7 +48,7 @@ class TtcBackend(Backend):
 
     @classmethod
     def prepare(cls, model: ModelProto, device: str = "CPU", **kwargs: Any) -> TtcModel:
-        """Compile what can be compiled before the first run; Refused with all reasons if that cannot be."""
+        """Compile before the first run as far as possible; Refused with all reasons if a model cannot be compiled."""
         return TtcModel(
             model, ttc.compile(model, target=kwargs.get("target", "n150"), dtype=kwargs.get("dtype", "fp32"))
         )

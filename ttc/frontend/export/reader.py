@@ -1,4 +1,4 @@
-"""Reads an ExportedProgram: its aten ops through the table, its parameters and buffers as weights."""
+"""The reader of an ExportedProgram: aten ops through the table, parameters and buffers as weights."""
 
 from __future__ import annotations
 

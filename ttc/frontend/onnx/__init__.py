@@ -1,4 +1,4 @@
-"""The ONNX front end: `load` makes a graph of ops from a file or model, `dynamic_dims` lists what must be bound."""
+"""The ONNX front end: `load` makes a graph of ops from a file or model, `dynamic_dims` lists the sizes to bind."""
 
 from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operators)
     attention,

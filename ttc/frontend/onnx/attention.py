@@ -19,7 +19,7 @@ def Attention(
     left_window_size=-1, q_num_heads=0, qk_matmul_output_mode=0, right_window_size=-1, scale=None, softcap=0.0,
     softmax_precision=None,
 ) -> Expr | object:  # fmt: skip
-    """q, k, v as [B, H, S, D], or [B, S, H * D] with the numbers of heads given."""
+    """Read q, k, v as [B, H, S, D], or as [B, S, H * D] with the numbers of heads given."""
     extra = past_key is not None or nonpad_kv_seqlen is not None
     windowed = left_window_size >= 0 or right_window_size >= 0
     if extra or windowed or softcap or any(map(b.wants, (1, 2, 3))) or softmax_precision not in (None, 1):
@@ -35,7 +35,7 @@ def Attention(
 
 
 def split_heads(x: Expr, heads: int) -> Expr:
-    """[B, S, H * D] -> [B, H, S, D]."""
+    """Split heads: [B, S, H * D] -> [B, H, S, D]."""
     batch, length, width = x.shape
     if not heads or width % heads:
         raise Refusal(f"{width} channels are no multiple of {heads} heads")
@@ -43,6 +43,6 @@ def split_heads(x: Expr, heads: int) -> Expr:
 
 
 def merge_heads(x: Expr) -> Expr:
-    """[B, H, S, D] -> [B, S, H * D]."""
+    """Merge heads: [B, H, S, D] -> [B, S, H * D]."""
     batch, heads, length, width = x.shape
     return x.permute(0, 2, 1, 3).reshape(batch, length, heads * width)

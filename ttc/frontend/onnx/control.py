@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from ttc.frontend.onnx.importer import Importer
 
 STEP_LIMIT = 512
-"""Steps to which a loop is unrolled: a program has a call for every op of every step."""
+"""The largest number of steps that a loop is unrolled to: a program has a call for every op of every step."""
 
 
 class Body:
-    """A graph inside a node, its own weights added once; calling it imports its nodes for certain inputs."""
+    """A graph inside a node, its own weights added once; a call imports the graph's nodes for certain inputs."""
 
     def __init__(self, importer: Importer, node: NodeProto, name: str, env: Mapping, opsets: Mapping, where: str):
         graph = next((item.g for item in node.attribute if item.name == name), None)
@@ -33,7 +33,7 @@ class Body:
         self._scope = {**env, **importer.inner_constants(graph, prefix)}
 
     def __call__(self, inputs: list[Any]) -> list[Any]:
-        """The body's outputs for these inputs."""
+        """Return the body's outputs for these inputs."""
         names = [value.name for value in self.graph.input]
         if len(names) != len(inputs):
             raise Refusal(f"its body takes {len(names)} inputs, but gets {len(inputs)}")
@@ -46,7 +46,7 @@ class Body:
 
 
 def If(importer: Importer, node: NodeProto, inputs: list[Any], env: Mapping, opsets: Mapping, where: str) -> list[Any]:
-    """The branch that the condition, known when compiling, takes."""
+    """Import the branch that the condition, known when compiling, takes."""
     taken = bool(importer.b.known(inputs[0], "Int", "condition"))
     return Body(importer, node, "then_branch" if taken else "else_branch", env, opsets, where)([])
 
@@ -54,7 +54,7 @@ def If(importer: Importer, node: NodeProto, inputs: list[Any], env: Mapping, ops
 def Loop(
     importer: Importer, node: NodeProto, inputs: list[Any], env: Mapping, opsets: Mapping, where: str
 ) -> list[Any]:
-    """As many steps as the trip count and the condition after each step say, one after another."""
+    """Unroll a loop for as many steps as the trip count, and the condition after each step, say."""
     b = importer.b
     given = [*inputs, None, None][:2]
     count = None if given[0] is None else int(b.known(given[0], "Int", "trip count"))
@@ -78,7 +78,7 @@ def Loop(
 
 
 def _expected_steps(importer: Importer, count: int | None) -> int:
-    """The steps of a loop; where a condition ends it, one, but in a loop as many as there can be."""
+    """Predict the steps of a loop: one where a condition ends the loop, but as many as can be inside another loop."""
     if count is not None and count <= STEP_LIMIT:
         return max(count, 0)
     return STEP_LIMIT if importer.expansion.nested else 1
@@ -92,7 +92,7 @@ def _check_steps(step: int) -> None:
 def Scan(
     importer: Importer, node: NodeProto, inputs: list[Any], env: Mapping, opsets: Mapping, where: str
 ) -> list[Any]:
-    """One step for each slice of the scanned inputs."""
+    """Unroll a scan, one step for each slice of the scanned inputs."""
     b = importer.b
     if b.opset < 9:
         raise Refusal("scans a batch, as ONNX did before opset 9")
@@ -120,7 +120,7 @@ def Scan(
 
 
 def _outputs(rows: list[list[Expr]], ints: Mapping[str, tuple[int, ...]], scans: int) -> list[Expr]:
-    """The stacked outputs of a Scan, along the axes and in the directions that it names."""
+    """Stack the outputs of a Scan, along the axes and in the directions that the node names."""
     axes = _each(ints, "scan_output_axes", scans)
     backwards = _each(ints, "scan_output_directions", scans)
     found = []
@@ -140,12 +140,12 @@ def _each(ints: Mapping[str, tuple[int, ...]], name: str, count: int) -> tuple[i
 
 
 def _item(x: Expr, axis: int, index: int) -> Expr:
-    """x[index] along an axis, without it."""
+    """Select x[index] along an axis, which is dropped."""
     return x.part(axis, index, index + 1).reshape(*x.shape[:axis], *x.shape[axis + 1 :])
 
 
 def _stacked(items: list[Expr], axis: int) -> Expr:
-    """Equal shapes side by side along a new axis."""
+    """Stack tensors of one shape along a new axis."""
     return concat([x.reshape(*x.shape[:axis], 1, *x.shape[axis:]) for x in items], axis)
 
 

@@ -19,7 +19,7 @@ Pairs = tuple[tuple[int, int], ...]
 
 
 def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
-    """(begin, end) per spatial dimension; SAME_* pads so that the output has ceil(size / stride) elements."""
+    """Return (begin, end) per spatial dimension; SAME_* pads so that the output has ceil(size / stride) elements."""
     rank = len(kernel)
     if not len(stride) == len(dilation) == rank or min((1, *kernel, *stride, *dilation)) < 1:
         raise Refusal(
@@ -43,7 +43,7 @@ def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, str
 
 
 def split_negative(x: Expr, pads: Pairs) -> tuple[Expr, Pairs]:
-    """Negative pads cut x."""
+    """Cut x by negative pads, and return the pads that remain."""
     for axis, (begin, end) in enumerate(pads, start=2):
         x = x.part(axis, max(0, -begin), x.shape[axis] - max(0, -end))
     return x, tuple((max(0, begin), max(0, end)) for begin, end in pads)
@@ -97,7 +97,7 @@ def ConvTranspose(
 
 
 def _cut(total: int, auto_pad: str) -> tuple[int, int]:
-    """How much of a transposed convolution's surplus is cut off at either end."""
+    """Divide the surplus of a transposed convolution into the elements cut off at either end."""
     half = total // 2
     return (half, total - half) if auto_pad == "SAME_UPPER" else (total - half, half)
 
@@ -135,7 +135,7 @@ def AveragePool(
 def LpPool(
     b: Emitter, x: Expr, *, kernel_shape, auto_pad="NOTSET", ceil_mode=0, dilations=None, p=2, pads=None, strides=None
 ) -> Expr:
-    """(sum |x|^p)^(1/p) of each window: an average times its count, all padding explicit."""
+    """Compute (sum |x|^p)^(1/p) of each window: an average times its count, all padding explicit."""
     _check_rank(x, kernel_shape, None)
     stride, dilation = strides or (1,) * len(kernel_shape), dilations or (1,) * len(kernel_shape)
     padding = window_pads(auto_pad, pads, x.shape[2:], kernel_shape, stride, dilation)
@@ -148,7 +148,7 @@ def LpPool(
 
 
 def _ceiled(sizes: Ints, kernel: Ints, stride: Ints, padding: Pairs, dilation: Ints) -> Pairs:
-    """The padding with which a floor-mode window gives what ceil mode gives."""
+    """Return the padding with which a floor-mode window gives the output of ceil mode."""
     found = []
     for size, k, s, pads, d in zip(sizes, kernel, stride, padding, dilation, strict=True):
         count = window_output(size, k, s, pads, d, ceil=True)

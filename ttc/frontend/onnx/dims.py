@@ -1,4 +1,4 @@
-"""A model's inputs and their sizes: which are dynamic, and what binds them."""
+"""A model's inputs and their sizes, the symbolic ones among them, and the binding of these."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Dim = int | str
 
 
 def runtime_inputs(model: ModelProto) -> list[ValueInfoProto]:
-    """The graph's inputs without those that an initialiser gives (files of IR version 3 list weights too)."""
+    """List the graph's inputs without those that an initialiser gives (files of IR version 3 list weights too)."""
     weights = {tensor.name for tensor in model.graph.initializer}
     return [value for value in model.graph.input if value.name not in weights]
 
 
 def dims_of(value: ValueInfoProto) -> tuple[Dim, ...] | None:
-    """The sizes of an input; a dynamic one without a name is called `input.axis`. None if the rank is unknown."""
+    """Return the sizes of an input; a nameless dynamic one is called `input.axis`. None if the rank is unknown."""
     if not value.type.tensor_type.HasField("shape"):
         return None
     return tuple(_dim(dim, f"{value.name}.{axis}") for axis, dim in enumerate(value.type.tensor_type.shape.dim))
@@ -40,14 +40,14 @@ def _dim(dim: Any, name: str) -> Dim:
 
 
 def input_names(model: str | PathLike | ModelProto | Opened) -> list[str]:
-    """The names of the run-time inputs, in order."""
+    """List the names of the run-time inputs, in order."""
     return [value.name for value in runtime_inputs(open_model(model)[0])]
 
 
 def dynamic_dims(model: str | PathLike | ModelProto | Opened) -> dict[str, dict[int, str]]:
-    """The dynamic dimensions of each input that has any: `{"x": {0: "batch", 1: "T"}}`.
+    """Return the dynamic dimensions of each input that has any: `{"x": {0: "batch", 1: "T"}}`.
 
-    Reads the graph but no weights; InputError if the file is unusable.
+    The graph is read but no weights; InputError if the file is unusable.
     """
     found: dict[str, dict[int, str]] = {}
     for value in runtime_inputs(open_model(model)[0]):
@@ -60,9 +60,9 @@ def dynamic_dims(model: str | PathLike | ModelProto | Opened) -> dict[str, dict[
 def input_types(
     model: ModelProto, lengths: Mapping[str, int] | None, inputs: Mapping[str, Any] | None
 ) -> dict[str, TensorType]:
-    """The static type of each run-time input, dynamic sizes bound by `lengths` or by the shapes of `inputs`.
+    """Return the static type of each run-time input, dynamic sizes bound by `lengths` or by the shapes of `inputs`.
 
-    `inputs` holds arrays, or shapes as tuples, by name. InputError names what stays unbound and how to bind it,
+    `inputs` holds arrays, or shapes as tuples, by name. InputError names the unbound sizes and how to bind them,
     a length that no input has, and an input whose shape disagrees.
     """
     values = {value.name: value for value in runtime_inputs(model)}
@@ -102,7 +102,7 @@ def _shape(given: Any) -> tuple[int, ...]:
 
 
 def check_lengths(model: str | PathLike | ModelProto | Opened, lengths: Mapping[str, int]) -> None:
-    """InputError with the names that there are for a length that no input has, or that is no size."""
+    """Refuse a length that no input has, or that is no size: InputError with the names that there are."""
     _checked_lengths(lengths, {value.name: dims_of(value) for value in runtime_inputs(open_model(model)[0])})
 
 
@@ -133,11 +133,11 @@ _OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.m
 
 
 LONGEST_DIM = 500
-"""Characters of an expression of sizes."""
+"""The largest number of characters of an expression of sizes."""
 
 
 def _size(dim: Dim, bound: Mapping[str, int]) -> Dim:
-    """A dim's size: a number, a bound name, or an expression over bound names such as `2*T + 1`; else itself."""
+    """Evaluate a dim: a number, a bound name, or an expression over such names, as `2*T + 1`; else keep the dim."""
     if isinstance(dim, int) or dim in bound:
         return bound.get(dim, dim) if isinstance(dim, str) else dim
     tree = _parsed(dim)
@@ -167,7 +167,7 @@ def _names_in(dim: str) -> set[str]:
 
 
 def _parsed(dim: str) -> ast.Expression | None:
-    """The expression that a dim's name is, if it consists of names, numbers and operators alone; it is never run."""
+    """Parse a dim's name as an expression of names, numbers and operators alone, which never runs; None for others."""
     if len(dim) > LONGEST_DIM or not re.fullmatch(r"[\w\s+*/()-]*", dim, re.ASCII):
         return None
     try:

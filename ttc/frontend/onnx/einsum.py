@@ -39,7 +39,7 @@ def Einsum(b: Emitter, *xs: Expr, equation) -> Expr:
 
 
 def _parse(equation: str, ranks: list[int]) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
-    """Labels of each operand and of the result; `...` becomes labels 0, 1, ... counted from the right."""
+    """Parse labels of each operand and of the result; `...` becomes labels 0, 1, ... counted from the right."""
     left, arrow, right = equation.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(ranks):
@@ -64,7 +64,7 @@ def _labels(term: str, hidden: int) -> tuple[str, ...]:
 
 
 def _diagonal(b: Emitter, item: Labelled) -> Labelled:
-    """Repeated labels taken once: times an identity matrix, summed over the second."""
+    """Take repeated labels once: multiply by an identity matrix, and sum over the second."""
     for label in item.labels:
         if item.labels.count(label) < 2:
             continue
@@ -79,7 +79,7 @@ def _diagonal(b: Emitter, item: Labelled) -> Labelled:
 
 
 def _summed(item: Labelled, kept: set[str]) -> Labelled:
-    """Summed over all labels that are not kept."""
+    """Sum over all labels that are not kept."""
     dims = tuple(i for i, label in enumerate(item.labels) if label not in kept)
     if not dims:
         return item
@@ -87,7 +87,7 @@ def _summed(item: Labelled, kept: set[str]) -> Labelled:
 
 
 def _product(left: Labelled, right: Labelled, kept: set[str]) -> Labelled:
-    """One matmul: common labels that stay are its batch, common ones that go are contracted."""
+    """Multiply by one matmul: common labels that stay are its batch, common ones that go are contracted."""
     left = _summed(left, kept | set(right.labels))
     right = _summed(right, kept | set(left.labels))
     common = [label for label in left.labels if label in right.labels]
@@ -105,7 +105,7 @@ def _product(left: Labelled, right: Labelled, kept: set[str]) -> Labelled:
 
 
 def _grouped(item: Labelled, batch: list[str], first: list[str], second: list[str]) -> Expr:
-    """[*batch, prod(first), prod(second)]."""
+    """Permute and reshape to [*batch, prod(first), prod(second)]."""
     order = [*batch, *first, *second]
     x = item.x.permute(*(item.labels.index(label) for label in order))
     sizes = [math.prod(item.size(label) for label in group) for group in (first, second)]
@@ -113,7 +113,7 @@ def _grouped(item: Labelled, batch: list[str], first: list[str], second: list[st
 
 
 def _outer(left: Labelled, right: Labelled, batch: list[str], rows: list[str], columns: list[str]) -> Labelled:
-    """Elementwise over common labels, every row with every column."""
+    """Multiply elementwise over common labels, every row with every column."""
     x = left.x.permute(*(left.labels.index(label) for label in [*batch, *rows]))
     y = right.x.permute(*(right.labels.index(label) for label in [*batch, *columns]))
     x = x.reshape(*x.shape, *[1] * len(columns))

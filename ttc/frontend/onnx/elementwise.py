@@ -51,7 +51,7 @@ def _binary(op: type[Op]) -> Callable:
 
 
 def _binary_by_axis(op: type[Op]) -> Callable:
-    """Before opset 7 the second operand was broadcast only when asked, its dimensions beginning at `axis`."""
+    """Make a reading for opsets before 7, where the second operand's dimensions began at `axis`, if broadcast."""
 
     def entry(b: Emitter, a: Expr, c: Expr, *, broadcast=0, axis=None) -> Expr:
         return apply(op, a, _from_axis(c, a, axis) if broadcast else c)
@@ -85,12 +85,12 @@ for _name, _op in VARIADIC.items():
 
 
 def scaled(x: Expr, factor: float) -> Expr:
-    """x times a number; integers take it without its fraction."""
+    """Multiply x by a number; integers take the number without its fraction."""
     return x if factor == 1 else x * x.number(factor)
 
 
 def shifted(x: Expr, term: float) -> Expr:
-    """x plus a number; integers take it without its fraction."""
+    """Add a number to x; integers take the number without its fraction."""
     return x if term == 0 else x + x.number(term)
 
 
@@ -119,7 +119,7 @@ def Cast(b: Emitter, x: Expr, *, to, saturate=1, round_mode="up") -> Expr:
 
 
 def cast(x: Expr, dtype: DType, saturate: bool = True, round_mode: str = "up") -> Expr:
-    """x in another dtype; floats of up to 8 bits are rounded to first."""
+    """Convert x to another dtype; floats of up to 8 bits are rounded to first."""
     if dtype.is_float and dtype in HELD:
         return to_small_float(x, dtype, saturate, round_mode)
     return x.cast(dtype)
@@ -147,7 +147,7 @@ def BitShift(b: Emitter, x: Expr, y: Expr, *, direction) -> Expr:
 
 @onnx_op()
 def Clip(b: Emitter, x: Expr, min: Expr | None = None, max: Expr | None = None) -> Expr:
-    """Bounds as numbers where they are known; run-time ones become maximum and minimum."""
+    """Clip to bounds, which are numbers where they are known; run-time ones become maximum and minimum."""
     low, high = (_bound(b, bound, x.dtype) for bound in (min, max))
     if not isinstance(low, Expr) and not isinstance(high, Expr):
         low, high = _unless_infinite(low), _unless_infinite(high)
@@ -161,7 +161,7 @@ def _unless_infinite(bound: float | None) -> float | None:
 
 
 def _bound(b: Emitter, bound: Expr | float | None, dtype: DType) -> Expr | float | None:
-    """A bound as a number if it is known; older opsets give the whole float range for none."""
+    """Return a bound as a number if known; older opsets give the whole float range for none."""
     if isinstance(bound, Expr):
         tensor = b.tensor(bound)
         return bound if tensor is None else tensor.item()
@@ -176,7 +176,7 @@ def _written_bound(bound: float, dtype: DType) -> float | None:
 
 @onnx_op()
 def Pow(b: Emitter, x: Expr, exponent: Expr, *, broadcast=0, axis=None) -> Expr:
-    """The result has the base's dtype; an integer base with a floating exponent computes in floats."""
+    """Raise x to a power in the base's dtype; an integer base with a floating exponent computes in floats."""
     exponent = _from_axis(exponent, x, axis) if broadcast else exponent
     if x.dtype.is_integer and exponent.dtype.is_integer and b.tensor(exponent) is None:
         return _integer_power(x, exponent.cast(x.dtype))
@@ -188,14 +188,16 @@ def Pow(b: Emitter, x: Expr, exponent: Expr, *, broadcast=0, axis=None) -> Expr:
 
 
 def _integer_power(x: Expr, exponent: Expr) -> Expr:
-    """By the bits of the exponent; beyond 31 it says only whether it is odd: all else overflows.
+    """Raise x to a power by squaring, over the exponent's bits; beyond 31 only its parity counts: all else overflows.
 
-    To a negative power 1 and -1 are what their bits say, and all others are 0, as fractions towards zero.
+    To a negative power, 1 and -1 follow from the exponent's bits, and all others are 0, as fractions towards zero.
     """
     one, zero = x.number(1), x.number(0)
     vanishes = (exponent < zero) & (abs(x) != one)
+    # 31 or 30 by parity: exact for 0, 1 and -1, whereas the true power of any other number overflows.
     exponent = where(exponent > 31, (exponent & one) + 30, exponent)
     y = one.expand(*x.shape)
+    # y is multiplied by x^(2^bit) for each set bit; x is squared on the way.
     for bit in range(5):
         y = where((exponent & (1 << bit)) != zero, y * x, y)
         x = x * x if bit < 4 else x
@@ -234,7 +236,7 @@ def LeakyRelu(b: Emitter, x: Expr, *, alpha=0.01) -> Expr:
 
 @onnx_op()
 def PRelu(b: Emitter, x: Expr, slope: Expr) -> Expr:
-    """Before opset 7 a slope has one number a channel, the second dimension."""
+    """Apply a slope to negative numbers; before opset 7 a slope has one number a channel, the second dimension."""
     if b.opset < 7 and slope.type.numel > 1:
         slope = slope.reshape(slope.type.numel, *[1] * (x.rank - 2))
     number = ops.number_of(slope.value)
@@ -250,7 +252,7 @@ def Elu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
 
 @onnx_op()
 def Celu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
-    """alpha * elu(x / alpha)."""
+    """Compute alpha * elu(x / alpha)."""
     if alpha == 1:
         return apply(ops.Elu, x)
     return scaled(apply(ops.Elu, x / alpha), alpha)

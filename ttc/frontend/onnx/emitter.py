@@ -1,4 +1,4 @@
-"""What a table function writes to: a builder that folds small constants and knows numbers when compiling."""
+"""The builder that table functions write to, which folds small constants and knows numbers when compiling."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ MAY_OVERFLOW = (
 
 
 class Hidden(Refusal):
-    """What cannot be said of a node because of another one, which is refused already."""
+    """The refusal of a node because of another one, which is refused already."""
 
 
 class Emitter:
     """Adds ops for one node after another; `opset`, `outputs` and `hint` are those of the current node.
 
-    Calling it adds an op, or its result where that is small and all operands are known: integers and
+    A call adds an op, or its result where the result is small and all operands are known: integers and
     booleans up to 1 MB, floats up to 64 elements. So shape arithmetic leaves no trace.
     """
 
@@ -71,7 +71,7 @@ class Emitter:
         return self._add(op)
 
     def _widened(self, op: Op) -> Any:
-        """An op on integers that torch computes little in, in i64; what it gives wraps as they do."""
+        """Compute in i64 an op on integers that torch computes little in; the results wrap as those integers do."""
         for value in op.operands():
             if value.dtype in UNCOMPUTED and not value.dtype.is_integer:
                 raise Refusal(f"computes in {value.dtype}, which is not supported")
@@ -95,20 +95,20 @@ class Emitter:
         return results[0] if len(results) == 1 else results
 
     def input(self, type: TensorType, name: str) -> Expr:
-        """A run-time input."""
+        """Add a run-time input."""
         value = self.builder(Input(type, name), name)
         self._runtime.add(value)
         return Expr(value, self)
 
     def stand_in(self, type: TensorType, name: str) -> Expr:
-        """An input in place of what could not be read."""
+        """Add an input in place of a value that could not be read."""
         value = stand_in(self.builder, type, name)
         self._runtime.add(value)
         self._stand_ins.add(value.op)
         return Expr(value, self)
 
     def is_constant(self, x: Expr) -> bool:
-        """Whether the expression depends on no run-time input (a literal, a weight, or computed from such)."""
+        """Return whether the expression depends on no run-time input (a literal, a weight, or computed from such)."""
         return x.value not in self._runtime
 
     def _is_small(self, value: Value) -> bool:
@@ -122,19 +122,19 @@ class Emitter:
         return all(t.numel <= LITERAL_LIMIT or (not t.dtype.is_float and t.bytes <= FOLD_LIMIT) for t in types)
 
     def constant(self, tensor: Tensor) -> Expr:
-        """A known tensor."""
+        """Add a known tensor."""
         return Expr(ops.constant(self.builder, tensor), self)
 
     def full(self, number: float, dtype: DType, shape: tuple[int, ...] = ()) -> Expr:
-        """One number everywhere, in `dtype`."""
+        """Fill a shape with one number, in `dtype`."""
         return Expr(self.builder(ops.Full(TensorType(dtype, shape), as_kind(number, dtype))), self)
 
     def wants(self, index: int) -> bool:
-        """Whether the model uses this output of the current node."""
+        """Return whether the model uses this output of the current node."""
         return index < len(self.outputs) and bool(self.outputs[index])
 
     def known(self, value: Any, kind: str, name: str) -> Any:
-        """The numbers of a value needed when compiling, as a tuple (`Ints`, `Numbers`) or one (`Int`, `Number`)."""
+        """Return the numbers of a value needed when compiling: a tuple (`Ints`, `Numbers`) or one (`Int`, `Number`)."""
         if not isinstance(value, Expr):
             return value
         within(value.type.numel, LISTED, f"numbers as its {name}")
@@ -154,7 +154,7 @@ class Emitter:
         return items[0]
 
     def tensor(self, x: Expr) -> Tensor | None:
-        """The tensor that x holds in every run, or None. Small weights count: here they say how to compute."""
+        """Return the tensor that x holds in every run, or None. Small weights count: here they say how to compute."""
         for each in operands_first([x.value], lambda item: item not in self._tensors):
             self._tensors[each] = self._find_tensor(each)
         return self._tensors[x.value]
@@ -174,13 +174,13 @@ class Emitter:
             return ops.evaluate_op(value.op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
 
     def initialiser(self, name: str, weight: Weight) -> Expr:
-        """A model's constant: a literal if it is small and integer or one number, else a weight by reference."""
+        """Add a model's constant: a literal if small and integer or one number, else a weight by reference."""
         if is_literal(weight.type) and weight.read and weight.type.dtype not in (DType.c64, *HELD):
             return self.constant(tensor_data(weight))
         return Expr(self.builder(Const(weight.type, name)), self)
 
     def add_weight(self, name: str, weight: Weight) -> Expr:
-        """A constant met on the way (in a branch, or of a Constant node), under a reference not yet taken."""
+        """Add a constant met on the way (in a branch, or of a Constant node), under a reference not yet taken."""
         ref, number = name, 1
         while ref in self.weights:
             number += 1
@@ -189,7 +189,7 @@ class Emitter:
         return self.initialiser(ref, weight)
 
     def finish(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
-        """The graph, with the weights that it refers to."""
+        """Return the graph, with the weights that its ops refer to."""
         self.builder.weights = Weights({**self.weights, **self.builder.weights})
         return self.builder.finish(outputs)
 
@@ -199,12 +199,12 @@ class Emitter:
 
 
 def _is_computed_wide(dtype: DType, op: Op) -> bool:
-    """Whether `op` on this dtype is one on i64 and a cast: the card computes in 32 bits, and only casts wrap."""
+    """Return whether `op` on this dtype is one on i64 and a cast: the card computes in 32 bits, and only casts wrap."""
     return dtype in UNCOMPUTED or (dtype.is_integer and dtype.bytes < 4 and isinstance(op, MAY_OVERFLOW))
 
 
 def is_known(value: Value) -> bool:
-    """Whether the value is a literal of the program."""
+    """Return whether the value is a literal of the program."""
     match value.op:
         case ops.Full() | ops.Literal():
             return True
@@ -214,25 +214,25 @@ def is_known(value: Value) -> bool:
 
 
 VALUE_LIMIT = 1024
-"""Elements: a larger input is data; it does not decide shapes."""
+"""The largest number of elements of an input that decides shapes: a larger input is data."""
 
 
 def _inputs(value: Value) -> list[str]:
-    """The inputs that would make `value` known, were their own values known; [] if that is not enough."""
+    """Name the inputs that would make `value` known, were their own values known; [] if that is not enough."""
     leaves = _leaves(value)
     inputs = [op.name for op in leaves if isinstance(op, Input) and op.type.numel <= VALUE_LIMIT]
     return inputs if len(inputs) == len(leaves) else []
 
 
 def _sources(value: Value) -> list[str]:
-    """The run-time inputs and weights that a value depends on, by name, in order."""
+    """Name the run-time inputs and weights that a value depends on, in order."""
     return sorted(
         f"the input {op.name!r}" if isinstance(op, Input) else f"the weight {op.ref!r}" for op in _leaves(value)
     )
 
 
 def _leaves(value: Value) -> list[Input | Const]:
-    """The run-time inputs and weights that a value depends on."""
+    """List the run-time inputs and weights that a value depends on."""
     found: dict[str, Input | Const] = {}
     pending, seen = [value], set()
     while pending:

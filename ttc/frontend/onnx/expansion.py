@@ -1,4 +1,4 @@
-"""How large a model becomes once its functions are written out and its loops unrolled: known before that is done."""
+"""The size of a model with its functions written out and its loops unrolled, known before that is done."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 
 class Expansion:
-    """Counts nodes: functions each time that they are called, bodies once for each step of the loops around them."""
+    """A counter of nodes: functions count at each call, bodies once for each step of the loops around them."""
 
     def __init__(self, model: ModelProto, bodies: Mapping[Key, Body]):
         self._model, self._bodies = model, bodies
@@ -24,7 +24,7 @@ class Expansion:
         self._imported = 0
 
     def check(self) -> None:
-        """Refusal if the model is too large with all functions written out, every loop taken once."""
+        """Check the model's size with all functions written out, every loop taken once; Refusal if too large."""
         within(self._size(self._model.graph.node), NODES, "nodes, functions written out,")
 
     def import_node(self) -> None:
@@ -34,7 +34,7 @@ class Expansion:
 
     @contextmanager
     def repeated(self, body: GraphProto, steps: int) -> Iterator[None]:
-        """A loop whose body is unrolled inside; Refusal if that is too much with the loops around it."""
+        """Count the body of a loop `steps` times inside; Refusal if that is too much with the loops around the body."""
         within(self._times * steps * self._size(body.node), NODES, "nodes, loops unrolled,")
         before, self._times = self._times, self._times * max(steps, 1)
         try:
@@ -44,14 +44,14 @@ class Expansion:
 
     @property
     def nested(self) -> bool:
-        """Whether a loop is being unrolled."""
+        """Return whether a loop is being unrolled."""
         return self._times > 1
 
     def _size(self, nodes: Iterable[NodeProto]) -> int:
         return sum(1 + self._called(node) + self._held(node) for node in nodes)
 
     def _called(self, node: NodeProto) -> int:
-        """The nodes of the model's own function that a node calls."""
+        """Count the nodes of the model's own function that a node calls."""
         key = ("" if node.domain == "ai.onnx" else node.domain, node.op_type, getattr(node, "overload", ""))
         if key not in self._bodies or key in self._open:  # what calls itself is refused where it is imported
             return 0
@@ -63,5 +63,5 @@ class Expansion:
         return self._sizes[key]
 
     def _held(self, node: NodeProto) -> int:
-        """The nodes of the graphs inside a node, of which an If takes one."""
+        """Count the nodes of the graphs inside a node, of which an If takes one."""
         return max((self._size(item.g.node) for item in node.attribute if item.HasField("g")), default=0)

@@ -1,4 +1,4 @@
-"""Opening an ONNX file: what is wrong with it, said in one sentence."""
+"""Opening of ONNX files, with one sentence about each fault of a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Opened = tuple[onnx.ModelProto, Store]
 
 
 def open_model(model: str | PathLike | bytes | onnx.ModelProto | Opened) -> Opened:
-    """Open a file, its bytes or a model, once: what is open stays so. InputError if it is unusable."""
+    """Open a file, its bytes or a model, once: an opened model is returned as is. InputError for an unusable one."""
     if isinstance(model, tuple):
         return model
     if isinstance(model, onnx.ModelProto):
@@ -52,7 +52,7 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
 
 
 def _strings(message: Message) -> Iterator[str | bytes]:
-    """The names in a message and the messages inside; those that are no UTF-8 are still bytes."""
+    """Yield the names in a message and the messages inside; those that are no UTF-8 are still bytes."""
     for field, value in message.ListFields():
         if field.type == field.TYPE_STRING:
             yield from value if field.is_repeated else [value]

@@ -33,7 +33,7 @@ class Body:
         return tuple(self.function.output)
 
     def nodes(self, call: NodeProto, absent: set[str]) -> Iterator[NodeProto]:
-        """The body's nodes with the call's attributes put in, and absent inputs left empty."""
+        """Yield the body's nodes with the call's attributes put in, and absent inputs left empty."""
         given = {**self.defaults, **{item.name: item for item in call.attribute}}
         for node in self.function.node:
             yield _instance(node, given, absent)
@@ -57,7 +57,7 @@ def _refers(item: AttributeProto) -> bool:
 
 
 def _bound(item: AttributeProto, given: Mapping[str, AttributeProto]) -> AttributeProto | None:
-    """An attribute with the references in it (in branches of an If too) replaced; None if nothing is given for it."""
+    """Replace the references in an attribute (in branches of an If too); None if nothing is given for one."""
     copy = AttributeProto()
     if item.ref_attr_name:
         if item.ref_attr_name not in given:
@@ -73,7 +73,7 @@ def _bound(item: AttributeProto, given: Mapping[str, AttributeProto]) -> Attribu
 
 
 def local_bodies(model: ModelProto) -> dict[tuple[str, str, str], Body]:
-    """The model's own functions by domain, name and overload."""
+    """Return the model's own functions by domain, name and overload."""
     found = {}
     for function in model.functions:
         domain = "" if function.domain == "ai.onnx" else function.domain
@@ -86,7 +86,7 @@ def local_bodies(model: ModelProto) -> dict[tuple[str, str, str], Body]:
 
 @cache
 def attribute_kinds(name: str, domain: str, opset: int) -> Mapping[str, int]:
-    """The kind (`AttributeProto.type`) of each attribute of an ONNX operator; none for operators ONNX does not know."""
+    """Return the kind (`AttributeProto.type`) of each attribute of an ONNX operator; none for unknown operators."""
     try:
         schema = onnx.defs.get_schema(name, opset, domain)
     except onnx.defs.SchemaError:
@@ -95,7 +95,7 @@ def attribute_kinds(name: str, domain: str, opset: int) -> Mapping[str, int]:
 
 
 def body_of(node: NodeProto, domain: str, opset: int, inputs: list[Expr | None]) -> Body | None:
-    """The body that the schema of an ONNX operator gives for this call, or None."""
+    """Return the body that the schema of an ONNX operator gives for this call, or None."""
     try:
         schema = onnx.defs.get_schema(node.op_type, opset, domain)
     except onnx.defs.SchemaError:

@@ -1,4 +1,4 @@
-"""An ONNX graph as ops: walks the nodes, expands functions, and collects what cannot be done."""
+"""The import of an ONNX graph as ops: nodes are walked, functions expanded, and refusals collected."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ def load(
     inputs: Mapping[str, Any] | None = None,
     values: Mapping[str, np.ndarray] | None = None,
 ) -> Graph:
-    """An ONNX model as a graph of ops; the weights stay where they are until they are read.
+    """Import an ONNX model as a graph of ops; the weights stay where they are until they are read.
 
     `lengths` binds dynamic sizes by name; `inputs` (arrays or shapes by input name) binds them by example.
     `values` are inputs that become constants of the program, because they decide shapes.
     Constants: integers, booleans and single floating numbers are literals of the program (`is_literal`), all
     others are weights by reference, so that the program does not depend on trained data.
 
-    Raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled;
-    NeedsValues, which is one, where `values` would help.
+    The call raises InputError for an unusable file or unbound sizes, Refused with all that cannot be compiled;
+    NeedsValues, a kind of Refused, where `values` would help.
     """
     proto, store = open_model(model)
     importer = Importer(proto, store)
@@ -112,12 +112,12 @@ class Importer:
         return self.b.finish((name, found.value) for name, found in outputs if isinstance(found, Expr))
 
     def _rest(self, outputs: list[tuple[str, Any]]) -> Graph:
-        """All that could be read, inputs in place of what could not."""
+        """Return the readable part of the model, with inputs in place of refused results."""
         results = [found.value for _, found in outputs if isinstance(found, Expr)]
         return self.b.finish(enumerated([*results, *self.read]))
 
     def bound(self, name: str, type: TensorType, value: np.ndarray) -> Expr:
-        """An input whose value is part of the program."""
+        """Add an input whose value is part of the program."""
         value = in_numpy(value, type.dtype)
         if type.dtype is DType.bf16 and value.dtype == np.float32:
             value = float32_to_bf16(value).reshape(value.shape)
@@ -126,7 +126,7 @@ class Importer:
         return self.b.constant(tensor_of(np.ascontiguousarray(value), type.dtype).reshape(type.shape))
 
     def weights(self, graph: GraphProto) -> tuple[dict[str, Weight], list[str]]:
-        """The graph's initialisers, and the names of those that cannot be weights (reasons noted)."""
+        """Return the graph's initialisers, and the names of those that cannot be weights (reasons noted)."""
         found: dict[str, Weight] = {}
         refused: list[str] = []
         for tensor in graph.initializer:
@@ -168,7 +168,7 @@ class Importer:
                     env[name] = value
 
     def stand_ins(self, node: NodeProto, inputs: list[Any]) -> list[Any]:
-        """Inputs in place of the results of a refused node of the model's own, where their types are known."""
+        """Add inputs in place of the results of a refused node of the model's own, where their types are known."""
         operands = [item for item in inputs if isinstance(item, Expr)]
         self.read += [operand.value for operand in operands]
         if all(map(self.b.is_constant, operands)):
@@ -178,7 +178,7 @@ class Importer:
 
     @cached_property
     def inferred(self) -> Mapping[str, TensorType]:
-        """What ONNX itself knows of the types of values."""
+        """Infer the types of values by ONNX's own rules."""
         return inferred_types(self.model, self.types)
 
     def node(
@@ -209,7 +209,7 @@ class Importer:
     def results(
         self, node: NodeProto, inputs: list[Any], env: Environment, opsets: Mapping[str, int], where: str
     ) -> list[Any]:
-        """The values that a node defines: by its table entry, else by its function body."""
+        """Return the values that a node defines: by its table entry, else by its function body."""
         b, domain = self.b, _domain(node.domain)
         opset = opsets.get(domain, self.opsets.get(domain, 0))
         b.opset, b.outputs = opset, tuple(node.output)
@@ -232,7 +232,7 @@ class Importer:
         return self.expand(node, inputs, body, where)
 
     def expand(self, node: NodeProto, inputs: list[Any], body: Body, where: str) -> list[Any]:
-        """The results of a function, its body imported in place."""
+        """Return the results of a function, whose body is imported in place."""
         key = (node.domain, node.op_type)
         if key in self.open:
             raise Refusal("the function calls itself")
@@ -247,19 +247,19 @@ class Importer:
         return [self.lookup(name, env, where) if used else None for name, used in wanted]
 
     def inner_constants(self, graph: GraphProto, prefix: str) -> Environment:
-        """The initialisers of a graph inside a node."""
+        """Return the initialisers of a graph inside a node."""
         found, refused = self.weights(graph)
         env: Environment = {name: self.b.add_weight(f"{prefix}.{name}", item) for name, item in found.items()}
         env.update((name, POISON) for name in refused)
         return env
 
     def stop_if_refused(self, results: list[Any]) -> None:
-        """Refusal if a step of a loop could not be imported: the next ones would only say so again."""
+        """Stop if a step of a loop could not be imported, as the next steps could not either: Refusal."""
         if any(item is POISON for item in results):
             raise Refusal("its body cannot be compiled")
 
     def constant(self, node: NodeProto) -> Expr:
-        """A Constant node's value, by the same rule as an initialiser's."""
+        """Return a Constant node's value, by the same rule as an initialiser's."""
         item = node.attribute[0]
         name = node.output[0]
         if item.name == "value":
@@ -273,7 +273,7 @@ class Importer:
 
 
 def attributes(node: NodeProto, domain: str, opset: int) -> dict[str, Any]:
-    """A node's attributes by name; Refusal if one is of another kind than ONNX gives it."""
+    """Read a node's attributes by name; Refusal if one is of another kind than ONNX's."""
     kinds = attribute_kinds(node.op_type, domain, opset)
     for item in node.attribute:
         if kinds.get(item.name, item.type) != item.type:
@@ -284,7 +284,7 @@ def attributes(node: NodeProto, domain: str, opset: int) -> dict[str, Any]:
 
 
 def attribute(item: AttributeProto) -> Any:
-    """An attribute's value: numbers, strings, tuples, or the tensor itself.
+    """Read an attribute's value: numbers, strings, tuples, or the tensor itself.
 
     A float is the shortest decimal that rounds to it (1e-05, not 9.999999747378752e-06).
     """

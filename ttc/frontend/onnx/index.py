@@ -19,9 +19,9 @@ from ttc.ops.ranges import EVERYTHING, NOT_NEGATIVE, interval
 
 
 def from_front(index: Expr, size: int | Expr, trusted: bool = False) -> Expr:
-    """Indices counted from the front: ONNX's negative ones count from the end.
+    """Count indices from the front: ONNX's negative ones count from the end.
 
-    Costs nothing where they cannot be negative. `trusted` takes run-time inputs as not negative: those that
+    Indices that cannot be negative cost nothing. `trusted` takes run-time inputs as not negative: those that
     look rows up are token ids and positions, whose range is checked where they come in.
     """
     if interval(index.value, inputs=NOT_NEGATIVE if trusted else EVERYTHING).low >= 0:
@@ -31,7 +31,7 @@ def from_front(index: Expr, size: int | Expr, trusted: bool = False) -> Expr:
 
 @onnx_op()
 def Gather(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
-    """Consecutive known indices slice; others look rows up, the axis moved to the front."""
+    """Gather elements: consecutive known indices slice; others look rows up, the axis moved to the front."""
     axis = axis_of(axis, x.rank)
     size = x.shape[axis]
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
@@ -48,7 +48,7 @@ def Gather(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
 
 
 def _run(b: Emitter, indices: Expr, size: int) -> tuple[int, int] | None:
-    """(start, end) if the indices are known and count up by one."""
+    """Return (start, end) if the indices are known and count up by one."""
     tensor = b.tensor(indices)
     if tensor is None or not tensor.numel():
         return None
@@ -62,7 +62,7 @@ def _run(b: Emitter, indices: Expr, size: int) -> tuple[int, int] | None:
 
 @onnx_op()
 def GatherElements(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
-    """Known indices that count up along the axis slice."""
+    """Gather elements: known indices that count up along the axis slice."""
     axis = axis_of(axis, x.rank)
     if (run := _run_along(b, indices, x, axis)) is not None:
         return x.part(axis, *run)
@@ -70,7 +70,7 @@ def GatherElements(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
 
 
 def _run_along(b: Emitter, indices: Expr, x: Expr, axis: int) -> tuple[int, int] | None:
-    """(start, end) if the indices are known, take all of the other axes, and count up by one along this one."""
+    """Return (start, end) if the indices are known, take all of the other axes, and count up by one along this one."""
     tensor = b.tensor(indices)
     others = all(i == axis or size == x.shape[i] for i, size in enumerate(indices.shape))
     if tensor is None or not others or not tensor.numel():
@@ -84,7 +84,7 @@ def _run_along(b: Emitter, indices: Expr, x: Expr, axis: int) -> tuple[int, int]
 
 @onnx_op()
 def GatherND(b: Emitter, x: Expr, indices: Expr, *, batch_dims=0) -> Expr:
-    """Index tuples become row numbers of x with its indexed dimensions merged."""
+    """Gather rows: index tuples become row numbers of x with its indexed dimensions merged."""
     depth = indices.shape[-1]
     batch, rest = x.shape[:batch_dims], x.shape[batch_dims + depth :]
     rows = _row_numbers(b, indices, x.shape[batch_dims : batch_dims + depth])
@@ -102,7 +102,7 @@ def GatherND(b: Emitter, x: Expr, indices: Expr, *, batch_dims=0) -> Expr:
 
 
 def _row_numbers(b: Emitter, indices: Expr, sizes: Ints) -> Expr:
-    """Index tuples [..., depth] over `sizes` as row-major numbers [...]."""
+    """Convert index tuples [..., depth] over `sizes` to row-major numbers [...]."""
     indices = indices.cast(DType.i64)
     indices = from_front(indices, b.constant(torch.tensor(sizes, dtype=torch.int64)))
     if len(sizes) == 1:
@@ -131,7 +131,7 @@ def _scattered(b: Emitter, x: Expr, index: Expr, updates: Expr, axis: int, reduc
 
 @onnx_op()
 def ScatterND(b: Emitter, x: Expr, indices: Expr, updates: Expr, *, reduction="none") -> Expr:
-    """Scatters rows of x with its indexed dimensions merged; a known run of rows is replaced by concatenation."""
+    """Scatter rows of x with its indexed dimensions merged; a known run of rows is replaced by concatenation."""
     depth = indices.shape[-1]
     rest = x.shape[depth:]
     table = x.reshape(math.prod(x.shape[:depth]), math.prod(rest))
@@ -154,7 +154,7 @@ def _counts_up(rows: torch.Tensor) -> bool:
 
 @onnx_op()
 def OneHot(b: Emitter, indices: Expr, depth: Number, values: Expr, *, axis=-1) -> Expr:
-    """values = [off, on]; an index outside -depth..depth-1 gives no on value."""
+    """Choose from values = [off, on]; an index outside -depth..depth-1 gives no on value."""
     rank = indices.rank + 1
     axis = axis_of(axis, rank)
     depth = int(depth)
@@ -168,7 +168,7 @@ def OneHot(b: Emitter, indices: Expr, depth: Number, values: Expr, *, axis=-1) -
 
 @onnx_op()
 def Compress(b: Emitter, x: Expr, condition: Ints, *, axis=None) -> Expr:
-    """The elements whose condition, known when compiling, holds."""
+    """Select the elements whose condition, known when compiling, holds."""
     if axis is None:
         x, axis = x.reshape(x.type.numel), 0
     chosen = [i for i, flag in enumerate(condition) if flag]

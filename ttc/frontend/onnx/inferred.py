@@ -1,4 +1,4 @@
-"""The types that ONNX's own rules give the values of a graph, for what ttc has no reading of."""
+"""Types that ONNX's own rules give the values of a graph, for operators that ttc does not read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import TensorType
 
 SMALL = 1024
-"""Elements: larger initialisers are no shapes, and are left out."""
+"""The largest number of elements of an initialiser that may be a shape; others are left out."""
 
 
 def inferred_types(model: ModelProto, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
-    """Types by name where ONNX infers them whole, from `inputs` of these shapes; none if it cannot."""
+    """Infer types by name where ONNX infers them whole, from `inputs` of these shapes; none where ONNX cannot."""
     try:
         found = onnx.shape_inference.infer_shapes(_skeleton(model, inputs)).graph
     except Exception:  # it reports what is wrong with a model in errors of its own, and this is no place for them
@@ -26,7 +26,7 @@ def inferred_types(model: ModelProto, inputs: Mapping[str, TensorType]) -> dict[
 
 
 def _skeleton(model: ModelProto, inputs: Mapping[str, TensorType]) -> ModelProto:
-    """The model's nodes without large weights and functions, its sizes bound."""
+    """Copy the model's nodes without large weights and functions, its sizes bound."""
     skeleton = ModelProto(ir_version=max(model.ir_version, 4))
     skeleton.opset_import.extend(model.opset_import)
     graph = skeleton.graph
@@ -57,7 +57,7 @@ def _with_shape(name: str, element_type: int, shape: tuple[int, ...]) -> ValueIn
 
 
 def _type(value: ValueInfoProto) -> TensorType | None:
-    """The static type of a value, if all of it is known."""
+    """Return the static type of a value, if all of that is known."""
     tensor = value.type.tensor_type
     sizes = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
     if not tensor.HasField("shape") or any(size < 0 for size in sizes):

@@ -14,11 +14,11 @@ from ttc.ir import DType
 from ttc.ops.expr import Expr
 
 EXACT = 1 << 24
-"""Integers up to this are exact in float32."""
+"""The largest integer up to which all are exact in float32."""
 
 
 def _centred(x: Expr, zero: Expr | None) -> Expr:
-    """x less its zero point, as floats: of a byte and its zero point at most 255."""
+    """Compute x less its zero point, as floats: of a byte and its zero point at most 255."""
     if x.dtype.bytes != 1:
         raise Refusal(f"multiplies {x.dtype}, where bytes are exact")
     x = x.cast(DType.f32)
@@ -26,12 +26,12 @@ def _centred(x: Expr, zero: Expr | None) -> Expr:
 
 
 def _column(item: Expr) -> Expr:
-    """A left operand's scale or zero point, one number or one for each row."""
+    """Reshape a left operand's scale or zero point, one number or one for each row."""
     return item.reshape(*item.shape, 1) if item.rank == 1 and item.shape[0] > 1 else item
 
 
 def _product(x: Expr, y: Expr) -> Expr:
-    """The i32 product of centred bytes, a part of the inner dimension at a time that float32 sums exactly."""
+    """Compute the i32 product of centred bytes, a part of the inner dimension at a time that float32 sums exactly."""
     size, chunk = x.shape[-1], EXACT // 255**2
     total = None
     for start in range(0, size, chunk):
@@ -59,7 +59,7 @@ def QLinearMatMul(
 
 
 def _requantised(total: Expr, x_scale: Expr, y_scale: Expr, scale: Expr, zero: Expr) -> Expr:
-    """round(total * x_scale * y_scale / scale) + zero, within the range of the zero point's dtype."""
+    """Compute round(total * x_scale * y_scale / scale) + zero, within the range of the zero point's dtype."""
     x_scale, y_scale, scale = (item.cast(DType.f32) for item in (x_scale, y_scale, scale))
     factor = x_scale * y_scale / scale
     factor = factor.reshape() if factor.type.numel == 1 else factor
@@ -70,7 +70,7 @@ def _requantised(total: Expr, x_scale: Expr, y_scale: Expr, scale: Expr, zero: E
 
 
 def _convolved(b: Emitter, x: Expr, w: Expr, x_zero: Expr | None, w_zero: Expr | None, options: dict) -> Expr:
-    """The i32 convolution of centred bytes."""
+    """Compute the i32 convolution of centred bytes."""
     if math.prod(w.shape[1:]) * 255**2 > EXACT:
         raise Refusal(f"sums {math.prod(w.shape[1:])} products of bytes, which float32 does not hold exactly")
     if w_zero is not None and w_zero.type.numel > 1:

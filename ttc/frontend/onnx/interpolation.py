@@ -1,4 +1,4 @@
-"""Interpolation matrices: how each element of a resized axis is made of those of the original (ONNX Resize)."""
+"""Interpolation matrices: the weights of the original's elements in each element of a resized axis (ONNX Resize)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ttc.guard.budget import check_table, within
 
 @dataclass(frozen=True)
 class Sampling:
-    """How positions map and values mix, in ONNX's words."""
+    """The mapping of positions and the mixing of values, in ONNX's words."""
 
     mode: str  # nearest, linear or cubic
     coordinates: str
@@ -25,11 +25,11 @@ class Sampling:
 
 
 AXIS = 1 << 18
-"""Elements of a resized axis, whose positions are computed one by one."""
+"""The largest size of a resized axis, whose positions are computed one by one."""
 
 
 def matrix(size: int, count: int, scale: float, sampling: Sampling, crop: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """[count, size] weights in f64, and which results lie outside the original (cropping only)."""
+    """Return [count, size] weights in f64, and a mask of results outside the original (cropping only)."""
     within(count, AXIS, "elements of a resized axis")
     check_table(size, count)
     positions = [_position(i, size, count, scale, sampling.coordinates, crop) for i in range(count)]
@@ -44,7 +44,7 @@ def matrix(size: int, count: int, scale: float, sampling: Sampling, crop: tuple[
 
 
 def _position(i: int, size: int, count: int, scale: float, how: str, crop: tuple[float, float]) -> float:
-    """The place in the original that element i of the result is taken from."""
+    """Return the position in the original that element i of the result is taken from."""
     match how:
         case "half_pixel":
             return (i + 0.5) / scale - 0.5
@@ -68,12 +68,13 @@ def _position(i: int, size: int, count: int, scale: float, how: str, crop: tuple
 
 
 def _shares(position: float, size: int, scale: float, sampling: Sampling) -> list[tuple[int, float]]:
-    """(index, weight) of the elements that make up the value at a position; the edge repeats outwards."""
+    """Return (index, weight) of the elements that make up the value at a position; the edge repeats outwards."""
     if sampling.mode == "nearest":
         return [(_clamped(_rounded(position, sampling.nearest), size), 1.0)]
     reach = {"linear": 1, "cubic": 2}.get(sampling.mode)
     if reach is None:
         raise Refusal(f"no mode is called {sampling.mode!r}")
+    # Antialiasing widens the kernel by as much as the axis shrinks.
     stretch = min(scale, 1.0) if sampling.antialias else 1.0
     base = math.floor(position)
     first = base + math.floor(-reach / stretch) + 1
@@ -81,12 +82,13 @@ def _shares(position: float, size: int, scale: float, sampling: Sampling) -> lis
     taps = [(i, _kernel((i - position) * stretch, sampling)) for i in range(first, last + 1)]
     if sampling.exclude_outside:
         taps = [(i, share) for i, share in taps if 0 <= i < size]
+    # Shares sum to 1, also where elements outside were left out.
     total = sum(share for _, share in taps)
     return [(_clamped(i, size), share / total) for i, share in taps if share]
 
 
 def _kernel(distance: float, sampling: Sampling) -> float:
-    """The tent, or the cubic convolution kernel (Keys 1981) with coefficient a."""
+    """Evaluate the tent, or the cubic convolution kernel (Keys 1981) with coefficient a."""
     x, a = abs(distance), sampling.cubic
     if sampling.mode == "linear":
         return max(0.0, 1.0 - x)

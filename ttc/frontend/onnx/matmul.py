@@ -15,7 +15,7 @@ def MatMul(b: Emitter, x: Expr, y: Expr) -> Expr:
 
 
 def matmul(x: Expr, y: Expr) -> Expr:
-    """numpy's matmul: a vector is a row on the left, a column on the right, and its dimension goes away."""
+    """Multiply as numpy: a vector is a row on the left, a column on the right, and its dimension is dropped."""
     row, column = x.rank == 1, y.rank == 1
     x = x.reshape(1, *x.shape) if row else x
     y = y.reshape(*y.shape, 1) if column else y
@@ -27,7 +27,7 @@ def matmul(x: Expr, y: Expr) -> Expr:
 
 
 def swapped(x: Expr) -> Expr:
-    """x with its last two dimensions exchanged."""
+    """Swap the last two dimensions of x."""
     rank = x.rank
     return x.permute(*range(rank - 2), rank - 1, rank - 2)
 
@@ -36,7 +36,7 @@ def swapped(x: Expr) -> Expr:
 def Gemm(
     b: Emitter, x: Expr, w: Expr, c: Expr | None = None, *, alpha=1.0, beta=1.0, broadcast=1, transA=0, transB=0
 ) -> Expr:
-    """alpha * x @ w + beta * c; a linear layer where w is a weight."""
+    """Compute alpha * x @ w + beta * c; a linear layer where w is a weight."""
     x = swapped(x) if transA else x
     c = None if c is None or beta == 0 else scaled(c, beta)
     if not b.is_constant(w):
@@ -49,7 +49,7 @@ def Gemm(
 
 
 def _bias(c: Expr, size: int) -> Expr | None:
-    """c as a bias [size], if it is the same for every row."""
+    """Return c as a bias [size], if c is the same for every row."""
     if c.type.numel == size and c.shape[-1:] == (size,):
         return c.reshape(size)
     return c.reshape(1).expand(size) if c.type.numel == 1 else None

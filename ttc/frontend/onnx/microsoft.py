@@ -64,7 +64,7 @@ def _skipped(x: Expr, skip: Expr, bias: Expr | None) -> Expr:
 
 
 def _with_sum(b: Emitter, y: Expr, total: Expr) -> list[Expr | None]:
-    """The fourth output is the sum that was normalised; the second and third (statistics) are for training."""
+    """Return y and, as the fourth output, the sum that was normalised; Refusal of the statistics, used for training."""
     if b.wants(1) or b.wants(2):
         raise Refusal("its mean and variance outputs are not supported")
     return [y, None, None, total]

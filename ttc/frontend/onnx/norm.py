@@ -25,7 +25,7 @@ def _softmax(op: type[Op]) -> Callable:
 
 
 def _flat_softmax(op: type[Op]) -> Callable:
-    """Before opset 13 all axes from `axis` on were one."""
+    """Make a softmax for opsets before 13, where all axes from `axis` on were one."""
 
     def entry(b: Emitter, x: Expr, *, axis=1) -> Expr:
         axis = axis_of(axis, x.rank)
@@ -58,7 +58,7 @@ def BatchNormalization(
 def _trained_batch_norm(
     x: Expr, scale: Expr, bias: Expr, mean: Expr, var: Expr, eps: float, momentum: float
 ) -> list[Expr]:
-    """Normalised by the batch's own statistics, and the running ones moved towards them."""
+    """Normalise by the batch's own statistics, and move the running ones towards them."""
     dims = (0, *range(2, x.rank))
     column = (1, x.shape[1], *[1] * (x.rank - 2))
     own = x.mean(dims, True)
@@ -80,7 +80,7 @@ def InstanceNormalization(b: Emitter, x: Expr, scale: Expr, bias: Expr, *, epsil
 
 @onnx_op(since=18)
 def GroupNormalization(b: Emitter, x: Expr, scale: Expr, bias: Expr, *, num_groups, epsilon=1e-5, stash_type=1) -> Expr:
-    """Scale and bias are per channel from opset 21 on, per group before."""
+    """Normalise groups; scale and bias are per channel from opset 21 on, per group before."""
     if b.opset < 21:
         each = x.shape[1] // num_groups
         scale, bias = (
@@ -99,7 +99,7 @@ def LayerNormalization(
 
 
 def layer_norm(x: Expr, scale: Expr, bias: Expr | None, axis: int, eps: float) -> Expr:
-    """A layer norm whose scale and bias may be any that broadcast to x."""
+    """Compute a layer norm whose scale and bias may be any that broadcast to x."""
     shape, dims = x.shape[axis:], x.rank - axis
     scale, bias = _fitted(scale, shape), None if bias is None else _fitted(bias, shape)
     if all(item is None or item.shape == shape for item in (scale, bias)):
@@ -109,14 +109,14 @@ def layer_norm(x: Expr, scale: Expr, bias: Expr | None, axis: int, eps: float) -
 
 
 def _fitted(item: Expr, shape: Ints) -> Expr:
-    """A scale as one of the normalised shape, where it only lacks or adds leading ones."""
+    """Reshape a scale to the normalised shape, where only leading ones are missing or too many."""
     if item.type.numel != math.prod(shape):
         return item
     return item.reshape(*shape) if tuple(s for s in item.shape if s > 1) == tuple(s for s in shape if s > 1) else item
 
 
 def _statistics(x: Expr, axis: int, eps: float, stash_type: int) -> tuple[Expr, Expr]:
-    """Mean and 1 / sqrt(var + eps), the second and third output of a layer norm."""
+    """Compute mean and 1 / sqrt(var + eps), the second and third output of a layer norm."""
     dims = tuple(range(axis, x.rank))
     x = x.cast(dtype_of(stash_type))
     mean = x.mean(dims, True)
@@ -132,7 +132,7 @@ def RMSNormalization(b: Emitter, x: Expr, scale: Expr, *, axis=-1, epsilon=1e-5,
 
 
 def rms_norm(x: Expr, scale: Expr, axis: int, eps: float) -> Expr:
-    """An RMS norm over the dimensions from `axis` on, which are merged into one."""
+    """Compute an RMS norm over the dimensions from `axis` on, which are merged into one."""
     flat = x.reshape(*x.shape[:axis], math.prod(x.shape[axis:]))
     scale = _fitted(scale, x.shape[axis:])
     if scale.shape == x.shape[axis:] and scale.dtype is x.dtype:
@@ -142,12 +142,12 @@ def rms_norm(x: Expr, scale: Expr, axis: int, eps: float) -> Expr:
 
 
 NEIGHBOURS = 4096
-"""Channels that one normalised channel looks at: each is a slice."""
+"""The largest number of neighbouring channels in a normalisation: each is a slice."""
 
 
 @onnx_op()
 def LRN(b: Emitter, x: Expr, *, size, alpha=1e-4, beta=0.75, bias=1.0) -> Expr:
-    """x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
+    """Compute x / (bias + alpha / size * sum of x^2 over `size` neighbouring channels)^beta (Krizhevsky et al. 2012).
 
     The sum is one of shifted squares: a product with a banded matrix would multiply infinities of others by 0.
     """

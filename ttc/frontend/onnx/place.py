@@ -1,4 +1,4 @@
-"""ONNX operators that put elements in places that are known at run time only."""
+"""ONNX operators that put elements in places known at run time only."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _along(size: int, axis: int, rank: int) -> Ints:
 def TensorScatter(
     b: Emitter, past: Expr, update: Expr, write_indices: Expr | None = None, *, axis=-2, mode="linear"
 ) -> Expr:
-    """A cache with an update written into it, from each sample's own position on."""
+    """Write an update into a cache, from each sample's own position on."""
     axis = axis_of(axis, past.rank)
     batch, count, size = past.shape[0], update.shape[axis], past.shape[axis]
     if axis == 0 or mode not in ("linear", "circular"):
@@ -39,7 +39,7 @@ def TensorScatter(
 
 @onnx_op()
 def ReverseSequence(b: Emitter, x: Expr, sequence_lens: Expr, *, batch_axis=1, time_axis=0) -> Expr:
-    """The first elements of each sample in reverse order, as many as its length says."""
+    """Reverse the first elements of each sample, as many as the sample's length."""
     if {batch_axis, time_axis} != {0, 1}:
         raise Refusal(f"reverses axis {time_axis} of batches along axis {batch_axis}")
     lengths = sequence_lens.reshape(*_along(sequence_lens.shape[0], batch_axis, 2))
@@ -54,7 +54,7 @@ def ReverseSequence(b: Emitter, x: Expr, sequence_lens: Expr, *, batch_axis=1, t
 def MaxUnpool(
     b: Emitter, x: Expr, indices: Expr, output_shape: Ints | None = None, *, kernel_shape, pads=None, strides=None
 ) -> Expr:
-    """Zeros, but the elements of x where their indices (into the whole tensor) say; padded at the ends if asked."""
+    """Put the elements of x in zeros at their indices (into the whole tensor); pad at the ends if asked."""
     rank = len(kernel_shape)
     strides, pads = strides or (1,) * rank, pads or (0,) * 2 * rank
     spatial = [
@@ -71,7 +71,7 @@ def MaxUnpool(
 
 @onnx_op(domain="ai.onnx.ml")
 def ArrayFeatureExtractor(b: Emitter, x: Expr, indices: Expr) -> Expr:
-    """Columns of x by number."""
+    """Select columns of x by number."""
     x = x.reshape(1, *x.shape) if x.rank == 1 else x
     index = indices.reshape(*[1] * (x.rank - 1), indices.type.numel)
     return apply(ops.Gather, x, index.expand(*x.shape[:-1], indices.type.numel), x.rank - 1)

@@ -19,7 +19,7 @@ from ttc.ops.torch_types import HELD
 def DequantizeLinear(
     b: Emitter, x: Expr, scale: Expr, zero_point: Expr | None = None, *, axis=1, block_size=0, output_dtype=0
 ) -> Expr:
-    """(x - zero_point) * scale."""
+    """Compute (x - zero_point) * scale."""
     dtype = dtype_of(output_dtype) if output_dtype else scale.dtype
     scale = _spread(scale, x, axis, block_size)
     zero = None if zero_point is None else _spread(zero_point, x, axis, block_size)
@@ -33,7 +33,7 @@ def QuantizeLinear(
     b: Emitter, x: Expr, scale: Expr, zero_point: Expr | None = None, *,
     axis=1, block_size=0, output_dtype=0, precision=0, saturate=1,
 ) -> Expr:  # fmt: skip
-    """round(x / scale) + zero_point, within the range of the integer type."""
+    """Compute round(x / scale) + zero_point, within the range of the integer type."""
     dtype = zero_point.dtype if zero_point is not None else dtype_of(output_dtype) if output_dtype else DType.u8
     if not dtype.is_integer and dtype not in HELD:
         raise Refusal(f"quantises to {dtype}")
@@ -49,13 +49,13 @@ def QuantizeLinear(
 
 
 def limits(dtype: DType) -> tuple[int, int]:
-    """The smallest and the largest integer of a dtype."""
+    """Return the smallest and the largest integer of a dtype."""
     bits = int(dtype.bytes * 8)
     return (0, 2**bits - 1) if dtype.kind == "uint" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 def _spread(item: Expr, x: Expr, axis: int, block: int) -> Expr:
-    """A scale or zero point in a shape that broadcasts to x."""
+    """Reshape a scale or zero point to broadcast to x."""
     if item.type.numel == 1:
         return item.reshape()
     axis = axis_of(axis, x.rank)

@@ -14,7 +14,7 @@ from ttc.ops.expr import Expr
 
 
 def _drawn(b: Emitter, kind: str, dtype: DType, shape: Ints, slope: float = 1.0, offset: float = 0.0) -> Expr:
-    """A new random input, times `slope` plus `offset`."""
+    """Add a random input, times `slope` plus `offset`."""
     x = b.input(TensorType(dtype, tuple(shape)), random_name(kind, b.drawn))
     b.drawn += 1
     x = x if slope == 1 else x * slope
@@ -43,6 +43,6 @@ def RandomUniformLike(b: Emitter, x: Expr, *, dtype=None, high=1.0, low=0.0, see
 
 @onnx_op(since=15)
 def Bernoulli(b: Emitter, x: Expr, *, dtype=None, seed=0.0) -> Expr:
-    """1 where a uniform number is below x."""
+    """Draw 1 where a uniform number is below x."""
     coins = _drawn(b, UNIFORM, x.dtype, x.shape) < x
     return coins.cast(dtype_of(dtype) if dtype else x.dtype)

@@ -83,7 +83,7 @@ def _recurrence(
     b: Emitter, make: Make, x: Expr, lengths: Expr | None, h: Expr | None, fields: Mapping[str, Expr | None],
     names: list[tuple[str, ...]], direction: str, layout: int, clip: float,
 ) -> tuple[Expr, ...]:  # fmt: skip
-    """Y and the final states in ONNX's shapes; two recurrences if the directions differ in their activations."""
+    """Return Y and the final states in ONNX's shapes; two recurrences if the directions' activations differ."""
     if direction not in ("forward", "reverse", "bidirectional"):
         raise Refusal(f"no direction is called {direction!r}")
     count = 1 + (direction == "bidirectional")
@@ -109,38 +109,41 @@ def _recurrence(
 
 
 def _direction(fields: dict[str, Expr | None], number: int) -> dict[str, Expr | None]:
-    """One direction of what has two."""
+    """Select one direction of fields that hold two."""
     return {name: None if x is None else x.part(0, number, number + 1) for name, x in fields.items()}
 
 
 def _state(state: Expr | None, layout: int) -> Expr | None:
-    """A state between its two layouts, [D, B, H] and [B, D, H]; None for zeros."""
+    """Convert a state between its two layouts, [D, B, H] and [B, D, H]; None for zeros."""
     if state is None or ops.number_of(state.value) == 0:
         return None
     return state.permute(1, 0, 2) if layout else state
 
 
 def _lengths(b: Emitter, lengths: Expr | None, x: Expr) -> Expr | None:
-    """The samples' lengths; None where all are known to fill x."""
+    """Return the samples' lengths; None where all are known to fill x."""
     known = None if lengths is None else b.tensor(lengths)
     return None if known is not None and bool((known == x.shape[0]).all()) else lengths
 
 
 def _summed(bias: Expr) -> Expr:
-    """The sum of a bias's two halves: of the input's product and of the state's."""
+    """Sum a bias's two halves: of the input's product and of the state's."""
     half = bias.shape[1] // 2
     return bias.part(1, 0, half) + bias.part(1, half, 2 * half)
 
 
 def _reordered(x: Expr, order: tuple[int, ...], hidden: int) -> Expr:
-    """The gates of [D, G*H, ...] in our order."""
+    """Order the gates of [D, G*H, ...] as ours."""
     return concat([x.part(1, gate * hidden, (gate + 1) * hidden) for gate in order], 1)
 
 
 def _activations(
     given: tuple[str, ...], alpha: tuple[float, ...], beta: tuple[float, ...], default: tuple[str, ...], count: int
 ) -> list[tuple[str, ...]]:
-    """The activations for each direction; parameters stand in lists of those that the activations take, in order."""
+    """Return the activations for each direction.
+
+    Parameters stand in lists of those that the activations take, in order.
+    """
     if count not in (1, 2):
         raise Refusal(f"has weights for {count} directions")
     names = [name.lower() for name in given] or list(default) * count
@@ -159,5 +162,5 @@ def _activations(
 
 
 def _number(number: float) -> float:
-    """A float32 as it was written."""
+    """Return a float32 as written in decimals."""
     return float(str(np.float32(number)))

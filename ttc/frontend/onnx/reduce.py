@@ -31,7 +31,7 @@ def _sum_square(x: Expr, dims: Ints, keep: bool) -> Expr:
 
 
 def _log_sum_exp(x: Expr, dims: Ints, keep: bool) -> Expr:
-    """max + log(sum(exp(x - max))), the maximum kept finite so that an empty sum stays -inf."""
+    """Compute max + log(sum(exp(x - max))), the maximum kept finite so that an empty sum stays -inf."""
     if not x.dtype.is_float:
         return _log_sum_exp(x.cast(DType.f32), dims, keep).cast(x.dtype)
     limit = torch.finfo(to_torch(x.dtype)).max
@@ -57,7 +57,7 @@ EMPTY["ReduceLogSumExp"] = -math.inf
 
 
 def _floating(function: Callable[[Expr], Expr], x: Expr) -> Expr:
-    """A floating function of an integer result, computed in f32."""
+    """Compute a floating function of an integer result in f32."""
     return function(x) if x.dtype.is_float else function(x.cast(DType.f32)).cast(x.dtype)
 
 
@@ -75,12 +75,12 @@ def _reduction(name: str, form: Form) -> Callable:
 
 
 def _pointwise(x: Expr, form: Form) -> Expr:
-    """A reduction over no axes: of each element by itself."""
+    """Compute a reduction over no axes: of each element by itself."""
     return form(x.reshape(*x.shape, 1), (x.rank,), False).reshape(*x.shape)
 
 
 def _of_nothing(dtype: DType, name: str) -> float:
-    """What a reduction gives for no elements."""
+    """Return the result of a reduction of no elements."""
     number = EMPTY.get(name, math.nan if name == "ReduceMean" else 0)
     if dtype.is_float or not math.isinf(number):
         return number
@@ -114,7 +114,7 @@ def CumSum(b: Emitter, x: Expr, axis: Int, *, exclusive=0, reverse=0) -> Expr:
 
 @onnx_op()
 def CumProd(b: Emitter, x: Expr, axis: Int, *, exclusive=0, reverse=0) -> Expr:
-    """In log n steps: each multiplies by the products that end where its own begin (Hillis & Steele 1986)."""
+    """Compute products in log n steps: each multiplies by those that end where its own begin (Hillis & Steele 1986)."""
     axis = axis_of(axis, x.rank)
     size = x.shape[axis]
     x = x.flip(axis) if reverse else x
@@ -127,7 +127,7 @@ def CumProd(b: Emitter, x: Expr, axis: Int, *, exclusive=0, reverse=0) -> Expr:
 
 
 def _shifted_by(b: Emitter, x: Expr, axis: int, count: int) -> Expr:
-    """x moved towards the end, ones before it."""
+    """Move x towards the end, ones before it."""
     size = x.shape[axis]
     ones = b.full(1, x.dtype, tuple(min(count, size) if i == axis else n for i, n in enumerate(x.shape)))
     return concat((ones, x.part(axis, 0, size - count)), axis) if count < size else ones
@@ -142,7 +142,7 @@ def TopK(b: Emitter, x: Expr, k: Int | None = None, *, axis=-1, largest=1, sorte
 
 @onnx_op()
 def Hardmax(b: Emitter, x: Expr, *, axis=-1) -> Expr:
-    """1 at the first largest element along the axis, else 0."""
+    """Return 1 at the first largest element along the axis, else 0."""
     if b.opset < 13:
         return _hardmax(b, _coerced(x, 1 if axis == -1 else axis), 1).reshape(*x.shape)
     return _hardmax(b, x, axis_of(axis, x.rank))
@@ -179,7 +179,7 @@ def GlobalLpPool(b: Emitter, x: Expr, *, p=2) -> Expr:
 
 
 def lp_norm(x: Expr, dims: Ints, p: float) -> Expr:
-    """(sum |x|^p)^(1/p) over dims, kept as size 1."""
+    """Compute (sum |x|^p)^(1/p) over dims, kept as size 1."""
     if p == 1:
         return abs(x).sum(dims, True)
     if p == 2:
@@ -189,6 +189,6 @@ def lp_norm(x: Expr, dims: Ints, p: float) -> Expr:
 
 @onnx_op()
 def LpNormalization(b: Emitter, x: Expr, *, axis=-1, p=2) -> Expr:
-    """x over its norm along the axis; 0 where the norm is 0."""
+    """Divide x by its norm along the axis; 0 where the norm is 0."""
     norm = lp_norm(x, (axis_of(axis, x.rank),), float(p))
     return x / where(norm == 0, 1, norm)

@@ -1,4 +1,4 @@
-"""ONNX operators that no program of TTNN calls can be: why, and what to do instead."""
+"""ONNX operators that no program of TTNN calls can be, with the reason and a remedy."""
 
 from __future__ import annotations
 

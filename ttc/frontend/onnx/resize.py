@@ -1,4 +1,4 @@
-"""ONNX Resize and Upsample: repeats and slices where they do, else a product with an interpolation matrix per axis."""
+"""ONNX Resize and Upsample: repeats and slices where exact, else a product with an interpolation matrix per axis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def Upsample(b: Emitter, x: Expr, scales: Numbers, *, mode="nearest") -> Expr:
 
 @onnx_op("Resize", since=10)
 def _resize_10(b: Emitter, x: Expr, scales: Numbers, *, mode="nearest") -> Expr:
-    """Opset 10 rounds down when it enlarges and up when it shrinks."""
+    """Resize as opset 10 does: positions round down for enlarging and up for shrinking."""
     nearest = "ceil" if min(scales) < 1 else "floor"
     return _resized(b, x, scales, _scaled_sizes(x, scales), Sampling(mode, "asymmetric", nearest))
 
@@ -68,7 +68,7 @@ def Resize(
 
 
 def _check_whole(sizes: list[int], scales: Numbers) -> None:
-    """Corners to align with must be elements."""
+    """Require that the corners to align with are elements."""
     for size, scale in zip(sizes, scales, strict=True):
         if abs(size * scale - round(size * scale)) > WHOLE * size:
             raise Refusal(
@@ -84,7 +84,7 @@ def _scaled_sizes(x: Expr, scales: Numbers) -> Ints:
 
 
 def _fit(given: list[int], sizes: Ints, policy: str) -> tuple[Numbers, list[int]]:
-    """Scales and sizes; a policy other than stretch keeps the aspect ratio."""
+    """Return scales and sizes; a policy other than stretch keeps the aspect ratio."""
     ratios = [size / old for size, old in zip(sizes, given, strict=True)]
     if policy == "stretch":
         return tuple(ratios), list(sizes)
@@ -116,7 +116,7 @@ def _resized(
 
 
 def _upsampled(x: Expr, matrices: dict[int, Tensor]) -> Expr | None:
-    """One upsampling op, if all matrices are those of whole factors over spatial dimensions."""
+    """Make one upsampling op, if all matrices are those of whole factors over spatial dimensions."""
     rank = x.rank
     if not matrices or min(matrices) < 2 or rank > 5 or not x.dtype.is_float:
         return None
@@ -137,7 +137,7 @@ def _is_whole_factor(found: Tensor, factor: int, mode: str) -> bool:
 
 
 def _along(b: Emitter, x: Expr, axis: int, found: Tensor) -> Expr:
-    """matrix @ x along one axis: a slice where it picks every n-th element, a lookup for integers."""
+    """Compute matrix @ x along one axis: a slice where rows pick every n-th element, a lookup for integers."""
     picked = _picked(found)
     if picked is not None and (step := _step(picked)):
         return x.part(axis, picked[0], picked[-1] + 1, step)
@@ -161,14 +161,14 @@ def _looked_up(b: Emitter, x: Expr, axis: int, picked: list[int]) -> Expr:
 
 
 def _picked(found: Tensor) -> list[int] | None:
-    """The index that each row picks, if rows are all 0 but one 1."""
+    """Return the index that each row picks, if rows are all 0 but one 1."""
     if not bool(((found == 0) | (found == 1)).all()) or not bool((found.sum(1) == 1).all()):
         return None
     return found.argmax(1).tolist()
 
 
 def _step(picked: list[int]) -> int:
-    """The distance between picked indices, if it is the same positive one throughout; else 0."""
+    """Return the distance between picked indices, if the same positive one throughout; else 0."""
     if len(picked) < 2:
         return 1
     steps = {after - before for before, after in itertools.pairwise(picked)}

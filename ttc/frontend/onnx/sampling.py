@@ -9,7 +9,7 @@ from ttc.frontend.sampling import grid_sample
 from ttc.ops.expr import Expr
 
 MODES = {"bilinear": "linear", "linear": "linear", "bicubic": "cubic", "cubic": "cubic", "nearest": "nearest"}
-"""Opset 16's names and those of later ones."""
+"""Modes by opset 16's names and those of later ones."""
 
 
 @onnx_op(since=16)

@@ -67,7 +67,7 @@ def SequenceErase(b: Emitter, sequence: Any, position: Int = -1) -> Sequence:
 
 @onnx_op()
 def SequenceInsert(b: Emitter, sequence: Any, x: Expr, position: Int | None = None) -> Sequence:
-    """At the end by default."""
+    """Insert a tensor, at the end by default."""
     items = _items(sequence)
     place = len(items) if position in (None, len(items)) else _place(position, len(items))
     return Sequence((*items[:place], x, *items[place:]))
@@ -80,7 +80,7 @@ def SequenceLength(b: Emitter, sequence: Any) -> Expr:
 
 @onnx_op()
 def SplitToSequence(b: Emitter, x: Expr, split: Ints | None = None, *, axis=0, keepdims=1) -> Sequence:
-    """Chunks of the given sizes (one number: all but the last of that size); single elements by default."""
+    """Split x into chunks of the given sizes (one number: all but the last of that size), by default of size 1."""
     axis = axis_of(axis, x.rank)
     size = x.shape[axis]
     single = split is None

@@ -19,14 +19,14 @@ from ttc.ops.shape import PadMode
 
 
 def axis_of(axis: int, rank: int) -> int:
-    """An axis counted from the front; Refusal if there is no such axis."""
+    """Count an axis from the front; Refusal if there is no such axis."""
     if not -rank <= axis < max(rank, 1):
         raise Refusal(f"axis {axis} is not in a tensor of rank {rank}")
     return axis % rank if rank else 0
 
 
 def axes_of(axes: Ints, rank: int) -> Ints:
-    """Axes counted from the front, ascending; Refusal if one is missing or named twice."""
+    """Count axes from the front, ascending; Refusal if one is missing or named twice."""
     found = tuple(sorted(axis_of(axis, rank) for axis in axes))
     if len(set(found)) != len(found):
         raise Refusal(f"axes {list(axes)} name one axis twice")
@@ -45,7 +45,7 @@ def Size(b: Emitter, x: Expr) -> Expr:
 
 @onnx_op()
 def Reshape(b: Emitter, x: Expr, shape: Ints, *, allowzero=0) -> Expr:
-    """0 keeps a size (unless `allowzero`), one -1 takes what is left."""
+    """Reshape x: 0 keeps a size (unless `allowzero`), one -1 takes the remaining elements."""
     if not allowzero:
         if any(size == 0 and i >= x.rank for i, size in enumerate(shape)):
             raise Refusal(f"the shape {list(shape)} keeps a dimension that {x.type} has not")
@@ -96,7 +96,7 @@ def Concat(b: Emitter, *xs: Expr, axis) -> Expr:
 
 @onnx_op()
 def Split(b: Emitter, x: Expr, split: Ints | None = None, *, axis=0, num_outputs=None) -> list[Expr]:
-    """Chunks of the given sizes, or equal ones (the last may be smaller)."""
+    """Split x into chunks of the given sizes, or equal ones (the last may be smaller)."""
     axis = axis_of(axis, x.rank)
     count = len(b.outputs)
     if num_outputs not in (None, count):
@@ -112,7 +112,7 @@ def Split(b: Emitter, x: Expr, split: Ints | None = None, *, axis=0, num_outputs
 
 @onnx_op()
 def Slice(b: Emitter, x: Expr, starts: Ints, ends: Ints, axes: Ints | None = None, steps: Ints | None = None) -> Expr:
-    """numpy's slicing; a negative step slices forwards and flips."""
+    """Slice x as numpy does; a negative step slices forwards and flips."""
     axes = tuple(range(len(starts))) if axes is None else tuple(axis_of(axis, x.rank) for axis in axes)
     steps = (1,) * len(axes) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps) or 0 in steps:
@@ -152,7 +152,7 @@ def Pad(
     mode="constant",
     value=0.0,
 ) -> Expr:
-    """Negative pads slice; wrapped ones are slices of the other end."""
+    """Pad x: negative pads slice; wrapped ones are slices of the other end."""
     rank = x.rank
     chosen = tuple(range(rank)) if axes is None else tuple(axis_of(axis, rank) for axis in axes)
     if len(pads) != 2 * len(chosen):
@@ -213,7 +213,7 @@ def SpaceToDepth(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
 
 @onnx_op()
 def Trilu(b: Emitter, x: Expr, k: Int = 0, *, upper=1) -> Expr:
-    """Keeps one triangle by a mask that is known when compiling."""
+    """Keep one triangle by a mask that is known when compiling."""
     rows, columns = x.shape[-2:]
     check_table(rows, columns)
     ones = torch.ones(rows, columns, dtype=torch.bool)

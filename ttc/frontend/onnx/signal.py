@@ -29,7 +29,7 @@ def DFT(b: Emitter, x: Expr, dft_length: Int | None = None, axis: Int = -2, *, i
 
 
 def _transformed(b: Emitter, x: Expr, length: int | None, axis: int, inverse: bool, onesided: bool) -> Expr:
-    """x [..., n, ..., 1 or 2 (real, imaginary)], transformed along `axis`; `length` cuts or pads with zeros."""
+    """Transform x [..., n, ..., 1 or 2 (real, imaginary)] along `axis`; `length` cuts or pads with zeros."""
     rank = x.rank
     axis = axis_of(axis, rank)
     if axis == rank - 1:
@@ -56,24 +56,27 @@ def _fitted(x: Expr, axis: int, size: int) -> Expr:
 
 
 def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
-    """[size * parts, count * 2]: what each real and imaginary part gives to each of the transform."""
+    """Make the table [size * parts, count * 2] of each sample part's weight in each part of the spectrum."""
     count = length // 2 + 1 if onesided else length
     check_table(size * parts, count)
     angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(count)).double() / length
     cos, sin = angles.cos(), angles.sin() * (-1 if inverse else 1)
+    # (re + i im) * exp(-i angle): real part re cos + im sin, imaginary part im cos - re sin
     of_real, of_imaginary = torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)
     found = torch.stack((of_real, of_imaginary)[:parts], 1)
     return found.reshape(size * parts, count * 2) / (length if inverse else 1)
 
 
 def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
-    """[size * parts, length]: the inverse of a spectrum whose other half is its own conjugate."""
+    """Make the inverse [size * parts, length] of a spectrum whose other half is the conjugate of the given half."""
     check_table(size, length)
     angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(length)).double() / length
+    # Every bin but 0, and the middle one of an even length, stands for itself and its conjugate.
     twice = torch.full((size, 1), 2.0, dtype=torch.float64)
     twice[0] = 1
     if length % 2 == 0:
         twice[length // 2] = 1
+    # The real part of (re + i im) * exp(i angle); imaginary parts cancel with the conjugate's.
     found = torch.stack((angles.cos() * twice, -angles.sin() * twice)[:parts], 1)
     return found.reshape(size * parts, length) / length
 
@@ -82,7 +85,7 @@ def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
 def STFT(
     b: Emitter, x: Expr, frame_step: Int, window: Expr | None = None, frame_length: Int | None = None, *, onesided=1
 ) -> Expr:
-    """[N, frames, count, 2]: of complex samples, a convolution along time with the windowed waves of the transform."""
+    """Compute spectra [N, frames, count, 2]: for complex samples, convolve along time with the windowed waves."""
     length = window.shape[0] if frame_length is None and window is not None else frame_length
     if length is None:
         raise Refusal("needs a window or a frame length")
@@ -107,8 +110,9 @@ def MelWeightMatrix(
     b: Emitter, num_mel_bins: Int, dft_length: Int, sample_rate: Int, lower_edge_hertz: Number,
     upper_edge_hertz: Number, *, output_datatype=1,
 ) -> Expr:  # fmt: skip
-    """Triangles between frequencies that are even on the mel scale, as many as there are bins."""
+    """Make triangles between frequencies that are even on the mel scale, as many as there are bins."""
     within((dft_length // 2 + 1) * num_mel_bins, LISTED * 16, "elements of a table of frequencies")
+    # mel = 2595 log10(1 + hertz / 700): edges at equal distances in mel, back in hertz, then as bins
     low, high = (2595 * math.log10(1 + edge / 700) for edge in (lower_edge_hertz, upper_edge_hertz))
     step = (high - low) / (num_mel_bins + 2)
     edges = [700 * (10 ** ((low + i * step) / 2595) - 1) for i in range(num_mel_bins + 2)]

@@ -13,7 +13,7 @@ from ttc.ops.expr import Expr, apply, is_nan, sign, where
 
 @dataclass(frozen=True)
 class Format:
-    """A format: bits of its fraction, exponent of its smallest normal number, largest number, what lies beyond."""
+    """A float format: bits of the fraction, exponent of the smallest normal number, largest number, overflow result."""
 
     fraction: int
     lowest: int
@@ -28,12 +28,12 @@ FORMATS = {
     DType.f8e5m2fnuz: Format(2, -15, 57344.0, math.nan),
     DType.f4e2m1: Format(1, 0, 6.0, 6.0),
 }
-"""OCP 8-bit Floating Point Specification 1.0; OCP Microscaling Formats 1.0; Noune et al. 2022 (FNUZ)."""
+"""Formats of: OCP 8-bit Floating Point Specification 1.0; OCP Microscaling 1.0; Noune et al. 2022 (FNUZ)."""
 SCALE_LIMITS = (2.0**-127, 2.0**127)
 
 
 def to_small_float(x: Expr, dtype: DType, saturate: bool, round_mode: str = "up") -> Expr:
-    """x rounded to `dtype`; numbers beyond its largest become that, or what the format has beyond it."""
+    """Round x to `dtype`; numbers beyond its largest become the largest, or the format's overflow result."""
     if x.dtype is dtype:
         return x
     x = x.cast(DType.f32)
@@ -49,12 +49,14 @@ def to_small_float(x: Expr, dtype: DType, saturate: bool, round_mode: str = "up"
 
 
 def _rounded(x: Expr, form: Format) -> Expr:
-    """To nearest even: normal numbers in their bits, subnormal ones by adding a number that leaves no smaller bits."""
+    """Round to nearest even: normal numbers in their bits, subnormal ones by a sum that leaves no smaller bits."""
     dropped = 23 - form.fraction
     bits = apply(ops.BitCast, x, DType.i32)
+    # Half a unit less one bit, and one more if the kept part is odd, carries exactly where even rounding goes up.
     odd = (bits >> dropped) & 1
     carried = bits + ((1 << (dropped - 1)) - 1) + odd
     normal = apply(ops.BitCast, carried & -(1 << dropped), DType.f32)
+    # Beside this number float32 keeps no bits below the format's smallest subnormal one: the sum rounds to even.
     magic = 1.5 * 2.0 ** (23 + form.lowest - form.fraction)
     subnormal = x + magic - magic
     small = abs(x) < 2.0**form.lowest
@@ -62,10 +64,11 @@ def _rounded(x: Expr, form: Format) -> Expr:
 
 
 def _power_of_two(x: Expr, saturate: bool, round_mode: str) -> Expr:
-    """A positive number as a power of two, by its exponent bits; the fraction decides by `round_mode`."""
+    """Round a positive number to a power of two, by its exponent bits; the fraction decides by `round_mode`."""
     extra = {"up": (1 << 23) - 1, "down": 0, "nearest": 1 << 22}
     if round_mode not in extra:
         raise Refusal(f"no round mode is called {round_mode!r}")
+    # The fraction carries into the exponent, which alone is kept.
     bits = apply(ops.BitCast, x, DType.i32) + extra[round_mode]
     y = apply(ops.BitCast, bits & -(1 << 23), DType.f32)
     return y.clamp(*SCALE_LIMITS) if saturate else y

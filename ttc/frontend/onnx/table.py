@@ -1,8 +1,8 @@
-"""The table of ONNX operators: how an entry is declared, found by opset, and called.
+"""The table of ONNX operators: entries by opset, their declaration and their call.
 
 An entry is a function whose signature is the operator's own: inputs are positional, attributes have
 their ONNX names, absent optional inputs are None. A parameter annotated `Ints`, `Int`, `Number` or
-`Numbers` must be known when compiling; it may come as an input or, as in older opsets, as an
+`Numbers` must be known when compiling, and may come as an input or, as in older opsets, as an
 attribute of the same name.
 
     @onnx_op(since=13)
@@ -25,7 +25,7 @@ Numbers = tuple[float, ...]
 KNOWN_KINDS = ("Int", "Ints", "Number", "Numbers")
 
 EXPAND = object()
-"""What an entry returns to have the operator expanded by the function body of its ONNX schema."""
+"""The result of an entry that leaves the operator to the function body of its ONNX schema."""
 
 FORGOTTEN = ("consumed_inputs",)
 """Attributes of the first opsets that say nothing about the result."""
@@ -46,7 +46,7 @@ class Entry:
     attributes: dict[str, bool]  # name -> whether it must be given
 
     def call(self, b: Any, inputs: list[Any], attributes: dict[str, Any]) -> Any:
-        """The results; Refusal if the node's inputs or attributes do not fit the signature."""
+        """Call the function for the results; Refusal if the node's inputs or attributes do not fit the signature."""
         count = len(inputs)
         if not self.variadic and count > len(self.inputs):
             raise Refusal(f"takes at most {len(self.inputs)} inputs, got {count}")
@@ -109,7 +109,7 @@ def _entry(function: Callable, since: int) -> Entry:
 
 
 def find(domain: str, name: str, opset: int) -> Entry | None:
-    """The entry for an operator at an opset version, or None."""
+    """Find the entry for an operator at an opset version, or None."""
     for entry in _TABLE.get((domain, name), ()):
         if entry.since <= opset:
             return entry
@@ -117,12 +117,12 @@ def find(domain: str, name: str, opset: int) -> Entry | None:
 
 
 def entries() -> dict[str, Entry]:
-    """The newest entry of each operator, by name, the domain before it where it is not ONNX's own."""
+    """Return the newest entry of each operator, by name, the domain before the name where not ONNX's own."""
     return {f"{domain}.{name}" if domain else name: found[0] for (domain, name), found in _TABLE.items()}
 
 
 def names() -> dict[str, list[str]]:
-    """All operators in the table, by domain."""
+    """Return all operators in the table, by domain."""
     found: dict[str, list[str]] = {}
     for domain, name in sorted(_TABLE):
         found.setdefault(domain, []).append(name)

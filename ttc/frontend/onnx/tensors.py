@@ -1,4 +1,4 @@
-"""ONNX tensors as weights: types, and readers that touch the data only when it is asked for."""
+"""ONNX tensors as weights: types, and readers that touch the data only when asked."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ONNX_TYPES = {dtype: number for number, dtype in DTYPES.items()}
 
 
 def dtype_of(number: int) -> DType:
-    """Our dtype for an ONNX element type; Refusal if there is none (strings, complex128)."""
+    """Return our dtype for an ONNX element type; Refusal if there is none (strings, complex128)."""
     if number not in DTYPES:
         known = number in TensorProto.DataType.values()
         name = TensorProto.DataType.Name(number) if known else f"number {number}"
@@ -64,7 +64,7 @@ def type_of(tensor: TensorProto) -> TensorType:
 
 @dataclass(frozen=True)
 class Store:
-    """Where a model's external data may lie: its folder, and the folder that a link to it points to.
+    """The places of a model's external data: its folder, and the folder that a link to the model points to.
 
     `given` is the file as the user wrote it; None for a model without a file. `external` are the files located so far.
     """
@@ -74,11 +74,11 @@ class Store:
 
     @property
     def files(self) -> set[Path]:
-        """The model's file and those of the external data that has been located."""
+        """Return the model's file and those of the external data that has been located."""
         return self.external | ({self.given} if self.given else set())
 
     def locate(self, tensor: TensorProto, type: TensorType) -> tuple[Path, int]:
-        """File and offset of a tensor's external data, checked; InputError that names the tensor and the file."""
+        """Find file and offset of a tensor's external data, checked; InputError that names the tensor and the file."""
         fields = {entry.key: entry.value for entry in tensor.external_data}
         location = fields.get("location", "")
         who = f"the data of {tensor.name!r}"
@@ -115,7 +115,7 @@ class Store:
 
 
 def weight(tensor: TensorProto, store: Store) -> Weight:
-    """A tensor as a weight that reads its data when asked (external data through a memory map).
+    """Return a tensor as a weight that reads its data when asked (external data through a memory map).
 
     InputError if the data is missing, too short or out of the model's folder.
     """
@@ -153,7 +153,7 @@ def _typed(tensor: TensorProto, type: TensorType) -> np.ndarray:
 
 
 def is_literal(type: TensorType) -> bool:
-    """Whether a constant of this type is part of the program rather than a weight.
+    """Return whether a constant of this type is part of the program rather than a weight.
 
     Integers and booleans are (shapes, axes, indices, masks: up to 1 MB; bytes, in which trained weights may
     be quantised, up to 64 elements), and single floating numbers (epsilons, scales). All else is a weight,
@@ -165,7 +165,7 @@ def is_literal(type: TensorType) -> bool:
 
 
 def tensor_data(weight: Weight) -> Tensor:
-    """A weight's data as a torch tensor."""
+    """Return a weight's data as a torch tensor."""
     assert weight.read is not None
     array = weight.read()
     data = tensor_of(np.ascontiguousarray(array), weight.type.dtype)

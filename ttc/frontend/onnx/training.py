@@ -13,7 +13,7 @@ DOMAIN = "ai.onnx.preview.training"
 
 
 def _groups(xs: tuple[Expr, ...], kinds: int) -> list[tuple[Expr, ...]]:
-    """Operands that come as all of one kind, then all of the next, as one tuple for each tensor."""
+    """Group operands that come as all of one kind, then all of the next, into one tuple for each tensor."""
     count = len(xs) // kinds
     if count * kinds != len(xs) or not count:
         raise Refusal(f"takes {kinds} operands for each tensor, got {len(xs)} in all")
@@ -21,7 +21,7 @@ def _groups(xs: tuple[Expr, ...], kinds: int) -> list[tuple[Expr, ...]]:
 
 
 def _regular(x: Expr, gradient: Expr, factor: float) -> Expr:
-    """The gradient with that of the squared norm of x."""
+    """Add the gradient of the squared norm of x to the gradient."""
     return scaled(x, factor) + gradient if factor else gradient
 
 
@@ -35,7 +35,7 @@ def _in_order(results: list[tuple[Expr, ...]]) -> list[Expr]:
 
 @onnx_op(domain=DOMAIN)
 def Momentum(b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha, beta, mode, norm_coefficient) -> list[Expr]:
-    """v = alpha v + beta g (beta is 1 in the first step); x -= r v, or r (g + alpha v) as Nesterov has it."""
+    """Compute v = alpha v + beta g (beta is 1 in the first step); x -= r v, or r (g + alpha v) as Nesterov has it."""
     results = []
     for x, gradient, v in _groups(xs, 3):
         g = _regular(x, gradient, norm_coefficient)
@@ -50,7 +50,7 @@ def Momentum(b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha, beta, mode, norm_co
 def Adagrad(
     b: Emitter, r: Expr, t: Expr, *xs: Expr, decay_factor=0.0, epsilon=1e-6, norm_coefficient=0.0
 ) -> list[Expr]:
-    """h += g g; x -= r / (1 + t decay) g / (sqrt(h) + epsilon) (Duchi et al. 2011)."""
+    """Compute h += g g; x -= r / (1 + t decay) g / (sqrt(h) + epsilon) (Duchi et al. 2011)."""
     results = []
     for x, gradient, h in _groups(xs, 3):
         g = _regular(x, gradient, norm_coefficient)
@@ -66,7 +66,7 @@ def Adam(
     b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha=0.9, beta=0.999, epsilon=1e-6, norm_coefficient=0.0,
     norm_coefficient_post=0.0,
 ) -> list[Expr]:  # fmt: skip
-    """Both moments decay; their bias is corrected after the first step (Kingma & Ba 2015)."""
+    """Compute one step with two decaying moments; their bias is corrected after the first step (Kingma & Ba 2015)."""
     steps = t.cast(DType.f32)
     second = sqrt(_rest(beta, steps))
     rate = _after_first(t, r * (second / _rest(alpha, steps)), r)
@@ -81,5 +81,5 @@ def Adam(
 
 
 def _rest(base: float, steps: Expr) -> Expr:
-    """1 - base^steps."""
+    """Compute 1 - base^steps."""
     return 1.0 - base**steps
