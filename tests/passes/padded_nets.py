@@ -175,7 +175,7 @@ def error(case: Case, padded: Padded, graph: Graph, lengths: Sequence[int], garb
 
 
 def rounding(case: Case, lengths: Sequence[int]) -> float:
-    """How far float32 itself takes the network from its result in float64."""
+    """How far float32 itself takes the network from its result in float64; NaN where one of the two is not finite."""
     return max(
         scaled(single.double(), double)
         for sample in range(len(lengths))
@@ -186,6 +186,13 @@ def rounding(case: Case, lengths: Sequence[int]) -> float:
 
 
 def scaled(found: Tensor, wanted: Tensor) -> float:
+    """The scaled error; a network's own infinities and NaN must be where and what they are, else NaN."""
+    finite = wanted.isfinite()
+    if not bool(finite.all()):
+        same = torch.equal(found.nan_to_num(7.0)[~finite], wanted.nan_to_num(7.0)[~finite])
+        if not same or not torch.equal(found.isnan(), wanted.isnan()):
+            return float("nan")
+        found, wanted = found.where(finite, 0), wanted.where(finite, 0)
     return ((found - wanted).abs().max() / wanted.abs().max().clamp(min=1e-30)).item()
 
 
