@@ -13,12 +13,6 @@ import ttc
 
 ROOT = Path(ttc.__file__).parent
 
-NOT_YET = ("runtime",)
-"""Files and folders whose docstrings are still to be written anew; the list may only become shorter."""
-
-DONE_WITHIN = ("runtime/check", "runtime/emulator", "runtime/file", "runtime/mock")
-"""Folders inside those of `NOT_YET` that are done."""
-
 QUESTIONS = {"how", "what", "when", "where", "whether", "which", "who", "why"}
 """Words that begin a question: a docstring names a thing or says what a function does."""
 
@@ -80,23 +74,9 @@ def faults_of(path: Path) -> list[str]:
     ]
 
 
-def files_of(part: str) -> list[Path]:
-    folder = ROOT / part
-    return sorted(folder.rglob("*.py")) if folder.is_dir() else [folder] * folder.is_file()
-
-
-EXEMPT = {path for part in NOT_YET for path in files_of(part)} - {p for part in DONE_WITHIN for p in files_of(part)}
-FILES = [path for path in sorted(ROOT.rglob("*.py")) if path not in EXEMPT]
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", sorted(ROOT.rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
 def test_docstrings_begin_with_a_verb_or_name_the_thing(path: Path):
     assert not faults_of(path)
-
-
-@pytest.mark.parametrize("part", NOT_YET)
-def test_an_exemption_ends_when_its_last_fault_is_gone(part: str):
-    assert any(faults_of(path) for path in files_of(part) if path in EXEMPT), f"take {part!r} from NOT_YET"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ class Bucket:
     """One program, and what a run has to know of its lengths.
 
     `sizes` are those of its named lengths, `names` the inputs that take the true ones (i64[samples]), `multiples` and
-    `least` what lengths the model itself takes. `inputs` are the model's own. `masks` says what was masked, and why.
+    `least` the limits that the model sets to lengths. `inputs` and `outputs` are the extents of the model's own.
+    `masks` says which values were masked, and why.
     """
 
     program: Program
@@ -49,7 +50,7 @@ class Bucket:
 
     @classmethod
     def exact(cls, program: Program) -> Bucket:
-        """A program without lengths: its inputs and outputs are what they are declared to be."""
+        """Return the bucket of a program without lengths: its inputs and outputs are what they are declared to be."""
         inputs, outputs = (
             {name: Extent((None,) * len(type.shape), None) for name, type in side}
             for side in (program.inputs, program.outputs)
@@ -57,7 +58,7 @@ class Bucket:
         return cls(program, {}, {}, 1, {}, (), inputs, outputs)
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
-        """The program's inputs from the model's; what is drawn at random is drawn for the true lengths."""
+        """Return the program's inputs from the model's; random inputs are drawn at their true lengths."""
         if not self.sizes:
             return {**drawn(self.program.inputs, named, generator), **named}
         types = dict(self.program.inputs)
@@ -73,24 +74,24 @@ class Bucket:
         return {**filled, **wide}
 
     def true_type(self, name: str, lengths: Lengths) -> TensorType:
-        """The type of an input at the true lengths."""
+        """Return the type of an input at the true lengths."""
         type = dict(self.program.inputs)[name]
         pairs = zip(type.shape, self.inputs[name].lengths, strict=True)
         shape = (size if length is None else int(_numbers(length, lengths).max()) for size, length in pairs)
         return TensorType(type.dtype, tuple(shape))
 
     def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
-        """The program's outputs without their padding."""
+        """Return the program's outputs without their padding."""
         return {name: _cleared(array, self.outputs[name], lengths) for name, array in outputs.items()}
 
 
 def size_words(sizes: Sizes) -> str:
-    """The sizes of lengths as users write them: `T=64, S=16`."""
+    """Write the sizes of lengths as users do: `T=64, S=16`."""
     return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
 def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
-    """The number of the smallest bucket for these lengths; InputError, with the limits, if none is large enough."""
+    """Return the index of the smallest bucket for these lengths; InputError, with the limits, if all are too small."""
     longest = {name: int(values.max()) for name, values in lengths.items()}
     fitting = [
         number for number, bucket in enumerate(buckets) if all(n <= bucket.sizes[name] for name, n in longest.items())
@@ -107,9 +108,9 @@ def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
 
 
 def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
-    """A run's inputs by name, and its true lengths: those given under their names, else those that the shapes have.
+    """Return a run's inputs by name, and its true lengths: those given by name, else those that the shapes have.
 
-    InputError, naming the culprit, for what contradicts or is missing.
+    InputError, naming the culprit, for lengths that contradict each other and for inputs and lengths that are missing.
     """
     named = _by_name(bucket, inputs)
     given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
@@ -147,12 +148,12 @@ def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
 
 
 def _plain(name: str, item: Any) -> Any:
-    """A torch tensor as an array; Python numbers stay, as they take the declared dtype."""
+    """Return a torch tensor as an array; Python numbers stay, as they take the declared dtype."""
     return numbers_of(name, item) if hasattr(item, "detach") or hasattr(item, "dtype") else item
 
 
 def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
-    """A length as the user gives it: a whole number, or one for each sample."""
+    """Return the numbers of a length that the user gives as a whole number, or as one for each sample."""
     values = numbers_of(name, item)
     if values.dtype.kind not in "iu" or values.ndim > 1 or values.size == 0:
         raise InputError(f"the length {name} must be a whole number, or one for each sample")
@@ -170,7 +171,7 @@ def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
 def _agree(
     own: str, dim: int, length: Length, size: int, found: dict[str, np.ndarray], given: Mapping[str, Any]
 ) -> None:
-    """A dimension's size against what is known of its length; what is not known follows from it."""
+    """Compare a dimension's size with its length; add the length to `found` where the size tells the length."""
     unknown = [name for name in length.names if name not in found]
     if len(unknown) == 1 and length == Length.named(unknown[0]):
         found[unknown[0]] = np.array([size])
@@ -193,14 +194,14 @@ def _check(name: str, values: np.ndarray, multiple: int) -> None:
 
 
 def _numbers(length: Length, lengths: Lengths) -> np.ndarray:
-    """The numbers of a length, one for all or one for each sample."""
+    """Return the numbers of a length, one for all or one for each sample."""
     count = max((lengths[name].size for name in length.names), default=1)
     wide = {name: np.broadcast_to(lengths[name], (count,)) for name in length.names}
     return np.array([length.at({name: int(values[i]) for name, values in wide.items()}) for i in range(count)])
 
 
 def _filled(name: str, array: np.ndarray, shape: tuple[int, ...], extent: Extent, lengths: Lengths) -> np.ndarray:
-    """The valid part of an array, in zeros of another shape."""
+    """Return the valid part of an array, padded with zeros to `shape`."""
     if array.ndim != len(shape):
         raise InputError(f"input {name!r} has {array.ndim} dimensions, the program takes {len(shape)}")
     box = tuple(
@@ -216,7 +217,7 @@ def _filled(name: str, array: np.ndarray, shape: tuple[int, ...], extent: Extent
 
 
 def _cleared(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
-    """The valid part of an array, as long as the longest sample's."""
+    """Return the valid part of an array, as long as the longest sample's."""
     if not any(extent.lengths):
         return array
     box = []
@@ -229,7 +230,7 @@ def _cleared(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
 
 
 def _clear(array: np.ndarray, extent: Extent, lengths: Lengths) -> np.ndarray:
-    """Zeros after each sample's own end, in place."""
+    """Write zeros after each sample's own end, in place."""
     for dim, length in enumerate(extent.lengths):
         if length is None:
             continue

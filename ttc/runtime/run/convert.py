@@ -19,23 +19,23 @@ ON_DEVICE = {
     DType.u16: np.dtype("uint16"),
     DType.u8: np.dtype("uint8"),
 }
-"""How the numbers of an integer tensor travel to a device; all others as float32."""
+"""The numpy dtypes in which integer tensors are uploaded; all other tensors are float32."""
 
 
 def user_dtype(type: TensorType) -> np.dtype:
-    """The numpy dtype in which a user meets a declared type; where numpy has none, one that holds its numbers."""
+    """Return the numpy dtype of a declared type for the user; where numpy has none, one that holds its numbers."""
     return np.dtype("float32") if type.dtype is DType.bf16 else NUMPY[type.dtype]
 
 
 def generator(seed: Any) -> np.random.Generator:
-    """Where random inputs are drawn from; InputError for a seed that is no whole number of 0 or more."""
+    """Return the generator of random inputs; InputError for a seed that is no whole number of 0 or more."""
     if not isinstance(seed, (int, np.integer)) or isinstance(seed, bool) or seed < 0:
         raise InputError(f"a seed is a whole number of 0 or more, got {seed!r}")
     return np.random.default_rng(int(seed))
 
 
 def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-    """The arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
+    """Return the arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
 
     Random inputs that are not given are drawn from `generator`; a sequence does not count them. InputError, naming
     the culprit, for what is missing, unknown, or of another shape or dtype than declared.
@@ -54,7 +54,7 @@ def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | 
 
 
 def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
-    """Random numbers for the random inputs that are not given, in the order of the signature."""
+    """Draw random numbers for the random inputs that are not given, in the order of the signature."""
     given = inputs if isinstance(inputs, Mapping) else {}
     missing = [(name, type, kind) for name, type in declared if name not in given and (kind := random_kind(name))]
     if not missing:
@@ -65,7 +65,7 @@ def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | Non
 
 
 def by_name(names: Sequence[str], inputs: Any) -> Mapping[str, Any]:
-    """A run's inputs by name: given so, or one for each of `names` in order, or the only one itself."""
+    """Return a run's inputs by name: given so, or one for each of `names` in order, or the only one itself."""
     if isinstance(inputs, Mapping):
         return inputs
     given: Sequence[Any] = inputs if isinstance(inputs, (list, tuple)) else [inputs]
@@ -75,7 +75,7 @@ def by_name(names: Sequence[str], inputs: Any) -> Mapping[str, Any]:
 
 
 def numbers_of(name: str, item: Any) -> np.ndarray:
-    """An array, tensor or number as an array in this machine's byte order, bfloat16 tensors as float32.
+    """Return an array, tensor or number as an array in this machine's byte order, bfloat16 tensors as float32.
 
     InputError for tensors without numbers of their own (meta, sparse) and for what is no array.
     """
@@ -89,7 +89,7 @@ def numbers_of(name: str, item: Any) -> np.ndarray:
 
 
 def _of_tensor(tensor: Any) -> np.ndarray:
-    """The numbers of a torch tensor, whichever device it is on; none are left to differentiate."""
+    """Return the numbers of a torch tensor on any device, without its gradient; ValueError if the tensor holds none."""
     if tensor.is_meta or type(tensor).__name__ == "FakeTensor":
         raise ValueError("it is a meta or fake tensor, which has no numbers")
     if str(tensor.layout) != "torch.strided":
@@ -102,7 +102,7 @@ def _of_tensor(tensor: Any) -> np.ndarray:
 
 
 def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
-    """One input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it."""
+    """Return one input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it."""
     wanted = user_dtype(type)
     array = in_numpy(numbers_of(name, item), type.dtype)
     plain = not hasattr(item, "dtype") and array.dtype.kind in "bif" and wanted.kind in _HOLDS[array.dtype.kind]
@@ -114,7 +114,7 @@ def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
 
 
 def _rounded(array: np.ndarray, type: TensorType) -> np.ndarray:
-    """The numbers of a declared bfloat16 tensor, held as float32."""
+    """Round the numbers of a declared bfloat16 tensor to bfloat16, held as float32."""
     return np.asarray(bf16_to_float32(float32_to_bf16(array))) if type.dtype is DType.bf16 else array
 
 
@@ -123,7 +123,7 @@ _HOLDS = {"b": "biuf", "i": "iuf", "f": "f"}
 
 
 def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
-    """A declared array as float32, int32 or uint32 for upload; InputError where a number does not fit.
+    """Return a declared array as float32, int32 or uint32 for upload; InputError where a number does not fit.
 
     Numbers between the largest of bf16 and that of float32 become the former for a bf16 tensor, not infinite.
     """
@@ -144,7 +144,7 @@ def to_device(name: str, array: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def from_device(array: np.ndarray, type: TensorType) -> np.ndarray:
-    """A downloaded array in the dtype that the model declares; booleans are whatever is not zero."""
+    """Return a downloaded array in the dtype that the model declares; every number but zero is a true boolean."""
     if type.dtype is DType.bool:
         return np.asarray(array != 0)
     with np.errstate(over="ignore", invalid="ignore"):

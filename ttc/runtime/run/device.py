@@ -1,4 +1,4 @@
-"""What a device is to a session: a place that keeps tensors and runs calls."""
+"""The protocol of devices: a session uploads tensors to one, runs calls on it and downloads results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Device(Protocol):
     """Keeps tensors and runs calls. A tensor is freed when nothing refers to it any more."""
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
-        """A tensor of `spec` from float32, int32 or uint32 numbers (bf16 weights as uint16 bit patterns)."""
+        """Upload float32, int32 or uint32 numbers (bf16 weights as uint16 bit patterns) as a tensor of `spec`."""
         ...
 
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
@@ -28,19 +28,19 @@ class Device(Protocol):
         ...
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
-        """The numbers of a tensor as float32, int32 or uint32, in an array of its own."""
+        """Return the numbers of a tensor as float32, int32 or uint32, in an array of its own."""
         ...
 
 
 def predicted(call: Call) -> tuple[Spec, ...]:
-    """The specs of a call's results, as it states them."""
+    """Return the specs of a call's results, as the call states them."""
     types = call.infer()
     specs = types if isinstance(types, tuple) else (types,)
     return tuple(spec for spec in specs if isinstance(spec, Spec))
 
 
 def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[str, Any]:
-    """The operands of `call` by field name, as `Device.run` takes them; None where a field holds a number."""
+    """Return the operands of `call` by field name, as `Device.run` takes them; None where a field holds a number."""
     operands: dict[str, Any] = {}
     for name in operand_fields(type(call)):
         item = getattr(call, name)
@@ -53,7 +53,7 @@ def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[s
 
 @cache
 def operand_fields(cls: type[Call]) -> tuple[str, ...]:
-    """The fields of a call class whose annotation says `Value`, alone, optional or in a tuple."""
+    """Return the fields of a call class whose annotation says `Value`, alone, optional or in a tuple."""
     hints = typing.get_type_hints(cls)
     return tuple(name for name, hint in hints.items() if _mentions_value(hint))
 

@@ -14,16 +14,16 @@ from ttc.runtime.run.device import predicted
 
 
 class NullDevice:
-    """Its tensors are their own specs."""
+    """A device whose tensors are their own specs."""
 
     def upload(self, array: np.ndarray, spec: Spec) -> Spec:
-        """The spec; the numbers are forgotten."""
+        """Return the spec; the numbers are forgotten."""
         return spec
 
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Spec, ...]:
-        """The specs that the call predicts."""
+        """Return the specs that the call predicts."""
         return predicted(call)
 
     def download(self, tensor: Spec, spec: Spec) -> np.ndarray:
-        """Zeros of the spec."""
+        """Return zeros of the spec."""
         return np.zeros(spec.shape, ON_DEVICE.get(spec.dtype, np.float32))

@@ -19,14 +19,14 @@ from ttc.ir.weights import bf16_to_float32
 from ttc.runtime.run.device import operand_fields
 
 L1_SMALL_BYTES = 32768
-"""What is set aside of each core's L1 for the index tables of convolutions and pools."""
+"""Bytes of each core's L1 that are set aside for the index tables of convolutions and pools."""
 
 graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
 RunMode = graph_capture.RunMode
 
 OUR_DTYPES = {resolve(name, ttnn): dtype for dtype, name in DTYPES.items()}
 NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint16, DType.u8: np.uint8}
-"""What TTNN takes for each integer type; floats all come from float32. Anything else may end the process."""
+"""The numpy dtype that TTNN takes for each integer type, and float32 for all others: any other may end the process."""
 
 
 class TtnnDevice:
@@ -47,11 +47,11 @@ class TtnnDevice:
 
     @property
     def arch(self) -> str:
-        """`wormhole_b0` or `blackhole`."""
+        """Return the card's architecture: `wormhole_b0` or `blackhole`."""
         return self.device.arch().name.lower()
 
     def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
-        """A tensor of `spec`; sharded ones arrive interleaved and are spread on the card."""
+        """Upload a tensor of `spec`; sharded ones arrive interleaved and are sharded on the card."""
         array = _uploadable(array, spec)
         form = {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
         with refusals():
@@ -61,14 +61,14 @@ class TtnnDevice:
             return tensor if spec.memory == DRAM else ttnn.to_memory_config(tensor, theirs(spec.memory))
 
     def empty(self, spec: Spec) -> ttnn.Tensor:
-        """A tensor of `spec` without data; takes no memory of the host unless it lives there."""
+        """Make a tensor of `spec` without data, which takes no memory of the host unless `spec` is in the host's."""
         if spec.memory == HOST:
             return self.upload(np.zeros(spec.shape, NUMPY_INTEGERS.get(spec.dtype, np.float32)), spec)
         with refusals():
             return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
 
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[ttnn.Tensor, ...]:
-        """Run one call; Refusal with TTNN's own words if it does not take it."""
+        """Run one call; Refusal with TTNN's own words if TTNN does not take the call."""
         positional, keywords = self.arguments(call, operands)
         with refusals():
             result = resolve(call.mnemonic.removeprefix("ttnn."), ttnn)(*positional, **keywords)
@@ -77,10 +77,10 @@ class TtnnDevice:
         return tuple(result) if isinstance(result, (tuple, list)) else (result,)
 
     def traced(self, call: Call, operands: Mapping[str, Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict], int]:
-        """Run one call: its results, what TTNN noted while it ran, and its own peak of L1 per core in bytes.
+        """Run one call; return its results, TTNN's trace of the run, and the call's own peak of L1 per core in bytes.
 
-        It runs twice: as on a card, with the real allocator, and without dispatch, which alone tells the
-        sizes of circular buffers. Refusal if TTNN does not take it.
+        The call runs twice: as on a card, with the real allocator, and without dispatch, which alone tells the
+        sizes of circular buffers. Refusal if TTNN does not take the call.
         """
         results, notes = self._captured(RunMode.NORMAL, call, operands)
         _, sizes = self._captured(RunMode.NO_DISPATCH, call, operands)
@@ -97,21 +97,21 @@ class TtnnDevice:
         return results, notes
 
     def spec_of(self, tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
-        """The spec of a tensor as TTNN made it, and its padded shape."""
+        """Return the spec of a tensor as TTNN made the tensor, and its padded shape."""
         return spec_of_tensor(tensor)
 
     def dram_banks(self) -> int:
-        """How many banks DRAM is spread over."""
+        """Return the number of banks that DRAM is interleaved over."""
         return ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM).num_banks
 
     def allocated(self) -> tuple[int, int]:
-        """Bytes allocated now: in DRAM altogether, and in L1 per core."""
+        """Return the bytes allocated now: in DRAM altogether, and in L1 per core."""
         dram = ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM)
         l1 = ttnn.get_memory_view(self.device, ttnn.BufferType.L1)
         return dram.num_banks * dram.total_bytes_allocated_per_bank, l1.total_bytes_allocated_per_bank
 
     def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """What TTNN's function gets for `call`: tensors for its values, TTNN's own objects for the rest."""
+        """Return the arguments of TTNN's function for `call`: tensors for values, TTNN's own objects for the rest."""
         tensors: dict[Value, Any] = {}
         for name in operand_fields(type(call)):
             item = getattr(call, name)
@@ -133,7 +133,7 @@ class TtnnDevice:
         return [argument(item) for item in positional], given
 
     def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
-        """The tensor's numbers in its logical shape."""
+        """Return the tensor's numbers in its logical shape."""
         host = tensor.cpu()
         if spec.dtype.is_float:
             return np.array(ttnn.to_dtype(host, ttnn.float32).to_numpy(), np.float32).reshape(spec.shape)
@@ -142,7 +142,7 @@ class TtnnDevice:
 
 
 def open_card(target: Target | None) -> TtnnDevice:
-    """The card in this machine; InputError if it is not of the kind that programs of `target` are for."""
+    """Open the card in this machine; InputError if the card is not of the kind that programs of `target` are for."""
     device = TtnnDevice()
     found = device.arch
     if target is None or found == target.arch:
@@ -154,12 +154,12 @@ def open_card(target: Target | None) -> TtnnDevice:
 
 
 def theirs(attribute: Any) -> Any:
-    """One of our attributes as TTNN's own object."""
+    """Return one of our attributes as TTNN's own object."""
     return build(spelled(attribute), ttnn)
 
 
 def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
-    """The array in a form that TTNN takes; InputError for numbers that it would misread."""
+    """Return the array in a form that TTNN takes; InputError for numbers that TTNN would misread."""
     if spec.dtype.is_float and array.dtype == np.uint16:
         array = bf16_to_float32(array)
     if array.dtype.kind not in ("f" if spec.dtype.is_float else "iu"):
@@ -168,7 +168,7 @@ def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
 
 
 def spec_of_tensor(tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
-    """The spec of a tensor as TTNN made it, and its padded shape.
+    """Return the spec of a tensor as TTNN made the tensor, and its padded shape.
 
     The shard is None where no `ShardSpec` can say it: cores that are no rectangle from the first core on.
     """
@@ -192,7 +192,7 @@ def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Errors of TTNN as Refusals in its own words."""
+    """Raise errors of TTNN as Refusals in TTNN's own words."""
     try:
         yield
     except (RuntimeError, TypeError, ValueError) as error:
@@ -200,7 +200,7 @@ def refusals() -> Iterator[None]:
 
 
 def in_its_own_words(error: Exception) -> str:
-    """TTNN's message without the place in its source and the backtrace; of a misfit call also what it got."""
+    """Return TTNN's message without source line and backtrace; with the arguments where no overload takes them."""
     text = str(error)
     found = re.search(r"\ninfo:\n(.*?)(?:\nbacktrace:|\Z)", text, re.DOTALL)
     if found and found[1].strip():

@@ -13,14 +13,14 @@ from ttc.runtime.mock import MOCK_CARD
 from ttc.runtime.run.device import Device
 
 CARDS = Path("/dev/tenstorrent")
-"""Where the driver shows its cards."""
+"""The directory in which the driver lists its cards."""
 
 DEVICES = ("emulator", "ttnn", "null")
 MODES = ("exact", "tensix")
 
 
 def open_device(name: str | None = None, mode: str = "exact", target: str | None = None) -> Device:
-    """The device called `emulator`, `ttnn` (a real card) or `null`; by default a card where there is one.
+    """Open the device called `emulator`, `ttnn` (a real card) or `null`; by default a card where there is one.
 
     `mode` is the emulator's; `target` is what a program was compiled for. InputError for an unknown name
     or mode, or a card of the wrong kind; TtcError if the device, or a package that it needs, is not there.
@@ -40,7 +40,7 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
 
 
 def require_names(device: str | None, mode: str) -> None:
-    """InputError unless there are a device and a mode of these names; None is the device that there is."""
+    """Require names of a device (None: the default) and of a mode; InputError for any other."""
     if device is not None and not (isinstance(device, str) and device in DEVICES):
         raise InputError(f"no device is called {device!r}; there are {', '.join(DEVICES)}")
     if not isinstance(mode, str) or mode not in MODES:
@@ -48,17 +48,17 @@ def require_names(device: str | None, mode: str) -> None:
 
 
 def emulates(name: str | None) -> bool:
-    """Whether `open_device` gives the emulator for this name."""
+    """Return whether `open_device` gives the emulator for this name."""
     return name == "emulator" or (name is None and not has_card())
 
 
 def has_card() -> bool:
-    """Whether programs can run on a real card here; a mock card computes nothing and does not count."""
+    """Return whether programs can run on a real card here; a mock card computes nothing and does not count."""
     return no_card() is None
 
 
 def no_card() -> str | None:
-    """Why no program can run on a real card here, with what to do; None where one can."""
+    """Explain why no program can run on a real card here, and what to do; return None where one can."""
     if os.environ.get(MOCK_CARD):
         return f"{MOCK_CARD} is set, and a mock card computes nothing: unset it to run on a real one"
     if not _card_files():

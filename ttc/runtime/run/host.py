@@ -17,7 +17,7 @@ from ttc.runtime.run.device import Device, Tensor
 
 
 def run_on_host(call: HostOp, operands: list[Tensor], device: Device) -> tuple[Tensor, ...]:
-    """The results of a host op on the device; InputError where there is no torch or the op is none of ttc's."""
+    """Run a host op and upload its results; InputError where there is no torch or the op is none of ttc's."""
     try:
         vocabulary, types = import_module("ttc.ops"), import_module("ttc.ops.torch_types")
         torch: Any = import_module("torch")
@@ -49,7 +49,7 @@ def _in_numpy(tensor: Any) -> bool:
 
 
 def _graph(call: HostOp) -> Graph:
-    """The op as a graph of its own, read from its text."""
+    """Parse the op's text as a graph of its own."""
     lines = [f'%{number}: {type} = input(name="{number}")' for number, type in enumerate(call.takes)]
     made = [f"%y{number}" for number in range(len(call.gives))]
     results = ", ".join(f"{name}: {type}" for name, type in zip(made, call.gives, strict=True))

@@ -1,4 +1,4 @@
-"""Whether this machine has the memory that a program needs: asked before it is taken, as systems may promise all."""
+"""The memory that a program needs, compared with the machine's before any is allocated: systems may overcommit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EMULATED_BYTES = 2
 
 
 def available_bytes() -> int:
-    """What this process may still take: of the machine's memory, or of its own address space."""
+    """Return the bytes that this process may still allocate, of the machine's memory or of its own address space."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     limit = limit if limit != resource.RLIM_INFINITY else 1 << 62
     for line in Path("/proc/meminfo").read_text().splitlines() if Path("/proc/meminfo").exists() else ():
@@ -25,7 +25,7 @@ def available_bytes() -> int:
 
 
 def require_memory(program: Program, emulated: bool) -> None:
-    """TtcError unless there is room for the inputs and outputs of a run and, if it is emulated, the largest value."""
+    """Require room for a run's inputs and outputs and, if emulated, its largest value; TtcError if there is none."""
     sides = (*program.inputs, *program.outputs)
     needed = sum(type.numel * user_dtype(type).itemsize for _, type in sides)
     if emulated:

@@ -1,4 +1,4 @@
-"""What of a program happens once and what in every run, and when each value can be let go."""
+"""The plan of a program's runs: calls of the set-up, calls of every run, and each value's last use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ttc.ir import Body, Buffer, Const, Graph, Input, Node, Value
 
 @dataclass(frozen=True)
 class Step:
-    """A call, its position among the graph's nodes, and the values that nobody reads after it; a loop's inner steps."""
+    """A call, its position among the graph's nodes, and the values whose last use the call is; a loop's inner steps."""
 
     index: int
     call: Call
@@ -25,7 +25,7 @@ class Step:
 class Plan:
     """`setup` depends on `constants` alone and is done once; `steps` are a run.
 
-    `inputs`, by name, are those that a run uploads: what is only passed through to an output stays on the host.
+    `inputs`, by name, are those that a run uploads: an input that is only an output too stays on the host.
     """
 
     constants: tuple[Value, ...]
@@ -37,7 +37,7 @@ class Plan:
 def plan(graph: Graph) -> Plan:
     """Split a program's calls. A result in L1 is never kept from run to run: its room is planned for one run.
 
-    What is kept is let go by dropping it, not by the program's `deallocate`, which is for every run.
+    A kept value is freed when the session drops the tensor, not by the program's `deallocate`, which is for every run.
     """
     constants = tuple(node.results[0] for node in graph.nodes if isinstance(node.op, Const))
     kept = set(constants)
@@ -61,7 +61,7 @@ def plan(graph: Graph) -> Plan:
 
 
 def _with_releases(nodes: list[tuple[int, Node]], stay: set[Value]) -> tuple[Step, ...]:
-    """Steps that release each value, unless it is to `stay`, after its last use or, if unused, at once."""
+    """Return steps that release each value, unless it is to `stay`, after its last use or, if unused, at once."""
     steps: list[Step] = []
     stay = set(stay)
     for index, node in reversed(nodes):
@@ -74,11 +74,11 @@ def _with_releases(nodes: list[tuple[int, Node]], stay: set[Value]) -> tuple[Ste
 
 
 def _in_body(body: Body) -> tuple[Step, ...]:
-    """One step of a loop: every call, as nothing is known before, and the inputs stay for the next."""
+    """Return the inner steps of a loop: every call of the body, whose inputs stay for the next iteration."""
     calls = [(index, node) for index, node in enumerate(body.nodes) if isinstance(node.op, Call)]
     return _with_releases(calls, {*body.inputs, *(value for _, value in body.outputs)})
 
 
 def call_at(call: Call, step: int) -> Call:
-    """The call of a loop's body as it is at one step."""
+    """Return the call of a loop's body as the call is at one step."""
     return call.at(step) if isinstance(call, StepCall) else call

@@ -21,7 +21,7 @@ PROGRAM_DTYPES = {
     "bfp8": (DType.bf16, DType.bfp8),
     "bfp4": (DType.bf16, DType.bfp4),
 }
-"""A program's dtype by name: what values become, and what weights of products and convolutions become."""
+"""The element types of a program's dtype by name: of values, and of weights of products and convolutions."""
 
 Signature = tuple[tuple[str, TensorType], ...]
 """Names and the model's own types, in order."""
@@ -31,8 +31,8 @@ Signature = tuple[tuple[str, TensorType], ...]
 class Program:
     """A graph of calls for one target.
 
-    `inputs` and `outputs` are what the model declares (int64, bool, float64 and so on); the graph's own
-    types are those on the device. `dtype` is what the program was compiled with: bf16, fp32, bfp8 or bfp4.
+    `inputs` and `outputs` have the types that the model declares (int64, bool, float64 and so on); the graph's own
+    types are those on the device. `dtype` is the one that the program was compiled with: bf16, fp32, bfp8 or bfp4.
     """
 
     graph: Graph
@@ -42,11 +42,11 @@ class Program:
     dtype: str
 
     def calls(self) -> Iterator[Node]:
-        """The nodes that run on the device, in order."""
+        """Return the nodes that run on the device, in order."""
         return (node for node in self.graph.nodes if isinstance(node.op, Call))
 
     def constants(self) -> dict[str, Value]:
-        """The weights' values by reference."""
+        """Return the weights' values by reference."""
         return {node.op.ref: node.results[0] for node in self.graph.nodes if isinstance(node.op, Const)}
 
 
@@ -79,7 +79,7 @@ def _only_calls(graph: Graph) -> None:
 
 
 def _none_larger(graph: Graph, target: Target) -> None:
-    """InputError for a value, those in loops too, that is larger than the card's memory."""
+    """Refuse a value, in loops too, that is larger than the card's memory, by InputError."""
     for node in graph.nodes:
         for value in node.results:
             elements = prod(max(size, 1) for size in spec_of(value).padded_shape)
@@ -90,7 +90,7 @@ def _none_larger(graph: Graph, target: Target) -> None:
 
 
 def _only_known_words(call: Call) -> None:
-    """InputError for an attribute, or a part of one, that TTNN has no word for."""
+    """Refuse an attribute, or a part of one, that TTNN has no word for, by InputError."""
     for name, item in vars(call).items():
         if isinstance(item, (Value, Body, TensorType)) or name.startswith("_"):
             continue
@@ -112,12 +112,12 @@ def _same_signature(what: str, types: dict[str, TensorType], declared: Signature
 
 
 def storage_type(spec: Spec) -> TensorType:
-    """How a weight is kept in a file: block formats as bf16, which holds every number they can."""
+    """Return the type of a weight in a file: block formats are kept as bf16, which holds all of their numbers."""
     return TensorType(DType.bf16 if spec.dtype in (DType.bfp8, DType.bfp4) else spec.dtype, spec.shape)
 
 
 def weight_types(*programs: Program) -> dict[str, TensorType]:
-    """What an artifact stores for each weight of the programs; InputError where they want one in two forms."""
+    """Return the stored type of each weight of the programs; InputError where two programs want two types of one."""
     types: dict[str, TensorType] = {}
     for program in programs:
         for ref, value in program.constants().items():

@@ -22,14 +22,14 @@ from ttc.runtime.run.plan import Plan, Step, call_at, plan
 from ttc.runtime.run.program import Program
 
 Observer = Callable[[int, Call, dict[str, Any], tuple[Tensor, ...]], None]
-"""Called after each call of a run: its position among the program's nodes, it, its operands, its results.
+"""Called after each call of a run, with the call's position among the program's nodes, the call, operands and results.
 
-A loop counts as one call; what its body computes in between is not reported."""
+A loop counts as one call; the calls of its body are not reported."""
 
 
 @dataclass(frozen=True)
 class _Loaded:
-    """A program that is set up on a device: its plan, and what runs share (weights, and what they alone give).
+    """A program that is set up on a device: its plan, and the tensors that runs share (`kept`: constants and set-up).
 
     `copied` are the outputs that are inputs, by name.
     """
@@ -43,7 +43,7 @@ class _Loaded:
 class Session:
     """The programs of one model on one device; a run takes the smallest bucket that its lengths fit into.
 
-    A program's weights are uploaded, and what depends on them alone is run, once: at set-up where there is one bucket,
+    A program's weights are uploaded, and calls of weights alone are run, once: at set-up where there is one bucket,
     else when a run first needs the bucket. Threads take turns. InputError if a weight has no data or another shape
     than the program's.
     """
@@ -59,11 +59,11 @@ class Session:
 
     @property
     def program(self) -> Program:
-        """The program of the largest bucket."""
+        """Return the program of the largest bucket."""
         return self._buckets[-1].program
 
     def run(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> dict[str, np.ndarray]:
-        """The outputs by name, cut to their true lengths, in the dtypes that the model declares (bfloat16 as float32).
+        """Run the model; return outputs by name, cut to true lengths, in the declared dtypes (bfloat16 as float32).
 
         `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one, and a length
         that is too large. Random inputs that are not given are drawn from `seed` for this run alone, else from where
@@ -82,16 +82,16 @@ class Session:
             return bucket.trimmed(self._outputs(self._loaded[number], given, observer), lengths)
 
     def reset(self, seed: int = 0) -> None:
-        """Forget the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
+        """Drop the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
         with self._turn:
             self._random = generator(seed)
 
     def state(self) -> dict[str, np.ndarray]:
-        """The state that runs have left, by name; programs keep none so far."""
+        """Return the state that runs have left, by name; programs keep none so far."""
         return {}
 
     def _load(self, program: Program) -> _Loaded:
-        """Set a program up: upload its weights, run what depends on them alone."""
+        """Set a program up: upload its weights, run the calls that depend on them alone."""
         steps = plan(program.graph)
         kept = {value: self._upload_weight(value) for value in steps.constants}
         self._execute(steps.setup, kept, None)
@@ -108,7 +108,7 @@ class Session:
     def _outputs(
         self, loaded: _Loaded, given: dict[str, np.ndarray], observer: Observer | None
     ) -> dict[str, np.ndarray]:
-        """The outputs of a program for inputs of the declared types."""
+        """Return the outputs of a program for inputs of the declared types."""
         tensors = dict(loaded.kept)
         for name, value in loaded.plan.inputs:
             spec = spec_of(value)
@@ -145,7 +145,7 @@ class Session:
             del operands, results
 
     def _loop(self, loop: Loop, steps: tuple[Step, ...], tensors: dict[Value, Tensor]) -> tuple[Tensor, ...]:
-        """The results of a loop: what its inputs hold after the last step."""
+        """Run a loop; return its results, which its inputs hold after the last step."""
         given = [tensors[value] for value in loop.operands()]
         first = len(loop.carried)
         skipped = first + len(loop.scanned)
