@@ -2,9 +2,9 @@
 
 import pytest
 
-from ttc.analysis.cost import DISPATCH_SECONDS, cost, run_costs
+from ttc.analysis.cost import DISPATCH_SECONDS, cost
 from ttc.calls.target import TARGETS
-from ttc.ir import Graph, Node
+from ttc.ir import Node
 from ttc.runtime.run.program import parse_program
 
 N150, P150 = TARGETS["n150"], TARGETS["p150"]
@@ -121,13 +121,33 @@ def test_few_tiles_use_few_cores():
     assert cost(one, N150).seconds == pytest.approx(cost(many, N150).seconds)
 
 
-def test_what_is_computed_once_is_no_part_of_a_run():
-    graph: Graph = parse_program("""graph {
-      %w: bf16[64,64] tile dram = const(ref="w")
-      %v: bf16[64,64] tile dram = ttnn.relu(%w)
-      %x: bf16[64,64] tile dram = input(name="x")
-      %y: bf16[64,64] tile dram = ttnn.add(%x, %v)
-      ttnn.deallocate(%x)
-      return "y"=%y
-    }""")
-    assert [node.op.mnemonic for node, _ in run_costs(graph, N150)] == ["ttnn.add"]
+@pytest.mark.parametrize(
+    ("node", "bound"),
+    [
+        (product(512), "DRAM"),
+        (product(4096), "matrix engine"),
+        (product(32), "dispatch"),
+        (
+            call("""%x: bf16[64,64] tile dram = input(name="x")
+                    %y: bf16[2,32,64] tile dram = ttnn.reshape(%x, [2, 32, 64])"""),
+            "",
+        ),
+    ],
+)
+def test_the_largest_part_of_the_time_bounds_it(node: Node, bound: str):
+    found = cost(node, N150)
+    assert found.bound == bound
+    parts = {
+        "dispatch": found.programs * DISPATCH_SECONDS,
+        "DRAM": found.dram_seconds,
+        "matrix engine": found.matrix_seconds,
+    }
+    assert max(parts.values()) == parts.get(bound, 0)
+    assert found.seconds == parts["dispatch"] + max(parts["DRAM"], parts["matrix engine"])
+
+
+def test_a_call_that_runs_more_often_is_bound_by_the_same():
+    once, often = cost(product(4096), N150), cost(product(4096), N150).repeated(3)
+    assert (often.times, often.programs, often.dram_bytes) == (3, 3, 3 * once.dram_bytes)
+    assert often.seconds == pytest.approx(3 * once.seconds)
+    assert often.bound == once.bound

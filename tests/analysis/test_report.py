@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from ttc import ops  # noqa: F401 (which parse_graph knows by name)
 from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
 from ttc.errors import TypeRuleError

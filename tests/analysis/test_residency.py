@@ -23,36 +23,44 @@ def moment(buffers: int = 0, interim: int = 0, made=(), freed=()) -> Moment:
 
 
 @pytest.mark.parametrize(
-    ("moments", "found"),
+    ("moments", "expected"),
     [
-        ([moment(BANK)], Replay(0, BANK, ())),  # without buffers nothing can be overwritten
-        ([moment(made=[(0, BANK - HEADROOM)])], Replay(BANK - HEADROOM, BANK - HEADROOM, ())),
-        ([moment(made=[(0, BANK - HEADROOM + 1)])], Replay(BANK - HEADROOM + 1, BANK - HEADROOM + 1, (0,))),
-        ([moment(1000, made=[(0, BANK - HEADROOM - 1000)])], Replay(BANK - HEADROOM - 1000, BANK - HEADROOM, ())),
-        ([moment(1001, made=[(0, BANK - HEADROOM - 1000)])], Replay(BANK - HEADROOM - 1000, BANK - HEADROOM + 1, (0,))),
-        ([moment(made=[(0, BANK)])], Replay(BANK, BANK, (0,))),
-        ([moment(made=[(0, BANK + 1)])], Replay(0, 0, (0,))),
-        ([moment(interim=BANK - HEADROOM)], Replay(BANK - HEADROOM, BANK - HEADROOM, ())),
-        ([moment(interim=BANK + 1)], Replay(0, 0, (0,))),
-        ([moment(interim=5000, made=[(0, 3000)])], Replay(8000, 8000, ())),
+        ([moment(BANK)], (0, BANK, ())),  # without buffers nothing can be overwritten
+        ([moment(made=[(0, BANK - HEADROOM)])], (BANK - HEADROOM, BANK - HEADROOM, ())),
+        ([moment(made=[(0, BANK - HEADROOM + 1)])], (BANK - HEADROOM + 1, BANK - HEADROOM + 1, (0,))),
+        ([moment(1000, made=[(0, BANK - HEADROOM - 1000)])], (BANK - HEADROOM - 1000, BANK - HEADROOM, ())),
+        ([moment(1001, made=[(0, BANK - HEADROOM - 1000)])], (BANK - HEADROOM - 1000, BANK - HEADROOM + 1, (0,))),
+        ([moment(made=[(0, BANK)])], (BANK, BANK, (0,))),
+        ([moment(made=[(0, BANK + 1)])], (0, 0, (0,))),
+        ([moment(interim=BANK - HEADROOM)], (BANK - HEADROOM, BANK - HEADROOM, ())),
+        ([moment(interim=BANK + 1)], (0, 0, (0,))),
+        ([moment(interim=5000, made=[(0, 3000)])], (8000, 8000, ())),
         # an interim buffer is gone after its call, another at the end of its life
-        ([moment(interim=5000), moment(made=[(1, 3000)])], Replay(5000, 5000, ())),
-        ([moment(made=[(0, 3000)], freed=[0]), moment(made=[(1, 4000)])], Replay(4000, 4000, ())),
-        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0])], Replay(7000, 7000, ())),
-        ([moment(made=[(0, 3000), (0, 2000)]), moment(50, freed=[0]), moment(70)], Replay(5000, 5050, ())),
+        ([moment(interim=5000), moment(made=[(1, 3000)])], (5000, 5000, ())),
+        ([moment(made=[(0, 3000)], freed=[0]), moment(made=[(1, 4000)])], (4000, 4000, ())),
+        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0])], (7000, 7000, ())),
+        ([moment(made=[(0, 3000), (0, 2000)]), moment(50, freed=[0]), moment(70)], (5000, 5050, ())),
         # a hole counts: circular buffers grow towards the lowest address
-        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0]), moment(10)], Replay(7000, 7010, ())),
-        ([moment(made=[(0, BANK)]), moment(freed=[0]), moment(made=[(2, 10)])], Replay(BANK, BANK, (0, 1))),
+        ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0]), moment(10)], (7000, 7010, ())),
+        ([moment(made=[(0, BANK)]), moment(freed=[0]), moment(made=[(2, 10)])], (BANK, BANK, (0, 1))),
     ],
 )
-def test_limits(moments, found):
-    assert replay(moments, N150) == found
+def test_limits(moments, expected):
+    found = replay(moments, N150)
+    assert (found.buffers, found.peak, found.clashes) == expected
+
+
+def test_what_is_in_use_at_each_node():
+    moments = [moment(7), moment(50, interim=600, made=[(1, 3000)]), moment(80), moment(9, freed=[1]), moment()]
+    assert replay(moments, N150).in_use == (7, 3650, 3680, 3609, 0)  # the interim buffer leaves a hole
+    assert replay([], N150) == Replay(0, (), ())
+    assert replay([], N150).peak == 0
 
 
 def test_what_is_left_out_takes_no_room():
     moments = [moment(made=[(0, BANK)]), moment(made=[(1, 3000)]), moment(freed=[0, 1])]
-    assert replay(moments, N150, frozenset({0})) == Replay(3000, 3000, ())
-    assert replay(moments, N150, frozenset({0, 1})) == Replay(0, 0, ())
+    assert replay(moments, N150, frozenset({0})) == Replay(3000, (0, 3000, 3000), ())
+    assert replay(moments, N150, frozenset({0, 1})) == Replay(0, (0, 0, 0), ())
 
 
 PROGRAM = """graph {

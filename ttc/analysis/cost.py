@@ -1,4 +1,4 @@
-"""Predicted device time: a roofline of the matrix engine and DRAM, plus dispatch, for each call and for a run.
+"""Predicted device time of a call: a roofline of the matrix engine and DRAM, plus dispatch.
 
 Two constants are fitted, to the published times of bf16 HiFi2 products on N150 (512^3 to 4096^3, operands in
 DRAM, traced: 20.0, 69.0, 299 and 2009 us); the prediction is within 8.1% of each. Elementwise arithmetic and
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ttc.analysis.liveness import Liveness
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
 from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import Call, MathFidelity, spec_of
@@ -28,7 +27,7 @@ from ttc.calls.reduce import ReduceCall
 from ttc.calls.shape import Pad, Slice
 from ttc.calls.target import Target
 from ttc.calls.ternary import Lerp
-from ttc.ir import TILE, Buffer, Graph, Node, Value
+from ttc.ir import TILE, Buffer, Node, Value
 
 DISPATCH_SECONDS = 4e-6
 """Seconds from one device program to the next in a captured trace."""
@@ -45,7 +44,7 @@ CYCLES = {MathFidelity.LoFi: 16, MathFidelity.HiFi2: 32, MathFidelity.HiFi3: 48,
 
 @dataclass(frozen=True)
 class Cost:
-    """Work of a call: tile products, device programs, DRAM bytes moved; and the seconds predicted for them.
+    """Work of a call: tile products, device programs, DRAM bytes moved; and the seconds of the matrix engine and DRAM.
 
     All numbers are for `times` runs of the call: as often as the loop around the call runs.
     """
@@ -53,8 +52,29 @@ class Cost:
     tile_products: int
     programs: int
     dram_bytes: int
-    seconds: float
+    matrix_seconds: float
+    dram_seconds: float
     times: int = 1
+
+    @property
+    def dispatch_seconds(self) -> float:
+        """Return the seconds that starting the device programs takes."""
+        return self.programs * DISPATCH_SECONDS
+
+    @property
+    def seconds(self) -> float:
+        """Predict the time: the matrix engine and DRAM work side by side, after dispatch."""
+        return self.dispatch_seconds + max(self.matrix_seconds, self.dram_seconds)
+
+    @property
+    def bound(self) -> str:
+        """Return the largest part of the time: "matrix engine", "DRAM" or "dispatch"; "" where no program runs."""
+        parts = {
+            "dispatch": self.dispatch_seconds,
+            "DRAM": self.dram_seconds,
+            "matrix engine": self.matrix_seconds,
+        }
+        return max(parts, key=parts.__getitem__) if self.programs else ""
 
     @property
     def flops(self) -> int:
@@ -67,7 +87,8 @@ class Cost:
             count * self.tile_products,
             count * self.programs,
             count * self.dram_bytes,
-            count * self.seconds,
+            count * self.matrix_seconds,
+            count * self.dram_seconds,
             count * self.times,
         )
 
@@ -76,26 +97,11 @@ def cost(node: Node, target: Target) -> Cost:
     """Predict the cost of one call."""
     call = node.op
     assert isinstance(call, Call)
-    count, products = programs(call), tile_products(call)
+    products = tile_products(call)
     moved = sum(size for value, size in traffic(node) if spec_of(value).memory.buffer is Buffer.DRAM)
     cores = min(target.cores, max(1, sum(_tiles(value.shape) for value in node.results)))
-    compute = products * CYCLES[_fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
-    memory = moved / target.dram_bytes_per_second / DRAM_EFFICIENCY
-    return Cost(products, count, moved, count * DISPATCH_SECONDS + max(compute, memory))
-
-
-def run_costs(graph: Graph, target: Target) -> Iterator[tuple[Node, Cost]]:
-    """Yield the calls of one run in order with their costs; a loop stands for the calls of its body.
-
-    Calls that run once, before the first run, are left out.
-    """
-    liveness = Liveness(graph)
-    for node in graph.nodes:
-        match node.op:
-            case Loop(count=count, body=body):
-                yield from ((inner, once.repeated(count)) for inner, once in run_costs(body, target))
-            case Call() as call if not isinstance(call, Deallocate) and not liveness.kept(node.results[0]):
-                yield node, cost(node, target)
+    matrix = products * CYCLES[_fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
+    return Cost(products, programs(call), moved, matrix, moved / target.dram_bytes_per_second / DRAM_EFFICIENCY)
 
 
 def programs(call: Call) -> int:

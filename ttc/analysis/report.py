@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
 
-from ttc.analysis.cost import run_costs, traffic
+from ttc.analysis.cost import traffic
 from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
+from ttc.analysis.run_calls import RunCall, run_calls
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import ToLayout
@@ -76,41 +77,42 @@ class Report:
         )
 
 
-def _on_host(costs: list[tuple[Any, Any]]) -> list[HostOp]:
-    return [node.op for node, cost in costs if isinstance(node.op, HostOp) for _ in range(cost.times)]
+def _on_host(calls: list[RunCall]) -> list[HostOp]:
+    return [call.node.op for call in calls if isinstance(call.node.op, HostOp) for _ in range(call.cost.times)]
 
 
 def report(graph: Graph, target: Target) -> Report:
     """Report on a program whose passes are done."""
     _only_calls(graph)
     liveness = Liveness(graph)
-    costs = list(run_costs(graph, target))
-    kinds: Counter[str] = Counter()
-    for node, cost in costs:
-        kinds[node.op.mnemonic] += cost.times
-    on_host = _on_host(costs)
     replayed = replay(schedule(graph, target), target)
+    calls = list(run_calls(graph, target, replayed))
+    costs = [call.cost for call in calls]
+    kinds: Counter[str] = Counter()
+    for call in calls:
+        kinds[call.node.op.mnemonic] += call.cost.times
+    on_host = _on_host(calls)
     return Report(
         target=target.name,
-        calls=sum(cost.times for _, cost in costs),
+        calls=sum(cost.times for cost in costs),
         setup_calls=sum(
             isinstance(n.op, Call) and bool(n.results) and liveness.kept(n.results[0]) for n in graph.nodes
         ),
         calls_by_kind=dict(kinds.most_common()),
-        device_programs=sum(cost.programs for _, cost in costs),
-        layout_conversions=sum(cost.times for node, cost in costs if isinstance(node.op, ToLayout)),
+        device_programs=sum(cost.programs for cost in costs),
+        layout_conversions=sum(call.cost.times for call in calls if isinstance(call.node.op, ToLayout)),
         host_ops=len(on_host),
         host_bytes=sum(op.moved_bytes for op in on_host),
         host_ops_by_kind=dict(Counter(op.name for op in on_host).most_common()),
-        flops=sum(cost.flops for _, cost in costs),
-        dram_bytes=sum(cost.dram_bytes for _, cost in costs),
+        flops=sum(cost.flops for cost in costs),
+        dram_bytes=sum(cost.dram_bytes for cost in costs),
         minimum_dram_bytes=_compulsory(graph, liveness),
         peak_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
         max_live_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: spec.stored_bytes),
         peak_l1_per_core=replayed.buffers,
         max_live_l1_per_core=_peak(graph, Buffer.L1, lambda spec: bank_bytes(spec, target)),
         l1_with_circular_buffers=replayed.peak,
-        predicted_seconds=sum(cost.seconds for _, cost in costs),
+        predicted_seconds=sum(cost.seconds for cost in costs),
     )
 
 

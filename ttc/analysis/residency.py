@@ -30,11 +30,16 @@ class Moment:
 
 @dataclass(frozen=True)
 class Replay:
-    """Most bytes of L1 per core of `buffers`, and with circular buffers (`peak`); the nodes that do not fit."""
+    """Most bytes of L1 per core of `buffers`, and with circular buffers at each node; the nodes that do not fit."""
 
     buffers: int
-    peak: int
+    in_use: tuple[int, ...]
     clashes: tuple[int, ...]
+
+    @property
+    def peak(self) -> int:
+        """Return the most bytes in use at any node, circular buffers included."""
+        return max(self.in_use, default=0)
 
 
 def l1_bank(target: Target) -> int:
@@ -81,7 +86,8 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
     """
     arena = Arena(l1_bank(target))
     held: dict[int, list[int]] = {}
-    buffers = peak = 0
+    buffers = 0
+    in_use: list[int] = []
     clashes: list[int] = []
     for position, moment in enumerate(moments):
         interim = arena.take(moment.workspace.l1)
@@ -94,9 +100,9 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
             held.setdefault(maker, []).extend([] if address is None else [address])
         used = arena.size - arena.lowest
         buffers = max(buffers, used)
-        peak = max(peak, used + moment.workspace.circular_buffers)
-        if missing or (used and used + moment.workspace.circular_buffers + HEADROOM > arena.size):
+        in_use.append(used + moment.workspace.circular_buffers)
+        if missing or (used and in_use[-1] + HEADROOM > arena.size):
             clashes.append(position)
         for address in ([] if interim is None else [interim]) + [a for m in moment.freed for a in held.pop(m, ())]:
             arena.give_back(address)
-    return Replay(buffers, peak, tuple(clashes))
+    return Replay(buffers, tuple(in_use), tuple(clashes))

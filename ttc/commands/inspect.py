@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
-from ttc.commands.options import MODELS, add_compilation, compilation, existing, path
+from ttc.commands.options import MODELS, add_compilation, add_json, compilation, existing, path
+from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
 from ttc.guard.files import check_output
@@ -17,42 +20,70 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add an artifact or a model, and the view."""
     parser.add_argument("subject", metavar="OUT.ttc|MODEL", type=path, help="an artifact, or a model to compile now")
     add_compilation(parser)
-    parser.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
-    parser.add_argument("--html", metavar="FILE", type=path, help="write a page with the program's graph and numbers")
+    view = parser.add_mutually_exclusive_group()
+    view.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
+    view.add_argument("--calls", action="store_true", help="a table of the calls: sizes, bytes, predicted time")
+    view.add_argument("--html", metavar="FILE", type=path, help="write a page with the program's graph and numbers")
+    add_json(parser)
 
 
 def run(arguments: Namespace) -> int:
-    """Print the program's text and report, or write the page."""
-    import ttc
-
+    """Print the program's text and report, a stage's text or the table of calls, or write the page."""
     subject = existing(arguments.subject)
     if arguments.html:
         check_output(arguments.html, [subject])
-    if subject.suffix in MODELS:
-        with ProgressLine("compiling") as line:
-            compiled = ttc.compile(subject, **compilation(arguments), progress=line.step)
-        if arguments.after:
-            print(compiled.after(arguments.after), end="")
-            return 0
-        if arguments.html:
-            check_output(arguments.html, compiled.files)
-        shown = compiled.executable
-    else:
-        if arguments.lengths or arguments.allow_host:
-            raise InputError(f"{subject} is compiled already: --length and --allow-host are for a model")
-        if arguments.after:
-            raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
-        shown = ttc.load(subject)
+    shown = _compiled(subject, arguments) if subject.suffix in MODELS else _loaded(subject, arguments)
+    text, values = _view(shown, arguments)
+    print_json(values) if arguments.json else print(text, end="")
+    return 0
+
+
+def _compiled(subject: Path, arguments: Namespace) -> Any:
+    """Compile a model, whose files are not written over."""
+    import ttc
+
+    with ProgressLine("compiling") as line:
+        compiled = ttc.compile(subject, **compilation(arguments), progress=line.step)
+    if arguments.html:
+        check_output(arguments.html, compiled.files)
+    return compiled if arguments.after else compiled.executable
+
+
+def _loaded(subject: Path, arguments: Namespace) -> Any:
+    """Load an artifact; errors for what only a model can be asked."""
+    import ttc
+
+    if arguments.lengths or arguments.allow_host:
+        raise InputError(f"{subject} is compiled already: --length and --allow-host are for a model")
+    if arguments.after:
+        raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
+    return ttc.load(subject)
+
+
+def _view(shown: Any, arguments: Namespace) -> tuple[str, dict[str, Any]]:
+    """Return the view that was asked for, as text and as JSON values."""
+    if arguments.after:
+        text = shown.after(arguments.after)
+        return text, {"stage": arguments.after, "text": text}
+    report = shown.report
+    if arguments.calls:
+        from ttc.commands.call_table import call_table
+
+        calls = shown.calls
+        return call_table(calls, report), {"calls": [call.to_dict() for call in calls], "total": report.to_dict()}
     if arguments.html:
         from ttc.commands.page import write_page
 
-        write_page(arguments.html, subject.name, shown.program, shown.report)
-        print(printable(f"wrote {arguments.html}"))
-        return 0
-    print(print_graph(shown.program.graph, locations=True), end="")
-    print(shown.report)
-    print(printable(masks([bucket for bucket in shown.buckets if bucket.sizes])), end="")
-    return 0
+        write_page(arguments.html, arguments.subject.name, shown.program, report)
+        return printable(f"wrote {arguments.html}\n"), {"output": str(arguments.html)}
+    text = print_graph(shown.program.graph, locations=True)
+    padded = [bucket for bucket in shown.buckets if bucket.sizes]
+    values = {"text": text, "report": report.to_dict(), "buckets": [_bucket(bucket) for bucket in padded]}
+    return f"{text}{report}\n{printable(masks(padded))}", values
+
+
+def _bucket(bucket: Bucket) -> dict[str, Any]:
+    return {"sizes": dict(bucket.sizes), "masks": list(bucket.masks)}
 
 
 def masks(buckets: Sequence[Bucket]) -> str:

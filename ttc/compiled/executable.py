@@ -23,6 +23,7 @@ from ttc.runtime.run.session import Session
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
+    from ttc.analysis.run_calls import RunCall
     from ttc.pipeline import Build
 
 
@@ -101,6 +102,14 @@ class Executable:
         from ttc.analysis.script import script
 
         return script(self.program.graph)
+
+    @property
+    def calls(self) -> list[RunCall]:
+        """List the calls of one run of the program, each with its predicted cost."""
+        from ttc.analysis.run_calls import run_calls
+        from ttc.calls.target import target_named
+
+        return list(run_calls(self.program.graph, target_named(self.program.target)))
 
     @cached_property
     def report(self) -> Report:
