@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.analysis.test_residency import LOOP
 from ttc.analysis.script import script
 from ttc.backend.pipeline import PIPELINE
 from ttc.calls.target import TARGETS
@@ -36,39 +37,47 @@ PROGRAM = """graph {
 RUN = """def run(device, inputs, weights):
     \"\"\"One run of the model.\"\"\"
     w = weights
-    x = upload(device, inputs["pixel values"], ttnn.bfloat16, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG)
+    x = upload(
+        device, inputs["pixel values"], ttnn.bfloat16, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG,
+    )  # [1, 40, 64] bf16 tile dram
 
     # encoder.layer.0
-    fc = ttnn.linear(x, w["w"], bias=w["b"], activation="gelu", compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID)
+    fc = ttnn.linear(
+        x, w["w"], bias=w["b"], activation="gelu", compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID,
+    )  # [1, 40, 96] bf16 tile dram
     ttnn.deallocate(x)
 
     # encoder.layer.1
-    class_ = ttnn.linear(fc, w["v"], compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID_2)
+    class_ = ttnn.linear(
+        fc, w["v"], compute_kernel_config=COMPUTE_KERNEL_CONFIG, core_grid=CORE_GRID_2,
+    )  # [1, 40, 64] bf16 tile dram
     ttnn.deallocate(fc)
-    i = upload(device, inputs["bias"], ttnn.int32, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG)
-    t2 = ttnn.typecast(i, ttnn.bfloat16)
+    i = upload(
+        device, inputs["bias"], ttnn.int32, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG,
+    )  # [1, 40, 64] i32 tile dram
+    t2 = ttnn.typecast(i, ttnn.bfloat16)  # [1, 40, 64] bf16 tile dram
     ttnn.deallocate(i)
-    t3 = ttnn.add(class_, t2)
+    t3 = ttnn.add(class_, t2)  # [1, 40, 64] bf16 tile dram
     ttnn.deallocate(class_)
     ttnn.deallocate(t2)
-    t4 = ttnn.multiply(t3, w["k.bf16"])
+    t4 = ttnn.multiply(t3, w["k.bf16"])  # [1, 40, 64] bf16 tile dram
     ttnn.deallocate(t3)
-    t5 = ttnn.clamp(t4, min=-2.0)
+    t5 = ttnn.clamp(t4, min=-2.0)  # [1, 40, 64] bf16 tile dram
     ttnn.deallocate(t4)
     return {"last hidden state": download(t5), "scale": download(w["k"])}
-"""  # noqa: E501
+"""
 
 
 def deallocated(text: str) -> Graph:
     return PIPELINE[-1](verify(parse_program(text)), TARGETS["n150"])
 
 
-def test_one_line_a_call_in_ttnns_own_words():
+def test_one_statement_a_call_in_ttnns_own_words():
     source = script(deallocated(PROGRAM))
     ast.parse(source)
     assert RUN in source
     assert "CORE_GRID = ttnn.CoreGrid(y=8, x=8)\nCORE_GRID_2 = ttnn.CoreGrid(y=4, x=8)\n" in source
-    assert '    w["k.bf16"] = ttnn.typecast(w["k"], ttnn.bfloat16)\n    return w\n' in source
+    assert '    w["k.bf16"] = ttnn.typecast(w["k"], ttnn.bfloat16)  # [64] bf16 tile dram\n    return w\n' in source
     assert '    "pixel values": ((1, 40, 64), np.float32),\n' in source
     assert (
         '    "v": ("encoder.layer.1.fc.weight", ttnn.bfloat8_b, ttnn.TILE_LAYOUT, ttnn.DRAM_MEMORY_CONFIG),\n' in source
@@ -88,8 +97,60 @@ def test_names_are_python_names_and_differ():
         }""")
     )
     ast.parse(source)
-    assert "    a_b = ttnn.relu(x)\n    a_b_2 = ttnn.relu(a_b)\n    run_2 = ttnn.relu(a_b_2)\n" in source
-    assert "    t7_x = ttnn.relu(run_2)\n" in source
+    lines = [line.partition("  # ")[0] for line in source.splitlines()]
+    start = lines.index("    a_b = ttnn.relu(x)")
+    assert lines[start + 1 : start + 3] == ["    a_b_2 = ttnn.relu(a_b)", "    run_2 = ttnn.relu(a_b_2)"]
+    assert lines[start + 3] == "    t7_x = ttnn.relu(run_2)"
+
+
+def lines_of(body: str) -> list[str]:
+    """The lines of `run` but for its head and its end."""
+    source = script(parse_program(f"graph {{ {body} }}"))
+    ast.parse(source)
+    return source.partition("w = weights\n")[2].partition("\n    return")[0].splitlines()
+
+
+@pytest.mark.parametrize(("name", "lines"), [("n" * 54, 1), ("n" * 55, 3)])
+def test_a_line_of_120_characters_is_whole_and_a_longer_one_is_not(name: str, lines: int):
+    found = lines_of(f"""
+      %x: bf16[32,64] tile dram = input(name="x")
+      %{name}: bf16[32,64] tile dram = ttnn.clamp(%x, min=-2.0, max=3.0)
+      %y: bf16[32,64] tile dram = ttnn.relu(%{name})
+      return "y"=%y""")
+    start = next(i for i, line in enumerate(found) if line.startswith(f"    {name} = "))
+    assert len(found[start : found.index(f"    y = ttnn.relu({name})  # [32, 64] bf16 tile dram")]) == lines
+    assert max(map(len, found)) <= 120
+    assert (max(map(len, found[1:])) == 120) is (lines == 1)
+
+
+def test_every_result_is_described_and_arguments_fill_their_lines():
+    heads = ", ".join(f"%{name}: bf16[1,2,64,32] tile l1" for name in ("queries", "keys", "values"))
+    found = lines_of(
+        f"""
+      %x: bf16[1,64,192] tile l1 = input(name="x")
+      {heads} = ttnn.transformer.split_query_key_value_and_split_heads(%x, num_heads=2, transpose_key=false)
+      %m: bf16[1,1,64,64] tile dram = input(name="m")
+      %attention: bf16[1,2,64,32] tile height_sharded = ttnn.transformer.scaled_dot_product_attention(%queries, %keys, \
+%values, attn_mask=%m, is_causal=false, scale=0.25, memory_config=MemoryConfig(buffer=L1))
+      return "y"=%attention""".replace("tile height_sharded", "tile l1")
+    )
+    assert "    )  # " + "; ".join(["[1, 2, 64, 32] bf16 tile l1"] * 3) in found
+    assert max(map(len, found)) <= 120
+    start = found.index("    attention = ttnn.transformer.scaled_dot_product_attention(")
+    assert found[start + 1 : start + 4] == [
+        "        queries, keys, values, attn_mask=m, is_causal=False, scale=0.25, memory_config=ttnn.L1_MEMORY_CONFIG,",
+        "        compute_kernel_config=COMPUTE_KERNEL_CONFIG,",
+        "    )  # [1, 2, 64, 32] bf16 tile l1",
+    ]
+
+
+def test_the_body_of_a_loop_has_comments_within_the_width():
+    source = script(parse_program(LOOP))
+    ast.parse(source)
+    assert "        new = ttnn.add(h0, t_2, output_tensor=h0)  # [1, 1, 2, 64] bf16 tile l1\n" in source
+    run = source.partition("def run(")[2].partition("__main__")[0].splitlines()
+    assert max(map(len, run)) <= 120
+    assert any(line.startswith("            ") for line in run), "what is too long for its line goes on"
 
 
 MOCK = """

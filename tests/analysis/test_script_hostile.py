@@ -79,7 +79,7 @@ def test_any_names_give_the_calls_of_the_program_and_no_more(x: str, w: str, b: 
     assert shape_of(source) == PLAIN
     assert {x, w, b, y} <= strings_of(source)
     comments = [token.string for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == 61]
-    assert all(re.fullmatch(r"# [\w ./:-]{1,90}", comment) for comment in comments)
+    assert all(re.fullmatch(r"# [\w ./:-]{1,90}|# \[[\d, ]+\] bf16 tile dram", comment) for comment in comments)
 
 
 @pytest.mark.parametrize("evil", EVIL)

@@ -1,4 +1,7 @@
-"""A program as a stand-alone Python file of TTNN calls, one line a call, that needs `ttnn` and numpy only."""
+"""A program as a stand-alone Python file of TTNN calls that needs `ttnn` and numpy only.
+
+A call is a statement, and behind a call stands a comment of each result: shape, element type, layout and memory.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +39,11 @@ RESERVED = frozenset(
     }
 )
 """Names that the file itself uses, beside its configurations, which are in capitals."""
+
+INDENT = "    "
+
+WIDTH = 120
+"""Characters of a line, at which a call's arguments go on in the next."""
 
 PART = re.compile(r"[A-Za-z0-9_./:-]{0,80}?\.\d{1,6}(?=\.)")
 """A weight's reference up to its first number, in characters that can stand in a comment."""
@@ -108,7 +116,7 @@ if __name__ == "__main__":
 
 
 def script(graph: Graph) -> str:
-    """Print a program as Python source, formatted but for the length of its lines; Refusal if the host does an op."""
+    """Print a program as Python source; Refusal if the host does an op."""
     for node in graph.nodes:
         if isinstance(node.op, HostOp):
             raise Refusal(f"the host does {node.op.name}, which a stand-alone program of TTNN calls cannot")
@@ -152,7 +160,7 @@ class _Script:
         """Yield the lines of the calls that depend on weights alone."""
         for node in self.graph.nodes:
             if isinstance(node.op, Call) and node.results and self.liveness.kept(node.results[0]):
-                yield f"{', '.join(map(self._value, node.results))} = {self._call(node.op)}"
+                yield from self._statement(node, *self._call(node.op), depth=1)
 
     def _run(self) -> Iterator[str]:
         part = ""
@@ -163,40 +171,49 @@ class _Script:
             if where and where != part:
                 part = where
                 yield from ("", f"# {part}")
-            yield from self._lines(node)
+            yield from self._lines(node, depth=1)
         outputs = ", ".join(f"{quoted(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
         yield f"return {{{outputs}}}"
 
-    def _lines(self, node: Node) -> Iterator[str]:
-        """Yield one line for a node; loops give several, with their bodies indented."""
+    def _lines(self, node: Node, depth: int) -> Iterator[str]:
+        """Yield the lines of a node `depth` blocks inside the file; those of a loop's body are indented."""
         if not isinstance(node.op, Loop):
-            yield self._line(node)
+            yield from self._statement(node, *self._made(node), depth)
             return
         loop = node.op
         self.inner.update(zip(loop.body.inputs, loop.operands(), strict=True))
         yield f"for t in range({loop.count}):"
         for inner in loop.body.nodes:
             if not isinstance(inner.op, Input):
-                yield from (f"    {line}" for line in self._lines(inner))
+                yield from (INDENT + line for line in self._lines(inner, depth + 1))
         for value, buffer in zip(node.results, loop.written, strict=True):
             yield f"{self._value(value)} = {self._value(buffer)}"
 
-    def _line(self, node: Node) -> str:
-        if isinstance(node.op, Input):
-            name, form = quoted(node.op.name), self._form(spec_of(node.results[0]))
-            return f"{self._value(node.results[0])} = upload(device, inputs[{name}], {form})"
-        assert isinstance(node.op, Call)
-        call = self._call(node.op)
-        return f"{', '.join(map(self._value, node.results))} = {call}" if node.results else call
+    def _statement(self, node: Node, function: str, arguments: list[str], depth: int) -> Iterator[str]:
+        """Yield a call of `function` with its results: one line, or several where it is too long for one."""
+        targets = ", ".join(map(self._value, node.results))
+        start = f"{targets} = {function}(" if node.results else f"{function}("
+        end = f")  # {'; '.join(_described(spec_of(value)) for value in node.results)}" if node.results else ")"
+        line = f"{start}{', '.join(arguments)}{end}"
+        width = WIDTH - len(INDENT) * depth
+        yield from [line] if len(line) <= width else [start, *_filled(arguments, width), end]
 
-    def _call(self, call: Call) -> str:
+    def _made(self, node: Node) -> tuple[str, list[str]]:
+        """Return the function that makes a node's results, and its arguments."""
+        if isinstance(node.op, Input):
+            form = self._form(spec_of(node.results[0]))
+            return "upload", ["device", f"inputs[{quoted(node.op.name)}]", form]
+        assert isinstance(node.op, Call)
+        return self._call(node.op)
+
+    def _call(self, call: Call) -> tuple[str, list[str]]:
+        """Return a call's function and its arguments."""
         if isinstance(call, StepCall):
             call = call.at(Step())
         positional, keywords = arguments(call)
         parts = [self._argument(item) for item in positional]
         parts += [f"{name}={self._argument(item)}" for name, item in keywords.items()]
-        parts += ["device=device"] if call.needs_device else []
-        return f"{call.mnemonic}({', '.join(parts)})"
+        return call.mnemonic, parts + (["device=device"] if call.needs_device else [])
 
     # ------------------------------------------------------------ words
 
@@ -232,6 +249,21 @@ class _Script:
 
     def _memory(self, memory: MemoryConfig) -> str:
         return self._argument(memory)
+
+
+def _filled(arguments: list[str], width: int) -> list[str]:
+    """Return indented lines of arguments, as many in each as there is room for."""
+    lines: list[str] = []
+    for argument in arguments:
+        if lines and len(lines[-1]) + len(f" {argument},") <= width:
+            lines[-1] += f" {argument},"
+        else:
+            lines.append(f"{INDENT}{argument},")
+    return lines
+
+
+def _described(spec: Spec) -> str:
+    return f"{list(spec.shape)} {spec.dtype} {spec.layout.value} {spec.memory}"
 
 
 def _part(node: Node) -> str:
