@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 import ttc
+from ttc import ops
+from ttc.ir import Op
 
 ROOT = Path(ttc.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -70,6 +72,56 @@ def test_libraries_stay_in_their_places(path: Path):
         assert tops.isdisjoint({"torch", "onnx", "networkx"})
     if part in ("passes", "backend", "runtime"):
         assert "onnx" not in tops
+
+
+OPS = {name for name, kind in vars(ops).items() if isinstance(kind, type) and issubclass(kind, Op)}
+FAMILIES = {"ops", *(path.stem for path in (ROOT / "ops").glob("*.py"))}
+
+
+def names_op(node: ast.expr) -> bool:
+    """Whether an expression is `ops.Add`, or `binary.Add`."""
+    match node:
+        case ast.Attribute(value=ast.Name(id=module), attr=name):
+            return module in FAMILIES and name in OPS
+    return False
+
+
+def sets_of_ops(source: str) -> list[int]:
+    """Lines of constants at the top of a module that hold a tuple, list, set or union of two ops or more."""
+    found = []
+    for statement in ast.parse(source).body:
+        if isinstance(statement, (ast.Assign, ast.AnnAssign)):
+            for node in ast.walk(statement):
+                match node:
+                    case ast.Tuple(elts=members) | ast.List(elts=members) | ast.Set(elts=members):
+                        found += [node.lineno] * (sum(map(names_op, members)) >= 2)
+                    case ast.BinOp(left=left, right=right) if node is statement.value:
+                        found += [node.lineno] * (names_op(right) and (names_op(left) or isinstance(left, ast.BinOp)))
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_sets_of_ops_are_facts_on_their_classes(path: Path):
+    """Tables from ops to what else there is of them, and the few ops of one matcher, may stand anywhere."""
+    assert part_of(path) == "ops" or not sets_of_ops(path.read_text())
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ("A = (ops.Add, ops.Sub)", [1]),
+        ("\nA: Any = frozenset({ops.Add, unary.Abs, 3})", [2]),
+        ("A = [*B, ops.Add, ops.Sub]", [1]),
+        ("A = ops.Add | ops.Sub", [1]),
+        ("A = list[ops.Add | ops.Sub]", []),
+        ("A = (ops.Add,)", []),
+        ("A = (calls.Added, calls.Subtracted)", []),
+        ("A = {ops.Add: calls.Add, ops.Sub: calls.Sub}", []),
+        ("def f(op):\n    return isinstance(op, (ops.Add, ops.Sub))", []),
+    ],
+)
+def test_sets_of_ops_are_seen(source: str, lines: list[int]):
+    assert sets_of_ops(source) == lines
 
 
 def test_the_root_holds_what_a_reader_starts_with():

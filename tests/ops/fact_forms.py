@@ -65,6 +65,7 @@ FORMS: list[Sample] = [
     S(ops.Topk, x=ROWS, k=3, dim=1),
     S(ops.Topk, x=ROWS, k=3, dim=1, largest=False),
     *(S(kind, x=ROW, **fields) for kind, fields in MOVED.items()),
+    S(ops.Permute, x=ROWS, dims=(1, 0)),
     S(ops.Concat, xs=[ROW, ROW], dim=0),
     S(ops.Pad, x=ROW, pads=((1, 2),), mode="constant", value=3.0),
     S(ops.Pad, x=ROW, pads=((1, 2),), mode="reflect"),

@@ -12,11 +12,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.ops.element_facts import elementwise, found_facts
 from tests.ops.fact_forms import OF_KIND, UNARY, Sample
 from ttc import ops
 from ttc.ir import Input, Op
-from ttc.ops.facts import LARGE, Facts, Finite, facts_of
+from ttc.ir.graph import field_names
+from ttc.ops.binary import Binary
+from ttc.ops.facts import LARGE, Exactness, Facts, Finite, facts_of
 from ttc.ops.interpret import evaluate_op
+from ttc.ops.spatial import Spatial
+from ttc.ops.unary import Unary
 
 LARGEST = torch.finfo(torch.float32).max
 ORDINARY = (0.0, -0.0, 1.0, -1.0, LARGE, -LARGE, 0.3, -7.0)
@@ -64,7 +69,30 @@ def _runs(
 
 def complaints(kind: type[Op], facts: Facts) -> list[str]:
     """What is not so, and what is so and not said."""
-    return [*_of_finite(kind, facts.finite), *_of_span(kind, facts), *_of_slope(kind, facts), *_of_hull(kind, facts)]
+    of_numbers = (*_of_finite(kind, facts.finite), *_of_span(kind, facts), *_of_slope(kind, facts))
+    return [*of_numbers, *_of_hull(kind, facts), *_of_elements(kind, facts), *_of_exactness(kind, facts)]
+
+
+def _of_elements(kind: type[Op], facts: Facts) -> Iterator[str]:
+    for name, found in found_facts(kind).items():
+        if getattr(facts, name) is not found:
+            yield f"{name} is {found}, not {getattr(facts, name)}"
+
+
+KEPT = """
+    abs add and atan atan2 cast ceil clamp concat cumprod cumsum div embedding eq exp expand flip floor floor_div fmod
+    gather ge gt le log log1p lt max maximum mean min minimum mul ne neg not or pad permute pow prod reciprocal relu
+    remainder repeat reshape round rsqrt scatter sign slice sqrt sub sum topk trunc upsample where xor
+"""
+SIGNAL = "conv cos linear matmul sin tanh"
+
+
+def _of_exactness(kind: type[Op], facts: Facts) -> Iterator[str]:
+    """A choice, which no evaluation tells: an op is in these lists if it has been thought of."""
+    lists = {Exactness.KEPT: KEPT, Exactness.SIGNAL: SIGNAL}
+    chosen = next((each for each, names in lists.items() if kind.mnemonic in names.split()), Exactness.LOST)
+    if facts.exactness is not chosen:
+        yield f"exactness is {chosen}, not {facts.exactness}"
 
 
 def _of_finite(kind: type[Op], stated: Finite) -> Iterator[str]:
@@ -155,9 +183,19 @@ def test_a_wrong_fact_is_seen(kind):
     assert unseen == []
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_the_class_of_an_op_says_if_it_is_elementwise_or_of_images(kind):
+    assert issubclass(kind, (Unary, Binary, ops.Where)) == all(map(elementwise, OF_KIND[kind]))
+    assert issubclass(kind, Spatial) == ("rows" in field_names(kind))
+
+
 def wrong_facts(facts: Facts) -> Iterator[Facts]:
-    """The facts with each one changed: in what numbers stay finite, in sign and bound, in slope, in hull."""
+    """The facts with each one changed: in what numbers stay finite, in sign and bound, in slope, in hull and so on."""
     yield from (replace(facts, finite=other) for other in Finite if other is not facts.finite)
+    yield from (replace(facts, exactness=other) for other in Exactness if other is not facts.exactness)
+    for name, stated in vars(facts).items():
+        if isinstance(stated, bool):
+            yield replace(facts, **{name: not stated})
     low, high = facts.span
     if not facts.within:
         for span in {(0.0, inf), (-inf, 0.0), (-1.0, 1.0), (-inf, inf), (low, high / 2), (low / 2, high)}:

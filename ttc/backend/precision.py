@@ -5,13 +5,13 @@ two positions. The rule:
 
 - A prefix sum (or product) of floats is computed in fp32, whatever it sums.
 - A value computed from inputs, integers, constants and prefix sums by arithmetic, elementary functions, reductions,
-  look-ups and moves alone (`TRANSPARENT`) is exact so far. Such a value stays in fp32 up to the op where exactness
-  matters: a sine, a cosine, a rounding, a remainder, a comparison, a cast to integers (`DECISIVE`), another prefix
+  look-ups and moves alone (`Exactness.KEPT`) is exact so far. Such a value stays in fp32 up to the op where exactness
+  matters: a sine, a cosine, a rounding, a remainder, a comparison, a cast to integers (`Facts.decides`), another prefix
   sum, or a difference of two exact values (`_cancels`), in which only the last bits of both are left: the distance of
   a coordinate from the elements around it. Values computed from such a difference by these ops, the weights of an
   interpolation, are in fp32 too.
 - The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of exact
-  numbers (`SIGNAL`) end in an atan2, the whole computation is in fp32, the weights too.
+  numbers (`Exactness.SIGNAL`) end in an atan2, the whole computation is in fp32, the weights too.
 - All other values are rounded, activations above all: these are rounded to bf16 before, and wider arithmetic
   afterwards brings nothing back.
 """
@@ -22,32 +22,13 @@ from collections.abc import Callable, Iterator
 
 from ttc import ops
 from ttc.ir import Graph, Input, Node, Op, Value
-
-COMPARISONS = (ops.Eq, ops.Ge, ops.Gt, ops.Le, ops.Lt, ops.Ne)
-
-TRANSPARENT = (
-    ops.Abs, ops.Add, ops.And, ops.Atan, ops.Atan2, ops.Cast, ops.Ceil, ops.Clamp, ops.Concat, ops.Cumprod, ops.Cumsum,
-    ops.Div, ops.Embedding, ops.Exp, ops.Expand, ops.Flip, ops.Floor, ops.FloorDiv, ops.Fmod, ops.Gather, ops.Log,
-    ops.Log1p, ops.Max, ops.Maximum, ops.Mean, ops.Min, ops.Minimum, ops.Mul, ops.Neg, ops.Not, ops.Or, ops.Pad,
-    ops.Permute, ops.Pow, ops.Prod, ops.Reciprocal, ops.Relu, ops.Remainder, ops.Repeat, ops.Reshape, ops.Round,
-    ops.Rsqrt, ops.Scatter, ops.Sign, ops.Slice, ops.Sqrt, ops.Sub, ops.Sum, ops.Topk, ops.Trunc, ops.Upsample,
-    ops.Where, ops.Xor, *COMPARISONS,
-)  # fmt: skip
-"""Ops with exact results of exact operands: arithmetic, elementary functions, reductions, look-ups, moves."""
-
-DECISIVE = (
-    ops.Ceil, ops.Cos, ops.Floor, ops.FloorDiv, ops.Fmod, ops.Remainder, ops.Round, ops.Sin, ops.Trunc, *COMPARISONS,
-)  # fmt: skip
-"""Ops whose result differs much for operands that differ little."""
-
-SIGNAL = (*TRANSPARENT, ops.Conv, ops.Cos, ops.Linear, ops.Matmul, ops.Sin, ops.Sum, ops.Tanh)
-"""Ops that signals, and their spectra, are made of."""
+from ttc.ops.facts import Exactness, facts_of
 
 
 def wide_values(graph: Graph) -> frozenset[Value]:
     """Return the values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
-    signals = _carried(graph, lambda op: isinstance(op, SIGNAL))
+    signals = _carried(graph, lambda op: facts_of(op).exactness is not Exactness.LOST)
     decisions, differences, angles = set[Value](), set[Value](), set[Value]()
     for node in _varying(graph):
         if _sums(node.op) or _decides(node.op, exact):
@@ -95,7 +76,7 @@ def _is_exact(op: Op) -> bool:
 
 def _keeps_exact(op: Op) -> bool:
     """Return whether an op rounds only in its own arithmetic."""
-    return isinstance(op, TRANSPARENT) or (isinstance(op, ops.Matmul) and _is_outer(op))
+    return facts_of(op).exactness is Exactness.KEPT or (isinstance(op, ops.Matmul) and _is_outer(op))
 
 
 def _sums(op: Op) -> bool:
@@ -105,8 +86,9 @@ def _sums(op: Op) -> bool:
 def _decides(op: Op, known: set[Value]) -> bool:
     """Return whether an op makes a decision on exact floats."""
     floats = [x for x in op.operands() if x.dtype.is_float]
-    decisive = isinstance(op, DECISIVE) or (isinstance(op, ops.Cast) and op.dtype.is_integer)
-    return decisive and bool(floats) and all(x in known for x in floats)
+    if not floats or not known.issuperset(floats):
+        return False
+    return facts_of(op).decides or (isinstance(op, ops.Cast) and op.dtype.is_integer)
 
 
 def _cancels(op: Op, known: set[Value]) -> bool:

@@ -4,36 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf
-from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.ir import Op, TensorType, Value
-from ttc.ops.facts import Facts, Finite
-from ttc.ops.rules import check_floating
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.unary import Unary
 
 
 class HardSwish(Unary):
     """x * relu6(x + 3) / 6 (Howard et al. 2019)."""
 
-    facts = Facts(Finite.ORDINARY, span=(-0.375, inf))
+    facts = Facts(Finite.ORDINARY, Exactness.LOST, span=(-0.375, inf))
     function = F.hardswish
 
 
 class Mish(Unary):
     """x * tanh(softplus(x)) (Misra 2019)."""
 
-    facts = Facts(Finite.ALL, span=(-0.309, inf))
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(-0.309, inf))
     function = F.mish
 
 
 class Relu(Unary):
     """max(x, 0)."""
 
-    facts = Facts(Finite.ALL, span=(0.0, inf), slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, inf), slope=1)
     function = torch.relu
     floating = False
 
@@ -41,101 +38,76 @@ class Relu(Unary):
 class Sigmoid(Unary):
     """1 / (1 + exp(-x))."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0), slope=1)
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 1.0), slope=1)
     function = torch.sigmoid
 
 
 class Silu(Unary):
     """x * sigmoid(x)."""
 
-    facts = Facts(Finite.ALL, span=(-0.279, inf))
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(-0.279, inf))
     function = F.silu
 
 
 class Softsign(Unary):
     """x / (1 + |x|)."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(-1.0, 1.0), slope=1)
     function = F.softsign
 
 
 @dataclass(frozen=True)
-class Gelu(Op):
+class Gelu(Unary):
     """x * Phi(x); `approximate` uses the tanh form (Hendrycks & Gimpel 2016)."""
 
-    x: Value
     approximate: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, span=(-0.171, inf))
-
-    def infer(self) -> TensorType:
-        check_floating(self.x)
-        return self.x.type
+    facts = Facts(Finite.ORDINARY, Exactness.LOST, span=(-0.171, inf))
 
     def eval(self, x: Tensor) -> Tensor:
         return F.gelu(x, approximate="tanh" if self.approximate else "none")
 
 
 @dataclass(frozen=True)
-class LeakyRelu(Op):
+class LeakyRelu(Unary):
     """x where x > 0, else slope * x."""
 
-    x: Value
     slope: float = 0.01
-    facts: ClassVar[Facts] = Facts(Finite.ALL)
-
-    def infer(self) -> TensorType:
-        check_floating(self.x)
-        return self.x.type
+    facts = Facts(Finite.ALL, Exactness.LOST)
 
     def eval(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.slope)
 
 
 @dataclass(frozen=True)
-class Elu(Op):
+class Elu(Unary):
     """x where x > 0, else alpha * (exp(x) - 1)."""
 
-    x: Value
     alpha: float = 1.0
-    facts: ClassVar[Facts] = Facts(Finite.ALL)
-
-    def infer(self) -> TensorType:
-        check_floating(self.x)
-        return self.x.type
+    facts = Facts(Finite.ALL, Exactness.LOST)
 
     def eval(self, x: Tensor) -> Tensor:
         return torch.where(x > 0, x, self.alpha * torch.expm1(x))
 
 
 @dataclass(frozen=True)
-class Softplus(Op):
+class Softplus(Unary):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold (torch's rule)."""
 
-    x: Value
     beta: float = 1.0
     threshold: float = 20.0
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, inf))
-
-    def infer(self) -> TensorType:
-        check_floating(self.x)
-        return self.x.type
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(0.0, inf))
 
     def eval(self, x: Tensor) -> Tensor:
         return F.softplus(x, self.beta, self.threshold)
 
 
 @dataclass(frozen=True)
-class HardSigmoid(Op):
+class HardSigmoid(Unary):
     """max(0, min(1, alpha * x + beta)); torch's hardsigmoid has alpha = 1/6, beta = 1/2."""
 
-    x: Value
     alpha: float = 1 / 6
     beta: float = 0.5
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
-
-    def infer(self) -> TensorType:
-        check_floating(self.x)
-        return self.x.type
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 1.0))
 
     def eval(self, x: Tensor) -> Tensor:
         return torch.clamp(self.alpha * x + self.beta, 0, 1)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 Empty = Literal["zero", "nan", "never"]
@@ -36,7 +36,7 @@ class Attention(Op):
     causal: bool = False
     scale: float = 1.0
     empty: Empty = "zero"
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
 
     def infer(self) -> TensorType:
         require(self.empty in get_args(Empty), f"no result of a query without keys is called {self.empty!r}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 
@@ -46,42 +46,42 @@ _WHOLE = ("int", "uint", "bool")
 class Add(Binary):
     """a + b."""
 
-    facts = Facts(Finite.ORDINARY)
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT, commutes=True, overflows=True)
     function = torch.add
 
 
 class Sub(Binary):
     """a - b."""
 
-    facts = Facts(Finite.ORDINARY)
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT, overflows=True)
     function = torch.sub
 
 
 class Mul(Binary):
     """a * b."""
 
-    facts = Facts(Finite.ORDINARY)
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT, commutes=True, overflows=True)
     function = torch.mul
 
 
 class Div(Binary):
     """a / b; integers round towards zero."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, overflows=True)
     function = _divide
 
 
 class Pow(Binary):
     """a to the b."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, overflows=True)
     function = torch.pow
 
 
 class Maximum(Binary):
     """The larger of a and b; NaN if either is NaN."""
 
-    facts = Facts(Finite.ALL, within=("a", "b"))
+    facts = Facts(Finite.ALL, Exactness.KEPT, within=("a", "b"), commutes=True)
     function = torch.maximum
     kinds = _ORDERED
 
@@ -89,7 +89,7 @@ class Maximum(Binary):
 class Minimum(Binary):
     """The smaller of a and b; NaN if either is NaN."""
 
-    facts = Facts(Finite.ALL, within=("a", "b"))
+    facts = Facts(Finite.ALL, Exactness.KEPT, within=("a", "b"), commutes=True)
     function = torch.minimum
     kinds = _ORDERED
 
@@ -97,28 +97,28 @@ class Minimum(Binary):
 class Remainder(Binary):
     """a - b * floor(a / b): the sign of b (Python's %)."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, decides=True)
     function = torch.remainder
 
 
 class Fmod(Binary):
     """a - b * trunc(a / b): the sign of a (C's fmod)."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, decides=True)
     function = torch.fmod
 
 
 class FloorDiv(Binary):
     """floor(a / b)."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, decides=True, overflows=True)
     function = torch.floor_divide
 
 
 class Atan2(Binary):
     """Angle of (b, a) in radians."""
 
-    facts = Facts(Finite.ALL, span=(-pi, pi))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(-pi, pi))
     function = torch.atan2
     kinds = ("float",)
 
@@ -126,7 +126,7 @@ class Atan2(Binary):
 class Eq(Binary):
     """a == b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True, commutes=True)
     function = torch.eq
     result = DType.bool
     kinds = _ORDERED
@@ -135,7 +135,7 @@ class Eq(Binary):
 class Ne(Binary):
     """a != b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True, commutes=True)
     function = torch.ne
     result = DType.bool
     kinds = _ORDERED
@@ -144,7 +144,7 @@ class Ne(Binary):
 class Lt(Binary):
     """a < b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True)
     function = torch.lt
     result = DType.bool
     kinds = _ORDERED
@@ -153,7 +153,7 @@ class Lt(Binary):
 class Le(Binary):
     """a <= b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True)
     function = torch.le
     result = DType.bool
     kinds = _ORDERED
@@ -162,7 +162,7 @@ class Le(Binary):
 class Gt(Binary):
     """a > b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True)
     function = torch.gt
     result = DType.bool
     kinds = _ORDERED
@@ -171,7 +171,7 @@ class Gt(Binary):
 class Ge(Binary):
     """a >= b."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0), decides=True)
     function = torch.ge
     result = DType.bool
     kinds = _ORDERED
@@ -180,7 +180,7 @@ class Ge(Binary):
 class And(Binary):
     """a and b; bitwise for integers."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.KEPT, commutes=True)
     function = torch.bitwise_and
     kinds = _WHOLE
 
@@ -188,7 +188,7 @@ class And(Binary):
 class Or(Binary):
     """a or b; bitwise for integers."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.KEPT, commutes=True)
     function = torch.bitwise_or
     kinds = _WHOLE
 
@@ -196,7 +196,7 @@ class Or(Binary):
 class Xor(Binary):
     """a xor b; bitwise for integers."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.KEPT, commutes=True)
     function = torch.bitwise_xor
     kinds = _WHOLE
 
@@ -204,7 +204,7 @@ class Xor(Binary):
 class ShiftLeft(Binary):
     """a * 2^b, within the bits of the dtype; 0 <= b."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.LOST, overflows=True)
     function = torch.bitwise_left_shift
     kinds = ("int", "uint")
 
@@ -212,7 +212,7 @@ class ShiftLeft(Binary):
 class ShiftRight(Binary):
     """floor(a / 2^b); 0 <= b."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.LOST)
     function = torch.bitwise_right_shift
     kinds = ("int", "uint")
 
@@ -224,7 +224,7 @@ class Where(Op):
     condition: Value
     a: Value
     b: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("a", "b"))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("a", "b"), moves=True)
 
     def infer(self) -> TensorType:
         require(self.condition.dtype is DType.bool, f"the condition must be bool, got {self.condition.type}")

@@ -1,8 +1,4 @@
-"""Convolutions in 1 to 3 spatial dimensions.
-
-`x` is [N, C, *spatial], or, where `rows` = (N, *spatial) is given, [1, 1, N * prod(spatial), C]:
-channels last, one row per position. The result has the same form.
-"""
+"""Convolutions and pools in 1 to 3 spatial dimensions."""
 
 from __future__ import annotations
 
@@ -14,23 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ir import TensorType, Value, require
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.matmul import ACTIVATIONS, Activation
-from ttc.ops.rules import check_floating, images, images_type, same_dtype, window_output
+from ttc.ops.rules import check_floating, same_dtype, window_output
+from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
 
 Pads = tuple[tuple[int, int], ...]
 """(begin, end) for each spatial dimension."""
-
-
-def from_rows(x: Tensor, rows: tuple[int, ...]) -> Tensor:
-    """Bring [1, 1, N * prod(spatial), C] into [N, C, *spatial]; x itself where `rows` is empty."""
-    return x.reshape(*rows, x.shape[-1]).movedim(-1, 1) if rows else x
-
-
-def to_rows(y: Tensor, rows: tuple[int, ...]) -> Tensor:
-    """Bring [N, C, *spatial] into [1, 1, N * prod(spatial), C] where `rows` is not empty."""
-    return y.movedim(1, -1).reshape(1, 1, -1, y.shape[1]) if rows else y
 
 
 def pad_spatial(x: Tensor, pads: Pads, value: float = 0.0) -> Tensor:
@@ -48,7 +35,7 @@ def _plain(x: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Conv(Op):
+class Conv(Spatial):
     """Cross-correlation with w [O, C / groups, *kernel], bias [O], then `activation`."""
 
     x: Value
@@ -60,7 +47,7 @@ class Conv(Op):
     groups: int = 1
     activation: Activation = ""
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.SIGNAL, overflows=True)
 
     def infer(self) -> TensorType:
         rank = self.w.type.rank - 2
@@ -93,7 +80,7 @@ class Conv(Op):
 
 
 @dataclass(frozen=True)
-class ConvTranspose(Op):
+class ConvTranspose(Spatial):
     """The gradient of a convolution, w [C, O / groups, *kernel].
 
     `padding` is cut off the full result, `output_padding` added at its end.
@@ -108,7 +95,7 @@ class ConvTranspose(Op):
     dilation: tuple[int, ...] = ()
     groups: int = 1
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
 
     def infer(self) -> TensorType:
         rank = self.w.type.rank - 2
@@ -148,7 +135,7 @@ class ConvTranspose(Op):
 
 
 @dataclass(frozen=True)
-class MaxPool(Op):
+class MaxPool(Spatial):
     """The largest element of each window, padding left out."""
 
     x: Value
@@ -158,7 +145,7 @@ class MaxPool(Op):
     dilation: tuple[int, ...]
     ceil: bool = False
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.LOST, within=("x",))
 
     def infer(self) -> TensorType:
         batch, channels, spatial = images(self.x, self.rows, len(self.kernel))
@@ -173,7 +160,7 @@ class MaxPool(Op):
 
 
 @dataclass(frozen=True)
-class AvgPool(Op):
+class AvgPool(Spatial):
     """The mean of each window; `count_padding` says whether padding counts in the denominator."""
 
     x: Value
@@ -184,7 +171,7 @@ class AvgPool(Op):
     ceil: bool = False
     count_padding: bool = True
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
 
     def infer(self) -> TensorType:
         check_floating(self.x)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_dim, same_dtype
+from ttc.ops.torch_types import as_signed
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Embedding(Op):
 
     w: Value
     index: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("w",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("w",), moves=True)
 
     def infer(self) -> TensorType:
         require(self.index.dtype.is_integer, f"the index must be of integers, got {self.index.type}")
@@ -44,7 +45,7 @@ class Gather(Op):
     x: Value
     index: Value
     dim: int
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -53,7 +54,7 @@ class Gather(Op):
         return TensorType(self.x.dtype, self.index.shape)
 
     def eval(self, x: Tensor, index: Tensor) -> Tensor:
-        return torch.gather(x, self.dim, index.long())
+        return torch.gather(as_signed(x), self.dim, index.long()).view(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Scatter(Op):
     updates: Value
     dim: int
     reduce: Literal["", "add"] = ""
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.KEPT, overflows=True)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -90,7 +91,7 @@ class OneHot(Op):
 
     index: Value
     depth: int
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 1.0), shrinks=True)
 
     def infer(self) -> TensorType:
         require(self.index.dtype.kind != "complex" and self.depth >= 0, f"one_hot of {self.index.type}, {self.depth}")

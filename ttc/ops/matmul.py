@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", ""]
@@ -34,7 +34,7 @@ class Matmul(Op):
 
     a: Value
     b: Value
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.SIGNAL, overflows=True)
 
     def infer(self) -> TensorType:
         ranks = min(self.a.type.rank, self.b.type.rank)
@@ -55,7 +55,7 @@ class Linear(Op):
     w: Value
     bias: Value | None = None
     activation: Activation = ""
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.SIGNAL, overflows=True)
 
     def infer(self) -> TensorType:
         require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")

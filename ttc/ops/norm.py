@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.conv import from_rows, to_rows
-from ttc.ops.facts import Facts, Finite
-from ttc.ops.rules import check_dim, check_floating, images, same_dtype
+from ttc.ops.facts import Exactness, Facts, Finite
+from ttc.ops.rules import check_dim, check_floating, same_dtype
+from ttc.ops.spatial import Spatial, from_rows, images, to_rows
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class LayerNorm(Op):
     bias: Value | None = None
     dims: int = 1
     eps: float = 1e-5
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts: ClassVar[Facts] = Facts(Finite.SOME, Exactness.LOST)
 
     def infer(self) -> TensorType:
         require(1 <= self.dims <= self.x.type.rank, f"cannot normalise {self.dims} dimensions of {self.x.type}")
@@ -47,7 +47,7 @@ class RmsNorm(Op):
     x: Value
     w: Value | None = None
     eps: float = 1e-5
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts: ClassVar[Facts] = Facts(Finite.SOME, Exactness.LOST)
 
     def infer(self) -> TensorType:
         require(self.w is None or self.w.shape == self.x.shape[-1:], f"the weight must be {list(self.x.shape[-1:])}")
@@ -60,7 +60,7 @@ class RmsNorm(Op):
 
 
 @dataclass(frozen=True)
-class GroupNorm(Op):
+class GroupNorm(Spatial):
     """Normalisation of each of `groups` channel groups of each sample (Wu & He 2018); groups = C is instance norm.
 
     x is [N, C, *spatial], or channels-last rows with `rows` = (N, *spatial); w and bias are [C].
@@ -72,7 +72,7 @@ class GroupNorm(Op):
     groups: int = 1
     eps: float = 1e-5
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts: ClassVar[Facts] = Facts(Finite.SOME, Exactness.LOST)
 
     def infer(self) -> TensorType:
         require(self.x.type.rank >= 2, f"needs [N, C, ..], got {self.x.type}")
@@ -101,7 +101,7 @@ class BatchNorm(Op):
     mean: Value
     var: Value
     eps: float = 1e-5
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts: ClassVar[Facts] = Facts(Finite.SOME, Exactness.LOST)
 
     def infer(self) -> TensorType:
         shape = self.x.shape[1:2]
@@ -121,7 +121,7 @@ class Softmax(Op):
 
     x: Value
     dim: int
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 1.0))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -138,7 +138,7 @@ class LogSoftmax(Op):
 
     x: Value
     dim: int
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, span=(-inf, 0.0))
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST, span=(-inf, 0.0))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.gates import gate
 from ttc.ops.rules import same_dtype
 
@@ -137,7 +137,7 @@ class Lstm(Recurrence):
     clip: float = 0.0
     activations: tuple[str, ...] = ("sigmoid", "tanh", "tanh")
     coupled: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
     gates = 4
 
     def infer(self) -> tuple[TensorType, ...]:
@@ -198,7 +198,7 @@ class Gru(Recurrence):
     reset_after: bool = True
     clip: float = 0.0
     activations: tuple[str, ...] = ("sigmoid", "tanh")
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
     gates = 3
 
     def infer(self) -> tuple[TensorType, ...]:
@@ -250,7 +250,7 @@ class Rnn(Recurrence):
     reverse: bool = False
     clip: float = 0.0
     activations: tuple[str, ...] = ("tanh",)
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
     gates = 1
 
     def infer(self) -> tuple[TensorType, ...]:

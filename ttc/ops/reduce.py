@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_dim, check_floating
 
 
@@ -60,14 +60,14 @@ def _prod(x: Tensor, dims: tuple[int, ...], keep: bool) -> Tensor:
 class Sum(Reduce):
     """Sum over dims."""
 
-    facts = Facts(Finite.ORDINARY)
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT, overflows=True)
     function = _sum
 
 
 class Mean(Reduce):
     """Mean over dims, of floating numbers."""
 
-    facts = Facts(Finite.ORDINARY, within=("x",))
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT, within=("x",))
     function = _mean
 
     def infer(self) -> TensorType:
@@ -78,21 +78,21 @@ class Mean(Reduce):
 class Max(Reduce):
     """Largest element over dims."""
 
-    facts = Facts(Finite.ALL, within=("x",))
+    facts = Facts(Finite.ALL, Exactness.KEPT, within=("x",))
     function = torch.amax
 
 
 class Min(Reduce):
     """Smallest element over dims."""
 
-    facts = Facts(Finite.ALL, within=("x",))
+    facts = Facts(Finite.ALL, Exactness.KEPT, within=("x",))
     function = torch.amin
 
 
 class Prod(Reduce):
     """Product over dims."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT, overflows=True)
     function = _prod
 
 
@@ -103,7 +103,7 @@ class Argmax(Op):
     x: Value
     dim: int
     keep: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, inf))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.LOST, span=(0.0, inf))
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -121,7 +121,7 @@ class Cumsum(Op):
     dim: int
     reverse: bool = False
     exclusive: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.KEPT, overflows=True)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -144,7 +144,7 @@ class Cumprod(Op):
 
     x: Value
     dim: int
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts: ClassVar[Facts] = Facts(Finite.SOME, Exactness.KEPT, overflows=True)
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
@@ -162,7 +162,7 @@ class Topk(Op):
     k: int
     dim: int
     largest: bool = True
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), shrinks=True)
 
     def infer(self) -> tuple[TensorType, TensorType]:
         check_dim(self.dim, self.x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ttc.errors import TypeRuleError
-from ttc.ir import DType, TensorType, Value, require
+from ttc.ir import DType, Value, require
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -70,22 +70,3 @@ def window_output(size: int, kernel: int, stride: int, pads: tuple[int, int], di
         return span // stride + 1
     count = (span + stride - 1) // stride + 1
     return count - 1 if (count - 1) * stride >= size + pads[0] else count
-
-
-def images(x: Value, rows: tuple[int, ...], spatial: int) -> tuple[int, int, tuple[int, ...]]:
-    """Return batch, channels and spatial sizes of `x`: [N, C, *spatial], or channels-last rows.
-
-    Rows means x is [1, 1, N * prod(spatial), C] and `rows` = (N, *spatial).
-    """
-    if not rows:
-        require(x.type.rank == spatial + 2, f"needs {spatial + 2} dimensions, got {x.type}")
-        return x.shape[0], x.shape[1], x.shape[2:]
-    require(len(rows) == spatial + 1, f"rows {list(rows)} do not fit {spatial} spatial dimensions")
-    require(x.shape[:-1] == (1, 1, math.prod(rows)), f"{x.type} does not hold rows {list(rows)}")
-    return rows[0], x.shape[-1], rows[1:]
-
-
-def images_type(x: Value, rows: tuple[int, ...], channels: int, spatial: tuple[int, ...], batch: int) -> TensorType:
-    """Return the type of a result with these sizes, in the same form as `images` read `x`."""
-    shape = (1, 1, batch * math.prod(spatial), channels) if rows else (batch, channels, *spatial)
-    return TensorType(x.dtype, shape)

@@ -11,8 +11,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, check_dim, check_floating, check_number, is_permutation, same_dtype
+from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
+from ttc.ops.torch_types import as_signed
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Reshape(Op):
 
     x: Value
     shape: tuple[int, ...]
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True)
 
     def infer(self) -> TensorType:
         require(prod(self.shape) == self.x.type.numel, f"{self.x.type} cannot be reshaped to {list(self.shape)}")
@@ -38,7 +40,7 @@ class Permute(Op):
 
     x: Value
     dims: tuple[int, ...]
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True)
 
     def infer(self) -> TensorType:
         require(is_permutation(self.dims, self.x.type.rank), f"dims {list(self.dims)} do not permute {self.x.type}")
@@ -56,7 +58,7 @@ class Slice(Op):
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     steps: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True, shrinks=True)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "steps", self.steps or (1,) * len(self.starts))
@@ -78,7 +80,7 @@ class Flip(Op):
 
     x: Value
     dims: tuple[int, ...]
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True)
 
     def infer(self) -> TensorType:
         require(all(0 <= dim < self.x.type.rank for dim in self.dims), f"dims {self.dims} are not in {self.x.type}")
@@ -86,7 +88,7 @@ class Flip(Op):
         return self.x.type
 
     def eval(self, x: Tensor) -> Tensor:
-        return x.flip(self.dims)
+        return as_signed(x).flip(self.dims).view(x.dtype)
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Concat(Op):
 
     xs: tuple[Value, ...]
     dim: int
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("xs",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("xs",), moves=True)
 
     def infer(self) -> TensorType:
         require(bool(self.xs), "needs an operand")
@@ -125,7 +127,7 @@ class Pad(Op):
     pads: tuple[tuple[int, int], ...]
     mode: PadMode = "constant"
     value: float = 0.0
-    facts: ClassVar[Facts] = Facts(Finite.ALL)
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT)
 
     def infer(self) -> TensorType:
         require(len(self.pads) == self.x.type.rank, f"needs {self.x.type.rank} pairs, got {len(self.pads)}")
@@ -164,7 +166,7 @@ class Expand(Op):
 
     x: Value
     shape: tuple[int, ...]
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True, shrinks=True)
 
     def infer(self) -> TensorType:
         require(min(self.shape, default=0) >= 0, f"sizes cannot be negative: {list(self.shape)}")
@@ -183,7 +185,7 @@ class Repeat(Op):
 
     x: Value
     repeats: tuple[int, ...]
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",), moves=True, shrinks=True)
 
     def infer(self) -> TensorType:
         require(len(self.repeats) == self.x.type.rank, f"needs {self.x.type.rank} counts, got {len(self.repeats)}")
@@ -195,7 +197,7 @@ class Repeat(Op):
 
 
 @dataclass(frozen=True)
-class Upsample(Op):
+class Upsample(Spatial):
     """Spatial sizes times whole factors `scales`: nearest repeats, bilinear interpolates (half-pixel centres).
 
     x is [N, C, *spatial], or channels-last rows with `rows` = (N, *spatial).
@@ -205,11 +207,9 @@ class Upsample(Op):
     scales: tuple[int, ...]
     mode: Literal["nearest", "linear"] = "nearest"
     rows: tuple[int, ...] = ()
-    facts: ClassVar[Facts] = Facts(Finite.ALL, within=("x",))
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("x",))
 
     def infer(self) -> TensorType:
-        from ttc.ops.rules import images, images_type
-
         require(self.mode in ("nearest", "linear"), f"no mode is called {self.mode!r}")
         require(min(self.scales, default=1) >= 1, f"scales must be at least 1, got {list(self.scales)}")
         if self.mode == "linear":
@@ -219,13 +219,11 @@ class Upsample(Op):
         return images_type(self.x, self.rows, channels, sizes, batch)
 
     def eval(self, x: Tensor) -> Tensor:
-        from ttc.ops.conv import from_rows, to_rows
-
-        images = from_rows(x, self.rows)
+        y = from_rows(x, self.rows)
         if self.mode == "nearest":  # in any dtype
             for dim, scale in enumerate(self.scales):
-                images = images.repeat_interleave(scale, 2 + dim)
-            return to_rows(images, self.rows)
+                y = y.repeat_interleave(scale, 2 + dim)
+            return to_rows(y, self.rows)
         mode = ("linear", "bilinear", "trilinear")[len(self.scales) - 1]
         scales = [float(scale) for scale in self.scales]
-        return to_rows(F.interpolate(images, scale_factor=scales, mode=mode), self.rows)
+        return to_rows(F.interpolate(y, scale_factor=scales, mode=mode), self.rows)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_floating, same_dtype
 
 
@@ -30,7 +30,7 @@ class Stft(Op):
     hop: int
     onesided: bool = True
     normalized: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
 
     def infer(self) -> tuple[TensorType, TensorType]:
         check_floating(self.x)
@@ -64,7 +64,7 @@ class Istft(Op):
     start: int
     length: int
     normalized: bool = False
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
 
     def infer(self) -> TensorType:
         dtype = same_dtype(self.real, self.imag, self.window)

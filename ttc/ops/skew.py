@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
+from ttc.ops.facts import Exactness, Facts, Finite
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Skew(Op):
     slope: int
     offset: int
     size: int
-    facts: ClassVar[Facts] = Facts(Finite.ALL)
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.LOST, shrinks=True)
 
     def infer(self) -> TensorType:
         require(self.x.type.rank >= 2, f"needs rows and columns, got {self.x.type}")

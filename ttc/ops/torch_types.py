@@ -46,6 +46,14 @@ def to_torch(dtype: DType) -> torch.dtype:
     return HELD[dtype] if dtype in HELD else TORCH[dtype]
 
 
+def as_signed(x: torch.Tensor) -> torch.Tensor:
+    """Return the bits of unsigned integers that torch does not flip or gather as signed ones; other tensors as such."""
+    return x.view(_SIGNED.get(x.dtype, x.dtype))
+
+
+_SIGNED = {torch.uint16: torch.int16, torch.uint32: torch.int32, torch.uint64: torch.int64}
+
+
 def type_of(tensor: torch.Tensor) -> TensorType:
     """Return ttc's type of a torch tensor."""
     return TensorType(FROM_TORCH[tensor.dtype], tuple(tensor.shape))

@@ -11,14 +11,13 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
-from ttc.ops.facts import Facts, Finite
-from ttc.ops.rules import check_floating
+from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.torch_types import to_torch
 
 
 @dataclass(frozen=True)
 class Unary(Op, abstract=True):
-    """y[i] = f(x[i])."""
+    """y[i] = f(x[i]): all elementwise ops of one operand."""
 
     x: Value
     function: ClassVar[Callable[[Tensor], Tensor]]
@@ -35,7 +34,7 @@ class Unary(Op, abstract=True):
 class Abs(Unary):
     """|x|."""
 
-    facts = Facts(Finite.ALL, span=(0.0, inf))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, inf), overflows=True)
     function = torch.abs
     floating = False
 
@@ -43,77 +42,77 @@ class Abs(Unary):
 class Acos(Unary):
     """Inverse cosine."""
 
-    facts = Facts(Finite.SOME, span=(0.0, pi), slope=-1)
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(0.0, pi), slope=-1)
     function = torch.acos
 
 
 class Acosh(Unary):
     """Inverse hyperbolic cosine."""
 
-    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(0.0, inf), slope=1)
     function = torch.acosh
 
 
 class Asin(Unary):
     """Inverse sine."""
 
-    facts = Facts(Finite.SOME, span=(-pi / 2, pi / 2), slope=1)
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(-pi / 2, pi / 2), slope=1)
     function = torch.asin
 
 
 class Asinh(Unary):
     """Inverse hyperbolic sine."""
 
-    facts = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.LOST, slope=1)
     function = torch.asinh
 
 
 class Atan(Unary):
     """Inverse tangent."""
 
-    facts = Facts(Finite.ALL, span=(-pi / 2, pi / 2), slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(-pi / 2, pi / 2), slope=1)
     function = torch.atan
 
 
 class Atanh(Unary):
     """Inverse hyperbolic tangent."""
 
-    facts = Facts(Finite.SOME, slope=1)
+    facts = Facts(Finite.SOME, Exactness.LOST, slope=1)
     function = torch.atanh
 
 
 class Ceil(Unary):
     """Smallest integer not below x."""
 
-    facts = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=1, decides=True)
     function = torch.ceil
 
 
 class Cos(Unary):
     """Cosine of x, in radians."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.SIGNAL, span=(-1.0, 1.0), decides=True)
     function = torch.cos
 
 
 class Cosh(Unary):
     """Hyperbolic cosine."""
 
-    facts = Facts(Finite.SOME, span=(1.0, inf))
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(1.0, inf))
     function = torch.cosh
 
 
 class Erf(Unary):
     """Error function."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(-1.0, 1.0), slope=1)
     function = torch.erf
 
 
 class Erfc(Unary):
     """1 - erf(x), accurate where that is small."""
 
-    facts = Facts(Finite.ALL, span=(0.0, 2.0), slope=-1)
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 2.0), slope=-1)
     function = torch.erfc
 
 
@@ -125,49 +124,49 @@ def _erfcx(x: Tensor) -> Tensor:
 class Erfcx(Unary):
     """exp(x^2) * erfc(x)."""
 
-    facts = Facts(Finite.SOME, span=(0.0, inf), slope=-1)
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(0.0, inf), slope=-1)
     function = _erfcx
 
 
 class Exp(Unary):
     """e to the x."""
 
-    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
+    facts = Facts(Finite.SOME, Exactness.KEPT, span=(0.0, inf), slope=1)
     function = torch.exp
 
 
 class Expm1(Unary):
     """e to the x, minus 1, accurate near 0."""
 
-    facts = Facts(Finite.SOME, span=(-1.0, inf), slope=1)
+    facts = Facts(Finite.SOME, Exactness.LOST, span=(-1.0, inf), slope=1)
     function = torch.expm1
 
 
 class Floor(Unary):
     """Largest integer not above x."""
 
-    facts = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=1, decides=True)
     function = torch.floor
 
 
 class Log(Unary):
     """Natural logarithm."""
 
-    facts = Facts(Finite.SOME, slope=1)
+    facts = Facts(Finite.SOME, Exactness.KEPT, slope=1)
     function = torch.log
 
 
 class Log1p(Unary):
     """log(1 + x), accurate near 0."""
 
-    facts = Facts(Finite.SOME, slope=1)
+    facts = Facts(Finite.SOME, Exactness.KEPT, slope=1)
     function = torch.log1p
 
 
 class Neg(Unary):
     """-x."""
 
-    facts = Facts(Finite.ALL, slope=-1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=-1, overflows=True)
     function = torch.neg
     floating = False
 
@@ -175,28 +174,28 @@ class Neg(Unary):
 class Reciprocal(Unary):
     """1 / x."""
 
-    facts = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.KEPT)
     function = torch.reciprocal
 
 
 class Round(Unary):
     """Nearest integer, halves to even."""
 
-    facts = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=1, decides=True)
     function = torch.round
 
 
 class Rsqrt(Unary):
     """1 / sqrt(x)."""
 
-    facts = Facts(Finite.SOME, slope=-1)
+    facts = Facts(Finite.SOME, Exactness.KEPT, slope=-1)
     function = torch.rsqrt
 
 
 class Sign(Unary):
     """-1, 0 or 1."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(-1.0, 1.0), slope=1)
     function = torch.sign
     floating = False
 
@@ -204,53 +203,52 @@ class Sign(Unary):
 class Sin(Unary):
     """Sine of x, in radians."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.SIGNAL, span=(-1.0, 1.0), decides=True)
     function = torch.sin
 
 
 class Sinh(Unary):
     """Hyperbolic sine."""
 
-    facts = Facts(Finite.SOME, slope=1)
+    facts = Facts(Finite.SOME, Exactness.LOST, slope=1)
     function = torch.sinh
 
 
 class Sqrt(Unary):
     """Square root."""
 
-    facts = Facts(Finite.SOME, span=(0.0, inf), slope=1)
+    facts = Facts(Finite.SOME, Exactness.KEPT, span=(0.0, inf), slope=1)
     function = torch.sqrt
 
 
 class Tan(Unary):
     """Tangent of x, in radians."""
 
-    facts = Facts(Finite.ALL)
+    facts = Facts(Finite.ALL, Exactness.LOST)
     function = torch.tan
 
 
 class Tanh(Unary):
     """Hyperbolic tangent."""
 
-    facts = Facts(Finite.ALL, span=(-1.0, 1.0), slope=1)
+    facts = Facts(Finite.ALL, Exactness.SIGNAL, span=(-1.0, 1.0), slope=1)
     function = torch.tanh
 
 
 class Trunc(Unary):
     """x without its fraction."""
 
-    facts = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=1, decides=True)
     function = torch.trunc
 
 
 @dataclass(frozen=True)
-class Clamp(Op):
+class Clamp(Unary):
     """min(max(x, low), high); an absent bound does not bind."""
 
-    x: Value
     low: float | None = None
     high: float | None = None
-    facts: ClassVar[Facts] = Facts(Finite.ALL, slope=1)
+    facts = Facts(Finite.ALL, Exactness.KEPT, slope=1)
 
     def infer(self) -> TensorType:
         require(self.low is not None or self.high is not None, "needs a bound")
@@ -262,46 +260,36 @@ class Clamp(Op):
         return torch.clamp(x.double(), self.low, self.high).to(x.dtype)  # bounds may be beyond the range of x's dtype
 
 
-@dataclass(frozen=True)
-class Not(Op):
+class Not(Unary):
     """Not x, for booleans."""
 
-    x: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, 1.0))
+    function = torch.logical_not
 
     def infer(self) -> TensorType:
         require(self.x.dtype is DType.bool, f"needs bool, got {self.x.type}")
         return self.x.type
 
-    def eval(self, x: Tensor) -> Tensor:
-        return torch.logical_not(x)
 
-
-@dataclass(frozen=True)
-class IsNan(Op):
+class IsNan(Unary):
     """True where x is NaN."""
 
-    x: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, span=(0.0, 1.0))
+    facts = Facts(Finite.ALL, Exactness.LOST, span=(0.0, 1.0))
+    function = torch.isnan
 
     def infer(self) -> TensorType:
-        check_floating(self.x)
-        return TensorType(DType.bool, self.x.shape)
-
-    def eval(self, x: Tensor) -> Tensor:
-        return torch.isnan(x)
+        return TensorType(DType.bool, super().infer().shape)
 
 
 @dataclass(frozen=True)
-class Cast(Op):
+class Cast(Unary):
     """x in another dtype; floats to integers truncate, integers wrap, to bool tests for non-zero.
 
     Floats of up to 8 bits take numbers that they hold; the front end rounds to them.
     """
 
-    x: Value
     dtype: DType
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY)
+    facts = Facts(Finite.ORDINARY, Exactness.KEPT)
 
     def infer(self) -> TensorType:
         return TensorType(self.dtype, self.x.shape)
@@ -316,12 +304,11 @@ class Cast(Op):
 
 
 @dataclass(frozen=True)
-class BitCast(Op):
+class BitCast(Unary):
     """The bits of x as another dtype of the same size."""
 
-    x: Value
     dtype: DType
-    facts: ClassVar[Facts] = Facts(Finite.SOME)
+    facts = Facts(Finite.SOME, Exactness.LOST)
 
     def infer(self) -> TensorType:
         require(self.x.dtype.bytes == self.dtype.bytes >= 1, f"{self.x.dtype} and {self.dtype} differ in size")

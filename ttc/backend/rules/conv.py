@@ -22,7 +22,8 @@ from ttc.guard.budget import check_table
 from ttc.ir import DRAM, Layout, Value
 from ttc.ops.conv import Pads
 from ttc.ops.matmul import Activation
-from ttc.ops.rules import images, window_output
+from ttc.ops.rules import window_output
+from ttc.ops.spatial import images
 from ttc.ops.torch_types import to_torch
 
 FUSED = {

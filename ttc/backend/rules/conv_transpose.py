@@ -17,7 +17,7 @@ from ttc.calls.conv_transpose import (
 )
 from ttc.errors import Refusal
 from ttc.ir import DRAM, Layout, Value
-from ttc.ops.rules import images
+from ttc.ops.spatial import images
 
 
 @lowers(ops.ConvTranspose)

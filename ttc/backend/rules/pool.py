@@ -19,7 +19,8 @@ from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Layout, Sharding, Value
-from ttc.ops.rules import images, window_output
+from ttc.ops.rules import window_output
+from ttc.ops.spatial import images
 
 
 @lowers(ops.MaxPool)

@@ -17,7 +17,7 @@ from ttc.calls.unary import Rsqrt
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Op, Value
-from ttc.ops.rules import images
+from ttc.ops.spatial import images
 from ttc.ops.torch_types import to_torch
 
 

@@ -16,18 +16,11 @@ from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.expr import Expr, as_kind
+from ttc.ops.facts import facts_of
 from ttc.ops.folding import FOLD_LIMIT
 from ttc.ops.torch_types import HELD, to_torch
 
 UNCOMPUTED = frozenset({DType.u16, DType.u32, DType.u64, *HELD})  # torch moves these, but computes little in them
-MOVES = (
-    ops.Cast, ops.Concat, ops.Embedding, ops.Expand, ops.Flip, ops.Full, ops.Gather, ops.Literal, ops.Permute,
-    ops.Repeat, ops.Reshape, ops.Slice,
-)  # fmt: skip
-
-MAY_OVERFLOW = (
-    ops.Abs, ops.Add, ops.Cumsum, ops.Div, ops.Mul, ops.Neg, ops.Pow, ops.Prod, ops.ShiftLeft, ops.Sub, ops.Sum,
-)  # fmt: skip
 
 
 class Hidden(Refusal):
@@ -55,7 +48,7 @@ class Emitter:
 
     def __call__(self, op: Op) -> Any:
         operands = op.operands()
-        if not isinstance(op, MOVES) and any(_is_computed_wide(value.dtype, op) for value in operands):
+        if any(_is_computed_wide(value.dtype, op) for value in operands):
             return self._widened(op)
         if operands and all(is_known(value) for value in operands):
             match op:
@@ -200,7 +193,9 @@ class Emitter:
 
 def _is_computed_wide(dtype: DType, op: Op) -> bool:
     """Return whether `op` on this dtype is one on i64 and a cast: the card computes in 32 bits, and only casts wrap."""
-    return dtype in UNCOMPUTED or (dtype.is_integer and dtype.bytes < 4 and isinstance(op, MAY_OVERFLOW))
+    if dtype in UNCOMPUTED:
+        return not isinstance(op, ops.Cast) and not facts_of(op).moves
+    return dtype.is_integer and dtype.bytes < 4 and facts_of(op).overflows
 
 
 def is_known(value: Value) -> bool:

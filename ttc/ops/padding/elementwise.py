@@ -10,26 +10,13 @@ import torch
 
 from ttc.errors import Refusal
 from ttc.ir import Op, TensorType, Value
-from ttc.ops import activation, binary, unary
+from ttc.ops import binary, unary
 from ttc.ops.constant import number_of
 from ttc.ops.interpret import evaluate_op
 from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, is_low, joined
 from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
 from ttc.ops.torch_types import to_torch
-
-ELEMENTWISE = (
-    activation.Elu, activation.Gelu, activation.HardSigmoid, activation.HardSwish, activation.LeakyRelu,
-    activation.Mish, activation.Relu, activation.Sigmoid, activation.Silu, activation.Softplus, activation.Softsign,
-    unary.Abs, unary.Acos, unary.Acosh, unary.Asin, unary.Asinh, unary.Atan, unary.Atanh, unary.BitCast, unary.Cast,
-    unary.Ceil, unary.Clamp, unary.Cos, unary.Cosh, unary.Erf, unary.Erfc, unary.Erfcx, unary.Exp, unary.Expm1,
-    unary.Floor, unary.IsNan, unary.Log, unary.Log1p, unary.Neg, unary.Not, unary.Reciprocal, unary.Round,
-    unary.Rsqrt, unary.Sign, unary.Sin,
-    unary.Sinh, unary.Sqrt, unary.Tan, unary.Tanh, unary.Trunc,
-    binary.Add, binary.And, binary.Atan2, binary.Div, binary.Eq, binary.FloorDiv, binary.Fmod, binary.Ge, binary.Gt,
-    binary.Le, binary.Lt, binary.Maximum, binary.Minimum, binary.Mul, binary.Ne, binary.Or, binary.Pow,
-    binary.Remainder, binary.ShiftLeft, binary.ShiftRight, binary.Sub, binary.Where, binary.Xor,
-)  # fmt: skip
 
 DIVISIONS = (binary.Div, binary.FloorDiv, binary.Fmod, binary.Remainder)
 
@@ -43,7 +30,7 @@ class Content:
     finite: bool
 
 
-@transfers(*ELEMENTWISE, broadcasts=True)
+@transfers(unary.Unary, binary.Binary, binary.Where, broadcasts=True)
 def elementwise(op: Op, flow: Flow) -> tuple[Value, AbstractValue]:
     """Compute the fill of the result's padding from the fills of the operands' padding."""
     if isinstance(op, DIVISIONS) and op.b.dtype.is_integer:

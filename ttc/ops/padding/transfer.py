@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from ttc.errors import Refusal
 from ttc.ir import Op, TensorType, Value
 from ttc.ir.lengths import Length
 from ttc.ops.padding.abstract import AbstractValue
@@ -97,18 +98,26 @@ class Transfer:
     broadcasts: bool
 
 
-TRANSFERS: dict[type[Op], Transfer] = {}
+_TRANSFERS: dict[type[Op], Transfer] = {}
 
 
 def transfers(
     *kinds: type[Op], varying: Sequence[str] = (), known: Sequence[str] = (), broadcasts: bool = False
 ) -> Callable[[TransferFunction], TransferFunction]:
-    """Register a function as the transfer function of these ops."""
+    """Register a function as the transfer function of these ops, and of all that derive from these."""
 
     def register(function: TransferFunction) -> TransferFunction:
         for kind in kinds:
-            assert kind not in TRANSFERS, f"two transfer rules for {kind.__name__}"
-            TRANSFERS[kind] = Transfer(function, frozenset(varying), frozenset(known), broadcasts)
+            assert kind not in _TRANSFERS, f"two transfer rules for {kind.__name__}"
+            _TRANSFERS[kind] = Transfer(function, frozenset(varying), frozenset(known), broadcasts)
         return function
 
     return register
+
+
+def transfer_of(kind: type[Op]) -> Transfer:
+    """Return the transfer function of an op's class, or of the class that this derives from; Refusal without one."""
+    for base in kind.__mro__:
+        if base in _TRANSFERS:
+            return _TRANSFERS[base]
+    raise Refusal("nothing is known of what it makes of padding")

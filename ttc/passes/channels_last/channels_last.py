@@ -7,26 +7,11 @@ from ttc.ir import Graph, Op, Value, settled
 from ttc.ops.binary import Binary
 from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
+from ttc.ops.spatial import Spatial
 from ttc.ops.unary import Unary
 from ttc.passes.channels_last.forms import Forms, rows_of_constant
 from ttc.passes.channels_last.rows import moved, reduced, reshaped, spatial
 from ttc.passes.normal import builder_for
-
-POINTWISE = (
-    Unary,
-    ops.Gelu,
-    ops.LeakyRelu,
-    ops.Elu,
-    ops.Softplus,
-    ops.HardSigmoid,
-    ops.Clamp,
-    ops.Cast,
-    ops.IsNan,
-    ops.Not,
-)
-"""Elementwise ops of one operand, which compute on rows as on any shape."""
-SPATIAL = (ops.Conv, ops.ConvTranspose, ops.MaxPool, ops.AvgPool, ops.Upsample, ops.GroupNorm)
-"""Ops that have a form of their own for rows."""
 
 
 def channels_last(graph: Graph) -> Graph:
@@ -63,18 +48,18 @@ def _wanted(graph: Graph) -> frozenset[Value]:
     wanted: set[Value] = set()
     for node in reversed(graph.nodes):
         op = node.op
-        if isinstance(op, SPATIAL) and not op.rows:
+        if isinstance(op, Spatial) and not op.rows:
             wanted.add(op.x)
-        elif isinstance(op, (*POINTWISE, Binary, ops.Where)) and not wanted.isdisjoint(node.results):
+        elif isinstance(op, (Unary, Binary, ops.Where)) and not wanted.isdisjoint(node.results):
             wanted.update(x for x in op.operands() if x.shape == node.results[0].shape)
     return frozenset(wanted)
 
 
 def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
     """Compute `op` on rows if rows are possible and an operand is in rows; return whether `op` was computed."""
-    if isinstance(op, SPATIAL):
-        return spatial(op, result, forms)
     match op:
+        case Spatial():
+            return spatial(op, result, forms)
         case ops.Reshape() | ops.Permute() | ops.Linear():
             return reshaped(op, result, forms)
         case ops.Concat() | ops.Slice() | ops.Pad() | ops.Softmax():
@@ -83,9 +68,9 @@ def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
             return reduced(op, result, forms)
         case Binary() | ops.Where():
             return _broadcast(op, result, forms)
-    if isinstance(op, POINTWISE) and op.x in forms.rows:
-        forms.rows[result] = forms.builder(op.with_operands(forms.rows_of))
-        return True
+        case Unary(x=x) if x in forms.rows:
+            forms.rows[result] = forms.builder(op.with_operands(forms.rows_of))
+            return True
     return False
 
 

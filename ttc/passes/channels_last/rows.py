@@ -8,9 +8,8 @@ from ttc import ops
 from ttc.ir import Value
 from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
+from ttc.ops.spatial import Spatial
 from ttc.passes.channels_last.forms import Forms, to_first, to_last
-
-Spatial = ops.Conv | ops.ConvTranspose | ops.MaxPool | ops.AvgPool | ops.Upsample | ops.GroupNorm
 
 
 def spatial(op: Spatial, result: Value, forms: Forms) -> bool:

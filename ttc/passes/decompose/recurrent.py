@@ -8,6 +8,7 @@ from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
 from ttc.ops.expr import Expr, apply, concat, tanh, where
 from ttc.ops.gates import Gate, gate
+from ttc.ops.recurrent import Recurrence
 
 STEP_LIMIT = 64
 """The most steps of a recurrence that is unrolled: a program has a call for every op of every step."""
@@ -17,11 +18,10 @@ ACTIVATIONS: dict[str, type[Op]] = {
     "elu": ops.Elu, "leaky_relu": ops.LeakyRelu,
 }  # fmt: skip
 """The ops of gates by name, with a gate's parameters in the order of the op's attributes."""
-Kinds = ops.Lstm | ops.Gru | ops.Rnn
 States = tuple[Expr, ...]
 
 
-def decomposed_recurrence(op: Kinds, builder: Builder) -> States | None:
+def decomposed_recurrence(op: Recurrence, builder: Builder) -> States | None:
     """Unroll all steps; None for a recurrence of known weights, which stays whole, or of too many steps."""
     weights = [getattr(op, name, None) for name in ("w", "r", "bias", "bias_n", "projection", "peephole")]
     known = all(item is None or item in builder.constants for item in weights)
@@ -43,7 +43,7 @@ def _front(x: Expr) -> Expr:
 class _Direction:
     """One direction of a recurrence, being unrolled."""
 
-    op: Kinds
+    op: Recurrence
     number: int
     builder: Builder
 

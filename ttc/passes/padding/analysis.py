@@ -17,7 +17,7 @@ from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import Const, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.lengths import Extent, Length, same
 from ttc.ir.symbolic import SymbolicSize
-from ttc.ops.padding import TRANSFERS, AbstractValue
+from ttc.ops.padding import AbstractValue, transfer_of
 from ttc.ops.padding.abstract import dim_of, length_along, of_type
 from ttc.passes.padding import model_masks
 from ttc.passes.padding.constants import Constants
@@ -236,7 +236,7 @@ class PaddingAnalysis:
         if isinstance(op, ops.Mul):
             model_masks.certain_product(op, self)
         self.read.clear()
-        values, abstracts = TRANSFERS[type(op)].function(op, self)
+        values, abstracts = transfer_of(type(op)).function(op, self)
         values = values if isinstance(values, tuple) else (values,)
         abstracts = abstracts if isinstance(abstracts, tuple) else (abstracts,)
         for old, value, abstract in zip(node.results, values, abstracts, strict=True):
@@ -249,7 +249,7 @@ class PaddingAnalysis:
 
     def _on_new_operands(self, op: Op) -> Op:
         """Replace an op's operands by the new values; Refusal for an operand that is constant but follows no length."""
-        transfer = TRANSFERS[type(op)]
+        transfer = transfer_of(type(op))
         new = {operand: self.new[operand] for operand in op.operands()}
         beside = self._of_samples(new) if transfer.broadcasts else {}
         looked_at = {id(getattr(op, name)) for name in transfer.known}

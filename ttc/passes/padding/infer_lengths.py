@@ -19,7 +19,7 @@ from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
 from ttc.ir.symbolic import SymbolicSize, length_of, parts_of
-from ttc.ops.padding import TRANSFERS, Transfer
+from ttc.ops.padding import Transfer, transfer_of
 from ttc.ops.padding.index import common, taken_apart
 from ttc.passes.padding.attributes import explained, symbolic
 from ttc.passes.padding.fit import Fits
@@ -141,10 +141,7 @@ class _Inference:
 
     def _symbolic(self, variants: Sequence[Op], values: Counterparts) -> Op:
         """Rebuild the op on the annotated operands, with symbolic sizes in attributes that follow a length."""
-        transfer = TRANSFERS.get(type(variants[0]))
-        if transfer is None:
-            raise Refusal("nothing is known of what it makes of padding")
-        attributes = _attributes(variants, transfer)
+        attributes = _attributes(variants, transfer_of(type(variants[0])))
         op = _on(variants[0], [self.values[operand] for operand in self.readings.operands(values)])
         if not attributes:
             return op

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.ir import Builder, Op, TensorType, Value
-
-SHRINKING = (ops.Expand, ops.Full, ops.OneHot, ops.Repeat, ops.Slice, ops.Topk)
-"""Ops that may give an empty value without reading one."""
+from ttc.ops.facts import facts_of
 
 
 def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     """Replace an empty value, however computed, by an empty literal, so that readers of such literals alone fold."""
     operands = op.operands()
     reads_empty = any(0 in value.shape for value in operands)
-    if op.effect or not (reads_empty or isinstance(op, SHRINKING)):
+    shrinks = facts_of(op).shrinks if operands else isinstance(op, ops.Full)
+    if op.effect or not (reads_empty or shrinks):
         return None
     types = op.infer()
     types = types if isinstance(types, tuple) else (types,)

@@ -13,11 +13,9 @@ from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
 from ttc.ops.expr import Expr
+from ttc.ops.facts import facts_of
 from ttc.ops.reduce import Reduce
 from ttc.ops.rules import broadcast
-
-COMMUTATIVE = (ops.Add, ops.Mul, ops.Maximum, ops.Minimum, ops.And, ops.Or, ops.Xor, ops.Eq, ops.Ne)
-"""Ops whose operands may swap, so that a constant stands on the right."""
 
 EXACT = {
     DType.bool: (DType.u8, DType.i8, DType.i16, DType.i32, DType.i64, DType.bf16, DType.f16, DType.f32, DType.f64),
@@ -67,7 +65,7 @@ def _binary(op: Binary, builder: Builder) -> Value | None:
     type = op.infer()
     a = _unexpanded(op.a, op.b, type)
     b = _unexpanded(op.b, a, type)
-    if isinstance(op, COMMUTATIVE) and a in builder.constants and b not in builder.constants:
+    if facts_of(op).commutes and a in builder.constants and b not in builder.constants:
         a, b = b, a
     a, b = _as_number(a, b, type, builder), _as_number(b, a, type, builder)
     if a is not op.a or b is not op.b:
