@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,7 +13,7 @@ from tests.passes.check import body, graph_of
 from tests.passes.padded_models import SIZES, check, module, padded, time_last
 from ttc import ops
 from ttc.errors import Refusal, Refused
-from ttc.ir import Op
+from ttc.ir import Op, TensorType, Value
 from ttc.ir.lengths import Length
 from ttc.ops.padding import transfer_of
 from ttc.passes.padding import Readings, infer_lengths, mask, pad
@@ -205,8 +207,14 @@ def test_what_hangs_on_different_ops_is_cut_off_and_told_once():
 
 
 def test_an_op_without_a_rule_is_refused():
-    class Unknown(ops.Relu):
-        """An op that nobody has thought about."""
+    @dataclass(frozen=True)
+    class Unknown(Op):
+        """An op that nobody has thought about, and that is not elementwise by its class."""
+
+        x: Value
+
+        def infer(self) -> TensorType:
+            return self.x.type
 
     graphs = [
         graph_of(f'%x: f32[2,{n}] = input(name="x")\n%y: f32[2,{n}] = unknown(x=%x)\nreturn "y"=%y') for n in SIZES
