@@ -1,4 +1,4 @@
-"""One self-contained HTML page of a program: its numbers, its calls by kind, its text with links between values."""
+"""One self-contained HTML page of a program: numbers, calls by kind, graph, and text with links between values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ttc.commands.drawing import STYLE as DRAWING
+from ttc.commands.drawing import drawing
 from ttc.errors import printable
 from ttc.guard.files import write_bytes
 from ttc.ir.text import print_node
@@ -29,8 +31,9 @@ def write_page(path: Path, title: str, program: Program, report: Report) -> None
     rows = "".join(f"<tr><td>{_escaped(name)}</td><td>{_escaped(text)}</td></tr>" for name, text in _facts(report))
     lines = "\n".join(_line(print_node(node)) for node in program.graph.nodes)
     page = (
-        f"<!doctype html><meta charset=utf-8><title>{_escaped(title)}</title><style>{STYLE}</style>"
+        f"<!doctype html><meta charset=utf-8><title>{_escaped(title)}</title><style>{STYLE}{DRAWING}</style>"
         f"<h1>{_escaped(title)}</h1><p>{_escaped(program.target)}, {_escaped(program.dtype)}</p><table>{rows}</table>"
+        f"<h2>Graph</h2>{drawing(program.graph)}"
         f"<h2>Program</h2><pre>{lines}</pre>"
     )
     write_bytes(path, page.encode())
