@@ -157,3 +157,121 @@ def test_lengths_do_not_hide_what_the_card_refuses():
     shapes = {"x": {0: "T"}, "n": None}
     found = refusal(model, X, N, dynamic_shapes=shapes, lengths={"T": [4, 8]})
     assert any("multiplies matrices of floats" in reason for reason in found.by_reason())
+
+
+# ------------------------------------------------------------ a fault of each stage
+
+
+def five_faults(path: Path, *faults: str) -> str:
+    """A model with these faults: an operator, a value, a giant, products of integers, integers beyond 32 bits."""
+    inputs = {"x": (TensorProto.FLOAT, [64, 64]), "n": (TensorProto.INT64, [4, 4])}
+    inputs |= {"shape": (TensorProto.INT64, [2])} if "value" in faults else {}
+    sizes = numpy_helper.from_array(np.array([4000, 1000, 64, 64], np.int64), "sizes")
+    wide = numpy_helper.from_array(np.arange(16).reshape(4, 4) << 37, "wide")
+    nodes = {
+        "operator": [
+            helper.make_node("Bernoulli", ["x"], ["o0"], name="dice"),
+            helper.make_node("Unique", ["x"], ["o1"], name="distinct"),
+            helper.make_node("Unique", ["x"], ["o2"], name="again"),
+            helper.make_node("Relu", ["o1"], ["operator"], name="behind"),
+        ],
+        "value": [helper.make_node("Reshape", ["x", "shape"], ["value"], name="resize")],
+        "giant": [
+            helper.make_node("Expand", ["x", "sizes"], ["g0"], name="blow"),
+            helper.make_node("Relu", ["g0"], ["g1"], name="blown"),
+            helper.make_node("ReduceMax", ["g1"], ["g2"], axes=[0, 1], keepdims=0, name="deflate"),
+            helper.make_node("Cast", ["g2"], ["g3"], to=TensorProto.INT64),
+            helper.make_node("MatMul", ["g3", "g3"], ["giant"], name="small"),
+        ],
+        "lowering": [
+            helper.make_node("MatMul", ["n", "n"], ["nn"], name="product"),
+            helper.make_node("MatMul", ["nn", "n"], ["lowering"], name="behind product"),
+        ],
+        "wide": [helper.make_node("Gather", ["wide", "n"], ["wide_out"], name="offset")],
+    }
+    used = [node for fault in faults for node in nodes[fault]]
+    names = [{"wide": "wide_out"}.get(fault, fault) for fault in faults]
+    graph = helper.make_graph(
+        used, "g", [helper.make_tensor_value_info(name, *type) for name, type in inputs.items()],
+        [onnx.ValueInfoProto(name=name) for name in names], [sizes, wide],
+    )  # fmt: skip
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return str(path)
+
+
+def told(path: str, capsys: pytest.CaptureFixture[str]) -> dict:
+    """What `ttc compile --json` says of a model that cannot be compiled."""
+    assert main(["compile", path, "-o", f"{path}.ttc", "--json"]) == 2
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert printed.err == f"ttc: {found['error']}\n"
+    return found
+
+
+def test_five_faults_of_five_stages_come_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    path = five_faults(tmp_path / "m.onnx", "operator", "value", "giant", "lowering", "wide")
+    found = told(path, capsys)
+    listed = [(reason["reason"].partition(":")[0], reason["count"], reason["nodes"]) for reason in found["refused"]]
+    assert listed == [
+        ("Unique", 2, ["distinct", "again"]),
+        ("Reshape", 1, ["resize"]),
+        ("f32[4000,1000,64,64] is more than the 12,872,318,208 bytes of n150", 1, ["expand %g0 in blow"]),
+        (
+            "TTNN multiplies matrices of floats, not i64", 3,
+            ["matmul %giant in small", "matmul %nn in product", "matmul %lowering in behind product"],
+        ),
+        ("the integer 2061584302080 does not fit the device's 32 bits", 1, ["constant 1.literal in offset"]),
+    ]  # fmt: skip
+    assert found["error"].startswith("5 things in this model cannot be compiled:\n")
+    assert [advice.partition(":")[0] for advice in found["advice"]] == [
+        "replace these parts of the model, or end it before them",
+        "the values of shape decide shapes",
+        "compile for smaller sizes, or a card of more memory",
+        "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("operator", "  distinct, again: Unique: the size of its result"),
+        ("giant", "  expand %g0 in blow: f32[4000,1000,64,64] is more than"),
+        ("lowering", "  matmul %nn in product, matmul %lowering in behind product: TTNN multiplies"),
+        ("wide", "  constant 1.literal in offset: the integer 2061584302080 does not fit"),
+    ],
+)
+def test_each_of_these_faults_alone(fault: str, sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    lines = told(five_faults(tmp_path / "m.onnx", fault), capsys)["error"].splitlines()
+    things = 2 if fault == "giant" else 1  # what comes of the giant is small, and refused for itself
+    assert lines[0].startswith(f"{things} thing")
+    assert lines[1].startswith(sentence)
+    assert len([line for line in lines[1:] if line.startswith("  ")]) == things
+
+
+def test_values_alone_are_a_sentence_and_beside_other_faults_one_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    alone = told(five_faults(tmp_path / "alone.onnx", "value"), capsys)
+    sentence = "the model has no static form yet: the values of shape decide shapes; run it once with them"
+    assert alone == {"ok": False, "error": sentence}
+    beside = told(five_faults(tmp_path / "beside.onnx", "value", "lowering"), capsys)
+    assert beside["refused"][0]["nodes"] == ["resize"]
+    assert [reason["count"] for reason in beside["refused"]] == [1, 2]
+    assert beside["advice"][0] == "the values of shape decide shapes: run the model once with them"
+    model = ttc.compile(five_faults(tmp_path / "runs.onnx", "value"))
+    given = {"x": np.ones((64, 64), np.float32), "n": np.ones((4, 4), np.int64)}
+    (found,) = model.run({**given, "shape": np.array([32, 128])}, device="emulator").values()
+    assert found.shape == (32, 128)
+
+
+def test_a_giant_is_told_once_however_much_is_as_large_behind_it():
+    class Model(nn.Module):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            large = torch.relu(x.expand(1 << 20, 1 << 12, 4) + 1)
+            other = x.expand(1 << 20, 1 << 12, 4)
+            return large.sigmoid().amax((0, 1)), other.neg().amax((0, 1))
+
+    (where,) = refusal(Model().eval(), torch.ones(4)).by_reason().values()
+    line = inspect.getsourcelines(Model.forward)[1] + 1
+    assert where[0].endswith(f" in {Path(__file__).name}:{line}")
+    assert len(where) == 1, "the two are one value"

@@ -52,8 +52,8 @@ NAMED = 3
 class Refused(TtcError):
     """Refusal of a whole model: every `(where, reason)` at once.
 
-    `advice` tells what can be done about the reasons. `rest`, where known, is a graph of all nodes that could be
-    read, with inputs in place of the others: the refusals of later stages for this graph belong to the same message.
+    `advice` tells what can be done about the reasons. `rest`, where known, is the graph of all nodes that the stage
+    did not refuse, with inputs in place of the others: what later stages refuse of it belongs to the same message.
     """
 
     def __init__(self, reasons: list[tuple[str, str]], advice: Sequence[str] = (), rest: Any = None):
@@ -105,8 +105,12 @@ def require(what: str, packages: Sequence[str] = COMPILER) -> None:
 
 
 class NeedsValues(Refused):
-    """Refusal of a model that can be compiled only once the values of some of its inputs (`names`) are known."""
+    """Refusal of a model that can be compiled only once the values of some of its inputs (`names`) are known.
 
-    def __init__(self, reasons: list[tuple[str, str]], names: list[str], rest: Any = None):
-        super().__init__(reasons, (UNREADABLE,), rest)
-        self.names = names
+    `alone` states that these values are all that is missing: no reason is another's.
+    """
+
+    def __init__(self, reasons: list[tuple[str, str]], names: Sequence[str], alone: bool, rest: Any = None):
+        advice = f"the values of {', '.join(names)} decide shapes: run the model once with them"
+        super().__init__(reasons, (advice,) if alone else (UNREADABLE, advice), rest)
+        self.names, self.alone = list(names), alone

@@ -10,10 +10,11 @@ from math import gcd, prod
 from typing import Any
 
 from ttc import backend, passes
+from ttc.backend.lowering import Lowered
 from ttc.calls.target import Target
-from ttc.errors import InputError, NeedsValues, Refused, TtcError
-from ttc.frontend.stand_in import stand_ins
-from ttc.ir import DType, Graph, Weights
+from ttc.errors import InputError, Refused, TtcError
+from ttc.ir import DType, Graph, Value, Weights
+from ttc.ir.stand_in import stand_ins, without
 from ttc.ops.derived import derived_weights
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.runtime.run.buckets import Bucket, Sizes
@@ -51,6 +52,10 @@ Reading = tuple[Graph, Sizes]
 
 Reader = Callable[[bool], Sequence[Reading]]
 """Reads a model at several sizes of its lengths, the one to compile for first; at more of them if asked to."""
+
+
+SMALLER = "compile for smaller sizes, or a card of more memory"
+"""Advice for values that are larger than the card's memory."""
 
 
 @dataclass(frozen=True)
@@ -107,14 +112,19 @@ def compile_graph(
     if reader:
         graph, in_bucket = padding(graph, reader)
         seen("padding", graph)
-    _refuse_giants(graph, options.target)
-    ops = passes.run(passes.PIPELINE, graph, seen)
-    calls, derivations, names = backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
+    ops, (calls, derivations, names) = _lowered(graph, options, seen)
     seen("lower", calls)
     calls = passes.run([_bound(step, options.target) for step in backend.PIPELINE], calls, seen)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     program = Program(calls, inputs, outputs, options.target.name, options.dtype)
     return Build(in_bucket(program), derivations, ops, names, stages)
+
+
+def _lowered(graph: Graph, options: Options, observe: Observer | None = None) -> tuple[Graph, Lowered]:
+    """Take a graph through the passes and lowering; return what was lowered too."""
+    _refuse_giants(graph, options.target)
+    ops = passes.run(passes.PIPELINE, graph, observe)
+    return ops, backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
 
 
 def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bucket]]:
@@ -149,47 +159,58 @@ def _bucket(padded: Padded, taken: Sequence[Sizes], program: Program) -> Bucket:
     )
 
 
-def all_refusals(refused: Refused, graph: Graph, options: Options) -> Refused:
-    """Join a refusal of a model with what later stages refuse of `graph`, the part that could be read."""
-    missing = {f"input %{name}" for name in stand_ins(graph)}  # these have any type
-    try:
-        _refuse_giants(graph, options.target)
-        ops = passes.run(passes.PIPELINE, graph)
-        backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
-    except Refused as later:
-        reasons = [reason for reason in later.reasons if reason[0] not in missing]
-        return Refused([*refused.reasons, *reasons], (*refused.advice, *later.advice)) if reasons else refused
-    except TtcError:  # what is left of the model need not make sense
-        return refused
-    return refused
+def all_refusals(refused: Refused, options: Options) -> Refused:
+    """Join a refusal of a model with what later stages refuse of the part that each stage leaves."""
+    reasons, advice, rest = list(refused.reasons), list(refused.advice), refused.rest
+    while rest is not None:
+        missing = {f"input %{name}" for name in stand_ins(rest)}  # these have any type
+        try:
+            _lowered(rest, options)
+            break
+        except Refused as later:
+            found = [reason for reason in later.reasons if reason[0] not in missing]
+            reasons, rest = reasons + found, later.rest
+            advice += later.advice if found else ()
+        except TtcError:  # what is left of the model need not make sense
+            break
+    return Refused(reasons, advice) if len(reasons) > len(refused.reasons) else refused
 
 
 @contextmanager
 def every_stage(options: Options) -> Iterator[None]:
-    """Let a refusal by a front end tell what passes and lowering refuse too."""
+    """Let a refusal by one stage tell what later stages refuse too."""
     try:
         yield
-    except NeedsValues:
-        raise
     except Refused as refused:
-        if refused.rest is None:
-            raise
-        raise all_refusals(refused, refused.rest, options) from None
+        raise all_refusals(refused, options) from None
 
 
 def _refuse_giants(graph: Graph, target: Target) -> None:
-    """Raise Refused if a value is larger than the card's memory, also but for an empty dimension, or in blocks."""
-    reasons = []
+    """Raise Refused if a value is larger than the card's memory, also but for an empty dimension, or in blocks.
+
+    What is as large because of a larger operand is no reason of its own.
+    """
+    refused: set[Value] = set()
+    reasons: list[tuple[str, str]] = []
     for node in graph.nodes:
+        follows = not refused.isdisjoint(node.op.operands())
         for value in node.results:
-            if value.dtype in (DType.bfp8, DType.bfp4):
-                reasons.append((value.where, f"no model has values of type {value.dtype}"))
-            elements = prod(max(size, 1) for size in value.shape)
-            if elements * min(value.dtype.bytes, 2) > target.dram_bytes:
-                reason = f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"
-                reasons.append((value.where, reason))
+            reason = _too_large(value, target)
+            if reason:
+                refused.add(value)
+                reasons += [] if follows else [(value.where, reason)]
     if reasons:
-        raise Refused(reasons)
+        raise Refused(reasons, (SMALLER,), without(graph, refused))
+
+
+def _too_large(value: Value, target: Target) -> str:
+    """Return the reason why no card's memory holds a value; "" if the card's does."""
+    if value.dtype in (DType.bfp8, DType.bfp4):
+        return f"no model has values of type {value.dtype}"
+    elements = prod(max(size, 1) for size in value.shape)
+    if elements * min(value.dtype.bytes, 2) <= target.dram_bytes:
+        return ""
+    return f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"
 
 
 def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:

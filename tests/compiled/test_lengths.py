@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from ttc.compiled.lengths import MORE_PROBES, PROBES, LengthReader
-from ttc.errors import InputError, TtcError
+from ttc.errors import InputError, NeedsValues, TtcError
 
 
 class Model:
@@ -16,12 +16,13 @@ class Model:
 
     def __init__(self, multiple: int = 1, unbound: tuple[str, ...] = (), undecided: tuple[str, ...] = ()):
         self.multiple, self.read = multiple, []
-        self.unbound, self.undecided = (lambda: list(unbound)), (lambda: list(undecided))
+        self.unbound = lambda: list(unbound)
+        self.needs = lambda: NeedsValues([("reshape", "needs its shape")], undecided, True) if undecided else None
 
     def at(self, lengths: Mapping[str, int]) -> Any:
         if lengths:
             self.read.append(dict(lengths))
-        if self.unbound() or self.undecided() or any(size % self.multiple for size in lengths.values()):
+        if self.unbound() or self.needs() or any(size % self.multiple for size in lengths.values()):
             return None
         return tuple(lengths.items())
 

@@ -18,14 +18,15 @@ from torch import Tensor
 from ttc.backend.host import host_op, host_ops
 from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
+from ttc.backend.wide_integers import wide_integers
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
+from ttc.ir.stand_in import enumerated
 from ttc.ops.constant import Full, Literal, constant
-from ttc.ops.interpret import evaluate_value, has_data
-from ttc.ops.torch_types import stored_as
+from ttc.ops.interpret import evaluate_value
 
 ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
 """Advice for ops that lowering refuses."""
@@ -62,7 +63,7 @@ def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
-        raise Refused(to.refusals, _on_host(to.refusals))
+        raise Refused([*to.refusals, *to.wide_integers(to.rest(graph))], _on_host(to.refusals))
     return to.finish(graph)
 
 
@@ -89,6 +90,7 @@ class Lowering:
         self._lowered: dict[Value, Value] = {}
         self._static: dict[Value, Value] = {}
         self._refused: set[Value] = set()
+        self._read: list[Value] = []  # what refused ops take, which no output may need
         self._refs: dict[tuple[Value, bool], str] = {}
         self._taken: set[str] = set()
 
@@ -194,7 +196,10 @@ class Lowering:
     # ------------------------------------------------------------ the walk
 
     def lower_node(self, op: Op, results: tuple[Value, ...]) -> None:
-        """Lower one op, or note the reason of its refusal; ops that depend on a refused value are passed over."""
+        """Lower one op, or note the reason of its refusal; an input stands for what it would have given.
+
+        Ops that depend on a refused value of a type that the device does not have are passed over.
+        """
         if any(value in self._refused for value in op.operands()):
             self._refused.update(results)
             return
@@ -207,9 +212,20 @@ class Lowering:
                 self._lowered.update(zip(results, self._by_host(op, results), strict=True))
                 return
             self.refusals.append((results[0].where, str(refusal)))
-            self._refused.update(results)
+            self._stand_in(op, results)
             return
         self._lowered.update(zip(results, lowered, strict=bool(lowered)))
+
+    def _stand_in(self, op: Op, results: tuple[Value, ...]) -> None:
+        """Add inputs in place of the results of a refused op, whose operands stay in the program."""
+        self._read += [self._lowered[value] for value in op.operands() if value in self._lowered]
+        for value in results:
+            try:
+                spec = Spec(self.device_dtype(value.type), value.shape)
+            except Refusal:
+                self._refused.add(value)
+            else:
+                self._lowered[value] = self._program(Input(spec, value.name))
 
     def _float_of(self, value: Value) -> DType:
         """Return the float in which a value is computed."""
@@ -258,27 +274,20 @@ class Lowering:
         program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
-        _refuse_wide_integers(program, weights)
+        if wide := self.wide_integers(program):
+            raise Refused(wide)
         program, new = named_after_ops(program, self._stands_for, self.target)
         names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
         return program, weights, names
 
+    def rest(self, graph: Graph) -> Graph:
+        """Return the program as far as it goes, with inputs in place of what refused ops would have given."""
+        outputs = (self._lowered[value] for _, value in graph.outputs if value in self._lowered)
+        return self._program.finish(enumerated([*outputs, *self._read]))
 
-def _refuse_wide_integers(program: Graph, weights: Graph) -> None:
-    """Refuse every constant, as far as there is data, whose integers the device would not store as they are."""
-    values, reasons = dict(weights.outputs), []
-    for node in program.nodes:
-        if not isinstance(node.op, Const) or not node.op.type.dtype.is_integer:
-            continue
-        value = values[node.op.ref]
-        if value.dtype.bytes < 4 or value.dtype is DType.i32 or not has_data(value, weights.weights):
-            continue
-        try:
-            stored_as(evaluate_value(value, weights.weights), node.op.type.dtype)
-        except Refusal as refusal:
-            reasons.append((f"constant {node.op.ref}", str(refusal)))
-    if reasons:
-        raise Refused(reasons)
+    def wide_integers(self, program: Graph) -> list[tuple[str, str]]:
+        """List every constant of a program that the device would not store as it is."""
+        return wide_integers(program, {ref: value for (value, _), ref in self._refs.items()}, self._weights.weights)
 
 
 def _depends_on_no_weight(static: Value) -> bool:

@@ -17,7 +17,7 @@ from ttc.compiled.lengths import LengthReader
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph, print_graph
-from ttc.pipeline import STAGES, Build, Options, compile_graph, every_stage
+from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, every_stage
 from ttc.runtime.run.buckets import Bucket
 from ttc.sources import Inputs, Source
 
@@ -165,8 +165,18 @@ class Compiled:
 
     def _the_form(self) -> Form:
         if self._shown is None:
-            raise TtcError(_no_form(self._source.unbound(), self._source.undecided()))
+            raise self._no_form()
         return self._shown
+
+    def _no_form(self) -> TtcError:
+        """Return what is missing for a form, or every refusal where values of inputs are not all that is missing."""
+        needs = self._source.needs()
+        if needs is None:
+            return TtcError(_not_bound(self._source.unbound()))
+        found = all_refusals(needs, self.options)
+        names = ", ".join(needs.names)
+        sentence = f"the model has no static form yet: the values of {names} decide shapes; run it once with them"
+        return TtcError(sentence) if found is needs and needs.alone else found
 
     def _form(self, graph: Graph | None) -> Form:
         """Return the form of a graph that the source gave, compiled now if it is new."""
@@ -192,10 +202,7 @@ class Compiled:
         return builds[::-1]
 
 
-def _no_form(unbound: list[str], undecided: list[str]) -> str:
-    if undecided:
-        names = ", ".join(undecided)
-        return f"the model has no static form yet: the values of {names} decide shapes; run it once with them"
+def _not_bound(unbound: list[str]) -> str:
     if not unbound:
         return "the model has no static form yet: give args when compiling, or run it once"
     flags = " ".join(f"{name}=..." for name in unbound)

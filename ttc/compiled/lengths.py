@@ -86,6 +86,6 @@ def _not_ready(source: Source) -> str:
     unbound = source.unbound()
     if unbound:
         return f"buckets need all other sizes to be bound: {', '.join(unbound)}"
-    if source.undecided():
-        return f"buckets are not possible where values decide shapes: {', '.join(source.undecided())}"
+    if needs := source.needs():
+        return f"buckets are not possible where values decide shapes: {', '.join(needs.names)}"
     return "buckets need example arguments: give args when compiling"

@@ -56,6 +56,7 @@ class OnnxSource:
     dims: Mapping[str, Mapping[int, str]]
     names: Sequence[str]
     _deciding: dict[str, None] = field(default_factory=dict, init=False)
+    _needs: list[NeedsValues] = field(default_factory=list, init=False)
     _graphs: dict[Hashable, Graph] = field(default_factory=dict, init=False)
 
     @property
@@ -71,16 +72,20 @@ class OnnxSource:
         try:
             return self._graph({}, {})[0] if bound == self.lengths else load(self.opened, lengths=bound)
         except NeedsValues as needs:
-            self._deciding.update(dict.fromkeys(needs.names))
+            self._note(needs)
             return None
 
     def unbound(self) -> list[str]:
         """List the named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
-    def undecided(self) -> list[str]:
-        """List the inputs whose values a form has needed."""
-        return list(self._deciding)
+    def needs(self) -> NeedsValues | None:
+        """Return the latest refusal, with all inputs whose values a form has needed."""
+        return self._needs[-1] if self._needs else None
+
+    def _note(self, needs: NeedsValues) -> None:
+        self._deciding.update(dict.fromkeys(needs.names))
+        self._needs.append(NeedsValues(needs.reasons, list(self._deciding), needs.alone, needs.rest))
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
         """Return the graph with unbound sizes taken from these arrays, and the values of those that decide shapes."""
@@ -128,6 +133,6 @@ class OnnxSource:
                     self._graphs[key] = load(self.opened, lengths=self.lengths, inputs=shapes, values=values)
                 return self._graphs[key], {name: item for name, item in named.items() if name not in values}
             except NeedsValues as needs:
-                self._deciding.update(dict.fromkeys(needs.names))
+                self._note(needs)
                 if not any(name in named and name not in values for name in needs.names):
                     raise

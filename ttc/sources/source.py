@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ttc.errors import InputError
+from ttc.errors import InputError, NeedsValues
 from ttc.ir import Graph
 from ttc.ir.random import random_kind
 
@@ -38,8 +38,11 @@ class Source(Protocol):
         """List the named sizes that neither lengths nor an example bind."""
         ...
 
-    def undecided(self) -> list[str]:
-        """List the inputs, as far as known, whose values decide shapes: each value has a program of its own."""
+    def needs(self) -> NeedsValues | None:
+        """Return the refusal of a form until the values of inputs are known, as far as known.
+
+        These inputs decide shapes: each value has a program of its own.
+        """
         ...
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:

@@ -14,7 +14,7 @@ from torch.export import ExportedProgram
 from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from ttc.errors import InputError
+from ttc.errors import InputError, NeedsValues
 from ttc.frontend.export import (
     Exported,
     Signature,
@@ -145,9 +145,9 @@ class ModuleSource:
         """List the named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)
 
-    def undecided(self) -> list[str]:
+    def needs(self) -> NeedsValues | None:
         """Return nothing: tensors decide no shapes in an exported graph."""
-        return []
+        return None
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
         """Return the graph for arrays by name or in order; before the first export names are those of `forward`.
@@ -244,9 +244,9 @@ class ProgramSource:
         """Return nothing: every size is fixed."""
         return []
 
-    def undecided(self) -> list[str]:
+    def needs(self) -> NeedsValues | None:
         """Return nothing: tensors decide no shapes in an exported graph."""
-        return []
+        return None
 
     def for_inputs(self, inputs: Inputs) -> tuple[Graph, Named]:
         """Return the only graph there is, and the inputs by name."""

@@ -28,8 +28,8 @@ from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
-from ttc.frontend.stand_in import enumerated, stand_in
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
+from ttc.ir.stand_in import enumerated, stand_in
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import FROM_TORCH, array_of
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
-from ttc.frontend.stand_in import stand_in
 from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
+from ttc.ir.stand_in import stand_in
 from ttc.ops.constant import LITERAL_LIMIT
 from ttc.ops.expr import Expr, as_kind
 from ttc.ops.facts import facts_of
@@ -25,6 +25,10 @@ UNCOMPUTED = frozenset({DType.u16, DType.u32, DType.u64, *HELD})  # torch moves 
 
 class Hidden(Refusal):
     """The refusal of a node because of another one, which is refused already."""
+
+
+class NeedsValue(Refusal):
+    """The refusal of a node until the values of the model's inputs are known."""
 
 
 class Emitter:
@@ -136,7 +140,7 @@ class Emitter:
             if not self._stand_ins.isdisjoint(_leaves(value.value)):
                 raise Hidden(f"needs its {name} when compiling")
             self.needed.update(dict.fromkeys(_inputs(value.value)))
-            raise Refusal(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value.value))}")
+            raise NeedsValue(f"needs its {name} when compiling; it is computed from {', '.join(_sources(value.value))}")
         if kind in ("Int", "Ints") and tensor.is_floating_point():
             raise Refusal(f"needs whole numbers as its {name}, got {value.type}")
         items = tensor.flatten().tolist()

@@ -14,7 +14,7 @@ from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
 from ttc.errors import UNREADABLE, InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import control, table
 from ttc.frontend.onnx.dims import input_types
-from ttc.frontend.onnx.emitter import Emitter, Hidden
+from ttc.frontend.onnx.emitter import Emitter, Hidden, NeedsValue
 from ttc.frontend.onnx.expansion import Expansion
 from ttc.frontend.onnx.file import Opened, open_model
 from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
@@ -22,9 +22,9 @@ from ttc.frontend.onnx.inferred import inferred_types
 from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.tensors import Store, weight
-from ttc.frontend.stand_in import enumerated
 from ttc.guard.budget import DEPTH, within
 from ttc.ir import DType, Graph, TensorType, Value, Weight
+from ttc.ir.stand_in import enumerated
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import tensor_of
@@ -78,6 +78,7 @@ class Importer:
         self.bodies = local_bodies(model)
         self.expansion = Expansion(model, self.bodies)
         self.reasons: list[tuple[str, str]] = []
+        self.waiting = 0  # how many of these reasons are values not known yet
         self.initialisers: dict[str, Weight] = {}
         self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
         self.types: Mapping[str, TensorType] = {}  # of the inputs
@@ -106,7 +107,8 @@ class Importer:
             if isinstance(value, Sequence):
                 self.reasons.append((name, "the output is a sequence: programs give tensors"))
         if self.reasons and self.b.needed:
-            raise NeedsValues(self.reasons, list(self.b.needed))
+            alone = self.waiting == len(self.reasons)
+            raise NeedsValues(self.reasons, list(self.b.needed), alone, self._rest(outputs))
         if self.reasons:
             raise Refused(self.reasons, (UNREADABLE,), self._rest(outputs))
         return self.b.finish((name, found.value) for name, found in outputs if isinstance(found, Expr))
@@ -204,6 +206,7 @@ class Importer:
         except (Refusal, TypeRuleError) as error:
             if len(self.reasons) == before:
                 self.reasons.append((where, f"{node.op_type}: {error}"))
+                self.waiting += isinstance(error, NeedsValue)
             return [POISON] * len(node.output)
 
     def results(
