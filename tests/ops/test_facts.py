@@ -162,8 +162,8 @@ def _holds(run: Run, names: list[str]) -> bool:
     return bool(((result >= held.min() - 1e-4) & (result <= held.max() + 1e-4)).all())
 
 
-KINDS = [getattr(ops, name) for name in ops.__all__ if isinstance(getattr(ops, name), type)]
-KINDS = [kind for kind in KINDS if issubclass(kind, Op) and kind not in (ops.Full, ops.Literal)]
+KINDS = [kind for kind in vars(ops).values() if isinstance(kind, type) and issubclass(kind, Op)]
+KINDS = [kind for kind in KINDS if kind not in (ops.Full, ops.Literal)]
 NAMES = [kind.__name__ for kind in KINDS]
 
 

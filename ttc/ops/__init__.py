@@ -1,214 +1,24 @@
-"""Ops: for each a type rule (`infer`) and a reference in torch (`eval`); no hardware word in here."""
+"""Ops: for each a type rule (`infer`) and a reference in torch (`eval`); no hardware word in here.
 
-from ttc.ops.activation import (
-    Elu,
-    Gelu,
-    HardSigmoid,
-    HardSwish,
-    LeakyRelu,
-    Mish,
-    Relu,
-    Sigmoid,
-    Silu,
-    Softplus,
-    Softsign,
-)
-from ttc.ops.attention import Attention
-from ttc.ops.binary import (
-    Add,
-    And,
-    Atan2,
-    Div,
-    Eq,
-    FloorDiv,
-    Fmod,
-    Ge,
-    Gt,
-    Le,
-    Lt,
-    Maximum,
-    Minimum,
-    Mul,
-    Ne,
-    Or,
-    Pow,
-    Remainder,
-    ShiftLeft,
-    ShiftRight,
-    Sub,
-    Where,
-    Xor,
-)
-from ttc.ops.constant import Full, Literal, constant, number_of
-from ttc.ops.conv import AvgPool, Conv, ConvTranspose, MaxPool
-from ttc.ops.folding import fold, known
-from ttc.ops.index import Embedding, Gather, OneHot, Scatter
-from ttc.ops.interpret import evaluate, evaluate_op, evaluate_value, has_data, steps
-from ttc.ops.matmul import Linear, Matmul
-from ttc.ops.norm import BatchNorm, GroupNorm, LayerNorm, LogSoftmax, RmsNorm, Softmax
-from ttc.ops.recurrent import Gru, Lstm, Rnn
-from ttc.ops.reduce import Argmax, Cumprod, Cumsum, Max, Mean, Min, Prod, Sum, Topk
-from ttc.ops.shape import Concat, Expand, Flip, Pad, Permute, Repeat, Reshape, Slice, Upsample
-from ttc.ops.signal import Istft, Stft
-from ttc.ops.skew import Skew
-from ttc.ops.torch_types import type_of
-from ttc.ops.unary import (
-    Abs,
-    Acos,
-    Acosh,
-    Asin,
-    Asinh,
-    Atan,
-    Atanh,
-    BitCast,
-    Cast,
-    Ceil,
-    Clamp,
-    Cos,
-    Cosh,
-    Erf,
-    Erfc,
-    Erfcx,
-    Exp,
-    Expm1,
-    Floor,
-    IsNan,
-    Log,
-    Log1p,
-    Neg,
-    Not,
-    Reciprocal,
-    Round,
-    Rsqrt,
-    Sign,
-    Sin,
-    Sinh,
-    Sqrt,
-    Tan,
-    Tanh,
-    Trunc,
-)
+The ops of a family, and what else its file offers to others, are in the file's own `__all__`.
+"""
 
-__all__ = [
-    "Abs",
-    "Acos",
-    "Acosh",
-    "Add",
-    "And",
-    "Argmax",
-    "Asin",
-    "Asinh",
-    "Atan",
-    "Atan2",
-    "Atanh",
-    "Attention",
-    "AvgPool",
-    "BatchNorm",
-    "BitCast",
-    "Cast",
-    "Ceil",
-    "Clamp",
-    "Concat",
-    "Conv",
-    "ConvTranspose",
-    "Cos",
-    "Cosh",
-    "Cumprod",
-    "Cumsum",
-    "Div",
-    "Elu",
-    "Embedding",
-    "Eq",
-    "Erf",
-    "Erfc",
-    "Erfcx",
-    "Exp",
-    "Expand",
-    "Expm1",
-    "Flip",
-    "Floor",
-    "FloorDiv",
-    "Fmod",
-    "Full",
-    "Gather",
-    "Ge",
-    "Gelu",
-    "GroupNorm",
-    "Gru",
-    "Gt",
-    "HardSigmoid",
-    "HardSwish",
-    "IsNan",
-    "Istft",
-    "LayerNorm",
-    "Le",
-    "LeakyRelu",
-    "Linear",
-    "Literal",
-    "Log",
-    "Log1p",
-    "LogSoftmax",
-    "Lstm",
-    "Lt",
-    "Matmul",
-    "Max",
-    "MaxPool",
-    "Maximum",
-    "Mean",
-    "Min",
-    "Minimum",
-    "Mish",
-    "Mul",
-    "Ne",
-    "Neg",
-    "Not",
-    "OneHot",
-    "Or",
-    "Pad",
-    "Permute",
-    "Pow",
-    "Prod",
-    "Reciprocal",
-    "Relu",
-    "Remainder",
-    "Repeat",
-    "Reshape",
-    "RmsNorm",
-    "Rnn",
-    "Round",
-    "Rsqrt",
-    "Scatter",
-    "ShiftLeft",
-    "ShiftRight",
-    "Sigmoid",
-    "Sign",
-    "Silu",
-    "Sin",
-    "Sinh",
-    "Skew",
-    "Slice",
-    "Softmax",
-    "Softplus",
-    "Softsign",
-    "Sqrt",
-    "Stft",
-    "Sub",
-    "Sum",
-    "Tan",
-    "Tanh",
-    "Topk",
-    "Trunc",
-    "Upsample",
-    "Where",
-    "Xor",
-    "constant",
-    "evaluate",
-    "evaluate_op",
-    "evaluate_value",
-    "fold",
-    "has_data",
-    "known",
-    "number_of",
-    "steps",
-    "type_of",
-]
+# ruff: noqa: F403 (names are listed where they are defined)
+
+from ttc.ops.activation import *
+from ttc.ops.attention import *
+from ttc.ops.binary import *
+from ttc.ops.constant import *
+from ttc.ops.conv import *
+from ttc.ops.folding import *
+from ttc.ops.index import *
+from ttc.ops.interpret import *
+from ttc.ops.matmul import *
+from ttc.ops.norm import *
+from ttc.ops.recurrent import *
+from ttc.ops.reduce import *
+from ttc.ops.shape import *
+from ttc.ops.signal import *
+from ttc.ops.skew import *
+from ttc.ops.torch_types import *
+from ttc.ops.unary import *

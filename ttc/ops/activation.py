@@ -12,6 +12,11 @@ from torch import Tensor
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.unary import Unary
 
+__all__ = [
+    "Elu", "Gelu", "HardSigmoid", "HardSwish", "LeakyRelu", "Mish", "Relu", "Sigmoid", "Silu", "Softplus",
+    "Softsign",
+]  # fmt: skip
+
 
 class HardSwish(Unary):
     """x * relu6(x + 3) / 6 (Howard et al. 2019)."""

@@ -13,6 +13,8 @@ from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
+__all__ = ["Attention"]
+
 Empty = Literal["zero", "nan", "never"]
 """Results of a query without keys: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or none,
 because every query is known to see a key.

@@ -14,6 +14,11 @@ from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
+__all__ = [
+    "Add", "And", "Atan2", "Div", "Eq", "FloorDiv", "Fmod", "Ge", "Gt", "Le", "Lt", "Maximum", "Minimum", "Mul",
+    "Ne", "Or", "Pow", "Remainder", "ShiftLeft", "ShiftRight", "Sub", "Where", "Xor",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Binary(Op, abstract=True):

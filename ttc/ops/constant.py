@@ -13,6 +13,8 @@ from ttc.ir import Builder, Const, Op, TensorType, Value, require
 from ttc.ops.rules import check_number
 from ttc.ops.torch_types import FROM_TORCH, array_of, to_torch
 
+__all__ = ["Full", "Literal", "constant", "number_of"]
+
 LITERAL_LIMIT = 64
 
 

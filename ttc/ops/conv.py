@@ -16,6 +16,8 @@ from ttc.ops.matmul import ACTIVATIONS, Activation
 from ttc.ops.rules import check_floating, same_dtype, window_output
 from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
 
+__all__ = ["AvgPool", "Conv", "ConvTranspose", "MaxPool"]
+
 Pads = tuple[tuple[int, int], ...]
 """(begin, end) for each spatial dimension."""
 

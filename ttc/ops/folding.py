@@ -10,6 +10,8 @@ from ttc.ops.constant import Full, Literal, constant
 from ttc.ops.interpret import evaluate_op
 from ttc.ops.torch_types import tensor_of
 
+__all__ = ["fold", "known"]
+
 FOLD_LIMIT = 1 << 20
 """Most bytes of a folded result; larger results stay computed at run time, so that programs stay small."""
 

@@ -13,6 +13,8 @@ from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_dim, same_dtype
 from ttc.ops.torch_types import as_signed
 
+__all__ = ["Embedding", "Gather", "OneHot", "Scatter"]
+
 
 @dataclass(frozen=True)
 class Embedding(Op):

@@ -14,6 +14,8 @@ from ttc.ir import Const, Graph, Input, Op, Value, Weights, operands_first
 from ttc.ir.graph import field_names
 from ttc.ops.torch_types import tensor_of
 
+__all__ = ["evaluate", "evaluate_op", "evaluate_value", "has_data", "steps"]
+
 
 def evaluate_op(op: Op, tensor_for: Callable[[Value], Tensor]) -> tuple[Tensor, ...]:
     """Return the results of one op, its operands looked up by `tensor_for`."""

@@ -14,6 +14,8 @@ from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
+__all__ = ["Linear", "Matmul"]
+
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", ""]
 
 ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {

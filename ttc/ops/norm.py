@@ -15,6 +15,8 @@ from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_dim, check_floating, same_dtype
 from ttc.ops.spatial import Spatial, from_rows, images, to_rows
 
+__all__ = ["BatchNorm", "GroupNorm", "LayerNorm", "LogSoftmax", "RmsNorm", "Softmax"]
+
 
 @dataclass(frozen=True)
 class LayerNorm(Op):

@@ -20,6 +20,8 @@ from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.gates import gate
 from ttc.ops.rules import same_dtype
 
+__all__ = ["Gru", "Lstm", "Rnn"]
+
 States = tuple[Tensor, ...]
 
 

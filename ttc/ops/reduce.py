@@ -14,6 +14,8 @@ from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_dim, check_floating
 
+__all__ = ["Argmax", "Cumprod", "Cumsum", "Max", "Mean", "Min", "Prod", "Sum", "Topk"]
+
 
 def reduced(x: Value, dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
     """Return the shape of x with `dims` reduced to 1 (kept) or removed."""

@@ -16,6 +16,8 @@ from ttc.ops.rules import broadcast, check_dim, check_floating, check_number, is
 from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
 from ttc.ops.torch_types import as_signed
 
+__all__ = ["Concat", "Expand", "Flip", "Pad", "Permute", "Repeat", "Reshape", "Slice", "Upsample"]
+
 
 @dataclass(frozen=True)
 class Reshape(Op):

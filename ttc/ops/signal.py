@@ -12,6 +12,8 @@ from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import check_floating, same_dtype
 
+__all__ = ["Istft", "Stft"]
+
 
 def bins(n_fft: int, onesided: bool) -> int:
     """Count the frequencies that a spectrum of n_fft samples keeps."""

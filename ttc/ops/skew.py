@@ -11,6 +11,8 @@ from torch import Tensor
 from ttc.ir import Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 
+__all__ = ["Skew"]
+
 
 @dataclass(frozen=True)
 class Skew(Op):

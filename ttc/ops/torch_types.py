@@ -9,6 +9,8 @@ from ttc.errors import Refusal
 from ttc.ir import DType, TensorType
 from ttc.ir.types import LARGEST
 
+__all__ = ["type_of"]
+
 TORCH = {
     DType.f64: torch.float64,
     DType.f32: torch.float32,

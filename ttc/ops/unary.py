@@ -14,6 +14,12 @@ from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.torch_types import to_torch
 
+__all__ = [
+    "Abs", "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "BitCast", "Cast", "Ceil", "Clamp", "Cos", "Cosh",
+    "Erf", "Erfc", "Erfcx", "Exp", "Expm1", "Floor", "IsNan", "Log", "Log1p", "Neg", "Not", "Reciprocal", "Round",
+    "Rsqrt", "Sign", "Sin", "Sinh", "Sqrt", "Tan", "Tanh", "Trunc",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Unary(Op, abstract=True):
