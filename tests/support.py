@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.calls.test_element_types import calls_in
+from tests.calls.claims import calls_in
 from tests.samples import SAMPLES
 from tests.spellings import spellings
 from ttc import ops

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
 
+from tests.calls.claims import calls_in
+from tests.sample import DTYPES, built, number_fault, results, type_fault
 from tests.samples import SAMPLES, Sample
-from ttc import calls, ops
+from ttc import calls
 from ttc.calls.call import Call
-from ttc.calls.loop import StepCall
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir import Graph, Op, bodies, parse_graph, verify
-from ttc.pipeline import Build, Options, compile_graph
+from ttc.ir import Op, parse_graph, verify
+from ttc.pipeline import Build
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
-from ttc.validation.accuracy import pcc, scaled_error
+from ttc.runtime.emulator.numerics import Mode
+from ttc.validation.accuracy import scaled_error
 
-DTYPES = ("bf16", "fp32")
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
 each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
@@ -31,17 +29,12 @@ each_dtype = pytest.mark.parametrize("dtype", DTYPES)
 @cache
 def compiled(index: int, target: str, dtype: str) -> Build | Refused:
     """A sample's program, or the refusal: each compiled once for all tests."""
-    try:
-        return compile_graph(SAMPLES[index].graph()[0], Options(TARGETS[target], dtype))
-    except Refused as refusal:
-        return refusal
+    return built(SAMPLES[index], TARGETS[target], dtype)
 
 
 @each_sample
 def test_type_rule_agrees_with_meaning(sample: Sample):
-    graph, inputs = sample.graph()
-    for name, tensor in ops.evaluate(graph, inputs).items():
-        assert ops.type_of(tensor) == dict(graph.outputs)[name].type
+    assert not type_fault(sample)
 
 
 @each_sample
@@ -79,19 +72,8 @@ def test_emulated_program_gives_the_numbers_of_the_op(sample: Sample, dtype: str
     build = compiled(SAMPLES.index(sample), "n150", dtype)
     if isinstance(build, Refused):
         return
-    graph, inputs = sample.graph()
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
-    for name, tensor in ops.evaluate(graph, inputs).items():
-        wanted = tensor.numpy()
-        assert found[name].dtype == wanted.dtype
-        assert found[name].shape == wanted.shape
-        if not wanted.size:
-            continue
-        if np.issubdtype(wanted.dtype, np.inexact) and dtype == "bf16":
-            assert pcc(found[name], wanted) >= sample.bf16
-        elif dtype == "fp32":
-            assert scaled_error(found[name], wanted) <= sample.fp32
+    for found, wanted in results(sample, build, Mode.exact):
+        assert not number_fault(sample, dtype, found, wanted)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -127,20 +109,11 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 
 CALLS_OF_PATTERNS = {
+    "loop",  # whose calls are those of its body
     "host.run",  # where a user allows it: tests/test_host.py
     "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/plan/test_choose_layouts.py
 }
 """Calls that no single op is lowered to, and where they are tested."""
-
-
-def calls_in(graph: Graph) -> Iterator[Op]:
-    """A program's nodes, those of loops' bodies as they are at the first step."""
-    for node in graph.nodes:
-        yield node.op
-        if isinstance(node.op, StepCall):
-            yield node.op.at(0)
-        for body in bodies(node.op):
-            yield from calls_in(body)
 
 
 def test_every_call_is_reached_by_a_sample():

@@ -32,6 +32,11 @@ def test_integer_division_keeps_integers_only_when_rounded():
         (lambda a, b, i, r: calls.Add(a, b), r"shapes \[2, 33\] and \[2, 34\] do not broadcast"),
         (lambda a, b, i, r: calls.Maximum(1.0, a), "ttnn.maximum takes no number in that place"),
         (lambda a, b, i, r: calls.Atan2(a, 1.0), "ttnn.atan2 takes no number in that place"),
+        *(
+            (lambda a, b, i, r, k=k, other=other: k(a, *values(spec(other, 2, 33))), f"cannot mix bf16 and {other}")
+            for k in (calls.Pow, calls.Maximum, calls.Minimum, calls.Remainder, calls.Fmod, calls.Atan2)
+            for other in (F32, DType.bfp8)
+        ),
         (lambda a, b, i, r: calls.BitwiseAnd(a, a), "an operand is bf16; accepted are i32, u16, u32"),
         (lambda a, b, i, r: calls.Pow(i, i), "an integer tensor cannot be raised to a tensor"),
         (lambda a, b, i, r: calls.Pow(i, -1), "an integer tensor cannot be raised to a negative number"),
@@ -105,7 +110,7 @@ def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
         for mb in (DRAM, L1)
         for x, y in (((2, 33, 65), (2, 33, 65)), ((65,), (2, 33, 65)), ((2, 33, 65), (65,)))
     ]
-    assert_as_predicted(programs, target, in_dram=False)
+    assert_as_predicted(programs, target)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.calls.test_element_types import first_of_each_kind, sampled_calls
+from tests.calls.claims import first_of_each_kind, sampled_calls
 from ttc.analysis.cost import cost
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS
@@ -47,7 +47,7 @@ def others(value: Any, any_length: bool) -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def calls() -> list[Call]:
-    return first_of_each_kind(sampled_calls().values())
+    return first_of_each_kind(sampled_calls())
 
 
 def test_forged_numbers_are_refused_or_can_be_looked_at(calls: list[Call]):

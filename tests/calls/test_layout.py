@@ -67,7 +67,7 @@ def test_real_ttnn_converts_in_l1_as_much_as_it_is_said_to(target: str, ttnn_pyt
         for memory in (DRAM, L1)
     ]
     assert all(program.call.infer().shape[2] > 4000 for program in programs)
-    assert_as_predicted(programs, target, in_dram=False)
+    assert_as_predicted(programs, target)
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -85,4 +85,4 @@ def test_real_ttnn_moves_as_predicted(target: str, ttnn_python: str):
         for memory in (DRAM, L1, SHARDED)
         for k in ({}, {"memory_config": DRAM}, {"memory_config": L1})
     ]
-    assert_as_predicted(programs, target, in_dram=False)
+    assert_as_predicted(programs, target)

@@ -47,7 +47,7 @@ def test_as_predicted(target: str, dtype, ttnn_python: str):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_copy_in_l1(target: str, ttnn_python: str):
-    assert_as_predicted([one(lambda x: Clone(x, memory_config=L1), spec(BF16, *STATE))], target, in_dram=False)
+    assert_as_predicted([one(lambda x: Clone(x, memory_config=L1), spec(BF16, *STATE))], target)
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -107,4 +107,4 @@ def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
         for k in ({}, {"memory_config": DRAM}, {"memory_config": L1})
     ]
     programs += [one(lambda x, d=d: calls.Topk(x, 2, d), spec(BF16, 2, 33, 65, memory=L1)) for d in (0, 1, 2)]
-    assert_as_predicted(programs, target, in_dram=False)
+    assert_as_predicted(programs, target)

@@ -19,8 +19,9 @@ class BinaryCall(Call, abstract=True):
     """y[i] = f(a[i], b[i]); the result has the first tensor's dtype, layout and memory.
 
     Where `number_second` says so, b may be a number that stands for a tensor full of it (an integer for
-    integer tensors); `number_first` calls take one for a as well. Floating dtypes may mix. Elementwise functions
-    of the operands and of the result run in the same device program, and the result may go into a given tensor.
+    integer tensors); `number_first` calls take one for a as well. Floating dtypes may mix in calls that `mix`.
+    Elementwise functions of the operands and of the result run in the same device program, and the result may go into
+    a given tensor.
     """
 
     input_tensor_a: Value | float
@@ -34,6 +35,7 @@ class BinaryCall(Call, abstract=True):
     dtypes: ClassVar[frozenset[DType]] = NUMBERS
     number_first: ClassVar[bool] = False
     number_second: ClassVar[bool] = True
+    mix: ClassVar[bool] = True
     flexible: ClassVar[bool] = True
 
     @property
@@ -84,7 +86,8 @@ def binary_spec(call: BinaryCall) -> Spec:
         if not isinstance(operand, Value):
             accept_number(operand, tensors[0].dtype)
     layout = one_layout(*tensors)
-    if len({tensor.dtype for tensor in tensors}) > 1 and not all(tensor.dtype.is_float for tensor in tensors):
+    mixed = len({tensor.dtype for tensor in tensors}) > 1
+    if mixed and not (call.mix and all(tensor.dtype.is_float for tensor in tensors)):
         raise Refusal(f"{call.mnemonic} cannot mix {' and '.join(str(tensor.dtype) for tensor in tensors)}")
     shape = broadcast(*(tensor.shape for tensor in tensors))
     return Spec(call.result_dtype(), shape, layout, call.memory_config or spec_of(tensors[0]).memory)
@@ -141,6 +144,8 @@ class Div(BinaryCall, name="ttnn.div"):
 class Pow(BinaryCall, name="ttnn.pow"):
     """a to the b; integers take a number b >= 0 and are in TILE layout."""
 
+    mix: ClassVar[bool] = False
+
     def infer(self) -> Spec:
         spec = binary_spec(self)
         if spec.dtype.is_float:
@@ -163,24 +168,28 @@ class Maximum(BinaryCall, name="ttnn.maximum"):
     """The larger of a and b."""
 
     dtypes = ORDERED
+    mix = False
 
 
 class Minimum(BinaryCall, name="ttnn.minimum"):
     """The smaller of a and b."""
 
     dtypes = ORDERED
+    mix = False
 
 
 class Remainder(BinaryCall, name="ttnn.remainder"):
     """a - b * floor(a / b): the sign of b."""
 
     dtypes = ORDERED
+    mix = False
 
 
 class Fmod(BinaryCall, name="ttnn.fmod"):
     """a - b * trunc(a / b): the sign of a."""
 
     dtypes = SIGNED
+    mix = False
 
 
 class Atan2(BinaryCall, name="ttnn.atan2"):
@@ -188,6 +197,7 @@ class Atan2(BinaryCall, name="ttnn.atan2"):
 
     dtypes = FLOATS
     number_second = False
+    mix = False
 
 
 class Eq(BinaryCall, name="ttnn.eq"):

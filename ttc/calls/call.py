@@ -11,8 +11,9 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DType, Layout, Op, Spec, Value
 
-FLOATS = frozenset({DType.bf16, DType.f32, DType.bfp8, DType.bfp4})
 PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
+BLOCK_FORMATS = frozenset({DType.bfp8, DType.bfp4})
+FLOATS = PLAIN_FLOATS | BLOCK_FORMATS
 INTEGERS = frozenset({DType.i32, DType.u32, DType.u16})
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import Call, Workspace, spec_of
+from ttc.calls.call import BLOCK_FORMATS, Call, Workspace, spec_of
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import L1, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
-
-BLOCK_FORMATS = (DType.bfp8, DType.bfp4)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from math import prod
 from typing import Literal, get_args
 
 from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
-from ttc.calls.sizes import tile_bytes
+from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -111,7 +111,7 @@ def product_workspace(call: Matmul | Linear, bias: Value | None, target: Target)
     rows, columns, strip = _block(call, result, target)
     first, second = tile_bytes(call.input_tensor_a.dtype), tile_bytes(call.input_tensor_b.dtype)
     needed = 2 * strip * (rows * first + columns * second)
-    needed += rows * columns * (tile_bytes(result.dtype) if result.dtype is not DType.f32 else 0)
+    needed += rows * columns * (page_bytes(result.dtype) if result.dtype is not DType.f32 else 0)
     needed += rows * columns * tile_bytes(DType.f32)
     needed += columns * tile_bytes(bias.dtype) if bias is not None else 0
     return min(needed, target.l1_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
-from ttc.calls.sizes import tile_bytes
+from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value, round_up
@@ -148,4 +148,4 @@ def line_workspace(x: Spec, dim: int) -> int:
     """Count the bytes of moreh's softmax for a line of tiles along `dim`: at most 512 KiB, in blocks beyond."""
     count = -(-x.shape[dim] // TILE) if dim >= x.rank - 2 else 1
     each = 2 * tile_bytes(x.dtype) + 2 * FLOAT_TILE
-    return min(count * each + 3 * tile_bytes(x.dtype) + 3 * FLOAT_TILE, 512 * 1024)
+    return min(count * each + 3 * page_bytes(x.dtype) + 3 * FLOAT_TILE, 512 * 1024)

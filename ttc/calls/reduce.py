@@ -11,6 +11,7 @@ from math import ceil
 from typing import ClassVar
 
 from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.sizes import page_bytes
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, tiles
 from ttc.errors import Refusal
@@ -144,7 +145,7 @@ class Cumsum(Call, name="ttnn.cumsum"):
 
     def workspace(self, target: Target) -> Workspace:
         """Return ten pages, and two permuted copies where the result is in L1."""
-        return Workspace(tiles(10, spec_of(self.input)), scratch(self, self.input, target, self.dim))
+        return Workspace(10 * page_bytes(self.input.dtype), scratch(self, self.input, target, self.dim))
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,18 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import prod
 from typing import ClassVar
 
-from ttc.calls.call import FLOATS, INTEGERS, PLAIN_FLOATS, Call, Workspace, accept, one_layout, spec_of
-from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
+from ttc.calls.call import (
+    BLOCK_FORMATS,
+    FLOATS,
+    INTEGERS,
+    PLAIN_FLOATS,
+    Call,
+    Workspace,
+    accept,
+    one_layout,
+    spec_of,
+)
+from ttc.calls.sizes import page_bytes, row_bytes, rows_of, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -196,12 +206,13 @@ class Concat(Call, name="ttnn.concat"):
         return self.tensors[0] if len(self.tensors) == 1 else None
 
     def workspace(self, target: Target) -> Workspace:
-        """Return two tiles or rows; more where rows are joined inside tiles, or are not aligned."""
+        """Return two tiles or rows; more where rows are joined inside tiles, are not aligned, or are of blocks."""
         result = self.infer()
         tile = tile_bytes(result.dtype)
         if result.layout is Layout.ROW_MAJOR:
             return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
-        return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else 2) * tile)
+        whole = 4 if result.dtype in BLOCK_FORMATS else 2
+        return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else whole) * tile)
 
     @property
     def merges_rows(self) -> bool:
@@ -266,6 +277,6 @@ class Pad(Call, name="ttnn.pad"):
         """Return tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
         spec, result = spec_of(self.input_tensor), self.infer()
         if spec.layout is Layout.TILE:
-            return Workspace(circular_buffers=6 * tile_bytes(spec.dtype))
+            return Workspace(circular_buffers=6 * page_bytes(spec.dtype))
         row = row_bytes(result)
         return Workspace(circular_buffers=min(max(33 * row, 36 * 1024), 656 * 1024) + 12 * row)

@@ -10,6 +10,11 @@ def tile_bytes(dtype: DType) -> int:
     return int(TILE * TILE * dtype.bytes)
 
 
+def page_bytes(dtype: DType) -> int:
+    """Count the bytes of one tile as a call computes with it: block formats are unpacked to bf16."""
+    return max(tile_bytes(dtype), tile_bytes(DType.bf16))
+
+
 def row_bytes(spec: Spec) -> int:
     """Count the bytes of one row as stored, aligned to 64 for the memory controller."""
     width = spec.padded_shape[-1] if spec.rank else 1
