@@ -16,6 +16,7 @@ from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc
 
 NAMES = ("vit", "bert", "clip_text")
+FIRST, *OTHERS = TARGETS
 each_model = pytest.mark.parametrize("name", NAMES)
 
 
@@ -38,9 +39,12 @@ def test_bf16_correlates_with_torch(name: str):
 @pytest.mark.parametrize(
     ("name", "target"),
     [
-        *((name, "n150") for name in NAMES),
-        ("vit", "p150"),
-        *(pytest.param(name, "p150", marks=pytest.mark.sweep) for name in NAMES if name != "vit"),
+        *((name, FIRST) for name in NAMES),
+        *(
+            pytest.param(name, other, marks=[pytest.mark.sweep] if name != "vit" else [])
+            for other in OTHERS
+            for name in NAMES
+        ),
     ],
 )
 def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, ttnn_python: str):

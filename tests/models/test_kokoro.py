@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from itertools import cycle
 from unittest import mock
 
 import numpy as np
@@ -95,7 +96,7 @@ def test_samples_are_those_of_the_package(size: str, dtype: str, least: tuple[fl
     assert all(pcc >= limit for pcc, limit in zip(closeness(found, size), limits, strict=True))
 
 
-@pytest.mark.parametrize(("target", "dtype"), [("n150", "bf16"), ("p150", "fp32")])
+@pytest.mark.parametrize(("target", "dtype"), list(zip(TARGETS, cycle(("bf16", "fp32")))))
 def test_accepted_by_the_real_ttnn(size: str, target: str, dtype: str, ttnn_python: str):
     (report,) = check_many([str(compiled(size, dtype, target).build.program.graph)], TARGETS[target])
     assert report.ok, report.refusal or report.spec_mismatches

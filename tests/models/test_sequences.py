@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -62,10 +63,16 @@ def test_masks_are_no_more_than_padding_needs(sequence: Sequence):
         assert len(bucket.masks) == sequence.masks, bucket.masks
 
 
-IN_THE_SWEEP = [pytest.param(*pair, marks=pytest.mark.sweep) for pair in (("n150", "bf16"), ("p150", "fp32"))]
+IN_TURN = list(zip(TARGETS, cycle(("fp32", "bf16"))))
+IN_THE_SWEEP = [
+    pytest.param(target, dtype, marks=pytest.mark.sweep)
+    for target in TARGETS
+    for dtype in ("bf16", "fp32")
+    if (target, dtype) not in IN_TURN
+]
 
 
-@pytest.mark.parametrize(("target", "dtype"), [("n150", "fp32"), ("p150", "bf16"), *IN_THE_SWEEP])
+@pytest.mark.parametrize(("target", "dtype"), [*IN_TURN, *IN_THE_SWEEP])
 def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target: str, dtype: str, ttnn_python: str):
     assert faults(sequence, dtype, target) == []
     assert not any("host.run" in str(bucket.program.graph) for bucket in bucketed(sequence.name, dtype, target).buckets)

@@ -21,6 +21,8 @@ from ttc.errors import InputError
 from ttc.runtime.check import check_many
 from ttc.validation.accuracy import pcc, scaled_error
 
+FIRST, *OTHERS = TARGETS
+
 ZOO = [(name, "tiny") for name in models.NAMES if name != "minilm"] + [("llama", "odd")]
 pytestmark = pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")  # Mochi's own code asks for it in fp32
 each_model = pytest.mark.parametrize(("name", "size"), ZOO)
@@ -92,7 +94,7 @@ def test_bf16_correlates_with_torch(name: str, size: str):
     assert min(worst(pcc, run(name, size, "bf16"), reference(name, size))) >= least >= 0.99
 
 
-@pytest.mark.parametrize("target", ["n150", pytest.param("p150", marks=pytest.mark.sweep)])
+@pytest.mark.parametrize("target", [FIRST, *(pytest.param(other, marks=pytest.mark.sweep) for other in OTHERS)])
 @pytest.mark.parametrize("dtype", ["fp32", "bf16"])
 def test_real_ttnn_accepts_every_call_as_predicted(dtype: str, target: str, ttnn_python: str):
     programs = [compiled(name, size, dtype, target) for name, size in ZOO]
