@@ -237,6 +237,8 @@ ELEMENTWISE: list[Sample] = [
     S(ops.FloorDiv, a="f32[2,33]", b="4.0 in f32[]", ranges={"a": (-99, 100)}),
     S(ops.Atan2, a="f32[2,33]", b="f32[33]"),
     S(ops.Atan2, a="1.0 in f32[]", b="f32[2,33]"),
+    S(ops.Gcd, a="i64[2,33]", b="i64[33]", ranges={"a": (-99, 99), "b": (-9, 99)}),
+    S(ops.Gcd, a="i32[5]", b="12 in i32[]", ranges={"a": (-99, 99)}),
     S(ops.Eq, a="i64[2,33]", b="i64[2,33]"),
     S(ops.Ne, a="f32[2,33]", b="0.0 in f32[]"),
     S(ops.Lt, a="f32[2,33]", b="0.25 in f32[]"),

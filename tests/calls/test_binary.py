@@ -37,6 +37,8 @@ def test_integer_division_keeps_integers_only_when_rounded():
             for k in (calls.Pow, calls.Maximum, calls.Minimum, calls.Remainder, calls.Fmod, calls.Atan2)
             for other in (F32, DType.bfp8)
         ),
+        (lambda a, b, i, r: calls.Gcd(i, 2), "ttnn.gcd takes no number in that place"),
+        (lambda a, b, i, r: calls.Gcd(a, a), "an operand is bf16; accepted are i32"),
         (lambda a, b, i, r: calls.BitwiseAnd(a, a), "an operand is bf16; accepted are i32, u16, u32"),
         (lambda a, b, i, r: calls.Pow(i, i), "an integer tensor cannot be raised to a tensor"),
         (lambda a, b, i, r: calls.Pow(i, -1), "an integer tensor cannot be raised to a negative number"),

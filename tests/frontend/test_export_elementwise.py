@@ -127,6 +127,12 @@ def test_arithmetic():
     )
 
 
+def test_common_divisors():
+    negative = torch.tensor([0, -12, 18, -(2**31)])
+    each_agrees("torch.gcd(i, j)\ntorch.gcd(i, j[0])\ntorch.gcd(j, 0 * j)", i=WHOLE, j=WHOLE - 5)
+    each_agrees("torch.gcd(i, j)\ni.gcd(j.to(torch.int32))", i=negative, j=torch.tensor([0, 8, 27, 6]))
+
+
 def test_comparisons_and_logic():
     each_agrees(
         """

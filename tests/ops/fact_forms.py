@@ -53,6 +53,8 @@ FORMS: list[Sample] = [
         for kind in WHOLE
         for n in (1, 2, 40)
     ),
+    S(ops.Gcd, a="i32[40]", b="i32[40]", ranges={"a": (0, 2), "b": (0, 2)}),
+    S(ops.Gcd, a="i32[40]", b="i32[40]", ranges={"a": (-99, -1), "b": (-60, -59)}),
     *(
         S(kind, a=f"i32[{n}]", b=f"i32[{n}]", ranges={"a": (-99, 99), "b": (1, 3)})
         for kind in (ops.ShiftLeft, ops.ShiftRight)

@@ -200,6 +200,13 @@ class Atan2(BinaryCall, name="ttnn.atan2"):
     mix = False
 
 
+class Gcd(BinaryCall, name="ttnn.gcd"):
+    """The greatest common divisor of a and b."""
+
+    dtypes = frozenset({DType.i32})
+    number_second = False
+
+
 class Eq(BinaryCall, name="ttnn.eq"):
     """1 where a == b, else 0, in a's dtype."""
 

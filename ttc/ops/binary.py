@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import pi
+from math import inf, pi
 from typing import ClassVar
 
 import torch
@@ -15,7 +15,7 @@ from ttc.ops.facts import Exactness, Facts, Finite
 from ttc.ops.rules import broadcast, same_dtype
 
 __all__ = [
-    "Add", "And", "Atan2", "Div", "Eq", "FloorDiv", "Fmod", "Ge", "Gt", "Le", "Lt", "Maximum", "Minimum", "Mul",
+    "Add", "And", "Atan2", "Div", "Eq", "FloorDiv", "Fmod", "Gcd", "Ge", "Gt", "Le", "Lt", "Maximum", "Minimum", "Mul",
     "Ne", "Or", "Pow", "Remainder", "ShiftLeft", "ShiftRight", "Sub", "Where", "Xor",
 ]  # fmt: skip
 
@@ -126,6 +126,14 @@ class Atan2(Binary):
     facts = Facts(Finite.ALL, Exactness.KEPT, span=(-pi, pi))
     function = torch.atan2
     kinds = ("float",)
+
+
+class Gcd(Binary):
+    """Greatest common divisor of a and b, not negative; that of 0 and 0 is 0."""
+
+    facts = Facts(Finite.ALL, Exactness.KEPT, span=(0.0, inf), commutes=True, overflows=True)
+    function = torch.gcd
+    kinds = ("int", "uint")
 
 
 class Eq(Binary):

@@ -24,6 +24,7 @@ CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.Atan2: calls.Atan2,
     ops.Eq: calls.Eq,
     ops.Fmod: calls.Fmod,
+    ops.Gcd: calls.Gcd,
     ops.Ge: calls.Ge,
     ops.Gt: calls.Gt,
     ops.Le: calls.Le,

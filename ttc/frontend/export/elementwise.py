@@ -27,7 +27,7 @@ ROUNDING: dict[str, Make] = {"ceil": ops.Ceil, "floor": ops.Floor, "round": ops.
 ARITHMETIC: dict[str, Make] = {
     "mul": ops.Mul, "multiply": ops.Mul, "remainder": ops.Remainder, "fmod": ops.Fmod,
     "maximum": ops.Maximum, "minimum": ops.Minimum, "max.other": ops.Maximum, "min.other": ops.Minimum,
-    "atan2": ops.Atan2, "arctan2": ops.Atan2,
+    "atan2": ops.Atan2, "arctan2": ops.Atan2, "gcd": ops.Gcd,
 }  # fmt: skip
 COMPARISONS: dict[str, Make] = {
     "eq": ops.Eq, "ne": ops.Ne, "lt": ops.Lt, "le": ops.Le, "gt": ops.Gt, "ge": ops.Ge,

@@ -23,6 +23,7 @@ FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.BitwiseRightShift: torch.bitwise_right_shift,
     calls.BitwiseXor: torch.bitwise_xor,
     calls.Eq: torch.eq,
+    calls.Gcd: torch.gcd,
     calls.Ge: torch.ge,
     calls.Gt: torch.gt,
     calls.Le: torch.le,
