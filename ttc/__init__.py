@@ -34,6 +34,7 @@ def compile(
     lengths: Mapping[str, int | Sequence[int]] | None = None,
     dynamic_shapes: Any = None,
     allow_host: Sequence[str] = (),
+    fidelity: str | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
@@ -47,13 +48,15 @@ def compile(
     buckets: a run takes the smallest program that fits, and its padding changes no result.
     Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
     form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
-    `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `trust` lets torch
-    read a .pt2 file as it does, with whatever code the file holds (docs/security.md); `progress` is told what is being
-    done.
+    `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `fidelity` ("LoFi",
+    "HiFi2", "HiFi3", "HiFi4") overrules the math fidelity that is chosen for each call (docs/numbers.md); `trust` lets
+    torch read a .pt2 file as it does, with whatever code the file holds (docs/security.md); `progress` is told what is
+    being done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
     require("compiling")
+    from ttc.calls.fidelity import fidelity_named
     from ttc.calls.target import target_named
     from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable
     from ttc.compiled.compiled import Compiled
@@ -61,7 +64,9 @@ def compile(
     from ttc.sources import source_of
 
     require_callable("progress", progress)
-    options = Options(target_named(target), dtype_named(dtype), host_names(allow_host))
+    card = target_named(target)
+    passes = None if fidelity is None else fidelity_named(fidelity, card)
+    options = Options(card, dtype_named(dtype), host_names(allow_host), passes)
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):

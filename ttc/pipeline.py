@@ -11,6 +11,7 @@ from typing import Any
 
 from ttc import backend, passes
 from ttc.backend.lowering import Lowered
+from ttc.calls.call import MathFidelity
 from ttc.calls.target import Target
 from ttc.errors import InputError, Refused, TtcError
 from ttc.ir import DType, Graph, Value, Weights
@@ -60,11 +61,15 @@ SMALLER = "compile for smaller sizes, or a card of more memory"
 
 @dataclass(frozen=True)
 class Options:
-    """The card to compile for, the numbers to compute with, and the ops that the host may do."""
+    """The card to compile for, the numbers to compute with, and the ops that the host may do.
+
+    `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each.
+    """
 
     target: Target
     dtype: str = "bf16"
     allow_host: tuple[str, ...] = ()
+    fidelity: MathFidelity | None = None
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _lowered(graph: Graph, options: Options, observe: Observer | None = None) ->
     """Take a graph through the passes and lowering; return what was lowered too."""
     _refuse_giants(graph, options.target)
     ops = passes.run(passes.PIPELINE, graph, observe)
-    return ops, backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host)
+    return ops, backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host, options.fidelity)
 
 
 def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bucket]]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
 from ttc.calls.binary import BinaryCall, Where
@@ -100,7 +99,7 @@ def cost(node: Node, target: Target) -> Cost:
     products = tile_products(call)
     moved = sum(size for value, size in traffic(node) if spec_of(value).memory.buffer is Buffer.DRAM)
     cores = min(target.cores, max(1, sum(_tiles(value.shape) for value in node.results)))
-    matrix = products * CYCLES[_fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
+    matrix = products * CYCLES[fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
     return Cost(products, programs(call), moved, matrix, moved / target.dram_bytes_per_second / DRAM_EFFICIENCY)
 
 
@@ -166,9 +165,9 @@ def traffic(node: Node) -> Iterator[tuple[Value, int]]:
         yield value, spec_of(value).stored_bytes
 
 
-def _fidelity(call: Any) -> MathFidelity:
-    config = getattr(call, "compute_kernel_config", None) or getattr(call, "compute_config", None)
-    return config.math_fidelity if config else MathFidelity.HiFi4
+def fidelity(call: Call) -> MathFidelity:
+    """Return the passes that the matrix engine makes for a call; the most if the call does not say."""
+    return call.compute.math_fidelity if call.compute else MathFidelity.HiFi4
 
 
 def _count(size: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
 from typing import Any
@@ -14,6 +14,7 @@ from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
 from ttc.analysis.run_calls import RunCall, run_calls
 from ttc.calls.call import Call, spec_of
+from ttc.calls.fidelity import reason
 from ttc.calls.host import HostOp
 from ttc.calls.layout import ToLayout
 from ttc.calls.target import Target
@@ -35,6 +36,7 @@ class Report:
     calls: int
     setup_calls: int
     calls_by_kind: dict[str, int] = field(default_factory=dict)
+    calls_by_fidelity: dict[str, int] = field(default_factory=dict)
     device_programs: int = 0
     layout_conversions: int = 0
     host_ops: int = 0
@@ -62,10 +64,12 @@ class Report:
 
     def __str__(self) -> str:
         kinds = ", ".join(f"{count} {kind.removeprefix('ttnn.')}" for kind, count in self.calls_by_kind.items())
+        fidelities = "; ".join(f"{count} calls {reason}" for reason, count in self.calls_by_fidelity.items())
         setup = f", {self.setup_calls} before the first run" if self.setup_calls else ""
         return "\n".join(
             [
                 f"{self.calls} calls on {self.target} ({kinds}){setup}",
+                f"math fidelity: {fidelities or 'no call has any'}",
                 f"{self.device_programs} device programs, {self.layout_conversions} layout conversions, "
                 + self._host(),
                 f"DRAM moved {_mb(self.dram_bytes)}, at least {_mb(self.minimum_dram_bytes)}; "
@@ -99,6 +103,7 @@ def report(graph: Graph, target: Target) -> Report:
             isinstance(n.op, Call) and bool(n.results) and liveness.kept(n.results[0]) for n in graph.nodes
         ),
         calls_by_kind=dict(kinds.most_common()),
+        calls_by_fidelity=_fidelities(calls, target),
         device_programs=sum(cost.programs for cost in costs),
         layout_conversions=sum(call.cost.times for call in calls if isinstance(call.node.op, ToLayout)),
         host_ops=len(on_host),
@@ -114,6 +119,15 @@ def report(graph: Graph, target: Target) -> Report:
         l1_with_circular_buffers=replayed.peak,
         predicted_seconds=sum(cost.seconds for cost in costs),
     )
+
+
+def _fidelities(calls: Sequence[RunCall], target: Target) -> dict[str, int]:
+    """Count the calls of each math fidelity, by its reason; calls that state none are left out."""
+    counted: Counter[str] = Counter()
+    for call in calls:
+        if why := reason(call.node.op, target):
+            counted[why] += call.cost.times
+    return dict(counted.most_common())
 
 
 def _only_calls(graph: Graph) -> None:

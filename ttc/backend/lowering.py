@@ -19,7 +19,8 @@ from ttc.backend.host import host_op, host_ops
 from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
 from ttc.backend.wide_integers import wide_integers
-from ttc.calls.call import Call, spec_of
+from ttc.calls.call import Call, MathFidelity, spec_of
+from ttc.calls.fidelity import with_fidelity
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
@@ -52,14 +53,22 @@ Lowered = tuple[Graph, Graph, Mapping[str, str]]
 call value that holds each op value, by the op value's name: for comparing the two step by step."""
 
 
-def lower(graph: Graph, target: Target, dtype: DType, weight_dtype: DType, allow_host: Collection[str] = ()) -> Lowered:
+def lower(
+    graph: Graph,
+    target: Target,
+    dtype: DType,
+    weight_dtype: DType,
+    allow_host: Collection[str] = (),
+    fidelity: MathFidelity | None = None,
+) -> Lowered:
     """Lower every op for `target`; Refused with every reason if some ops cannot be lowered.
 
     Floating values become `dtype` (bf16 or f32), weights of matrix products and convolutions `weight_dtype`. The host
-    does the ops named in `allow_host` where the card cannot.
+    does the ops named in `allow_host` where the card cannot. `fidelity` overrules the choice of ttc.calls.fidelity.
     """
     to = Lowering(graph, target, dtype, weight_dtype)
     to.on_host = host_ops(allow_host)
+    to.fidelity = fidelity
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
@@ -83,6 +92,7 @@ class Lowering:
         self.uses = graph.uses()  # the number of readers of each of the model's values
         self.refusals: list[tuple[str, str]] = []
         self.on_host: frozenset[type[Op]] = frozenset()
+        self.fidelity: MathFidelity | None = None
         self._program = Builder()
         self._weights = Builder(graph.weights)
         self._current: tuple[Value, ...] = ()  # the results of the op being lowered
@@ -120,7 +130,7 @@ class Lowering:
         return results[0] if len(results) == 1 else results
 
     def _called(self, call: Call) -> tuple[Value, ...]:
-        results = self._program.add(call)
+        results = self._program.add(with_fidelity(call, self.target, self.fidelity))
         for value in results:
             self._stands_for.setdefault(value, self._current)
         return results

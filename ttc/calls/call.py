@@ -38,6 +38,9 @@ class ComputeKernelConfig:
 
 EXACT = ComputeKernelConfig()
 
+COMPUTE_FIELDS = ("compute_kernel_config", "compute_config")
+"""TTNN's names of the keyword that states a call's arithmetic: convolutions call theirs otherwise."""
+
 
 @dataclass(frozen=True)
 class CoreGrid:
@@ -83,6 +86,16 @@ class Call(Op, abstract=True):
     flexible: ClassVar[bool] = False
     moves: ClassVar[bool] = False
     needs_device: ClassVar[bool] = False
+
+    @property
+    def compute_field(self) -> str | None:
+        """Return the name of the field that states the arithmetic of the call's sums; None if the call has no such."""
+        return next((name for name in COMPUTE_FIELDS if hasattr(self, name)), None)
+
+    @property
+    def compute(self) -> ComputeKernelConfig | None:
+        """Return the arithmetic of the call's sums; None if the call states none."""
+        return getattr(self, self.compute_field) if self.compute_field else None
 
     def alias(self) -> Value | None:
         """Return the operand whose buffer the result shares (a view, or in place); None for a buffer of its own."""

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from ttc.calls.call import MathFidelity
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
 from ttc.guard.files import open_file
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
+FIDELITIES = tuple(item.name for item in MathFidelity)
 MODELS = (".onnx", ".pt2")
 """Endings of the names of model files."""
 
@@ -37,6 +39,11 @@ def add_compilation(parser: ArgumentParser) -> None:
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
+        "--fidelity",
+        choices=FIDELITIES,
+        help="passes of the matrix engine in all calls; by card and weights if not given",
+    )
+    parser.add_argument(
         "--length", dest="lengths", action="append", default=[], type=length, metavar="NAME=N[,N]",
         help="a size, or several, of one of the model's named dimensions; may be given for each of them",
     )  # fmt: skip
@@ -56,6 +63,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "dtype": arguments.dtype,
         "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
+        "fidelity": arguments.fidelity,
         "trust": arguments.trust,
     }
 

@@ -2,13 +2,12 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 
 import ttc
 from ttc.ir import DType, Spec
 from ttc.runtime.check.interpreter import surroundings
-from ttc.runtime.emulator.numerics import Mode, load, matrix_operand, round_block_float, store
+from ttc.runtime.emulator.numerics import load, round_block_float, store
 
 REAL = """
 import os, sys
@@ -93,18 +92,3 @@ def test_rounding_again_changes_nothing():
 
 def test_integers_are_cut_not_rounded():
     assert store(torch.tensor([1.9, -1.9]), Spec(DType.i32, (2,))).tolist() == [1, -1]
-
-
-@pytest.mark.parametrize(
-    ("number", "rounded"), [(1 + 2**-11, 1.0), (1 + 3 * 2**-11, 1 + 2**-9), (1 + 2**-10, 1 + 2**-10)]
-)
-def test_tensix_reads_ten_mantissa_bits(number: float, rounded: float):
-    x = torch.tensor([number, -number])
-    assert matrix_operand(x, Mode.tensix).tolist() == [rounded, -rounded]
-    assert torch.equal(matrix_operand(x, Mode.exact), x)
-
-
-def test_tensix_leaves_infinity_and_nan_alone():
-    x = torch.tensor([torch.inf, -torch.inf, torch.nan])
-    assert torch.equal(matrix_operand(x, Mode.tensix)[:2], x[:2])
-    assert matrix_operand(x, Mode.tensix)[2].isnan()

@@ -15,6 +15,7 @@ from ttc.calls.attention import (
     SplitQueryKeyValueAndSplitHeads,
 )
 from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -27,10 +28,7 @@ def attention(
     input_tensor_v: Tensor,
     attn_mask: Tensor | None = None,
 ) -> Tensor:
-    """Attend with scores and sums in fp32; in `tensix` mode weights are rounded to bf16 for the second product.
-
-    The operands have no more than bf16's bits, which the matrix engine reads whole.
-    """
+    """Attend with scores and sums in fp32; in `tensix` mode weights are rounded to bf16 for the second product."""
     q, k, v = input_tensor_q, input_tensor_k, input_tensor_v
     scale = 1 / math.sqrt(q.shape[-1]) if call.scale is None else call.scale
     if mode is Mode.exact:
@@ -38,23 +36,25 @@ def attention(
             q, k, v, attn_mask, is_causal=call.is_causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
         )
     else:
-        y = _attention_in_bf16(q, k, v, attn_mask, call.is_causal, scale)
+        y = _attention_in_bf16(call, q, k, v, attn_mask, scale)
     if call.output_concat_heads:
         y = y.permute(0, 2, 1, 3).reshape(y.shape[0], 1, y.shape[2], -1)
     return y
 
 
-def _attention_in_bf16(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, scale: float) -> Tensor:
+def _attention_in_bf16(
+    call: ScaledDotProductAttention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float
+) -> Tensor:
     """Attend with unnormalised weights rounded to bf16 between the two products."""
     shared = q.shape[1] // k.shape[1]
     k, v = (x.repeat_interleave(shared, 1) for x in (k, v))
-    scores = (q @ k.mT) * scale
-    if causal:
+    scores = product(q, k.mT, call.compute, torch.matmul) * scale
+    if call.is_causal:
         scores = scores.masked_fill(torch.ones(scores.shape[-2:]).triu(1).bool(), -math.inf)
     if mask is not None:
         scores = scores + mask
     weights = (scores - scores.amax(-1, keepdim=True)).exp().bfloat16().float()
-    return weights @ v / weights.sum(-1, keepdim=True)
+    return product(weights, v, call.compute, torch.matmul) / weights.sum(-1, keepdim=True)
 
 
 @emulates(SplitQueryKeyValueAndSplitHeads, stored=True)

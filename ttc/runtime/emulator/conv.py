@@ -12,7 +12,8 @@ from torch import Tensor
 
 from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.runtime.emulator.binary import fused
-from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -34,10 +35,18 @@ def conv2d(
 ) -> Tensor:
     """Cross-correlate in fp32, add the bias, apply the activation; round once at the end."""
     top, bottom, left, right = call.padding
-    x = F.pad(matrix_operand(images(call, input_tensor), mode), (left, right, top, bottom))
-    w = matrix_operand(grouped(call, weight_tensor), mode)
+    x = F.pad(images(call, input_tensor), (left, right, top, bottom))
+    w = grouped(call, weight_tensor)
+
     bias = None if bias_tensor is None else bias_tensor.reshape(-1)
-    y = F.conv2d(x, w, bias, call.stride, 0, call.dilation, call.groups)
+
+    def correlate(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
+        return F.conv2d(x, w, bias, call.stride, 0, call.dilation, call.groups)
+
+    if mode is Mode.exact:
+        y = correlate(x, w, bias)
+    else:
+        y = product(x, w, call.compute, correlate) + (0.0 if bias is None else bias[:, None, None])
     return activated(call, y).permute(0, 2, 3, 1).reshape(1, 1, -1, call.out_channels)
 
 

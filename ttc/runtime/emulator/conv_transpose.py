@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ttc.calls.conv_transpose import ConvTranspose2d, PrepareConvTranspose2dBias, PrepareConvTranspose2dWeights
 from ttc.runtime.emulator.conv import blocks, dense, images
-from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -29,10 +30,14 @@ def conv_transpose2d(
     call: ConvTranspose2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
 ) -> Tensor:
     """Convolve transposed in fp32, cut the borders off, add the bias; round once at the end."""
-    x = matrix_operand(images(call, input_tensor), mode)
+    x = images(call, input_tensor)
     weight = weight_tensor.reshape(*call.kernel_size, call.in_channels, -1).permute(2, 3, 0, 1)
-    w = matrix_operand(blocks(weight, call.groups), mode)
-    full = F.conv_transpose2d(x, w, None, call.stride, 0, 0, groups=call.groups, dilation=call.dilation)
+    w = blocks(weight, call.groups)
+
+    def convolve(x: Tensor, w: Tensor) -> Tensor:
+        return F.conv_transpose2d(x, w, None, call.stride, 0, 0, groups=call.groups, dilation=call.dilation)
+
+    full = convolve(x, w) if mode is Mode.exact else product(x, w, call.compute, convolve)
     full = F.pad(full, (0, call.output_padding[1], 0, call.output_padding[0]))
     top, bottom, left, right = call.padding
     y = full[:, :, top : full.shape[2] - bottom, left : full.shape[3] - right]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,8 @@ from torch import Tensor
 
 from ttc.calls.matmul import Linear, Matmul
 from ttc.ir import DType
-from ttc.runtime.emulator.numerics import Mode, load, matrix_operand, store
+from ttc.runtime.emulator.numerics import Mode, load, store
+from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
 ACTIVATIONS = {
@@ -52,7 +53,8 @@ def matmul(
     if native and all(x.dtype is torch.bfloat16 for x in operands):
         y = _native(a, b, None if bias is None else bias.reshape(-1), activation)
         return store(y.reshape(result.shape), result)
-    y = torch.matmul(matrix_operand(load(a), mode), matrix_operand(load(b), mode))
+    multiply = torch.matmul if mode is Mode.exact else partial(product, config=call.compute, multiply=torch.matmul)
+    y = multiply(load(a), load(b))
     if bias is not None:
         y = y + load(bias).reshape(-1)
     return store(ACTIVATIONS[activation](y), result)

@@ -77,13 +77,3 @@ def _beyond_infinity(x: Tensor) -> Tensor:
     bits = x.view(torch.int32)
     magnitude = (1 + (bits & 0x7FFFFF).double() / 2**23) * 2.0**128
     return torch.where(x.isfinite(), x.double(), torch.where(bits < 0, -magnitude, magnitude))
-
-
-def matrix_operand(x: Tensor, mode: Mode) -> Tensor:
-    """Return a float32 operand as the matrix engine reads it: in `tensix` mode TF32, 10 mantissa bits."""
-    if mode is Mode.exact:
-        return x
-    bits = x.contiguous().view(torch.int32)
-    # TF32 drops the low 13 bits: add just under half of them, and the last kept bit for ties to even.
-    rounded = (bits + 0x0FFF + ((bits >> 13) & 1)) & ~0x1FFF
-    return torch.where(torch.isfinite(x), rounded.view(torch.float32), x)

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from ttc.calls import reduce as calls
 from ttc.ir import DType
-from ttc.runtime.emulator.numerics import Mode, matrix_operand
+from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.passes import matrix_operand
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -18,7 +19,7 @@ def total(call: calls.Sum, mode: Mode, input_tensor: Tensor) -> Tensor:
     """Sum in fp32; integers exactly, modulo 2^32."""
     if not input_tensor.is_floating_point():
         return torch.sum(input_tensor, call.dim, call.keepdim, dtype=input_tensor.dtype)
-    return torch.sum(matrix_operand(input_tensor, mode), call.dim, call.keepdim)
+    return torch.sum(matrix_operand(input_tensor, mode, call.compute), call.dim, call.keepdim)
 
 
 @emulates(calls.Mean)
@@ -29,7 +30,8 @@ def mean(call: calls.Mean, mode: Mode, input_tensor: Tensor) -> Tensor:
     factor = torch.tensor(1 / prod(input_tensor.shape[dim] for dim in call.dim))
     if call.input_tensor.dtype is not DType.f32:
         factor = factor.to(torch.bfloat16).float()
-    return torch.sum(matrix_operand(input_tensor, mode), call.dim, call.keepdim) * matrix_operand(factor, mode)
+    x, factor = (matrix_operand(read, mode, call.compute) for read in (input_tensor, factor))
+    return torch.sum(x, call.dim, call.keepdim) * factor
 
 
 @emulates(calls.Max, calls.Min)
