@@ -9,8 +9,9 @@ from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import axes, axis, result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast
+from ttc.frontend.log_sum_exp import log_sum_exp
 from ttc.ir import DType
-from ttc.ops.expr import Expr, apply, exp, log, sqrt
+from ttc.ops.expr import Expr, apply, sqrt
 
 Dims = list[int] | int | None
 
@@ -90,11 +91,8 @@ def all_(b: ExportBuilder, x: Expr, dim: Dims = None, keepdim: bool = False) -> 
 
 @aten("logsumexp")
 def logsumexp(b: ExportBuilder, x: Expr, dim: Dims, keepdim: bool = False) -> Expr:
-    """Compute max + log(sum(exp(x - max)))."""
     x = result_as(b, x)
-    top = amax(b, x, dim, True)
-    total = sum_(b, exp(x - top), dim, True)
-    return (log(total) + top).reshape(*b.result.shape)
+    return log_sum_exp(x, axes(x, dim), keepdim)
 
 
 @aten("var", "var.correction")

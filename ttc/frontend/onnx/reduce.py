@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import torch
-
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.log_sum_exp import log_sum_exp
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axes_of, axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
 from ttc.ir import DType
-from ttc.ops.expr import Expr, apply, concat, exp, log, sqrt, where
+from ttc.ops.expr import Expr, apply, concat, log, sqrt, where
 from ttc.ops.reduce import reduced
-from ttc.ops.torch_types import to_torch
 
 Form = Callable[[Expr, Ints, bool], Expr]
 
@@ -31,13 +29,9 @@ def _sum_square(x: Expr, dims: Ints, keep: bool) -> Expr:
 
 
 def _log_sum_exp(x: Expr, dims: Ints, keep: bool) -> Expr:
-    """Compute max + log(sum(exp(x - max))), the maximum kept finite so that an empty sum stays -inf."""
     if not x.dtype.is_float:
-        return _log_sum_exp(x.cast(DType.f32), dims, keep).cast(x.dtype)
-    limit = torch.finfo(to_torch(x.dtype)).max
-    top = x.max(dims, True).clamp(-limit, limit)
-    total = log(exp(x - top).sum(dims, True))
-    return (total + top).reshape(*reduced(x.value, dims, keep))
+        return log_sum_exp(x.cast(DType.f32), dims, keep).cast(x.dtype)
+    return log_sum_exp(x, dims, keep)
 
 
 REDUCTIONS: dict[str, Form] = {
