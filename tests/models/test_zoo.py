@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,14 +18,14 @@ from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
-from ttc.runtime.check import check_many
+from ttc.runtime.check import Worker
 from ttc.validation.accuracy import pcc, scaled_error
 
 FIRST, *OTHERS = TARGETS
 
 ZOO = [(name, "tiny") for name in models.NAMES if name != "minilm"] + [("llama", "odd")]
 pytestmark = pytest.mark.filterwarnings("ignore:In CPU autocast:UserWarning")  # Mochi's own code asks for it in fp32
-each_model = pytest.mark.parametrize(("name", "size"), ZOO)
+each_model = pytest.mark.parametrize(("name", "size"), ZOO, scope="module")  # one model after another
 
 MILLIONS = {
     "bark_semantic": 193.0,
@@ -47,18 +47,18 @@ MILLIONS = {
 """Published numbers of parameters."""
 
 
-@cache
+@lru_cache(2)
 def built(name: str, size: str) -> tuple[torch.nn.Module, dict[str, Any]]:
     return models.named(name).build(size)
 
 
-@cache
+@lru_cache(4)
 def compiled(name: str, size: str, dtype: str, target: str = "n150") -> Compiled:
     module, inputs = built(name, size)
     return ttc.compile(module, kwargs=inputs, dtype=dtype, target=target)
 
 
-@cache
+@lru_cache(2)
 def reference(name: str, size: str) -> list[np.ndarray]:
     module, inputs = built(name, size)
     with torch.no_grad():
@@ -94,17 +94,18 @@ def test_bf16_correlates_with_torch(name: str, size: str):
     assert min(worst(pcc, run(name, size, "bf16"), reference(name, size))) >= least >= 0.99
 
 
-@pytest.mark.parametrize("target", [FIRST, *(pytest.param(other, marks=pytest.mark.sweep) for other in OTHERS)])
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-def test_real_ttnn_accepts_every_call_as_predicted(dtype: str, target: str, ttnn_python: str):
-    programs = [compiled(name, size, dtype, target) for name, size in ZOO]
-    reports = check_many([str(program.build.program.graph) for program in programs], TARGETS[target])
-    faults = [
-        f"{name} {size}: {report.refusal or report.spec_mismatches}"
-        for (name, size), report in zip(ZOO, reports, strict=True)
-        if not report.ok
-    ]
-    assert not faults, "\n".join(faults)
+@pytest.fixture(scope="module", params=[FIRST, *(pytest.param(other, marks=pytest.mark.sweep) for other in OTHERS)])
+def card(request: pytest.FixtureRequest, ttnn_python: str) -> Iterator[tuple[str, Worker]]:
+    with Worker(TARGETS[request.param]) as worker:
+        yield request.param, worker
+
+
+@each_model
+def test_real_ttnn_accepts_every_call_as_predicted(name: str, size: str, card: tuple[str, Worker]):
+    target, worker = card
+    for dtype in ("fp32", "bf16"):
+        program = compiled(name, size, dtype, target).build.program
+        assert worker.check(str(program.graph), lambda step, steps: None).faults == []
 
 
 @pytest.mark.parametrize("name", MILLIONS)
