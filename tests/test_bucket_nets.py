@@ -45,9 +45,7 @@ def accepted(nets: list[Numbered]) -> None:
         builds = [compile_graph(graph, Options(target, net.dtype)) for graph, net in zip(graphs, nets, strict=True)]
         reports = check_many([print_graph(build.program.graph) for build in builds], target)
         refused = [
-            f"{target.name}: {net}: {report.refusal or report.spec_mismatches}"
-            for net, report in zip(nets, reports, strict=True)
-            if not report.ok
+            f"{target.name}: {net}: {report.faults}" for net, report in zip(nets, reports, strict=True) if not report.ok
         ]
         assert not refused, "\n".join(refused)
 

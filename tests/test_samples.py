@@ -83,9 +83,7 @@ def test_real_ttnn_accepts_every_program_as_predicted(target: str, dtype: str, t
     programs = {index: str(b.program.graph) for index, b in builds.items() if isinstance(b, Build)}
     reports = check_many(list(programs.values()), TARGETS[target])
     faults = [
-        f"{SAMPLES[index]}: {report.refusal or report.spec_mismatches}"
-        for index, report in zip(programs, reports, strict=True)
-        if not report.ok
+        f"{SAMPLES[index]}: {report.faults}" for index, report in zip(programs, reports, strict=True) if not report.ok
     ]
     assert not faults, "\n".join(faults)
 

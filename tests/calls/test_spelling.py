@@ -29,7 +29,7 @@ from ttc.ir import L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec,
         (UnaryWithParam("ELU", 1.0), "ttnn.UnaryWithParam(ttnn.UnaryOpType.ELU, 1.0)"),
         (
             ComputeKernelConfig(),
-            "ttnn.WormholeComputeKernelConfig(math_fidelity=ttnn.MathFidelity.HiFi4, math_approx_mode=False, "
+            "ttnn.WormholeComputeKernelConfig(math_fidelity=ttnn.MathFidelity.HiFi3, math_approx_mode=False, "
             "fp32_dest_acc_en=True, packer_l1_acc=True)",
         ),
         (

@@ -69,7 +69,7 @@ class Report:
         return "\n".join(
             [
                 f"{self.calls} calls on {self.target} ({kinds}){setup}",
-                f"math fidelity: {fidelities or 'no call has any'}",
+                *([f"math fidelity: {fidelities}"] if fidelities else []),
                 f"{self.device_programs} device programs, {self.layout_conversions} layout conversions, "
                 + self._host(),
                 f"DRAM moved {_mb(self.dram_bytes)}, at least {_mb(self.minimum_dram_bytes)}; "

@@ -28,9 +28,9 @@ class MathFidelity(Enum):
 
 @dataclass(frozen=True)
 class ComputeKernelConfig:
-    """Arithmetic of a call's sums; ttc's default is the most exact: all mantissa bits, sums kept in fp32."""
+    """Arithmetic of a call's sums; ttc's default is the most exact that is right on every card, sums kept in fp32."""
 
-    math_fidelity: MathFidelity = MathFidelity.HiFi4
+    math_fidelity: MathFidelity = MathFidelity.HiFi3
     math_approx_mode: bool = False
     fp32_dest_acc_en: bool = True
     packer_l1_acc: bool = True

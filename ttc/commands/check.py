@@ -54,8 +54,6 @@ def describe(report: CheckReport) -> str:
     ]
     if report.host_ops:
         lines.append(f"{report.host_ops} host ops, which ttnn was not asked about")
-    lines += [f"not as predicted: {mismatch}" for mismatch in report.spec_mismatches]
-    if report.refusal:
-        lines.append(f"refused: {report.refusal}")
+    lines += report.faults
     lines.append("accepted by ttnn" if report.ok else "NOT accepted by ttnn")
     return "\n".join(lines)

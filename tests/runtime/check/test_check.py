@@ -153,11 +153,37 @@ def test_progress_is_heard(ttnn_python):
     assert heard == [(i, 9) for i in range(9)]
 
 
+def test_warnings_of_the_library_are_faults(ttnn_python):
+    text = """graph {
+  %x: bf16[64,64] tile dram = input(name="x")
+  %y: bf16[64,64] tile dram = ttnn.matmul(%x, %x, compute_kernel_config=ComputeKernelConfig(math_fidelity=FIDELITY))
+  return "y"=%y
+}
+"""
+    four, three = (text.replace("FIDELITY", name) for name in ("HiFi4", "HiFi3"))
+    (warned,) = check_many([four], N150)
+    assert not warned.ok
+    assert len(warned.warnings) == 1
+    assert warned.warnings[0].startswith("On Wormhole with fp32 accumulation, output accuracy can be worse with HiFi4")
+    assert warned.faults == [f"ttnn warns: {warned.warnings[0]}"]
+    assert check_many([three], N150)[0].ok
+    assert check_many([four], P150)[0].ok
+
+
+def test_a_warning_is_of_the_program_that_was_checked_meanwhile(stub, tmp_path):
+    before, warned, after = check_many(["good", "warn", "good"], N150)
+    assert before.warnings == after.warnings == ()
+    assert warned.warnings == ("mind the gap (see [1]: 2)",)
+
+
 STUB = """#!/bin/sh
 echo '{"ready": "n150"}'
 while read -r program; do
   case "$program" in
     *crash*) echo '{"step": 3, "steps": 9, "line": "ttnn.bad(%x)"}'; echo 'terminate called' >&2; kill -ABRT $$ ;;
+    *warn*) echo '2026-01-01 00:00:00.000 | warning  |      Op | mind the gap (see [1]: 2) (gap.cpp:66)' >&2
+      echo 'time | info | Op | nothing' >&2
+      echo '{"found": {"calls": 1, "conversions": {}, "spec_mismatches": [], "per_call": []}}' ;;
     *hang*) echo '{"step": 4, "steps": 9, "line": "ttnn.slow(%x)"}'; sleep 60 ;;
     *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, "spec_mismatches": [], "per_call": []}}' ;;
   esac

@@ -58,5 +58,5 @@ def test_calls_arrive_with_ttnns_own_objects(probe):
         "dtype": "DataType.FLOAT32",
         "activation": "gelu",
         "core_grid": "ttnn.CoreGrid(x=7, y=8)",
-        "config": "['MathFidelity.HiFi4', 'False', 'True', 'True']",
+        "config": "['MathFidelity.HiFi3', 'False', 'True', 'True']",
     }

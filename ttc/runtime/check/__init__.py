@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -27,6 +28,9 @@ from ttc.runtime.run.program import Program
 SECONDS_PER_STEP = 120.0
 """The seconds that one call may take: most take milliseconds, preparing a large convolution's weights some seconds."""
 
+WARNING = re.compile(r"^.*\| warning +\| +\w+ \| (.*?)(?: \(\S+:\d+\))?$", re.MULTILINE)
+"""A warning in TTNN's log: time, level, part, message, place in TTNN's sources."""
+
 Progress = Callable[[int, int], None]
 """Called before each step of a program with its number and how many there are."""
 
@@ -39,7 +43,8 @@ class CheckReport:
     is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. `refusal`
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
     call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
-    about, as the host does them.
+    about, as the host does them. `warnings` are ttnn's own, logged while the program ran; ttnn says each once in a
+    process.
     """
 
     calls: int = 0
@@ -52,11 +57,21 @@ class CheckReport:
     host_ops: int = 0
     conversion_ops: dict[str, int] = field(default_factory=dict)
     per_call: tuple[dict[str, Any], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def faults(self) -> list[str]:
+        """Return what is wrong, a line each: results other than predicted, ttnn's warnings, a refused call."""
+        return [
+            *(f"not as predicted: {mismatch}" for mismatch in self.spec_mismatches),
+            *(f"ttnn warns: {warning}" for warning in self.warnings),
+            *([f"refused: {self.refusal}"] if self.refusal is not None else []),
+        ]
 
     @property
     def ok(self) -> bool:
-        """Return whether ttnn took every call and every result is as predicted."""
-        return self.refusal is None and not self.spec_mismatches
+        """Return whether ttnn took every call without a warning and every result is as predicted."""
+        return not self.faults
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -125,13 +140,21 @@ class Worker:
         with contextlib.suppress(BrokenPipeError):  # if it died meanwhile, it is heard no more
             _pipe(self._process.stdin).write(json.dumps(text).encode() + b"\n")
             _pipe(self._process.stdin).flush()
-        line = "before its first call"
+        line, logged = "before its first call", self._log_bytes()
         while (answer := self._hear()) is not None:
             if "found" in answer:
-                return _report(answer["found"])
+                return _report(answer["found"], self._warnings(logged))
             line = answer["line"]
             progress(answer["step"], answer["steps"])
         return CheckReport(refusal=f"ttnn {self._last_words()} (in: {line})")
+
+    def _log_bytes(self) -> int:
+        return os.fstat(self._errors.fileno()).st_size
+
+    def _warnings(self, start: int) -> tuple[str, ...]:
+        """Return the warnings logged from this byte on; the file's position, which both processes share, stays."""
+        logged = os.pread(self._errors.fileno(), self._log_bytes() - start, start).decode(errors="replace")
+        return tuple(dict.fromkeys(WARNING.findall(logged)))
 
     def _hear(self) -> dict[str, Any] | None:
         """Read the next answer; None, and the process is no more, if it crashed or took too long."""
@@ -162,9 +185,14 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _report(found: dict[str, Any]) -> CheckReport:
+def _report(found: dict[str, Any], warnings: tuple[str, ...]) -> CheckReport:
     ops = found.pop("conversions")
     mismatches, per_call = tuple(found.pop("spec_mismatches")), tuple(found.pop("per_call"))
     return CheckReport(
-        **found, conversions=sum(ops.values()), conversion_ops=ops, spec_mismatches=mismatches, per_call=per_call
+        **found,
+        conversions=sum(ops.values()),
+        conversion_ops=ops,
+        spec_mismatches=mismatches,
+        per_call=per_call,
+        warnings=warnings,
     )

@@ -19,11 +19,14 @@ from ttc.runtime.mock import environment
 MEMORY_BYTES = 8 << 30
 """Of address space: tensors hold no data, so a call that needs more than this is out of hand."""
 
+WARNINGS = {"TT_METAL_LOGGER_LEVEL": "Warn"}
+"""TTNN's own word for the level; it takes any other, WARNING too, for all levels."""
+
 
 def main(target: str) -> None:
     """Check the program of each input line until the input ends."""
     answers = _take_over_stdout()
-    os.environ.update(environment(target))
+    os.environ.update({**environment(target), **WARNINGS})
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     from ttc.runtime.run.device_ttnn import TtnnDevice  # TTNN reads the environment when it is imported
