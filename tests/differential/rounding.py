@@ -54,13 +54,16 @@ def shaken(x: torch.Tensor, bits: int, generator: torch.Generator) -> torch.Tens
 
 
 def is_undecided(name: str, args: Any, bits: int) -> bool:
-    """Whether an op's result hangs on what docs/numbers.md leaves open: which element NaN is, the last bit of a floor.
+    """Whether an op's result hangs on what docs/numbers.md leaves open: which element NaN is, the last bit of a floor,
+    which windows of a pool by a matrix take an infinity.
 
     A quotient that is no integer but lies as near to one as its rounding to `bits` is floored to either.
     """
     match name.removeprefix("aten::"), *args:
         case "argmax" | "argmin", torch.Tensor() as x, *_:
             return bool(x.isnan().any())
+        case "adaptive_avg_pool1d" | "_adaptive_avg_pool2d" | "_adaptive_avg_pool3d", torch.Tensor() as x, *_:
+            return not bool(x.isfinite().all())
         case "floor_divide" | "floor_divide.Scalar", a, b, *_:
             a, b = torch.as_tensor(a, dtype=torch.float64), torch.as_tensor(b, dtype=torch.float64)
             quotient = a / b

@@ -137,10 +137,11 @@ class Worker:
 
     def check(self, text: str, progress: Progress) -> CheckReport:
         """Check one program in the process."""
+        logged = self._log_bytes()
         with contextlib.suppress(BrokenPipeError):  # if it died meanwhile, it is heard no more
             _pipe(self._process.stdin).write(json.dumps(text).encode() + b"\n")
             _pipe(self._process.stdin).flush()
-        line, logged = "before its first call", self._log_bytes()
+        line = "before its first call"
         while (answer := self._hear()) is not None:
             if "found" in answer:
                 return _report(answer["found"], self._warnings(logged))
