@@ -54,10 +54,10 @@ def shaken(x: torch.Tensor, bits: int, generator: torch.Generator) -> torch.Tens
 
 
 def is_undecided(name: str, args: Any, bits: int) -> bool:
-    """Whether an op's result hangs on what docs/numbers.md leaves open: which element NaN is, the last bit of a floor,
-    which windows of a pool by a matrix take an infinity.
+    """Whether an op's result hangs on what docs/numbers.md leaves open.
 
-    A quotient that is no integer but lies as near to one as its rounding to `bits` is floored to either.
+    That is which element NaN is, which windows of a pool by a matrix take an infinity, the last bit of a floor: a
+    quotient that is no integer but lies as near to one as its rounding to `bits` is floored to either.
     """
     match name.removeprefix("aten::"), *args:
         case "argmax" | "argmin", torch.Tensor() as x, *_:

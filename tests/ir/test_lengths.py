@@ -50,3 +50,11 @@ def test_text():
     texts = [T, T * 10 + 2, (T + 1) // 2, ((T + 1) // 2) * 2, S + T - 1, Length.number(-3), T * -1 + 5]
     assert list(map(str, texts)) == ["T", "10*T + 2", "(T + 1)//2", "2*((T + 1)//2)", "S + T - 1", "-3", "-1*T + 5"]
     assert (T + S * 2).names == {"S", "T"}
+
+
+def test_lengths_that_plainly_grow_from_zero():
+    T, S = Length.named("T"), Length.named("S")
+    for plain in (T, T - 1, T * 2 - 2, T + S - 2, T // 2, (T - 1) // 2, Length.number(0)):
+        assert plain.grows_from_zero, plain
+    for other in (T - 2, T * -1 + 5, S - T + 3, T * 2 - 3, (T * -1 + 9) // 2, Length.number(-1)):
+        assert not other.grows_from_zero, other

@@ -52,6 +52,14 @@ class Length:
         parts = (atom.of.names if isinstance(atom, Quotient) else frozenset((atom,)) for atom, _ in self.terms)
         return frozenset().union(*parts)
 
+    @property
+    def grows_from_zero(self) -> bool:
+        """Return whether the expression is plainly never negative: 0 or more for lengths of 1, and none subtracted."""
+        ones = dict.fromkeys(self.names, 1)
+        return self.at(ones) >= 0 and all(
+            factor > 0 and (isinstance(atom, str) or atom.of.grows_from_zero) for atom, factor in self.terms
+        )
+
     def at(self, sizes: Mapping[str, int]) -> int:
         """Evaluate the expression for these named lengths."""
         total = self.constant

@@ -76,12 +76,12 @@ def log_sigmoid(b: ExportBuilder, x: Expr) -> Expr:
 
 @aten("threshold")
 def threshold(b: ExportBuilder, x: Expr, threshold: Number, value: Number) -> Expr:
-    return where(x > x.number(threshold), x, x.number(value))
+    return where(x <= x.number(threshold), x.number(value), x)  # NaN stays
 
 
 @aten("hardshrink")
 def hardshrink(b: ExportBuilder, x: Expr, lambd: Number = 0.5) -> Expr:
-    return where(abs(x) > lambd, x, 0)
+    return where(abs(x) <= lambd, 0, x)  # NaN stays
 
 
 @aten("softshrink")

@@ -101,6 +101,7 @@ def cut(op: shape.Slice, flow: Flow) -> tuple[Value, AbstractValue]:
     for dim, new in moved:
         start = length_of(op.starts[dim])
         assert start is not None
+        flow.require_size(start)
         index = positions(abstract, dim, new.size, flow, start, op.steps[dim])
         y, abstract = realigned(y, abstract, dim, index, new, flow)
     return y, abstract

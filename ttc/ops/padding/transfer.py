@@ -76,6 +76,10 @@ class Flow(Protocol):
         """State that a length below `least` has no result, as the model itself would refuse such a length."""
         ...
 
+    def require_size(self, length: Length) -> None:
+        """State that a length is a size or a position, which the model reads otherwise below 0."""
+        ...
+
     def same(self, a: Length, b: Length) -> bool:
         """Return whether two lengths are always equal."""
         ...

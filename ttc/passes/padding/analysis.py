@@ -108,6 +108,11 @@ class PaddingAnalysis:
     def require(self, length: Length, least: int) -> None:
         self.least.setdefault((length, least))
 
+    def require_size(self, length: Length | None) -> None:
+        """Require that a length can be a size or a position: none is negative, and slices read other places then."""
+        if length is not None and not length.grows_from_zero:
+            self.require(length, 0)
+
     def masked(self, value: Value, dims: Sequence[int], fill: float, why: str) -> Value:
         abstract = self.abstract(value)
         wanted = [f for d in dims for f in abstract.dims[d] if f.length and f.fill != fill]
@@ -217,6 +222,8 @@ class PaddingAnalysis:
             return
         for old, (value, abstract) in zip(node.results, found, strict=True):
             self.state(value, abstract)
+            for factor in abstract.factors:
+                self.require_size(factor.length)
             self.new[old] = self._masked_at_source(model_masks.certain_comparison(value, self), self.origin)
 
     def _masked_at_source(self, value: Value, name: str) -> Value:
