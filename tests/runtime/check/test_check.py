@@ -183,6 +183,8 @@ while read -r program; do
     *crash*) echo '{"step": 3, "steps": 9, "line": "ttnn.bad(%x)"}'; echo 'terminate called' >&2; kill -ABRT $$ ;;
     *warn*) echo '2026-01-01 00:00:00.000 | warning  |      Op | mind the gap (see [1]: 2) (gap.cpp:66)' >&2
       echo 'time | info | Op | nothing' >&2
+      echo 'time | warning  | Op | ttnn::to_layout: memory_config is specified but the tensor is already in the '\
+'requested layout! So, (to_layout.cpp:1)' >&2
       echo '{"found": {"calls": 1, "conversions": {}, "spec_mismatches": [], "per_call": []}}' ;;
     *hang*) echo '{"step": 4, "steps": 9, "line": "ttnn.slow(%x)"}'; sleep 60 ;;
     *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, "spec_mismatches": [], "per_call": []}}' ;;
