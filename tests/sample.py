@@ -110,7 +110,7 @@ def sample_rows(sample: Sample, builds: Sequence[tuple[Target, str, Build | Refu
 def card_rows(target: Target, programs: Sequence[tuple[str, str, str]]) -> Iterator[Row]:
     """The real library's word on programs, each with its sample and its dtype."""
     for (sample, dtype, _), report in zip(programs, check_many([text for *_, text in programs], target), strict=True):
-        fault = report.refusal or "; ".join(report.spec_mismatches)
+        fault = "; ".join(report.faults)
         yield Row(sample, f"{target.name} {dtype}", f"ttnn takes its {report.calls} calls", fault)
 
 

@@ -64,7 +64,7 @@ def made(function: Callable, builder: type) -> frozenset[type[Op]]:
     """The classes of ops that a function makes."""
     found: set[type[Op]] = set()
     seen: set[int] = set()
-    part = ".".join(function.__module__.split(".")[:3])
+    part = function.__module__.split(".")[2]
     pending: list[Any] = [function]
     while pending:
         item = pending.pop()
@@ -75,11 +75,17 @@ def made(function: Callable, builder: type) -> frozenset[type[Op]]:
             found.update({item} & set(Op.registry.values()))
         elif id(item) in FUNCTIONS:
             found.add(FUNCTIONS[id(item)])
-        elif isinstance(item, types.FunctionType) and item.__module__.startswith(part):
+        elif isinstance(item, types.FunctionType) and _is_of(item.__module__.split("."), part):
             pending.extend(_Reader(item, builder).made())
         elif isinstance(item, (tuple, list)):
             pending.extend(item)
     return frozenset(found)
+
+
+def _is_of(module: list[str], part: str) -> bool:
+    """Whether a module belongs to a front end, or to what the front ends share."""
+    shared = len(module) == 3
+    return module[:2] == ["ttc", "frontend"] and (shared or module[2] == part)
 
 
 @cache

@@ -50,7 +50,7 @@ def fault_of(program: One, report: CheckReport, target: Target) -> str:
     """How the real library's word on a program differs from what `infer` and `workspace` say; "" if nowhere."""
     workspace = program.call.workspace(target)
     if not report.ok:
-        return f"{report.refusal or report.spec_mismatches}\n{program.text}"
+        return f"{report.faults}\n{program.text}"
     if in_dram(program.call) and report.peak_l1_per_core > workspace.circular_buffers + workspace.l1:
         return f"needs {report.peak_l1_per_core} B of L1 a core, said {workspace}\n{program.text}"
     return ""

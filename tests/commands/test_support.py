@@ -31,9 +31,10 @@ def test_who_becomes_an_op_and_what_it_becomes():
 
 def test_expressions_are_looked_through():
     assert "Split" in of(ops.Slice).onnx  # by a method
-    assert "hardshrink" in of(ops.Gt).aten  # by an operator
+    assert "hardshrink" in of(ops.Le).aten  # by an operator
     assert "hardshrink" in of(ops.Full).aten  # by a number beside an expression
-    assert "logsumexp" in of(ops.Exp).aten  # by a function
+    assert "logsumexp" in of(ops.Exp).aten  # by a function of both front ends
+    assert "ReduceLogSumExp" in of(ops.Exp).onnx
 
 
 def test_arithmetic_of_sizes_is_no_spelling():

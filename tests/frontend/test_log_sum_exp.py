@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 import ttc
 
 INF, NAN = float("inf"), float("nan")
-ROWS = [[1.0, 2.0, 3.0], [INF, 2.0, 3.0], [-INF, 2.0, 3.0], [-INF] * 3, [INF, -INF, 0.0], [NAN, INF, 0.0], [1e4, 1e4, 0]]
+ROWS = [[1.0, 2.0, 3.0], [INF, 2.0, 3.0], [-INF, 2.0, 3.0], [-INF] * 3, [INF, -INF, 0.0], [NAN, INF, 0.0], [1e4] * 3]
 
 
 class LogSumExp(torch.nn.Module):
