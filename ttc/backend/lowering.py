@@ -26,7 +26,7 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
 from ttc.ir.stand_in import enumerated
-from ttc.ops.constant import Full, Literal, constant
+from ttc.ops.constant import Full, Literal, constant, names_literal
 from ttc.ops.interpret import evaluate_value
 
 ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
@@ -305,7 +305,7 @@ def _depends_on_no_weight(static: Value) -> bool:
     waiting, met = [static], {static}
     while waiting:
         op = waiting.pop().op
-        if isinstance(op, Const) and not op.ref.startswith("literal."):
+        if isinstance(op, Const) and not names_literal(op.ref):
             return False
         waiting += [operand for operand in op.operands() if operand not in met]
         met.update(op.operands())

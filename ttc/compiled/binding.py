@@ -17,6 +17,7 @@ from ttc.errors import InputError
 from ttc.guard.budget import TABLE, within
 from ttc.ir import Const, DType, Graph, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ir.weights import NAMED
+from ttc.ops.constant import names_literal
 from ttc.ops.derived import derived_weights
 from ttc.ops.torch_types import array_of, tensor_of, to_torch
 from ttc.runtime.run.convert import numbers_of
@@ -53,7 +54,7 @@ def _check_sizes(graph: Graph, types: Mapping[str, TensorType]) -> None:
 
 
 def _weight(ref: str, type: TensorType, given: Mapping[str, Any], stored: Weights) -> Weight:
-    if ref.startswith("literal.") and ref not in given and ref in stored:
+    if names_literal(ref) and ref not in given and ref in stored:
         return stored[ref]
     if ref not in given:
         raise InputError(f"weight {ref!r} is missing: the program needs {type}")

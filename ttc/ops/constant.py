@@ -16,6 +16,7 @@ from ttc.ops.torch_types import FROM_TORCH, array_of, to_torch
 __all__ = ["Full", "Literal", "constant", "number_of"]
 
 LITERAL_LIMIT = 64
+_PREFIX = "literal."
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,21 @@ class Literal(Op):
         return torch.tensor(self.data, dtype=to_torch(self.type.dtype)).reshape(self.type.shape)
 
 
+def names_literal(ref: str) -> bool:
+    """Return whether a reference names a tensor known when compiling, not a weight of the model's own."""
+    return ref.startswith(_PREFIX)
+
+
+def is_known(value: Value) -> bool:
+    """Return whether a value is a literal of the program, in whichever form."""
+    match value.op:
+        case Full() | Literal():
+            return True
+        case Const(ref=ref):
+            return names_literal(ref)
+    return False
+
+
 def constant(builder: Builder, tensor: Tensor, name: str | None = None) -> Value:
     """Add a known tensor in its shortest form: full, literal, or a weight named after its content."""
     type = TensorType(FROM_TORCH[tensor.dtype], tuple(tensor.shape))
@@ -66,7 +82,7 @@ def constant(builder: Builder, tensor: Tensor, name: str | None = None) -> Value
     if tensor.numel() <= LITERAL_LIMIT and not tensor.is_complex():
         return builder(Literal(type, tuple(tensor.flatten().tolist())), name)
     array = array_of(tensor)
-    ref = f"literal.{hashlib.sha256(array.tobytes()).hexdigest()[:12]}.{'x'.join(map(str, type.shape))}.{type.dtype}"
+    ref = f"{_PREFIX}{hashlib.sha256(array.tobytes()).hexdigest()[:12]}.{'x'.join(map(str, type.shape))}.{type.dtype}"
     if ref not in builder.weights:
         builder.weights = builder.weights.with_array(ref, type, array)
     return builder(Const(type, ref), name)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ttc.errors import InputError, Refusal
 from ttc.ir import Graph, TensorType, Weight, Weights
+from ttc.ops.constant import names_literal
 from ttc.ops.interpret import evaluate_value, has_data
 from ttc.ops.torch_types import array_of, stored_as
 
@@ -34,4 +35,4 @@ def derived_weights(types: Mapping[str, TensorType], derivations: Graph) -> Weig
 
 def literals(derivations: Graph) -> Weights:
     """Return the known tensors that derivations refer to: all weights but the model's own."""
-    return Weights({ref: weight for ref, weight in derivations.weights.items() if ref.startswith("literal.")})
+    return Weights({ref: weight for ref, weight in derivations.weights.items() if names_literal(ref)})

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Builder, Const, DType, Op, Value
-from ttc.ops.constant import Full, Literal, constant
+from ttc.ops.constant import Full, Literal, constant, is_known, names_literal
 from ttc.ops.interpret import evaluate_op
 from ttc.ops.torch_types import tensor_of
 
@@ -21,7 +21,7 @@ def known(value: Value, builder: Builder) -> Tensor | None:
     match value.op:
         case Full() | Literal():
             return value.op.eval()
-        case Const(ref=ref, type=type) if ref.startswith("literal."):
+        case Const(ref=ref, type=type) if names_literal(ref):
             return tensor_of(builder.weights.read(ref), type.dtype).reshape(type.shape)
     return None
 
@@ -29,7 +29,7 @@ def known(value: Value, builder: Builder) -> Tensor | None:
 def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     """Evaluate `op`, as a rewrite rule, if its operands are known and its results small; else return None."""
     operands = op.operands()
-    if not operands or op.effect or not hasattr(op, "eval") or not all(map(_is_known, operands)):
+    if not operands or op.effect or not hasattr(op, "eval") or not all(map(_can_evaluate, operands)):
         return None
     types = op.infer()
     types = types if isinstance(types, tuple) else (types,)
@@ -41,10 +41,5 @@ def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     return tuple(constant(builder, result.contiguous()) for result in results)
 
 
-def _is_known(value: Value) -> bool:
-    match value.op:
-        case Full() | Literal():
-            return value.dtype not in (DType.bfp8, DType.bfp4)
-        case Const(ref=ref):
-            return ref.startswith("literal.")
-    return False
+def _can_evaluate(value: Value) -> bool:
+    return is_known(value) and value.dtype not in (DType.bfp8, DType.bfp4)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ttc.errors import InputError
 from ttc.ir import Const, Graph, Input, Op, Value, Weights, operands_first
-from ttc.ir.graph import field_names
+from ttc.ir.operands import gather_operands
 from ttc.ops.torch_types import tensor_of
 
 __all__ = ["evaluate", "evaluate_op", "evaluate_value", "has_data", "steps"]
@@ -19,22 +18,8 @@ __all__ = ["evaluate", "evaluate_op", "evaluate_value", "has_data", "steps"]
 
 def evaluate_op(op: Op, tensor_for: Callable[[Value], Tensor]) -> tuple[Tensor, ...]:
     """Return the results of one op, its operands looked up by `tensor_for`."""
-    operands: dict[str, Any] = {}
-    for name in field_names(type(op)):
-        item = getattr(op, name)
-        if isinstance(item, Value):
-            operands[name] = tensor_for(item)
-        elif isinstance(item, tuple) and item and isinstance(item[0], Value):
-            operands[name] = [tensor_for(part) for part in item]
-        elif item is None and name in _operand_names(type(op)):
-            operands[name] = None
-    results = op.eval(**operands)  # type: ignore[attr-defined]
+    results = op.eval(**gather_operands(op, tensor_for))  # type: ignore[attr-defined]
     return results if isinstance(results, tuple) else (results,)
-
-
-def _operand_names(cls: type[Op]) -> frozenset[str]:
-    code = cls.eval.__code__  # type: ignore[attr-defined]
-    return frozenset(code.co_varnames[1 : code.co_argcount])
 
 
 def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, Tensor]]:

@@ -6,6 +6,7 @@ import math
 
 from ttc.errors import TypeRuleError
 from ttc.ir import DType, Value, require
+from ttc.ir.types import LARGEST
 
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -36,15 +37,15 @@ def check_floating(x: Value) -> None:
 def check_number(number: float, dtype: DType) -> None:
     """Require that `dtype` holds a number; TypeRuleError otherwise. inf and NaN are floating numbers."""
     if dtype.is_float and math.isfinite(number):
-        largest = LARGEST.get(dtype, math.inf)
+        largest = _ROUNDS_TO_F32 if dtype is DType.f32 else LARGEST.get(dtype, math.inf)
         require(abs(number) <= largest, f"{number} is more than {dtype} holds")
     elif dtype.is_integer:
         low, last = dtype.limits
         require(math.isfinite(number) and low <= number < last + 1, f"{number} is not among the numbers of {dtype}")
 
 
-LARGEST = {DType.f32: 3.4028235677973366e38, DType.f16: 65504.0, DType.bf16: 3.3895313892515355e38}
-"""Largest finite number of each floating dtype; for f32 the largest that rounds to it."""
+_ROUNDS_TO_F32 = 3.4028235677973366e38
+"""The largest number, of 64 bits as Python's are, that rounds to the largest finite f32."""
 
 
 def is_permutation(dims: tuple[int, ...], rank: int) -> bool:

@@ -9,8 +9,8 @@ import torch
 
 from ttc.calls.call import Call
 from ttc.ir import Builder, DType, Input, Layout, Spec
+from ttc.ir.operands import gather_operands
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.device import gather_operands
 
 DTYPES = {torch.float32: DType.f32, torch.bfloat16: DType.bf16, torch.int32: DType.i32, torch.int64: DType.u32}
 

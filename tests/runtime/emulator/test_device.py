@@ -5,10 +5,10 @@ import torch
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.matmul import Matmul
 from ttc.ir import Builder, DType, Input, Layout, Spec, Value
+from ttc.ir.operands import gather_operands
 from ttc.ir.weights import bf16_to_float32, float32_to_bf16
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.emulator.registry import EMULATIONS
-from ttc.runtime.run.device import gather_operands
 
 X = np.array([[1.0, 1 / 3], [-2.5, 1e-3]], np.float32)
 

@@ -30,6 +30,7 @@ from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ir.stand_in import enumerated, stand_in
+from ttc.ops.constant import names_literal
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
@@ -254,7 +255,7 @@ def _live(program: ExportedProgram) -> set[Node]:
 def _ref(spec: InputSpec) -> str:
     """Return a weight's own name; "literal." is taken by known tensors."""
     assert spec.target is not None
-    return f"weight.{spec.target}" if spec.target.startswith("literal.") else spec.target
+    return f"weight.{spec.target}" if names_literal(spec.target) else spec.target
 
 
 def _dtype(dtype: torch.dtype) -> DType:

@@ -14,7 +14,7 @@ from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
 from ttc.ir.stand_in import stand_in
-from ttc.ops.constant import LITERAL_LIMIT
+from ttc.ops.constant import LITERAL_LIMIT, is_known
 from ttc.ops.expr import Expr, as_kind
 from ttc.ops.facts import facts_of
 from ttc.ops.folding import FOLD_LIMIT
@@ -200,16 +200,6 @@ def _is_computed_wide(dtype: DType, op: Op) -> bool:
     if dtype in UNCOMPUTED:
         return not isinstance(op, ops.Cast) and not facts_of(op).moves
     return dtype.is_integer and dtype.bytes < 4 and facts_of(op).overflows
-
-
-def is_known(value: Value) -> bool:
-    """Return whether the value is a literal of the program."""
-    match value.op:
-        case ops.Full() | ops.Literal():
-            return True
-        case Const(ref=ref):
-            return ref.startswith("literal.")
-    return False
 
 
 VALUE_LIMIT = 1024

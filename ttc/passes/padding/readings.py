@@ -15,6 +15,7 @@ from torch import Tensor
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.ir import Const, Graph, Input, Node, Op, Value
+from ttc.ops.constant import is_known
 from ttc.ops.torch_types import tensor_of
 
 EVALUATED = 1 << 26
@@ -118,10 +119,8 @@ def _known(graph: Graph) -> set[Value]:
     known: set[Value] = set()
     for node in graph.nodes:
         match node.op:
-            case ops.Full() | ops.Literal():
-                known.update(node.results)
-            case Const(ref=ref):
-                known.update(node.results if ref.startswith("literal.") else ())
+            case ops.Full() | ops.Literal() | Const():
+                known.update(filter(is_known, node.results))
             case Input():
                 pass
             case op if op.operands() and known.issuperset(op.operands()):

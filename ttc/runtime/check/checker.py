@@ -15,8 +15,9 @@ from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Loop
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
+from ttc.ir.operands import gather_operands
 from ttc.ir.text import print_node
-from ttc.runtime.run.device import Tensor, gather_operands
+from ttc.runtime.run.device import Tensor
 from ttc.runtime.run.plan import Step, call_at, plan
 from ttc.runtime.run.program import parse_program
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import typing
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 
 from ttc.calls.call import Call
-from ttc.ir import Spec, Value
+from ttc.ir import Spec
 
 Tensor = Any
 """A device's own tensor; sessions pass it around and never look inside."""
@@ -37,26 +35,3 @@ def predicted(call: Call) -> tuple[Spec, ...]:
     types = call.infer()
     specs = types if isinstance(types, tuple) else (types,)
     return tuple(spec for spec in specs if isinstance(spec, Spec))
-
-
-def gather_operands(call: Call, tensor_for: Callable[[Value], Tensor]) -> dict[str, Any]:
-    """Return the operands of `call` by field name, as `Device.run` takes them; None where a field holds a number."""
-    operands: dict[str, Any] = {}
-    for name in operand_fields(type(call)):
-        item = getattr(call, name)
-        if isinstance(item, tuple):
-            operands[name] = [tensor_for(part) for part in item]
-        else:
-            operands[name] = tensor_for(item) if isinstance(item, Value) else None
-    return operands
-
-
-@cache
-def operand_fields(cls: type[Call]) -> tuple[str, ...]:
-    """Return the fields of a call class whose annotation says `Value`, alone, optional or in a tuple."""
-    hints = typing.get_type_hints(cls)
-    return tuple(name for name, hint in hints.items() if _mentions_value(hint))
-
-
-def _mentions_value(hint: Any) -> bool:
-    return hint is Value or any(_mentions_value(part) for part in typing.get_args(hint))

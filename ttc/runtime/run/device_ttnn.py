@@ -15,8 +15,8 @@ from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
 from ttc.calls.target import Target
 from ttc.errors import InputError, Refusal
 from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
+from ttc.ir.operands import operand_fields
 from ttc.ir.weights import bf16_to_float32
-from ttc.runtime.run.device import operand_fields
 
 L1_SMALL_BYTES = 32768
 """Bytes of each core's L1 that are set aside for the index tables of convolutions and pools."""

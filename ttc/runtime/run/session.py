@@ -14,9 +14,10 @@ from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop
 from ttc.errors import InputError
 from ttc.ir import Const, Input, Value, Weights
+from ttc.ir.operands import gather_operands
 from ttc.runtime.run.buckets import Bucket, choose, true_lengths
 from ttc.runtime.run.convert import bind_inputs, from_device, generator, to_device
-from ttc.runtime.run.device import Device, Tensor, gather_operands
+from ttc.runtime.run.device import Device, Tensor
 from ttc.runtime.run.host import run_on_host
 from ttc.runtime.run.plan import Plan, Step, call_at, plan
 from ttc.runtime.run.program import Program

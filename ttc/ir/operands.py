@@ -1,0 +1,33 @@
+"""Operands of an op by the fields that hold them."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ttc.ir.graph import Op, Value, field_names
+
+
+def gather_operands(op: Op, tensor_for: Callable[[Value], Any]) -> dict[str, Any]:
+    """Return the tensors of an op's operands by field name: one, a list, or None where a field holds none."""
+    operands: dict[str, Any] = {}
+    for name in operand_fields(type(op)):
+        item = getattr(op, name)
+        if isinstance(item, tuple):
+            operands[name] = [tensor_for(part) for part in item]
+        else:
+            operands[name] = tensor_for(item) if isinstance(item, Value) else None
+    return operands
+
+
+@cache
+def operand_fields(cls: type[Op]) -> tuple[str, ...]:
+    """Return the fields of an op class whose annotation says `Value`, alone, optional or in a tuple."""
+    hints = typing.get_type_hints(cls)
+    return tuple(name for name in field_names(cls) if _mentions_value(hints[name]))
+
+
+def _mentions_value(hint: Any) -> bool:
+    return hint is Value or any(_mentions_value(part) for part in typing.get_args(hint))
