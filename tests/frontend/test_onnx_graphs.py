@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.frontend.onnx_models import assert_agree, model_of, run_ours
 from ttc import ops
 from ttc.frontend.onnx import load
-from ttc.ir import Const, verify
+from ttc.ir import Const, DType, verify
 
 X = np.random.default_rng(1).standard_normal((2, 3, 4), dtype=np.float32)
 LIGHT = sorted(glob.glob(os.path.join(os.path.dirname(onnx.__file__), "backend/test/data/light/*.onnx")))
@@ -235,3 +235,17 @@ def test_contradictions_are_refused_not_crashed_on():
     ):
         with pytest.raises(Refused):
             load(model_of([bad], {"x": X}))
+
+
+def test_narrow_integers_wrap_where_an_op_overflows():
+    """A sum of scattered numbers is computed in i64 and cast back; a product is not, and lowering names its dtype."""
+    scatter = helper.make_node("ScatterElements", ["x", "i", "u"], ["s"], reduction="add")
+    nodes = [scatter, helper.make_node("Cast", ["s"], ["y"], to=TensorProto.FLOAT)]
+    x, u = np.array([120, 2, 3], np.int8), np.array([100, 100], np.int8)
+    inputs = {"x": x, "i": np.array([0, 1]), "u": u}
+    (scattered,) = (node.op for node in load(model_of(nodes, inputs)).nodes if isinstance(node.op, ops.Scatter))
+    assert scattered.x.dtype is scattered.updates.dtype is DType.i64
+    assert_agree(model_of(nodes, inputs), inputs)
+    product = model_of([helper.make_node("MatMul", ["a", "b"], ["y"])], {"a": x[None], "b": x[:, None]})
+    (matmul,) = (node.op for node in load(product).nodes if isinstance(node.op, ops.Matmul))
+    assert matmul.a.dtype is DType.i8
