@@ -78,7 +78,7 @@ def test_boxes_edges_and_operands_from_elsewhere():
     assert len(first.findall("svg/path")) == 3
     assert words(second)[1::2] == ["from %c %a"]
     assert second.findall("svg/path") == []
-    assert words(last)[::2] == ["%e = ttnn.add: bf16[64,64] tile dram → 'y'"]
+    assert words(last)[::2] == ["%e = ttnn.add: bf16[64,64] tile dram, the output 'y'"]
     links = [link.get("href") for link in first.iterfind("svg/g/text/a")]
     assert links == ["#x", "#a", "#b", "#c"]
     assert [title.text for title in first.iterfind("svg/g/title")][1] == "encoder.layers.0.fc at m.py:7"

@@ -99,7 +99,7 @@ def _box(node: Node, row: int, rows: dict[Value, int], outputs: dict[Value, list
     """Draw a node: a box with its results, edges from operands of the section, names of the other operands."""
     names = ", ".join(f"%{value.name}" for value in node.results)
     ends = [name for value in node.results for name in outputs.get(value, [])]
-    text = f"{names} = {node.op.mnemonic}: {node.results[0].type}" + "".join(f" → {name!r}" for name in ends)
+    text = f"{names} = {node.op.mnemonic}: {node.results[0].type}" + "".join(f", the output {name!r}" for name in ends)
     width = min(len(printable(text)) * LETTER + 16, WIDTH - LEFT - 8)
     operands = list(dict.fromkeys(node.op.operands()))
     edges = "".join(_edge(rows[operand], row) for operand in operands if operand in rows)
