@@ -34,9 +34,11 @@ WARNING = re.compile(r"^.*\| warning +\| +\w+ \| (.*?)(?: \(\S+:\d+\))?$", re.MU
 HARMLESS = (
     "ttnn::to_layout: memory_config is specified but the tensor is already in the requested layout!",
     "Conv2D DRAM doesn't support specifying memory config, as the output will always be DRAM Interleaved",
+    "ttnn::tilize: Using input shard spec for output tensor because the legacy sharded optimized program factory",
 )
-"""Beginnings of warnings that a memory config is not heeded: by parts of TTNN's composite calls (slice, concat of rows
-that are not aligned), and by sliced convolutions. That each result lies where it should is compared."""
+"""Beginnings of warnings of where a result lies: a memory config is not heeded, by parts of TTNN's composite calls
+(slice, concat of rows that are not aligned) and by sliced convolutions; or a tilize keeps its operand's shards. That
+each result lies where it should is compared."""
 
 Progress = Callable[[int, int], None]
 """Called before each step of a program with its number and how many there are."""
