@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -15,7 +16,7 @@ from ttc import calls
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir import Op, parse_graph, verify
+from ttc.ir import Graph, Op, bodies, parse_graph, verify
 from ttc.pipeline import Build
 from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
@@ -114,6 +115,14 @@ CALLS_OF_PATTERNS = {
 """Calls that no single op is lowered to, and where they are tested."""
 
 
+def written_in(graph: Graph) -> Iterator[str]:
+    """The names of a program's calls and of those in bodies, as they are written."""
+    for node in graph.nodes:
+        yield node.op.mnemonic
+        for body in bodies(node.op):
+            yield from written_in(body)
+
+
 def test_every_call_is_reached_by_a_sample():
     reached = set()
     for index in range(len(SAMPLES)):
@@ -121,7 +130,8 @@ def test_every_call_is_reached_by_a_sample():
             for dtype in DTYPES:
                 build = compiled(index, target, dtype)
                 if isinstance(build, Build):
-                    reached |= {op.mnemonic for op in calls_in(build.program.graph)}
+                    graph = build.program.graph
+                    reached |= {call.mnemonic for call in calls_in(graph)} | set(written_in(graph))
     assert {kind.mnemonic for kind in call_classes()} - reached == CALLS_OF_PATTERNS
 
 
