@@ -108,7 +108,6 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 
 CALLS_OF_PATTERNS = {
-    "loop",  # whose calls are those of its body
     "host.run",  # where a user allows it: tests/test_host.py
     "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/plan/test_choose_layouts.py
 }
