@@ -83,9 +83,11 @@ def worst(measure: Callable[[np.ndarray, np.ndarray], float], found: list, wante
 def test_fp32_matches_torch(name: str, size: str, record_property: Callable[[str, object], None]):
     wanted = reference(name, size)
     assert max(worst(scaled_error, run(name, size, "fp32"), wanted)) <= 1e-4
-    tensix = max(worst(scaled_error, run(name, size, "fp32", "tensix"), wanted))
+    on_the_engine = run(name, size, "fp32", "tensix")
+    tensix = max(worst(scaled_error, on_the_engine, wanted))
     record_property("tensix_scaled_error", tensix)
-    assert tensix <= 5e-3
+    assert tensix <= 2e-2  # operands are cut to TF32, 2^-10 of each, and in one direction
+    assert min(worst(pcc, on_the_engine, wanted)) >= models.named(name).pcc
 
 
 @each_model

@@ -129,8 +129,9 @@ def test_the_program_with_its_masks():
 
 def test_every_op_has_a_rule():
     """Constants are no ops of a rule: what they are at each length is known."""
-    kinds = {getattr(ops, name) for name in ops.__all__ if isinstance(getattr(ops, name), type)}
-    assert {kind for kind in kinds if issubclass(kind, Op) and not has_transfer(kind)} == {ops.Full, ops.Literal}
+    kinds = {item for item in vars(ops).values() if isinstance(item, type) and issubclass(item, Op)}
+    assert len(kinds) > 100
+    assert {kind for kind in kinds if not has_transfer(kind)} == {ops.Full, ops.Literal}
 
 
 def has_transfer(kind: type[Op]) -> bool:
