@@ -19,7 +19,6 @@ import torch
 from tests.samples import SAMPLES, Pattern, Sample
 from tests.special_values import run
 from ttc import ops
-from ttc.backend.precision import DECISIVE
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused, TtcError
 from ttc.ir import DType
@@ -70,7 +69,7 @@ def variants(sample: Sample) -> Iterator[Sample]:
         if larger is not None:
             yield larger
     floats = [name for name, item in sample.fields.items() if isinstance(item, str) and item.startswith("f32[")]
-    if sample.kind in DECISIVE and floats:
+    if floats and (sample.kind is ops.Cast or sample.kind.facts.decides):
         yield replace(sample, ranges={**sample.ranges, **{name: (1.0, float(POSITIONS)) for name in floats}})
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, TILED, assert_as_predicted, one, spec, values
-from tests.ir.test_loop import PROGRAM
+from tests.ir.loops import LOOP
 from ttc.analysis.script import script
 from ttc.calls.binary import Add, Multiply, Where
 from ttc.calls.call import UnaryWithParam
@@ -52,7 +52,7 @@ def test_a_copy_in_l1(target: str, ttnn_python: str):
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_loop_is_checked_in_its_first_second_and_last_step(target: str, ttnn_python: str):
-    (report,) = check_many([PROGRAM], TARGETS[target])
+    (report,) = check_many([LOOP], TARGETS[target])
     assert report.ok, report.faults
     assert (report.calls, report.device_programs) == (2 + 4 * 4, 1 + 4 * 4)
     slices = [entry for entry in report.per_call if entry["call"] == "ttnn.slice"]
@@ -60,7 +60,7 @@ def test_a_loop_is_checked_in_its_first_second_and_last_step(target: str, ttnn_p
 
 
 def test_a_refusal_in_a_loop_names_the_step_and_the_line(ttnn_python: str):
-    text = PROGRAM.replace("Step(scale=-1, offset=3)", "Step(offset=2)")
+    text = LOOP.replace("Step(scale=-1, offset=3)", "Step(offset=2)")
     (report,) = check_many([text], TARGETS["n150"])
     assert report.refusal is not None
     assert "in step 3 of the loop: %t: bf16[1,1,2,64] tile dram = loop.take(%x, step=Step(offset=2))" in report.refusal
@@ -92,15 +92,17 @@ def test_what_is_written_in_place_is_a_view_of_it():
 
 
 def test_spelling_in_terms_of_the_step():
-    source = script(parse_program(PROGRAM))
+    source = script(parse_program(LOOP))
     wanted = """\
-    h0 = ttnn.clone(w["zero"], memory_config=ttnn.DRAM_MEMORY_CONFIG)
-    y0 = ttnn.empty([4, 1, 2, 64], ttnn.bfloat16, ttnn.TILE_LAYOUT, device=device)
+    h0 = ttnn.clone(w["zero"], memory_config=ttnn.DRAM_MEMORY_CONFIG)  # [1, 1, 2, 64] bf16 tile dram
+    y0 = ttnn.empty([4, 1, 2, 64], ttnn.bfloat16, ttnn.TILE_LAYOUT, device=device)  # [4, 1, 2, 64] bf16 tile dram
     for t in range(4):
-        p = ttnn.matmul(h0, w["r"], compute_kernel_config=COMPUTE_KERNEL_CONFIG)
-        t_2 = ttnn.slice(x, [3 - t, 0, 0, 0], [4 - t, 1, 2, 64], [1, 1, 1, 1])
-        new = ttnn.add(p, t_2, output_tensor=h0, activations=[ttnn.UnaryWithParam(ttnn.UnaryOpType.TANH)])
-        put = ttnn.fill_cache(y0, new, t)
+        p = ttnn.matmul(h0, w["r"], compute_kernel_config=COMPUTE_KERNEL_CONFIG)  # [1, 1, 2, 64] bf16 tile dram
+        t_2 = ttnn.slice(x, [3 - t, 0, 0, 0], [4 - t, 1, 2, 64], [1, 1, 1, 1])  # [1, 1, 2, 64] bf16 tile dram
+        new = ttnn.add(
+            p, t_2, output_tensor=h0, activations=[ttnn.UnaryWithParam(ttnn.UnaryOpType.TANH)],
+        )  # [1, 1, 2, 64] bf16 tile dram
+        put = ttnn.fill_cache(y0, new, t)  # [4, 1, 2, 64] bf16 tile dram
     h_n = h0
     y = y0
 """

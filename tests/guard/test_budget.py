@@ -13,7 +13,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 import ttc
-from tests.ir.test_loop import PROGRAM
+from tests.ir.loops import LOOP
 from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal, Refused, TtcError
@@ -194,7 +194,7 @@ def test_a_program_has_an_end(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("count", [10**19, budget.STEPS // 3])
 def test_a_loop_has_an_end(count: int):
-    text = PROGRAM.replace("[4,1,2,64]", f"[{2**20},1,2,64]").replace("[4, 1, 2, 64]", f"[{2**20}, 1, 2, 64]")
+    text = LOOP.replace("[4,1,2,64]", f"[{2**20},1,2,64]").replace("[4, 1, 2, 64]", f"[{2**20}, 1, 2, 64]")
     with pytest.raises(TtcError, match="calls in a loop are more than the 100,000,000"):
         verify(parse_program(text.replace("count=4", f"count={count}")))
 

@@ -153,7 +153,9 @@ def test_progress_is_heard(ttnn_python):
     assert heard == [(i, 9) for i in range(9)]
 
 
-def test_warnings_of_the_library_are_faults(ttnn_python):
+@pytest.mark.parametrize("coloured", [True, False])
+def test_warnings_of_the_library_are_faults(ttnn_python, monkeypatch, coloured: bool):
+    monkeypatch.setenv("CI", "true") if coloured else monkeypatch.delenv("CI", raising=False)
     text = """graph {
   %x: bf16[64,64] tile dram = input(name="x")
   %y: bf16[64,64] tile dram = ttnn.matmul(%x, %x, compute_kernel_config=ComputeKernelConfig(math_fidelity=FIDELITY))
@@ -173,7 +175,7 @@ def test_warnings_of_the_library_are_faults(ttnn_python):
 def test_a_warning_is_of_the_program_that_was_checked_meanwhile(stub, tmp_path):
     before, warned, after = check_many(["good", "warn", "good"], N150)
     assert before.warnings == after.warnings == ()
-    assert warned.warnings == ("mind the gap (see [1]: 2)",)
+    assert warned.warnings == ("mind the gap (see [1]: 2)", "coloured")
 
 
 STUB = """#!/bin/sh
@@ -182,6 +184,7 @@ while read -r program; do
   case "$program" in
     *crash*) echo '{"step": 3, "steps": 9, "line": "ttnn.bad(%x)"}'; echo 'terminate called' >&2; kill -ABRT $$ ;;
     *warn*) echo '2026-01-01 00:00:00.000 | warning  |      Op | mind the gap (see [1]: 2) (gap.cpp:66)' >&2
+      printf "\\033[90m2026\\033[0m | warning  | \\033[35mOp\\033[0m | \\033[37mcoloured\\033[0m \\033[90m(x.cpp:1)\\033[0m\\n" >&2
       echo 'time | info | Op | nothing' >&2
       echo 'time | warning  | Op | ttnn::to_layout: memory_config is specified but the tensor is already in the '\
 'requested layout! So, (to_layout.cpp:1)' >&2

@@ -31,6 +31,9 @@ SECONDS_PER_STEP = 120.0
 WARNING = re.compile(r"^.*\| warning +\| +\w+ \| (.*?)(?: \(\S+:\d+\))?$", re.MULTILINE)
 """A warning in TTNN's log: time, level, part, message, place in TTNN's sources."""
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+"""An escape sequence of a terminal: TTNN's log is coloured where the variable CI is set."""
+
 HARMLESS = (
     "ttnn::to_layout: memory_config is specified but the tensor is already in the requested layout!",
     "Conv2D DRAM doesn't support specifying memory config, as the output will always be DRAM Interleaved",
@@ -164,7 +167,8 @@ class Worker:
     def _warnings(self, start: int) -> tuple[str, ...]:
         """Return the warnings logged from this byte on; the file's position, which both processes share, stays."""
         logged = os.pread(self._errors.fileno(), self._log_bytes() - start, start).decode(errors="replace")
-        return tuple(dict.fromkeys(w for w in WARNING.findall(logged) if not w.startswith(HARMLESS)))
+        warnings = WARNING.findall(COLOUR.sub("", logged))
+        return tuple(dict.fromkeys(warning for warning in warnings if not warning.startswith(HARMLESS)))
 
     def _hear(self) -> dict[str, Any] | None:
         """Read the next answer; None, and the process is no more, if it crashed or took too long."""
@@ -185,7 +189,7 @@ class Worker:
             return f"did not answer within {SECONDS_PER_STEP:g} s"
         code = self._process.wait(SECONDS_PER_STEP)
         self._errors.seek(0)
-        said = [line.strip() for line in self._errors if line.strip()]
+        said = [line for line in (COLOUR.sub("", line).strip() for line in self._errors) if line]
         how = f"crashed ({signal.Signals(-code).name})" if code < 0 else f"ended with status {code}"
         return f"{how}: {said[-1]}" if said else how
 
