@@ -184,7 +184,7 @@ while read -r program; do
   case "$program" in
     *crash*) echo '{"step": 3, "steps": 9, "line": "ttnn.bad(%x)"}'; echo 'terminate called' >&2; kill -ABRT $$ ;;
     *warn*) echo '2026-01-01 00:00:00.000 | warning  |      Op | mind the gap (see [1]: 2) (gap.cpp:66)' >&2
-      printf "\\033[90m2026\\033[0m | warning  | \\033[35mOp\\033[0m | \\033[37mcoloured\\033[0m \\033[90m(x.cpp:1)\\033[0m\\n" >&2
+      printf "t | warning  | \\033[35mOp\\033[0m | \\033[37mcoloured\\033[0m \\033[90m(x.cpp:1)\\033[0m\\n" >&2
       echo 'time | info | Op | nothing' >&2
       echo 'time | warning  | Op | ttnn::to_layout: memory_config is specified but the tensor is already in the '\
 'requested layout! So, (to_layout.cpp:1)' >&2
