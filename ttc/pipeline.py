@@ -15,6 +15,7 @@ from ttc.calls.call import MathFidelity
 from ttc.calls.target import Target
 from ttc.errors import InputError, Refused, TtcError
 from ttc.ir import DType, Graph, Value, Weights
+from ttc.ir.names import free_name
 from ttc.ir.stand_in import stand_ins, without
 from ttc.ops.derived import derived_weights
 from ttc.passes.padding import Doubtful, Padded, pad
@@ -108,7 +109,7 @@ def compile_graph(
     stages: dict[str, Graph] = {}
 
     def seen(stage: str, after: Graph) -> None:
-        stages[_unused(stage, stages)] = after
+        stages[free_name(stage, stages, "-")] = after  # of a pass that runs again
         if observe:
             observe(stage, after)
 
@@ -226,13 +227,3 @@ def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[
         return step(graph, target)
 
     return bound
-
-
-def _unused(name: str, taken: Mapping[str, Any]) -> str:
-    """Return the name, or name-2, name-3 for a pass that runs again."""
-    number = 2
-    unused = name
-    while unused in taken:
-        unused = f"{name}-{number}"
-        number += 1
-    return unused

@@ -60,6 +60,10 @@ def test_einsum():
         torch.einsum("...i,i->...", x, x[0, 0])
         torch.einsum("bhid,bhjd->bhij", s.expand(2, 3, 5, 5), s.expand(2, 3, 5, 5))
         torch.einsum("bij,bjk->bki", x, y.mT)
+        torch.einsum("ii->i", s / torch.eye(5))
+        torch.einsum("ii", s / torch.eye(5))
+        torch.einsum("iij,jk->ik", s.expand(5, 5, 5), s)
+        torch.einsum("iii", s.expand(5, 5, 5))
         """,
         x=X,
         y=Y,

@@ -19,6 +19,7 @@ from ttc.calls.target import L1_SMALL_BYTES
 from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
+from ttc.ir.names import free_name
 
 RESERVED = frozenset(
     {
@@ -300,9 +301,6 @@ def _identifiers(graph: Graph) -> dict[Value, str]:
         stem = stem.lower() if stem.isupper() else stem
         if not stem.isidentifier() or keyword.iskeyword(stem):
             stem = f"t{stem}" if stem[:1].isdigit() else f"{stem}_"
-        name, number = stem, 2
-        while name in taken:
-            name, number = f"{stem}_{number}", number + 1
-        taken.add(name)
-        names[value] = name
+        names[value] = free_name(stem, taken)
+        taken.add(names[value])
     return names

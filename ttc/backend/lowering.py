@@ -10,15 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 from torch import Tensor
 
+from ttc.backend.derived import DerivedWeights
 from ttc.backend.host import host_op, host_ops
 from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
-from ttc.backend.wide_integers import wide_integers
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.fidelity import with_fidelity
 from ttc.calls.layout import ToLayout, Typecast
@@ -26,8 +25,7 @@ from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
 from ttc.ir.stand_in import enumerated
-from ttc.ops.constant import Full, Literal, constant, names_literal
-from ttc.ops.interpret import evaluate_value
+from ttc.ops.constant import Full, Literal
 
 ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
 """Advice for ops that lowering refuses."""
@@ -72,7 +70,7 @@ def lower(
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
-        raise Refused([*to.refusals, *to.wide_integers(to.rest(graph))], _on_host(to.refusals))
+        raise Refused([*to.refusals, *to.wide_integers(graph)], _on_host(to.refusals))
     return to.finish(graph)
 
 
@@ -94,22 +92,19 @@ class Lowering:
         self.on_host: frozenset[type[Op]] = frozenset()
         self.fidelity: MathFidelity | None = None
         self._program = Builder()
-        self._weights = Builder(graph.weights)
+        self._weights = DerivedWeights(graph.weights)
         self._current: tuple[Value, ...] = ()  # the results of the op being lowered
         self._stands_for: dict[Value, tuple[Value, ...]] = {}  # for which of those a call was added
         self._lowered: dict[Value, Value] = {}
-        self._static: dict[Value, Value] = {}
         self._refused: set[Value] = set()
         self._read: list[Value] = []  # what refused ops take, which no output may need
-        self._refs: dict[tuple[Value, bool], str] = {}
-        self._taken: set[str] = set()
 
     # ------------------------------------------------------------ for rules
 
     def __call__(self, value: Value) -> Value:
         """Return an op's operand as a call value, in the float that the op computes in; a static one in TILE layout."""
-        if value in self._static:
-            self._lowered[value] = self.upload(self._static[value])  # the builder shares equal ones
+        if (static := self.static(value)) is not None:
+            self._lowered[value] = self.upload(static)  # the builder shares equal ones
         lowered = self._lowered[value]
         wide = value in self._wide or self.dtype is not self._narrow
         return self.cast(lowered, self.dtype) if wide and value.dtype.is_float else lowered
@@ -151,19 +146,19 @@ class Lowering:
 
     def static(self, value: Value) -> Value | None:
         """Return `value` in the graph of derived weights if it is known before the first run, else None."""
-        return self._static.get(value)
+        return self._weights.static(value)
 
     def known(self, static: Value) -> Tensor | None:
         """Evaluate a static value that depends on none of the model's weights; None for others."""
-        return evaluate_value(static, self._weights.weights) if _depends_on_no_weight(static) else None
+        return self._weights.known(static)
 
     def derive(self, op: Op) -> Value:
         """Add an op on static values and return the derived weight."""
-        return self._weights(op)
+        return self._weights.derive(op)
 
     def constant(self, tensor: Tensor) -> Value:
         """Return a known tensor as a derived weight."""
-        return constant(self._weights, tensor)
+        return self._weights.constant(tensor)
 
     def upload(
         self,
@@ -174,7 +169,7 @@ class Lowering:
     ) -> Value:
         """Return a static value as a constant of the program, in `dtype` or by default that of `device_dtype`."""
         spec = Spec(dtype or self.device_dtype(static.type), static.shape, layout, memory)
-        return self._program(Const(spec, self._ref(static, spec.dtype is DType.f32)))
+        return self._program(Const(spec, self._weights.ref(static, spec.dtype is DType.f32)))
 
     def host(self, static: Value, dtype: DType) -> Value:
         """Return a static value kept on the host in rows, for calls that prepare their weights themselves."""
@@ -248,9 +243,8 @@ class Lowering:
     def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         if isinstance(op, Input):
             return (self._program(replace(op, type=Spec(self.device_dtype(op.type), op.type.shape))),)
-        if isinstance(op, (Const, Full, Literal)) or (op.operands() and all(v in self._static for v in op.operands())):
-            values = self._weights.add(op.with_operands(self._static.__getitem__), tuple(v.name for v in results))
-            self._static.update(zip(results, values, strict=True))
+        if isinstance(op, (Const, Full, Literal)) or (op.operands() and all(v in self._weights for v in op.operands())):
+            self._weights.take(op, results)
             return ()
         rule = RULES.get(type(op))
         if rule is None:
@@ -268,62 +262,18 @@ class Lowering:
         specs = tuple(Spec(self.device_dtype(value.type), value.shape) for value in results)
         return self._called(host_op(op, operands, specs))
 
-    def _ref(self, static: Value, whole: bool) -> str:
-        """Return the reference by which the program names a static value: the weight's own, or a new one.
-
-        A weight used both in fp32 (`whole`) and in fewer bits is stored twice.
-        """
-        if (static, whole) not in self._refs:
-            ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
-            self._refs[static, whole] = next(name for name in _numbered(ref) if name not in self._taken)
-            self._taken.add(self._refs[static, whole])
-        return self._refs[static, whole]
-
     def finish(self, graph: Graph) -> Lowered:
         """Return the program with the model's outputs, and the weights that it refers to."""
         program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
-        weights = self._weights.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
-        if wide := self.wide_integers(program):
+        weights = self._weights.finish(used)
+        if wide := self._weights.wide_integers(program):
             raise Refused(wide)
         program, new = named_after_ops(program, self._stands_for, self.target)
         names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
         return program, weights, names
 
-    def rest(self, graph: Graph) -> Graph:
-        """Return the program as far as it goes, with inputs in place of what refused ops would have given."""
+    def wide_integers(self, graph: Graph) -> list[tuple[str, str]]:
+        """List the constants, of a program that lacks what was refused, that the device would not store as they are."""
         outputs = (self._lowered[value] for _, value in graph.outputs if value in self._lowered)
-        return self._program.finish(enumerated([*outputs, *self._read]))
-
-    def wide_integers(self, program: Graph) -> list[tuple[str, str]]:
-        """List every constant of a program that the device would not store as it is."""
-        return wide_integers(program, {ref: value for (value, _), ref in self._refs.items()}, self._weights.weights)
-
-
-def _depends_on_no_weight(static: Value) -> bool:
-    """Return whether a static value is made of numbers alone that the program's text may depend on."""
-    waiting, met = [static], {static}
-    while waiting:
-        op = waiting.pop().op
-        if isinstance(op, Const) and not names_literal(op.ref):
-            return False
-        waiting += [operand for operand in op.operands() if operand not in met]
-        met.update(op.operands())
-    return True
-
-
-def _origin(static: Value) -> str:
-    """Return the first weight that a static value depends on, or the value's own name if it depends on none."""
-    value = static
-    while not isinstance(value.op, Const):
-        operands = value.op.operands()
-        if not operands:
-            return value.name
-        value = operands[0]
-    return value.op.ref
-
-
-def _numbered(name: str) -> Iterator[str]:
-    yield name
-    for number in count(1):
-        yield f"{name}.{number}"
+        return self._weights.wide_integers(self._program.finish(enumerated([*outputs, *self._read])))

@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, accept_number, one_layout, spec_of
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
-from ttc.errors import Refusal
-from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
+from ttc.errors import Refusal, TypeRuleError
+from ttc.ir import DType, Layout, MemoryConfig, Spec, Value, types
 
 ORDERED = FLOATS | {DType.i32, DType.u32}
 
@@ -95,14 +95,10 @@ def binary_spec(call: BinaryCall) -> Spec:
 
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the numpy broadcast of shapes; Refusal where the shapes do not broadcast."""
-    rank = max(map(len, shapes))
-    result = []
-    for sizes in zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True):
-        wide = {size for size in sizes if size != 1}
-        if len(wide) > 1:
-            raise Refusal(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
-        result.append(wide.pop() if wide else 1)
-    return tuple(result)
+    try:
+        return types.broadcast(*shapes)
+    except TypeRuleError as error:
+        raise Refusal(str(error)) from None
 
 
 def widest(tensors: tuple[Value, ...]) -> Spec:

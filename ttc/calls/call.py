@@ -62,6 +62,16 @@ class UnaryWithParam:
     param: float | None = None
 
 
+FUSED = {
+    "relu": UnaryWithParam("RELU"),
+    "gelu": UnaryWithParam("GELU", 0.0),
+    "silu": UnaryWithParam("SILU"),
+    "tanh": UnaryWithParam("TANH"),
+    "sigmoid": UnaryWithParam("SIGMOID"),
+}
+"""Activations that run inside another call's device program; GELU's number asks for the exact form."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """Memory that a call needs besides its operands and results, in bytes per core."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
+from ttc.ir.names import free_name
 from ttc.pipeline import Build
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import weight_types
@@ -28,7 +29,8 @@ def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
             if ref in types:
                 key = (value, types[ref])
                 if key not in names:
-                    names[key] = _free(ref, taken)
+                    names[key] = free_name(ref, taken, ".", first=1)
+                    taken.add(names[key])
                 renamed[ref] = names[key]
         program = replace(build.program, graph=_with_references(build.program.graph, renamed))
         buckets.append(replace(build.bucket, program=program))
@@ -42,16 +44,6 @@ def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:
         results = builder.add(node.op.with_operands(new.__getitem__), tuple(value.name for value in node.results))
         new.update(zip(node.results, results, strict=True))
     return {ref: new[value] for ref, value in derivations.outputs}
-
-
-def _free(ref: str, taken: set[str]) -> str:
-    """Take the reference, or another one like it that is not taken yet."""
-    number, name = 0, ref
-    while name in taken:
-        number += 1
-        name = f"{ref}.{number}"
-    taken.add(name)
-    return name
 
 
 def _with_references(graph: Graph, renamed: dict[str, str]) -> Graph:

@@ -54,6 +54,11 @@ class Op:
         """Infer the result type, a tuple for several results, () for none; TypeRuleError or Refusal otherwise."""
         raise NotImplementedError(f"{type(self).__name__} has no type rule")
 
+    def result_types(self) -> tuple[Type, ...]:
+        """Return the inferred types of all results, as a tuple for one result too; raise as `infer`."""
+        types = self.infer()
+        return types if isinstance(types, tuple) else (types,)
+
     def overwrites(self) -> tuple[Value, ...]:
         """Return the operands whose numbers are gone afterwards, as a result lies in their place."""
         return ()
@@ -268,8 +273,7 @@ class Builder:
         return found
 
     def _append(self, op: Op, names: tuple[str, ...]) -> tuple[Value, ...]:
-        types = op.infer()
-        types = types if isinstance(types, tuple) else (types,)
+        types = op.result_types()
         if len(names) != len(types):
             names = (self._hint(op),) * len(types)
         place, pairs = self._location(op), enumerate(zip(types, names, strict=True))

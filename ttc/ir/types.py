@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from math import prod
 
+from ttc.errors import TypeRuleError
 from ttc.guard.budget import ELEMENTS, within
 
 TILE = 32  # TTNN's tile is 32 x 32 elements.
@@ -201,3 +202,16 @@ class Spec(TensorType):
 
 
 Type = TensorType  # what a Value carries; a Spec is one too
+
+
+def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the numpy broadcast of shapes; TypeRuleError with all shapes if they do not broadcast."""
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    result = []
+    for sizes in zip(*padded, strict=True):
+        wide = {size for size in sizes if size != 1}
+        if len(wide) > 1:
+            raise TypeRuleError(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
+        result.append(wide.pop() if wide else 1)
+    return tuple(result)

@@ -53,12 +53,11 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
             verify(body, f"the body of {node.op.mnemonic}")
             if any(isinstance(inner.op, Const) for inner in body.nodes):
                 return f"the body of {node.op.mnemonic} has constants of its own"
-        types = node.op.infer()
+        types = node.op.result_types()
     except TtcError as error:
         return f"{node.op.mnemonic}: {error}"
     except MISFITS as error:
         return f"{node.op.mnemonic}: its operands and attributes do not fit together ({error})"
-    types = types if isinstance(types, tuple) else (types,)
     stated = tuple(value.type for value in node.results)
     if types != stated:
         return f"{node.op.mnemonic} gives {_list(types)} but the program says {_list(stated)}"

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from ttc.ir import DType, Op, TensorType, Value, require
+from ttc.ir.types import broadcast
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.rules import broadcast, same_dtype
+from ttc.ops.rules import same_dtype
 
 __all__ = [
     "Add", "And", "Atan2", "Div", "Eq", "FloorDiv", "Fmod", "Gcd", "Ge", "Gt", "Le", "Lt", "Maximum", "Minimum", "Mul",

@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import TensorType, Value, require
+from ttc.ops.activation import Epilogue, accept_epilogue, epilogue
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.matmul import ACTIVATIONS, Activation
 from ttc.ops.rules import check_floating, same_dtype, window_output
 from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
 
@@ -47,7 +47,7 @@ class Conv(Spatial):
     padding: Pads = ()
     dilation: tuple[int, ...] = ()
     groups: int = 1
-    activation: Activation = ""
+    activation: Epilogue = ""
     rows: tuple[int, ...] = ()
     facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.SIGNAL, overflows=True)
 
@@ -69,7 +69,7 @@ class Conv(Spatial):
         )
         require(out % self.groups == 0, f"{out} output channels are no multiple of {self.groups} groups")
         require(self.bias is None or self.bias.shape == (out,), f"the bias must be [{out}]")
-        require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")
+        accept_epilogue(self.activation)
         same_dtype(self.x, self.w, self.bias)
         sizes = map(window_output, spatial, kernel, self.stride, self.padding, self.dilation)
         return images_type(self.x, self.rows, out, tuple(sizes), batch)
@@ -78,7 +78,7 @@ class Conv(Spatial):
         conv = (F.conv1d, F.conv2d, F.conv3d)[w.ndim - 3]
         padded = pad_spatial(_plain(from_rows(x, self.rows)), self.padding)
         y = conv(padded, w, bias, self.stride, 0, self.dilation, self.groups)
-        return to_rows(ACTIVATIONS[self.activation](y), self.rows)
+        return to_rows(epilogue(self.activation, y), self.rows)
 
 
 @dataclass(frozen=True)

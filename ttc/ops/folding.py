@@ -31,8 +31,7 @@ def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     operands = op.operands()
     if not operands or op.effect or not hasattr(op, "eval") or not all(map(_can_evaluate, operands)):
         return None
-    types = op.infer()
-    types = types if isinstance(types, tuple) else (types,)
+    types = op.result_types()
     if any(t.bytes > FOLD_LIMIT for t in (*types, *(value.type for value in operands))):
         return None
     tensors = {value: known(value, builder) for value in operands}

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ir.types import broadcast
+from ttc.ops.activation import Epilogue, accept_epilogue, epilogue
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.rules import broadcast, same_dtype
+from ttc.ops.rules import same_dtype
 
 __all__ = ["Linear", "Matmul"]
-
-Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", ""]
-
-ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "": lambda x: x,
-}
-"""Activations that a product may end in, by the name its `activation` field holds."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +44,11 @@ class Linear(Op):
     x: Value
     w: Value
     bias: Value | None = None
-    activation: Activation = ""
+    activation: Epilogue = ""
     facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.SIGNAL, overflows=True)
 
     def infer(self) -> TensorType:
-        require(self.activation in ACTIVATIONS, f"no activation is called {self.activation!r}")
+        accept_epilogue(self.activation)
         require(self.w.type.rank == 2, f"the weight must be [N, K], got {self.w.type}")
         n, k = self.w.shape
         require(
@@ -70,4 +58,4 @@ class Linear(Op):
         return TensorType(same_dtype(self.x, self.w, self.bias), (*self.x.shape[:-1], n))
 
     def eval(self, x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
-        return ACTIVATIONS[self.activation](F.linear(x, w, bias))
+        return epilogue(self.activation, F.linear(x, w, bias))

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ops.activation import accept_gate, activation_named
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.gates import gate
 from ttc.ops.rules import same_dtype
 
 __all__ = ["Gru", "Lstm", "Rnn"]
@@ -73,7 +73,7 @@ class Recurrence(Op, abstract=True):
         require(self.lengths is None or self.lengths.dtype.is_integer, "lengths must be integers")
         require(len(self.activations) == activations, f"needs {activations} activations, got {self.activations}")
         for name in self.activations:
-            gate(name)
+            accept_gate(name)
         same_dtype(*(value for value in self.operands() if value is not self.lengths))
 
     def check_shape(self, value: Value | None, shape: tuple[int, ...], what: str) -> None:
@@ -164,7 +164,7 @@ class Lstm(Recurrence):
         projection: Tensor | None,
         peephole: Tensor | None,
     ) -> States:
-        to_gate, to_cell, to_state = map(gate, self.activations)
+        to_gate, to_cell, to_state = map(activation_named, self.activations)
         hidden = self.hidden
 
         def step(direction: int, row: Tensor, states: States) -> States:
@@ -221,7 +221,7 @@ class Gru(Recurrence):
         lengths: Tensor | None,
         h: Tensor | None,
     ) -> States:
-        to_gate, to_new = map(gate, self.activations)
+        to_gate, to_new = map(activation_named, self.activations)
         hidden = self.hidden
 
         def step(direction: int, row: Tensor, states: States) -> States:
@@ -264,10 +264,10 @@ class Rnn(Recurrence):
     def eval(
         self, x: Tensor, w: Tensor, r: Tensor, bias: Tensor | None, lengths: Tensor | None, h: Tensor | None
     ) -> States:
-        activation = gate(self.activations[0])
+        function = activation_named(self.activations[0])
 
         def step(direction: int, row: Tensor, states: States) -> States:
-            return (activation(self.clipped(row + states[0] @ r[direction].T)),)
+            return (function(self.clipped(row + states[0] @ r[direction].T)),)
 
         rows = inputs(x, w, bias)
         return self.walk(rows, lengths, (initial(h, rows, self.hidden),), step)

@@ -1,25 +1,11 @@
-"""Parts that type rules share: broadcasting, dimension numbers, window arithmetic."""
+"""Parts that type rules share: dimension numbers, window arithmetic."""
 
 from __future__ import annotations
 
 import math
 
-from ttc.errors import TypeRuleError
 from ttc.ir import DType, Value, require
 from ttc.ir.types import LARGEST
-
-
-def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the numpy broadcast of shapes; TypeRuleError with all shapes if they do not broadcast."""
-    rank = max(map(len, shapes), default=0)
-    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
-    result = []
-    for sizes in zip(*padded, strict=True):
-        wide = {size for size in sizes if size != 1}
-        if len(wide) > 1:
-            raise TypeRuleError(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
-        result.append(wide.pop() if wide else 1)
-    return tuple(result)
 
 
 def same_dtype(*values: Value | None) -> DType:

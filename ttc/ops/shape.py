@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.ir import Op, TensorType, Value, require
+from ttc.ir.types import broadcast
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.rules import broadcast, check_dim, check_floating, check_number, is_permutation, same_dtype
+from ttc.ops.rules import check_dim, check_floating, check_number, is_permutation, same_dtype
 from ttc.ops.spatial import Spatial, from_rows, images, images_type, to_rows
 from ttc.ops.torch_types import as_signed
 

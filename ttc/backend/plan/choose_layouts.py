@@ -77,10 +77,10 @@ def _side(position: int, node: Node) -> Side | None:
 def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
     """Return whether a call takes all its tensors in `layout`, and gives its present results in that layout."""
     try:
-        types = call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout))).infer()
+        asked = call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout)))
+        types = asked.result_types()
     except TtcError:
         return False
-    types = types if isinstance(types, tuple) else (types,)
     return all(
         isinstance(new, Spec) and new.layout is layout and new.shape == old.shape and new.dtype is old.dtype
         for new, old in zip(types, results, strict=True)

@@ -160,10 +160,9 @@ def _takes_this(node: Node, call: Call, value: Value, memory: MemoryConfig, read
 def _inferred(call: Op) -> tuple[Spec, ...]:
     """Return the specs of a call's results; none where TTNN refuses the call."""
     try:
-        types: Any = call.infer()
+        return _specs(call)
     except TtcError:
         return ()
-    return types if isinstance(types, tuple) else (types,)
 
 
 def _stating(call: Op, memory: MemoryConfig) -> Any:
@@ -247,5 +246,5 @@ def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
 
 
 def _specs(op: Op) -> tuple[Any, ...]:
-    types = op.infer()
-    return types if isinstance(types, tuple) else (types,)
+    types: Any = op.result_types()  # of calls they are specs
+    return types

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.conv_plan import geometry, host_dtype, least_l1, on_width, plane, plane_weight
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
-from ttc.calls.call import CoreGrid, UnaryWithParam
+from ttc.calls.call import FUSED, CoreGrid
 from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Pad, Reshape, Slice
@@ -20,20 +21,14 @@ from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, Layout, Value
+from ttc.ops.activation import Epilogue
 from ttc.ops.conv import Pads
-from ttc.ops.matmul import Activation
 from ttc.ops.rules import window_output
 from ttc.ops.spatial import images
 from ttc.ops.torch_types import to_torch
 
-FUSED = {
-    "": None,
-    "relu": UnaryWithParam("RELU"),
-    "gelu": UnaryWithParam("GELU", 0.0),
-    "silu": UnaryWithParam("SILU"),
-    "tanh": UnaryWithParam("TANH"),
-}
-"""Activations that a convolution can end in, by TTNN's name; GELU's number asks for the exact form."""
+CALLED = {"sigmoid": Sigmoid, "gelu_tanh": partial(Gelu, variant=GeluVariant.Tanh)}
+"""Activations that a convolution cannot end in."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +42,7 @@ class Layer:
     padding: Pads
     dilation: tuple[int, ...]
     groups: int
-    activation: Activation
+    activation: Epilogue
     w: Value
     b: Value | None
 
@@ -123,9 +118,12 @@ def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
     shared = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
     shared["slice_config"] = prepare.slice_config
     bias = None if layer.b is None else to.call(prepared_bias(prepare, layer.b, shared, to))
-    shared["conv_config"] = replace(prepare.conv_config, activation=FUSED.get(layer.activation))
+    after = CALLED.get(layer.activation)
+    fused = FUSED[layer.activation] if layer.activation and after is None else None
+    shared["conv_config"] = replace(prepare.conv_config, activation=fused)
     call = Conv2d(input_tensor=x, weight_tensor=to.call(prepare), bias_tensor=bias, memory_config=DRAM, **shared)
-    return activated(to.call(call), layer.activation, to)
+    y = to.call(call)
+    return y if after is None else to.call(after(y))
 
 
 def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any], to: Lowering) -> PrepareConvBias:
@@ -133,17 +131,6 @@ def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any],
     where = {name: getattr(prepare, name) for name in ("input_memory_config", "input_layout", "input_dtype")}
     row = to.derive(ops.Reshape(b, (1, 1, 1, prepare.out_channels)))
     return PrepareConvBias(bias_tensor=to.host(row, host_dtype(to)), **where, **shared)
-
-
-def activated(y: Value, activation: str, to: Lowering) -> Value:
-    """Apply an activation that a convolution cannot end in, as a call of its own."""
-    match activation:
-        case "sigmoid":
-            return to.call(Sigmoid(y))
-        case "gelu_tanh":
-            return to.call(Gelu(y, variant=GeluVariant.Tanh))
-    assert activation in FUSED, f"no call does {activation}"
-    return y
 
 
 def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvWeights:

@@ -11,7 +11,7 @@ from ttc.calls.call import CoreGrid
 from ttc.calls.matmul import Linear, Matmul
 from ttc.errors import Refusal
 from ttc.ir import DType, Value
-from ttc.ops.rules import broadcast
+from ttc.ir.types import broadcast
 
 
 @lowers(ops.Linear)

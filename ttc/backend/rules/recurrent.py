@@ -16,24 +16,17 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.loop import LoopMaker, own_copy, stack
 from ttc.backend.rules.sequence import Sequence
 from ttc.calls.binary import Add, Gt, Multiply, Where
-from ttc.calls.call import UnaryWithParam
+from ttc.calls.call import FUSED, UnaryWithParam
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Slice
 from ttc.calls.ternary import Lerp
 from ttc.calls.unary import Clamp, Elu, LeakyRelu, Softplus, Softsign
 from ttc.ir import Value
-from ttc.ops.gates import Gate, gate
+from ttc.ops.activation import Activation, activation_named
 
 KEEP = 1e4
 """Pre-activation that makes a sigmoid 1 (-KEEP: 0) whatever states of at most 1 add to it."""
-
-FUSED = {
-    "sigmoid": (UnaryWithParam("SIGMOID"),),
-    "tanh": (UnaryWithParam("TANH"),),
-    "relu": (UnaryWithParam("RELU"),),
-}
-"""Activations that run inside another call's device program."""
 
 Pending = tuple[Value, tuple[UnaryWithParam, ...]]
 """A value, and the function that its reader is to apply first."""
@@ -73,25 +66,25 @@ class Steps:
     def pending(self, x: Value, activation: str) -> Pending:
         """Return x to be activated by its reader, or activated now where TTNN cannot fuse the activation."""
         if activation in FUSED:
-            return x, FUSED[activation]
+            return x, (FUSED[activation],)
         return self.activated(x, activation), ()
 
     def activated(self, x: Value, activation: str) -> Value:
         """Apply an activation that is a call of its own."""
-        match gate(activation):
-            case Gate("softplus"):
+        match activation_named(activation):
+            case Activation("softplus"):
                 return self.call(Softplus(x))
-            case Gate("softsign"):
+            case Activation("softsign"):
                 return self.call(Softsign(x))
-            case Gate("elu", (alpha,)):
+            case Activation("elu", (alpha,)):
                 return self.call(Elu(x, alpha=alpha))
-            case Gate("leaky_relu", (slope,)):
+            case Activation("leaky_relu", (slope,)):
                 return self.call(LeakyRelu(x, slope))
-            case Gate("thresholded_relu", (alpha,)):
+            case Activation("thresholded_relu", (alpha,)):
                 return self.call(Where(self.call(Gt(x, alpha)), x, 0.0))
-            case Gate("scaled_tanh", (alpha, beta)):
-                return self.times((self.call(Multiply(x, beta)), FUSED["tanh"]), (alpha, ()))
-            case Gate(name, (alpha, beta)):
+            case Activation("scaled_tanh", (alpha, beta)):
+                return self.times((self.call(Multiply(x, beta)), (FUSED["tanh"],)), (alpha, ()))
+            case Activation(name, (alpha, beta)):
                 line = self.call(Add(self.call(Multiply(x, alpha)), beta))
                 return line if name == "affine" else self.call(Clamp(line, min=0.0, max=1.0))
         raise AssertionError(f"{activation} is fused or stands above")
@@ -105,7 +98,7 @@ class Steps:
         if self.op.clip or activation not in FUSED:
             x = self.clipped(self.call(Add(a, b)))
             return self.times(self.pending(x, activation), None, into)
-        return self.call(Add(a, b, activations=FUSED[activation], output_tensor=into))
+        return self.call(Add(a, b, activations=(FUSED[activation],), output_tensor=into))
 
     def times(self, a: Pending, b: Pending | tuple[float, tuple[()]] | None, into: Value | None = None) -> Value:
         """Compute a * b, both activated on the way; b None: a alone."""
@@ -154,7 +147,7 @@ def rnn(op: ops.Rnn, to: Lowering) -> tuple[Value, ...]:
     """Lower h = tanh(x + h @ r): a slice, a product, a sum and a write in each step."""
     sequence = Sequence(op, to)
     # At a padded step h = f(0 + 0 @ r) = f(0): a state of zeros stays if f(0) = 0.
-    exact = not needs_state(sequence) and gate(op.activations[0]).keeps_zero
+    exact = not needs_state(sequence) and activation_named(op.activations[0]).keeps_zero
     state = sequence.initial(op.h, op.hidden)
     steps = Steps(sequence, {"h": state}, (0.0,) if exact else None, r=sequence.recurrent(op.r, 0, 1))
     h = steps.inner["h"]
@@ -176,7 +169,11 @@ def lstm(op: ops.Lstm, to: Lowering) -> tuple[Value, ...]:
     # At a padded step i = sigmoid(-KEEP) = 0, f = sigmoid(KEEP) = 1 and g = 0, so c' = f * c + i * g = c; and h of a
     # state of zeros stays zero, since o * tanh(0) = 0.
     exact = not needs_state(sequence) and not op.clip and op.peephole is None
-    exact = exact and op.activations[0] == "sigmoid" and all(gate(name).keeps_zero for name in op.activations[1:])
+    exact = (
+        exact
+        and op.activations[0] == "sigmoid"
+        and all(activation_named(name).keeps_zero for name in op.activations[1:])
+    )
     states = {"h": sequence.initial(op.h, op.state), "c": sequence.initial(op.c, op.hidden)}
     captured = {"r": sequence.recurrent(op.r, 0, 4)}
     if op.peephole is not None:
@@ -224,7 +221,7 @@ def gru(op: ops.Gru, to: Lowering) -> tuple[Value, ...]:
     """Lower a GRU, r and z in one product, n in another: at most twelve device programs a step if no state is held."""
     sequence = Sequence(op, to)
     # At a padded step r = sigmoid(-KEEP) = 0 and z = sigmoid(KEEP) = 1, so h' = (1 - z) * n + z * h = h.
-    exact = not op.clip and op.activations[0] == "sigmoid" and gate(op.activations[1]).keeps_zero
+    exact = not op.clip and op.activations[0] == "sigmoid" and activation_named(op.activations[1]).keeps_zero
     captured = {"gates": sequence.recurrent(op.r, 0, 2), "n": sequence.recurrent(op.r, 2, 1)}
     if op.bias_n is not None:
         captured["bias_n"] = sequence.row(op.bias_n)

@@ -9,7 +9,6 @@ from ttc.frontend.export import (
     attention,
     conv,
     create,
-    einsum,
     elementwise,
     index,
     layer,
@@ -30,7 +29,7 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, conv, create, einsum, elementwise, index, layer, number, order, random,
+    activation, alignment, attention, conv, create, elementwise, index, layer, number, order, random,
     recurrent, reduce, refused, sampling, scatter, shape, signal,
 )  # fmt: skip
 

@@ -11,8 +11,8 @@ from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, static
 from ttc.ir import DType
+from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, apply, where
-from ttc.ops.rules import broadcast
 
 EXCLUDED = -1e30
 """The greatest number of an added mask that leaves a score no weight."""

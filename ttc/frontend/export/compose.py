@@ -12,8 +12,8 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export.table import ExportBuilder, cast
 from ttc.ir import DType
+from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, apply, concat, sqrt, where
-from ttc.ops.rules import broadcast
 
 
 def axis(x: Expr, dim: int) -> int:

@@ -113,9 +113,14 @@ def max_pool(
 ) -> Expr:
     rank = rank or _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
-    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    steps = _strides(stride, kernel)
     op = partial(ops.MaxPool, kernel=kernel, stride=steps, padding=_pads(padding, rank))
     return _batched(x, rank, lambda x: apply(op, x, dilation=_each(dilation, rank), ceil=ceil_mode))
+
+
+def _strides(stride: Sizes, kernel: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the strides of a pool: by default one window after another."""
+    return kernel if stride in ((), []) else _each(stride, len(kernel))
 
 
 def _spatial(x: Expr, kernel_size: Sizes) -> int:
@@ -139,7 +144,7 @@ def max_pool_with_indices(
         return (y,)
     rank = _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
-    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    steps = _strides(stride, kernel)
     flat = (math.prod(x.shape[:-rank]), 1)
     images, largest = (z.reshape(*flat, *z.shape[-rank:]) for z in (x, y))
     found = places(b, images, largest, kernel, steps, _pads(padding, rank), _each(dilation, rank), False)
@@ -190,7 +195,7 @@ def avg_pool(
             raise Refusal("average pooling with divisor_override and ceil_mode is not supported")
         y = avg_pool(b, x, kernel_size, stride, padding)
         return y * (math.prod(kernel) / divisor_override)
-    steps = _each(stride, rank) if stride not in ((), []) else kernel
+    steps = _strides(stride, kernel)
     op = partial(ops.AvgPool, kernel=kernel, stride=steps, padding=_pads(padding, rank), dilation=(1,) * rank)
     return _batched(x, rank, lambda x: apply(op, x, ceil=ceil_mode, count_padding=count_include_pad))
 

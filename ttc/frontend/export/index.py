@@ -14,8 +14,8 @@ from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, full
 from ttc.guard.budget import check_table
 from ttc.ir import DType
+from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, apply, where
-from ttc.ops.rules import broadcast
 
 
 @aten("index.Tensor", "_unsafe_index.Tensor")

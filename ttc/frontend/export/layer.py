@@ -8,6 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend import einsum as shared
 from ttc.frontend.determinant import determinant
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
@@ -28,6 +29,11 @@ def linear(b: ExportBuilder, x: Expr, weight: Expr, bias: Expr | None = None) ->
 @aten("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner")
 def matmul(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
     return compose.matmul(x, other)
+
+
+@aten("einsum")
+def einsum(b: ExportBuilder, equation: str, tensors: list[Expr], path: list[int] | None = None) -> Expr:
+    return shared.einsum(b, equation, tensors)
 
 
 @aten("addmm", "baddbmm", "addmv")

@@ -14,6 +14,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
+from ttc.ir.names import free_name
 
 
 @dataclass(frozen=True)
@@ -135,15 +136,7 @@ def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | C
         if isinstance(argument, ConstantArgument):
             slots.append(Constant(argument.value))
             continue
-        slots.append(_unique(".".join(path) or "_", taken))
+        name = free_name(".".join(path) or "_", taken, first=1)
+        taken.add(name)
+        slots.append(name)
     return tuple(slots)
-
-
-def _unique(name: str, taken: set[str]) -> str:
-    number = 0
-    candidate = name
-    while candidate in taken:
-        number += 1
-        candidate = f"{name}_{number}"
-    taken.add(candidate)
-    return candidate

@@ -3,7 +3,6 @@
 from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operators)
     attention,
     conv,
-    einsum,
     elementwise,
     index,
     integer,

@@ -13,6 +13,7 @@ from ttc.errors import Refusal
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
+from ttc.ir.names import free_name
 from ttc.ir.stand_in import stand_in
 from ttc.ops.constant import LITERAL_LIMIT, is_known
 from ttc.ops.expr import Expr, as_kind
@@ -112,8 +113,7 @@ class Emitter:
         return is_known(value) or (isinstance(value.op, Const) and value.type.numel <= LITERAL_LIMIT)
 
     def _foldable(self, op: Op, operands: tuple[Value, ...]) -> bool:
-        types = op.infer()
-        types = types if isinstance(types, tuple) else (types,)
+        types = op.result_types()
         if any(t.dtype in UNCOMPUTED for t in (*types, *(value.type for value in operands))):
             return False
         return all(t.numel <= LITERAL_LIMIT or (not t.dtype.is_float and t.bytes <= FOLD_LIMIT) for t in types)
@@ -178,10 +178,7 @@ class Emitter:
 
     def add_weight(self, name: str, weight: Weight) -> Expr:
         """Add a constant met on the way (in a branch, or of a Constant node), under a reference not yet taken."""
-        ref, number = name, 1
-        while ref in self.weights:
-            number += 1
-            ref = f"{name}.{number}"
+        ref = free_name(name, self.weights, ".")
         self.weights[ref] = weight
         return self.initialiser(ref, weight)
 

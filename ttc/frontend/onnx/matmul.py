@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ttc import ops
+from ttc.frontend.einsum import einsum
 from ttc.frontend.onnx.elementwise import scaled
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
@@ -12,6 +13,11 @@ from ttc.ops.expr import Expr, apply
 @onnx_op()
 def MatMul(b: Emitter, x: Expr, y: Expr) -> Expr:
     return matmul(x, y)
+
+
+@onnx_op()
+def Einsum(b: Emitter, *xs: Expr, equation) -> Expr:
+    return einsum(b, equation, xs)
 
 
 def matmul(x: Expr, y: Expr) -> Expr:

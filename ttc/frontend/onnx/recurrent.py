@@ -10,11 +10,11 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
+from ttc.ops.activation import FAMILIES, GATES, Activation
 from ttc.ops.expr import Expr, apply, concat
-from ttc.ops.gates import KINDS, Gate
 from ttc.ops.recurrent import Recurrence
 
-ACTIVATIONS = {name.replace("_", ""): name for name in KINDS}
+ACTIVATIONS = {name.replace("_", ""): name for name in GATES}
 """Our names of ONNX's activations, which compares theirs without regard to case."""
 
 Make = Callable[..., Recurrence]
@@ -155,9 +155,9 @@ def _activations(
     alphas, betas = iter(alpha), iter(beta)
     ours = []
     for name in (ACTIVATIONS[name] for name in names):
-        usual = KINDS[name].usual
+        usual = FAMILIES[name].usual
         own = zip((alphas, betas), usual, strict=False)
-        ours.append(str(Gate(name, tuple(_number(next(numbers, default)) for numbers, default in own))))
+        ours.append(str(Activation(name, tuple(_number(next(numbers, default)) for numbers, default in own))))
     return [tuple(ours[each * len(default) :][: len(default)]) for each in range(count)]
 
 

@@ -13,8 +13,8 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
 from ttc.guard.budget import check_table
 from ttc.ir import DType
+from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, apply, concat, where
-from ttc.ops.rules import broadcast
 from ttc.ops.shape import PadMode
 
 

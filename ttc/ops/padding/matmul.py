@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
-
 from ttc.errors import Refusal
 from ttc.ir import DType, TensorType, Value
 from ttc.ops import attention, matmul
+from ttc.ops.activation import activation_named
 from ttc.ops.constant import Full
 from ttc.ops.padding.abstract import AbstractValue, Factor, lowest
 from ttc.ops.padding.elementwise import Content, broadcast
@@ -26,7 +25,7 @@ def linear(op: matmul.Linear, flow: Flow) -> tuple[Value, AbstractValue]:
         raise Refusal("a linear layer sums over a length, for which its weight is made")
     if flow.abstract(op.w).padded:
         raise Refusal("its weight has a length")
-    silent = op.bias is None and not matmul.ACTIVATIONS[op.activation](torch.zeros(()))
+    silent = op.bias is None and (not op.activation or activation_named(op.activation).keeps_zero)
     rows = tuple(tuple(f.bare(0.0 if silent and f.fill == 0 else None) for f in dim) for dim in abstract.dims[:-1])
     out = Factor(op.w.shape[0])
     return flow(op), AbstractValue((*rows, (out,)), abstract.taint)

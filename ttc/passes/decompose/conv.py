@@ -6,16 +6,13 @@ import itertools
 import math
 
 from ttc import ops
-from ttc.ir import Builder, Op
+from ttc.ir import Builder
+from ttc.ops.activation import FAMILIES
 from ttc.ops.conv import Pads
 from ttc.ops.expr import Expr, apply, concat
 
 TAP_LIMIT = 256
 """The most elements of a kernel, each of which costs a slice."""
-
-ACTIVATIONS: dict[str, type[Op]] = {"relu": ops.Relu, "gelu": ops.Gelu, "silu": ops.Silu, "tanh": ops.Tanh}
-ACTIVATIONS["sigmoid"] = ops.Sigmoid
-"""The ops of the activations that a convolution may end in."""
 
 
 def decomposed_conv(op: ops.Conv, builder: Builder) -> Expr | None:
@@ -27,7 +24,7 @@ def decomposed_conv(op: ops.Conv, builder: Builder) -> Expr | None:
     """
     known = op.w in builder.constants
     grouped = op.groups > 1 and op.w.type.rank == 5
-    if math.prod(op.w.shape[2:]) > TAP_LIMIT or (op.activation and op.activation not in ACTIVATIONS):
+    if math.prod(op.w.shape[2:]) > TAP_LIMIT:
         return None
     if known and not grouped:
         if op.bias is None or op.bias in builder.constants:
@@ -37,7 +34,8 @@ def decomposed_conv(op: ops.Conv, builder: Builder) -> Expr | None:
         y = _as_product(op, Expr(op.x, builder), Expr(op.w, builder))
     if op.bias is not None:
         y = y + Expr(op.bias, builder).reshape(y.shape[1], *[1] * len(op.stride))
-    return apply(ACTIVATIONS[op.activation], y) if op.activation else y
+    activated = FAMILIES[op.activation].op if op.activation else None
+    return y if activated is None else apply(activated, y)
 
 
 def _as_product(op: ops.Conv, x: Expr, w: Expr) -> Expr:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ttc import ops
-from ttc.ir import Builder, Op, TensorType, Value
+from ttc.ir import Builder, TensorType, Value
+from ttc.ops.activation import FAMILIES, Activation, activation_named
 from ttc.ops.expr import Expr, apply, concat, tanh, where
-from ttc.ops.gates import Gate, gate
 from ttc.ops.recurrent import Recurrence
 
 STEP_LIMIT = 64
 """The most steps of a recurrence that is unrolled: a program has a call for every op of every step."""
 
-ACTIVATIONS: dict[str, type[Op]] = {
-    "sigmoid": ops.Sigmoid, "tanh": ops.Tanh, "relu": ops.Relu, "softsign": ops.Softsign, "softplus": ops.Softplus,
-    "elu": ops.Elu, "leaky_relu": ops.LeakyRelu,
-}  # fmt: skip
-"""The ops of gates by name, with a gate's parameters in the order of the op's attributes."""
 States = tuple[Expr, ...]
 
 
@@ -114,17 +109,19 @@ class _Direction:
         """Apply the activation of this number to x, which is clipped first where the op has a clip."""
         clip = self.op.clip
         x = x.clamp(-clip, clip) if clip and clipped else x
-        match gate(self.op.activations[which]):
-            case Gate("thresholded_relu", (alpha,)):
+        match activation_named(self.op.activations[which]):
+            case Activation("thresholded_relu", (alpha,)):
                 return where(x > alpha, x, 0.0)
-            case Gate("scaled_tanh", (alpha, beta)):
+            case Activation("scaled_tanh", (alpha, beta)):
                 return tanh(x * beta) * alpha
-            case Gate("hard_sigmoid", (alpha, beta)):
+            case Activation("hard_sigmoid", (alpha, beta)):  # an op that is decomposed too
                 return (x * alpha + beta).clamp(0.0, 1.0)
-            case Gate("affine", (alpha, beta)):
+            case Activation("affine", (alpha, beta)):
                 return x * alpha + beta
-            case Gate(name, parameters):
-                return apply(ACTIVATIONS[name], x, *parameters)
+            case Activation(name, parameters):
+                made = FAMILIES[name].op
+                assert made is not None, f"{name} stands above"
+                return apply(made, x, *parameters)
 
     def own(self, x: Value) -> Expr:
         """Take this direction's part of an operand [D, ...], without dimension D."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from ttc import ops
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, where
-from ttc.ops.rules import broadcast
 from ttc.passes.fuse.match import factors
 from ttc.passes.normal import rebuild
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
+from ttc.ops.activation import epilogue_of
+from ttc.ops.unary import Unary
 from ttc.passes.normal import rebuild
 
 
@@ -24,16 +26,8 @@ def fuse_epilogue(graph: Graph) -> Graph:
 def _activation(op: Op, builder: Builder) -> Value | None:
     """Match f(w * x + b), where f is an activation that TTNN's products take."""
     match op:
-        case ops.Relu(x=x) | ops.Gelu(x=x) | ops.Silu(x=x) | ops.Sigmoid(x=x) | ops.Tanh(x=x):
-            product = x.op
-            if isinstance(product, (ops.Linear, ops.Conv)) and not product.activation and builder.uses[x] <= 1:
-                return builder(replace(product, activation=_name(op)))
+        case Unary(x=Value(ops.Linear(activation="") | ops.Conv(activation="") as product) as x):
+            name = epilogue_of(op)
+            if name is not None and builder.uses[x] <= 1:
+                return builder(replace(product, activation=name))
     return None
-
-
-def _name(op: Op) -> str:
-    """Return the name of an activation as the products' attribute spells that name."""
-    match op:
-        case ops.Gelu(approximate=True):
-            return "gelu_tanh"
-    return op.mnemonic

@@ -115,9 +115,7 @@ class _Inference:
         if isinstance(first, Const) and len({node.op for node in nodes}) > 1:
             raise Refusal("its weights are not the same at all lengths")
         op = first if isinstance(first, Const) else self._symbolic([node.op for node in nodes], rows[0])
-        types = op.infer()
-        listed = types if isinstance(types, tuple) else (types,)
-        listed = [TensorType(t.dtype, self._sizes(t, row)) for t, row in zip(listed, rows, strict=True)]
+        listed = [TensorType(t.dtype, self._sizes(t, row)) for t, row in zip(op.result_types(), rows, strict=True)]
         self._add(op, rows, listed)
         if isinstance(op, ops.Embedding) and op.index in self.known and self._same_rows(op, rows[0]):
             self.picked[self.values[rows[0]]] = op.index

@@ -14,8 +14,7 @@ def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None
     shrinks = facts_of(op).shrinks if operands else isinstance(op, ops.Full)
     if op.effect or not (reads_empty or shrinks):
         return None
-    types = op.infer()
-    types = types if isinstance(types, tuple) else (types,)
+    types = op.result_types()
     if types and all(0 in type.shape for type in types):
         return tuple(_empty(type, builder) for type in types)
     if isinstance(op, ops.Concat) and reads_empty:

@@ -11,11 +11,11 @@ from dataclasses import replace
 from ttc import ops
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Op, TensorType, Value
+from ttc.ir.types import broadcast
 from ttc.ops.binary import Binary
 from ttc.ops.expr import Expr
 from ttc.ops.facts import facts_of
 from ttc.ops.reduce import Reduce
-from ttc.ops.rules import broadcast
 
 EXACT = {
     DType.bool: (DType.u8, DType.i8, DType.i16, DType.i32, DType.i64, DType.bf16, DType.f16, DType.f32, DType.f64),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls import binary as calls
-from ttc.calls.call import FusedFunction, UnaryWithParam, spec_of
+from ttc.calls.call import spec_of
 from ttc.ir import DType
+from ttc.runtime.emulator.activations import fused
 from ttc.runtime.emulator.numerics import STORED, Mode
 from ttc.runtime.emulator.registry import emulates
 
@@ -39,15 +39,6 @@ FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.Subtract: torch.subtract,
 }
 
-FUSED: dict[FusedFunction, Callable[[Tensor], Tensor]] = {
-    "SIGMOID": torch.sigmoid,
-    "TANH": torch.tanh,
-    "RELU": torch.relu,
-    "SILU": F.silu,
-    "GELU": F.gelu,
-}
-"""Elementwise functions inside another call's device program, by TTNN's name."""
-
 KEEP_NUMBERS = (calls.Maximum, calls.Minimum, calls.Remainder, calls.Fmod, calls.Pow)
 """Calls that TTNN runs as unary ones beside a number: the number reaches the card as fp32 whatever the tensor's dtype.
 """
@@ -65,13 +56,6 @@ def binary(
     a, b = operands(call, input_tensor_a, input_tensor_b)
     a, b = fused(a, call.input_tensor_a_activations), fused(b, call.input_tensor_b_activations)
     return fused(FUNCTIONS[type(call)](a, b).to(torch.promote_types(a.dtype, b.dtype)), call.activations)
-
-
-def fused(x: Tensor, functions: tuple[UnaryWithParam, ...]) -> Tensor:
-    """Apply elementwise functions one after another, not rounded in between."""
-    for function in functions:
-        x = FUSED[function.op_type](x)
-    return x
 
 
 @emulates(calls.Div)

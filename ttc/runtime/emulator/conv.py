@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
-from ttc.runtime.emulator.binary import fused
+from ttc.runtime.emulator.activations import fused
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates

@@ -5,26 +5,16 @@ from __future__ import annotations
 from functools import cache, partial
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.matmul import Linear, Matmul
 from ttc.ir import DType
+from ttc.runtime.emulator.activations import ACTIVATIONS
 from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
-ACTIVATIONS = {
-    None: lambda x: x,
-    "relu": torch.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
-    "silu": F.silu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-}
-
-FUSED = {
+ONEDNN = {
     None: ("none", ""),
     "relu": ("none", ""),  # applied after: oneDNN's own makes 0 of NaN, and rounding does not change a sign
     "gelu": ("gelu", "none"),
@@ -57,7 +47,7 @@ def matmul(
     y = multiply(load(a), load(b))
     if bias is not None:
         y = y + load(bias).reshape(-1)
-    return store(ACTIVATIONS[activation](y), result)
+    return store(y if activation is None else ACTIVATIONS[activation](y), result)
 
 
 @cache
@@ -69,7 +59,7 @@ def native_bf16() -> bool:
 def _native(a: Tensor, b: Tensor, bias: Tensor | None, activation: str | None) -> Tensor:
     if b.shape[:-2].numel() != 1:
         return torch.matmul(a, b)
-    name, algorithm = FUSED[activation]
+    name, algorithm = ONEDNN[activation]
     weight = b.reshape(b.shape[-2:]).contiguous().mT  # of strided ones oneDNN computes each element by itself
     y = torch.ops.mkldnn._linear_pointwise(a.contiguous(), weight, bias, name, [], algorithm)
     return torch.relu(y) if activation == "relu" else y

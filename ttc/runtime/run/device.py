@@ -32,6 +32,4 @@ class Device(Protocol):
 
 def predicted(call: Call) -> tuple[Spec, ...]:
     """Return the specs of a call's results, as the call states them."""
-    types = call.infer()
-    specs = types if isinstance(types, tuple) else (types,)
-    return tuple(spec for spec in specs if isinstance(spec, Spec))
+    return tuple(spec for spec in call.result_types() if isinstance(spec, Spec))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ttc.errors import Refusal
-from ttc.frontend.onnx.emitter import Emitter
-from ttc.frontend.onnx.table import onnx_op
-from ttc.ops.expr import Expr
-from ttc.ops.torch_types import to_torch
+from ttc.frontend.composer import Composer
+from ttc.ops.expr import Expr, where
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,8 @@ class Labelled:
         return self.x.shape[self.labels.index(label)]
 
 
-@onnx_op()
-def Einsum(b: Emitter, *xs: Expr, equation) -> Expr:
+def einsum(b: Composer, equation: str, xs: Sequence[Expr]) -> Expr:
+    """Compute an equation in numpy's notation, which torch and ONNX share; Refusal where the equation does not fit."""
     terms, wanted = _parse(equation, [x.rank for x in xs])
     items = [_diagonal(b, Labelled(x, term)) for x, term in zip(xs, terms, strict=True)]
     left = items[0]
@@ -63,8 +62,8 @@ def _labels(term: str, hidden: int) -> tuple[str, ...]:
     return (*before, *(str(i) for i in reversed(range(hidden)) if dots), *after)
 
 
-def _diagonal(b: Emitter, item: Labelled) -> Labelled:
-    """Take repeated labels once: multiply by an identity matrix, and sum over the second."""
+def _diagonal(b: Composer, item: Labelled) -> Labelled:
+    """Take repeated labels once: sum the diagonal over the second; other elements may be inf and are not touched."""
     for label in item.labels:
         if item.labels.count(label) < 2:
             continue
@@ -72,8 +71,8 @@ def _diagonal(b: Emitter, item: Labelled) -> Labelled:
         second = item.labels.index(label, first + 1)
         size = item.x.shape[first]
         shape = tuple(n if i in (first, second) else 1 for i, n in enumerate(item.x.shape))
-        eye = b.constant(torch.eye(size, dtype=to_torch(item.x.dtype))).reshape(*shape)
-        x = (item.x * eye).sum((second,))
+        diagonal = b.constant(torch.eye(size, dtype=torch.bool)).reshape(*shape)
+        x = where(diagonal, item.x, 0).sum((second,))
         return _diagonal(b, Labelled(x, item.labels[:second] + item.labels[second + 1 :]))
     return item
 

@@ -1,0 +1,96 @@
+"""Derived weights: the graph of ops that computes a program's weights from the model's, in the making."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import Tensor
+
+from ttc.backend.wide_integers import wide_integers
+from ttc.ir import Builder, Const, Graph, Op, Value, Weights
+from ttc.ir.names import free_name
+from ttc.ops.constant import constant, names_literal
+from ttc.ops.interpret import evaluate_value
+
+
+class DerivedWeights:
+    """The values known before the first run, each as a value of a graph of its own: the static value.
+
+    A program refers to those that it uses by name.
+    """
+
+    def __init__(self, weights: Weights):
+        self._builder = Builder(weights)
+        self._static: dict[Value, Value] = {}
+        self._refs: dict[tuple[Value, bool], str] = {}
+        self._taken: set[str] = set()
+
+    def __contains__(self, value: Value) -> bool:
+        return value in self._static
+
+    def static(self, value: Value) -> Value | None:
+        """Return the static value of a model's value; None for a value that depends on inputs."""
+        return self._static.get(value)
+
+    def at(self, results: tuple[Value, ...]) -> None:
+        """Let new ops stand for these results of the model's."""
+        self._builder.at(results)
+
+    def take(self, op: Op, results: tuple[Value, ...]) -> None:
+        """Add an op of the model on values that are all static."""
+        values = self._builder.add(op.with_operands(self._static.__getitem__), tuple(v.name for v in results))
+        self._static.update(zip(results, values, strict=True))
+
+    def derive(self, op: Op) -> Value:
+        """Add an op on static values and return its result, a static value."""
+        return self._builder(op)
+
+    def constant(self, tensor: Tensor) -> Value:
+        """Return a known tensor as a static value."""
+        return constant(self._builder, tensor)
+
+    def known(self, static: Value) -> Tensor | None:
+        """Evaluate a static value that depends on none of the model's weights; None for others."""
+        return evaluate_value(static, self._builder.weights) if _depends_on_no_weight(static) else None
+
+    def ref(self, static: Value, whole: bool) -> str:
+        """Return the reference by which the program names a static value: the weight's own, or a new one.
+
+        A weight used both in fp32 (`whole`) and in fewer bits is stored twice.
+        """
+        if (static, whole) not in self._refs:
+            ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
+            self._refs[static, whole] = free_name(ref, self._taken, ".", first=1)
+            self._taken.add(self._refs[static, whole])
+        return self._refs[static, whole]
+
+    def finish(self, used: Collection[str]) -> Graph:
+        """Return the graph, with an output for each reference that is used."""
+        return self._builder.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
+
+    def wide_integers(self, program: Graph) -> list[tuple[str, str]]:
+        """List every constant of a program that the device would not store as it is."""
+        return wide_integers(program, {ref: value for (value, _), ref in self._refs.items()}, self._builder.weights)
+
+
+def _depends_on_no_weight(static: Value) -> bool:
+    """Return whether a static value is made of numbers alone that the program's text may depend on."""
+    waiting, met = [static], {static}
+    while waiting:
+        op = waiting.pop().op
+        if isinstance(op, Const) and not names_literal(op.ref):
+            return False
+        waiting += [operand for operand in op.operands() if operand not in met]
+        met.update(op.operands())
+    return True
+
+
+def _origin(static: Value) -> str:
+    """Return the first weight that a static value depends on, or the value's own name if it depends on none."""
+    value = static
+    while not isinstance(value.op, Const):
+        operands = value.op.operands()
+        if not operands:
+            return value.name
+        value = operands[0]
+    return value.op.ref

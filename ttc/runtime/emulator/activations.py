@@ -1,0 +1,29 @@
+"""Numerics of the activations that run inside another call's device program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ttc.calls.call import UnaryWithParam
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "gelu": F.gelu,
+    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "silu": F.silu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+}
+"""Functions by the name that `linear` takes; a UnaryOpType is the same word in capitals."""
+
+
+def fused(x: Tensor, functions: tuple[UnaryWithParam, ...]) -> Tensor:
+    """Apply elementwise functions one after another, not rounded in between."""
+    for function in functions:
+        x = ACTIVATIONS[function.op_type.lower()](x)
+    return x
