@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import cached_property, partial, wraps
 from math import gcd, prod
 from typing import Any
 
@@ -77,15 +77,31 @@ class Options:
 class Build:
     """The result of compiling one graph: the bucket of its program, and the graph of ops that derives the weights.
 
-    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values. `stages`
-    are the graphs after each stage that changed the text.
+    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values. `steps`
+    are the graphs, as imported and after each stage that did something, with the stages' names.
     """
 
     bucket: Bucket
     derivations: Graph
     ops: Graph
     names: Mapping[str, str]
-    stages: Mapping[str, Graph]
+    steps: Sequence[tuple[str, Graph]]
+
+    @property
+    def imported(self) -> Graph:
+        """Return the graph as the front end made it."""
+        return self.steps[0][1]
+
+    @cached_property
+    def stages(self) -> Mapping[str, Graph]:
+        """Return the graphs after each stage that changed the text, by name; a stage that runs again has a number."""
+        stages: dict[str, Graph] = {}
+        text = ""
+        for stage, after in self.steps:
+            before, text = text, str(after)
+            if text != before:
+                stages[free_name(stage, stages, "-")] = after
+        return stages
 
     @property
     def program(self) -> Program:
@@ -103,13 +119,13 @@ def compile_graph(
 ) -> Build:
     """Compile for one card; Refused with every reason if some op cannot run there.
 
-    `observe(name, graph)` sees the graph as imported, after each stage that changed it, and after lowering. With
+    `observe(name, graph)` sees the graph as imported, after each stage that did something, and after lowering. With
     `reader` of other lengths the program is safe for all lengths up to the graph's own; without, sizes are exact.
     """
-    stages: dict[str, Graph] = {}
+    steps: list[tuple[str, Graph]] = []
 
     def seen(stage: str, after: Graph) -> None:
-        stages[free_name(stage, stages, "-")] = after  # of a pass that runs again
+        steps.append((stage, after))
         if observe:
             observe(stage, after)
 
@@ -123,7 +139,7 @@ def compile_graph(
     calls = passes.run([_bound(step, options.target) for step in backend.PIPELINE], calls, seen)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     program = Program(calls, inputs, outputs, options.target.name, options.dtype)
-    return Build(in_bucket(program), derivations, ops, names, stages)
+    return Build(in_bucket(program), derivations, ops, names, steps)
 
 
 def _lowered(graph: Graph, options: Options, observe: Observer | None = None) -> tuple[Graph, Lowered]:

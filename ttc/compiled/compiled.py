@@ -79,7 +79,7 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the model as its own framework does: torch tensors out, in the module's own structure."""
         if self._lengths:
-            executable, graph = self.executable, self.build.stages["import"]
+            executable, graph = self.executable, self.build.imported
             named = self._source.inputs_of(graph, args, kwargs)
         else:
             with self._compiling():

@@ -14,8 +14,8 @@ Observer = Callable[[str, Graph], None]
 def run(pipeline: Iterable[Pass], graph: Graph, observe: Observer | None = None, twice: bool = False) -> Graph:
     """Run every pass in turn; TypeRuleError names the pass that broke the graph or changed the signature.
 
-    `observe(name, graph)` is called after every pass that changed the text. A pass that finds nothing to do
-    returns the very graph given. `twice` requires every pass to be idempotent: the pass finds nothing to do
+    `observe(name, graph)` is called after every pass that did something: one that finds nothing to do returns the very
+    graph given. `twice` requires every pass to be idempotent: the pass finds nothing to do
     in the pass's own result.
     """
     verify(graph, "before the first pass")
@@ -23,7 +23,7 @@ def run(pipeline: Iterable[Pass], graph: Graph, observe: Observer | None = None,
         after = _checked(step, graph)
         if twice and str(_checked(step, after)) != str(after):
             raise TypeRuleError(f"{step.__name__} changes its own result when run again")
-        if observe and after is not graph and str(after) != str(graph):
+        if observe and after is not graph:
             observe(step.__name__, after)
         graph = after
     return graph
