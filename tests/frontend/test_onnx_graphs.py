@@ -100,10 +100,11 @@ def test_one_constant_rule():
     assert set(graph.weights) == {"pair"}
 
 
-def test_small_weights_are_known_where_they_tell_how_to_compute():
-    model = model_of(
-        [node("Resize", ["x", "", "s"], ["y"])], {"x": X[None]}, weights={"s": np.array([1, 1, 2, 2], np.float32)}
-    )
+@pytest.mark.parametrize("spatial", [1, 2, 3])
+def test_small_weights_are_known_where_they_tell_how_to_compute(spatial: int):
+    x = np.zeros((1, 2, *range(3, 3 + spatial)), np.float32)
+    scales = np.array([1, 1, *[2] * spatial], np.float32)
+    model = model_of([node("Resize", ["x", "", "s"], ["y"])], {"x": x}, weights={"s": scales})
     assert kinds(load(model)) == ["Input", "Upsample"]
 
 

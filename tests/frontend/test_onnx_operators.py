@@ -318,6 +318,17 @@ def test_cumulative_sum(attrs):
     check("CumSum", X, 14, {"axis": np.int64(-2)}, **attrs)
 
 
+@pytest.mark.parametrize("reverse", [0, 1])
+@pytest.mark.parametrize("exclusive", [0, 1])
+def test_cumulative_product(reverse, exclusive):
+    node = helper.make_node("CumProd", ["x", "axis"], ["y"], reverse=reverse, exclusive=exclusive)
+    model = model_of([node], X, weights={"axis": np.int64(-2)}, opset=26)  # onnxruntime has none
+    x = X["x"][:, :, ::-1] if reverse else X["x"]
+    wanted = np.cumprod(np.concatenate((np.ones_like(x[:, :, :1]), x[:, :, :-1]), 2) if exclusive else x, 2)
+    wanted = wanted[:, :, ::-1] if reverse else wanted
+    assert np.allclose(run_ours(model, X)["y"], wanted, rtol=1e-5)
+
+
 def test_arithmetic():
     check("Pow", {"x": np.abs(normal(3)) + 0.5, "e": normal(2, 3)}, 13)
     check("Pow", {"x": normal(3)}, 13, {"e": np.int64(2)})
@@ -422,6 +433,9 @@ def test_operators_of_onnxruntime():
     check("FastGelu", rows, weights={"bias": normal(8)}, domain=MICROSOFT)
     check("QuickGelu", rows, domain=MICROSOFT, alpha=1.5)
     check("FusedMatMul", {"x": normal(2, 4, 3), "w": normal(2, 5, 4)}, domain=MICROSOFT, transA=1, transB=1, alpha=0.3)
+    for moved in ("transBatchA", "transBatchB"):
+        with pytest.raises(Refused, match="moves its batch dimensions"):
+            check("FusedMatMul", {"x": normal(2, 4, 3), "w": normal(2, 3, 5)}, domain=MICROSOFT, **{moved: 1})
     norm = {"gamma": normal(8), "beta": normal(8), "bias": normal(8)}
     check("SkipLayerNormalization", {**rows, "skip": normal(2, 3, 8)}, weights=norm, outputs=("y", "", "", "sum"),
           domain=MICROSOFT, epsilon=1e-5)  # fmt: skip

@@ -86,7 +86,6 @@ KINDS = {
     "conv_transpose": ("conv",),
     "device": ("unary",),
     "edges": ("index",),
-    "gates": ("recurrent",),
     "heads": ("attention",),
     "layout": ("shape",),
     "loop": ("recurrent",),
@@ -126,7 +125,7 @@ def narrow_tests(path: str, root: Path) -> list[str]:
             *_mirrors(root / "tests/backend", name, root),
         ]
     if inner == Path("ops"):
-        found.append("tests/ops/test_type_rules.py")
+        found += ["tests/ops/test_type_rules.py", "tests/ops/test_facts.py"]
     if "padding" in inner.parts:
         found += _all(root / "tests/ops/padding", "", root)
         found += [name for name in _all(root / "tests/passes", "padding", root) if name not in LONG]
