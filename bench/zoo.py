@@ -71,16 +71,19 @@ def measured(name: str) -> Row:
     row = Row(model, cards=dict.fromkeys(TARGETS, "taken"))
     with torch.no_grad():
         wanted = [leaf.numpy() for leaf in pytree.tree_leaves(module(**inputs)) if isinstance(leaf, torch.Tensor)]
+    compiled: Compiled | None = None
     for dtype in ("fp32", "bf16"):
         for target in TARGETS:
             try:
-                compiled = ttc.compile(module, kwargs=inputs, dtype=dtype, target=target)
+                if compiled is None:
+                    compiled = ttc.compile(module, kwargs=inputs, dtype=dtype, target=target)
+                compiled = compiled.variant(dtype=dtype, target=target)
             except Refused as refusal:
                 row.cards[target] = str(refusal)
                 continue
             report = check(compiled.build.program)
             if not report.ok:
-                row.cards[target] = report.refusal or "; ".join(report.spec_mismatches)
+                row.cards[target] = "; ".join(report.faults)
             if target == next(iter(TARGETS)):
                 _compare(row, dtype, compiled, inputs, wanted)
     return row

@@ -12,6 +12,7 @@ import torch
 from transformers import EncodecConfig
 from transformers.models.encodec import modeling_encodec
 
+import ttc
 from bench.sequence_models import SEQUENCES, Sequence
 from bench.sequences import (
     BF16_LIMIT,
@@ -20,7 +21,6 @@ from bench.sequences import (
     arrays,
     bucketed,
     drawn,
-    exact,
     faults,
     in_buckets,
     module,
@@ -84,7 +84,7 @@ def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target
 def test_long_sequences(sequence: Sequence, dtype: str, target: str, ttnn_python: str):
     """Ten seconds of sound, a page of phonemes."""
     (sample,) = drawn(sequence, {name: [size] for name, size in sequence.long.items()})
-    program = exact(sequence.name, dtype, sample, target)
+    program = ttc.compile(module(sequence.name), kwargs=sample, dtype=dtype, target=target)
     found, reference = program.run(arrays(sample)).values(), wanted(sequence.name, sample)
     assert all(CLOSE[dtype](*pair) for pair in zip(found, reference, strict=True))
     (report,) = check_many([str(program.build.program.graph)], TARGETS[target])

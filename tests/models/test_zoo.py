@@ -53,9 +53,15 @@ def built(name: str, size: str) -> tuple[torch.nn.Module, dict[str, Any]]:
 
 
 @lru_cache(4)
-def compiled(name: str, size: str, dtype: str, target: str = "n150") -> Compiled:
+def compiled(name: str, size: str, dtype: str, target: str = FIRST) -> Compiled:
+    return exported(name, size).variant(dtype=dtype, target=target)
+
+
+@lru_cache(1)
+def exported(name: str, size: str) -> Compiled:
+    """The program from which the others are made, so that each model is exported once."""
     module, inputs = built(name, size)
-    return ttc.compile(module, kwargs=inputs, dtype=dtype, target=target)
+    return ttc.compile(module, kwargs=inputs, dtype="fp32", target=FIRST)
 
 
 @lru_cache(2)

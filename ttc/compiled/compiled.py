@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ttc.calls.fidelity import fidelity_named
+from ttc.calls.target import target_named
 from ttc.compiled.executable import Executable
 from ttc.compiled.lengths import LengthReader
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
 from ttc.ir import Graph, print_graph
-from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, every_stage
+from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, dtype_named, every_stage
 from ttc.runtime.run.buckets import Bucket
 from ttc.sources import Inputs, Source
 
@@ -43,10 +46,12 @@ class Compiled:
         options: Options,
         lengths: Mapping[str, Sequence[int]] | None = None,
         progress: Callable[[str], None] | None = None,
+        reader: LengthReader | None = None,
     ):
         self.options = options
         self._source, self._progress = source, progress or (lambda what: None)
         self._lengths = {name: sizes for name, sizes in (lengths or {}).items() if len(sizes) > 1}
+        self._reader = reader  # of several sizes of a length; it keeps what it read, for variants
         self._forms: dict[int, Form] = {}
         self._shown: Form | None = None
         self._turn = RLock()
@@ -90,6 +95,21 @@ class Compiled:
     def session(self, device: str | None = None, mode: str = "exact") -> Session:
         """Open a session of its own state on the form shown."""
         return self.executable.session(device, mode)
+
+    def variant(self, *, target: str | None = None, dtype: Any = None) -> Compiled:
+        """Compile the same model for another card, or in other number formats, without reading the model again.
+
+        A stated fidelity stays, and must be one of the new card's. InputError for names that are not known.
+        """
+        options = self.options
+        card = options.target if target is None else target_named(target)
+        passes = None if options.fidelity is None else fidelity_named(options.fidelity, card)
+        named = options.dtype if dtype is None else dtype_named(dtype)
+        options = replace(options, target=card, dtype=named, fidelity=passes)
+        if options == self.options:
+            return self
+        with every_stage(options), self._turn:
+            return Compiled(self._source, options, self._lengths, self._progress, self._reader)
 
     # ------------------------------------------------------------ looking
 
@@ -194,7 +214,7 @@ class Compiled:
 
         if graph is not None and not self._lengths:
             return [compile_graph(graph, self.options, observe)]
-        reader = LengthReader(self._source, self._lengths, self._progress)
+        reader = self._reader = self._reader or LengthReader(self._source, self._lengths, self._progress)
         builds = [
             compile_graph(reader.at(sizes), self.options, observe, partial(reader.readings, sizes))
             for sizes in reversed(reader.buckets)
