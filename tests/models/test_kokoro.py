@@ -68,7 +68,12 @@ def reference(size: str, shift: float = 0.0) -> np.ndarray:
 
 @cache
 def compiled(size: str, dtype: str, target: str = "n150") -> Compiled:
-    return ttc.compile(decoder(size), kwargs=inputs(size), dtype=dtype, target=target)
+    return exported(size).variant(dtype=dtype, target=target)
+
+
+@cache
+def exported(size: str) -> Compiled:
+    return ttc.compile(decoder(size), kwargs=inputs(size), dtype="fp32")
 
 
 def log_spectrum(samples: np.ndarray) -> np.ndarray:
