@@ -119,7 +119,7 @@ def test_pt2(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["validate", str(tmp_path / "m.pt2")]) == 0
 
 
-@pytest.mark.parametrize("command", ["ops", "passes", "models", "doctor"])
+@pytest.mark.parametrize("command", ["ops", "passes", "models", "target", "doctor"])
 def test_listings(command: str, capsys: pytest.CaptureFixture[str]):
     assert main([command]) == 0
     assert len(capsys.readouterr().out.splitlines()) > 3

@@ -105,6 +105,15 @@ ODD = {
     "models nope": "no model is called 'nope'",
     "models bert --size huge": "bert has the sizes real, tiny, not 'huge'",
     "models --size tiny": "say which model to write",
+    "target ''": "'' names no file",
+    "target n160": "no target is called 'n160'; supported are n150",
+    "target galaxy": "target 'galaxy' is not supported yet",
+    "target dir": "cannot read dir: is a directory",
+    "target none.yaml": "cannot read none.yaml: no such file or directory",
+    "target --device ttnn": "there is no Tenstorrent card",
+    "target --device emulator": "emulator",
+    "target n150 --device ttnn": "give n150 or --device ttnn, not both",
+    "target n150 p150": "unrecognized arguments: p150",
     "doctor x": "unrecognized arguments: x",
     "": "COMMAND",
     "compilex": "compilex",
@@ -127,7 +136,9 @@ def test_odd_values_get_a_sentence(line: str, folder: Path, capsys: pytest.Captu
     assert sorted(folder.iterdir()) == before
 
 
-@pytest.mark.parametrize("line", [line for line in ODD if line.split()[:1] in (["compile"], ["validate"], ["check"])])
+@pytest.mark.parametrize(
+    "line", [line for line in ODD if line.split()[:1] in (["compile"], ["validate"], ["check"], ["target"])]
+)
 def test_json_is_printed_whatever_happens(line: str, capsys: pytest.CaptureFixture[str]):
     assert status_of([*words(line), "--json"]) == 2
     found = json.loads(capsys.readouterr().out)

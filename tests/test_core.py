@@ -58,6 +58,8 @@ def in_buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--version"], "ttc 0"),
         (["doctor"], f"compile models: no; compiling needs torch, onnx, networkx: {INSTALL}"),
         (["models"], "kokoro_decoder"),
+        (["target"], "one chip of a Wormhole n300"),
+        (["target", "p100", "--json"], '"dram_banks": 7'),
         (["--help"], "compile a model"),
     ],
 )

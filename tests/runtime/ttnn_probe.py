@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
+from dataclasses import asdict
 
 import numpy as np
 
@@ -42,7 +44,8 @@ def main(target: str) -> None:
 
     found = {"torch": "torch" in sys.modules}
     with TtnnDevice() as device:
-        found["arch"] = device.arch
+        found["card"] = asdict(device.measured())
+        found["l1_end"] = l1_end(device)
         found["specs"] = []
         for spec in SPECS:
             numbers = np.ones(spec.shape, NUMPY_INTEGERS.get(spec.dtype, np.float32))
@@ -55,6 +58,19 @@ def main(target: str) -> None:
         found["refused"] = refused(device)
         found["linear"] = arguments(device)
     print(json.dumps(found))
+
+
+def l1_end(device) -> int:
+    """The end of L1, as TTNN names it where the circular buffers of a call pass it."""
+    import ttnn
+
+    x = device.empty(Spec(DType.bf16, (1, 1, 2048, 1024)))
+    config = ttnn.SDPAProgramConfig(compute_with_storage_grid_size=(8, 8), q_chunk_size=1024, k_chunk_size=1024)
+    try:
+        ttnn.transformer.scaled_dot_product_attention(x, x, x, is_causal=False, program_config=config)
+    except RuntimeError as error:
+        return int(re.findall(r"beyond max L1 size of (\d+) B", str(error))[0])
+    raise AssertionError("chunks of 1024 x 1024 fit into L1")
 
 
 def on_the_host(device) -> list:

@@ -8,22 +8,40 @@ from ttc.errors import InputError
 
 
 @dataclass(frozen=True)
+class Architecture:
+    """The numbers that all chips of one architecture share: rates in bytes and cycles per second.
+
+    `circular_buffer_end` is the size of a core's L1, to which circular buffers may grow.
+    """
+
+    circular_buffer_end: int
+    dram_bank_bytes_per_second: float
+    clock_hz: float
+
+
+ARCHITECTURES = {
+    # docs.tenstorrent.com/aibs/wormhole/specifications.html: 288 GB/s over 12 banks of a chip, AI clock 1 GHz
+    "wormhole_b0": Architecture(1_499_136, 24e9, 1.0e9),
+    # docs.tenstorrent.com/aibs/blackhole/specifications.html: 512 GB/s over the p150's 8 banks, 448 over the p100's 7
+    "blackhole": Architecture(1_572_864, 64e9, 1.35e9),
+}
+
+
+@dataclass(frozen=True)
 class Target:
-    """One card as a program sees it.
+    """One chip of a card as a program sees it: what `ttc target` measures on an opened card.
 
     `l1_bytes` is the part of each core's L1 that buffers may take; circular buffers grow from the bottom and may end
-    at `circular_buffer_end`. `grid` is (columns, rows). Rates are bytes and cycles per second.
+    at `circular_buffer_end`. `grid` is (columns, rows).
     """
 
     name: str
+    summary: str
     arch: str
     grid: tuple[int, int]
     l1_bytes: int
-    circular_buffer_end: int
     dram_banks: int
     dram_bank_bytes: int
-    dram_bytes_per_second: float
-    clock_hz: float
 
     @property
     def cores(self) -> int:
@@ -33,16 +51,34 @@ class Target:
     def dram_bytes(self) -> int:
         return self.dram_banks * self.dram_bank_bytes
 
+    @property
+    def circular_buffer_end(self) -> int:
+        return ARCHITECTURES[self.arch].circular_buffer_end
+
+    @property
+    def dram_bytes_per_second(self) -> float:
+        return self.dram_banks * ARCHITECTURES[self.arch].dram_bank_bytes_per_second
+
+    @property
+    def clock_hz(self) -> float:
+        return ARCHITECTURES[self.arch].clock_hz
+
 
 L1_SMALL_BYTES = 32768
 """Bytes that a device sets aside at the top of each core's L1 for the index tables of convolutions and pools."""
 
 TARGETS = {
-    "n150": Target("n150", "wormhole_b0", (8, 8), 1_393_312, 1_499_136, 12, 1_072_693_184, 288e9, 1.0e9),
-    "p150": Target("p150", "blackhole", (11, 10), 1_461_120, 1_572_864, 8, 4_277_141_376, 512e9, 1.35e9),
+    target.name: target
+    for target in (
+        Target("n150", "Wormhole n150", "wormhole_b0", (8, 8), 1_393_312, 12, 1_072_693_184),
+        Target("n300", "one chip of a Wormhole n300", "wormhole_b0", (8, 8), 1_393_312, 12, 1_072_693_184),
+        Target("p150", "Blackhole p150", "blackhole", (11, 10), 1_461_120, 8, 4_277_141_376),
+        Target("p100", "Blackhole p100", "blackhole", (11, 10), 1_461_120, 7, 4_277_141_376),
+    )
 }
+"""The cards that programs are compiled for, by name; an n300 has two chips, and a program runs on one of them."""
 
-PLANNED = ("n300", "t3000", "galaxy")
+PLANNED = ("t3000", "galaxy")
 """Known cards that ttc does not support yet."""
 
 

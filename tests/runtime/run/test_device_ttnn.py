@@ -1,6 +1,7 @@
 import json
 import os
 import subprocess
+from dataclasses import asdict
 
 import pytest
 
@@ -24,7 +25,9 @@ def probe(request, ttnn_python):
 
 
 def test_it_is_the_right_card_and_needs_no_torch(probe):
-    assert probe["arch"] == TARGETS[probe["target"]].arch
+    card = TARGETS[probe["target"]]
+    assert probe["card"] == json.loads(json.dumps(asdict(card)))
+    assert probe["l1_end"] == card.circular_buffer_end
     assert probe["torch"] is False
 
 

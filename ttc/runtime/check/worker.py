@@ -25,10 +25,9 @@ WARNINGS = {"TT_METAL_LOGGER_LEVEL": "Warn"}
 
 def main(target: str) -> None:
     """Check the program of each input line until the input ends."""
-    answers = _take_over_stdout()
+    answers = take_over_stdout()
     os.environ.update({**environment(target), **WARNINGS})
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    limit_memory()
     from ttc.runtime.run.device_ttnn import TtnnDevice  # TTNN reads the environment when it is imported
 
     def answer(message: dict[str, Any]) -> None:
@@ -44,7 +43,13 @@ def main(target: str) -> None:
             answer({"found": vars(checker.check(json.loads(text), progress))})
 
 
-def _take_over_stdout() -> TextIO:
+def limit_memory() -> None:
+    """Set limits to the process of a mock card; those of a real card would not do, whose memory is mapped whole."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def take_over_stdout() -> TextIO:
     """Reserve stdout for answers alone; whatever else TTNN prints goes where errors go."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

@@ -29,13 +29,17 @@ def environment(target: str) -> dict[str, str]:
     Only for an interpreter that has ttnn. The first call for a ttnn version makes the runtime root in the user's
     cache directory. InputError for an unknown target, TtcError without ttnn or a place to write.
     """
-    card = CARDS / f"{target_named(target).name}.yaml"
+    return environment_of(CARDS / f"{target_named(target).name}.yaml")
+
+
+def environment_of(descriptor: Path) -> dict[str, str]:
+    """Return the variables as `environment` does, for the mock card of a cluster descriptor."""
     home = kit_directory(ttnn_package())
     return {
         "TT_METAL_RUNTIME_ROOT": str(home / "root"),
         "TT_METAL_CACHE": str(home / "kernels"),  # a cache of its own: the stub's kernels must not pass for real ones
         "TT_METAL_LOGS_PATH": str(home / "logs"),
-        MOCK_CARD: str(card),
+        MOCK_CARD: str(descriptor.resolve()),
         **QUIET,
     }
 

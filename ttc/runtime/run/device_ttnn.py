@@ -12,14 +12,11 @@ import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Py
 
 from ttc.calls.call import Call
 from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
-from ttc.calls.target import Target
+from ttc.calls.target import L1_SMALL_BYTES, Target
 from ttc.errors import InputError, Refusal
 from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
 from ttc.ir.operands import operand_fields
 from ttc.ir.weights import bf16_to_float32
-
-L1_SMALL_BYTES = 32768
-"""Bytes of each core's L1 that are set aside for the index tables of convolutions and pools."""
 
 graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
 RunMode = graph_capture.RunMode
@@ -45,10 +42,25 @@ class TtnnDevice:
         """Give the card back; tensors on it are lost."""
         ttnn.close_device(self.device)
 
-    @property
-    def arch(self) -> str:
-        """Return the card's architecture: `wormhole_b0` or `blackhole`."""
-        return self.device.arch().name.lower()
+    def measured(self) -> Target:
+        """Measure the card: the row of `TARGETS` that it is, under TTNN's name of the board."""
+        arch, grid = self.device.arch().name.lower(), self.device.compute_with_storage_grid_size()
+        board = ttnn.cluster.get_cluster_type()
+        name = "card" if board == ttnn.cluster.ClusterType.INVALID else board.name.lower()
+        summary = f"{arch.partition('_')[0].capitalize()} {name}"
+        dram, l1 = self._memory(ttnn.BufferType.DRAM), self._memory(ttnn.BufferType.L1)
+        return Target(
+            name=name,
+            summary=summary if ttnn.GetNumAvailableDevices() == 1 else f"one chip of a {summary}",
+            arch=arch,
+            grid=(grid.x, grid.y),
+            l1_bytes=l1.total_bytes_per_bank + L1_SMALL_BYTES,
+            dram_banks=dram.num_banks,
+            dram_bank_bytes=dram.total_bytes_per_bank,
+        )
+
+    def _memory(self, buffers: ttnn.BufferType) -> Any:
+        return ttnn.get_memory_view(self.device, buffers)
 
     def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
         """Upload a tensor of `spec`; sharded ones arrive interleaved and are sharded on the card."""
@@ -102,12 +114,11 @@ class TtnnDevice:
 
     def dram_banks(self) -> int:
         """Return the number of banks that DRAM is interleaved over."""
-        return ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM).num_banks
+        return self._memory(ttnn.BufferType.DRAM).num_banks
 
     def allocated(self) -> tuple[int, int]:
         """Return the bytes allocated now: in DRAM altogether, and in L1 per core."""
-        dram = ttnn.get_memory_view(self.device, ttnn.BufferType.DRAM)
-        l1 = ttnn.get_memory_view(self.device, ttnn.BufferType.L1)
+        dram, l1 = self._memory(ttnn.BufferType.DRAM), self._memory(ttnn.BufferType.L1)
         return dram.num_banks * dram.total_bytes_allocated_per_bank, l1.total_bytes_allocated_per_bank
 
     def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
@@ -142,15 +153,13 @@ class TtnnDevice:
 
 
 def open_card(target: Target | None) -> TtnnDevice:
-    """Open the card in this machine; InputError if the card is not of the kind that programs of `target` are for."""
-    device = TtnnDevice()
-    found = device.arch
-    if target is None or found == target.arch:
+    """Open the card in this machine; InputError if the card is not like the one that programs of `target` are for."""
+    with refusals():
+        device = TtnnDevice()
+    if target is None or device.measured().arch == target.arch:
         return device
     device.close()
-    raise InputError(
-        f"the program was compiled for {target.name} ({target.arch}), the card in this machine is a {found}"
-    )
+    raise InputError(f"the program was compiled for {target.name} ({target.arch}), the card in this machine is another")
 
 
 def theirs(attribute: Any) -> Any:
