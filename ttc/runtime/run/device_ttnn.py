@@ -17,6 +17,7 @@ from ttc.errors import InputError, Refusal
 from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
 from ttc.ir.operands import operand_fields
 from ttc.ir.weights import bf16_to_float32
+from ttc.runtime.run.card import require_like
 
 graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
 RunMode = graph_capture.RunMode
@@ -156,10 +157,13 @@ def open_card(target: Target | None) -> TtnnDevice:
     """Open the card in this machine; InputError if the card is not like the one that programs of `target` are for."""
     with refusals():
         device = TtnnDevice()
-    if target is None or device.measured().arch == target.arch:
-        return device
-    device.close()
-    raise InputError(f"the program was compiled for {target.name} ({target.arch}), the card in this machine is another")
+    try:
+        if target is not None:
+            require_like(device.measured(), target)
+    except BaseException:
+        device.close()
+        raise
+    return device
 
 
 def theirs(attribute: Any) -> Any:
