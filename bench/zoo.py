@@ -1,4 +1,4 @@
-"""The models that ttc carries, at their tiny size: errors against torch, and the word of the real ttnn on both cards.
+"""The models that ttc carries, at their tiny size: errors against torch, and the word of the real ttnn on each card.
 
     python -m bench.zoo [NAME ...] [--write]
 

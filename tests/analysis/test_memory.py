@@ -1,4 +1,4 @@
-"""Sizes of buffers and the order of the free list, as measured on the real allocator of both cards."""
+"""Sizes of buffers and the order of the free list, as measured on the real allocator of both architectures."""
 
 import pytest
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import ttc
+from tests.cards import EACH_CARD, FIRST, SISTERS
 from ttc import models
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import TARGETS
@@ -16,7 +17,6 @@ from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc
 
 NAMES = ("vit", "bert", "clip_text")
-FIRST, *OTHERS = TARGETS
 each_model = pytest.mark.parametrize("name", NAMES)
 
 
@@ -39,12 +39,10 @@ def test_bf16_correlates_with_torch(name: str):
 @pytest.mark.parametrize(
     ("name", "target"),
     [
-        *((name, FIRST) for name in NAMES),
-        *(
-            pytest.param(name, other, marks=[pytest.mark.sweep] if name != "vit" else [])
-            for other in OTHERS
-            for name in NAMES
-        ),
+        *((name, FIRST[0]) for name in NAMES),
+        *(("vit", other) for other in FIRST[1:]),
+        *(pytest.param(name, other, marks=pytest.mark.sweep) for name in NAMES[1:] for other in FIRST[1:]),
+        *(pytest.param(name, sister, marks=pytest.mark.sweep) for name in NAMES for sister in SISTERS),
     ],
 )
 def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, ttnn_python: str):
@@ -55,7 +53,7 @@ def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, ttnn_
 
 
 @each_model
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_no_layout_conversion_between_first_and_last_encoder_layer(name: str, target: str):
     nodes = compiled(name, target)[0].build.program.graph.nodes
     norms = [i for i, node in enumerate(nodes) if node.op.mnemonic == "ttnn.layer_norm"]

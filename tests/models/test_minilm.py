@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import ttc
+from tests.cards import EACH_CARD
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import TARGETS
 from ttc.models import minilm
@@ -76,7 +77,7 @@ def test_by_onnx(tokens: dict[str, torch.Tensor], wanted: np.ndarray, onnx_path:
     assert_same_neighbours(found["sentence_embedding"], wanted)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("form", ["export", "onnx"])
 def test_real_ttnn_accepts_every_call_as_predicted(target: str, form: str, onnx_path: Path, ttnn_python: str):
     module, _ = minilm.MODEL.build()
