@@ -44,6 +44,12 @@ def test_elementwise(kind, opset):
     check(kind, X, opset)
 
 
+@pytest.mark.parametrize("attributes", [{}, {"alpha": 0.7}, {"alpha": 2.5}])
+@pytest.mark.parametrize("kind", ["Elu", "Celu", "Selu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid"])
+def test_activations_with_a_parameter(kind, attributes):
+    check(kind, X, 22 if kind != "Celu" else 12, **attributes)
+
+
 @pytest.mark.parametrize("opset", [7, 12, 13])
 @pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax", "Hardmax"])
 @pytest.mark.parametrize("axis", [None, 1, 2, 3])

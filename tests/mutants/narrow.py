@@ -48,7 +48,7 @@ ALSO = {
     "ttc/runtime/emulator/activations.py": ("tests/runtime/emulator/test_matmul.py",),
     "ttc/ops/constant.py": SIMPLIFY,
     "ttc/ops/folding.py": SIMPLIFY,
-    "ttc/ops/activation.py": RECURRENT,
+    "ttc/ops/activation.py": ("tests/passes/decompose/test_recurrent.py", "tests/backend/rules/test_recurrent_onnx.py"),
     "ttc/ops/interpret.py": SIMPLIFY,
     "ttc/ops/rules.py": ("tests/ops/test_type_rules.py",),
     "ttc/ops/torch_types.py": SIMPLIFY,
@@ -150,8 +150,10 @@ def _mirrors(folder: Path, name: str, root: Path) -> list[str]:
 
 
 def _frontend(end: str, name: str, root: Path) -> list[str]:
-    """Front ends are tested in one folder, whose files are named after the framework."""
+    """Front ends are tested in one folder, whose files are named after the framework; archives in a folder below."""
     folder = root / "tests/frontend"
+    if end == "archive":
+        return [*_all(folder / end, name, root), *_all(folder / end, "", root)]
     kind = "export" if end == "export" else "onnx"
     found = [*_mirrors(folder, f"{kind}_{name}", root)]
     return found + _all(folder, kind, root)

@@ -143,3 +143,10 @@ def test_what_a_rule_takes_has_a_meaning(sample):
             except (TypeRuleError, *MISFITS):  # as the verifier has it
                 continue
             assert evaluated(op) == types, op
+
+
+@pytest.mark.parametrize("kind", ["max_pool", "avg_pool"])
+def test_a_pool_takes_whole_windows_unless_it_rounds_up(kind: str):
+    text = f"{kind}(x=f32[1,2,5], kernel=[2], stride=[2], padding=[[0, 0]], dilation=[1])"
+    assert op_of(text).infer().shape == (1, 2, 2)
+    assert op_of(text.replace(")", ", ceil=true)")).infer().shape == (1, 2, 3)

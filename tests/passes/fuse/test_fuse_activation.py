@@ -94,6 +94,7 @@ def test_gates(lines, op):
         ERF + ENDS[0].replace("b=%half", "b=%six"),
         "%g: f32[3,8] = sigmoid(x=%x)\n%a: f32[3,8] = abs(x=%x)\n%y: f32[3,8] = mul(a=%a, b=%g)",
         "%b: f32[3,8] = mul(a=%x, b=%root)\n%g: f32[3,8] = sigmoid(x=%b)\n%y: f32[3,8] = mul(a=%x, b=%g)",
+        "%t: f32[] = tanh(x=%k)\n%g: f32[] = add(a=%one, b=%t)\n" + ENDS[0],
     ],
 )
 def test_others_stay(lines):
