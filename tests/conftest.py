@@ -17,6 +17,7 @@ LONGEST = ("tests/models/test_sequences.py", "tests/models/test_zoo.py")
 the workers model by model, each of which would compile the model anew."""
 
 
+@pytest.hookimpl(trylast=True)  # when those of the sweep are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order tests for two workers, which take a half each: the longest files stand at the beginnings of the halves."""
     first, second = ([item for item in items if item.nodeid.startswith(file)] for file in LONGEST)
