@@ -9,17 +9,15 @@ from ttc.calls.conv import (
     Conv2dConfig,
     Convolution,
     CoreRectangle,
-    Op2DSliceConfig,
     PrepareConvWeights,
-    SliceType,
     sharded_bytes,
 )
+from ttc.calls.slicing import WHOLE
 from ttc.calls.spelling import spelled, text
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, HOST, Const, DType, Layout, Sharding, Spec, Value
 
-WHOLE = Op2DSliceConfig(SliceType.L1Full)
 HEIGHT = Conv2dConfig(config_tensors_in_dram=True, shard_layout=Sharding.HEIGHT_SHARDED)
 
 

@@ -9,29 +9,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from enum import Enum
 from typing import Any, ClassVar, Literal
 
 from ttc.calls.call import EXACT, PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
 from ttc.ir import HOST, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
 
 INPUTS = frozenset({DType.bf16, DType.f32, DType.bfp8})
-
-
-class SliceType(Enum):
-    """Cuts of a sliding window op that is too large for L1; L1Full: no cut, all at once."""
-
-    L1Full = "L1Full"
-
-
-@dataclass(frozen=True)
-class Op2DSliceConfig:
-    """Statement that an op is (not) cut in slices; where a call has none, TTNN cuts as the L1 demands."""
-
-    slice_type: SliceType
 
 
 @dataclass(frozen=True)
@@ -46,12 +33,14 @@ class CoreRectangle:
 class Conv2dConfig:
     """Configuration with TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding.
 
+    A core computes `act_block_h_override` rows of the result at a time, at 0 as many as TTNN chooses.
     Stride folding turns a window as large as its stride into channels, and the convolution into a product.
     """
 
     weights_dtype: DType | None = None
     activation: UnaryWithParam | None = None
     config_tensors_in_dram: bool = False
+    act_block_h_override: int = 0
     override_sharding_config: bool = False
     shard_layout: Sharding | None = None
     core_grid: CoreRectangle | None = None
@@ -91,18 +80,44 @@ class Convolution(Call, abstract=True):
         return math.prod(self.kernel_size)
 
     @property
+    def slices(self) -> Op2DSliceConfig | None:
+        """Return the stated slices."""
+        return getattr(self, self.slices_field, None)
+
+    @property
     def whole(self) -> bool:
         """Return whether the convolution is stated to run in one piece, not in slices."""
-        return getattr(self, self.slices_field, None) is not None
+        return self.slices == WHOLE
+
+    @property
+    def lines_are_tiles(self) -> bool:
+        """Return whether each line of the images, and of the results, is whole tiles.
+
+        Of others TTNN's slices along the height are wrong on a card (tt-metal issue 42667).
+        """
+        return self.input_width % TILE == 0 and self.window.output[1] % TILE == 0
+
+    @property
+    def parts(self) -> tuple[Window, ...]:
+        """Return the windows that the convolution runs in, one of each size, the largest first."""
+        return (self.slices or WHOLE).parts(self.window)
 
     @property
     def window(self) -> Window:
         size = (self.input_height, self.input_width)
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
 
-    def kept_rows(self, cores: int) -> int:
-        """Count the rows of the input shard that stay in L1 beside its halo."""
-        return 0
+    keeps_input: ClassVar[bool] = False
+    """Whether the input shard stays in L1 beside its halo while results are computed."""
+
+    def input_rows(self, part: Window, cores: int) -> int:
+        """Count the rows of each core's shard of the input of a part."""
+        return shard_rows(part.pixels, cores)
+
+    def shard_cores(self, grid: tuple[int, int]) -> int:
+        """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""
+        columns, rows = grid
+        return rows if self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else columns * rows
 
     def stored_channels(self, channels: int) -> int:
         """Return the channels as stored: whole tiles, in block layout equally many for each core column with any."""
@@ -118,14 +133,20 @@ class Convolution(Call, abstract=True):
         """Return the number of rows of the prepared weight as stored.
 
         Rows are whole tiles of channels for each tap; for slices in blocks a core column has a multiple of 8
-        channels, and whole tiles for each row of the kernel.
+        channels, and whole tiles for each row of the kernel. Of images one line high slices have no form of their own.
         """
         config = self.conv_config
         if config.folded:
             return round_up(self.taps * self.in_channels, TILE)
-        if self.whole or config.shard_layout is not Sharding.BLOCK_SHARDED or config.core_grid is None:
+        if self.whole or self.input_height == 1 or config.shard_layout is not Sharding.BLOCK_SHARDED:
             return self.taps * self.stored_channels(self.in_channels)
-        per_core = round_up(-(-self.in_channels // config.core_grid.columns), 8)
+        return self.sliced_rows()
+
+    def sliced_rows(self) -> int:
+        """Return the number of rows of a prepared weight in the form of slices."""
+        grid = self.conv_config.core_grid
+        columns = grid.columns if grid and self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else 1
+        per_core = round_up(-(-self.in_channels // columns), 8)
         height, width = self.kernel_size
         return height * round_up(width * per_core, TILE) * -(-self.in_channels // per_core)
 
@@ -188,7 +209,7 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         return convolved(self, self.window.pixels)
 
     def workspace(self, target: Target) -> Workspace:
-        """Return the bound of `sharded_bytes` where the convolution runs whole and in shards, else all of L1."""
+        """Return the bound of `sharded_bytes` where slices and shards are stated, else all of L1."""
         if self.slice_config is None or self.conv_config.folded:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))
@@ -204,17 +225,22 @@ def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
 
 
 def prepared_weights(call: Convolution, dtype: DType) -> Spec:
-    """Return the spec of prepared weights that came as `dtype`."""
+    """Return the spec of prepared weights that came as `dtype`; Refusal if the stated slices are none."""
+    if call.slices is not None:
+        call.slices.check(call.window)
     shape = (1, 1, call.taps * call.in_channels, call.out_channels)
     padded = (1, 1, call.stored_rows(), call.stored_channels(call.out_channels))
     return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
 
 
 def prepared_bias(call: Convolution, dtype: DType) -> Spec:
-    """Return the spec of a prepared bias that came as `dtype`."""
+    """Return the spec of a prepared bias that came as `dtype`, a plain float: TTNN prepares no block formats."""
+    dtype = call.conv_config.weights_dtype or dtype
+    if dtype not in PLAIN_FLOATS:
+        raise Refusal(f"a convolution's bias cannot be prepared as {dtype}")
     shape = (1, 1, 1, call.out_channels)
     padded = (1, 1, TILE, call.stored_channels(call.out_channels))
-    return Spec(call.conv_config.weights_dtype or dtype, shape, padded=padded)
+    return Spec(dtype, shape, padded=padded)
 
 
 def convolved(call: Any, pixels: int) -> Spec:
@@ -223,10 +249,8 @@ def convolved(call: Any, pixels: int) -> Spec:
     given = (1, 1, pixels, call.in_channels)
     if call.input_tensor.shape != given:
         raise Refusal(f"input_tensor must be {list(given)}, got {call.input_tensor.type}")
-    dtype = spec_of(call.weight_tensor).dtype
-    expected = prepared_weights(call, dtype), prepared_bias(call, dtype)
-    for value, spec in zip((call.weight_tensor, call.bias_tensor), expected, strict=True):
-        if value is not None and value.type != spec:
+    for value, prepared in ((call.weight_tensor, prepared_weights), (call.bias_tensor, prepared_bias)):
+        if value is not None and value.type != (spec := prepared(call, spec_of(value).dtype)):
             raise Refusal(f"a weight is prepared as {value.type}, but this convolution takes {spec}")
     if call.memory_config is None:
         raise Refusal("a convolution must state its result's memory")
@@ -235,31 +259,30 @@ def convolved(call: Any, pixels: int) -> Spec:
 
 
 def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """Bound the L1 per core that a convolution run whole takes, buffers and circular buffers, from above, in bytes.
+    """Bound the L1 per core that a convolution takes, buffers and circular buffers, from above, in bytes.
 
-    The terms are the buffers that TTNN holds at once: one kernel row of weights, the input shard with its halo, two
-    activation blocks (rows and tiles), the result and its fp32 partial sums, index tables; plus a twentieth. The
-    measured need is 0.75 to 0.95 of the bound over the convolutions of nine networks, bf16 and fp32, n150 and p150.
+    For the largest slice TTNN holds at once the input shard and its halo; later the halo, one kernel row of weights
+    (all of them where height shards are computed in several blocks), two activation blocks (rows and tiles), the result
+    and its block's fp32 partial sums, index tables; plus a twentieth. The measured need is 0.75 to 0.95 of the bound
+    over the convolutions of nine networks that run whole, bf16 and fp32, n150 and p150.
     """
-    return _bytes(call, dtype, target, None)
-
-
-def sliced_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """Bound the L1 as `sharded_bytes` does, for the thinnest slice that TTNN can cut: one tile of rows on each core."""
-    return _bytes(call, dtype, target, TILE)
-
-
-def _bytes(call: Convolution, dtype: DType, target: Target, rows_per_core: int | None) -> int:
-    columns, rows = target.grid
-    cores = columns * rows
+    config, part = call.conv_config, call.parts[0]
+    cores = call.shard_cores(target.grid)
     tiles_in, tiles_out = -(-call.in_channels // TILE), -(-call.out_channels // TILE)
-    if call.conv_config.shard_layout is Sharding.BLOCK_SHARDED:
-        cores = rows
+    in_blocks = config.shard_layout is Sharding.BLOCK_SHARDED
+    if in_blocks:
+        columns = config.core_grid.columns if config.core_grid else target.grid[0]
         tiles_in, tiles_out = -(-tiles_in // columns), -(-tiles_out // columns)
     channels_in, channels_out = tiles_in * TILE, tiles_out * TILE
-    here = rows_per_core or shard_rows(call.window.output_pixels, cores)
-    halo = (call.window.halo(here) + call.kept_rows(cores)) * channels_in * dtype.bytes
-    weights = call.kernel_size[1] * channels_in * channels_out * dtype.bytes
-    blocks = 2 * here * call.kernel_size[1] * channels_in * dtype.bytes
-    results = 2 * here * channels_out * DType.f32.bytes
-    return int(1.05 * (weights + halo + blocks + results)) + 4096
+    here = shard_rows(part.output_pixels, cores)
+    block = min(config.act_block_h_override, here) or here
+    taps = call.kernel_size[1] if in_blocks or block == here else call.taps
+    shard = call.input_rows(part, cores) * channels_in * dtype.bytes
+    halo = part.halo(here) * channels_in * dtype.bytes
+    weights = taps * channels_in * channels_out * dtype.bytes
+    blocks = 2 * block * call.kernel_size[1] * channels_in * dtype.bytes
+    partial = 2 * block * DType.f32.bytes + (here * dtype.bytes if block < here else 0)
+    results = partial * channels_out
+    computing = weights + blocks + results + (shard if call.keeps_input else 0)
+    spreading = 1.2 * shard  # where strides skip lines the halo was found larger than its estimate
+    return int(1.05 * (halo + max(spreading, computing))) + 4096

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from ttc.calls.call import Workspace, spec_of
 from ttc.calls.conv import (
     Convolution,
-    Op2DSliceConfig,
     convolved,
     on_host,
     prepared_bias,
     prepared_weights,
     sharded_bytes,
 )
+from ttc.calls.slicing import Op2DSliceConfig
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
@@ -29,8 +30,13 @@ class TransposedConvolution(Convolution, abstract=True):
     """A convolution of stride 1 over the input spread by `stride`, without the borders that `padding` cuts off."""
 
     slices_field: ClassVar[str] = "dram_slice_config"
+    keeps_input: ClassVar[bool] = True
     _: KW_ONLY
     output_padding: tuple[int, int] = (0, 0)
+
+    def stored_rows(self) -> int:
+        """Return the number of rows of the prepared weight as stored: slices have a form of their own."""
+        return super().stored_rows() if self.whole else self.sliced_rows()
 
     @property
     def window(self) -> Window:
@@ -48,8 +54,10 @@ class TransposedConvolution(Convolution, abstract=True):
     def input_pixels(self) -> int:
         return self.batch_size * self.input_height * self.input_width
 
-    def kept_rows(self, cores: int) -> int:
-        return shard_rows(self.input_pixels, cores)
+    def input_rows(self, part: Window, cores: int) -> int:
+        """Count the input's own rows that a part reads: the halo holds them spread."""
+        sizes = zip((self.input_height, self.input_width), part.padded, self.stride, strict=True)
+        return shard_rows(self.batch_size * math.prod(min(size, read // step + 1) for size, read, step in sizes), cores)
 
     def check(self) -> None:
         """Refuse a geometry that TTNN does not prepare or compute."""
@@ -119,7 +127,7 @@ class ConvTranspose2d(TransposedConvolution, name="ttnn.conv_transpose2d"):
         return convolved(self, self.input_pixels)
 
     def workspace(self, target: Target) -> Workspace:
-        """Return the bound of `sharded_bytes` where the convolution runs whole, else all of L1."""
+        """Return the bound of `sharded_bytes` where slices are stated, else all of L1."""
         if self.dram_slice_config is None:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))

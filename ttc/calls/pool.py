@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from ttc.calls.call import Call, Workspace, accept
-from ttc.calls.conv import Op2DSliceConfig
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
@@ -56,7 +56,7 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `pool_bytes` where the pool runs whole, else all of L1."""
-        if self.dram_slice_config is None or self.applied_shard_scheme is None:
+        if self.dram_slice_config != WHOLE or self.applied_shard_scheme is None:
             return Workspace(circular_buffers=target.l1_bytes)
         return Workspace(circular_buffers=pool_bytes(self.window, self.channels, self.applied_shard_scheme, target))
 

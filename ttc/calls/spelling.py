@@ -11,7 +11,8 @@ from enum import Enum
 from typing import Any
 
 from ttc.calls.call import Call, ComputeKernelConfig, UnaryWithParam
-from ttc.calls.conv import CoreRectangle, SliceType
+from ttc.calls.conv import CoreRectangle
+from ttc.calls.slicing import SliceType
 from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Step, Value
 
 DTYPES = {

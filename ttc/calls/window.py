@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttc.errors import Refusal
 from ttc.ir import TILE
@@ -53,6 +53,14 @@ class Window:
     def padded(self) -> tuple[int, int]:
         """Return the height and width of an image with its padding."""
         return self.size[0] + sum(self.padding[:2]), self.size[1] + sum(self.padding[2:])
+
+    def part(self, axis: int, count: int) -> Window:
+        """Return the window of `count` adjacent results along an axis, over all that they read, padding as pixels."""
+        (height, width), (top, bottom, left, right) = self.size, self.padding
+        read = (count - 1) * self.stride[axis] + self.dilation[axis] * (self.kernel[axis] - 1) + 1
+        if axis == 0:
+            return replace(self, size=(read, width), padding=(0, 0, left, right), ceil=False)
+        return replace(self, size=(height, read), padding=(top, bottom, 0, 0), ceil=False)
 
     def halo(self, rows: int) -> int:
         """Count the most padded input pixels from the first to the last that `rows` adjacent output pixels read."""

@@ -1,13 +1,20 @@
 """Which calls convolutions become: text of the program for small ops."""
 
+from dataclasses import replace
+
 import pytest
 
 from ttc.backend import lower
+from ttc.backend.rules.conv_plan import fits
 from ttc.calls.conv import Conv2d, Convolution
+from ttc.calls.slicing import SliceType
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, parse_graph
 from ttc.runtime.check import check_many
+
+BLOCKS = (DType.bf16, DType.bfp8, DType.bfp4)
+"""Dtypes of weights of a bf16 program."""
 
 UNIT = "stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1]"
 
@@ -60,13 +67,89 @@ def test_many_pixels_lie_in_height_and_many_channels_in_blocks(size, channels, l
     assert call.whole
 
 
-def test_what_l1_cannot_hold_is_left_to_slices():
-    call = conv2d(
-        "f32[1,1,262144,128]",
-        "f32[128,128,3,3]",
-        f"f32[1,1,262144,128] = conv(x=%x, w=%w, rows=[1, 512, 512], {UNIT})",
-    )
-    assert not call.whole
+def image(batch: int, height: int, width: int, channels: int, out: int) -> str:
+    rows = batch * height * width
+    return f"""
+      %x: f32[1,1,{rows},{channels}] = input(name="x")
+      %w: f32[{out},{channels},3,3] = const(ref="w")
+      %b: f32[{out}] = const(ref="b")
+      %y: f32[1,1,{rows},{out}] = conv(x=%x, w=%w, bias=%b, {UNIT}, rows=[{batch}, {height}, {width}])
+      return "y"=%y"""
+
+
+def line(length: int, channels: int) -> str:
+    unit = "stride=[1], padding=[[1, 1]], dilation=[1]"
+    return f"""
+      %x: f32[1,1,{length},{channels}] = input(name="x")
+      %w: f32[{channels},{channels},3] = const(ref="w")
+      %b: f32[{channels}] = const(ref="b")
+      %y: f32[1,1,{length},{channels}] = conv(x=%x, w=%w, bias=%b, {unit}, rows=[1, {length}])
+      return "y"=%y"""
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (image(1, 512, 512, 128, 128), SliceType.DRAMSliceWidth),
+        (image(1, 500, 480, 128, 128), SliceType.DRAMSliceHeight),
+        (image(1, 500, 500, 128, 128), SliceType.DRAMSliceWidth),  # its lines are no whole tiles
+        (image(8, 100, 100, 512, 512), SliceType.DRAMSliceWidth),
+        (line(96_000, 256), SliceType.DRAMSliceWidth),
+        (line(96_000, 272), SliceType.DRAMSliceWidth),
+    ],
+)
+def test_what_l1_cannot_hold_is_cut_where_ttnn_is_right(text, kind):
+    *prepared, call = [call for call in calls(text) if isinstance(call, Convolution)]
+    slices = call.slices
+    assert slices is not None
+    assert slices.slice_type is kind
+    assert slices.num_slices > 1
+    assert call.conv_config.act_block_h_override > 0
+    assert [part.slices for part in prepared] == [slices] * 2
+    assert (call.input_height == 1) == (call.kernel_size[0] == 1)
+
+
+def test_slices_are_as_few_as_fit():
+    (call,) = [call for call in calls(image(1, 512, 512, 128, 128)) if isinstance(call, Conv2d)]
+    assert call.slices is not None
+    target, fewer = TARGETS["n150"], replace(call.slices, num_slices=call.slices.num_slices - 1)
+    assert fits(call, DType.bf16, target)
+    for rows in range(32, 1 << 13, 32):
+        block = replace(call.conv_config, act_block_h_override=rows)
+        assert not fits(replace(call, slice_config=fewer, conv_config=block), DType.bf16, target)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            image(1, 40_000, 20, 512, 512),
+            r"512 to 512 channels and 1 x 40000 x 20 to 40000 x 20 pixels with a kernel of 3 x 3 does not fit into L1, "
+            "and TTNN cuts it into no slices that are right",
+        ),
+        (image(4, 4000, 100, 1024, 1024), "does not fit into L1, not even in the thinnest slices along the width"),
+    ],
+)
+def test_what_no_slices_are_right_for_is_refused_with_its_numbers(text, reason):
+    with pytest.raises(Refused, match=reason):
+        calls(text)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("dtypes", [(DType.f32, DType.f32), *((DType.bf16, d) for d in BLOCKS)], ids=str)
+def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, dtypes, ttnn_python):
+    texts = [
+        image(1, 14, 14, 64, 288),
+        image(1, 56, 56, 64, 64),
+        image(1, 250, 130, 64, 96),
+        line(96_000, 128),
+        line(50_001, 96),
+        transposed(200, 64, 48, 8, 4),
+        transposed(30_000, 48, 64, 8, 4),
+    ]
+    programs = [lower(parse_graph(f"graph {{\n{text}\n}}"), TARGETS[target], *dtypes)[0] for text in texts]
+    reports = check_many([str(program) for program in programs], TARGETS[target])
+    assert [report.faults for report in reports if not report.ok] == []
 
 
 def test_patches_are_folded():

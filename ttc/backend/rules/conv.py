@@ -10,13 +10,25 @@ import torch
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.conv_plan import geometry, host_dtype, least_l1, on_width, plane, plane_weight
+from ttc.backend.rules.conv_plan import (
+    bias_config,
+    bias_memory,
+    geometry,
+    host_dtype,
+    least_l1,
+    on_width,
+    plane,
+    plane_weight,
+    taken_as_prepared,
+    whole_in_l1,
+)
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.call import FUSED, CoreGrid
 from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.calls.slicing import WHOLE
 from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
@@ -106,21 +118,14 @@ def dense(layer: Layer, to: Lowering) -> Value:
 
 
 def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
-    """Call conv2d with weight and bias prepared, in the shard layout that needs the least L1.
-
-    TTNN has a form of its own for depthwise weights of images one pixel high; written out without groups, such
-    weights keep the common form.
-    """
-    if on_width(layer.stride) and layer.groups > 1:
-        layer = replace(layer, w=dense(layer, to), groups=1)
-    weight = to.derive(ops.Reshape(layer.w, plane_weight(layer.w.shape, on_width(layer.stride))))
-    prepare = planned(layer, x, to.host(weight, host_dtype(to)), to)
+    """Call conv2d with weight and bias prepared, in the shard layout that needs the least L1."""
+    prepare = planned(layer, x, to)
     shared = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
     shared["slice_config"] = prepare.slice_config
     bias = None if layer.b is None else to.call(prepared_bias(prepare, layer.b, shared, to))
     after = CALLED.get(layer.activation)
     fused = FUSED[layer.activation] if layer.activation and after is None else None
-    shared["conv_config"] = replace(prepare.conv_config, activation=fused)
+    shared["conv_config"] = replace(taken_as_prepared(prepare), activation=fused)
     call = Conv2d(input_tensor=x, weight_tensor=to.call(prepare), bias_tensor=bias, memory_config=DRAM, **shared)
     y = to.call(call)
     return y if after is None else to.call(after(y))
@@ -128,17 +133,38 @@ def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
 
 def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any], to: Lowering) -> PrepareConvBias:
     """Return the preparation of a bias that goes with the preparation of a weight."""
-    where = {name: getattr(prepare, name) for name in ("input_memory_config", "input_layout", "input_dtype")}
+    where = {name: getattr(prepare, name) for name in ("input_layout", "input_dtype")}
+    where["input_memory_config"] = bias_memory(prepare)
     row = to.derive(ops.Reshape(b, (1, 1, 1, prepare.out_channels)))
+    shared = {**shared, "conv_config": bias_config(prepare, to)}
     return PrepareConvBias(bias_tensor=to.host(row, host_dtype(to)), **where, **shared)
 
 
-def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvWeights:
-    """Plan the preparation of a layer's weight: folded where the windows tile the image, else in shards."""
-    wide = on_width(layer.stride)
+def planned(layer: Layer, x: Value, to: Lowering) -> PrepareConvWeights:
+    """Plan the preparation of a layer's weight: folded where the windows tile the image, else in shards and slices.
+
+    A single dimension lies on the height, where TTNN needs less L1, unless strides or slices demand the width.
+    """
+    call = described(layer, x, on_width(layer.stride), to)
+    if layer.tiles_image:
+        return replace(call, slice_config=WHOLE)
+    if len(layer.stride) == 1 and not on_width(layer.stride) and not whole_in_l1(call, x.dtype, to.target):
+        call = described(layer, x, True, to)
+    return least_l1(call, x.dtype, to.target)
+
+
+def described(layer: Layer, x: Value, wide: bool, to: Lowering) -> PrepareConvWeights:
+    """Describe the preparation of a layer's weight, but for shards and slices; `wide` is as in `geometry`.
+
+    TTNN has a form of its own for depthwise weights of images one pixel high; written out without groups, such
+    weights keep the common form.
+    """
+    if wide and layer.groups > 1:
+        layer = replace(layer, w=dense(layer, to), groups=1)
+    weight = to.derive(ops.Reshape(layer.w, plane_weight(layer.w.shape, wide)))
     config = Conv2dConfig(to.weight_dtype, config_tensors_in_dram=True, enable_kernel_stride_folding=layer.tiles_image)
-    call = PrepareConvWeights(
-        weight_tensor=weight,
+    return PrepareConvWeights(
+        weight_tensor=to.host(weight, host_dtype(to)),
         weights_format="OIHW",
         has_bias=layer.b is not None,
         input_memory_config=DRAM,
@@ -152,10 +178,6 @@ def planned(layer: Layer, x: Value, weight: Value, to: Lowering) -> PrepareConvW
         conv_config=config,
         **geometry(layer.spatial, layer.kernel, layer.stride, layer.padding, wide),
     )
-    if layer.tiles_image:
-        return call
-    best, slices = least_l1(call, x.dtype, to.target)
-    return replace(best, slice_config=slices)
 
 
 def stacked(layer: Layer, x: Value, to: Lowering) -> tuple[Layer, Value]:

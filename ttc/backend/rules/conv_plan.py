@@ -2,43 +2,150 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ttc.backend.lowering import Lowering
 from ttc.calls.call import PLAIN_FLOATS
-from ttc.calls.conv import Convolution, CoreRectangle, Op2DSliceConfig, SliceType, sharded_bytes, sliced_bytes
+from ttc.calls.conv import Conv2dConfig, Convolution, CoreRectangle, sharded_bytes
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import Target
 from ttc.calls.window import shard_rows
 from ttc.errors import Refusal
-from ttc.ir import DType, Sharding
+from ttc.ir import DRAM, L1, TILE, DType, MemoryConfig, Sharding
 from ttc.ops.conv import Pads
-
-WHOLE = Op2DSliceConfig(SliceType.L1Full)
 
 SMALL_BYTES = 32_768
 """Bytes of L1 per core that opening the device sets aside for index tables, out of a target's allocatable L1."""
 
+WORDS = {SliceType.DRAMSliceHeight: "the height", SliceType.DRAMSliceWidth: "the width"}
+
 Call = TypeVar("Call", bound=Convolution)
 
 
-def least_l1(call: Call, dtype: DType, target: Target) -> tuple[Call, Op2DSliceConfig | None]:
-    """Return the call with the shard layout that needs the least L1, and its slicing.
+def least_l1(call: Call, dtype: DType, target: Target) -> Call:
+    """Return the call whole if it fits into L1, else in the fewest slices that do, shard layout and slices stated.
 
-    TTNN cuts a convolution that does not fit into L1 whole into slices; Refusal if not even thin slices fit.
+    Refusal if it does not fit whole, and not in slices that TTNN computes right.
     """
-    limit = target.l1_bytes - SMALL_BYTES
-    candidates = [in_height(call), in_blocks(call, target.grid)]
-    fitting = [candidate for candidate in candidates if not has_long_index(candidate, target)]
+    whole = whole_in_l1(call, dtype, target)
+    if whole is not None:
+        return whole
+    kinds = sound_slices(call)
+    cuts = [fewest_slices(layout, kind, dtype, target) for layout in sliced_layouts(call, target) for kind in kinds]
+    fitting = [cut for cut in cuts if cut is not None]
     if not fitting:
-        raise Refusal(f"TTNN has no room for the index of a result {call.window.output[1]} pixels wide")
-    best = min(fitting, key=lambda candidate: sharded_bytes(candidate, dtype, target))
-    if sharded_bytes(best, dtype, target) <= limit:
-        return best, WHOLE
-    for candidate in candidates:
-        if sliced_bytes(candidate, dtype, target) <= limit:
-            return candidate, None
-    raise Refusal(f"a convolution of {call.in_channels} to {call.out_channels} channels does not fit into L1")
+        raise Refusal(does_not_fit(call, kinds, target))
+    return with_plain_weights(min(fitting, key=number_of_slices), dtype)
+
+
+def with_plain_weights(call: Call, dtype: DType) -> Call:
+    """Return the call with weights in `dtype` in place of a block format: TTNN prepares none for slices."""
+    if call.conv_config.weights_dtype in PLAIN_FLOATS:
+        return call
+    return replace(call, conv_config=replace(call.conv_config, weights_dtype=dtype))
+
+
+def whole_in_l1(call: Call, dtype: DType, target: Target) -> Call | None:
+    """Return the call whole, in the shard layout that needs the least L1; None if the call does not fit whole."""
+    whole = [in_slices(layout, WHOLE) for layout in layouts(call, target)]
+    fitting = [cut for cut in whole if fits(cut, dtype, target)]
+    return min(fitting, key=lambda cut: sharded_bytes(cut, dtype, target), default=None)
+
+
+def layouts(call: Call, target: Target) -> tuple[Call, Call]:
+    """Return the call in each shard layout."""
+    return in_height(call), in_blocks(call, *target.grid)
+
+
+def sliced_layouts(call: Call, target: Target) -> list[Call]:
+    """Return the call in each shard layout in which the weights are prepared as slices take them.
+
+    The weights of images one line high are prepared as for the whole: in blocks of as many channels, of whole tiles.
+    """
+    columns, rows = target.grid
+    if call.input_height > 1 or call.keeps_input:
+        return list(layouts(call, target))
+    tiles, rest = divmod(call.in_channels, TILE)
+    if rest:
+        return [in_height(call)]
+    columns = max(count for count in range(1, columns + 1) if tiles % count == 0)
+    return [in_height(call), in_blocks(call, columns, rows)]
+
+
+def does_not_fit(call: Convolution, kinds: list[SliceType], target: Target) -> str:
+    """Explain with the convolution's numbers why neither the whole nor slices of these kinds will do."""
+    if not kinds and all(has_long_index(in_slices(layout, WHOLE), target) for layout in layouts(call, target)):
+        return f"TTNN has no room for the index of a result {call.window.output[1]} pixels wide"
+    sizes = (call.input_height, call.input_width), call.kernel_size, call.window.output
+    image, kernel, result = (f"{height} x {width}" for height, width in sizes)
+    tried = " or ".join(WORDS[kind] for kind in kinds)
+    return (
+        f"a convolution of {call.in_channels} to {call.out_channels} channels and "
+        f"{call.batch_size} x {image} to {result} "
+        f"pixels with a kernel of {kernel} does not fit into L1, "
+        + (
+            f"not even in the thinnest slices along {tried}"
+            if kinds
+            else "and TTNN cuts it into no slices that are right"
+        )
+    )
+
+
+def sound_slices(call: Convolution) -> list[SliceType]:
+    """List the kinds of slices, of two at the least, that TTNN computes right."""
+    height, width = call.window.output
+    kinds = [SliceType.DRAMSliceHeight] * (height > 1 and call.lines_are_tiles)
+    return kinds + [SliceType.DRAMSliceWidth] * (width > TILE)
+
+
+def fewest_slices(call: Call, kind: SliceType, dtype: DType, target: Target) -> Call | None:
+    """Return the call in the fewest slices of a kind that fit into L1, in the largest block; None if none fit.
+
+    The block is stated: left to TTNN, the block of slices cost a model its correlation (tt-metal issue 35852).
+    """
+
+    def cut(slices: int, block: int) -> Call:
+        return in_block(in_slices(call, Op2DSliceConfig(kind, slices)), block)
+
+    counts = range(2, Op2DSliceConfig(kind).most(call.window) + 1)
+    shard = shard_rows(call.window.output_pixels, call.shard_cores(target.grid))
+    found = [
+        counts[at]
+        for block in (TILE, shard)  # in several blocks, or in one, whose weights need not stay in L1
+        if (at := bisect_left(counts, True, key=lambda n, block=block: fits(cut(n, block), dtype, target)))
+        < len(counts)
+    ]
+    if not found:
+        return None
+    slices = min(found)
+    shards = [shard_rows(part.output_pixels, call.shard_cores(target.grid)) for part in cut(slices, TILE).parts]
+    tiles = math.gcd(*shards) // TILE
+    blocks = [max(shards), *(TILE * count for count in range(tiles, 0, -1) if tiles % count == 0)]
+    return next((fit for block in blocks if fits(fit := cut(slices, block), dtype, target)), None)
+
+
+def fits(call: Convolution, dtype: DType, target: Target) -> bool:
+    """Return whether a call, its slices and shards stated, fits into L1, its index into the index's buffer."""
+    room = target.l1_bytes - SMALL_BYTES
+    return sharded_bytes(call, dtype, target) <= room and not has_long_index(call, target)
+
+
+def in_slices(call: Call, slices: Op2DSliceConfig) -> Call:
+    """Return the call with its slices stated."""
+    return replace(call, **{call.slices_field: slices})
+
+
+def in_block(call: Call, rows: int) -> Call:
+    """Return the call with a core's block stated: the rows of the result that a core computes at a time."""
+    return replace(call, conv_config=replace(call.conv_config, act_block_h_override=rows))
+
+
+def number_of_slices(call: Convolution) -> int:
+    """Return the number of stated slices."""
+    return call.slices.num_slices if call.slices else 0
 
 
 def in_height(call: Call) -> Call:
@@ -46,23 +153,22 @@ def in_height(call: Call) -> Call:
     return replace(call, conv_config=replace(call.conv_config, shard_layout=Sharding.HEIGHT_SHARDED))
 
 
-def in_blocks(call: Call, grid: tuple[int, int]) -> Call:
-    """Return the call with pixels over the rows and channels over the columns of `grid`."""
+def in_blocks(call: Call, columns: int, rows: int) -> Call:
+    """Return the call with pixels over the rows and channels over the columns of cores."""
     config = replace(
         call.conv_config,
         shard_layout=Sharding.BLOCK_SHARDED,
         override_sharding_config=True,
-        core_grid=CoreRectangle(*grid),
+        core_grid=CoreRectangle(columns, rows),
     )
     return replace(call, conv_config=config)
 
 
 def has_long_index(call: Convolution, target: Target) -> bool:
     """Return whether the index of a shard's windows, 4 bytes a run and 4 more, outgrows its buffer of 2 bytes a row."""
-    columns, rows = target.grid
-    block = call.conv_config.shard_layout is Sharding.BLOCK_SHARDED
-    here = shard_rows(call.window.output_pixels, rows if block else columns * rows)
-    return 4 * (call.window.runs(here) + 1) > 2 * here
+    part = call.parts[0]
+    here = shard_rows(part.output_pixels, call.shard_cores(target.grid))
+    return 4 * (part.runs(here) + 1) > 2 * here
 
 
 def geometry(
@@ -97,6 +203,23 @@ def plane(sizes: tuple[int, ...], wide: bool = False, other: int = 1) -> tuple[i
 def plane_weight(shape: tuple[int, ...], wide: bool = False) -> tuple[int, ...]:
     """Return a weight's shape with two kernel sizes."""
     return (*shape[:2], *plane(shape[2:], wide))
+
+
+def bias_config(call: Convolution, to: Lowering) -> Conv2dConfig:
+    """Return the configuration that prepares a bias: TTNN prepares none in a block format."""
+    plain = call.conv_config.weights_dtype in PLAIN_FLOATS
+    return call.conv_config if plain else replace(call.conv_config, weights_dtype=to.dtype)
+
+
+def taken_as_prepared(call: Convolution) -> Conv2dConfig:
+    """Return the configuration of a convolution that takes weight and bias in the dtypes that they are prepared in."""
+    plain = call.conv_config.weights_dtype in PLAIN_FLOATS
+    return call.conv_config if plain else replace(call.conv_config, weights_dtype=None)
+
+
+def bias_memory(call: Convolution) -> MemoryConfig:
+    """Return the input memory that a bias is prepared for: TTNN would cut an input in DRAM by its own choice."""
+    return DRAM if call.whole else L1
 
 
 def host_dtype(to: Lowering) -> DType:

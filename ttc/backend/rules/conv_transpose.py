@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.conv_plan import geometry, host_dtype, least_l1, plane, plane_weight
+from ttc.backend.rules.conv_plan import (
+    bias_config,
+    bias_memory,
+    geometry,
+    host_dtype,
+    least_l1,
+    plane,
+    plane_weight,
+    taken_as_prepared,
+    whole_in_l1,
+)
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.conv import Conv2dConfig, Convolution
 from ttc.calls.conv_transpose import (
@@ -24,8 +34,7 @@ from ttc.ops.spatial import images
 def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
     """Lower to conv_transpose2d in the shard layout that needs the least L1.
 
-    A single dimension lies on the height, where TTNN needs less L1, unless the work must be cut: TTNN cuts transposed
-    convolutions along the width.
+    A single dimension lies on the height, where TTNN needs less L1, unless slices demand the width.
     """
     w, b = to.static(op.w), op.bias and to.static(op.bias)
     if op.w.type.rank > 4:
@@ -33,11 +42,13 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
     if w is None or (op.bias is not None and b is None):
         raise Refusal("a convolution's weight and bias must be known before the first run")
     x = to_rows(op.x, op.rows, to)
-    prepare = planned(op, x, w, False, to)
-    if not prepare.whole and len(op.stride) == 1:
-        prepare = planned(op, x, w, True, to)
+    prepare = described(op, x, w, False, to)
+    if len(op.stride) == 1 and not whole_in_l1(prepare, x.dtype, to.target):
+        prepare = described(op, x, w, True, to)
+    prepare = least_l1(prepare, x.dtype, to.target)
     agreed = {field.name: getattr(prepare, field.name) for field in fields(TransposedConvolution)}
     agreed["dram_slice_config"] = prepare.dram_slice_config
+    agreed["conv_config"] = taken_as_prepared(prepare)
     bias = None if b is None else prepared_bias(prepare, b, to)
     call = ConvTranspose2d(
         input_tensor=x, weight_tensor=to.call(prepare), bias_tensor=bias, memory_config=DRAM, **agreed
@@ -48,14 +59,15 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
 def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering) -> Value:
     """Return the bias, prepared as its weight is."""
     agreed = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
-    for name in ("input_memory_config", "input_layout", "input_dtype", "dram_slice_config"):
+    for name in ("input_layout", "input_dtype", "dram_slice_config"):
         agreed[name] = getattr(prepare, name)
+    agreed |= {"conv_config": bias_config(prepare, to), "input_memory_config": bias_memory(prepare)}
     row = to.derive(ops.Reshape(b, (1, 1, 1, prepare.out_channels)))
     return to.call(PrepareConvTranspose2dBias(bias_tensor=to.host(row, host_dtype(to)), **agreed))
 
 
-def planned(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering) -> PrepareConvTranspose2dWeights:
-    """Plan the preparation with the geometry of `op`, its shard layout and slices; `wide` is as in `geometry`."""
+def described(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering) -> PrepareConvTranspose2dWeights:
+    """Describe the preparation with the geometry of `op`, but for shards and slices; `wide` is as in `geometry`."""
     batch, channels, spatial = images(op.x, op.rows, len(op.stride))
     weight = to.derive(ops.Reshape(w, plane_weight(op.w.shape, wide)))
     call = PrepareConvTranspose2dWeights(
@@ -75,5 +87,4 @@ def planned(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering)
         **geometry(spatial, op.w.shape[2:], op.stride, op.padding, wide),
     )
     call.check()
-    best, slices = least_l1(call, x.dtype, to.target)
-    return replace(best, dram_slice_config=slices)
+    return call

@@ -10,13 +10,14 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.conv_plan import SMALL_BYTES, WHOLE, plane
+from ttc.backend.rules.conv_plan import SMALL_BYTES, plane
 from ttc.backend.rules.moves import reshaped
 from ttc.backend.rules.numbers import lowest
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.binary import Add, Maximum, Multiply
 from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.calls.slicing import WHOLE
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Layout, Sharding, Value
 from ttc.ops.rules import window_output

@@ -56,7 +56,7 @@ class CheckReport:
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
     call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
     about, as the host does them. `warnings` are ttnn's own, logged while the program ran; ttnn says each once in a
-    process.
+    process. `unsafe` is what ttnn takes and a card gets wrong: the program's lints, and what ttnn's trace shows.
     """
 
     calls: int = 0
@@ -70,19 +70,21 @@ class CheckReport:
     conversion_ops: dict[str, int] = field(default_factory=dict)
     per_call: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
+    unsafe: tuple[str, ...] = ()
 
     @property
     def faults(self) -> list[str]:
-        """Return what is wrong, a line each: results other than predicted, ttnn's warnings, a refused call."""
+        """Return what is wrong, a line each: unpredicted results, what is unsafe, ttnn's warnings, a refused call."""
         return [
             *(f"not as predicted: {mismatch}" for mismatch in self.spec_mismatches),
+            *(f"unsafe on a card: {fault}" for fault in self.unsafe),
             *(f"ttnn warns: {warning}" for warning in self.warnings),
             *([f"refused: {self.refusal}"] if self.refusal is not None else []),
         ]
 
     @property
     def ok(self) -> bool:
-        """Return whether ttnn took every call without a warning and every result is as predicted."""
+        """Return whether ttnn took every call without a warning, every result is as predicted and nothing unsafe."""
         return not self.faults
 
     def to_dict(self) -> dict[str, Any]:
@@ -201,12 +203,11 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
 
 def _report(found: dict[str, Any], warnings: tuple[str, ...]) -> CheckReport:
     ops = found.pop("conversions")
-    mismatches, per_call = tuple(found.pop("spec_mismatches")), tuple(found.pop("per_call"))
+    lists: dict[str, Any] = {name: tuple(found.pop(name)) for name in ("spec_mismatches", "per_call", "unsafe")}
     return CheckReport(
         **found,
         conversions=sum(ops.values()),
         conversion_ops=ops,
-        spec_mismatches=mismatches,
-        per_call=per_call,
         warnings=warnings,
+        **lists,
     )

@@ -12,11 +12,13 @@ from typing import Any, Protocol
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
+from ttc.calls.lints import lint
 from ttc.calls.loop import Loop
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
 from ttc.ir.operands import gather_operands
 from ttc.ir.text import print_node
+from ttc.runtime.check.slices import unsound_slices
 from ttc.runtime.run.device import Tensor
 from ttc.runtime.run.plan import Step, call_at, plan
 from ttc.runtime.run.program import parse_program
@@ -39,12 +41,16 @@ class Card(Protocol):
 
 @dataclass(frozen=True)
 class Trace:
-    """The trace of one call: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core."""
+    """The trace of one call: device programs, device ops by name, and its own peaks, DRAM in bytes, L1 per core.
+
+    `unsafe` is what TTNN does in it that a card gets wrong.
+    """
 
     programs: int = 0
     device_ops: Counter[str] = field(default_factory=Counter)
     dram: int = 0
     l1: int = 0
+    unsafe: tuple[str, ...] = ()
 
 
 @dataclass
@@ -57,6 +63,7 @@ class Findings:
     peak_l1_per_core: int = 0
     conversions: Counter[str] = field(default_factory=Counter)
     spec_mismatches: list[str] = field(default_factory=list)
+    unsafe: list[str] = field(default_factory=list)
     host_ops: int = 0
     refusal: str | None = None
     per_call: list[dict[str, Any]] = field(default_factory=list)
@@ -77,7 +84,9 @@ class Checker:
         run = _Run(self, Findings())
         line = ""
         try:
-            steps = run.steps(parse_program(text))
+            program = parse_program(text)
+            run.found.unsafe.extend(lint(program))
+            steps = run.steps(program)
             for number, (node, step) in enumerate(steps):
                 line = print_node(node).partition("\n")[0]
                 progress(number, len(steps), line)
@@ -104,6 +113,7 @@ class Checker:
             device_ops=Counter(name for name in ops if DEVICE_OP.fullmatch(name)),
             dram=self.card.dram_banks() * peak_dram_per_bank(notes),
             l1=l1,
+            unsafe=unsound_slices(notes),
         )
         return results, self._traces[key]
 
@@ -160,6 +170,7 @@ class _Run:
         before = self.card.allocated()
         results, trace = self.checker.trace(call, operands, before[1])
         self._note_memory(before, trace)
+        self.found.unsafe.extend(fault for fault in trace.unsafe if fault not in self.found.unsafe)
         if times and not isinstance(call, Deallocate):
             self._count(step.index, call, trace, times)
         return results

@@ -1,0 +1,64 @@
+"""Slices of a sliding window op that is too large for L1: the op runs on one slice of its image after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from ttc.calls.window import Window
+from ttc.errors import Refusal
+from ttc.ir import TILE
+
+
+class SliceType(Enum):
+    """Cuts of a sliding window op; L1Full: no cut, all at once."""
+
+    L1Full = "L1Full"
+    DRAMSliceHeight = "DRAMSliceHeight"
+    DRAMSliceWidth = "DRAMSliceWidth"
+
+
+@dataclass(frozen=True)
+class Op2DSliceConfig:
+    """Statement of an op's slices; where a call has none, TTNN cuts as the L1 demands.
+
+    TTNN shares the lines of the result out over the slices as evenly as it can, of a slice along the width the tiles
+    of 32 columns.
+    """
+
+    slice_type: SliceType
+    num_slices: int = 0
+
+    @property
+    def axis(self) -> int:
+        """Return the axis of (height, width) that slices go along."""
+        return 1 if self.slice_type is SliceType.DRAMSliceWidth else 0
+
+    @property
+    def unit(self) -> int:
+        """Return the lines or columns that stay together."""
+        return TILE if self.slice_type is SliceType.DRAMSliceWidth else 1
+
+    def most(self, window: Window) -> int:
+        """Return the number of slices that the window's result can be cut into."""
+        return -(-window.output[self.axis] // self.unit)
+
+    def check(self, window: Window) -> None:
+        """Refuse a number of slices that TTNN refuses or would choose itself."""
+        if self.slice_type is SliceType.L1Full:
+            if self.num_slices:
+                raise Refusal(f"an op that runs whole has no slices, got {self.num_slices}")
+        elif not 1 <= self.num_slices <= self.most(window):
+            side, size = ("height", "width")[self.axis], f"{window.output[0]} x {window.output[1]}"
+            raise Refusal(f"{self.num_slices} slices along the {side} of {size} pixels: 1 to {self.most(window)} exist")
+
+    def parts(self, window: Window) -> tuple[Window, ...]:
+        """Return the windows of the slices of different size, the largest first: over what such a slice reads."""
+        if self.slice_type is SliceType.L1Full:
+            return (window,)
+        smaller, larger = divmod(self.most(window), self.num_slices)
+        sizes = [smaller + 1] * bool(larger) + [smaller] * (larger < self.num_slices)
+        return tuple(window.part(self.axis, size * self.unit) for size in sizes)
+
+
+WHOLE = Op2DSliceConfig(SliceType.L1Full)
