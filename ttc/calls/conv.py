@@ -108,7 +108,7 @@ class Convolution(Call, abstract=True):
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
 
     keeps_input: ClassVar[bool] = False
-    """Whether the input shard stays in L1 beside its halo while results are computed."""
+    """True where the input shard stays in L1 beside its halo while results are computed."""
 
     def input_rows(self, part: Window, cores: int) -> int:
         """Count the rows of each core's shard of the input of a part."""
