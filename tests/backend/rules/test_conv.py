@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.cards import EACH_CARD
 from ttc.backend import lower
 from ttc.backend.rules.conv_plan import fits
 from ttc.calls.conv import Conv2d, Convolution
@@ -135,7 +136,7 @@ def test_what_no_slices_are_right_for_is_refused_with_its_numbers(text, reason):
         calls(text)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("dtypes", [(DType.f32, DType.f32), *((DType.bf16, d) for d in BLOCKS)], ids=str)
 def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, dtypes, ttnn_python):
     texts = [
@@ -191,7 +192,7 @@ def test_a_transposed_dimension_lies_on_the_height_unless_it_is_cut(length, size
     assert len(prepared) == 2
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("dtype", [DType.f32, DType.bf16])
 def test_the_real_library_cuts_long_transposed_convolutions(target, dtype, ttnn_python):
     """EnCodec's, at 20 seconds of sound."""
