@@ -188,9 +188,9 @@ while read -r program; do
       echo 'time | info | Op | nothing' >&2
       echo 'time | warning  | Op | ttnn::to_layout: memory_config is specified but the tensor is already in the '\
 'requested layout! So, (to_layout.cpp:1)' >&2
-      echo '{"found": {"calls": 1, "conversions": {}, "spec_mismatches": [], "per_call": []}}' ;;
+      echo '{"found": {"calls": 1, "conversions": {}, "spec_mismatches": [], "per_call": [], "unsafe": []}}' ;;
     *hang*) echo '{"step": 4, "steps": 9, "line": "ttnn.slow(%x)"}'; sleep 60 ;;
-    *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, "spec_mismatches": [], "per_call": []}}' ;;
+    *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, "spec_mismatches": [], "per_call": [], "unsafe": []}}' ;;
   esac
 done
 """
