@@ -179,6 +179,7 @@ def test_a_warning_is_of_the_program_that_was_checked_meanwhile(stub, tmp_path):
 
 
 STUB = """#!/bin/sh
+rest='"spec_mismatches": [], "per_call": [], "unsafe": []'
 echo '{"ready": "n150"}'
 while read -r program; do
   case "$program" in
@@ -188,9 +189,9 @@ while read -r program; do
       echo 'time | info | Op | nothing' >&2
       echo 'time | warning  | Op | ttnn::to_layout: memory_config is specified but the tensor is already in the '\
 'requested layout! So, (to_layout.cpp:1)' >&2
-      echo '{"found": {"calls": 1, "conversions": {}, "spec_mismatches": [], "per_call": [], "unsafe": []}}' ;;
+      echo '{"found": {"calls": 1, "conversions": {}, '"$rest"'}}' ;;
     *hang*) echo '{"step": 4, "steps": 9, "line": "ttnn.slow(%x)"}'; sleep 60 ;;
-    *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, "spec_mismatches": [], "per_call": [], "unsafe": []}}' ;;
+    *) echo '{"found": {"calls": 1, "conversions": {"Tilize": 2}, '"$rest"'}}' ;;
   esac
 done
 """
