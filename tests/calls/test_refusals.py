@@ -65,6 +65,10 @@ PREPARE = (
     f"ttnn.prepare_conv_weights({GEOMETRY}, weight_tensor=f32[64,32,3,3] row_major host, "
     'input_memory_config=MemoryConfig(), input_layout=TILE, weights_format="OIHW", has_bias=true, input_dtype=bf16)'
 )
+BIAS = (
+    f"ttnn.prepare_conv_bias({GEOMETRY}, bias_tensor=f32[1,1,1,64] row_major host, "
+    "input_memory_config=MemoryConfig(), input_layout=TILE, input_dtype=bf16)"
+)
 TRANSPOSED = (
     f"ttnn.prepare_conv_transpose2d_weights({GEOMETRY}, output_padding=[0, 0], "
     "weight_tensor=f32[32,64,3,3] row_major host, "
@@ -218,6 +222,15 @@ REFUSED = [
     (CONV, "memory_config=none", "a convolution must state its result's memory"),
     (PREPARE, "weight_tensor=f32[64,32,3,2] row_major host", "weight_tensor must be [64, 32, 3, 3] on the host, got"),
     (PREPARE, "weight_tensor=f32[64,32,3,3] row_major dram", "weight_tensor must be [64, 32, 3, 3] on the host, got"),
+    (PREPARE, "slice_config=Op2DSliceConfig(slice_type=L1Full, num_slices=2)",
+     "an op that runs whole has no slices, got 2"),
+    (PREPARE, "slice_config=Op2DSliceConfig(slice_type=DRAMSliceHeight, num_slices=9)",
+     "9 slices along the height of 8 x 8 pixels: 1 to 8 exist"),
+    (PREPARE, "slice_config=Op2DSliceConfig(slice_type=DRAMSliceWidth, num_slices=2)",
+     "2 slices along the width of 8 x 8 pixels: 1 to 1 exist"),
+    (PREPARE, "slice_config=Op2DSliceConfig(slice_type=DRAMSliceHeight)", "0 slices along the height"),
+    (BIAS, "conv_config=Conv2dConfig(weights_dtype=bfp8)",
+     "a convolution's bias cannot be prepared as bfp8"),
     (TRANSPOSED.replace("padding=[1, 1, 1, 1]", "padding=[2, 2, 2, 2]"), "padding=[2, 3, 2, 2]",
      "a transposed convolution cannot cut off 3 where its kernel reaches 2"),
     (TRANSPOSED.replace("in_channels=32", "in_channels=58240").replace("[32,64,3,3]", "[58240,64,3,3]"),

@@ -14,6 +14,7 @@ from ttc.ir import Builder, DType, Graph, Input, Node, Op, TensorType, Value, We
 from ttc.ir.fields import fits
 from ttc.ir.lengths import from_json
 from ttc.ir.text import print_node
+from ttc.ir.types import broadcast
 
 CLAMPED = """graph {
   %x: f32[2,3] = input(name="x")
@@ -188,6 +189,7 @@ ATTEMPTS: list[tuple[Callable[[], Any], str]] = [
     (in_builder(lambda x: Untyped()), "Untyped has no type rule"),
     (crowded, "250,001 ops are more than the 250,000 that ttc takes"),
     (lambda: TensorType(DType.f32, (1 << 36, 2)), "137,438,953,472 elements of a value are more than"),
+    (lambda: broadcast((2, 3), (4, 3)), "shapes [2, 3] and [4, 3] do not broadcast"),
     (rewritten(part), "rewriting relu changed %a from f32[2] to f32[1]"),
     (rewritten(lambda op, b: b(ops.Cast(op.x, DType.bf16))), "rewriting relu changed %a from f32[2] to bf16[2]"),
     (lambda: print_node(Node(Untyped(frozenset({1})), ())), "frozenset({1}) has no text form"),
