@@ -324,6 +324,24 @@ def test_cumulative_sum(attrs):
     check("CumSum", X, 14, {"axis": np.int64(-2)}, **attrs)
 
 
+@pytest.mark.parametrize("spatial", [(), (5,), (3, 4)])
+def test_batch_norm_by_the_batchs_own_statistics(spatial):
+    """onnxruntime does not train."""
+    x = {"x": normal(6, 3, *spatial)}
+    weights = {name: normal(3) for name in ("scale", "bias", "mean")} | {"var": np.abs(normal(3)) + 0.5}
+    node = helper.make_node("BatchNormalization", [*x, *weights], ["y", "m", "v"], training_mode=1, momentum=0.7)
+    found = run_ours(model_of([node], x, ("y", "m", "v"), weights=weights, opset=15), x)
+    dims = (0, *range(2, 2 + len(spatial)))
+    own, spread = x["x"].mean(dims), x["x"].var(dims)
+    scale, bias, own_column, spread_column = (
+        item.reshape(3, *[1] * len(spatial)) for item in (weights["scale"], weights["bias"], own, spread)
+    )
+    wanted = (x["x"] - own_column) / np.sqrt(spread_column + 1e-5) * scale + bias
+    assert np.allclose(found["y"], wanted, atol=1e-5)
+    assert np.allclose(found["m"], 0.7 * weights["mean"] + 0.3 * own, atol=1e-6)
+    assert np.allclose(found["v"], 0.7 * weights["var"] + 0.3 * spread, atol=1e-6)
+
+
 @pytest.mark.parametrize("reverse", [0, 1])
 @pytest.mark.parametrize("exclusive", [0, 1])
 def test_cumulative_product(reverse, exclusive):

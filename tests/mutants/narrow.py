@@ -22,7 +22,6 @@ ALSO = {
     "ttc/backend/rules/conv_transpose.py": CONV,
     "ttc/backend/host.py": ("tests/test_host.py",),
     "ttc/backend/rules/loop.py": RECURRENT,
-    "ttc/backend/derived.py": ("tests/backend/test_naming.py", "tests/backend/rules/test_matmul.py"),
     "ttc/backend/lowering.py": (
         "tests/backend/test_precision.py",
         "tests/backend/rules/test_matmul.py",
@@ -67,6 +66,7 @@ ALSO = {
     "ttc/passes/simplify/value.py": SIMPLIFY,
     "ttc/runtime/file/bucket_file.py": BUCKETS,
     "ttc/runtime/run/buckets.py": BUCKETS,
+    "ttc/runtime/check/__init__.py": ("tests/runtime/check/test_check.py",),
     "ttc/runtime/check/worker.py": ("tests/runtime/check/test_check.py",),
     "ttc/runtime/check/checker.py": ("tests/runtime/check/test_check.py",),
     "ttc/runtime/run/device.py": SESSION,

@@ -48,6 +48,17 @@ def test_other_cuts_are_no_shears():
     leaves(fuse_skew, SCORES.format(start=3, end=19))
 
 
+def test_every_other_row_of_a_table_is_no_cut():
+    strided = '%w: f32[1,62,8] = const(ref="t")\n%0: f32[1,31,8] = slice(x=%w, starts=[0, 0, 0], ends=[1, 62, 8]{})'
+    lines = SCORES.format(start=15, end=31).strip().splitlines()
+    table = "\n".join([lines[0], strided.format(", steps=[1, 2, 1]"), *lines[3:]])
+    after = str(run((fuse_skew,), graph_of(table)))
+    assert "skew(" in after
+    assert "steps=[1, 2, 1]" in after
+    cut = table.replace(", steps=[1, 2, 1]", "").replace("[1,62,8]", "[1,33,8]").replace("62", "31")
+    assert "slice(" not in str(run((fuse_skew,), graph_of(cut)))
+
+
 def test_weights_of_pairs_become_weights_of_distances():
     rewrites(
         fuse_skew,
