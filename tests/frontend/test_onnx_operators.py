@@ -324,6 +324,14 @@ def test_cumulative_sum(attrs):
     check("CumSum", X, 14, {"axis": np.int64(-2)}, **attrs)
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_powers_of_integers(dtype):
+    x = np.array([2, -3, 1, -1, 0, 7, 5, -2, 1, -1, 0, -1], dtype)
+    exponents = np.array([0, 5, 2, 3, 3, 10, 1, 30, 31, 31, 32, 32], dtype)
+    check("Pow", {"x": x, "e": exponents}, 15)
+    check("Pow", {"x": np.array([1, -1, -1, 2, -5], dtype), "e": np.array([-3, -3, -4, -1, -2], dtype)}, 15)
+
+
 @pytest.mark.parametrize("spatial", [(), (5,), (3, 4)])
 def test_batch_norm_by_the_batchs_own_statistics(spatial):
     """onnxruntime does not train."""
