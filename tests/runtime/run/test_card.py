@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.runtime.probing import probed
 from ttc.calls.target import TARGETS, Target
 from ttc.errors import InputError
-from ttc.runtime.check.interpreter import PACKAGE
 from ttc.runtime.mock.environment import CARDS
 from ttc.runtime.run import devices
 from ttc.runtime.run.card import ADDING, require_like
@@ -100,23 +97,9 @@ def test_nothing_is_uploaded_to_another_card(monkeypatch: pytest.MonkeyPatch):
     assert asked == [N150]
 
 
-def taken(python: str, descriptor: Path, *dispatch: str) -> dict[str, str]:
-    """What `card_probe.py` says of a mock card."""
-    run = subprocess.run(
-        [python, "-m", "tests.runtime.card_probe", str(descriptor), *dispatch],
-        cwd=PACKAGE.parent,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    return json.loads(run.stdout)
-
-
 @pytest.mark.parametrize("card", TARGETS.values(), ids=lambda card: card.name)
 def test_a_mock_card_takes_programs_of_its_like(card: Target, ttnn_python: str):
-    said = taken(ttnn_python, CARDS / f"{card.name}.yaml")
+    said = probed(ttnn_python, "card_probe", str(CARDS / f"{card.name}.yaml"))
     like = {"n150": {"n150", "n300"}, "n300": {"n150", "n300"}}.get(card.name, {card.name})
     assert said == {name: "taken" if name in like else refusal(card, target) for name, target in TARGETS.items()}
 
@@ -126,11 +109,13 @@ def test_an_n300_that_dispatches_with_worker_cores_is_refused(tmp_path: Path, tt
     card = tmp_path / "n300.yaml"
     card.write_text((CARDS / "n300.yaml").read_text().replace("harvest_mask: 64", "harvest_mask: 65"))
     found = replace(N300, grid=(8, 7))
-    assert taken(ttnn_python, card, "WORKER") == {t.name: refusal(found, t) for t in TARGETS.values()}
+    assert probed(ttnn_python, "card_probe", str(card), "WORKER") == {
+        t.name: refusal(found, t) for t in TARGETS.values()
+    }
 
 
 def test_a_p150_with_old_firmware_is_refused(tmp_path: Path, ttnn_python: str):
     card = tmp_path / "p150.yaml"
     card.write_text((CARDS / "p150.yaml").read_text().replace("harvest_mask: 192", "harvest_mask: 0"))
     found = replace(P150, grid=(13, 10))
-    assert taken(ttnn_python, card) == {t.name: refusal(found, t) for t in TARGETS.values()}
+    assert probed(ttnn_python, "card_probe", str(card)) == {t.name: refusal(found, t) for t in TARGETS.values()}

@@ -1,27 +1,16 @@
 import json
-import os
-import subprocess
 from dataclasses import asdict
 
 import pytest
 
+from tests.runtime.probing import probed
 from ttc.calls.target import TARGETS
-from ttc.runtime.check.interpreter import PACKAGE
 
 
 @pytest.fixture(scope="module", params=TARGETS)
 def probe(request, ttnn_python):
     """What `ttnn_probe.py` finds on a mock card, and the target's name."""
-    run = subprocess.run(
-        [ttnn_python, "-m", "tests.runtime.ttnn_probe", request.param],
-        cwd=PACKAGE.parent,
-        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert run.returncode == 0, run.stderr
-    return {**json.loads(run.stdout), "target": request.param}
+    return {**probed(ttnn_python, "ttnn_probe", request.param), "target": request.param}
 
 
 def test_it_is_the_right_card_and_needs_no_torch(probe):

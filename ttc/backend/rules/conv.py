@@ -15,12 +15,11 @@ from ttc.backend.rules.conv_plan import (
     bias_memory,
     geometry,
     host_dtype,
-    least_l1,
     on_width,
+    plan,
     plane,
     plane_weight,
     taken_as_prepared,
-    whole_in_l1,
 )
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
@@ -145,12 +144,11 @@ def planned(layer: Layer, x: Value, to: Lowering) -> PrepareConvWeights:
 
     A single dimension lies on the height, where TTNN needs less L1, unless strides or slices demand the width.
     """
-    call = described(layer, x, on_width(layer.stride), to)
+    wide = on_width(layer.stride)
     if layer.tiles_image:
-        return replace(call, slice_config=WHOLE)
-    if len(layer.stride) == 1 and not on_width(layer.stride) and not whole_in_l1(call, x.dtype, to.target):
-        call = described(layer, x, True, to)
-    return least_l1(call, x.dtype, to.target)
+        return replace(described(layer, x, wide, to), slice_config=WHOLE)
+    sides = (False, True) if len(layer.stride) == 1 and not wide else (wide,)
+    return plan(lambda side: described(layer, x, side, to), sides, x.dtype, to.target)
 
 
 def described(layer: Layer, x: Value, wide: bool, to: Lowering) -> PrepareConvWeights:

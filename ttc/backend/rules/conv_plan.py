@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering
 from ttc.calls.call import PLAIN_FLOATS
 from ttc.calls.conv import Conv2dConfig, Convolution, CoreRectangle, sharded_bytes
@@ -17,12 +19,22 @@ from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, TILE, DType, MemoryConfig, Sharding
 from ttc.ops.conv import Pads
 
-SMALL_BYTES = 32_768
-"""Bytes of L1 per core that opening the device sets aside for index tables, out of a target's allocatable L1."""
-
 WORDS = {SliceType.DRAMSliceHeight: "the height", SliceType.DRAMSliceWidth: "the width"}
 
 Call = TypeVar("Call", bound=Convolution)
+
+
+def plan(describe: Callable[[bool], Call], sides: tuple[bool, ...], dtype: DType, target: Target) -> Call:
+    """Return the first call that fits into L1 whole, or else the last in slices, as `least_l1` does.
+
+    `describe` makes a call, given whether a single dimension lies on the width; `sides` are the choices in order.
+    """
+    *others, last = sides
+    for side in others:
+        whole = whole_in_l1(describe(side), dtype, target)
+        if whole is not None:
+            return whole
+    return least_l1(describe(last), dtype, target)
 
 
 def least_l1(call: Call, dtype: DType, target: Target) -> Call:
@@ -129,7 +141,7 @@ def fewest_slices(call: Call, kind: SliceType, dtype: DType, target: Target) -> 
 
 def fits(call: Convolution, dtype: DType, target: Target) -> bool:
     """Return whether a call, its slices and shards stated, fits into L1, its index into the index's buffer."""
-    room = target.l1_bytes - SMALL_BYTES
+    room = l1_bank(target)
     return sharded_bytes(call, dtype, target) <= room and not has_long_index(call, target)
 
 

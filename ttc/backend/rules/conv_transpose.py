@@ -11,11 +11,10 @@ from ttc.backend.rules.conv_plan import (
     bias_memory,
     geometry,
     host_dtype,
-    least_l1,
+    plan,
     plane,
     plane_weight,
     taken_as_prepared,
-    whole_in_l1,
 )
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.conv import Conv2dConfig, Convolution
@@ -42,10 +41,8 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
     if w is None or (op.bias is not None and b is None):
         raise Refusal("a convolution's weight and bias must be known before the first run")
     x = to_rows(op.x, op.rows, to)
-    prepare = described(op, x, w, False, to)
-    if len(op.stride) == 1 and not whole_in_l1(prepare, x.dtype, to.target):
-        prepare = described(op, x, w, True, to)
-    prepare = least_l1(prepare, x.dtype, to.target)
+    sides = (False, True) if len(op.stride) == 1 else (False,)
+    prepare = plan(lambda side: described(op, x, w, side, to), sides, x.dtype, to.target)
     agreed = {field.name: getattr(prepare, field.name) for field in fields(TransposedConvolution)}
     agreed["dram_slice_config"] = prepare.dram_slice_config
     agreed["conv_config"] = taken_as_prepared(prepare)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from ttc import ops
+from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.conv_plan import SMALL_BYTES, plane
+from ttc.backend.rules.conv_plan import plane
 from ttc.backend.rules.moves import reshaped
 from ttc.backend.rules.numbers import lowest
 from ttc.backend.rules.spatial import from_rows, to_rows
@@ -63,7 +64,7 @@ def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
         for layout in (Sharding.HEIGHT_SHARDED, Sharding.BLOCK_SHARDED)
     }
     best = min(need, key=need.__getitem__)
-    whole = WHOLE if need[best] <= to.target.l1_bytes - SMALL_BYTES else None
+    whole = WHOLE if need[best] <= l1_bank(to.target) else None
     return to.call(replace(call, applied_shard_scheme=best, dram_slice_config=whole))
 
 
