@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,15 @@ def test_the_host_does_it_exactly(dtype: str):
     wanted = ops.evaluate(parse_graph(PRODUCT), {"x": torch.from_numpy(X)})["y"].numpy()
     assert wanted[0] == -2310
     np.testing.assert_array_equal(found["y"], wanted)
+
+
+def test_the_host_keeps_bfloat16():
+    graph = parse_graph(PRODUCT.replace("i64", "bf16"))
+    build = compile_graph(graph, Options(TARGETS["n150"], "bf16", ("prod",)))
+    forced = parse_program(str(built().program.graph).replace("i64", "bf16").replace("i32", "bf16"))
+    program = replace(build.program, graph=forced)
+    found = Session([Bucket.exact(program)], build.weights, EmulatorDevice()).run({"x": X.astype(np.float32)})
+    np.testing.assert_array_equal(found["y"], [-2304, -1, -1])  # 2310 in bf16
 
 
 def test_it_is_printed_and_read_back():

@@ -1,6 +1,9 @@
+import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.frontend.exporting import each_agrees
+from ttc.frontend.export import export
 
 torch.manual_seed(0)
 X, Y = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
@@ -81,6 +84,22 @@ def test_activations():
         """,
         x=X,
     )
+
+
+@pytest.mark.parametrize(
+    ("function", "wanted"),
+    [
+        (F.logsigmoid, ["neg", "softplus", "neg"]), (F.celu, ["elu"]), (F.elu, ["elu"]), (F.gelu, ["gelu"]),
+        (F.hardsigmoid, ["hard_sigmoid"]), (F.hardswish, ["hard_swish"]), (F.leaky_relu, ["leaky_relu"]),
+        (F.mish, ["mish"]), (F.relu6, ["clamp"]), (F.silu, ["silu"]), (F.softplus, ["softplus"]),
+    ],
+)  # fmt: skip
+def test_what_torch_can_decompose_stays_one_op(function, wanted):
+    class Applied(torch.nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    assert [node.op.mnemonic for node in export(Applied(), (X,), {}).graph.nodes] == ["input", *wanted]
 
 
 def test_arithmetic():

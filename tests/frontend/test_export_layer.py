@@ -1,8 +1,10 @@
+import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from tests.frontend.exporting import agree, each_agrees
+from ttc.errors import Refused
 
 torch.manual_seed(0)
 X, Y = torch.randn(2, 3, 4), torch.randn(2, 3, 4)
@@ -266,12 +268,18 @@ def test_reductions():
         x.topk(2)
         x.topk(2, 1, largest=False)
         x.sort(1)
+        x.sort(stable=False, dim=1, descending=True)
         x.argsort(2, descending=True)
         F.cosine_similarity(x, x + 1)
         F.cosine_similarity(x, x * 2, dim=-1)
         """,
         x=X,
     )
+
+
+def test_a_stable_sort_is_refused():
+    with pytest.raises(Refused, match="a stable sort is not supported"):
+        each_agrees("x.sort(stable=True, dim=1)", x=X)
 
 
 def test_weight_norm_and_a_transposed_convolution_of_a_vocoder():

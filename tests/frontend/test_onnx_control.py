@@ -87,9 +87,10 @@ def test_a_body_that_cannot_be_compiled_is_named_once():
     assert len(caught.value.reasons) == 1
 
 
-@pytest.mark.parametrize(("axis", "backwards"), [(0, 0), (1, 0), (0, 1)])
-def test_a_scan_is_unrolled(axis, backwards):
-    rows = [2, 3][1 - axis]
+@pytest.mark.parametrize(("axis", "backwards"), [(0, 0), (1, 0), (0, 1), (-1, 0)])
+@pytest.mark.parametrize(("stacked", "reversed"), [(0, 0), (1, 0), (-1, 0), (-2, 0), (0, 1), (1, 1)])
+def test_a_scan_is_unrolled(axis, backwards, stacked, reversed):
+    rows = X.shape[0 if axis else 1]
     body = helper.make_graph(
         [helper.make_node("Add", ["s", "item"], ["t"]), helper.make_node("Identity", ["t"], ["row"])],
         "body",
@@ -99,11 +100,13 @@ def test_a_scan_is_unrolled(axis, backwards):
     node = helper.make_node(
         "Scan", ["start", "x"], ["y", "rows"], body=body, num_scan_inputs=1,
         scan_input_axes=[axis], scan_input_directions=[backwards],
+        scan_output_axes=[stacked], scan_output_directions=[reversed],
     )  # fmt: skip
     start = np.zeros(rows, np.float32)
     found = evaluated(model_of([node], {"x": X, "start": start}, ("y", "rows")), {"x": X, "start": start})
     items = np.moveaxis(X, axis, 0)[:: -1 if backwards else 1]
-    np.testing.assert_array_equal(found["rows"], np.cumsum(items, 0))
+    sums = np.cumsum(items, 0)[:: -1 if reversed else 1]
+    np.testing.assert_array_equal(found["rows"], np.moveaxis(sums, 0, stacked))
     np.testing.assert_array_equal(found["y"], items.sum(0))
 
 
@@ -133,6 +136,8 @@ def test_sequences_leave_no_trace():
         ({"num_scan_inputs": 1, "scan_input_axes": [0, 0]}, "scan_input_axes has 2 numbers for 1 tensors"),
         ({"num_scan_inputs": 1, "scan_input_axes": [2]}, "axis 2"),
         ({"num_scan_inputs": 2, "scan_input_directions": [1]}, "scan_input_directions has 1 numbers for 2 tensors"),
+        ({"num_scan_inputs": 1, "scan_output_axes": [2]}, "axis 2"),
+        ({"num_scan_inputs": 1, "scan_output_axes": [-3]}, "axis -3"),
         ({"num_scan_inputs": 1, "scan_output_axes": [0, 1]}, "scan_output_axes has 2 numbers for 1 tensors"),
         ({"num_scan_inputs": 1, "scan_output_directions": [0, 0]}, "scan_output_directions has 2 numbers"),
         ({"num_scan_inputs": 2}, "scans inputs of different lengths"),

@@ -6,6 +6,7 @@ from onnx import helper
 
 from tests.frontend.onnx_models import assert_agree, model_of, run_ours
 from ttc.errors import Refused
+from ttc.frontend.onnx import load
 
 RNG = np.random.default_rng(0)
 
@@ -48,6 +49,19 @@ def test_elementwise(kind, opset):
 @pytest.mark.parametrize("kind", ["Elu", "Celu", "Selu", "LeakyRelu", "ThresholdedRelu", "HardSigmoid"])
 def test_activations_with_a_parameter(kind, attributes):
     check(kind, X, 22 if kind != "Celu" else 12, **attributes)
+
+
+@pytest.mark.parametrize(
+    ("kind", "op"),
+    [
+        ("Elu", "elu"), ("Celu", "elu"), ("LeakyRelu", "leaky_relu"), ("HardSigmoid", "hard_sigmoid"),
+        ("HardSwish", "hard_swish"), ("Gelu", "gelu"), ("Softplus", "softplus"), ("Softsign", "softsign"),
+        ("Mish", "mish"), ("Softmax", "softmax"), ("LogSoftmax", "log_softmax"), ("Relu", "relu"),
+    ],
+)  # fmt: skip
+def test_what_onnx_defines_by_other_operators_stays_one_op(kind, op):
+    graph = load(model_of([helper.make_node(kind, ["x"], ["y"])], X, ("y",), opset=22))
+    assert [node.op.mnemonic for node in graph.nodes] == ["input", op]
 
 
 @pytest.mark.parametrize("opset", [7, 12, 13])

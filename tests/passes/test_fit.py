@@ -65,18 +65,23 @@ def test_a_known_quotient_is_a_guess_where_another_gives_the_same_sizes():
 
 
 @pytest.mark.parametrize(
-    ("function", "number"),
+    ("function", "number", "at_100"),
     [
-        ("", lambda n: n / 4),
-        ("reciprocal", lambda n: 1 / (n - 1)),
-        ("sqrt", lambda n: n**0.5),
-        ("rsqrt", lambda n: n**-0.5),
+        ("", lambda n: n / 4, 25),
+        ("reciprocal", lambda n: 1 / (n - 1), 99),
+        ("sqrt", lambda n: n**0.5, 100),
+        ("sqrt", lambda n: (n / 16) ** 0.5, 6.25),
+        ("rsqrt", lambda n: n**-0.5, 100),
     ],
 )
-def test_numbers_that_functions_of_a_length_are(function, number):
+def test_numbers_that_functions_of_a_length_are(function, number, at_100):
     name, length, divisor = fits().real([number(sizes["T"]) for sizes in SIZES])
     assert name == function
-    assert length.at({"T": 100}) / divisor == {"": 25, "reciprocal": 99, "sqrt": 100, "rsqrt": 100}[function]
+    assert length.at({"T": 100}) / divisor == at_100
+
+
+def test_a_function_that_has_no_inverse_at_a_number_leaves_the_others():
+    assert fits().real([(sizes["T"] - 61) ** 0.5 for sizes in SIZES]) == ("sqrt", T - 61, 1)  # one of them is 0
 
 
 def test_other_numbers_are_not():
