@@ -14,7 +14,8 @@ class Life:
     """A buffer, known by the value that it was made for, and its live range: the first and the last node.
 
     Inputs and buffers that are kept from run to run are live from the start; kept buffers and buffers of outputs
-    until after the last node. `reads` counts the operands that read the buffer or a view of it.
+    until after the last node. `reads` counts the operands that read the buffer or a view of it. The buffers of states
+    are live all the time and count as outputs: what a run takes may be what the run leaves.
     """
 
     value: Value
@@ -58,6 +59,7 @@ class Liveness:
                 if viewed is None:
                     start[value], end[value], reads[value] = position, position, 0
         outputs = {self._base[value] for _, value in graph.outputs}
+        outputs.update(graph.states.values())
         self.lives = tuple(
             Life(
                 value,

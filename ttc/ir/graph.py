@@ -17,6 +17,7 @@ from typing import Any, ClassVar, cast
 
 from ttc.errors import TypeRuleError
 from ttc.guard.budget import NODES, within
+from ttc.ir.state import state_name
 from ttc.ir.types import Type
 from ttc.ir.weights import Weights
 
@@ -175,6 +176,12 @@ class Graph:
     @property
     def inputs(self) -> tuple[Value, ...]:
         return tuple(node.results[0] for node in self.nodes if isinstance(node.op, Input))
+
+    @property
+    def states(self) -> dict[str, Value]:
+        """Return what holds the states before a run, by the name that a state's input and output share."""
+        inputs = ((value.op, value) for value in self.inputs)
+        return {op.name: value for op, value in inputs if isinstance(op, Input) and state_name(op.name) is not None}
 
     def values(self) -> Iterator[Value]:
         for node in self.nodes:

@@ -18,7 +18,7 @@ import numpy as np
 from ttc.errors import InputError
 from ttc.ir import TensorType
 from ttc.ir.lengths import Extent, Length
-from ttc.ir.random import random_kind
+from ttc.ir.state import is_given, state_name
 from ttc.runtime.run.convert import by_name, drawn, numbers_of
 from ttc.runtime.run.program import Program
 
@@ -56,6 +56,11 @@ class Bucket:
             for side in (program.inputs, program.outputs)
         )
         return cls(program, {}, {}, 1, {}, (), inputs, outputs)
+
+    @property
+    def takes(self) -> str:
+        """Name the inputs that a run may give, in words."""
+        return ", ".join(name for name in self.inputs if state_name(name) is None) or "no inputs"
 
     def bound(self, named: Mapping[str, Any], lengths: Lengths, generator: np.random.Generator) -> dict[str, Any]:
         """Return the program's inputs from the model's; random inputs are drawn at their true lengths."""
@@ -116,10 +121,10 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
     given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
     found: dict[str, np.ndarray] = {name: _stated(name, item, bucket) for name, item in given.items()}
     for own, extent in bucket.inputs.items():
-        if own not in named and random_kind(own):
+        if own not in named and not is_given(own):
             continue
         if own not in named:
-            raise InputError(f"input {own!r} is missing; the program takes {', '.join(bucket.inputs)}")
+            raise InputError(f"input {own!r} is missing; the program takes {bucket.takes}")
         if not any(extent.lengths):
             continue
         for dim, (length, size) in enumerate(zip(extent.lengths, numbers_of(own, named[own]).shape, strict=False)):
@@ -139,11 +144,10 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
 
 
 def _by_name(bucket: Bucket, inputs: Any) -> dict[str, Any]:
-    named = by_name([name for name in bucket.inputs if random_kind(name) is None], inputs)
+    named = by_name([name for name in bucket.inputs if is_given(name)], inputs)
     unknown = [name for name in named if name not in bucket.inputs and name not in bucket.names.values()]
     if unknown:
-        takes = ", ".join(bucket.inputs) or "no inputs"
-        raise InputError(f"there is no input {unknown[0]!r}; the program takes {takes}")
+        raise InputError(f"there is no input {unknown[0]!r}; the program takes {bucket.takes}")
     return {name: _plain(name, item) for name, item in named.items()}
 
 

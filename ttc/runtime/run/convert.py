@@ -10,6 +10,7 @@ import numpy as np
 from ttc.errors import InputError
 from ttc.ir import DType, Spec, TensorType
 from ttc.ir.random import NORMAL, UNIFORM, random_kind
+from ttc.ir.state import is_given, state_name
 from ttc.ir.weights import NUMPY, bf16_to_float32, float32_to_bf16, in_numpy, kept_finite
 from ttc.runtime.run.program import Program, Signature
 
@@ -37,12 +38,13 @@ def generator(seed: Any) -> np.random.Generator:
 def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, np.ndarray]:
     """Return the arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
 
-    Random inputs that are not given are drawn from `generator`; a sequence does not count them. InputError, naming
-    the culprit, for what is missing, unknown, or of another shape or dtype than declared.
+    Random inputs that are not given are drawn from `generator`; a sequence does not count them. States are the
+    session's own. InputError, naming the culprit, for what is missing, unknown, or of another shape or dtype than
+    declared.
     """
-    asked = [name for name, _ in program.inputs if random_kind(name) is None]
+    asked = [name for name, _ in program.inputs if is_given(name)]
     given = {**drawn(program.inputs, inputs, generator), **by_name(asked, inputs)}
-    declared = dict(program.inputs)
+    declared = {name: type for name, type in program.inputs if state_name(name) is None}
     names = ", ".join(declared) or "no inputs"
     for name in given:
         if name not in declared:

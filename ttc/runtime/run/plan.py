@@ -8,6 +8,7 @@ from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Loop, StepCall
 from ttc.ir import Body, Buffer, Const, Graph, Input, Node, Value
+from ttc.ir.state import state_name
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Step:
 class Plan:
     """`setup` depends on `constants` alone and is done once; `steps` are a run.
 
-    `inputs`, by name, are those that a run uploads: an input that is only an output too stays on the host.
+    `inputs`, by name, are those that a run has on the device: an input that is only an output too stays on the host,
+    unless state is involved, which is on the device alone.
     """
 
     constants: tuple[Value, ...]
@@ -54,9 +56,11 @@ def plan(graph: Graph) -> Plan:
             setup.append((index, node))
         else:
             steps.append((index, node))
-    outputs = {value for _, value in graph.outputs if not isinstance(value.op, Input)}
+    states = set(graph.states.values())
+    held = {value for name, value in graph.outputs if state_name(name) is not None or value in states}
+    outputs = held | {value for _, value in graph.outputs if not isinstance(value.op, Input)}
     read = {value for _, node in steps for value in node.op.operands()}
-    inputs = tuple((v.op.name, v) for v in graph.inputs if isinstance(v.op, Input) and v in read)
+    inputs = tuple((v.op.name, v) for v in graph.inputs if isinstance(v.op, Input) and v in read | held)
     return Plan(constants, _with_releases(setup, read | outputs), inputs, _with_releases(steps, kept | outputs))
 
 

@@ -14,6 +14,7 @@ from ttc.calls.spelling import DTYPES, spelled
 from ttc.calls.target import Target, target_named
 from ttc.errors import InputError, TtcError
 from ttc.ir import Body, Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
+from ttc.ir.state import state_name
 
 PROGRAM_DTYPES = {
     "bf16": (DType.bf16, DType.bf16),
@@ -61,6 +62,22 @@ def check_program(program: Program) -> Program:
     inputs, outputs = program.graph.signature()
     _same_signature("input", inputs, program.inputs)
     _same_signature("output", outputs, program.outputs)
+    return check_states(program)
+
+
+def check_states(program: Program) -> Program:
+    """Return `program` if each state is left as the next run takes it, in the same form on the device; else InputError.
+
+    The spec is the same and so is the model's own type, of an input and an output of each state.
+    """
+    before, after = ({n: t for n, t in side if state_name(n) is not None} for side in (program.inputs, program.outputs))
+    if lonely := sorted(before.keys() ^ after.keys()):
+        raise InputError(f"the program has state {state_name(lonely[0])!r} on one side only")
+    outputs = dict(program.graph.outputs)
+    for name, value in program.graph.states.items():
+        if before[name] != after[name] or value.type != outputs[name].type:
+            there, left = f"{before[name]} ({value.type})", f"{after[name]} ({outputs[name].type})"
+            raise InputError(f"the program takes state {state_name(name)!r} as {there} and leaves {left}")
     return program
 
 
@@ -117,10 +134,13 @@ def storage_type(spec: Spec) -> TensorType:
 
 
 def weight_types(*programs: Program) -> dict[str, TensorType]:
-    """Return the stored type of each weight of the programs; InputError where two programs want two types of one."""
+    """Return the stored type of each weight of the programs; InputError where two programs want two types of one.
+
+    The initial numbers of a state are a weight too, under the name of the state's input.
+    """
     types: dict[str, TensorType] = {}
     for program in programs:
-        for ref, value in program.constants().items():
+        for ref, value in (*program.constants().items(), *program.graph.states.items()):
             wanted = storage_type(spec_of(value))
             if types.setdefault(ref, wanted) != wanted:
                 raise InputError(f"weight {ref!r} is wanted as {types[ref]} and as {wanted}")

@@ -13,8 +13,9 @@ from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop
 from ttc.errors import InputError
-from ttc.ir import Const, Input, Value, Weights
+from ttc.ir import Const, Input, Spec, Value, Weights
 from ttc.ir.operands import gather_operands
+from ttc.ir.state import state_name
 from ttc.runtime.run.buckets import Bucket, choose, true_lengths
 from ttc.runtime.run.convert import bind_inputs, from_device, generator, to_device
 from ttc.runtime.run.device import Device, Tensor
@@ -83,28 +84,49 @@ class Session:
             return bucket.trimmed(self._outputs(self._loaded[number], given, observer), lengths)
 
     def reset(self, seed: int = 0) -> None:
-        """Drop the state that runs have left; random inputs that a run is not given are drawn from `seed` on."""
+        """Return to the initial state; random inputs that a run is not given are drawn from `seed` on."""
         with self._turn:
             self._random = generator(seed)
+            self._states: dict[str, tuple[Tensor, Spec]] = {}
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the state that runs have left, by name; programs keep none so far."""
-        return {}
+        """Return the state that runs have left, or the initial one: arrays by name, in the model's own dtypes."""
+        with self._turn:
+            declared, found = dict(self.program.inputs), {}
+            for name, value in self.program.graph.states.items():
+                numbers = self.device.download(self._state(name, value), spec_of(value))
+                found[name] = from_device(numbers, declared[name])
+            return {str(state_name(name)): array for name, array in found.items()}
 
     def _load(self, program: Program) -> _Loaded:
         """Set a program up: upload its weights, run the calls that depend on them alone."""
         steps = plan(program.graph)
-        kept = {value: self._upload_weight(value) for value in steps.constants}
+        kept = {v: self._upload_weight(v.op.ref, v) for v in steps.constants if isinstance(v.op, Const)}
         self._execute(steps.setup, kept, None)
-        copied = {name: v.op.name for name, v in program.graph.outputs if isinstance(v.op, Input)}
+        states = program.graph.states
+        outputs = [(name, value.op) for name, value in program.graph.outputs]
+        copied = {name: op.name for name, op in outputs if isinstance(op, Input) and op.name not in states}
         return _Loaded(program, steps, kept, copied)
 
-    def _upload_weight(self, value: Value) -> Tensor:
-        assert isinstance(value.op, Const)
-        array = self._weights.read(value.op.ref)
+    def _upload_weight(self, ref: str, value: Value) -> Tensor:
+        array = self._weights.read(ref)
         if array.size != value.type.numel:
-            raise InputError(f"weight {value.op.ref!r} has shape {list(array.shape)}, the program wants {value.type}")
+            raise InputError(f"weight {ref!r} has shape {list(array.shape)}, the program wants {value.type}")
         return self.device.upload(array, spec_of(value))
+
+    def _state(self, name: str, value: Value) -> Tensor:
+        """Return a state as a program takes it: what the run before has left, or the initial numbers."""
+        if name not in self._states:
+            return self._upload_weight(name, value)
+        tensor, spec = self._states[name]
+        if spec == spec_of(value):
+            return tensor
+        return self.device.upload(self.device.download(tensor, spec), spec_of(value))  # another bucket has left it
+
+    def _keep_states(self, program: Program, tensors: dict[Value, Tensor]) -> None:
+        """Let the input of each state take the tensor of its output, for the next run."""
+        states = ((name, value) for name, value in program.graph.outputs if state_name(name) is not None)
+        self._states = {name: (tensors[value], spec_of(value)) for name, value in states}
 
     def _outputs(
         self, loaded: _Loaded, given: dict[str, np.ndarray], observer: Observer | None
@@ -112,12 +134,18 @@ class Session:
         """Return the outputs of a program for inputs of the declared types."""
         tensors = dict(loaded.kept)
         for name, value in loaded.plan.inputs:
-            spec = spec_of(value)
-            tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
+            if state_name(name) is not None:
+                tensors[value] = self._state(name, value)
+            else:
+                spec = spec_of(value)
+                tensors[value] = self.device.upload(to_device(name, given[name], spec), spec)
         self._execute(loaded.plan.steps, tensors, observer)
+        self._keep_states(loaded.program, tensors)
         declared, copied = dict(loaded.program.outputs), loaded.copied
         outputs: dict[str, np.ndarray] = {}
         for name, value in loaded.program.graph.outputs:
+            if state_name(name) is not None:
+                continue
             if name in copied:
                 outputs[name] = from_device(given[copied[name]].copy(), declared[name])
             else:
