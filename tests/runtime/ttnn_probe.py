@@ -54,6 +54,7 @@ def main(target: str) -> None:
                 back = device.download(tensor, spec)
                 said = [str(spec), str(actual), list(spec.padded_shape), list(padded)]
                 found["specs"].append([*said, back.dtype.name, list(back.shape) == list(spec.shape)])
+        found["dram"] = dram(device)
         found["host"] = on_the_host(device)
         found["refused"] = refused(device)
         found["linear"] = arguments(device)
@@ -71,6 +72,18 @@ def l1_end(device) -> int:
     except RuntimeError as error:
         return int(re.findall(r"beyond max L1 size of (\d+) B", str(error))[0])
     raise AssertionError("chunks of 1024 x 1024 fit into L1")
+
+
+def dram(device) -> list[list[int]]:
+    """The bytes of DRAM that each of SPECS takes: as counted for one tensor, and as TTNN's own sum grows."""
+    found = []
+    for spec in SPECS:
+        before = device.dram_allocated()
+        tensor = device.empty(spec)
+        _, bytes_per_bank = device.dram_buffer(tensor) or (0, 0)
+        found.append([bytes_per_bank * device.dram_banks, device.dram_allocated() - before])
+        del tensor
+    return found
 
 
 def on_the_host(device) -> list:

@@ -20,6 +20,12 @@ def test_it_is_the_right_card_and_needs_no_torch(probe):
     assert probe["torch"] is False
 
 
+def test_dram_is_counted_as_ttnn_counts_it(probe):
+    assert len(probe["dram"]) > 10
+    assert any(ours for ours, _ in probe["dram"])
+    assert all(ours == theirs for ours, theirs in probe["dram"])
+
+
 def test_tensors_are_what_their_spec_says(probe):
     assert len(probe["specs"]) == 30
     for wanted, actual, padded, actual_padded, dtype, same_shape in probe["specs"]:

@@ -19,6 +19,7 @@ from ttc.ir import Graph, Node, Spec, Value
 from ttc.ir.operands import gather_operands
 from ttc.ir.text import print_node
 from ttc.runtime.check.slices import unsound_slices
+from ttc.runtime.check.tensors import Buffer, Tensors
 from ttc.runtime.run.device import Tensor
 from ttc.runtime.run.plan import Step, call_at, plan
 from ttc.runtime.run.program import parse_program
@@ -34,7 +35,10 @@ class Card(Protocol):
     def empty(self, spec: Spec) -> Tensor: ...
     def run(self, call: Call, operands: dict[str, Any]) -> tuple[Tensor, ...]: ...
     def traced(self, call: Call, operands: dict[str, Any]) -> tuple[tuple[Tensor, ...], list[dict], int]: ...
-    def allocated(self) -> tuple[int, int]: ...
+    def dram_allocated(self) -> int: ...
+    def l1_allocated(self) -> int: ...
+    def dram_buffer(self, tensor: Tensor) -> Buffer | None: ...
+    @property
     def dram_banks(self) -> int: ...
     def spec_of(self, tensor: Tensor) -> tuple[Spec, tuple[int, ...]]: ...
 
@@ -91,6 +95,7 @@ class Checker:
                 line = print_node(node).partition("\n")[0]
                 progress(number, len(steps), line)
                 step()
+            run.note_kept()
         except TtcError as refusal:
             run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
         found = run.found
@@ -111,7 +116,7 @@ class Checker:
         self._traces[key] = Trace(
             programs=sum(n["node_type"] == "program_execution" for n in notes),
             device_ops=Counter(name for name in ops if DEVICE_OP.fullmatch(name)),
-            dram=self.card.dram_banks() * peak_dram_per_bank(notes),
+            dram=self.card.dram_banks * peak_dram_per_bank(notes),
             l1=l1,
             unsafe=unsound_slices(notes),
         )
@@ -123,7 +128,17 @@ class _Run:
 
     def __init__(self, checker: Checker, found: Findings):
         self.checker, self.card, self.found = checker, checker.card, found
-        self.tensors: dict[Value, Tensor] = {}
+        self.tensors = Tensors(checker.card)
+        self._banks = checker.card.dram_banks
+        self._others = checker.card.dram_allocated()  # bytes of DRAM that are none of this program's
+
+    def note_kept(self) -> None:
+        """Add the DRAM that TTNN has kept for itself during the program to the program's."""
+        self.found.dram_bytes += max(0, self.card.dram_allocated() - self._dram())
+
+    def _dram(self) -> int:
+        """Return the bytes of DRAM that the program's tensors take, and others that were there before."""
+        return self._others + self._banks * self.tensors.dram
 
     def steps(self, graph: Graph) -> list[tuple[Node, Callable[[], None]]]:
         """List the steps of a session, in order, each with the line it comes from."""
@@ -143,9 +158,9 @@ class _Run:
     def _make(self, value: Value) -> None:
         self.tensors[value] = self.card.empty(spec_of(value))
         self._compare(value, self.tensors[value], "an empty tensor")
-        self._note_memory(self.card.allocated(), Trace())
+        self._note_memory(Trace())
 
-    def _run(self, step: Step, tensors: dict[Value, Tensor], times: int, turn: int = 0) -> None:
+    def _run(self, step: Step, tensors: Tensors, times: int, turn: int = 0) -> None:
         """Run one step that stands for `times`; what is done once, before the first run, is not counted (0)."""
         call = call_at(step.call, turn)
         if isinstance(call, Loop):
@@ -155,38 +170,41 @@ class _Run:
         if len(results) != len(step.results):
             what = f"{call.mnemonic} returns {len(results)} tensors, predicted are {len(step.results)}"
             raise TtcError(what)
-        tensors.update(zip(step.results, results, strict=True))
-        for value in step.results:
-            self._compare(value, tensors[value], call.mnemonic)
-        del results
-        for value in step.releases:
-            del tensors[value]
+        for value, tensor in zip(step.results, results, strict=True):
+            tensors[value] = tensor
+            self._compare(value, tensor, call.mnemonic)
+        tensors.release(step.releases)
 
-    def _call(self, call: Call, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+    def _call(self, call: Call, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:
         operands = gather_operands(call, tensors.__getitem__)
         if isinstance(call, HostOp):  # nothing to put to TTNN but where its results lie
             self.found.host_ops += times
             return tuple(map(self.card.empty, call.results))
-        before = self.card.allocated()
-        results, trace = self.checker.trace(call, operands, before[1])
-        self._note_memory(before, trace)
+        l1_taken = self.card.l1_allocated()
+        results, trace = self.checker.trace(call, operands, l1_taken)
+        self._note_memory(trace, l1_taken)
+        if isinstance(call, Deallocate):
+            tensors.free(call.tensor)
         self.found.unsafe.extend(fault for fault in trace.unsafe if fault not in self.found.unsafe)
         if times and not isinstance(call, Deallocate):
             self._count(step.index, call, trace, times)
         return results
 
-    def _loop(self, loop: Loop, step: Step, tensors: dict[Value, Tensor], times: int) -> tuple[Tensor, ...]:
+    def _loop(self, loop: Loop, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:
         """Run the first, the second and the last step of a loop; the second stands for all in between."""
         given = [tensors[value] for value in loop.operands()]
         last = loop.count - 1
         for turn, stands_for in {0: 1, min(1, last): max(last - 1, 1), last: 1}.items():
-            inner = dict(zip(loop.body.inputs, given, strict=True))
+            inner = Tensors(self.card, tensors)
+            for value, tensor in zip(loop.body.inputs, given, strict=True):
+                inner[value] = tensor
             for part in step.inner:
                 try:
                     self._run(part, inner, times * stands_for, turn)
                 except TtcError as refusal:
                     line = print_node(loop.body.nodes[part.index]).partition("\n")[0]
                     raise TtcError(f"{refusal} (in step {turn} of the loop: {line})") from None
+            inner.release_all()
         positions = dict(zip(loop.operands(), given, strict=True))
         return tuple(positions[value] for value in loop.written)
 
@@ -201,11 +219,11 @@ class _Run:
             entry["times"] = times
         found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
 
-    def _note_memory(self, before: tuple[int, int], trace: Trace) -> None:
-        """Record the memory of a call: the call's own peak on top of the bytes allocated before."""
+    def _note_memory(self, trace: Trace, l1_taken: int = 0) -> None:
+        """Record the memory of a call: the call's own peak on top of the bytes taken before."""
         found = self.found
-        found.dram_bytes = max(found.dram_bytes, before[0] + trace.dram, self.card.allocated()[0])
-        found.peak_l1_per_core = max(found.peak_l1_per_core, before[1] + trace.l1)
+        found.dram_bytes = max(found.dram_bytes, self._dram() + trace.dram)
+        found.peak_l1_per_core = max(found.peak_l1_per_core, l1_taken + trace.l1)
 
     def _compare(self, value: Value, tensor: Tensor, what: str) -> None:
         actual, padded = self.card.spec_of(tensor)

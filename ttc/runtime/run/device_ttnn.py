@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -113,14 +114,28 @@ class TtnnDevice:
         """Return the spec of a tensor as TTNN made the tensor, and its padded shape."""
         return spec_of_tensor(tensor)
 
+    @cached_property
     def dram_banks(self) -> int:
-        """Return the number of banks that DRAM is interleaved over."""
+        """The number of banks that DRAM is interleaved over."""
         return self._memory(ttnn.BufferType.DRAM).num_banks
 
-    def allocated(self) -> tuple[int, int]:
-        """Return the bytes allocated now: in DRAM altogether, and in L1 per core."""
-        dram, l1 = self._memory(ttnn.BufferType.DRAM), self._memory(ttnn.BufferType.L1)
-        return dram.num_banks * dram.total_bytes_allocated_per_bank, l1.total_bytes_allocated_per_bank
+    def dram_allocated(self) -> int:
+        """Return the bytes allocated now in all of DRAM, for which TTNN goes through all blocks."""
+        dram = self._memory(ttnn.BufferType.DRAM)
+        return dram.num_banks * dram.total_bytes_allocated_per_bank
+
+    def l1_allocated(self) -> int:
+        """Return the bytes allocated now in the L1 of each core."""
+        return self._memory(ttnn.BufferType.L1).total_bytes_allocated_per_bank
+
+    def dram_buffer(self, tensor: ttnn.Tensor) -> tuple[int, int] | None:
+        """Return the number of a tensor's buffer and the bytes that it takes of each bank; None outside of DRAM."""
+        if not ttnn.is_tensor_storage_on_device(tensor) or not tensor.is_allocated():
+            return None
+        if tensor.memory_config().buffer_type != ttnn.BufferType.DRAM:
+            return None
+        pages = -(-tensor.buffer_num_pages() // self.dram_banks)
+        return tensor.buffer_unique_id(), pages * tensor.buffer_aligned_page_size()
 
     def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Return the arguments of TTNN's function for `call`: tensors for values, TTNN's own objects for the rest."""
