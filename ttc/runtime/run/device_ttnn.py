@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ class TtnnDevice:
 
     def __init__(self) -> None:
         self.device = ttnn.open_device(device_id=0, l1_small_size=L1_SMALL_BYTES)
+        self._banks: int = self._memory(ttnn.BufferType.DRAM).num_banks
 
     def __enter__(self) -> TtnnDevice:
         return self
@@ -114,10 +114,10 @@ class TtnnDevice:
         """Return the spec of a tensor as TTNN made the tensor, and its padded shape."""
         return spec_of_tensor(tensor)
 
-    @cached_property
+    @property
     def dram_banks(self) -> int:
-        """The number of banks that DRAM is interleaved over."""
-        return self._memory(ttnn.BufferType.DRAM).num_banks
+        """Return the number of banks that DRAM is interleaved over."""
+        return self._banks
 
     def dram_allocated(self) -> int:
         """Return the bytes allocated now in all of DRAM, for which TTNN goes through all blocks."""
