@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +12,7 @@ from torch import nn
 
 from ttc.errors import InputError
 from ttc.frontend.export import export
+from ttc.frontend.export.tracing import quiet
 
 X = torch.ones(3)
 
@@ -61,3 +64,18 @@ def test_the_models_own_line_and_what_helps(model: nn.Module, said: str):
     assert "\n" not in text
     assert "/torch/" not in text
     assert ("test_export_failure.py" in text) == isinstance(model, (Branches, Sizes, Raises))
+
+
+def _report_and_fail():
+    print("torch's report", file=sys.stderr)
+    raise ValueError("torch gave up")
+
+
+def test_reports_of_torch_are_silent_while_a_model_is_exported(capsys: pytest.CaptureFixture):
+    loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
+    with quiet():
+        assert all(logger.disabled for logger in loggers)
+    with pytest.raises(ValueError, match="torch gave up"), quiet():
+        _report_and_fail()
+    assert not any(logger.disabled for logger in loggers)
+    assert capsys.readouterr().err == ""

@@ -11,6 +11,7 @@ from tests.frontend.onnx_models import model_of, run_ours
 from ttc.errors import InputError, Refused
 from ttc.frontend.onnx import dynamic_dims, load
 from ttc.frontend.onnx.refused import REASONS
+from ttc.frontend.onnx.tensors import Store
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
 ADD = helper.make_node("Add", ["x", "w"], ["y"])
@@ -70,6 +71,13 @@ def test_missing_file_and_folder(tmp_path):
 def test_opsets(opset):
     with pytest.raises(InputError, match=f"opset {opset}; opsets 1 to "):
         load(model_of([ADD], {"x": X}, weights={"w": X}, opset=opset))
+
+
+def test_files_are_the_model_and_what_it_names(tmp_path):
+    assert Store(None).files == set()
+    store = Store(tmp_path / "m.onnx")
+    store.external.add(tmp_path / "weights.bin")
+    assert store.files == {tmp_path / "m.onnx", tmp_path / "weights.bin"}
 
 
 def test_external_data_is_read_late(tmp_path):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from onnx import helper
 
 from tests.frontend.onnx_models import assert_agree, model_of, run_ours
@@ -189,6 +190,15 @@ def test_transposed_convolution(attrs):
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
 def test_pools_in_ceil_mode(kind, pads):
     check(kind, IMAGE, 19, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=pads)
+
+
+@pytest.mark.parametrize("strides", [[4, 4], [1, 1], [2, 3]])
+def test_windows_by_a_norm_in_ceil_mode(strides):
+    """A last window that would begin beyond the image is none: of 8 columns, 2 and in steps of 4, there are two."""
+    attributes = {"kernel_shape": [2, 2], "strides": strides, "ceil_mode": 1, "p": 1}
+    ours = run_ours(model_of([helper.make_node("LpPool", ["x"], ["y"], **attributes)], IMAGE, opset=18), IMAGE)["y"]
+    wanted = torch.nn.functional.avg_pool2d(torch.from_numpy(abs(IMAGE["x"])), 2, strides, 0, True, divisor_override=1)
+    np.testing.assert_allclose(ours, wanted.numpy(), rtol=1e-5)
 
 
 def test_global_pools():
@@ -486,3 +496,38 @@ def test_operators_of_onnxruntime():
     check("SkipLayerNormalization", {**rows, "skip": normal(2, 3, 8)}, weights=norm, outputs=("y", "", "", "sum"),
           domain=MICROSOFT, epsilon=1e-5)  # fmt: skip
     check("FusedConv", IMAGE, weights={"w": normal(4, 4, 1, 1)}, domain=MICROSOFT, activation="Relu")
+
+
+def test_an_attention_stays_one_op():
+    inputs = {name: normal(1, 2, size, 8) for name, size in (("q", 3), ("k", 5), ("v", 5))}
+    graph = load(model_of([helper.make_node("Attention", [*inputs], ["y"])], inputs, opset=23))
+    assert [node.op.mnemonic for node in graph.nodes] == ["input"] * 3 + ["attention"]
+
+
+@pytest.mark.parametrize(("time_axis", "batch_axis"), [(0, 1), (1, 0)])
+def test_sequences_are_reversed_up_to_their_lengths(time_axis, batch_axis):
+    x = normal(4, 4, 3)
+    check("ReverseSequence", {"x": x}, 10, {"lengths": ints(1, 4, 2, 3)}, time_axis=time_axis, batch_axis=batch_axis)
+
+
+@pytest.mark.parametrize("equation", ["bij,bjk->bik", "ij->ji->ij", "i1,1j->ij", "i,j", "...ij->ij,k"])
+def test_einsums_of_other_ranks_or_words_are_refused(equation):
+    node = helper.make_node("Einsum", ["x"], ["y"], equation=equation)
+    with pytest.raises(Refused, match="Einsum"):
+        load(model_of([node], {"x": normal(2, 2)}, opset=13))
+
+
+def test_a_resize_beyond_the_image_is_filled():
+    weights = {"roi": floats(0, 0, -0.5, 0.2, 1, 1, 1.5, 1.3), "sizes": ints(1, 4, 12, 10)}
+    attributes = {"mode": "linear", "coordinate_transformation_mode": "tf_crop_and_resize", "extrapolation_value": 7.0}
+    check("Resize", IMAGE, 19, weights, order=["x", "roi", "", "sizes"], **attributes)
+
+
+def test_sizes_computed_from_small_weights_are_known():
+    nodes = [
+        helper.make_node("Mul", ["scale", "unit"], ["scaled"]),
+        helper.make_node("Cast", ["scaled"], ["sizes"], to=7),
+        helper.make_node("Reshape", ["x", "sizes"], ["y"]),
+    ]
+    inputs = {"x": normal(6, 4)}
+    assert_agree(model_of(nodes, inputs, weights={"scale": floats(1.5, 4.0), "unit": floats(2.0, 2.0)}), inputs)

@@ -157,6 +157,6 @@ def _frontend(end: str, name: str, root: Path) -> list[str]:
     folder = root / "tests/frontend"
     if end == "archive":
         return [*_all(folder / end, name, root), *_all(folder / end, "", root)]
-    kind = "export" if end == "export" else "onnx"
-    found = [*_mirrors(folder, f"{kind}_{name}", root)]
-    return found + _all(folder, kind, root)
+    kinds = (end,) if end in ("export", "onnx") else ("onnx", "export")  # what both share is tested by both
+    mirrors = [test for kind in kinds for test in _mirrors(folder, f"{kind}_{name}", root)]
+    return mirrors + [test for kind in kinds for test in _all(folder, kind, root)]

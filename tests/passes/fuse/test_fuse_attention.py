@@ -1,9 +1,12 @@
+import math
+
 import pytest
 import torch
 
 from tests.passes.check import agree, body, graph_of, near_miss, random, retyped
 from ttc import ops
-from ttc.passes.fuse.fuse_attention import fuse_attention
+from ttc.ir import Builder, DType, TensorType
+from ttc.passes.fuse.fuse_attention import _bound, fuse_attention
 from ttc.passes.runner import run
 from ttc.passes.simplify.simplify import simplify
 
@@ -44,6 +47,15 @@ def test_wherever_the_scale_is(scores):
     assert "mul(" not in body(after)
     assert "softmax" not in body(after)
     agree(graph, after)
+
+
+@pytest.mark.parametrize(("negations", "bound"), [(0, 2.5), (7, 2.5), (8, math.inf)])
+def test_masks_are_followed_through_eight_ops(negations: int, bound: float):
+    b = Builder()
+    mask = b(ops.Full(TensorType(DType.f32, (3,)), -2.5))
+    for _ in range(negations):
+        mask = b(ops.Neg(mask))
+    assert _bound(mask) == bound
 
 
 MASK = '%mask: f32[2,1,1,5] = input(name="mask")\n'

@@ -49,6 +49,26 @@ def test_empty_parts_of_a_concatenation_are_left_out():
     )
 
 
+def test_the_other_parts_stay_a_concatenation():
+    rewrites(
+        simplify,
+        """
+        %x: f32[0,2] = input(name="x")
+        %z: f32[3,2] = input(name="z")
+        %w: f32[1,2] = input(name="w")
+        %y: f32[4,2] = concat(xs=[%z, %x, %w], dim=0)
+        return "y"=%y
+        """,
+        """
+        %x: f32[0,2] = input(name="x")
+        %z: f32[3,2] = input(name="z")
+        %w: f32[1,2] = input(name="w")
+        %y: f32[4,2] = concat(xs=[%z, %w], dim=0)
+        return "y"=%y
+        """,
+    )
+
+
 def test_an_input_without_elements_stays():
     leaves(
         simplify,

@@ -40,6 +40,14 @@ def test_gelu_variants_differ():
     assert 1e-5 < np.abs(exact - tanh).max() < 1e-2
 
 
+@pytest.mark.parametrize(
+    ("kind", "function"),
+    [(calls.Elu, torch.nn.functional.elu), (calls.Gelu, torch.nn.functional.gelu)],
+)
+def test_what_is_not_said_is_as_in_torch(kind, function):
+    assert np.allclose(emulated(kind, X)[0], function(X), atol=1e-6)
+
+
 def test_results_are_rounded_to_the_operands_format():
     x = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16)
     (y,) = emulated(calls.Exp, x)
