@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from itertools import cycle
 from unittest import mock
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 import torch
 
 import ttc
-from tests.cards import FIRST, SISTERS
+from tests.cards import CARD_AND_DTYPE
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.models.kokoro import FRAMES, HIDDEN, HOP, STYLE, VOCODER, whole_decoder
@@ -102,13 +101,7 @@ def test_samples_are_those_of_the_package(size: str, dtype: str, least: tuple[fl
     assert all(pcc >= limit for pcc, limit in zip(closeness(found, size), limits, strict=True))
 
 
-@pytest.mark.parametrize(
-    ("target", "dtype"),
-    [
-        *zip(FIRST, cycle(("bf16", "fp32"))),
-        *(pytest.param(sister, "bf16", marks=pytest.mark.sweep) for sister in SISTERS),
-    ],
-)
+@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
 def test_accepted_by_the_real_ttnn(size: str, target: str, dtype: str, ttnn_python: str):
     (report,) = check_many([str(compiled(size, dtype, target).build.program.graph)], TARGETS[target])
     assert report.ok, report.faults

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 
 import ttc
-from tests.cards import EACH_CARD
+from tests.cards import CARD_AND_DTYPE
 from ttc.calls.target import TARGETS
 from ttc.models import light
 from ttc.runtime.check import check
@@ -60,9 +60,8 @@ def test_bf16_correlates_with_onnxruntime(name: str):
 
 
 @each_graph
-@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
-@pytest.mark.parametrize("target", EACH_CARD)
-def test_real_ttnn_accepts_every_call_as_predicted(name: str, dtype: str, target: str, ttnn_python: str):
+@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
+def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, dtype: str, ttnn_python: str):
     compiled = ttc.compile(model(name), dtype=dtype, target=target)
     report = check(compiled.build.program, TARGETS[target])
     assert report.ok, report.faults

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from bench.sequences import (
     together,
     wanted,
 )
-from tests.cards import FIRST
+from tests.cards import CARD_AND_DTYPE
 from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
@@ -64,16 +63,7 @@ def test_masks_are_no_more_than_padding_needs(sequence: Sequence):
         assert len(bucket.masks) == sequence.masks, bucket.masks
 
 
-IN_TURN = list(zip(FIRST, cycle(("fp32", "bf16"))))
-IN_THE_SWEEP = [
-    pytest.param(target, dtype, marks=pytest.mark.sweep)
-    for target in TARGETS
-    for dtype in ("bf16", "fp32")
-    if (target, dtype) not in IN_TURN
-]
-
-
-@pytest.mark.parametrize(("target", "dtype"), [*IN_TURN, *IN_THE_SWEEP])
+@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
 def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target: str, dtype: str, ttnn_python: str):
     assert faults(sequence, dtype, target) == []
     assert not any("host.run" in str(bucket.program.graph) for bucket in bucketed(sequence.name, dtype, target).buckets)
