@@ -44,6 +44,22 @@ def test_scores_of_distances_become_scores_of_pairs():
     )
 
 
+def test_a_dimension_that_is_lost_on_the_way_is_lost_after_the_shear():
+    text = SCORES.format(start=15, end=31).replace("[2,16,8]", "[2,1,16,8]").replace("[1,8,31]", "[1,1,8,31]")
+    text = (
+        text.replace("[1,9,8]", "[1,1,9,8]")
+        .replace("[1,31,8]", "[1,1,31,8]")
+        .replace("dims=[0, 2, 1]", "dims=[0, 1, 3, 2]")
+    )
+    text = text.replace("pads=[[0, 0], [11, 11], [0, 0]]", "pads=[[0, 0], [0, 0], [11, 11], [0, 0]]")
+    text = text.replace("[2,16,31] = matmul", "[2,1,16,31] = matmul").replace("[2,16,32]", "[2,1,16,32]")
+    graph = graph_of(text.replace("pads=[[0, 0], [0, 0], [0, 1]]", "pads=[[0, 0], [0, 0], [0, 0], [0, 1]]"))
+    after = run((fuse_skew,), graph)
+    assert "skew(" in str(after)
+    assert [value.shape for _, value in after.outputs] == [(2, 16, 16)]
+    agree(graph, after)
+
+
 def test_other_cuts_are_no_shears():
     leaves(fuse_skew, SCORES.format(start=3, end=19))
 
