@@ -7,7 +7,7 @@ from torch import nn
 
 from tests.frontend.exporting import agree
 from ttc.errors import InputError
-from ttc.frontend.export import call_key, export
+from ttc.frontend.export import call_key, export, symbolic_dims
 from ttc.ir import DType
 
 torch.manual_seed(0)
@@ -153,3 +153,14 @@ def test_calls_that_share_a_program_have_one_key():
         call_key((X, 3), {"a": X}),
     ]
     assert len({key, *others}) == 8
+
+
+def test_open_sizes_are_named_by_leaf_and_axis():
+    model = module(lambda self, a, b, c: a.sum(0) + b[0, 0] + c)
+    rows, columns = torch.export.Dim("rows", min=2), torch.export.Dim("columns", min=2)
+    example = (torch.ones(4, 3), torch.ones(5, 6, 3), torch.ones(3))
+    open_sizes = ({0: rows}, {1: columns}, None)
+    found = symbolic_dims(torch.export.export(model, example, dynamic_shapes=open_sizes))
+    assert {number: list(axes) for number, axes in found.items()} == {0: [0], 1: [1]}
+    assert len({name for axes in found.values() for name in axes.values()}) == 2
+    assert symbolic_dims(torch.export.export(model, example)) == {}

@@ -531,3 +531,16 @@ def test_sizes_computed_from_small_weights_are_known():
     ]
     inputs = {"x": normal(6, 4)}
     assert_agree(model_of(nodes, inputs, weights={"scale": floats(1.5, 4.0), "unit": floats(2.0, 2.0)}), inputs)
+
+
+@pytest.mark.parametrize(("start", "limit", "delta"), [(3, 11, 2), (-2, 5, 3), (5, -4, -2), (1.5, 4.0, 0.5), (4, 4, 1)])
+def test_ranges(start, limit, delta):
+    weights = {"start": np.array(start), "limit": np.array(limit), "delta": np.array(delta)}
+    nodes = [
+        helper.make_node("Range", [*weights], ["range"]),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["number"], to=helper.np_dtype_to_tensor_dtype(weights["start"].dtype)),
+        helper.make_node("Add", ["range", "number"], ["y"]),
+    ]
+    x = ints(1, 2)
+    assert_agree(model_of(nodes, {"x": x}, weights=weights), {"x": x})

@@ -42,7 +42,11 @@ def test_gelu_variants_differ():
 
 @pytest.mark.parametrize(
     ("kind", "function"),
-    [(calls.Elu, torch.nn.functional.elu), (calls.Gelu, torch.nn.functional.gelu)],
+    [
+        (calls.Elu, torch.nn.functional.elu),
+        (calls.Gelu, torch.nn.functional.gelu),
+        (calls.Softplus, torch.nn.functional.softplus),
+    ],
 )
 def test_what_is_not_said_is_as_in_torch(kind, function):
     assert np.allclose(emulated(kind, X)[0], function(X), atol=1e-6)
