@@ -12,6 +12,7 @@ from typing import Any
 from ttc import backend, passes
 from ttc.backend.lowering import Lowered
 from ttc.calls.call import MathFidelity
+from ttc.calls.lints import lint
 from ttc.calls.target import Target
 from ttc.errors import InputError, Refused, TtcError
 from ttc.ir import DType, Graph, Value, Weights
@@ -137,6 +138,8 @@ def compile_graph(
     ops, (calls, derivations, names) = _lowered(graph, options, seen)
     seen("lower", calls)
     calls = passes.run([_bound(step, options.target) for step in backend.PIPELINE], calls, seen)
+    faults = list(lint(calls, options.target))
+    assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     program = Program(calls, inputs, outputs, options.target.name, options.dtype)
     return Build(in_bucket(program), derivations, ops, names, steps)

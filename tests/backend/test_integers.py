@@ -22,11 +22,11 @@ X = np.array([2**31 - 1, -(2**31), 5, -7])
 FAR = np.array([1, 2, 3, 2**40])
 
 
-def run(node_or_nodes, inputs=None, dtype="fp32", **constants):
+def run(node_or_nodes, inputs=None, dtype="fp32", target="n150", **constants):
     nodes = node_or_nodes if isinstance(node_or_nodes, list) else [node_or_nodes]
     inputs = {"x": X} if inputs is None else inputs
     model = model_of(nodes, inputs, weights={name: np.asarray(array) for name, array in constants.items()})
-    return ttc.compile(model, dtype=dtype).run(inputs)["y"]
+    return ttc.compile(model, dtype=dtype, target=target).run(inputs)["y"]
 
 
 node = helper.make_node
@@ -56,9 +56,8 @@ def test_constants_beyond_32_bits_are_refused(nodes, constants, dtype):
 
 def test_the_ends_of_32_bits_are_held():
     ends = np.array([2**31 - 1, -(2**31), 0, 1])
-    np.testing.assert_array_equal(
-        run(node("Max", ["x", "c"], ["y"]), {"x": np.zeros(4, "int64")}, c=ends), ends.clip(0)
-    )
+    zeros = {"x": np.zeros(4, "int64")}
+    np.testing.assert_array_equal(run(node("Max", ["x", "c"], ["y"]), zeros, target="p150", c=ends), ends.clip(0))
     np.testing.assert_array_equal(run(node("Gather", ["c", "x"], ["y"]), {"x": np.array([1, 0])}, c=ends), ends[[1, 0]])
 
 
@@ -90,7 +89,39 @@ def test_bounds_that_exclude_no_32_bit_number_are_left_out():
     low, high = -(2**62), 2**62
     np.testing.assert_array_equal(run(node("Clip", ["x", "low", "high"], ["y"]), low=low, high=high), X)
     np.testing.assert_array_equal(run(node("Clip", ["x", "low", "high"], ["y"]), low=-6, high=high), X.clip(-6))
-    np.testing.assert_array_equal(run(node("Clip", ["x", "", "high"], ["y"]), high=2**31 - 2), X.clip(None, 2**31 - 2))
+    np.testing.assert_array_equal(
+        run(node("Clip", ["x", "", "high"], ["y"]), high=0x7F7FFFFF), X.clip(None, 0x7F7FFFFF)
+    )
+    found = run(node("Clip", ["x", "", "high"], ["y"]), target="p150", high=2**31 - 2)
+    np.testing.assert_array_equal(found, X.clip(None, 2**31 - 2))
+
+
+WORDS = "wormhole_b0 computes with integers of -2139095039 to 2139095039"
+"""-0x7F7FFFFF to 0x7F7FFFFF."""
+
+
+@pytest.mark.parametrize(
+    ("nodes", "c"),
+    [
+        (node("Add", ["x", "c"], ["y"]), -0x7F800000),
+        (node("Add", ["x", "c"], ["y"]), np.array([0, 1, 2, 0x7F800000])),
+        (node("Clip", ["x", "c"], ["y"]), -0x7F800000),
+        (node("Where", ["b", "x", "c"], ["y"]), -(2**31)),
+        ([node("Transpose", ["c"], ["d"]), node("Max", ["x", "d"], ["y"])], np.array([0, 1, 2, -(2**31)])),
+    ],
+)
+def test_constants_that_wormhole_computes_with_are_within_its_range(nodes, c):
+    inputs = {"x": X, "b": X > 0} if "Where" in str(nodes) else None
+    with pytest.raises(Refused, match=WORDS):
+        run(nodes, inputs, c=c)
+    run(nodes, inputs, target="p150", c=c)
+    within = np.sign(c) * np.minimum(np.abs(c), 0x7F7FFFFF)
+    run(nodes, inputs, c=within)
+
+
+def test_constants_that_only_move_are_any():
+    nodes = [node("Concat", ["x", "c"], ["y"], axis=0)]
+    np.testing.assert_array_equal(run(nodes, c=np.array([-(2**31)])), np.append(X, -(2**31)))
 
 
 def test_weights_that_come_later_are_looked_at_when_they_come():

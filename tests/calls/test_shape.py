@@ -109,7 +109,7 @@ def test_real_ttnn_moves_as_predicted(target: str, ttnn_python: str):
                     one(lambda x: Permute(x, (0, 2, 1)), x),
                     one(lambda x: Permute(x, (2, 0, 1)), x),
                     one(lambda x, w=width: Slice(x, (0, 32, 0), (2, 50, w), (1, 1, 1)), x),
-                    one(lambda x: Concat((x, x), 1), x),
+                    one(lambda x, y: Concat((x, y), 1), x, x),
                     one(lambda x, z=zero: Pad(x, ((0, 1), (0, 3), (0, 2)), z), x),
                 ]
                 if layout is ROWS:
@@ -118,5 +118,5 @@ def test_real_ttnn_moves_as_predicted(target: str, ttnn_python: str):
                         one(lambda x, z=zero: Pad(x, ((1, 0), (2, 3), (3, 2)), z + 1), x),
                     ]
                 if width <= 768 and (layout is ROWS or dtype is not I32 or width % 32 == 0):
-                    programs.append(one(lambda x: Concat((x, x), 2), x))
+                    programs.append(one(lambda x, y: Concat((x, y), 2), x, x))
     assert_as_predicted(programs, target)

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from torch import Tensor
 
 from ttc.backend.wide_integers import wide_integers
+from ttc.calls.target import Target
 from ttc.ir import Builder, Const, Graph, Op, Value, Weights
 from ttc.ir.names import free_name
 from ttc.ops.constant import constant, names_literal
@@ -68,9 +69,10 @@ class DerivedWeights:
         """Return the graph, with an output for each reference that is used."""
         return self._builder.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
 
-    def wide_integers(self, program: Graph) -> list[tuple[str, str]]:
-        """List every constant of a program that the device would not store as it is."""
-        return wide_integers(program, {ref: value for (value, _), ref in self._refs.items()}, self._builder.weights)
+    def wide_integers(self, program: Graph, target: Target) -> list[tuple[str, str]]:
+        """List every constant of a program that the device would not store, or compute with, as it is."""
+        derived = {ref: value for (value, _), ref in self._refs.items()}
+        return wide_integers(program, derived, self._builder.weights, target)
 
 
 def _depends_on_no_weight(static: Value) -> bool:

@@ -21,6 +21,7 @@ from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.fidelity import with_fidelity
 from ttc.calls.layout import ToLayout, Typecast
+from ttc.calls.lints import integers_that_the_card_holds
 from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
@@ -125,6 +126,8 @@ class Lowering:
         return results[0] if len(results) == 1 else results
 
     def _called(self, call: Call) -> tuple[Value, ...]:
+        if beyond := integers_that_the_card_holds(call, self.target):
+            raise Refusal(beyond)
         results = self._program.add(with_fidelity(call, self.target, self.fidelity))
         for value in results:
             self._stands_for.setdefault(value, self._current)
@@ -267,7 +270,7 @@ class Lowering:
         program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish(used)
-        if wide := self._weights.wide_integers(program):
+        if wide := self._weights.wide_integers(program, self.target):
             raise Refused(wide)
         program, new = named_after_ops(program, self._stands_for, self.target)
         names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
@@ -276,4 +279,4 @@ class Lowering:
     def wide_integers(self, graph: Graph) -> list[tuple[str, str]]:
         """List the constants, of a program that lacks what was refused, that the device would not store as they are."""
         outputs = (self._lowered[value] for _, value in graph.outputs if value in self._lowered)
-        return self._weights.wide_integers(self._program.finish(enumerated([*outputs, *self._read])))
+        return self._weights.wide_integers(self._program.finish(enumerated([*outputs, *self._read])), self.target)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.place import place
+from ttc.backend.plan.separate_operands import separate_operands
 from ttc.backend.plan.upload_as_used import upload_as_used
 from ttc.calls.target import Target
 from ttc.ir import Graph
@@ -16,6 +17,7 @@ Pass = Callable[[Graph, Target], Graph]
 PIPELINE: tuple[Pass, ...] = (
     upload_as_used,  # first: a typecast that has been dropped demands no layout
     choose_layouts,  # before placement, which needs to know every buffer and its size
+    separate_operands,  # after layouts, which decide what is a view; before placement, as copies are buffers too
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs
 )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, fields
 from enum import Enum
 from math import isfinite
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -124,6 +125,33 @@ def spec_of(value: Value) -> Spec:
     """Return a value's spec; calls have no other operands."""
     assert isinstance(value.type, Spec), f"%{value.name} has no spec"
     return value.type
+
+
+def buffer_of(value: Value) -> Value:
+    """Return the value whose buffer `value` lies in: `value` itself unless it is a view, or written in place."""
+    while isinstance(value.op, Call):
+        viewed = value.op.alias_of(value.index)
+        if viewed is None:
+            return value
+        value = viewed
+    return value
+
+
+def kind_of(call: Call, without: str = "") -> Hashable:
+    """Return the key of calls that TTNN treats alike: the function, the attributes, and the operands' specs.
+
+    The field named `without` is left out.
+    """
+
+    def item(field_value: Any) -> Hashable:
+        if isinstance(field_value, Value):
+            return field_value.type
+        if isinstance(field_value, tuple) and field_value and isinstance(field_value[0], Value):
+            return tuple(part.type for part in field_value)
+        return field_value
+
+    names = (f.name for f in fields(call) if f.name != without)  # type: ignore[arg-type]
+    return (type(call), *(item(getattr(call, name)) for name in names))
 
 
 def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType], what: str) -> None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, spec_of
+from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, buffer_of, spec_of
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
@@ -71,22 +71,12 @@ class Loop(Call, name="loop"):
         written = (*inputs[: len(self.carried)], *inputs[len(self.carried) + len(self.scanned) :])[: len(self.written)]
         require(len(outputs) == len(written), f"the body has {len(outputs)} outputs for {len(written)} results")
         for (name, value), buffer in zip(outputs, written, strict=True):
-            require(_buffer(value) is buffer, f"the body's output {name!r} does not lie in the buffer of its input")
+            require(buffer_of(value) is buffer, f"the body's output {name!r} does not lie in the buffer of its input")
 
 
 def _calls(body: Body) -> int:
     """Count the calls that a body makes in one step."""
     return sum(op.count * _calls(op.body) if isinstance(op, Loop) else 1 for op in (node.op for node in body.nodes))
-
-
-def _buffer(value: Value) -> Value:
-    """Return the value whose buffer `value` lies in."""
-    while isinstance(value.op, Call):
-        viewed = value.op.alias_of(value.index)
-        if viewed is None:
-            return value
-        value = viewed
-    return value
 
 
 class StepCall(Call, abstract=True):

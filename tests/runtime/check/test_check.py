@@ -158,7 +158,8 @@ def test_warnings_of_the_library_are_faults(ttnn_python, monkeypatch, coloured: 
     monkeypatch.setenv("CI", "true") if coloured else monkeypatch.delenv("CI", raising=False)
     text = """graph {
   %x: bf16[64,64] tile dram = input(name="x")
-  %y: bf16[64,64] tile dram = ttnn.matmul(%x, %x, compute_kernel_config=ComputeKernelConfig(math_fidelity=FIDELITY))
+  %z: bf16[64,64] tile dram = input(name="z")
+  %y: bf16[64,64] tile dram = ttnn.matmul(%x, %z, compute_kernel_config=ComputeKernelConfig(math_fidelity=FIDELITY))
   return "y"=%y
 }
 """
@@ -167,7 +168,9 @@ def test_warnings_of_the_library_are_faults(ttnn_python, monkeypatch, coloured: 
     assert not warned.ok
     assert len(warned.warnings) == 1
     assert warned.warnings[0].startswith("On Wormhole with fp32 accumulation, output accuracy can be worse with HiFi4")
-    assert warned.faults == [f"ttnn warns: {warned.warnings[0]}"]
+    lint, warning = warned.faults
+    assert lint.startswith("unsafe on a card: ttnn.matmul sums in fp32 at HiFi4, and wormhole_b0 is right to HiFi3")
+    assert warning == f"ttnn warns: {warned.warnings[0]}"
     assert check_many([three], N150)[0].ok
     assert check_many([four], P150)[0].ok
 

@@ -1,1 +1,1 @@
-"""Passes over a program of calls: uploads, layouts, memory, deallocation."""
+"""Passes over a program of calls: uploads, layouts, copies, memory, deallocation."""

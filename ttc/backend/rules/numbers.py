@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from math import isfinite
 
+from ttc.calls.target import ARCHITECTURES
 from ttc.errors import Refusal
 from ttc.ir import DType
 from ttc.ir.types import LARGEST
 
-LOWEST_I32 = -0x7F7FFFFF
-"""Lowest integer that Wormhole's vector unit compares: the unit holds sign and magnitude, and -2^31 reads as 0."""
+LOWEST_I32 = max(architecture.integers[0] for architecture in ARCHITECTURES.values())
+"""Lowest integer that every card's vector unit computes with."""
 
 
 def held(number: float, dtype: DType) -> float:

@@ -13,7 +13,7 @@ from ttc.calls.binary import Add, Multiply, Subtract
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Permute, Reshape
 from ttc.calls.spatial import Upsample
-from ttc.calls.unary import Rsqrt
+from ttc.calls.unary import Rsqrt, Square
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, DType, Op, Value
@@ -88,7 +88,7 @@ def group_norm(op: ops.GroupNorm, to: Lowering) -> Value:
         x = to.call(Reshape(x, (1, batch, pixels, channels)))
     # x - mean, then var = mean((x - mean)^2), then y = (x - mean) / sqrt(var + eps) * w + bias
     centred = to.call(Subtract(x, group_means(x, op.groups, to)))
-    variance = group_means(to.call(Multiply(centred, centred)), op.groups, to)
+    variance = group_means(to.call(Square(centred)), op.groups, to)
     scale = to.call(Rsqrt(to.call(Add(variance, op.eps))))
     if op.w is not None:
         scale = to.call(Multiply(scale, channel_row(op.w, to)))

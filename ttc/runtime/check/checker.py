@@ -6,18 +6,20 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ttc.calls.call import Call, spec_of
+from ttc.calls.call import Call, kind_of, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
 from ttc.calls.lints import lint
 from ttc.calls.loop import Loop
+from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
 from ttc.ir.operands import gather_operands
 from ttc.ir.text import print_node
+from ttc.runtime.check.padding import unfilled_padding
 from ttc.runtime.check.slices import unsound_slices
 from ttc.runtime.check.tensors import Buffer, Tensors
 from ttc.runtime.run.device import Tensor
@@ -76,8 +78,8 @@ class Findings:
 class Checker:
     """Checks programs one after another; a call like one seen before is run, but not traced again."""
 
-    def __init__(self, card: Card):
-        self.card = card
+    def __init__(self, card: Card, target: Target):
+        self.card, self.target = card, target
         self._traces: dict[Hashable, Trace] = {}
 
     def check(self, text: str, progress: Callable[[int, int, str], None]) -> Findings:
@@ -89,7 +91,7 @@ class Checker:
         line = ""
         try:
             program = parse_program(text)
-            run.found.unsafe.extend(lint(program))
+            run.found.unsafe.extend(lint(program, self.target))
             steps = run.steps(program)
             for number, (node, step) in enumerate(steps):
                 line = print_node(node).partition("\n")[0]
@@ -108,17 +110,18 @@ class Checker:
         """Run a call, traced if it is the first of its kind with this much L1 taken."""
         if isinstance(call, Deallocate):
             return self.card.run(call, operands), Trace()
-        key = (*_kind(call), l1_taken)
+        key = (kind_of(call), l1_taken)
         if key in self._traces:
             return self.card.run(call, operands), self._traces[key]
         results, notes, l1 = self.card.traced(call, operands)
-        ops = (n["params"]["name"] for n in notes if n["node_type"] == "function_start")
+        names = (n["params"]["name"] for n in notes if n["node_type"] == "function_start")
+        ops = Counter(name for name in names if DEVICE_OP.fullmatch(name))
         self._traces[key] = Trace(
             programs=sum(n["node_type"] == "program_execution" for n in notes),
-            device_ops=Counter(name for name in ops if DEVICE_OP.fullmatch(name)),
+            device_ops=ops,
             dram=self.card.dram_banks * peak_dram_per_bank(notes),
             l1=l1,
-            unsafe=unsound_slices(notes),
+            unsafe=(*unsound_slices(notes), *unfilled_padding(call, ops)),
         )
         return results, self._traces[key]
 
@@ -257,16 +260,3 @@ def peak_dram_per_bank(notes: list[dict]) -> int:
             taken += size if note["node_type"] == "buffer_allocate" else -size
             peak = max(peak, taken)
     return peak
-
-
-def _kind(call: Call) -> tuple[Hashable, ...]:
-    """Return the key of calls that TTNN treats alike: the function, the attributes, and the operands' specs."""
-
-    def item(field_value: Any) -> Hashable:
-        if isinstance(field_value, Value):
-            return field_value.type
-        if isinstance(field_value, tuple) and field_value and isinstance(field_value[0], Value):
-            return tuple(part.type for part in field_value)
-        return field_value
-
-    return (type(call), *(item(getattr(call, f.name)) for f in fields(call)))  # type: ignore[arg-type]

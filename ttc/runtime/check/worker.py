@@ -13,6 +13,7 @@ import resource
 import sys
 from typing import Any, TextIO
 
+from ttc.calls.target import target_named
 from ttc.runtime.check.checker import Checker
 from ttc.runtime.mock import environment
 
@@ -37,7 +38,7 @@ def main(target: str) -> None:
         answer({"step": step, "steps": steps, "line": line})
 
     with TtnnDevice() as card:
-        checker = Checker(card)
+        checker = Checker(card, target_named(target))
         answer({"ready": target})
         for text in sys.stdin:
             answer({"found": vars(checker.check(json.loads(text), progress))})
