@@ -544,3 +544,14 @@ def test_ranges(start, limit, delta):
     ]
     x = ints(1, 2)
     assert_agree(model_of(nodes, {"x": x}, weights=weights), {"x": x})
+
+
+@pytest.mark.parametrize(
+    ("bins", "size", "rate", "low", "high"), [(8, 64, 8192, 0.0, 4096.0), (5, 33, 4000, 20.0, 900.0)]
+)
+def test_weights_of_mel_bins(bins, size, rate, low, high):
+    weights = {"bins": np.array(bins), "size": np.array(size), "rate": np.array(rate)}
+    weights |= {"low": np.float32(low), "high": np.float32(high)}
+    x = normal(3, size // 2 + 1)
+    nodes = [helper.make_node("MelWeightMatrix", [*weights], ["mel"]), helper.make_node("MatMul", ["x", "mel"], ["y"])]
+    assert_agree(model_of(nodes, {"x": x}, weights=weights), {"x": x})
