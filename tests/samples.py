@@ -684,8 +684,9 @@ PATTERN: list[Sample] = [
   %x: f32[2,33,96] = input(name="x")
   %z: f32[2,33,96] = input(name="z")
   %w: f32[96] = const(ref="w")
+  %v: f32[96] = const(ref="v")
   %s: f32[2,33,96] = add(a=%x, b=%z)
-  %y: f32[2,33,96] = layer_norm(x=%s, w=%w, bias=%w)
+  %y: f32[2,33,96] = layer_norm(x=%s, w=%w, bias=%v)
   %t: f32[2,33,96] = add(a=%y, b=%z)
   %r: f32[2,33,96] = rms_norm(x=%t, w=%w)
   return "output"=%r
