@@ -45,6 +45,23 @@ def test_what_is_read_again_stays_in_l1_and_outputs_go_to_dram():
     )
 
 
+def test_an_output_that_is_read_again_stays_in_dram():
+    check(
+        """graph {
+          %x: bf16[64,64] tile dram = input(name="x")
+          %a: bf16[64,64] tile dram = ttnn.relu(%x)
+          %y: bf16[64,64] tile dram = ttnn.add(%x, %a)
+          return "y"=%y, "a"=%a
+        }""",
+        """graph {
+          %x: bf16[64,64] tile dram = input(name="x")
+          %a: bf16[64,64] tile dram = ttnn.relu(%x)
+          %y: bf16[64,64] tile dram = ttnn.add(%x, %a)
+          return "y"=%y, "a"=%a
+        }""",
+    )
+
+
 def test_a_product_without_a_core_grid_keeps_its_tensors_in_dram():
     check(
         """graph {
