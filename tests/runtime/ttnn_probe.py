@@ -125,11 +125,13 @@ def arguments(device) -> dict[str, str]:
     call = Linear(
         a, b, activation="gelu", dtype=DType.f32, compute_kernel_config=ComputeKernelConfig(), core_grid=CoreGrid(8, 7)
     )
-    positional, keywords = device.arguments(call, {"input_tensor_a": "A", "input_tensor_b": "B", "bias": None})
+    bound = device.bind(call)
+    bound._function = lambda *positional, **keywords: (positional, keywords)
+    positional, keywords = bound(["A", "B"])
     config = keywords.pop("compute_kernel_config")
     kept = ("math_fidelity", "math_approx_mode", "fp32_dest_acc_en", "packer_l1_acc")
     return {
-        "positional": str(positional),
+        "positional": str(list(positional)),
         **{name: str(item) for name, item in keywords.items()},
         "config": str([str(getattr(config, name)) for name in kept]),
     }

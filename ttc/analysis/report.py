@@ -13,6 +13,7 @@ from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
 from ttc.analysis.run_calls import RunCall, run_calls
+from ttc.analysis.trace_region import trace_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.fidelity import reason
 from ttc.calls.host import HostOp
@@ -29,7 +30,7 @@ class Report:
     `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak counts
     whole pages and banks as they are allotted; the bound beside the peak, `max_live`, counts only the tensors' own
     bytes. L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds the calls' circular buffers, as
-    a bound.
+    a bound. `trace_bytes` estimates the region that a traced run takes, 0 if the host does an op.
     """
 
     target: str
@@ -51,6 +52,7 @@ class Report:
     max_live_l1_per_core: int = 0
     l1_with_circular_buffers: int = 0
     predicted_seconds: float = 0.0
+    trace_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
@@ -76,7 +78,8 @@ class Report:
                 f"peak {_mb(self.peak_dram_bytes)}, live at most {_mb(self.max_live_dram_bytes)}",
                 f"L1 per core: peak {_kb(self.peak_l1_per_core)}, live at most {_kb(self.max_live_l1_per_core)}, "
                 f"with circular buffers below {_kb(self.l1_with_circular_buffers)}",
-                f"predicted {self.predicted_seconds * 1e3:.3f} ms a run, {self.flops / 1e9:.2f} GFLOP",
+                f"predicted {self.predicted_seconds * 1e3:.3f} ms a run, {self.flops / 1e9:.2f} GFLOP; "
+                + (f"its trace at most about {_mb(self.trace_bytes)}" if self.trace_bytes else "it cannot be traced"),
             ]
         )
 
@@ -118,6 +121,7 @@ def report(graph: Graph, target: Target) -> Report:
         max_live_l1_per_core=_peak(graph, Buffer.L1, lambda spec: bank_bytes(spec, target)),
         l1_with_circular_buffers=replayed.peak,
         predicted_seconds=sum(cost.seconds for cost in costs),
+        trace_bytes=trace_bytes(graph, calls, target),
     )
 
 

@@ -11,7 +11,7 @@ from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
 from ttc.guard.files import check_output
-from ttc.runtime.run.devices import has_card, no_card
+from ttc.runtime.run.devices import no_card, on_card
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> int:
     program = loaded.program
     with ProgressLine("running") as line:
         started = time.perf_counter()
-        session = loaded.session(device=arguments.device, mode=arguments.mode)
+        session = loaded.session(arguments.device, arguments.mode, trace=False)
         inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else random_inputs(loaded.buckets[-1])
         calls = len(program.graph.nodes)
         outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
@@ -49,7 +49,7 @@ def run(arguments: Namespace) -> int:
 
 def _where(arguments: Namespace) -> str:
     """Describe the device that ran the program, and why where the user named none."""
-    if arguments.device == "ttnn" or (arguments.device is None and has_card()):
-        return "on a card"
+    if on_card(arguments.device):
+        return "on a card, call by call"
     emulated = f"emulated on this CPU, mode {arguments.mode}"
     return emulated if arguments.device else f"{emulated}: {no_card()}"

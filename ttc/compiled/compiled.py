@@ -92,9 +92,9 @@ class Compiled:
                 _, executable = self._form(graph)
         return self._source.outputs_of(graph, executable.run(named))
 
-    def session(self, device: str | None = None, mode: str = "exact") -> Session:
-        """Open a session of its own state on the form shown."""
-        return self.executable.session(device, mode)
+    def session(self, device: str | None = None, mode: str = "exact", trace: bool = True) -> Session:
+        """Open a session of its own state on the form shown; on a card its runs are traced, unless `trace` is false."""
+        return self.executable.session(device, mode, trace)
 
     def variant(self, *, target: str | None = None, dtype: Any = None) -> Compiled:
         """Compile the same model for another card, or in other number formats, without reading the model again.

@@ -16,7 +16,7 @@ from ttc.guard.files import as_path
 from ttc.ir import Weights
 from ttc.runtime.file import artifact
 from ttc.runtime.run.buckets import Bucket
-from ttc.runtime.run.devices import emulates, open_device, require_names
+from ttc.runtime.run.devices import emulates, on_card, open_device, require_names
 from ttc.runtime.run.memory import require_memory
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
@@ -58,15 +58,29 @@ class Executable:
         """Return the program of the largest bucket, which source and report are of."""
         return self.buckets[-1].program
 
-    def session(self, device: str | None = None, mode: str = "exact") -> Session:
-        """Open a new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it."""
+    def session(self, device: str | None = None, mode: str = "exact", trace: bool = True) -> Session:
+        """Open a new session on "emulator" or "ttnn" (by default a real card if there is one); state lives in it.
+
+        On a card runs are traced where that is possible, or else the session's `eager` says why; with `trace` false
+        they are not.
+        """
         if self.weights.fake:
             raise InputError(
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
         with enough_memory("setting the program up"):
             require_memory(self.program, emulates(device))
-            return Session(self.buckets, self.weights, open_device(device, mode, self.program.target))
+            sizes = self.trace_sizes if trace and on_card(device) else ()
+            region = sum(sizes) if all(sizes) else 0
+            return Session(self.buckets, self.weights, open_device(device, mode, self.program.target, region), sizes)
+
+    @property
+    def trace_sizes(self) -> tuple[int, ...]:
+        """Estimate the bytes that the trace of each program takes on a card; 0 for one that cannot be traced."""
+        from ttc.analysis.trace_region import region_sizes
+        from ttc.calls.target import target_named
+
+        return region_sizes([bucket.program.graph for bucket in self.buckets], target_named(self.program.target))
 
     def run(self, inputs: Any, device: str | None = None, mode: str = "exact", seed: int = 0) -> dict[str, np.ndarray]:
         """Run once, from zero state: outputs by name from inputs by name, in order, or the only one itself.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,11 @@ def gather_operands(op: Op, tensor_for: Callable[[Value], Any]) -> dict[str, Any
         else:
             operands[name] = tensor_for(item) if isinstance(item, Value) else None
     return operands
+
+
+def tensors_by_field(op: Op, tensors: Sequence[Any]) -> dict[str, Any]:
+    """Return the tensors of `op.operands()`, which are in order, as `gather_operands` does."""
+    return gather_operands(op, dict(zip(op.operands(), tensors, strict=True)).__getitem__)
 
 
 @cache

@@ -9,10 +9,13 @@ from ttc.errors import InputError
 from ttc.ir import Builder, Const, DType, Input, Layout, Spec, TensorType, Weight, Weights
 from ttc.ir.lengths import Extent, Length
 from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.run import loaded
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.device_null import NullDevice
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
+from ttc.runtime.run.states import States
+from ttc.runtime.run.steps import execute
 
 X = np.random.default_rng(1).normal(size=(4, 64)).astype(np.float32)
 
@@ -104,21 +107,25 @@ def test_the_observer_sees_every_call_of_a_run():
     assert tuple(results[0].shape) == (4, mlp.OUT)
 
 
-def test_values_are_freed_after_their_last_use():
-    seen = []
-    ready = Watched([Bucket.exact(mlp.program())], mlp.weights(), EmulatorDevice())
-    ready.run(X, lambda *step: seen.append({value.name for value in ready.tensors}))
-    kept = {value.name for value in ready.tensors} - {"y"}
+def test_values_are_freed_after_their_last_use(monkeypatch: pytest.MonkeyPatch):
+    held, seen = [], []
+
+    def watched(steps, tensors, observer=None):
+        held.append(tensors)
+        execute(steps, tensors, observer)
+
+    monkeypatch.setattr(loaded, "execute", watched)
+    device = EmulatorDevice()
+    ready = loaded.Loaded(mlp.program(), mlp.weights(), device)
+
+    def names() -> set[str]:
+        return {value.name for value, number in ready.numbers.items() if held[-1][number] is not None}
+
+    states = States(mlp.weights(), device)
+    ready.run({"x": X}, states, lambda *step: seen.append(names()))
+    kept = names() - {"x", "y"}
     assert kept == {"w1_1", "w2", "b"}  # w1 itself went after its detour
-    assert [names - kept for names in seen] == [{"x", "hidden"}, {"hidden", "y"}, {"hidden", "y"}]
-
-
-class Watched(Session):
-    """Keeps hold of the tensors of the run that is going on."""
-
-    def _execute(self, steps, tensors, observer):
-        self.tensors = tensors
-        super()._execute(steps, tensors, observer)
+    assert [now - kept for now in seen] == [{"x", "hidden"}, {"hidden", "y"}, {"hidden", "y"}]
 
 
 def test_weights_without_data_are_named():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import re
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -17,12 +17,11 @@ from ttc.calls.loop import Loop
 from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
-from ttc.ir.operands import gather_operands
 from ttc.ir.text import print_node
 from ttc.runtime.check.padding import unfilled_padding
 from ttc.runtime.check.slices import unsound_slices
 from ttc.runtime.check.tensors import Buffer, Tensors
-from ttc.runtime.run.device import Tensor
+from ttc.runtime.run.device import Bound, Tensor
 from ttc.runtime.run.plan import Step, call_at, plan
 from ttc.runtime.run.program import parse_program
 
@@ -35,8 +34,8 @@ class Card(Protocol):
     """The interface that a checker needs of a mock card (`TtnnDevice`)."""
 
     def empty(self, spec: Spec) -> Tensor: ...
-    def run(self, call: Call, operands: dict[str, Any]) -> tuple[Tensor, ...]: ...
-    def traced(self, call: Call, operands: dict[str, Any]) -> tuple[tuple[Tensor, ...], list[dict], int]: ...
+    def bind(self, call: Call) -> Bound: ...
+    def traced(self, call: Call, operands: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], list[dict], int]: ...
     def dram_allocated(self) -> int: ...
     def l1_allocated(self) -> int: ...
     def dram_buffer(self, tensor: Tensor) -> Buffer | None: ...
@@ -106,13 +105,13 @@ class Checker:
             gc.collect()  # what was raised may be in a cycle with the frames that hold tensors
         return found
 
-    def trace(self, call: Call, operands: dict[str, Any], l1_taken: int) -> tuple[tuple[Tensor, ...], Trace]:
+    def trace(self, call: Call, operands: Sequence[Tensor], l1_taken: int) -> tuple[tuple[Tensor, ...], Trace]:
         """Run a call, traced if it is the first of its kind with this much L1 taken."""
         if isinstance(call, Deallocate):
-            return self.card.run(call, operands), Trace()
+            return self.card.bind(call)(operands), Trace()
         key = (kind_of(call), l1_taken)
         if key in self._traces:
-            return self.card.run(call, operands), self._traces[key]
+            return self.card.bind(call)(operands), self._traces[key]
         results, notes, l1 = self.card.traced(call, operands)
         names = (n["params"]["name"] for n in notes if n["node_type"] == "function_start")
         ops = Counter(name for name in names if DEVICE_OP.fullmatch(name))
@@ -179,7 +178,7 @@ class _Run:
         tensors.release(step.releases)
 
     def _call(self, call: Call, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:
-        operands = gather_operands(call, tensors.__getitem__)
+        operands = [tensors[value] for value in call.operands()]
         if isinstance(call, HostOp):  # nothing to put to TTNN but where its results lie
             self.found.host_ops += times
             return tuple(map(self.card.empty, call.results))

@@ -17,9 +17,10 @@ from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
 from ttc.errors import InputError
 from ttc.ir import DType, Spec
+from ttc.ir.operands import tensors_by_field
 from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
-from ttc.runtime.run.device import predicted
+from ttc.runtime.run.device import Bound, predicted
 
 
 class EmulatorDevice:
@@ -39,8 +40,15 @@ class EmulatorDevice:
             x = torch.from_numpy(_writable(array))
         return store(x.reshape(spec.shape), spec)
 
+    def bind(self, call: Call) -> Bound:
+        """Return a function that emulates the call."""
+        return lambda tensors: self.run(call, tensors_by_field(call, tensors))
+
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
-        """Emulate one call and round its results; AssertionError if a result has not the predicted shape."""
+        """Emulate one call, operands by field name, and round its results.
+
+        AssertionError if a result has not the predicted shape.
+        """
         if isinstance(call, Deallocate):
             return ()
         emulation = EMULATIONS[type(call)]

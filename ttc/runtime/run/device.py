@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,9 @@ from ttc.ir import Spec
 Tensor = Any
 """A device's own tensor; sessions pass it around and never look inside."""
 
+Bound = Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
+"""A call that is ready to run: from the tensors of its operands, in the order of `call.operands()`, to its results."""
+
 
 class Device(Protocol):
     """Keeps tensors and runs calls. A tensor is freed when nothing refers to it any more."""
@@ -21,8 +24,8 @@ class Device(Protocol):
         """Upload float32, int32 or uint32 numbers (bf16 weights as uint16 bit patterns) as a tensor of `spec`."""
         ...
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
-        """Run one call; `operands` by field name: a tensor, a list of tensors, or None."""
+    def bind(self, call: Call) -> Bound:
+        """Make one call ready to run again and again."""
         ...
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:

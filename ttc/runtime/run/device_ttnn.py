@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
+from threading import RLock
 from typing import Any
 
 import numpy as np
 import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
 
 from ttc.calls.call import Call
-from ttc.calls.spelling import DTYPES, arguments, build, resolve, spelled
+from ttc.calls.spelling import DTYPES, resolve
 from ttc.calls.target import L1_SMALL_BYTES, Target
-from ttc.errors import InputError, Refusal
-from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value
-from ttc.ir.operands import operand_fields
+from ttc.errors import InputError
+from ttc.ir import DRAM, HOST, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec
 from ttc.ir.weights import bf16_to_float32
+from ttc.runtime.run import bound_call
+from ttc.runtime.run.bound_call import BoundCall, refusals
 from ttc.runtime.run.card import require_like
+from ttc.runtime.run.queues import Queues
 
 graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
 RunMode = graph_capture.RunMode
@@ -28,10 +29,16 @@ NUMPY_INTEGERS = {DType.i32: np.int32, DType.u32: np.uint32, DType.u16: np.uint1
 
 
 class TtnnDevice:
-    """One opened card. Close it, or use it as a context manager."""
+    """One opened card. Close it, or use it as a context manager; `users` are the sessions that share it.
 
-    def __init__(self) -> None:
-        self.device = ttnn.open_device(device_id=0, l1_small_size=L1_SMALL_BYTES)
+    With a trace region, in bytes, sessions can trace their runs.
+    """
+
+    def __init__(self, trace_region: int = 0) -> None:
+        traces = {"trace_region_size": trace_region, "num_command_queues": 2} if trace_region else {}
+        self.device = ttnn.open_device(device_id=0, l1_small_size=L1_SMALL_BYTES, **traces)
+        self.queues = Queues(ttnn, self.device, trace_region)
+        self.users = 0
         self._banks: int = self._memory(ttnn.BufferType.DRAM).num_banks
 
     def __enter__(self) -> TtnnDevice:
@@ -41,8 +48,19 @@ class TtnnDevice:
         self.close()
 
     def close(self) -> None:
-        """Give the card back; tensors on it are lost."""
-        ttnn.close_device(self.device)
+        """Give the card back; tensors and traces on it are lost."""
+        with self.queues.turn:
+            self.queues.release_all()
+            ttnn.close_device(self.device)
+
+    def leave(self) -> None:
+        """Give a card that `join_card` gave back; the last session closes the card."""
+        with SHARING:
+            if self in CARDS:
+                self.users -= 1
+                if not self.users:
+                    CARDS.remove(self)
+                    self.close()
 
     def measured(self) -> Target:
         """Measure the card: the row of `TARGETS` that it is, under TTNN's name of the board."""
@@ -66,13 +84,18 @@ class TtnnDevice:
 
     def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
         """Upload a tensor of `spec`; sharded ones arrive interleaved and are sharded on the card."""
-        array = _uploadable(array, spec)
-        form = {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
+        if spec.memory == HOST:
+            return self.on_host(array, spec)
+        place = {"device": self.device, "mem_config": ttnn.DRAM_MEMORY_CONFIG}
         with refusals():
-            if spec.memory == HOST:
-                return ttnn.Tensor(array, **form)
-            tensor = ttnn.Tensor(array, **form, device=self.device, mem_config=ttnn.DRAM_MEMORY_CONFIG)
+            tensor = ttnn.Tensor(_uploadable(array, spec), **_form(spec), **place)
             return tensor if spec.memory == DRAM else ttnn.to_memory_config(tensor, theirs(spec.memory))
+
+    def on_host(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
+        """Make a tensor in the host's memory, in the form of `spec`."""
+        array = _uploadable(array, spec)
+        with refusals():
+            return ttnn.Tensor(array, **_form(spec))
 
     def empty(self, spec: Spec) -> ttnn.Tensor:
         """Make a tensor of `spec` without data, which takes no memory of the host unless `spec` is in the host's."""
@@ -81,34 +104,20 @@ class TtnnDevice:
         with refusals():
             return ttnn.empty(spec.shape, theirs(spec.dtype), theirs(spec.layout), self.device, theirs(spec.memory))
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[ttnn.Tensor, ...]:
-        """Run one call; Refusal with TTNN's own words if TTNN does not take the call."""
-        positional, keywords = self.arguments(call, operands)
-        with refusals():
-            result = resolve(call.mnemonic.removeprefix("ttnn."), ttnn)(*positional, **keywords)
-        if result is None:
-            return ()
-        return tuple(result) if isinstance(result, (tuple, list)) else (result,)
+    def bind(self, call: Call) -> BoundCall:
+        """Make one call ready to run: the function and its arguments, but for the tensors."""
+        return BoundCall(call, ttnn, self.device)
 
-    def traced(self, call: Call, operands: Mapping[str, Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict], int]:
+    def traced(self, call: Call, operands: Sequence[Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict], int]:
         """Run one call; return its results, TTNN's trace of the run, and the call's own peak of L1 per core in bytes.
 
         The call runs twice: as on a card, with the real allocator, and without dispatch, which alone tells the
         sizes of circular buffers. Refusal if TTNN does not take the call.
         """
-        results, notes = self._captured(RunMode.NORMAL, call, operands)
-        _, sizes = self._captured(RunMode.NO_DISPATCH, call, operands)
+        bound = self.bind(call)
+        results, notes = _captured(RunMode.NORMAL, bound, operands)
+        _, sizes = _captured(RunMode.NO_DISPATCH, bound, operands)
         return results, notes, graph_capture.extract_resource_usage_per_core(sizes).peak_total
-
-    def _captured(
-        self, mode: Any, call: Call, operands: Mapping[str, Any]
-    ) -> tuple[tuple[ttnn.Tensor, ...], list[dict]]:
-        graph_capture.begin_graph_capture(mode)
-        try:
-            results = self.run(call, operands)
-        finally:
-            notes = graph_capture.end_graph_capture()
-        return results, notes
 
     def spec_of(self, tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
         """Return the spec of a tensor as TTNN made the tensor, and its padded shape."""
@@ -137,28 +146,6 @@ class TtnnDevice:
         pages = -(-tensor.buffer_num_pages() // self.dram_banks)
         return tensor.buffer_unique_id(), pages * tensor.buffer_aligned_page_size()
 
-    def arguments(self, call: Call, operands: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
-        """Return the arguments of TTNN's function for `call`: tensors for values, TTNN's own objects for the rest."""
-        tensors: dict[Value, Any] = {}
-        for name in operand_fields(type(call)):
-            item = getattr(call, name)
-            tensors.update(
-                zip(item, operands[name], strict=True) if isinstance(item, tuple) else [(item, operands[name])]
-            )
-
-        def argument(item: Any) -> Any:
-            if isinstance(item, Value):
-                return tensors[item]
-            if isinstance(item, tuple) and item and isinstance(item[0], Value):
-                return [tensors[part] for part in item]
-            return theirs(item)
-
-        positional, keywords = arguments(call)
-        given = {name: argument(item) for name, item in keywords.items()}
-        if call.needs_device:
-            given["device"] = self.device
-        return [argument(item) for item in positional], given
-
     def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
         """Return the tensor's numbers in its logical shape."""
         host = tensor.cpu()
@@ -168,10 +155,28 @@ class TtnnDevice:
         return np.array(host.to_numpy(), kind).reshape(spec.shape)
 
 
-def open_card(target: Target | None) -> TtnnDevice:
+CARDS: list[TtnnDevice] = []
+"""The card that sessions of this process have open, if any: a second device on the same card would allocate its
+tensors where those of the first are."""
+
+SHARING = RLock()
+
+
+def join_card(target: Target | None, trace_region: int) -> TtnnDevice:
+    """Open the card in this machine for one more session, or share the card that is open; InputError as `open_card`."""
+    with SHARING:
+        if CARDS and target is not None:
+            require_like(CARDS[0].measured(), target)
+        if not CARDS:
+            CARDS.append(open_card(target, trace_region))
+        CARDS[0].users += 1
+        return CARDS[0]
+
+
+def open_card(target: Target | None, trace_region: int = 0) -> TtnnDevice:
     """Open the card in this machine; InputError if the card is not like the one that programs of `target` are for."""
     with refusals():
-        device = TtnnDevice()
+        device = TtnnDevice(trace_region)
     try:
         if target is not None:
             require_like(device.measured(), target)
@@ -183,7 +188,20 @@ def open_card(target: Target | None) -> TtnnDevice:
 
 def theirs(attribute: Any) -> Any:
     """Return one of our attributes as TTNN's own object."""
-    return build(spelled(attribute), ttnn)
+    return bound_call.theirs(attribute, ttnn)
+
+
+def _captured(mode: Any, call: BoundCall, operands: Sequence[Any]) -> tuple[tuple[ttnn.Tensor, ...], list[dict]]:
+    graph_capture.begin_graph_capture(mode)
+    try:
+        results = call(operands)
+    finally:
+        notes = graph_capture.end_graph_capture()
+    return results, notes
+
+
+def _form(spec: Spec) -> dict[str, Any]:
+    return {"data_type": theirs(spec.dtype), "layout": theirs(spec.layout)}
 
 
 def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
@@ -216,23 +234,3 @@ def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
         return MemoryConfig(buffer, sharding)
     column_major = shard.orientation == ttnn.ShardOrientation.COL_MAJOR
     return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major))
-
-
-@contextmanager
-def refusals() -> Iterator[None]:
-    """Raise errors of TTNN as Refusals in TTNN's own words."""
-    try:
-        yield
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise Refusal(in_its_own_words(error)) from None
-
-
-def in_its_own_words(error: Exception) -> str:
-    """Return TTNN's message without source line and backtrace; with the arguments where no overload takes them."""
-    text = str(error)
-    found = re.search(r"\ninfo:\n(.*?)(?:\nbacktrace:|\Z)", text, re.DOTALL)
-    if found and found[1].strip():
-        return found[1].strip()
-    got = re.search(r"^Called with:\s*(.*)", text, re.MULTILINE)
-    first = text.strip().partition("\n")[0]
-    return f"{first} Called with {got[1]}" if got else first

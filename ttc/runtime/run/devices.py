@@ -19,11 +19,14 @@ DEVICES = ("emulator", "ttnn", "null")
 MODES = ("exact", "tensix")
 
 
-def open_device(name: str | None = None, mode: str = "exact", target: str | None = None) -> Device:
+def open_device(
+    name: str | None = None, mode: str = "exact", target: str | None = None, trace_region: int = 0
+) -> Device:
     """Open the device called `emulator`, `ttnn` (a real card) or `null`; by default a card where there is one.
 
-    `mode` is the emulator's; `target` is what a program was compiled for. InputError for an unknown name
-    or mode, or a card of the wrong kind; TtcError if the device, or a package that it needs, is not there.
+    `mode` is the emulator's; `target` is what a program was compiled for; a card sets `trace_region` bytes aside for
+    traces, unless another session has it open: sessions share a card, and each leaves it. InputError for an unknown
+    name or mode, or a card of the wrong kind; TtcError if the device, or a package that it needs, is not there.
     """
     require_names(name, mode)
     name = name or ("ttnn" if has_card() else "emulator")
@@ -31,7 +34,7 @@ def open_device(name: str | None = None, mode: str = "exact", target: str | None
         case "emulator":
             return _emulator(mode)
         case "ttnn":
-            return _card(target)
+            return _card(target, trace_region)
         case "null":
             from ttc.runtime.run.device_null import NullDevice
 
@@ -50,6 +53,11 @@ def require_names(device: str | None, mode: str) -> None:
 def emulates(name: str | None) -> bool:
     """Return whether `open_device` gives the emulator for this name."""
     return name == "emulator" or (name is None and not has_card())
+
+
+def on_card(name: str | None) -> bool:
+    """Return whether `open_device` gives a card for this name."""
+    return name == "ttnn" or (name is None and has_card())
 
 
 def has_card() -> bool:
@@ -79,10 +87,10 @@ def _emulator(mode: str) -> Device:
     return EmulatorDevice(mode)
 
 
-def _card(target: str | None) -> Device:
+def _card(target: str | None, trace_region: int) -> Device:
     reason = no_card()
     if reason:
         raise TtcError(reason)
-    from ttc.runtime.run.device_ttnn import open_card
+    from ttc.runtime.run.device_ttnn import join_card
 
-    return open_card(None if target is None else target_named(target))
+    return join_card(None if target is None else target_named(target), trace_region)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -16,7 +17,7 @@ from ttc.runtime.run.convert import from_device, to_device, user_dtype
 from ttc.runtime.run.device import Device, Tensor
 
 
-def run_on_host(call: HostOp, operands: list[Tensor], device: Device) -> tuple[Tensor, ...]:
+def run_on_host(call: HostOp, operands: Sequence[Tensor], device: Device) -> tuple[Tensor, ...]:
     """Run a host op and upload its results; InputError where there is no torch or the op is none of ttc's."""
     try:
         vocabulary, types = import_module("ttc.ops"), import_module("ttc.ops.torch_types")

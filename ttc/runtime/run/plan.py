@@ -39,7 +39,8 @@ class Plan:
 def plan(graph: Graph) -> Plan:
     """Split a program's calls. A result in L1 is never kept from run to run: its room is planned for one run.
 
-    A kept value is freed when the session drops the tensor, not by the program's `deallocate`, which is for every run.
+    A kept value or an input is freed when the session drops the tensor, not by the program's `deallocate`: what is kept
+    is for every run, and the inputs of a traced run stay where they are.
     """
     constants = tuple(node.results[0] for node in graph.nodes if isinstance(node.op, Const))
     kept = set(constants)
@@ -50,7 +51,7 @@ def plan(graph: Graph) -> Plan:
             continue
         known = kept.issuperset(node.op.operands())
         if isinstance(node.op, Deallocate):
-            steps += [] if known else [(index, node)]
+            steps += [] if known or isinstance(node.op.tensor.op, Input) else [(index, node)]
         elif known and not node.op.effect and all(spec_of(v).memory.buffer is not Buffer.L1 for v in node.results):
             kept.update(node.results)
             setup.append((index, node))

@@ -1,0 +1,92 @@
+"""A program that is set up on a device: weights uploaded, calls of weights alone run, all others bound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ttc.calls.call import buffer_of, spec_of
+from ttc.ir import Const, Input, Value, Weights
+from ttc.ir.state import state_name
+from ttc.runtime.run.convert import from_device, to_device
+from ttc.runtime.run.device import Device, Tensor
+from ttc.runtime.run.plan import plan
+from ttc.runtime.run.program import Program
+from ttc.runtime.run.states import Left, States, initial
+from ttc.runtime.run.steps import Observer, bind, execute, numbered
+
+
+class Loaded:
+    """A program on a device, ready to run; `numbers` are the places of its values among a run's tensors.
+
+    `inputs` are those that calls read, by name, and `results` the outputs that are downloaded: not states, nor what
+    is an input as well. InputError if a weight has no data or another shape than the program's.
+    """
+
+    def __init__(self, program: Program, weights: Weights, device: Device):
+        self.program, self._device = program, device
+        steps = plan(program.graph)
+        self.inputs = steps.inputs
+        given = (*steps.constants, *(value for _, value in steps.inputs))
+        self.numbers = numbered(given, (*steps.setup, *steps.steps))
+        self._kept: list[Tensor] = [None] * len(self.numbers)
+        for value in steps.constants:
+            assert isinstance(value.op, Const)
+            self._kept[self.numbers[value]] = device.upload(initial(value.op.ref, value, weights), spec_of(value))
+        execute(bind(steps.setup, self.numbers, device), self._kept)
+        self._steps = bind(steps.steps, self.numbers, device)
+        plain = {name: value for name, value in program.graph.outputs if state_name(name) is None}
+        self.results = {name: value for name, value in plain.items() if _copied(value) is None}
+
+    def run(
+        self, given: Mapping[str, np.ndarray], states: States, observer: Observer | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs for inputs of the declared types; states go on from where they were left."""
+        tensors = self.execute(
+            {value: self._given(name, value, given, states) for name, value in self.inputs}, observer
+        )
+        states.leave(self.left(tensors))
+        numbers = self.numbers
+        return self.declared(
+            given, {n: self._device.download(tensors[numbers[v]], spec_of(v)) for n, v in self.results.items()}
+        )
+
+    def execute(self, given: Mapping[Value, Tensor], observer: Observer | None = None) -> list[Tensor]:
+        """Run the calls on these inputs; return the tensors that are left, by number."""
+        tensors = self._kept.copy()
+        for value, tensor in given.items():
+            tensors[self.numbers[value]] = tensor
+        execute(self._steps, tensors, observer)
+        return tensors
+
+    def left(self, tensors: list[Tensor]) -> dict[str, Left]:
+        """Return what a run leaves of its states."""
+        left = {}
+        for name, value in self.program.graph.outputs:
+            if state_name(name) is not None:
+                buffer = buffer_of(value).op
+                origin = buffer.name if isinstance(buffer, Input) else None
+                left[name] = Left(tensors[self.numbers[value]], spec_of(value), origin)
+        return left
+
+    def declared(self, given: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return the outputs in their declared types, in order; what is an input as well comes back as given."""
+        declared = dict(self.program.outputs)
+        outputs = {}
+        for name, value in self.program.graph.outputs:
+            if state_name(name) is None:
+                array = found[name] if name in found else given[str(_copied(value))].copy()
+                outputs[name] = from_device(array, declared[name])
+        return outputs
+
+    def _given(self, name: str, value: Value, given: Mapping[str, np.ndarray], states: States) -> Tensor:
+        if state_name(name) is not None:
+            return states.before(name, value)
+        return self._device.upload(to_device(name, given[name], spec_of(value)), spec_of(value))
+
+
+def _copied(output: Value) -> str | None:
+    """Return the name of the input that an output is, if the output is one that users give."""
+    op = output.op
+    return op.name if isinstance(op, Input) and state_name(op.name) is None else None
