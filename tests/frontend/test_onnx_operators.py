@@ -5,7 +5,7 @@ import pytest
 import torch
 from onnx import helper
 
-from tests.frontend.onnx_models import assert_agree, model_of, run_ours
+from tests.frontend.onnx_models import assert_agree, model_of, run_ours, run_theirs
 from ttc.errors import Refused
 from ttc.frontend.onnx import load
 
@@ -190,6 +190,12 @@ def test_transposed_convolution(attrs):
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
 def test_pools_in_ceil_mode(kind, pads):
     check(kind, IMAGE, 19, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1, pads=pads)
+
+
+def test_pools_of_uneven_pads_in_ceil_mode():
+    attributes = {"kernel_shape": [3, 3], "strides": [2, 2], "ceil_mode": 1, "pads": [0, 1, 1, 0]}
+    check("AveragePool", IMAGE, 19, **attributes)
+    check("MaxPool", IMAGE, 12, **attributes)
 
 
 @pytest.mark.parametrize("strides", [[4, 4], [1, 1], [2, 3]])
@@ -555,3 +561,19 @@ def test_weights_of_mel_bins(bins, size, rate, low, high):
     x = normal(3, size // 2 + 1)
     nodes = [helper.make_node("MelWeightMatrix", [*weights], ["mel"]), helper.make_node("MatMul", ["x", "mel"], ["y"])]
     assert_agree(model_of(nodes, {"x": x}, weights=weights), {"x": x})
+
+
+@pytest.mark.parametrize("biased", [False, True])
+def test_quantised_convolutions_have_a_scale_for_each_channel(biased):
+    rng = np.random.default_rng(1)
+    x = rng.integers(0, 255, (1, 3, 7, 9), np.uint8)
+    weights = {
+        "x_scale": np.float32(0.1), "x_zero": np.uint8(120), "w": rng.integers(-63, 63, (4, 3, 3, 3), np.int8),
+        "w_scale": floats(0.01, 0.02, 0.03, 0.05), "w_zero": np.zeros(4, np.int8), "scale": np.float32(0.3),
+        "zero": np.uint8(100), **({"bias": np.array([5, -900, 40, 3000], np.int32)} if biased else {}),
+    }  # fmt: skip
+    node = helper.make_node("QLinearConv", ["x", *weights], ["y"], pads=[1, 0, 0, 1])
+    model = model_of([node], {"x": x}, weights=weights, opset=13)
+    ours, theirs = (run(model, {"x": x})["y"].astype(int) for run in (run_ours, run_theirs))
+    assert np.abs(ours - theirs).max() <= 1  # weights of 7 bits: with larger ones onnxruntime saturates in 16 bits
+    assert len(np.unique(theirs)) > 20

@@ -45,6 +45,7 @@ ALSO = {
     "ttc/calls/target.py": ("tests/calls/test_matmul.py", "tests/analysis/test_cost.py"),
     "ttc/frontend/determinant.py": ("tests/frontend/test_determinant.py",),
     "ttc/frontend/export/activation.py": ("tests/frontend/test_export_elementwise.py",),
+    "ttc/frontend/export/attention.py": ("tests/plugins/test_torch_compile_modules.py",),
     "ttc/frontend/export/reduce.py": ("tests/frontend/test_export_layer.py",),
     "ttc/frontend/einsum.py": ("tests/frontend/test_export_layer.py", "tests/frontend/test_onnx_operators.py"),
     "ttc/runtime/emulator/activations.py": ("tests/runtime/emulator/test_matmul.py",),

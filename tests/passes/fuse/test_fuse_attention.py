@@ -49,13 +49,33 @@ def test_wherever_the_scale_is(scores):
     agree(graph, after)
 
 
-@pytest.mark.parametrize(("negations", "bound"), [(0, 2.5), (7, 2.5), (8, math.inf)])
-def test_masks_are_followed_through_eight_ops(negations: int, bound: float):
+STEPS = {
+    "neg": lambda b, x, one, cond: ops.Neg(x),
+    "where, chosen": lambda b, x, one, cond: ops.Where(cond, x, one),
+    "where, else": lambda b, x, one, cond: ops.Where(cond, one, x),
+    "first factor": lambda b, x, one, cond: ops.Mul(x, one),
+    "second factor": lambda b, x, one, cond: ops.Mul(one, x),
+    "part": lambda b, x, one, cond: ops.Concat((one, x), 0),
+}
+
+
+@pytest.mark.parametrize(("count", "bound"), [(0, 2.5), (7, 2.5), (8, math.inf)])
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_masks_are_followed_through_eight_ops(step, count: int, bound: float):
     b = Builder()
+    one = b(ops.Full(TensorType(DType.f32, ()), 1.0))
     mask = b(ops.Full(TensorType(DType.f32, (3,)), -2.5))
-    for _ in range(negations):
-        mask = b(ops.Neg(mask))
+    for _ in range(count):
+        side = b(ops.Full(TensorType(DType.f32, (1,)), 1.0)) if step is STEPS["part"] else one
+        mask = b(step(b, mask, side, b(ops.Full(TensorType(DType.bool, ()), True))))
     assert _bound(mask) == bound
+
+
+def test_sums_are_bounded_by_the_sum_of_bounds():
+    b = Builder()
+    x, y = (b(ops.Full(TensorType(DType.f32, (3,)), number)) for number in (-2.5, 3.0))
+    assert _bound(b(ops.Add(x, y))) == _bound(b(ops.Sub(x, y))) == 5.5
+    assert _bound(b(ops.Mul(x, y))) == 7.5
 
 
 MASK = '%mask: f32[2,1,1,5] = input(name="mask")\n'
