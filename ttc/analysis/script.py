@@ -19,7 +19,7 @@ from ttc.calls.target import L1_SMALL_BYTES
 from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
-from ttc.ir.names import free_name
+from ttc.ir.names import take_name
 
 RESERVED = frozenset(
     {
@@ -301,6 +301,5 @@ def _identifiers(graph: Graph) -> dict[Value, str]:
         stem = stem.lower() if stem.isupper() else stem
         if not stem.isidentifier() or keyword.iskeyword(stem):
             stem = f"t{stem}" if stem[:1].isdigit() else f"{stem}_"
-        names[value] = free_name(stem, taken)
-        taken.add(names[value])
+        names[value] = take_name(stem, taken)
     return names

@@ -9,7 +9,7 @@ from torch import Tensor
 from ttc.backend.wide_integers import wide_integers
 from ttc.calls.target import Target
 from ttc.ir import Builder, Const, Graph, Op, Value, Weights
-from ttc.ir.names import free_name
+from ttc.ir.names import take_name
 from ttc.ops.constant import constant, names_literal
 from ttc.ops.interpret import evaluate_value
 
@@ -61,8 +61,7 @@ class DerivedWeights:
         """
         if (static, whole) not in self._refs:
             ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
-            self._refs[static, whole] = free_name(ref, self._taken, ".", first=1)
-            self._taken.add(self._refs[static, whole])
+            self._refs[static, whole] = take_name(ref, self._taken, ".", first=1)
         return self._refs[static, whole]
 
     def finish(self, used: Collection[str]) -> Graph:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
-from ttc.ir.names import free_name
+from ttc.ir.names import take_name
 from ttc.pipeline import Build
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import weight_types
@@ -29,8 +29,7 @@ def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
             if ref in types:
                 key = (value, types[ref])
                 if key not in names:
-                    names[key] = free_name(ref, taken, ".", first=1)
-                    taken.add(names[key])
+                    names[key] = take_name(ref, taken, ".", first=1)
                 renamed[ref] = names[key]
         program = replace(build.program, graph=_with_references(build.program.graph, renamed))
         buckets.append(replace(build.bucket, program=program))

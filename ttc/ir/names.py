@@ -11,3 +11,10 @@ def free_name(name: str, taken: Container[str], separator: str = "_", first: int
     while free in taken:
         free, number = f"{name}{separator}{number}", number + 1
     return free
+
+
+def take_name(name: str, taken: set[str], separator: str = "_", first: int = 2) -> str:
+    """Return a name that is not taken, as `free_name` does, and take it."""
+    free = free_name(name, taken, separator, first)
+    taken.add(free)
+    return free

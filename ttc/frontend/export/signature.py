@@ -14,7 +14,7 @@ from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
-from ttc.ir.names import free_name
+from ttc.ir.names import take_name
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,5 @@ def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | C
         if isinstance(argument, ConstantArgument):
             slots.append(Constant(argument.value))
             continue
-        name = free_name(".".join(path) or "_", taken, first=1)
-        taken.add(name)
-        slots.append(name)
+        slots.append(take_name(".".join(path) or "_", taken, first=1))
     return tuple(slots)

@@ -22,7 +22,7 @@ from typing import IO, Any
 from ttc.calls.target import Target, target_named
 from ttc.errors import TtcError
 from ttc.ir import print_graph
-from ttc.runtime.check.interpreter import command, surroundings, ttnn_interpreter
+from ttc.runtime.check.interpreter import cannot_start, command, surroundings, ttnn_interpreter
 from ttc.runtime.run.program import Program
 
 SECONDS_PER_STEP = 120.0
@@ -131,7 +131,7 @@ class Worker:
             )
         except OSError as error:
             self._errors.close()
-            raise TtcError(f"{python} cannot be started: {str(error.strerror).lower()}") from None
+            raise cannot_start(python, error) from None
         self.alive, self._late, self._heard = True, False, b""
         if "ready" not in (self._hear() or {}):
             reason = self._last_words()

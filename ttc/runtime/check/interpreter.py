@@ -70,3 +70,8 @@ def command(python: str, module: str, *arguments: str) -> list[str]:
 def surroundings(python: str) -> dict[str, str]:
     """Build the environment for `command`: without a PYTHONPATH that was meant for this Python."""
     return {name: text for name, text in os.environ.items() if name != "PYTHONPATH" or python == sys.executable}
+
+
+def cannot_start(python: str, error: OSError) -> TtcError:
+    """Return the error for a Python that the system does not start, in the system's own words."""
+    return TtcError(f"{python} cannot be started: {str(error.strerror).lower()}")

@@ -15,7 +15,7 @@ from pathlib import Path
 from ttc.calls.target import ARCHITECTURES, Target
 from ttc.errors import InputError, TtcError
 from ttc.guard.files import open_file
-from ttc.runtime.check.interpreter import command, surroundings, ttnn_interpreter
+from ttc.runtime.check.interpreter import cannot_start, command, surroundings, ttnn_interpreter
 from ttc.runtime.check.worker import limit_memory, take_over_stdout
 from ttc.runtime.mock import environment_of
 from ttc.runtime.mock.environment import QUIET
@@ -53,7 +53,7 @@ def _measured(arguments: list[str], card: str, kind: type[TtcError]) -> Target:
     except subprocess.TimeoutExpired:
         raise kind(f"ttnn did not open {card} within {SECONDS:g} s") from None
     except OSError as error:
-        raise TtcError(f"{python} cannot be started: {str(error.strerror).lower()}") from None
+        raise cannot_start(python, error) from None
     try:
         answer = json.loads(run.stdout)
     except ValueError:
