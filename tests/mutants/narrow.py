@@ -131,6 +131,7 @@ def narrow_tests(path: str, root: Path) -> list[str]:
     if inner == Path("ops"):
         found += ["tests/ops/test_type_rules.py", "tests/ops/test_facts.py"]
     if "padding" in inner.parts:
+        found += _mirrors(root / "tests/passes", name, root)
         found += _all(root / "tests/ops/padding", "", root)
         found += [name for name in _all(root / "tests/passes", "padding", root) if name not in LONG]
     if path.startswith(FAMILIES) and "padding" not in inner.parts:
