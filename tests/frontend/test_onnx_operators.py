@@ -198,12 +198,17 @@ def test_pools_of_uneven_pads_in_ceil_mode():
     check("MaxPool", IMAGE, 12, **attributes)
 
 
-@pytest.mark.parametrize("strides", [[4, 4], [1, 1], [2, 3]])
-def test_windows_by_a_norm_in_ceil_mode(strides):
+@pytest.mark.parametrize(
+    ("strides", "pads"),
+    [([4, 4], (0, 0, 0, 0)), ([1, 1], (0, 0, 0, 0)), ([2, 3], (0, 0, 0, 0)), ([2, 2], (0, 1, 1, 0))],
+)
+def test_windows_by_a_norm_in_ceil_mode(strides, pads):
     """A last window that would begin beyond the image is none: of 8 columns, 2 and in steps of 4, there are two."""
-    attributes = {"kernel_shape": [2, 2], "strides": strides, "ceil_mode": 1, "p": 1}
+    attributes = {"kernel_shape": [2, 2], "strides": strides, "pads": pads, "ceil_mode": 1, "p": 1}
     ours = run_ours(model_of([helper.make_node("LpPool", ["x"], ["y"], **attributes)], IMAGE, opset=18), IMAGE)["y"]
-    wanted = torch.nn.functional.avg_pool2d(torch.from_numpy(abs(IMAGE["x"])), 2, strides, 0, True, divisor_override=1)
+    top, left, bottom, right = pads
+    image = torch.nn.functional.pad(torch.from_numpy(abs(IMAGE["x"])), (left, right, top, bottom))
+    wanted = torch.nn.functional.avg_pool2d(image, 2, strides, 0, True, divisor_override=1)
     np.testing.assert_allclose(ours, wanted.numpy(), rtol=1e-5)
 
 
