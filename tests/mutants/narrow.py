@@ -127,6 +127,7 @@ def narrow_tests(path: str, root: Path) -> list[str]:
             "tests/calls/test_refusals.py",
             "tests/calls/test_workspace.py",
             *_mirrors(root / "tests/backend", name, root),
+            *_mirrors(root / "tests/runtime/emulator", name, root),
         ]
     if inner == Path("ops"):
         found += ["tests/ops/test_type_rules.py", "tests/ops/test_facts.py"]
