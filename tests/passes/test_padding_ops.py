@@ -39,6 +39,8 @@ PRELUDE = """
 
 CASES = {
     "cumsum": "%y: f32[2,3,{T}] = cumsum(x=%log, dim=2)",
+    "a shear": "%y: f32[2,3,{T}] = skew(x=%x, slope=-1, offset=2, size={T})",
+    "a shear to a size of its own": "%y: f32[2,3,5] = skew(x=%x, slope=1, offset=-1, size=5)",
     "a reciprocal of what is not known": "%y: f32[2,3,3] = matmul(a=%over, b=%r)",
     "a logarithm of it": """
         %q: f32[2,3,{T}] = abs(x=%h)
