@@ -1,4 +1,4 @@
-"""The command line: `ttc compile | run | validate | inspect | check | ops | passes | models | target | doctor`.
+"""The command line: `ttc compile | run | validate | inspect | check | ops | passes | models | target | ...`.
 
 Exit status: 0 done; 1 a comparison or check failed; 2 bad usage, bad input or an unsupported model.
 """
@@ -28,6 +28,7 @@ COMMANDS = {
     "passes": "list the passes in their order",
     "models": "list the models that ttc carries",
     "target": "list the cards that programs are compiled for, or measure one",
+    "selftest": "try every kind of call and two models on the card, beside the emulator",
     "doctor": "say what this machine has of what ttc can use",
 }
 """Each command's line of help; the command's module is `ttc.commands.<name>`."""

@@ -123,10 +123,11 @@ def lint(graph: Graph, target: Target) -> Iterator[str]:
         if getattr(call, "output_tensor", None) is not None:
             written.setdefault(_program(call), call.result_types())
     for node, call in calls:
-        line = print_node(node).partition("\n")[0]
-        faults = [fault for rule in LINTS if (fault := rule(call, target))]
-        faults += [fault] if (fault := _other_spec(call, written)) else []
-        yield from (f"{fault} (in: {line})" for fault in faults)
+        faults = [rule(call, target) for rule in LINTS]
+        faults += [_other_spec(call, written)] if written else []
+        for fault in filter(None, faults):
+            line = print_node(node).partition("\n")[0]
+            yield f"{fault} (in: {line})"
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:

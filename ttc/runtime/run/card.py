@@ -34,6 +34,14 @@ def require_like(card: Target, target: Target) -> None:
         )
 
 
+def like(card: Target) -> Target:
+    """Return the target that an opened card is; InputError with advice for a card that no program is compiled for."""
+    found = [target for target in TARGETS.values() if facts(target) == facts(card)]
+    if not found:
+        raise InputError(f"no program is compiled for a card of {', '.join(facts(card))}; {_advice(card)}")
+    return next((target for target in found if target.name == card.name), found[0])
+
+
 def facts(card: Target) -> tuple[str, ...]:
     """List in words what must be the same: architecture, grid, DRAM banks, L1."""
     return (
@@ -46,7 +54,6 @@ def facts(card: Target) -> tuple[str, ...]:
 
 def _advice(card: Target) -> str:
     """Name the target that the card is, or else what makes one of the card."""
-    like = [target.name for target in TARGETS.values() if facts(target) == facts(card)]
-    if like:
-        return f"compile the model for {card.name if card.name in like else like[0]}"
+    if any(facts(target) == facts(card) for target in TARGETS.values()):
+        return f"compile the model for {like(card).name}"
     return REMEDIES.get((card.arch, card.grid), ADDING)

@@ -146,6 +146,10 @@ class TtnnDevice:
         pages = -(-tensor.buffer_num_pages() // self.dram_banks)
         return tensor.buffer_unique_id(), pages * tensor.buffer_aligned_page_size()
 
+    def synchronize(self) -> None:
+        """Let the card finish all calls."""
+        ttnn.synchronize_device(self.device)
+
     def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
         """Return the tensor's numbers in its logical shape."""
         host = tensor.cpu()

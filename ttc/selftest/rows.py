@@ -1,0 +1,166 @@
+"""Rows of the table: a program on a device beside the emulator, or put to the real library on a mock card."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from ttc.analysis.report import report
+from ttc.calls.call import BLOCK_FORMATS, Call
+from ttc.calls.layout import Typecast
+from ttc.calls.loop import Empty
+from ttc.calls.target import target_named
+from ttc.errors import TtcError
+from ttc.ir import DType, Weights
+from ttc.runtime.check import CheckReport
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.device import Device, Tensor
+from ttc.runtime.run.program import Program
+from ttc.runtime.run.session import Session
+from ttc.validation.accuracy import pcc, scaled_error
+
+RUNS = 5
+"""Runs of a program that are compared with the first and timed, after the first."""
+
+LEAST_PCC = 0.999
+LARGEST_ERROR = {DType.f32: 0.01}
+"""The largest scaled error by type of the result; of the types with 8 significant bits or fewer it is NARROW_ERROR."""
+
+NARROW_ERROR = 0.03
+MODEL_PCC, MODEL_ERROR = 0.99, 0.25
+"""Limits for whole models, in which differences add up."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A program to try, its weights and inputs, and how close its results must be."""
+
+    name: str
+    program: Program
+    weights: Weights
+    inputs: Mapping[str, np.ndarray]
+    model: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """Findings on a program: `pcc` and `scaled_error` of the worst output, None where nothing was computed.
+
+    `seconds` is the time of the calls of a run, each waited for, on a card; `predicted_seconds` the cost model's.
+    `fault` is what is wrong, "" if nothing is.
+    """
+
+    name: str
+    fault: str = ""
+    pcc: float | None = None
+    scaled_error: float | None = None
+    seconds: float | None = None
+    predicted_seconds: float | None = None
+    note: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.fault
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as JSON values."""
+        return {"ok": self.ok, **asdict(self)}
+
+
+class Timed:
+    """A device that adds up the time of its calls, each waited for by `wait`."""
+
+    def __init__(self, device: Device, wait: Callable[[], None]):
+        self.device, self.wait, self.seconds = device, wait, 0.0
+
+    def upload(self, array: np.ndarray, spec: Any) -> Tensor:
+        """Upload as the device does."""
+        return self.device.upload(array, spec)
+
+    def download(self, tensor: Tensor, spec: Any) -> np.ndarray:
+        """Read numbers back as the device does."""
+        return self.device.download(tensor, spec)
+
+    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
+        """Run one call to its end, and add its time."""
+        started = time.perf_counter()
+        results = self.device.run(call, operands)
+        self.wait()
+        self.seconds += time.perf_counter() - started
+        return results
+
+
+def compared(trial: Trial, device: Timed, emulator: Device) -> Row:
+    """Run a program on a device, again and again, and once on the emulator."""
+    predicted = predicted_seconds(trial.program)
+    try:
+        session = _session(trial, device)
+        first, times, fault = session.run(trial.inputs), [], ""
+        for _ in range(RUNS):
+            device.seconds = 0.0
+            later = session.run(trial.inputs)
+            times.append(device.seconds)
+            fault = fault or _changed(first, later, trial.program)
+    except TtcError as refusal:
+        return Row(trial.name, f"refused: {refusal}", predicted_seconds=predicted)
+    wanted = _session(trial, emulator).run(trial.inputs)
+    pairs = [(first[name], wanted[name]) for name in _decided(trial.program)]
+    worst = min((pcc(*pair) for pair in pairs), default=None)
+    error = max((scaled_error(*pair) for pair in pairs), default=None)
+    return Row(trial.name, fault or _fault(trial, first, wanted), worst, error, median(times), predicted)
+
+
+def predicted_seconds(program: Program) -> float:
+    """Predict the time of a run by the cost model."""
+    return report(program.graph, target_named(program.target)).predicted_seconds
+
+
+def checked(trial: Trial, found: CheckReport) -> Row:
+    """Return the row of a program that was put to the real library without numbers."""
+    return Row(trial.name, "; ".join(found.faults), predicted_seconds=predicted_seconds(trial.program))
+
+
+def _session(trial: Trial, device: Device) -> Session:
+    return Session([Bucket.exact(trial.program)], trial.weights, device)
+
+
+def _decided(program: Program) -> Iterator[str]:
+    """Yield the outputs that have numbers: what is only room to write in has any."""
+    return (name for name, value in program.graph.outputs if not isinstance(value.op, Empty))
+
+
+def _changed(first: Mapping[str, np.ndarray], later: Mapping[str, np.ndarray], program: Program) -> str:
+    """Describe an output that a later run gives otherwise, as a program that TTNN binds to other buffers would."""
+    for name in _decided(program):
+        if not np.array_equal(first[name], later[name], equal_nan=first[name].dtype.kind == "f"):
+            return f"{name} is another in a later run, by {scaled_error(later[name], first[name]):.1e}"
+    return ""
+
+
+def _fault(trial: Trial, found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]) -> str:
+    """Describe the first output that differs by more than rounding explains."""
+    moves = moves_alone(trial.program)
+    for name, value in trial.program.graph.outputs:
+        if isinstance(value.op, Empty):
+            continue
+        error, close = scaled_error(found[name], wanted[name]), pcc(found[name], wanted[name])
+        exact = moves or not value.dtype.is_float
+        largest = LARGEST_ERROR.get(value.dtype, NARROW_ERROR)
+        largest, least = (MODEL_ERROR, MODEL_PCC) if trial.model else (largest, LEAST_PCC)
+        if exact and not trial.model and error > 0:
+            return f"{name} differs by {error:.1e}, and must be equal"
+        if error > largest or close < least:
+            return f"{name} differs: PCC {close:.6f}, scaled error {error:.1e} (asked {least:g} and {largest:g})"
+    return ""
+
+
+def moves_alone(program: Program) -> bool:
+    """Return whether a program changes no number: its calls move elements alone, in types that hold them all."""
+    calls: Sequence[Any] = [node.op for node in program.calls()]
+    narrow = any(value.dtype in BLOCK_FORMATS for value in program.graph.values())
+    return not narrow and all(call.moves and not isinstance(call, Typecast) for call in calls)
