@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from ttc.calls.target import TARGETS
 from ttc.cli import main
 from ttc.commands import selftest as command
 from ttc.errors import InputError, Refusal
-from ttc.ir import bodies, verify
+from ttc.ir import Weights, bodies, verify
 from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.program import check_program
+from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.program import Program, check_program
+from ttc.runtime.run.session import Session
 from ttc.selftest.models import MODELS
 from ttc.selftest.programs import RECORD, call_programs
-from ttc.selftest.rows import Row, Timed, compared, moves_alone
+from ttc.selftest.rows import RUNS, Bench, Row, compared, moves_alone
 from ttc.selftest.trials import chosen
 
 N150, P150 = TARGETS["n150"], TARGETS["p150"]
@@ -72,7 +75,7 @@ def test_fidelities_are_those_of_the_target():
 
 def row(device: EmulatorDevice, name: str) -> Row:
     (trial,) = (t for t in chosen(N150, name).calls if t.name == name)
-    return compared(trial, Timed(device, lambda: None), EmulatorDevice("tensix"))
+    return compared(trial, Bench(device, lambda: None, EmulatorDevice("tensix")))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +85,11 @@ def row(device: EmulatorDevice, name: str) -> Row:
         ("ttnn.gelu bf16, parts of tiles", lambda x, times: x * (1 + 2**-7), ""),  # rounding
         ("ttnn.gelu f32, parts of tiles", lambda x, times: x * 1.02, "scaled error 2.0e-02 (asked 0.999 and 0.01)"),
         ("ttnn.gelu f32, parts of tiles", lambda x, times: x * 1.0001, ""),
-        ("ttnn.gelu bf16, parts of tiles", lambda x, times: x * (1 + (times == 3) / 128), "y0 is another in a later"),
+        (
+            "ttnn.gelu bf16, parts of tiles",
+            lambda x, times: x * (1 + (times == 3) / 128),
+            "y0 is another in a later run, by",
+        ),
         ("ttnn.gelu bf16, parts of tiles", lambda x, times: x * torch.nan, "y0 differs: PCC 0.000000"),
         ("ttnn.permute bf16, parts of tiles", lambda x, times: x * (1 + 2**-7), "and must be equal"),
         ("ttnn.abs i32, parts of tiles", lambda x, times: x + (x == x.max()), "and must be equal"),
@@ -112,7 +119,7 @@ def test_a_refused_call_is_a_fault_with_its_words():
 def test_times_are_those_of_the_calls_each_waited_for():
     device = Wrong("")
     (trial,) = (t for t in chosen(N150, "ttnn.gelu").calls if t.name == "ttnn.gelu bf16, parts of tiles")
-    found = compared(trial, Timed(device, device.synchronize), EmulatorDevice("tensix"))
+    found = compared(trial, Bench(device, device.synchronize, EmulatorDevice("tensix")))
     assert device.waited == 6  # the first run and the five after it
     assert found.seconds is not None
     assert 0 < found.seconds < 1
@@ -127,6 +134,54 @@ def test_inputs_are_such_that_calls_are_defined():
         assert bits or all(abs(a).max(initial=0) <= 4096 for a in trial.inputs.values() if a.dtype.kind != "f")
 
 
+# ---------------------------------------------------------------- models, as traces
+
+
+class Replaying:
+    """A session whose results are others from a run on."""
+
+    def __init__(self, session: Session, wrong_from: int, eager: str | None = None):
+        self.session, self.wrong_from, self.eager, self.runs, self.closed = session, wrong_from, eager, 0, False
+
+    def __enter__(self) -> Replaying:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.closed = True
+
+    def run(self, inputs: Any) -> dict[str, np.ndarray]:
+        self.runs += 1
+        found = self.session.run(inputs)
+        return {name: array + (self.runs >= self.wrong_from) for name, array in found.items()}
+
+
+@pytest.mark.parametrize(("wrong_from", "right"), [(1, False), (3, False), (2 + RUNS, False), (3 + RUNS, True)])
+def test_replays_give_what_the_first_run_gives(wrong_from: int, right: bool):
+    found, session = replayed(wrong_from)
+    assert ("y0 is another in a traced run, by" in found.fault) == (not right)
+    assert found.traced_seconds is not None
+    assert (session.runs, session.closed) == (2 + RUNS, True)
+
+
+def test_a_model_that_is_not_traced_says_why():
+    found, session = replayed(1, "the host does some of the ops")
+    assert (found.ok, found.traced_seconds, found.note) == (True, None, "not traced: the host does some of the ops")
+    assert session.runs == 0
+
+
+def replayed(wrong_from: int, eager: str | None = None) -> tuple[Row, Replaying]:
+    (trial,) = (t for t in chosen(N150, "ttnn.gelu").calls if t.name == "ttnn.gelu bf16, parts of tiles")
+    sessions: list[Replaying] = []
+
+    def traced(program: Program, weights: Weights) -> Any:
+        session = Session([Bucket.exact(program)], weights, EmulatorDevice("tensix"))
+        sessions.append(Replaying(session, wrong_from, eager))
+        return sessions[-1]
+
+    bench = Bench(EmulatorDevice("tensix"), lambda: None, EmulatorDevice("tensix"), traced)
+    return compared(replace(trial, model=True), bench), sessions[0]
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -135,8 +190,15 @@ def card(monkeypatch: pytest.MonkeyPatch) -> Wrong:
     """A card whose gelu is wrong."""
     device = Wrong("ttnn.gelu")
     emulated = command.open_device
+
+    def opened(name: str, *given: Any, **named: Any) -> Any:
+        if name != "ttnn":
+            return emulated(name, *given)
+        device.opened.append(named)
+        return device
+
     monkeypatch.setattr(command, "no_card", lambda: None)
-    monkeypatch.setattr(command, "open_device", lambda name, *a, **k: device if name == "ttnn" else emulated(name, *a))
+    monkeypatch.setattr(command, "open_device", opened)
     return device
 
 
@@ -155,7 +217,7 @@ def test_a_wrong_call_is_named_and_the_report_holds_everything(card: Wrong, tmp_
     assert wrong["scaled_error"] == pytest.approx(0.1, rel=0.1)
     assert rows["ttnn.ge f32, parts of tiles"]["ok"]
     assert all(row["predicted_seconds"] > 0 and row["seconds"] > 0 for row in rows.values())
-    assert card.closed
+    assert card.left == len(card.opened)
     assert card.waited
 
 
@@ -217,9 +279,7 @@ def test_wrong_arguments_get_a_sentence(arguments: list[str], words: str, capsys
 
 
 def test_a_card_that_no_program_is_for_gets_advice(card: Wrong, monkeypatch: pytest.MonkeyPatch, capsys):
-    from dataclasses import replace
-
     monkeypatch.setattr(card, "measured", lambda: replace(P150, grid=(13, 10)))
     assert main(["selftest", "-k", "ttnn.ge"]) == 2
     assert "update it with tt-flash" in capsys.readouterr().err
-    assert card.closed
+    assert card.left == len(card.opened)

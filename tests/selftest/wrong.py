@@ -15,7 +15,8 @@ class Wrong(EmulatorDevice):
 
     def __init__(self, name: str, change: Any = lambda x, times: x * 1.1):
         super().__init__("tensix")
-        self.name, self.change, self.times, self.waited, self.closed = name, change, 0, 0, False
+        self.name, self.change, self.times, self.waited, self.left = name, change, 0, 0, 0
+        self.opened: list[dict[str, Any]] = []
 
     def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Any, ...]:
         results = super().run(call, operands)
@@ -30,5 +31,5 @@ class Wrong(EmulatorDevice):
     def measured(self) -> Target:
         return TARGETS["p150"]
 
-    def close(self) -> None:
-        self.closed = True
+    def leave(self) -> None:
+        self.left += 1

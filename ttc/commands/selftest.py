@@ -10,21 +10,26 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ttc.analysis.trace_region import region_sizes
 from ttc.calls.target import TARGETS, Target, target_named
 from ttc.commands.options import path
 from ttc.commands.progress import ProgressLine
 from ttc.commands.table import print_table
 from ttc.errors import TtcError, printable, require
 from ttc.guard.files import check_output, writing
+from ttc.ir import Weights
 from ttc.runtime.check import ttnn_interpreter
+from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.card import like
 from ttc.runtime.run.devices import no_card, open_device
-from ttc.selftest.rows import Row
-from ttc.selftest.trials import Progress, chosen, on_device, on_mock
+from ttc.runtime.run.program import Program
+from ttc.runtime.run.session import Session
+from ttc.selftest.rows import NOT_RUN, Bench, Row, Trial
+from ttc.selftest.trials import Progress, chosen, on_device, on_mock, prepared
 from ttc.version import VERSION
 
 PACKAGES = ("ttnn", "torch", "numpy", "onnx")
-COLUMNS = ("", "what", "PCC", "scaled error", "time", "predicted", "found")
+COLUMNS = ("", "what", "PCC", "scaled error", "time", "traced", "predicted", "found")
 
 WORDS = {
     "card": "a card, beside the emulator in mode tensix",
@@ -81,25 +86,39 @@ def _kind(device: str | None) -> str:
 
 def _tried(kind: str, target: Target | None, part: str, progress: Progress) -> tuple[Target, list[Row]]:
     """Return the target and what was found on it."""
+    if kind == "card":
+        require("comparing with the emulator", ("torch",))
+        return _on_card(target, part, progress)
+    target = target or TARGETS["n150"]
+    ready = prepared(chosen(target, part), target, progress)
     if kind == "mock":
-        target = target or TARGETS["n150"]
-        return target, list(on_mock(chosen(target, part), target, progress))
-    require("comparing with the emulator", ("torch",))
-    if kind == "emulator":
-        target = target or TARGETS["n150"]
-        device, emulator = open_device("emulator", "tensix"), open_device("emulator", "exact")
-        return target, list(on_device(chosen(target, part), target, device, lambda: None, emulator, progress))
-    return _on_card(target, part, progress)
+        return target, list(on_mock(ready, target, progress))
+    bench = Bench(open_device("emulator", "tensix"), lambda: None, open_device("emulator", "exact"))
+    return target, list(on_device(ready, bench, progress))
 
 
 def _on_card(target: Target | None, part: str, progress: Progress) -> tuple[Target, list[Row]]:
+    """Open the card twice: to see which one there is, and with room for the traces of what is compiled for it."""
     card: Any = open_device("ttnn", target=target.name if target else None)
     try:
         target = target or like(card.measured())
-        emulator = open_device("emulator", "tensix")
-        return target, list(on_device(chosen(target, part), target, card, card.synchronize, emulator, progress))
     finally:
-        card.close()
+        card.leave()
+    named, ready = target, prepared(chosen(target, part), target, progress)
+    sizes = [region_sizes([t.program.graph], target)[0] for t in ready if isinstance(t, Trial) and t.model]
+
+    def opened() -> Any:
+        return open_device("ttnn", target=named.name, trace_region=max(sizes, default=0))
+
+    def traced(program: Program, weights: Weights) -> Session:
+        return Session([Bucket.exact(program)], weights, opened(), region_sizes([program.graph], named))
+
+    card = opened()
+    try:
+        bench = Bench(card, card.synchronize, open_device("emulator", "tensix"), traced)
+        return target, list(on_device(ready, bench, progress))
+    finally:
+        card.leave()
 
 
 def _facts(kind: str, target: Target) -> dict[str, Any]:
@@ -125,7 +144,7 @@ def _print(kind: str, target: Target, rows: Sequence[Row]) -> None:
     print(f"on {WORDS[kind].replace('card', target.name, 1) if kind != 'emulator' else WORDS[kind]}")
     print_table(COLUMNS, [_cells(row, kind) for row in rows])
     faults = [row.name for row in rows if not row.ok]
-    skipped = sum(bool(row.note) for row in rows)
+    skipped = sum(row.note.startswith(NOT_RUN) for row in rows)
     print(f"{len(rows) - skipped} tried, {len(faults)} not as they must be{_names(faults)}; {skipped} not run")
 
 
@@ -134,14 +153,13 @@ def _names(faults: Sequence[str]) -> str:
 
 
 def _cells(row: Row, kind: str) -> tuple[str, ...]:
-    verdict = "FAULT" if row.fault else "-" if row.note else "ok"
+    verdict = "FAULT" if row.fault else "-" if row.note.startswith(NOT_RUN) else "ok"
     found = row.fault or row.note or ("accepted, specs as predicted" if kind == "mock" else "agrees")
     return (
         verdict,
         row.name,
         "" if row.pcc is None else f"{row.pcc:.6f}",
         "" if row.scaled_error is None else f"{row.scaled_error:.1e}",
-        "" if row.seconds is None else f"{row.seconds * 1e6:,.0f} us",
-        "" if row.predicted_seconds is None else f"{row.predicted_seconds * 1e6:,.0f} us",
+        *("" if s is None else f"{s * 1e6:,.0f} us" for s in (row.seconds, row.traced_seconds, row.predicted_seconds)),
         found.partition("\n")[0],
     )

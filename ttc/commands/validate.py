@@ -97,11 +97,12 @@ def _run(
         return found, named, list(steps)
     if not compiled.known:
         compiled.run(inputs, "emulator", arguments.mode)
-    named, session = _named(compiled, inputs), compiled.session(arguments.device)
-    if arguments.per_op:
-        found, steps = compare_calls(compiled.build, named, session, line.step)
-        return found, named, steps
-    return session.run(named), named, []
+    named = _named(compiled, inputs)
+    with compiled.session(arguments.device, trace=False) as session:
+        if arguments.per_op:
+            found, steps = compare_calls(compiled.build, named, session, line.step)
+            return found, named, steps
+        return session.run(named), named, []
 
 
 def _where(arguments: Namespace) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,7 @@ from ttc.errors import TtcError
 from ttc.ir import DType, Weights
 from ttc.runtime.check import CheckReport
 from ttc.runtime.run.buckets import Bucket
-from ttc.runtime.run.device import Device, Tensor
+from ttc.runtime.run.device import Bound, Device, Tensor
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
@@ -32,6 +32,9 @@ LARGEST_ERROR = {DType.f32: 0.01}
 """The largest scaled error by type of the result; of the types with 8 significant bits or fewer it is NARROW_ERROR."""
 
 NARROW_ERROR = 0.03
+NOT_RUN = "not run"
+"""The beginning of the note of a row that holds no findings."""
+
 MODEL_PCC, MODEL_ERROR = 0.99, 0.25
 """Limits for whole models, in which differences add up."""
 
@@ -51,7 +54,8 @@ class Trial:
 class Row:
     """Findings on a program: `pcc` and `scaled_error` of the worst output, None where nothing was computed.
 
-    `seconds` is the time of the calls of a run, each waited for, on a card; `predicted_seconds` the cost model's.
+    `seconds` is the time of the calls of a run, each waited for; `traced_seconds` that of a whole run as a trace on a
+    card, inputs and outputs included; `predicted_seconds` the cost model's time of the calls.
     `fault` is what is wrong, "" if nothing is.
     """
 
@@ -60,6 +64,7 @@ class Row:
     pcc: float | None = None
     scaled_error: float | None = None
     seconds: float | None = None
+    traced_seconds: float | None = None
     predicted_seconds: float | None = None
     note: str = ""
 
@@ -73,7 +78,7 @@ class Row:
 
 
 class Timed:
-    """A device that adds up the time of its calls, each waited for by `wait`."""
+    """A device that adds up the time of its calls, each waited for by `wait`, and records no traces."""
 
     def __init__(self, device: Device, wait: Callable[[], None]):
         self.device, self.wait, self.seconds = device, wait, 0.0
@@ -86,33 +91,74 @@ class Timed:
         """Read numbers back as the device does."""
         return self.device.download(tensor, spec)
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
-        """Run one call to its end, and add its time."""
-        started = time.perf_counter()
-        results = self.device.run(call, operands)
-        self.wait()
-        self.seconds += time.perf_counter() - started
-        return results
+    def bind(self, call: Call) -> Bound:
+        """Make a call ready to run to its end, which adds the call's time."""
+        bound = self.device.bind(call)
+
+        def run(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+            started = time.perf_counter()
+            results = bound(tensors)
+            self.wait()
+            self.seconds += time.perf_counter() - started
+            return results
+
+        return run
 
 
-def compared(trial: Trial, device: Timed, emulator: Device) -> Row:
-    """Run a program on a device, again and again, and once on the emulator."""
-    predicted = predicted_seconds(trial.program)
+@dataclass(frozen=True)
+class Bench:
+    """A device, how to wait for its calls, the emulator to compare with, and on a card how to open a traced session."""
+
+    device: Device
+    wait: Callable[[], None]
+    emulator: Device
+    traced: Callable[[Program, Weights], Session] | None = None
+
+
+def compared(trial: Trial, bench: Bench) -> Row:
+    """Run a program on a device, again and again, a model as a trace too, and once on the emulator."""
+    row = Row(trial.name, predicted_seconds=predicted_seconds(trial.program))
     try:
-        session = _session(trial, device)
-        first, times, fault = session.run(trial.inputs), [], ""
+        first, row = _eager(trial, bench, row)
+        if bench.traced and trial.model:
+            row = _replayed(trial, bench.traced(trial.program, trial.weights), first, row)
+    except TtcError as refusal:
+        return replace(row, fault=f"refused: {refusal}")
+    wanted = _session(trial, bench.emulator).run(trial.inputs)
+    pairs = [(first[name], wanted[name]) for name in _decided(trial.program)]
+    return replace(
+        row,
+        fault=row.fault or _fault(trial, first, wanted),
+        pcc=min((pcc(*pair) for pair in pairs), default=None),
+        scaled_error=max((scaled_error(*pair) for pair in pairs), default=None),
+    )
+
+
+def _eager(trial: Trial, bench: Bench, row: Row) -> tuple[dict[str, np.ndarray], Row]:
+    """Run call by call; return the first results, and the row with the median time and what changed later."""
+    device, times = Timed(bench.device, bench.wait), []
+    with _session(trial, device) as session:
+        first = session.run(trial.inputs)
         for _ in range(RUNS):
             device.seconds = 0.0
             later = session.run(trial.inputs)
             times.append(device.seconds)
-            fault = fault or _changed(first, later, trial.program)
-    except TtcError as refusal:
-        return Row(trial.name, f"refused: {refusal}", predicted_seconds=predicted)
-    wanted = _session(trial, emulator).run(trial.inputs)
-    pairs = [(first[name], wanted[name]) for name in _decided(trial.program)]
-    worst = min((pcc(*pair) for pair in pairs), default=None)
-    error = max((scaled_error(*pair) for pair in pairs), default=None)
-    return Row(trial.name, fault or _fault(trial, first, wanted), worst, error, median(times), predicted)
+            row = replace(row, fault=row.fault or _changed("a later run", first, later, trial.program))
+    return first, replace(row, seconds=median(times))
+
+
+def _replayed(trial: Trial, session: Session, first: Mapping[str, np.ndarray], row: Row) -> Row:
+    """Run as a trace: a run to warm up, one that is captured, and replays; return the row with the replays' time."""
+    times = []
+    with session:
+        if session.eager is not None:
+            return replace(row, note=f"not traced: {session.eager}")
+        for _ in range(2 + RUNS):
+            started = time.perf_counter()
+            later = session.run(trial.inputs)
+            times.append(time.perf_counter() - started)
+            row = replace(row, fault=row.fault or _changed("a traced run", first, later, trial.program))
+    return replace(row, traced_seconds=median(times[2:]))
 
 
 def predicted_seconds(program: Program) -> float:
@@ -134,11 +180,11 @@ def _decided(program: Program) -> Iterator[str]:
     return (name for name, value in program.graph.outputs if not isinstance(value.op, Empty))
 
 
-def _changed(first: Mapping[str, np.ndarray], later: Mapping[str, np.ndarray], program: Program) -> str:
+def _changed(run: str, first: Mapping[str, np.ndarray], later: Mapping[str, np.ndarray], program: Program) -> str:
     """Describe an output that a later run gives otherwise, as a program that TTNN binds to other buffers would."""
     for name in _decided(program):
         if not np.array_equal(first[name], later[name], equal_nan=first[name].dtype.kind == "f"):
-            return f"{name} is another in a later run, by {scaled_error(later[name], first[name]):.1e}"
+            return f"{name} is another in {run}, by {scaled_error(later[name], first[name]):.1e}"
     return ""
 
 

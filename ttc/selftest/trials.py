@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ttc.calls.target import Target
 from ttc.errors import InputError, TtcError
 from ttc.ir import Weights
 from ttc.runtime.check import reports
-from ttc.runtime.run.device import Device
 from ttc.selftest.models import MODELS, model_trial
 from ttc.selftest.numbers import drawn
 from ttc.selftest.programs import call_programs
-from ttc.selftest.rows import Row, Timed, Trial, checked, compared
+from ttc.selftest.rows import NOT_RUN, Bench, Row, Trial, checked, compared
 
 Progress = Callable[[str, int], None]
 """Called with the name of each trial before it, and how many there are."""
@@ -26,10 +25,6 @@ class Chosen:
     calls: tuple[Trial, ...]
     models: tuple[str, ...]
 
-    @property
-    def count(self) -> int:
-        return len(self.calls) + len(self.models)
-
 
 def chosen(target: Target, part: str = "") -> Chosen:
     """Choose the trials whose names hold `part`; InputError if there are none."""
@@ -39,38 +34,34 @@ def chosen(target: Target, part: str = "") -> Chosen:
         if part in name
     ]
     found = Chosen(tuple(calls), tuple(name for name in MODELS if part in name))
-    if not found.count:
+    if not (found.calls or found.models):
         raise InputError(f"no trial has {part!r} in its name: names are those of TTNN's calls, {', '.join(MODELS)}")
     return found
 
 
-def on_device(
-    trials: Chosen, target: Target, device: Device, wait: Callable[[], None], emulator: Device, progress: Progress
-) -> Iterator[Row]:
+def on_device(ready: Sequence[Trial | Row], bench: Bench, progress: Progress) -> Iterator[Row]:
     """Run every trial on a device beside the emulator."""
-    timed = Timed(device, wait)
-    for trial in _with_models(trials, target, progress):
-        yield trial if isinstance(trial, Row) else compared(trial, timed, emulator)
+    for trial in ready:
+        progress(trial.name, len(ready))
+        yield trial if isinstance(trial, Row) else compared(trial, bench)
 
 
-def on_mock(trials: Chosen, target: Target, progress: Progress) -> Iterator[Row]:
+def on_mock(ready: Sequence[Trial | Row], target: Target, progress: Progress) -> Iterator[Row]:
     """Put every trial's program to the real library on a mock card, which computes nothing."""
-    ready = list(_with_models(trials, target, progress))
     texts = [str(trial.program.graph) for trial in ready if isinstance(trial, Trial)]
     found = reports(texts, target, lambda step, steps: None)
     for trial in ready:
-        progress(trial.name, trials.count)
+        progress(trial.name, len(ready))
         yield trial if isinstance(trial, Row) else checked(trial, next(found))
 
 
-def _with_models(trials: Chosen, target: Target, progress: Progress) -> Iterator[Trial | Row]:
-    """Yield the trials, models compiled when their turn comes; a row in place of a model that cannot be compiled."""
-    for trial in trials.calls:
-        progress(trial.name, trials.count)
-        yield trial
+def prepared(trials: Chosen, target: Target, progress: Progress) -> list[Trial | Row]:
+    """Return the trials with their models compiled; a row in place of a model that cannot be compiled here."""
+    ready: list[Trial | Row] = list(trials.calls)
     for name in trials.models:
-        progress(name, trials.count)
+        progress(f"compiling {name}", len(trials.models))
         try:
-            yield model_trial(name, target.name)
+            ready.append(model_trial(name, target.name))
         except TtcError as error:
-            yield Row(name, note=f"not run: {error}")
+            ready.append(Row(name, note=f"{NOT_RUN}: {error}"))
+    return ready
