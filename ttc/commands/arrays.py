@@ -7,7 +7,7 @@ import numpy as np
 from ttc.calls.call import Call
 from ttc.calls.index import Embedding
 from ttc.ir import Input, TensorType
-from ttc.ir.random import random_kind
+from ttc.ir.state import is_given
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.convert import user_dtype
 from ttc.runtime.run.program import Program
@@ -32,7 +32,7 @@ def random_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
     generator = np.random.default_rng(seed)
     limits = index_limits(bucket.program)
     lengths = {name: np.array([_shorter(size, bucket.multiples[name])]) for name, size in bucket.sizes.items()}
-    asked = (name for name in bucket.inputs if random_kind(name) is None)
+    asked = (name for name in bucket.inputs if is_given(name))
     return {name: _random(bucket.true_type(name, lengths), limits.get(name, 2), generator) for name in asked}
 
 

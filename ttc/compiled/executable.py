@@ -15,15 +15,18 @@ from ttc.errors import InputError, enough_memory
 from ttc.guard.files import as_path
 from ttc.ir import Weights
 from ttc.runtime.file import artifact
-from ttc.runtime.run.buckets import Bucket
+from ttc.runtime.run.buckets import Bucket, choose, true_lengths
+from ttc.runtime.run.device_timed import TimedDevice
 from ttc.runtime.run.devices import emulates, on_card, open_device, require_names
 from ttc.runtime.run.memory import require_memory
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
+from ttc.runtime.run.traced import TracingDevice
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
     from ttc.analysis.run_calls import RunCall
+    from ttc.analysis.timeline import Moment
     from ttc.pipeline import Build
 
 
@@ -94,6 +97,33 @@ class Executable:
                 self._sessions[key] = self.session(device, mode)
             self._sessions[key].reset()
             return self._sessions[key].run(inputs, seed=seed)
+
+    def profile(self, inputs: Any, device: str | None = None) -> list[Moment]:
+        """List the calls of a run in order, each with its time: measured on a card, one by one, else predicted."""
+        from ttc.analysis.timeline import timeline
+        from ttc.calls.target import target_named
+
+        _, lengths = true_lengths(self.buckets[-1], inputs)
+        bucket = self.buckets[choose(self.buckets, lengths)]
+        seconds = self._measured(bucket, inputs) if on_card(device) else None
+        return timeline(bucket.program.graph, target_named(self.program.target), seconds)
+
+    def _measured(self, bucket: Bucket, inputs: Any) -> list[float]:
+        """Measure the calls of a second run on a card, whose kernels are compiled by then."""
+        card = open_device("ttnn", target=self.program.target)
+        assert isinstance(card, TracingDevice)
+        try:
+            with card.queues.turn:
+                card.queues.release_all()
+                timed = TimedDevice(card, card.queues.wait)
+                with Session([bucket], self.weights, timed) as session:
+                    session.run(inputs)
+                    session.reset()
+                    timed.seconds.clear()
+                    session.run(inputs)
+                return timed.seconds
+        finally:
+            card.leave()
 
     def save(self, path: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:
         """Write the `.ttc` artifact, whole or not at all; without weight data it says `weights: none`.

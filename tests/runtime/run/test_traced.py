@@ -21,7 +21,7 @@ from ttc.runtime.mock import MOCK_CARD
 from ttc.runtime.run import devices
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.device_null import NullDevice
-from ttc.runtime.run.program import Program, parse_program
+from ttc.runtime.run.program import Program, check_program, parse_program
 from ttc.runtime.run.queues import Queues
 from ttc.runtime.run.session import Session
 from ttc.runtime.run.traced import why_not
@@ -34,11 +34,11 @@ TEXT = """graph {
   %x: f32[2,4] tile dram = input(name="x")
   %w: f32[2,4] tile dram = const(ref="w")
   %v: f32[2,4] tile dram = ttnn.relu(%w)
-  %a: f32[2,4] tile l1 = ttnn.add(%x, %v)
-  %b: f32[2,4] tile l1 = ttnn.multiply(%a, %x)
+  %a: f32[2,4] tile l1 = ttnn.add(%x, %v, memory_config=MemoryConfig(buffer=L1))
+  %b: f32[2,4] tile l1 = ttnn.multiply(%a, %x, memory_config=MemoryConfig(buffer=L1))
   ttnn.deallocate(%x)
   ttnn.deallocate(%a)
-  %y: f32[2,4] tile l1 = ttnn.add(%b, %n)
+  %y: f32[2,4] tile l1 = ttnn.add(%b, %n, memory_config=MemoryConfig(buffer=L1))
   ttnn.deallocate(%b)
   %k: f32[2,4] tile dram = ttnn.add(%c, 1.0)
   %z: f32[2,4] tile dram = ttnn.add(%k, %p)
@@ -64,7 +64,7 @@ def weights(rows: int = 2) -> Weights:
 
 def bucket() -> Bucket:
     outputs = (*((name, F32) for name in OUTPUTS), *SIDE[:-1])
-    return Bucket.exact(Program(parse_program(TEXT), SIDE, outputs, "n150", "fp32"))
+    return Bucket.exact(check_program(Program(parse_program(TEXT), SIDE, outputs, "n150", "fp32")))
 
 
 def sized(rows: int) -> Bucket:

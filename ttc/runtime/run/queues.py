@@ -65,6 +65,11 @@ class Queues:
         with refusals():
             return self._ttnn.clone(tensor, memory_config=self._ttnn.DRAM_MEMORY_CONFIG)
 
+    def wait(self) -> None:
+        """Wait until the card has done all that it was asked to."""
+        with refusals():
+            self._ttnn.synchronize_device(self._device)
+
     def replay(self, owner: Any, compute: Callable[[], None], size: int) -> None:
         """Replay the trace of `owner`, without waiting for its end; capture `compute` before if there is none.
 
@@ -80,8 +85,8 @@ class Queues:
     def release(self, owner: Any) -> None:
         """Release the trace of `owner`, if there is one."""
         if owner in self._captured:
+            self.wait()
             with refusals():
-                self._ttnn.synchronize_device(self._device)
                 self._ttnn.release_trace(self._device, self._captured.pop(owner)[0])
 
     def release_all(self) -> None:
