@@ -44,7 +44,7 @@ def texts() -> dict[str, str]:
         found[f"stage: {stage}"] = f"{after.strip()}\n" if stage in WHOLE else changes(before, after)
         before = after
     source = program.source
-    found["source"] = source[source.index("def run(") :].split("\n\n\n")[0].rstrip() + "\n"
+    found["source"] = source[source.index("def compute(") :].split("\n\n\n")[0].rstrip() + "\n"
     return found
 
 

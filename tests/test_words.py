@@ -33,7 +33,7 @@ VERBS = {
     "rewrite", "round", "run", "sample", "save", "scale", "scatter", "select", "send", "set", "share", "show",
     "silence", "simplify", "slice", "solve", "sort", "split", "stack", "start", "state", "stop", "store", "strip",
     "sum", "swap", "take", "tell", "trace", "transform", "translate", "transpose", "try", "turn", "undo", "unpack",
-    "unroll", "upload", "use", "verify", "walk", "watch", "wrap", "write", "yield",
+    "unroll", "upload", "use", "verify", "wait", "walk", "watch", "wrap", "write", "yield",
 }  # fmt: skip
 """Verbs in the imperative that docstrings of functions begin with; a new one is added here."""
 

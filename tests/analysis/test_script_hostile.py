@@ -89,7 +89,7 @@ def test_each_of_these_names(evil: str):
 
 def test_values_do_not_shadow_what_the_program_uses():
     """Names of configurations and of builtins among the values: read before they are there."""
-    body = source_of("x", "w", "b", "y").partition("def run(")[2].partition("__main__")[0]
+    body = source_of("x", "w", "b", "y").partition("def compute(")[2].partition("def run(")[0]
     assigned = set(re.findall(r"^    (\w+) = ", body, re.MULTILINE))
     assert "compute_kernel_config" in assigned
     assert assigned.isdisjoint({"COMPUTE_KERNEL_CONFIG", "CORE_GRID", "range", "float"})

@@ -32,8 +32,9 @@ from ttc.pipeline import DTYPES, Options, compile_graph
 from ttc.runtime.run.program import Program
 
 WRITTEN = {
-    "ttnn", "np", "json", "sys", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",
-    "print", "float", "kinds", "entries", "WEIGHTS", "INPUTS", "random", "tensor", "array", "host",
+    "ttnn", "np", "json", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",
+    "print", "compute", "float", "kinds", "entries", "WEIGHTS", "INPUTS", "OUTPUTS", "random", "tensor", "array",
+    "host", "dict", "argparse", "parser", "time", "Trace", "traced", "self", "weights", "changed", "any",
 }  # fmt: skip
 """What the emitted Python calls, or calls methods of: its own functions, and those of ttnn and numpy."""
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from ttc.analysis.liveness import Liveness
+from ttc.analysis.script_text import HEADER, MAIN, READER, RUNNERS
 from ttc.calls.call import Call, spec_of
 from ttc.calls.host import HostOp
+from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Loop, StepCall
 from ttc.calls.spelling import Made, arguments, quoted, spelled, text
-from ttc.calls.target import L1_SMALL_BYTES
 from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
@@ -26,10 +27,11 @@ RESERVED = frozenset(
         "ttnn",
         "np",
         "json",
-        "sys",
+        "argparse",
+        "time",
         "device",
-        "inputs",
-        "weights",
+        "given",
+        "compute",
         "w",
         "t",
         "upload",
@@ -49,79 +51,13 @@ WIDTH = 120
 PART = re.compile(r"[A-Za-z0-9_./:-]{0,80}?\.\d{1,6}(?=\.)")
 """A weight's reference up to its first number, in characters that can stand in a comment."""
 
-HEADER = '''"""A model as TTNN calls, written by ttc. It needs ttnn and numpy.
 
-    python THIS_FILE MODEL.ttc      # uploads the weights in MODEL.ttc and runs once, on random inputs
-
-`load_weights(device, path)` is done once, `run(device, inputs, weights)` as often as wanted: inputs and
-results are numpy arrays by name.
-"""
-
-import json
-import sys
-
-import numpy as np
-import ttnn
-'''
-
-READER = '''
-NUMPY = {"F32": np.float32, "I32": np.int32, "U32": np.uint32, "U16": np.uint16, "U8": np.uint8}
-
-
-def upload(device, array, dtype, layout, memory):
-    """A tensor on the device, or on the host where memory is None."""
-    kinds = {ttnn.int32: np.int32, ttnn.uint32: np.uint32, ttnn.uint16: np.uint16, ttnn.uint8: np.uint8}
-    array = np.array(array, kinds.get(dtype, np.float32), order="C")
-    if memory is None:
-        return ttnn.Tensor(array, data_type=dtype, layout=layout)
-    return ttnn.Tensor(array, data_type=dtype, layout=layout, device=device, mem_config=memory)
-
-
-def download(tensor):
-    """A tensor's numbers in numpy, floats as float32."""
-    floats = (ttnn.bfloat16, ttnn.float32, ttnn.bfloat8_b, ttnn.bfloat4_b)
-    host = ttnn.to_dtype(tensor.cpu(), ttnn.float32) if tensor.dtype in floats else tensor.cpu()
-    return np.array(host.to_numpy()).reshape(tuple(tensor.shape))
-
-
-def load_weights(device, path):
-    """The weights of a .ttc file (safetensors) on the device, and what depends on them alone."""
-    with open(path, "rb") as file:
-        start = 8 + int.from_bytes(file.read(8), "little")
-        entries = json.loads(file.read(start - 8))
-        w = {}
-        for name, (key, dtype, layout, memory) in WEIGHTS.items():
-            first, last = entries[key]["data_offsets"]
-            file.seek(start + first)
-            data = file.read(last - first)
-            if entries[key]["dtype"] == "BF16":  # numpy has none: the upper half of a float32
-                array = (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)
-            else:
-                array = np.frombuffer(data, NUMPY[entries[key]["dtype"]])
-            w[name] = upload(device, array.reshape(entries[key]["shape"]), dtype, layout, memory)
-'''
-
-MAIN = f"""
-
-if __name__ == "__main__":
-    device = ttnn.open_device(device_id=0, l1_small_size={L1_SMALL_BYTES})
-    random = np.random.default_rng(0)
-    inputs = {{
-        name: np.zeros(shape, kind) if np.issubdtype(kind, np.integer) else random.standard_normal(shape, kind)
-        for name, (shape, kind) in INPUTS.items()
-    }}
-    for name, array in run(device, inputs, load_weights(device, sys.argv[1])).items():
-        print(name, array.shape, array.dtype)
-    ttnn.close_device(device)
-"""
-
-
-def script(graph: Graph) -> str:
-    """Print a program as Python source; Refusal if the host does an op."""
+def script(graph: Graph, trace_bytes: int = 0) -> str:
+    """Print a program as Python source, with an estimate of its trace's size; Refusal if the host does an op."""
     for node in graph.nodes:
         if isinstance(node.op, HostOp):
             raise Refusal(f"the host does {node.op.name}, which a stand-alone program of TTNN calls cannot")
-    return "".join(_Script(graph).parts())
+    return "".join(_Script(graph).parts(trace_bytes))
 
 
 class _Script:
@@ -133,23 +69,34 @@ class _Script:
         self.constants: dict[str, str] = {}  # a configuration's text -> its name
         self.inner: dict[Value, Value] = {}  # a loop's body's input -> what the loop hands it
 
-    def parts(self) -> Iterator[str]:
+    def parts(self, trace_bytes: int) -> Iterator[str]:
         run = list(self._run())  # first, as it finds the configurations
         prepared = list(self._prepared())
         weights = list(self._weights())
-        types = self.graph.signature()[0]
-        inputs = [f"    {quoted(name)}: ({type.shape}, {_kind(type)}),\n" for name, type in types.items()]
+        inputs, outputs = list(self._inputs()), list(self._outputs())
         yield HEADER
         yield "".join(f"\n{name} = {made}" for made, name in self.constants.items())
-        yield f"\n\nINPUTS = {{\n{''.join(inputs)}}}\n\nWEIGHTS = {{\n{''.join(weights)}}}\n"
+        yield f"\n\nTRACE_BYTES = {trace_bytes}\n"
+        for name, lines in (("INPUTS", inputs), ("OUTPUTS", outputs), ("WEIGHTS", weights)):
+            yield f"\n{name} = {{\n{''.join(lines)}}}\n"
         yield READER
         yield "".join(f"    {line}\n" for line in (*prepared, "return w"))
-        yield "\n\ndef run(device, inputs, weights):\n"
-        yield '    """One run of the model."""\n    w = weights\n'
+        yield "\n\ndef compute(device, given, w):\n"
+        yield '    """The results of a run from tensors on the device, which stay, and weights."""\n'
         yield "".join(f"    {line}\n" if line else "\n" for line in run)
-        yield MAIN
+        yield RUNNERS + MAIN
 
     # ------------------------------------------------------------ lines
+
+    def _inputs(self) -> Iterator[str]:
+        for name, value in ((v.op.name, v) for v in self.graph.inputs if isinstance(v.op, Input)):
+            spec = spec_of(value)
+            yield f"    {quoted(name)}: ({spec.shape}, {_kind(spec)}, {self._form(spec)}),\n"
+
+    def _outputs(self) -> Iterator[str]:
+        for name, value in self.graph.outputs:
+            spec = spec_of(value)
+            yield f"    {quoted(name)}: ({spec.shape}, {text(spelled(spec.dtype))}, {text(spelled(spec.layout))}),\n"
 
     def _weights(self) -> Iterator[str]:
         for node in self.graph.nodes:
@@ -168,18 +115,20 @@ class _Script:
         for node in self.graph.nodes:
             if isinstance(node.op, Const) or (node.results and self.liveness.kept(node.results[0])):
                 continue
+            if isinstance(node.op, Deallocate) and isinstance(node.op.tensor.op, Input):
+                continue  # whoever has made an input frees it
             where = _part(node)
             if where and where != part:
                 part = where
                 yield from ("", f"# {part}")
             yield from self._lines(node, depth=1)
-        outputs = ", ".join(f"{quoted(name)}: download({self._value(value)})" for name, value in self.graph.outputs)
+        outputs = ", ".join(f"{quoted(name)}: {self._value(value)}" for name, value in self.graph.outputs)
         yield f"return {{{outputs}}}"
 
     def _lines(self, node: Node, depth: int) -> Iterator[str]:
         """Yield the lines of a node `depth` blocks inside the file; those of a loop's body are indented."""
         if not isinstance(node.op, Loop):
-            yield from self._statement(node, *self._made(node), depth)
+            yield from self._input(node) if isinstance(node.op, Input) else self._made(node, depth)
             return
         loop = node.op
         self.inner.update(zip(loop.body.inputs, loop.operands(), strict=True))
@@ -199,13 +148,14 @@ class _Script:
         width = WIDTH - len(INDENT) * depth
         yield from [line] if len(line) <= width else [start, *_filled(arguments, width), end]
 
-    def _made(self, node: Node) -> tuple[str, list[str]]:
-        """Return the function that makes a node's results, and its arguments."""
-        if isinstance(node.op, Input):
-            form = self._form(spec_of(node.results[0]))
-            return "upload", ["device", f"inputs[{quoted(node.op.name)}]", form]
+    def _input(self, node: Node) -> Iterator[str]:
+        (value,) = node.results
+        assert isinstance(node.op, Input)
+        yield f"{self._value(value)} = given[{quoted(node.op.name)}]  # {_described(spec_of(value))}"
+
+    def _made(self, node: Node, depth: int) -> Iterator[str]:
         assert isinstance(node.op, Call)
-        return self._call(node.op)
+        return self._statement(node, *self._call(node.op), depth)
 
     def _call(self, call: Call) -> tuple[str, list[str]]:
         """Return a call's function and its arguments."""

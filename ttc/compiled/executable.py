@@ -145,7 +145,7 @@ class Executable:
         """Return the program as a stand-alone Python file of TTNN calls."""
         from ttc.analysis.script import script
 
-        return script(self.program.graph)
+        return script(self.program.graph, self.trace_sizes[-1])
 
     @property
     def calls(self) -> list[RunCall]:

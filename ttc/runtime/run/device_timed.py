@@ -28,7 +28,7 @@ class TimedDevice:
         return self._device.upload(array, spec)
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
-        """Download as the device does."""
+        """Return the numbers as the device does."""
         return self._device.download(tensor, spec)
 
     def bind(self, call: Call) -> Bound:
