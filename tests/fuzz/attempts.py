@@ -34,7 +34,7 @@ from ttc.runtime.run.program import Program
 WRITTEN = {
     "ttnn", "np", "json", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",
     "print", "compute", "float", "kinds", "entries", "WEIGHTS", "INPUTS", "OUTPUTS", "random", "tensor", "array",
-    "host", "dict", "argparse", "parser", "time", "Trace", "traced", "self", "weights", "changed", "any",
+    "host", "outputs", "dict", "argparse", "parser", "time", "Trace", "traced", "self", "weights", "changed", "any",
 }  # fmt: skip
 """What the emitted Python calls, or calls methods of: its own functions, and those of ttnn and numpy."""
 
