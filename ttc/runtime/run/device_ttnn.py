@@ -148,7 +148,7 @@ class TtnnDevice:
 
     def synchronize(self) -> None:
         """Let the card finish all calls."""
-        ttnn.synchronize_device(self.device)
+        self.queues.wait()
 
     def download(self, tensor: ttnn.Tensor, spec: Spec) -> np.ndarray:
         """Return the tensor's numbers in its logical shape."""
