@@ -14,7 +14,7 @@ from ttc.calls.target import TARGETS, Target
 from ttc.errors import InputError
 from ttc.runtime.mock.environment import CARDS
 from ttc.runtime.run import devices
-from ttc.runtime.run.card import ADDING, require_like
+from ttc.runtime.run.card import ADDING, like, require_like
 
 N150, N300, P100, P150 = (TARGETS[name] for name in ("n150", "n300", "p100", "p150"))
 
@@ -86,15 +86,35 @@ def test_nothing_is_uploaded_to_another_card(monkeypatch: pytest.MonkeyPatch):
     """A session asks for a card of the program's target, and gets no device where the card is another."""
     asked = []
 
-    def open_card(target: Target) -> None:
+    def join_card(target: Target, trace_region: int) -> None:
         asked.append(target)
         require_like(replace(target, dram_banks=target.dram_banks - 1), target)
 
     monkeypatch.setattr(devices, "no_card", lambda: None)
-    monkeypatch.setitem(sys.modules, "ttc.runtime.run.device_ttnn", SimpleNamespace(open_card=open_card))  # type: ignore
+    monkeypatch.setitem(sys.modules, "ttc.runtime.run.device_ttnn", SimpleNamespace(join_card=join_card))  # type: ignore
     with pytest.raises(InputError, match="has 11 DRAM banks, but the program was compiled for n150, which has 12"):
         devices.open_device("ttnn", target="n150")
     assert asked == [N150]
+
+
+def test_an_opened_card_is_the_target_that_it_is_like():
+    """An n300's chip has the numbers of an n150: the name that TTNN gives the board decides."""
+    assert like(N150) is N150
+    assert like(N300) is N300
+    assert like(replace(N300, name="n300_x2", summary="two of them")) is N150
+    assert like(replace(TARGETS["p150"], name="card")) is TARGETS["p150"]
+
+
+@pytest.mark.parametrize(
+    ("card", "advice"),
+    [
+        (replace(TARGETS["p150"], grid=(13, 10)), "13 x 10 cores, .* update it with tt-flash"),
+        (replace(N150, dram_banks=11), "11 DRAM banks, .* docs/adding-a-target.md adds it"),
+    ],
+)
+def test_a_card_like_no_target_gets_advice(card: Target, advice: str):
+    with pytest.raises(InputError, match=f"no program is compiled for a card of the architecture .*{advice}"):
+        like(card)
 
 
 @pytest.mark.parametrize("card", TARGETS.values(), ids=lambda card: card.name)
