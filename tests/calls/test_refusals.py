@@ -51,7 +51,8 @@ PAD = "ttnn.pad(input_tensor=bf16[40,64] tile dram, padding=[[0, 32], [0, 0]], v
 POOL = (
     "ttnn.max_pool2d(input_tensor=bf16[1,1,64,32] tile dram, batch_size=1, input_h=8, input_w=8, channels=32, "
     "kernel_size=[3, 2], stride=[1, 1], padding=[1, 1, 1, 1], dilation=[1, 1], ceil_mode=false, "
-    "memory_config=MemoryConfig(), applied_shard_scheme=HEIGHT_SHARDED)"
+    "memory_config=MemoryConfig(), dram_slice_config=Op2DSliceConfig(slice_type=L1Full), "
+    "applied_shard_scheme=HEIGHT_SHARDED)"
 )
 GEOMETRY = (
     "in_channels=32, out_channels=64, batch_size=1, input_height=8, input_width=8, kernel_size=[3, 3], stride=[1, 1], "
@@ -202,8 +203,9 @@ REFUSED = [
     (PAD.replace("0.0)", "0.0, memory_config=MemoryConfig(buffer=L1))").replace("[0, 32]", "[0, 25]"),
      "padding=[[0, 24], [0, 0]]", "a pad within the last tiles stays in the operand's memory"),
     (POOL, "input_tensor=bf16[1,1,63,32] tile dram", "input_tensor must be [1, 1, 64, 32], got"),
-    (POOL, "memory_config=none", "a pool must state its result's memory and its shard layout"),
-    (POOL, "applied_shard_scheme=none", "a pool must state its result's memory and its shard layout"),
+    (POOL, "memory_config=none", "a pool must state its result's memory, its shard layout and its slices"),
+    (POOL, "dram_slice_config=none", "a pool must state its result's memory, its shard layout and its slices"),
+    (POOL, "applied_shard_scheme=none", "a pool must state its result's memory, its shard layout and its slices"),
     (POOL, "stride=[0, 2]", "a window of (3, 2) cannot have stride (0, 2), dilation (1, 1)"),
     (POOL, "dilation=[1, -1]", "a window of (3, 2) cannot have stride"),
     (POOL, "kernel_size=[3, 0]", "a window of (3, 0) cannot have stride"),

@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
-from ttc.calls.shape import Concat, Pad, Permute, Reshape, Slice
+from ttc.calls.concat import Concat
+from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1

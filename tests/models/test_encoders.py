@@ -49,7 +49,9 @@ def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, ttnn_
     program = compiled(name, target)[0]
     report = check(program.build.program, TARGETS[target])
     assert report.ok, report.faults
-    assert program.report.to_dict()["host_ops"] == 0
+    predicted = program.report
+    assert (predicted.device_programs, predicted.layout_conversions) == (report.device_programs, report.conversions)
+    assert predicted.host_ops == 0
 
 
 @each_model

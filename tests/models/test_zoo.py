@@ -112,8 +112,11 @@ def card(request: pytest.FixtureRequest, ttnn_python: str) -> Iterator[tuple[str
 @pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp32", marks=pytest.mark.sweep)])
 def test_real_ttnn_accepts_every_call_as_predicted(name: str, size: str, dtype: str, card: tuple[str, Worker]):
     target, worker = card
-    program = compiled(name, size, dtype, target).build.program
-    assert worker.check(str(program.graph), lambda step, steps: None).faults == []
+    program = compiled(name, size, dtype, target)
+    found = worker.check(str(program.build.program.graph), lambda step, steps: None)
+    assert found.faults == []
+    predicted = program.report
+    assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)
 
 
 @pytest.mark.parametrize("name", MILLIONS)

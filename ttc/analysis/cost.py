@@ -11,21 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
-from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
-from ttc.calls.binary import BinaryCall, Where
-from ttc.calls.call import Call, MathFidelity, spec_of
+from ttc.calls.attention import ScaledDotProductAttention
+from ttc.calls.call import Call, Dispatch, MathFidelity, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
-from ttc.calls.host import HostOp
 from ttc.calls.index import Embedding
-from ttc.calls.layout import Deallocate
-from ttc.calls.loop import Empty, Loop, Put, StepCall, Take
+from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Linear, Matmul
-from ttc.calls.pool import MaxPool2d
-from ttc.calls.reduce import ReduceCall
-from ttc.calls.shape import Pad, Slice
+from ttc.calls.shape import Slice
 from ttc.calls.target import Target
-from ttc.calls.ternary import Lerp
 from ttc.ir import TILE, Buffer, Node, Value
 
 DISPATCH_SECONDS = 4e-6
@@ -49,11 +43,15 @@ class Cost:
     """
 
     tile_products: int
-    programs: int
+    dispatch: Dispatch
     dram_bytes: int
     matrix_seconds: float
     dram_seconds: float
     times: int = 1
+
+    @property
+    def programs(self) -> int:
+        return self.dispatch.programs
 
     @property
     def dispatch_seconds(self) -> float:
@@ -84,7 +82,7 @@ class Cost:
         """Return the cost of this work `count` times."""
         return Cost(
             count * self.tile_products,
-            count * self.programs,
+            count * self.dispatch,
             count * self.dram_bytes,
             count * self.matrix_seconds,
             count * self.dram_seconds,
@@ -97,36 +95,10 @@ def cost(node: Node, target: Target) -> Cost:
     call = node.op
     assert isinstance(call, Call)
     products = tile_products(call)
-    moved = sum(size for value, size in traffic(node) if spec_of(value).memory.buffer is Buffer.DRAM)
+    moved = sum(size for value, size in traffic(node, target) if spec_of(value).memory.buffer is Buffer.DRAM)
     cores = min(target.cores, max(1, sum(_tiles(value.shape) for value in node.results)))
     matrix = products * CYCLES[fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
-    return Cost(products, programs(call), moved, matrix, moved / target.dram_bytes_per_second / DRAM_EFFICIENCY)
-
-
-def programs(call: Call) -> int:
-    """Count the device programs that TTNN runs for a call, as seen on a mock card."""
-    match call:
-        case Deallocate() | Empty() | HostOp():
-            return 0
-        case Loop(count=count, body=body):
-            return count * sum(programs(node.op) for node in body.nodes if isinstance(node.op, Call))
-        case Pad() | FillImplicitTilePadding() | Put():
-            return 1
-        case StepCall():
-            return programs(call.at(0))
-        case BinaryCall() | Where() | Lerp():
-            return 1
-        case _ if call.alias() is not None:
-            return 0
-        case Conv2d() | ConvTranspose2d() | MaxPool2d():
-            return 5  # to shards, the halo, the halo's move, the call itself, back from shards
-        case Linear(activation=str(), core_grid=None):
-            return 2
-        case ScaledDotProductAttention(attn_mask=Value()):
-            return 2  # the mask is scaled
-        case ReduceCall(input_tensor=Value() as x) if any(size % TILE for size in x.shape[-2:]):
-            return 2  # padding is filled
-    return 1
+    return Cost(products, call.dispatch(target), moved, matrix, moved / target.dram_bytes_per_second / DRAM_EFFICIENCY)
 
 
 def tile_products(call: Call) -> int:
@@ -147,10 +119,10 @@ def tile_products(call: Call) -> int:
     return 0
 
 
-def traffic(node: Node) -> Iterator[tuple[Value, int]]:
+def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
     """Yield each tensor that a call reads or writes, in whichever memory, with its bytes that the call moves."""
     call = node.op
-    if isinstance(call, Deallocate) or (isinstance(call, Call) and not programs(call)):
+    if isinstance(call, Call) and not call.dispatch(target).programs:
         return
     if isinstance(call, Put):
         yield from ((value, spec_of(call.input).stored_bytes) for value in (call.input, call.cache))

@@ -17,7 +17,6 @@ from ttc.analysis.trace_region import trace_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.fidelity import reason
 from ttc.calls.host import HostOp
-from ttc.calls.layout import ToLayout
 from ttc.calls.target import Target
 from ttc.errors import TypeRuleError
 from ttc.ir import Body, Buffer, Const, Graph, Input, Spec, bodies
@@ -108,13 +107,13 @@ def report(graph: Graph, target: Target) -> Report:
         calls_by_kind=dict(kinds.most_common()),
         calls_by_fidelity=_fidelities(calls, target),
         device_programs=sum(cost.programs for cost in costs),
-        layout_conversions=sum(call.cost.times for call in calls if isinstance(call.node.op, ToLayout)),
+        layout_conversions=sum(cost.dispatch.conversions for cost in costs),
         host_ops=len(on_host),
         host_bytes=sum(op.moved_bytes for op in on_host),
         host_ops_by_kind=dict(Counter(op.name for op in on_host).most_common()),
         flops=sum(cost.flops for cost in costs),
         dram_bytes=sum(cost.dram_bytes for cost in costs),
-        minimum_dram_bytes=_compulsory(graph, liveness),
+        minimum_dram_bytes=_compulsory(graph, liveness, target),
         peak_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
         max_live_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: spec.stored_bytes),
         peak_l1_per_core=replayed.buffers,
@@ -142,13 +141,13 @@ def _only_calls(graph: Graph) -> None:
             _only_calls(body)
 
 
-def _compulsory(graph: Graph, liveness: Liveness) -> int:
+def _compulsory(graph: Graph, liveness: Liveness, target: Target) -> int:
     """Count the bytes of weights (their parts in use) and inputs that runs read, and of outputs that runs write."""
     needed: dict[Any, int] = {}
     for node in graph.nodes:
         if not isinstance(node.op, Call) or (node.results and liveness.kept(node.results[0])):
             continue
-        for value, size in traffic(node):
+        for value, size in traffic(node, target):
             if liveness.kept(value) or isinstance(value.op, Input):
                 needed[value] = max(needed.get(value, 0), size)
     written = {liveness.base(value) for _, value in graph.outputs}

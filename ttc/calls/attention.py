@@ -5,8 +5,19 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
-from ttc.calls.sizes import tile_bytes
+from ttc.calls.call import (
+    EXACT,
+    FLOATS,
+    NO_PROGRAM,
+    ONE_PROGRAM,
+    Call,
+    ComputeKernelConfig,
+    Dispatch,
+    Workspace,
+    accept,
+    spec_of,
+)
+from ttc.calls.sizes import ends_inside_tiles, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -74,6 +85,10 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
         mask = self.attn_mask.shape
         if len(mask) != 4 or mask[0] not in (1, q[0]) or mask[1] not in (1, q[1]) or mask[2:] != (q[2], k[2]):
             raise Refusal(f"the mask {list(mask)} does not fit scores {[q[0], q[1], q[2], k[2]]}")
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the attention, and the mask's product with 1 / scale."""
+        return Dispatch(1 + (self.attn_mask is not None and self.scale != 1.0))
 
     def workspace(self, target: Target) -> Workspace:
         """Return two chunks each of q, k and v, the scores, the output in fp32, row statistics: fitted to captures."""
@@ -160,6 +175,9 @@ class FillImplicitTilePadding(Call, name="ttnn.fill_implicit_tile_padding"):
 
     def alias(self) -> Value | None:
         return self.input_tensor
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return ONE_PROGRAM if ends_inside_tiles(self.input_tensor.shape) else NO_PROGRAM
 
     def workspace(self, target: Target) -> Workspace:
         """Return the tiles to read, fill and write back."""

@@ -5,7 +5,20 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from ttc.calls.call import FLOATS, INTEGERS, Call, UnaryWithParam, Workspace, accept, accept_number, one_layout, spec_of
+from ttc.calls.call import (
+    FLOATS,
+    INTEGERS,
+    ONE_CONVERSION,
+    ONE_PROGRAM,
+    Call,
+    Dispatch,
+    UnaryWithParam,
+    Workspace,
+    accept,
+    accept_number,
+    one_layout,
+    spec_of,
+)
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
 from ttc.errors import Refusal, TypeRuleError
@@ -135,6 +148,10 @@ class Div(BinaryCall, name="ttnn.div"):
         dtype = self.tensors[0].dtype
         return DType.f32 if dtype.is_integer and self.rounding_mode is None else dtype
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the quotient, and the rounding of floats."""
+        return Dispatch(1 + (self.rounding_mode is not None and self.tensors[0].dtype.is_float))
+
 
 @dataclass(frozen=True)
 class Pow(BinaryCall, name="ttnn.pow"):
@@ -153,6 +170,10 @@ class Pow(BinaryCall, name="ttnn.pow"):
         if spec.layout is not Layout.TILE:
             raise Refusal("an integer tensor must be in TILE layout to be raised to a number")
         return spec
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the power; the first power of floats is a copy."""
+        return ONE_CONVERSION if self.input_tensor_b == 1 and self.tensors[0].dtype.is_float else ONE_PROGRAM
 
     @property
     def flexible(self) -> bool:  # type: ignore[override]

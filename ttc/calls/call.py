@@ -82,6 +82,29 @@ class Workspace:
     l1_small: int = 0
 
 
+@dataclass(frozen=True)
+class Dispatch:
+    """The number of device programs that TTNN runs for a call, and of those among them that only convert a tensor.
+
+    Conversions change a tensor's layout, dtype or memory and compute nothing: tilize, untilize, typecast, copy, and
+    moves between interleaved and sharded memory. The rules of the calls were read off a mock card with ttnn 0.81.1.
+    """
+
+    programs: int = 1
+    conversions: int = 0
+
+    def __add__(self, other: Dispatch) -> Dispatch:
+        return Dispatch(self.programs + other.programs, self.conversions + other.conversions)
+
+    def __rmul__(self, count: int) -> Dispatch:
+        return Dispatch(count * self.programs, count * self.conversions)
+
+
+NO_PROGRAM = Dispatch(0)
+ONE_PROGRAM = Dispatch()
+ONE_CONVERSION = Dispatch(1, 1)
+
+
 class Call(Op, abstract=True):
     """One TTNN call. Fields are TTNN's keyword names with TTNN's defaults; operands come first, positionally.
 
@@ -119,6 +142,10 @@ class Call(Op, abstract=True):
     def workspace(self, target: Target) -> Workspace:
         """Return the circular buffers and the L1 that the call takes while it runs on `target`."""
         return Workspace()
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the device programs that TTNN runs for the call: none for a view, one where a call does not say."""
+        return NO_PROGRAM if self.alias() is not None and not self.overwrites() else ONE_PROGRAM
 
 
 def spec_of(value: Value) -> Spec:

@@ -11,9 +11,20 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from ttc.calls.call import EXACT, PLAIN_FLOATS, Call, ComputeKernelConfig, UnaryWithParam, Workspace, accept, spec_of
-from ttc.calls.slicing import WHOLE, Op2DSliceConfig
-from ttc.calls.target import Target
+from ttc.calls.call import (
+    EXACT,
+    NO_PROGRAM,
+    PLAIN_FLOATS,
+    Call,
+    ComputeKernelConfig,
+    Dispatch,
+    UnaryWithParam,
+    Workspace,
+    accept,
+    spec_of,
+)
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, is_reshaped, windowed
+from ttc.calls.target import L1_ALIGNMENT, Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
 from ttc.ir import HOST, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
@@ -33,12 +44,14 @@ class CoreRectangle:
 class Conv2dConfig:
     """Configuration with TTNN's own fields and defaults; `override_sharding_config` makes `core_grid` binding.
 
-    A core computes `act_block_h_override` rows of the result at a time, at 0 as many as TTNN chooses.
+    A core computes `act_block_h_override` rows of the result at a time, at 0 as many as TTNN chooses. With
+    `reallocate_halo_output` TTNN moves the halo into the freed input shard, if the L1's other buffers let it.
     Stride folding turns a window as large as its stride into channels, and the convolution into a product.
     """
 
     weights_dtype: DType | None = None
     activation: UnaryWithParam | None = None
+    reallocate_halo_output: bool = True
     config_tensors_in_dram: bool = False
     act_block_h_override: int = 0
     override_sharding_config: bool = False
@@ -107,8 +120,10 @@ class Convolution(Call, abstract=True):
         size = (self.input_height, self.input_width)
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation)
 
-    keeps_input: ClassVar[bool] = False
-    """True where the input shard stays in L1 beside its halo while results are computed."""
+    @property
+    def keeps_input(self) -> bool:
+        """Return whether the room of the input shard is not used again once its halo is there."""
+        return not self.conv_config.reallocate_halo_output
 
     def input_rows(self, part: Window, cores: int) -> int:
         """Count the rows of each core's shard of the input of a part."""
@@ -118,6 +133,10 @@ class Convolution(Call, abstract=True):
         """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""
         columns, rows = grid
         return rows if self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else columns * rows
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count no device program: TTNN prepares weights and biases on the host."""
+        return NO_PROGRAM
 
     def stored_channels(self, channels: int) -> int:
         """Return the channels as stored: whole tiles, in block layout equally many for each core column with any."""
@@ -207,6 +226,19 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
 
     def infer(self) -> Spec:
         return convolved(self, self.window.pixels)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        if self.conv_config.folded:
+            return self._folded()
+        before = self.window.pixels, self.input_width
+        return windowed(self.slices, not self.keeps_input, before, (self.window.output_pixels, self.window.output[1]))
+
+    def _folded(self) -> Dispatch:
+        """Count the reshape into lines, the way to rows, the fold, the way back, the product and its activation."""
+        extra = is_reshaped(self.window.pixels, self.input_width) + (self.conv_config.activation is not None)
+        # pixels of whole alignments are folded as they are
+        untilized = int(self.in_channels * spec_of(self.input_tensor).dtype.bytes) % L1_ALIGNMENT > 0
+        return Dispatch(3 + extra + untilized, 1 + untilized)
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `sharded_bytes` where slices and shards are stated, else all of L1."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
-from ttc.calls.call import Workspace, spec_of
+from ttc.calls.call import Dispatch, Workspace, spec_of
 from ttc.calls.conv import (
     Convolution,
     convolved,
@@ -15,7 +15,7 @@ from ttc.calls.conv import (
     prepared_weights,
     sharded_bytes,
 )
-from ttc.calls.slicing import Op2DSliceConfig
+from ttc.calls.slicing import Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
@@ -30,9 +30,13 @@ class TransposedConvolution(Convolution, abstract=True):
     """A convolution of stride 1 over the input spread by `stride`, without the borders that `padding` cuts off."""
 
     slices_field: ClassVar[str] = "dram_slice_config"
-    keeps_input: ClassVar[bool] = True
     _: KW_ONLY
     output_padding: tuple[int, int] = (0, 0)
+
+    @property
+    def keeps_input(self) -> bool:
+        """Return True: TTNN moves no halo of a transposed convolution."""
+        return True
 
     def stored_rows(self) -> int:
         """Return the number of rows of the prepared weight as stored: slices have a form of their own."""
@@ -125,6 +129,10 @@ class ConvTranspose2d(TransposedConvolution, name="ttnn.conv_transpose2d"):
     def infer(self) -> Spec:
         self.check()
         return convolved(self, self.input_pixels)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        after = self.window.output_pixels, self.window.output[1]
+        return windowed(self.dram_slice_config, False, (self.input_pixels, self.input_width), after)
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `sharded_bytes` where slices are stated, else all of L1."""

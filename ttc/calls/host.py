@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-from ttc.calls.call import Call, spec_of
+from ttc.calls.call import NO_PROGRAM, Call, Dispatch, spec_of
+from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, Layout, Spec, TensorType, Value
 
@@ -32,6 +33,9 @@ class HostOp(Call, name="host.run"):
         if any((spec.layout, spec.memory) != (Layout.TILE, DRAM) for spec in self.results):
             raise Refusal("the results of a host op go to DRAM, in tiles")
         return self.results
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return NO_PROGRAM
 
     @property
     def name(self) -> str:

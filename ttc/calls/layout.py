@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import BLOCK_FORMATS, Call, Workspace, spec_of
+from ttc.calls.call import BLOCK_FORMATS, NO_PROGRAM, ONE_CONVERSION, Call, Dispatch, Workspace, spec_of
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import L1, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
@@ -30,6 +30,9 @@ class ToLayout(Call, name="ttnn.to_layout"):
         if self.layout is spec.layout:
             raise Refusal(f"the tensor is in {spec.layout.name} layout already")
         return replace(spec, layout=self.layout, memory=self.memory_config or spec.memory)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return ONE_CONVERSION
 
     def workspace(self, target: Target) -> Workspace:
         """Return two rows of tiles in and two out, or as much of them as fits; sharded buffers are worked on in place.
@@ -60,6 +63,9 @@ class ToMemoryConfig(Call, name="ttnn.to_memory_config"):
     def alias(self) -> Value | None:
         return self.tensor if spec_of(self.tensor).memory == self.memory_config else None
 
+    def dispatch(self, target: Target) -> Dispatch:
+        return NO_PROGRAM if self.alias() else ONE_CONVERSION
+
     def workspace(self, target: Target) -> Workspace:
         """Return two pages: tiles, or rows with their alignment."""
         spec = spec_of(self.tensor)
@@ -83,6 +89,9 @@ class Typecast(Call, name="ttnn.typecast"):
         if spec.layout is Layout.ROW_MAJOR and (spec.dtype in BLOCK_FORMATS or self.dtype in BLOCK_FORMATS):
             raise Refusal("block formats exist in TILE layout only")
         return replace(spec, dtype=self.dtype, memory=self.memory_config or spec.memory)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return ONE_CONVERSION
 
     def workspace(self, target: Target) -> Workspace:
         """Return two pages in and two out."""
@@ -120,3 +129,6 @@ class Deallocate(Call, name="ttnn.deallocate"):
 
     def infer(self) -> tuple[Spec, ...]:
         return ()
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return NO_PROGRAM

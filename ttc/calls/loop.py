@@ -6,7 +6,7 @@ from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, buffer_of, spec_of
+from ttc.calls.call import NO_PROGRAM, PLAIN_FLOATS, Call, Dispatch, Workspace, accept, buffer_of, spec_of
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
@@ -62,6 +62,11 @@ class Loop(Call, name="loop"):
     def overwrites(self) -> tuple[Value, ...]:
         return self.written
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the programs of all steps."""
+        calls = (node.op for node in self.body.nodes if isinstance(node.op, Call))
+        return self.count * sum((call.dispatch(target) for call in calls), NO_PROGRAM)
+
     def _require_own_buffers(self) -> None:
         for value in self.written:
             own = isinstance(value.op, (Clone, Empty, Loop, Input))
@@ -95,6 +100,9 @@ class StepCall(Call, abstract=True):
 
     def alias(self) -> Value | None:
         return self.at(0).alias()
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return self.at(0).dispatch(target)
 
     def workspace(self, target: Target) -> Workspace:
         return self.at(0).workspace(target)
@@ -218,3 +226,6 @@ class Empty(Call, name="ttnn.empty"):
         if not all(self.shape):
             raise TypeRuleError(f"an empty buffer of {list(self.shape)}")
         return Spec(self.dtype, self.shape, self.layout, self.memory_config)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return NO_PROGRAM

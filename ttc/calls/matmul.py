@@ -6,11 +6,11 @@ from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import Literal, get_args
 
-from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, CoreGrid, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, CoreGrid, Dispatch, Workspace, accept, spec_of
 from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
+from ttc.ir import DRAM, TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value
 
 Activation = Literal["relu", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh"]
 """Activations that `linear` takes by name and fuses where a core grid is given."""
@@ -33,6 +33,9 @@ class Matmul(Call, name="ttnn.matmul"):
     def infer(self) -> Spec:
         shape = product_shape(self.input_tensor_a, self.input_tensor_b, self.transpose_a, self.transpose_b)
         return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return product_dispatch(self)
 
     def workspace(self, target: Target) -> Workspace:
         return Workspace(circular_buffers=product_workspace(self, None, target))
@@ -67,6 +70,13 @@ class Linear(Call, name="ttnn.linear"):
             raise Refusal(f"linear knows no activation {self.activation!r}")
         return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the product, and without a core grid the activation and, beside L1, the bias."""
+        if self.core_grid is not None:
+            return product_dispatch(self)
+        added = self.bias is not None and touches_l1(self)
+        return product_dispatch(self) + Dispatch(added + (self.activation is not None))
+
     def workspace(self, target: Target) -> Workspace:
         return Workspace(circular_buffers=product_workspace(self, self.bias, target))
 
@@ -95,6 +105,23 @@ def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> t
 def product_spec(a: Value, shape: tuple[int, ...], dtype: DType | None, memory: MemoryConfig | None) -> Spec:
     """Return the result's spec: a's dtype and DRAM unless stated."""
     return Spec(dtype or spec_of(a).dtype, shape, Layout.TILE, memory or DRAM)
+
+
+SMALL = 8
+"""Tiles of a side up to which TTNN takes its simplest program for products beside L1, which transposes nothing."""
+
+
+def product_dispatch(call: Matmul | Linear) -> Dispatch:
+    """Count a product, and the transposes before one that runs by TTNN's simplest program."""
+    small = all(size <= SMALL * TILE for size in call.infer().shape[-2:])
+    simple = call.core_grid is None and small and touches_l1(call)
+    return Dispatch(1 + (call.transpose_a + call.transpose_b if simple else 0))
+
+
+def touches_l1(call: Matmul | Linear) -> bool:
+    """Return whether an operand of the product, or the result, is in L1."""
+    specs = (spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer())
+    return any(spec.memory.buffer is Buffer.L1 for spec in specs)
 
 
 NARROW = 8

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-from ttc.calls.call import Call, Workspace, accept
-from ttc.calls.slicing import WHOLE, Op2DSliceConfig
+from ttc.calls.call import Call, Dispatch, Workspace, accept, spec_of
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
-from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
+from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
 
 
 @dataclass(frozen=True)
 class MaxPool2d(Call, name="ttnn.max_pool2d"):
     """Maximum of each window of channels-last rows [1, 1, N * H * W, C], bf16 only, padding left out.
 
-    `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, and the
-    shard layout that the call works in, must be stated: left out, TTNN would choose them itself.
+    `padding` is (top, bottom, left, right), at most half of the kernel on each side. The result's memory, the shard
+    layout that the call works in, and its slices must be stated: left out, TTNN would choose them itself. The result
+    is rows, after slices [N, H', W', C].
     """
 
     input_tensor: Value
@@ -34,6 +35,7 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
     memory_config: MemoryConfig | None = None
     dram_slice_config: Op2DSliceConfig | None = None
     applied_shard_scheme: Sharding | None = None
+    reallocate_halo_output: bool = True
     output_layout: Layout = Layout.ROW_MAJOR
     config_tensor_in_dram: bool = False
 
@@ -47,12 +49,25 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         expected = (1, 1, self.window.pixels, self.channels)
         if self.input_tensor.shape != expected:
             raise Refusal(f"input_tensor must be {list(expected)}, got {self.input_tensor.type}")
-        if self.memory_config is None or self.applied_shard_scheme is None:
-            raise Refusal("a pool must state its result's memory and its shard layout")
+        if None in (self.memory_config, self.applied_shard_scheme, self.dram_slice_config):
+            raise Refusal("a pool must state its result's memory, its shard layout and its slices")
         if any(2 * pad > self.kernel_size[side // 2] for side, pad in enumerate(self.padding)):
             raise Refusal(f"padding {list(self.padding)} is more than half of the kernel {list(self.kernel_size)}")
-        shape = (1, 1, self.window.output_pixels, self.channels)
-        return Spec(DType.bf16, shape, self.output_layout, self.memory_config)
+        assert self.dram_slice_config is not None
+        assert self.memory_config is not None
+        self.dram_slice_config.check(self.window)
+        rows = (1, 1, self.window.output_pixels) if self.dram_slice_config == WHOLE else self.images
+        return Spec(DType.bf16, (*rows, self.channels), self.output_layout, self.memory_config)
+
+    @property
+    def images(self) -> tuple[int, int, int]:
+        """Return the batch, height and width of the result, whose lines TTNN leaves apart after slices."""
+        return (self.batch_size, *self.window.output)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the programs of the window; of an operand in L1 TTNN moves no halo."""
+        moves_halo = self.reallocate_halo_output and spec_of(self.input_tensor).memory == DRAM
+        return windowed(self.dram_slice_config, moves_halo, (self.window.pixels, self.input_w))
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `pool_bytes` where the pool runs whole, else all of L1."""

@@ -10,8 +10,20 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import ceil
 from typing import ClassVar
 
-from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
-from ttc.calls.sizes import page_bytes
+from ttc.calls.call import (
+    EXACT,
+    NO_PROGRAM,
+    ONE_CONVERSION,
+    ONE_PROGRAM,
+    Call,
+    ComputeKernelConfig,
+    Dispatch,
+    Workspace,
+    accept,
+    spec_of,
+)
+from ttc.calls.shape import padded
+from ttc.calls.sizes import ends_inside_tiles, page_bytes, same_places
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, tiles
 from ttc.errors import Refusal
@@ -19,6 +31,8 @@ from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value, round
 
 REDUCIBLE = frozenset({DType.bf16, DType.f32})
 COMPARABLE = REDUCIBLE | {DType.i32, DType.u32}
+NARROWEST = 64
+"""Elements that a line which `topk` searches has at least: TTNN pads others."""
 WIDEST_U16 = 65536
 """Longest dimension whose indices fit u16; longer ones need u32."""
 
@@ -41,6 +55,21 @@ class ReduceCall(Call, abstract=True):
         shape = reduced(spec.shape, self.dim, self.keepdim)
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
+    fast_outside: ClassVar[bool] = False
+    """True where TTNN reduces bf16 along other than the last two dimensions without permuting them to the end."""
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the fill of padding, a program for each dimension with the permutes of outer ones, and the squeeze."""
+        spec = spec_of(self.input_tensor)
+        fill = ends_inside_tiles(spec.shape)
+        outer = sum(dim < spec.rank - 2 for dim in self.dim)
+        inner = len(self.dim) - outer
+        if self.fast_outside and spec.dtype is DType.bf16:
+            programs = inner + outer + (outer > 0 and fill)  # what was filled is sliced off again
+        else:
+            programs = inner + 3 * outer
+        return Dispatch(fill + programs) + squeezed(spec, self.dim, self.keepdim)
+
     def workspace(self, target: Target) -> Workspace:
         """Return twenty pages of bf16, eleven of wider dtypes unless many dimensions are permuted."""
         spec = spec_of(self.input_tensor)
@@ -50,6 +79,8 @@ class ReduceCall(Call, abstract=True):
 
 class Sum(ReduceCall, name="ttnn.sum"):
     """Sum."""
+
+    fast_outside = True
 
 
 class Mean(ReduceCall, name="ttnn.mean"):
@@ -82,6 +113,16 @@ class Prod(Call, name="ttnn.prod"):
         shape = reduced(spec.shape, (self.dim,), self.keepdim)
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the fill of padding, the product, and the permutes to the outermost dimension and back."""
+        spec = spec_of(self.input_tensor)
+        fill = ends_inside_tiles(spec.shape)
+        if spec.rank == 1:
+            return Dispatch(fill + 1)
+        from_end, most = spec.rank - self.dim, 3 if spec.rank <= 4 else 2
+        permutes = {1: most, 2: 2, 3: 0}.get(from_end, 0 if spec.rank <= 4 else 2)
+        return Dispatch(fill + 1 + permutes) + squeezed(spec, (self.dim,), self.keepdim)
+
     def workspace(self, target: Target) -> Workspace:
         """Return ten pages, and two permuted copies where the result is in L1."""
         return Workspace(tiles(10, spec_of(self.input_tensor)), scratch(self, self.input_tensor, target))
@@ -110,6 +151,11 @@ class Argmax(Call, name="ttnn.argmax"):
                 raise Refusal("argmax of integers runs along the last dimension only")
         shape = reduced(spec.shape, (self.dim,), self.keepdim)
         return Spec(DType.u32, shape, Layout.ROW_MAJOR, self.memory_config or spec.memory)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the search; along other than the last two dimensions TTNN finds tiles of indices and untilizes them."""
+        outer = self.dim < spec_of(self.input_tensor).rank - 2
+        return ONE_PROGRAM + (ONE_CONVERSION if outer else NO_PROGRAM)
 
     def workspace(self, target: Target) -> Workspace:
         """Return, for floats, operand pages and index rows; for integers, each core's find and part of a row."""
@@ -143,6 +189,12 @@ class Cumsum(Call, name="ttnn.cumsum"):
         check_dims(spec.shape, (self.dim,))
         return replace(spec, memory=self.memory_config or spec.memory)
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the sum and the permutes; bf16 is summed in place along the last two dimensions."""
+        spec = spec_of(self.input)
+        direct = spec.dtype is DType.bf16 and self.dim >= spec.rank - 2
+        return ONE_PROGRAM if direct else accumulated(spec, self.dim)
+
     def workspace(self, target: Target) -> Workspace:
         """Return ten pages, and two permuted copies where the result is in L1."""
         return Workspace(10 * page_bytes(self.input.dtype), scratch(self, self.input, target, self.dim))
@@ -162,6 +214,9 @@ class Cumprod(Call, name="ttnn.cumprod"):
         spec = spec_of(self.input_tensor)
         check_dims(spec.shape, (self.dim,))
         return replace(spec, memory=self.memory_config or spec.memory)
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return accumulated(spec_of(self.input_tensor), self.dim)
 
     def workspace(self, target: Target) -> Workspace:
         """Return ten pages, and two permuted copies where the result is in L1."""
@@ -198,6 +253,16 @@ class Topk(Call, name="ttnn.topk"):
         spec = spec_of(self.input_tensor)
         return DType.u16 if spec.dtype is DType.bf16 and spec.shape[self.dim] <= WIDEST_U16 else DType.u32
 
+    def dispatch(self, target: Target) -> Dispatch:
+        """Count the search, the permutes to the last dimension and back, the pad to 64 elements, fills and slices."""
+        spec = spec_of(self.input_tensor)
+        shape, last = list(spec.shape), self.dim == spec.rank - 1
+        shape[self.dim], shape[-1] = shape[-1], shape[self.dim]
+        pad = padded(tuple(shape), (*shape[:-1], max(shape[-1], NARROWEST)))
+        shape[-1] = max(shape[-1], NARROWEST)
+        slices = 2 if self.k % TILE and not (last and spec.rank == 4) else 0
+        return pad + Dispatch(1 + ends_inside_tiles(tuple(shape)) + (0 if last else 3) + slices)
+
     def workspace(self, target: Target) -> Workspace:
         """Return pages of values and indices: on one core by k; where rows are split over cores, by k and width."""
         spec = spec_of(self.input_tensor)
@@ -219,6 +284,17 @@ def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[
     """Return the shape with `dims` as 1, or without them; Refusal for a dimension outside the rank."""
     check_dims(shape, dims)
     return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
+
+
+def squeezed(spec: Spec, dims: tuple[int, ...], keep: bool) -> Dispatch:
+    """Count the reshape that takes reduced dimensions of a tiled tensor away, where this is no view."""
+    kept, shape = reduced(spec.shape, dims, True), reduced(spec.shape, dims, keep)
+    return NO_PROGRAM if same_places(kept, shape, tiled=True) else ONE_PROGRAM
+
+
+def accumulated(spec: Spec, dim: int) -> Dispatch:
+    """Count a prefix sum or product, and the permutes of the last three dimensions to the outermost and back."""
+    return ONE_PROGRAM if spec.rank - dim > 3 else Dispatch(3)
 
 
 def scratch(call: Call, operand: Value, target: Target, dim: int | None = None) -> int:

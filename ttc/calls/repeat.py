@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import Call, Workspace, accept, spec_of
-from ttc.calls.sizes import row_bytes, rows_of, tile_bytes
+from ttc.calls.call import NO_PROGRAM, ONE_CONVERSION, Call, Dispatch, Workspace, accept, spec_of
+from ttc.calls.sizes import ends_inside_tiles, row_bytes, rows_of, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DType, Layout, MemoryConfig, Spec, Value
@@ -32,17 +32,26 @@ class Expand(Call, name="ttnn.expand"):
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)
         accept(self.input_tensor, None, PLAIN, "input_tensor")
-        aligned = (1,) * (len(self.output_shape) - spec.rank) + spec.shape
-        if len(aligned) != len(self.output_shape) or any(
-            size not in (1, wide) for size, wide in zip(aligned, self.output_shape, strict=True)
+        if len(self.aligned) != len(self.output_shape) or any(
+            size not in (1, wide) for size, wide in zip(self.aligned, self.output_shape, strict=True)
         ):
             raise Refusal(f"{list(spec.shape)} does not expand to {list(self.output_shape)}")
         if spec.layout is Layout.TILE and not self.flexible:
             raise Refusal("in TILE layout ttc repeats whole tiles only")
         return replace(spec, shape=self.output_shape, memory=self.memory_config or spec.memory)
 
+    @property
+    def aligned(self) -> tuple[int, ...]:
+        """Return the operand's shape with ones before it, as long as the result's."""
+        shape = self.input_tensor.shape
+        return (1,) * (len(self.output_shape) - len(shape)) + shape
+
     def alias(self) -> Value | None:
-        return self.input_tensor if self.output_shape == self.input_tensor.shape else None
+        return self.input_tensor if self.output_shape == self.aligned else None
+
+    def dispatch(self, target: Target) -> Dispatch:
+        counts = tuple(wide // size for size, wide in zip(self.aligned, self.output_shape, strict=True))
+        return repeated(self.aligned, counts, spec_of(self.input_tensor).layout is Layout.TILE)
 
     def workspace(self, target: Target) -> Workspace:
         return repeat_workspace(spec_of(self.input_tensor), self.infer())
@@ -74,8 +83,25 @@ class Repeat(Call, name="ttnn.repeat"):
     def alias(self) -> Value | None:
         return self.input_tensor if set(self.repeat_dims) <= {1} else None
 
+    def dispatch(self, target: Target) -> Dispatch:
+        spec = spec_of(self.input_tensor)
+        return repeated(spec.shape, self.repeat_dims, spec.layout is Layout.TILE)
+
     def workspace(self, target: Target) -> Workspace:
         return repeat_workspace(spec_of(self.input_tensor), self.infer())
+
+
+def repeated(shape: tuple[int, ...], counts: tuple[int, ...], tiled: bool) -> Dispatch:
+    """Count a program for each repeated dimension, and beyond rank 4 the way to rows and back.
+
+    Up to rank 4 a repeated dimension of one element joins the next repeated one, unless that is the last.
+    """
+    rank, growing = len(shape), [dim for dim, count in enumerate(counts) if count > 1]
+    if rank > 4:
+        around = 2 * ONE_CONVERSION if growing and tiled and ends_inside_tiles(shape) else NO_PROGRAM
+        return Dispatch(len(growing)) + around
+    joined = sum(shape[dim] == 1 and dim + 1 in growing and dim + 1 < rank - 1 for dim in growing)
+    return Dispatch(len(growing) - joined)
 
 
 def repeat_workspace(operand: Spec, result: Spec) -> Workspace:

@@ -1,4 +1,4 @@
-"""Calls that move elements: reshape, permute, slice, concat, pad; in ROW_MAJOR, or in TILE by whole tiles."""
+"""Calls that move elements: reshape, permute, slice, pad; in ROW_MAJOR, or in TILE by whole tiles."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from math import prod
 from typing import ClassVar
 
 from ttc.calls.call import (
-    BLOCK_FORMATS,
     FLOATS,
     INTEGERS,
-    PLAIN_FLOATS,
+    NO_PROGRAM,
+    ONE_CONVERSION,
+    ONE_PROGRAM,
     Call,
+    Dispatch,
     Workspace,
     accept,
-    one_layout,
     spec_of,
 )
-from ttc.calls.sizes import page_bytes, row_bytes, rows_of, tile_bytes
+from ttc.calls.sizes import ends_inside_tiles, page_bytes, row_bytes, rows_of, same_places, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
@@ -61,12 +62,7 @@ class Reshape(Call, name="ttnn.reshape"):
         spec = spec_of(self.input_tensor)
         if self.memory_config not in (None, spec.memory):
             return False
-        (height, width), (new_height, new_width) = rows_of(spec.shape), rows_of(self.shape)
-        if width != new_width:
-            return False
-        if spec.layout is Layout.ROW_MAJOR or height == new_height:
-            return True
-        return height % TILE == 0 and new_height % TILE == 0
+        return same_places(spec.shape, self.shape, spec.layout is Layout.TILE)
 
     def alias(self) -> Value | None:
         return self.input_tensor if self.is_view else None
@@ -103,8 +99,18 @@ class Permute(Call, name="ttnn.permute"):
         shape = tuple(spec.shape[dim] for dim in self.dims)
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
+    @property
+    def keeps_order(self) -> bool:
+        """Return whether every element stays where it is: in rows, dimensions of one element may change places."""
+        spec, moved = spec_of(self.input_tensor), [(place, dim) for place, dim in enumerate(self.dims) if place != dim]
+        same = spec.layout is Layout.ROW_MAJOR and self.infer().shape == spec.shape
+        return not moved or (same and all(spec.shape[place] == 1 for place, _ in moved))
+
     def alias(self) -> Value | None:
-        return self.input_tensor if self.dims == tuple(range(len(self.dims))) else None
+        return self.input_tensor if self.keeps_order and self.infer() == self.input_tensor.type else None
+
+    def dispatch(self, target: Target) -> Dispatch:
+        return super().dispatch(target) if not self.keeps_order else copied(self.alias())
 
     def workspace(self, target: Target) -> Workspace:
         """Return blocks of 32 x 32 elements on their way in, turned, and out; or two rows."""
@@ -158,77 +164,16 @@ class Slice(Call, name="ttnn.slice"):
         spec = spec_of(self.input_tensor)
         return self.input_tensor if self.infer() == spec else None
 
+    def dispatch(self, target: Target) -> Dispatch:
+        whole = self.infer().shape == self.input_tensor.shape
+        return copied(self.alias()) if whole else ONE_PROGRAM
+
     def workspace(self, target: Target) -> Workspace:
         """Return two tiles, or some rows in ROW_MAJOR."""
         spec = spec_of(self.input_tensor)
         if spec.layout is Layout.TILE:
             return Workspace(circular_buffers=2 * tile_bytes(spec.dtype) + 64)
         return Workspace(circular_buffers=max(4 * tile_bytes(spec.dtype), 4 * row_bytes(spec)) + 64)
-
-
-@dataclass(frozen=True)
-class Concat(Call, name="ttnn.concat"):
-    """The operands one after another along `dim`; the result goes to DRAM unless stated.
-
-    TILE layout needs operands that end with whole tiles, except for floats along the last dimension: there one device
-    program joins rows inside tiles, with 6 tiles of circular buffers for each tile of a row.
-    """
-
-    moves: ClassVar[bool] = True
-    tensors: tuple[Value, ...]
-    dim: int
-    _: KW_ONLY
-    memory_config: MemoryConfig | None = None
-
-    @property
-    def flexible(self) -> bool:  # type: ignore[override]
-        """Return whether TILE layout needs no conversions inside the call."""
-        return not self.cuts_tiles
-
-    def infer(self) -> Spec:
-        layout = one_layout(*self.tensors)
-        first = spec_of(self.tensors[0])
-        for tensor in self.tensors:
-            accept(tensor, None, MOVABLE, "an operand")
-            if tensor.dtype is not first.dtype:
-                raise Refusal(f"concat takes one dtype, got {first.dtype} and {tensor.dtype}")
-            rest = (*tensor.shape[: self.dim], *tensor.shape[self.dim + 1 :])
-            if tensor.type.rank != first.rank or rest != (*first.shape[: self.dim], *first.shape[self.dim + 1 :]):
-                raise Refusal(f"{list(tensor.shape)} does not fit {list(first.shape)} along dimension {self.dim}")
-        if layout is Layout.TILE and self.cuts_tiles and not self.merges_rows:
-            raise Refusal("in TILE layout ttc concatenates whole tiles only")
-        total = sum(tensor.shape[self.dim] for tensor in self.tensors)
-        shape = tuple(total if i == self.dim else size for i, size in enumerate(first.shape))
-        memory = self.memory_config or (first.memory if len(self.tensors) == 1 else DRAM)
-        return Spec(first.dtype, shape, layout, memory)
-
-    def alias(self) -> Value | None:
-        return self.tensors[0] if len(self.tensors) == 1 else None
-
-    def workspace(self, target: Target) -> Workspace:
-        """Return two tiles or rows; more where rows are joined inside tiles, are not aligned, or are of blocks."""
-        result = self.infer()
-        tile = tile_bytes(result.dtype)
-        if result.layout is Layout.ROW_MAJOR:
-            return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
-        whole = 4 if result.dtype in BLOCK_FORMATS else 2
-        return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else whole) * tile)
-
-    @property
-    def merges_rows(self) -> bool:
-        """Return whether rows of plain floats are joined, which one device program does even inside tiles."""
-        return self.dim == self.tensors[0].type.rank - 1 and self.tensors[0].dtype in PLAIN_FLOATS
-
-    @property
-    def row_tiles(self) -> int:
-        """Count the tiles in a row of all operands together."""
-        return sum(-(-tensor.shape[-1] // TILE) for tensor in self.tensors)
-
-    @property
-    def cuts_tiles(self) -> bool:
-        """Return whether an operand ends inside a tile along `dim`, so that TILE layout needs conversions."""
-        from_end = self.tensors[0].type.rank - self.dim
-        return from_end <= 2 and any(tensor.shape[self.dim] % TILE for tensor in self.tensors)
 
 
 @dataclass(frozen=True)
@@ -273,6 +218,13 @@ class Pad(Call, name="ttnn.pad"):
     def alias(self) -> Value | None:
         return self.input_tensor if self._in_place(self.infer()) else None
 
+    def dispatch(self, target: Target) -> Dispatch:
+        spec = spec_of(self.input_tensor)
+        result = self.infer()
+        beyond = any(map(any, self.padding[:-4])) and result.memory != spec.memory
+        moved = ONE_CONVERSION if beyond else NO_PROGRAM  # what has more than four dimensions keeps its memory
+        return moved + (padded(spec.shape, result.shape) if spec.layout is Layout.TILE else ONE_PROGRAM)
+
     def workspace(self, target: Target) -> Workspace:
         """Return tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
         spec, result = spec_of(self.input_tensor), self.infer()
@@ -280,3 +232,18 @@ class Pad(Call, name="ttnn.pad"):
             return Workspace(circular_buffers=6 * page_bytes(spec.dtype))
         row = row_bytes(result)
         return Workspace(circular_buffers=min(max(33 * row, 36 * 1024), 656 * 1024) + 12 * row)
+
+
+def copied(alias: Value | None) -> Dispatch:
+    """Count the copy that a call makes which changes nothing but the memory; none where it makes a view."""
+    return ONE_CONVERSION if alias is None else NO_PROGRAM
+
+
+def padded(shape: tuple[int, ...], result: tuple[int, ...]) -> Dispatch:
+    """Count the fill of the last tiles, and the copy into more tiles, of a pad in TILE layout."""
+    if shape == result:
+        return NO_PROGRAM
+    grown = shape[:-2] != result[:-2] or any(
+        -(-old // TILE) < -(-new // TILE) for old, new in zip(rows_of(shape), rows_of(result), strict=True)
+    )
+    return Dispatch(ends_inside_tiles(shape) + grown)

@@ -21,6 +21,19 @@ def row_bytes(spec: Spec) -> int:
     return round_up(int(width * spec.dtype.bytes), 64)
 
 
+def ends_inside_tiles(shape: tuple[int, ...]) -> bool:
+    """Return whether the last tiles of a tensor hold padding."""
+    return any(size % TILE for size in rows_of(shape))
+
+
+def same_places(old: tuple[int, ...], new: tuple[int, ...], tiled: bool) -> bool:
+    """Return whether each row, and each tile of rows, keeps its place where a tensor takes another shape."""
+    (height, width), (new_height, new_width) = rows_of(old), rows_of(new)
+    if width != new_width:
+        return False
+    return not tiled or height == new_height or (height % TILE == 0 and new_height % TILE == 0)
+
+
 def rows_of(shape: tuple[int, ...]) -> tuple[int, int]:
     """Return the last two sizes, 1 where a shape has fewer."""
     height, width = (1, 1, *shape)[-2:]

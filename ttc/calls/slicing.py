@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from ttc.calls.call import Dispatch
+from ttc.calls.sizes import same_places
 from ttc.calls.window import Window
 from ttc.errors import Refusal
 from ttc.ir import TILE
@@ -62,3 +64,20 @@ class Op2DSliceConfig:
 
 
 WHOLE = Op2DSliceConfig(SliceType.L1Full)
+
+
+def windowed(slices: Op2DSliceConfig | None, moves_halo: bool, *lines: tuple[int, int]) -> Dispatch:
+    """Count the device programs of a sliding window op on channels-last rows in TILE layout.
+
+    A whole op goes to shards, makes its halo, may move the halo, computes, and goes back. Each slice is read, makes
+    and moves its halo, computes, and is written; of images that are reshaped on the way `lines` tells the rows of all
+    images and of one line.
+    """
+    if slices is None or slices == WHOLE:
+        return Dispatch(4 + moves_halo, 2)
+    return Dispatch(5 * slices.num_slices + sum(is_reshaped(*rows) for rows in lines))
+
+
+def is_reshaped(rows: int, line: int) -> bool:
+    """Return whether `rows` in tiles, cut into lines, are a device program: where a line is no whole tiles."""
+    return not same_places((rows, 1), (line, 1), tiled=True)

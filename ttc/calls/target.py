@@ -12,22 +12,24 @@ class Architecture:
     """The numbers that all chips of one architecture share: rates in bytes and cycles per second.
 
     `circular_buffer_end` is the size of a core's L1, to which circular buffers may grow. `integers` are the
-    lowest and the largest 32-bit integer that the vector unit computes with.
+    lowest and the largest 32-bit integer that the vector unit computes with. Rows in DRAM begin at multiples of
+    `dram_alignment` bytes.
     """
 
     circular_buffer_end: int
     dram_bank_bytes_per_second: float
     clock_hz: float
     integers: tuple[int, int]
+    dram_alignment: int
 
 
 ARCHITECTURES = {
     # docs.tenstorrent.com/aibs/wormhole/specifications.html: 288 GB/s over 12 banks of a chip, AI clock 1 GHz.
     # tt-metal issue 44750: its vector unit holds integers as sign and magnitude; the largest are patterns of NaNs, and
     # -2^31 is a 0
-    "wormhole_b0": Architecture(1_499_136, 24e9, 1.0e9, (-0x7F7FFFFF, 0x7F7FFFFF)),
+    "wormhole_b0": Architecture(1_499_136, 24e9, 1.0e9, (-0x7F7FFFFF, 0x7F7FFFFF), 32),
     # docs.tenstorrent.com/aibs/blackhole/specifications.html: 512 GB/s over the p150's 8 banks, 448 over the p100's 7
-    "blackhole": Architecture(1_572_864, 64e9, 1.35e9, (-0x80000000, 0x7FFFFFFF)),
+    "blackhole": Architecture(1_572_864, 64e9, 1.35e9, (-0x80000000, 0x7FFFFFFF), 64),
 }
 
 
@@ -64,12 +66,19 @@ class Target:
         return self.dram_banks * ARCHITECTURES[self.arch].dram_bank_bytes_per_second
 
     @property
+    def dram_alignment(self) -> int:
+        return ARCHITECTURES[self.arch].dram_alignment
+
+    @property
     def clock_hz(self) -> float:
         return ARCHITECTURES[self.arch].clock_hz
 
 
 L1_SMALL_BYTES = 32768
 """Bytes that a device sets aside at the top of each core's L1 for the index tables of convolutions and pools."""
+
+L1_ALIGNMENT = 16
+"""Bytes that rows in L1 begin at multiples of."""
 
 TARGETS = {
     target.name: target

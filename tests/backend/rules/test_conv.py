@@ -110,6 +110,20 @@ def test_what_l1_cannot_hold_is_cut_where_ttnn_is_right(text, kind):
     assert (call.input_height == 1) == (call.kernel_size[0] == 1)
 
 
+@pytest.mark.parametrize(
+    ("channels", "moved", "programs"),
+    [(32, False, (4, 2)), (64, True, (5, 2))],
+)
+def test_a_halo_stays_where_it_is_if_that_fits(channels: int, moved: bool, programs: tuple[int, int]):
+    (call,) = [call for call in calls(image(1, 224, 224, channels, 64)) if isinstance(call, Conv2d)]
+    target = TARGETS["n150"]
+    assert call.whole
+    assert call.conv_config.reallocate_halo_output is moved
+    assert (call.dispatch(target).programs, call.dispatch(target).conversions) == programs
+    in_place = replace(call, conv_config=replace(call.conv_config, reallocate_halo_output=False))
+    assert fits(in_place, DType.bf16, target) is not moved
+
+
 def test_slices_are_as_few_as_fit():
     (call,) = [call for call in calls(image(1, 512, 512, 128, 128)) if isinstance(call, Conv2d)]
     assert call.slices is not None

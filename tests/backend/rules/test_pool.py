@@ -1,15 +1,24 @@
 """Which calls pools become, and the matrices of linear resampling against torch."""
 
 import ast
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 
 import ttc
-from tests.backend.rules.test_conv import mnemonics
+from tests.backend.rules.test_conv import calls, mnemonics
+from tests.cards import EACH_CARD
+from ttc.analysis.residency import l1_bank
+from ttc.backend.rules.pool import LAYOUTS
 from ttc.backend.rules.resample import linear_weights
-from ttc.ir import DType
+from ttc.calls.pool import MaxPool2d, pool_bytes
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
+from ttc.calls.target import TARGETS
+from ttc.ir import DType, parse_graph
+from ttc.pipeline import Options, compile_graph
+from ttc.runtime.check import check_many
 
 MAX = """
   %x: f32[1,1,144,32] = input(name="x")
@@ -19,6 +28,48 @@ MAX = """
 
 def test_max_pool_in_bf16_is_one_call():
     assert mnemonics(MAX) == ["max_pool2d"]
+
+
+def pool_text(batch: int, height: int, width: int) -> str:
+    rows, results = batch * height * width, batch * (height // 2) * (width // 2)
+    window = "kernel=[2, 2], stride=[2, 2], padding=[[0, 0], [0, 0]], dilation=[1, 1]"
+    return f"""
+  %x: f32[1,1,{rows},64] = input(name="x")
+  %y: f32[1,1,{results},64] = max_pool(x=%x, rows=[{batch}, {height}, {width}], {window})
+  return "y"=%y"""
+
+
+@pytest.mark.parametrize(
+    ("size", "slices"),
+    [
+        ((1, 224, 224), WHOLE),
+        ((4, 256, 256), Op2DSliceConfig(SliceType.DRAMSliceHeight, 2)),
+        ((8, 256, 256), Op2DSliceConfig(SliceType.DRAMSliceHeight, 3)),
+        ((16, 224, 224), Op2DSliceConfig(SliceType.DRAMSliceWidth, 4)),  # the result's lines are no whole tiles
+    ],
+)
+def test_a_pool_that_l1_cannot_hold_states_its_slices(size: tuple[int, int, int], slices: Op2DSliceConfig):
+    (call,) = [call for call in calls(pool_text(*size)) if isinstance(call, MaxPool2d)]
+    assert call.dram_slice_config == slices
+    assert call.applied_shard_scheme is not None
+    room = l1_bank(TARGETS["n150"])
+
+    def need(cut: Op2DSliceConfig) -> int:
+        part = cut.parts(call.window)[0]
+        return min(pool_bytes(part, 64, layout, TARGETS["n150"]) for layout in LAYOUTS)
+
+    assert need(slices) <= room
+    if slices.num_slices:
+        assert need(WHOLE if slices.num_slices == 2 else replace(slices, num_slices=slices.num_slices - 1)) > room
+
+
+@pytest.mark.parametrize("target", EACH_CARD)
+def test_the_real_library_takes_pools_in_slices(target: str, ttnn_python: str):
+    graphs = [parse_graph(f"graph {{{pool_text(*size)}\n}}") for size in ((16, 224, 224), (8, 256, 256))]
+    programs = [compile_graph(graph, Options(TARGETS[target])).program.graph for graph in graphs]
+    pools = [node.op for program in programs for node in program.nodes if isinstance(node.op, MaxPool2d)]
+    assert [pool.dram_slice_config != WHOLE for pool in pools] == [True, True]
+    assert not [fault for report in check_many(list(map(str, programs)), TARGETS[target]) for fault in report.faults]
 
 
 def test_max_pool_in_fp32_is_maxima_of_slices_along_each_axis():

@@ -13,10 +13,10 @@ from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
 from ttc.calls.call import Call, spec_of
+from ttc.calls.concat import Concat
 from ttc.calls.conv import Convolution
 from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
-from ttc.calls.shape import Concat
 from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import DRAM, L1, Buffer, Graph, MemoryConfig, Node, Op, Spec, Value

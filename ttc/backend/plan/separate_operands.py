@@ -9,10 +9,10 @@ from typing import Any
 
 from ttc.calls.binary import Add, BinaryCall, Multiply
 from ttc.calls.call import Call, buffer_of, spec_of
+from ttc.calls.concat import Concat
 from ttc.calls.lints import read_twice
 from ttc.calls.loop import Clone
 from ttc.calls.repeat import Repeat
-from ttc.calls.shape import Concat
 from ttc.calls.target import Target
 from ttc.calls.unary import Square
 from ttc.errors import Refusal

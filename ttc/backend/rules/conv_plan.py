@@ -64,7 +64,8 @@ def whole_in_l1(call: Call, dtype: DType, target: Target) -> Call | None:
     """Return the call whole, in the shard layout that needs the least L1; None if the call does not fit whole."""
     whole = [in_slices(layout, WHOLE) for layout in layouts(call, target)]
     fitting = [cut for cut in whole if fits(cut, dtype, target)]
-    return min(fitting, key=lambda cut: sharded_bytes(cut, dtype, target), default=None)
+    least = min(fitting, key=lambda cut: sharded_bytes(cut, dtype, target), default=None)
+    return least and halo_in_place(least, dtype, target)
 
 
 def layouts(call: Call, target: Target) -> tuple[Call, Call]:
@@ -137,6 +138,17 @@ def fewest_slices(call: Call, kind: SliceType, dtype: DType, target: Target) -> 
     tiles = math.gcd(*shards) // TILE
     blocks = [max(shards), *(TILE * count for count in range(tiles, 0, -1) if tiles % count == 0)]
     return next((fit for block in blocks if fits(fit := cut(slices, block), dtype, target)), None)
+
+
+def halo_in_place(call: Call, dtype: DType, target: Target) -> Call:
+    """Return the call with its halo left where TTNN makes it, if that fits into L1.
+
+    Moving it is a device program more, which TTNN leaves out where the L1's other buffers give it the same place.
+    """
+    if call.keeps_input:
+        return call
+    in_place = replace(call, conv_config=replace(call.conv_config, reallocate_halo_output=False))
+    return in_place if fits(in_place, dtype, target) else call
 
 
 def fits(call: Convolution, dtype: DType, target: Target) -> bool:

@@ -7,15 +7,13 @@ from math import prod
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
+from ttc.calls.concat import Concat
 from ttc.calls.repeat import Expand
-from ttc.calls.shape import Concat, Pad, Permute, Reshape
+from ttc.calls.shape import Pad, Permute, Reshape
 from ttc.ir import Layout, Value
 
 DEEPEST = 6
 """Highest rank that TTNN's permute and slice were tried with in all layouts."""
-
-WIDEST_ROW = 32
-"""Tiles of a row up to which floats that end inside tiles are joined in TILE layout."""
 
 
 def reshaped(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
@@ -72,8 +70,7 @@ def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
     if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
         return to.call(Concat(tuple(values), dim))
     call = Concat(tuple(to.tile(value) for value in values), dim)
-    last = dim == values[0].type.rank - 1 and values[0].dtype.is_float and call.row_tiles <= WIDEST_ROW
-    if call.cuts_tiles and not last:
+    if call.cuts_tiles and not call.merges_rows:
         call = Concat(tuple(to.row_major(value) for value in values), dim)
     return to.call(call)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -18,19 +19,29 @@ from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.binary import Add, Maximum, Multiply
 from ttc.calls.pool import MaxPool2d, pool_bytes
 from ttc.calls.shape import Pad, Reshape, Slice
-from ttc.calls.slicing import WHOLE
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
+from ttc.calls.target import Target
+from ttc.calls.window import Window
 from ttc.guard.budget import check_table
-from ttc.ir import DRAM, DType, Layout, Sharding, Value
+from ttc.ir import DRAM, TILE, DType, Layout, Sharding, Value
 from ttc.ops.rules import window_output
 from ttc.ops.spatial import images
+
+LAYOUTS = (Sharding.HEIGHT_SHARDED, Sharding.BLOCK_SHARDED)
 
 
 @lowers(ops.MaxPool)
 def max_pool(op: ops.MaxPool, to: Lowering) -> Value:
     """Lower to max_pool2d where it takes the window and the dtype, else to maxima along one axis after the other."""
     x = to_rows(op.x, op.rows, to)
-    y = pooled(op, x, to) if fits_max_pool2d(op, x) else slice_maxima(op, x, to)
+    call = pooling(op, x, to.target) if fits_max_pool2d(op, x) else None
+    y = slice_maxima(op, x, to) if call is None else reshaped(to.call(call), row_shape(call), to)
     return from_rows(y, op.rows, op.infer().shape, to)
+
+
+def row_shape(call: MaxPool2d) -> tuple[int, ...]:
+    """Return the shape of a pool's result as rows."""
+    return 1, 1, call.window.output_pixels, call.channels
 
 
 def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
@@ -39,8 +50,11 @@ def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
     return x.dtype is DType.bf16 and len(op.kernel) <= 2 and small
 
 
-def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
-    """Call max_pool2d in the shard layout that needs the least L1, in slices only where the whole does not fit."""
+def pooling(op: ops.MaxPool, x: Value, target: Target) -> MaxPool2d | None:
+    """Return the call of max_pool2d, in the shard layout that needs the least L1 and in the fewest slices that fit.
+
+    None where no slices fit that TTNN computes right.
+    """
     batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
     (top, bottom), (left, right) = (*op.padding, (0, 0))[:2]
     height, width = plane(spatial)
@@ -57,15 +71,24 @@ def pooled(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
         op.ceil,
         memory_config=DRAM,
         output_layout=Layout.TILE,
+        reallocate_halo_output=False,
         config_tensor_in_dram=True,
     )
-    need = {
-        layout: pool_bytes(call.window, channels, layout, to.target)
-        for layout in (Sharding.HEIGHT_SHARDED, Sharding.BLOCK_SHARDED)
-    }
-    best = min(need, key=need.__getitem__)
-    whole = WHOLE if need[best] <= l1_bank(to.target) else None
-    return to.call(replace(call, applied_shard_scheme=best, dram_slice_config=whole))
+    for slices in (WHOLE, *sound_slices(call.window)):
+        part = slices.parts(call.window)[0]
+        need = {layout: pool_bytes(part, channels, layout, target) for layout in LAYOUTS}
+        best = min(need, key=need.__getitem__)
+        if need[best] <= l1_bank(target):
+            return replace(call, applied_shard_scheme=best, dram_slice_config=slices)
+    return None
+
+
+def sound_slices(window: Window) -> Iterator[Op2DSliceConfig]:
+    """Yield the slices that TTNN computes right: along the height of lines that are whole tiles, else the width."""
+    whole_tiles = window.size[1] % TILE == window.output[1] % TILE == 0
+    kind = SliceType.DRAMSliceHeight if whole_tiles else SliceType.DRAMSliceWidth
+    for count in range(2, Op2DSliceConfig(kind).most(window) + 1):
+        yield Op2DSliceConfig(kind, count)
 
 
 def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:

@@ -56,7 +56,8 @@ class CheckReport:
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
     call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
     about, as the host does them. `warnings` are ttnn's own, logged while the program ran; ttnn says each once in a
-    process. `unsafe` is what ttnn takes and a card gets wrong: the program's lints, and what ttnn's trace shows.
+    process. `miscount` is the first call that is more or fewer device programs, or conversions, than its report says.
+    `unsafe` is what ttnn takes and a card gets wrong: the program's lints, and what ttnn's trace shows.
     """
 
     calls: int = 0
@@ -66,6 +67,7 @@ class CheckReport:
     peak_l1_per_core: int = 0
     spec_mismatches: tuple[str, ...] = ()
     refusal: str | None = None
+    miscount: str | None = None
     host_ops: int = 0
     conversion_ops: dict[str, int] = field(default_factory=dict)
     per_call: tuple[dict[str, Any], ...] = ()
@@ -74,9 +76,10 @@ class CheckReport:
 
     @property
     def faults(self) -> list[str]:
-        """Return what is wrong, a line each: unpredicted results, what is unsafe, ttnn's warnings, a refused call."""
+        """Return what is wrong, a line each: wrong predictions, what is unsafe, ttnn's warnings, a refused call."""
         return [
             *(f"not as predicted: {mismatch}" for mismatch in self.spec_mismatches),
+            *([f"not as predicted: {self.miscount}"] if self.miscount is not None else []),
             *(f"unsafe on a card: {fault}" for fault in self.unsafe),
             *(f"ttnn warns: {warning}" for warning in self.warnings),
             *([f"refused: {self.refusal}"] if self.refusal is not None else []),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ttc.calls.call import Call, kind_of, spec_of
+from ttc.calls.call import Call, Dispatch, kind_of, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
 from ttc.calls.lints import lint
@@ -70,6 +70,7 @@ class Findings:
     spec_mismatches: list[str] = field(default_factory=list)
     unsafe: list[str] = field(default_factory=list)
     host_ops: int = 0
+    miscount: str | None = None
     refusal: str | None = None
     per_call: list[dict[str, Any]] = field(default_factory=list)
 
@@ -189,7 +190,7 @@ class _Run:
             tensors.free(call.tensor)
         self.found.unsafe.extend(fault for fault in trace.unsafe if fault not in self.found.unsafe)
         if times and not isinstance(call, Deallocate):
-            self._count(step.index, call, trace, times)
+            self._count(step, call, trace, times)
         return results
 
     def _loop(self, loop: Loop, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:
@@ -210,13 +211,17 @@ class _Run:
         positions = dict(zip(loop.operands(), given, strict=True))
         return tuple(positions[value] for value in loop.written)
 
-    def _count(self, index: int, call: Call, trace: Trace, times: int) -> None:
+    def _count(self, step: Step, call: Call, trace: Trace, times: int) -> None:
         found = self.found
-        conversions = {name: n * times for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
+        conversions = {name: n for name, n in trace.device_ops.items() if CONVERSION.fullmatch(name)}
+        counted = Dispatch(trace.programs, sum(conversions.values()))
+        predicted = call.dispatch(self.checker.target)
+        if found.miscount is None and predicted != counted:
+            found.miscount = miscount(step, predicted, counted)
         found.calls += times
         found.device_programs += trace.programs * times
-        found.conversions.update(conversions)
-        entry = {"node": index, "call": call.mnemonic, "programs": trace.programs, "l1": trace.l1}
+        found.conversions.update({name: n * times for name, n in conversions.items()})
+        entry = {"node": step.index, "call": call.mnemonic, "programs": trace.programs, "l1": trace.l1}
         if times > 1:
             entry["times"] = times
         found.per_call.append({**entry, "device_ops": dict(trace.device_ops)})
@@ -232,6 +237,14 @@ class _Run:
         fault = mismatch(spec_of(value), actual, padded)
         if fault:
             self.found.spec_mismatches.append(f"%{value.name} of {what}: {fault}")
+
+
+def miscount(step: Step, predicted: Dispatch, counted: Dispatch) -> str:
+    """Describe a call whose device programs, or conversions among them, are not as many as predicted."""
+    return (
+        f"%{step.results[0].name} of {step.call.mnemonic}: {predicted.programs} device programs with "
+        f"{predicted.conversions} conversions predicted, {counted.programs} with {counted.conversions} counted"
+    )
 
 
 def mismatch(predicted: Spec, actual: Spec, padded: tuple[int, ...]) -> str:

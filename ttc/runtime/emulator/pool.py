@@ -34,4 +34,4 @@ def max_pool2d(call: MaxPool2d, mode: Mode, input_tensor: Tensor) -> Tensor:
     x = F.pad(x, (left, right + beyond[1], top, bottom + beyond[0]), value=-math.inf)
     y = F.max_pool2d(x, window.kernel, window.stride, 0, window.dilation)
     height, width = window.output
-    return y[:, :, :height, :width].permute(0, 2, 3, 1).reshape(1, 1, -1, call.channels)
+    return y[:, :, :height, :width].permute(0, 2, 3, 1).reshape(call.infer().shape)

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.calls.shape import Concat, Pad, Permute, Reshape, Slice
+from ttc.calls.concat import Concat
+from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
