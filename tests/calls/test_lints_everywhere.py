@@ -45,7 +45,8 @@ EACH = len(FIRST) * len(DTYPES)
     "name", [pytest.param(name, marks=[pytest.mark.sweep] * (name != "motif")) for name in models.NAMES]
 )
 def test_models(name: str):
-    module, inputs = models.named(name).build("tiny")
+    model = models.named(name)
+    module, inputs = model.build(model.sizes[-1])
     assert len(list(linted(ttc.compile(module, kwargs=inputs)))) == EACH
 
 
