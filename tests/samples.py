@@ -459,6 +459,7 @@ INDEX: list[Sample] = [
         dim=2,
         ranges={"index": (0, 40)},
     ),
+    S(ops.Scatter, x="f32[4,4000]", index="i64[4,2]", updates="f32[4,2]", dim=1, ranges={"index": (0, 4000)}),
     S(ops.Scatter, x="f32[9,2,3]", index="i64[1,2,3]", updates="f32[1,2,3]", dim=0, ranges={"index": (0, 9)}),
     S(
         ops.Scatter,

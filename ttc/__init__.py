@@ -35,6 +35,7 @@ def compile(
     dynamic_shapes: Any = None,
     allow_host: Sequence[str] = (),
     fidelity: str | None = None,
+    state: Mapping[str, str] | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Compiled:
@@ -48,6 +49,8 @@ def compile(
     buckets: a run takes the smallest program that fits, and its padding changes no result.
     Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
     form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
+    `state` binds inputs of an ONNX model to outputs, whose numbers they take in the next run of a session; a module's
+    state is the buffers that it changes (docs/state.md).
     `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `fidelity` ("LoFi",
     "HiFi2", "HiFi3", "HiFi4") overrules the math fidelity that is chosen for each call (docs/numbers.md); `trust` lets
     torch read a .pt2 file as it does, with whatever code the file holds (docs/security.md); `progress` is told what is
@@ -58,7 +61,7 @@ def compile(
     require("compiling")
     from ttc.calls.fidelity import fidelity_named
     from ttc.calls.target import target_named
-    from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable
+    from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable, state_names
     from ttc.compiled.compiled import Compiled
     from ttc.pipeline import Options, dtype_named, every_stage
     from ttc.sources import source_of
@@ -70,7 +73,8 @@ def compile(
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):
-        source = source_of(model, model_arguments(args, kwargs), dynamic_shapes, largest, bool(trust))
+        arguments, states = model_arguments(args, kwargs), state_names(state)
+        source = source_of(model, arguments, dynamic_shapes, largest, bool(trust), states)
         return Compiled(source, options, sizes, progress)
 
 

@@ -18,10 +18,11 @@ from ttc.errors import InputError, Refused, TtcError
 from ttc.ir import DType, Graph, Value, Weights
 from ttc.ir.names import free_name
 from ttc.ir.stand_in import stand_ins, without
+from ttc.ir.state import state_name
 from ttc.ops.derived import derived_weights
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.runtime.run.buckets import Bucket, Sizes
-from ttc.runtime.run.program import PROGRAM_DTYPES, Program, weight_types
+from ttc.runtime.run.program import PROGRAM_DTYPES, Program, check_states, weight_types
 
 DTYPES = PROGRAM_DTYPES
 
@@ -141,7 +142,7 @@ def compile_graph(
     faults = list(lint(calls, options.target))
     assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
-    program = Program(calls, inputs, outputs, options.target.name, options.dtype)
+    program = check_states(Program(calls, inputs, outputs, options.target.name, options.dtype))
     return Build(in_bucket(program), derivations, ops, names, steps)
 
 
@@ -171,7 +172,20 @@ def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bu
 
 def _padded(readings: Sequence[Reading]) -> tuple[Padded, Sequence[Sizes]]:
     graphs, sizes = zip(*readings, strict=True)
-    return pad(graphs, sizes), sizes
+    padded = pad(graphs, sizes)
+    _require_fixed_states(padded)
+    return padded, sizes
+
+
+def _require_fixed_states(padded: Padded) -> None:
+    """Raise Refused for states that have a length: buckets would keep them at several sizes."""
+    reasons = [
+        (f"state {own!r}", "its size is a length: state is of fixed sizes, give one size of each of its lengths")
+        for name, extent in padded.inputs.items()
+        if (own := state_name(name)) is not None and any(extent.lengths)
+    ]
+    if reasons:
+        raise Refused(reasons)
 
 
 def _bucket(padded: Padded, taken: Sequence[Sizes], program: Program) -> Bucket:

@@ -255,3 +255,30 @@ def test_positions_to_4096_decide_as_in_fp32():
             assert pcc(y.numpy(), wanted.numpy()) > 0.9999, i
         else:
             assert torch.equal(y, wanted), i
+
+
+STATES = """
+graph {
+  %sum: f32[1,4] = input(name="@state.sum")
+  %cache: f32[3,4] = input(name="@state.cache")
+  %seen: f32[1,4] = input(name="@state.seen")
+  %x: f32[1,4] = input(name="x")
+  %w: f32[4,4] = const(ref="w")
+  %h: f32[1,4] = linear(x=%x, w=%w)
+  %new: f32[1,4] = add(a=%sum, b=%h)
+  %both: f32[4,4] = concat(xs=[%cache, %h], dim=0)
+  %last: f32[3,4] = slice(x=%both, starts=[1, 0], ends=[4, 4])
+  %s: f32[1,4] = linear(x=%seen, w=%w)
+  return "@state.sum"=%new, "@state.cache"=%last, "@state.seen"=%s, "h"=%h
+}
+"""
+
+
+def test_sums_over_runs_are_kept_and_what_is_moved_or_computed_by_layers_is_not():
+    assert names(STATES) == {"sum", "new"}
+
+
+def test_both_sides_of_a_state_are_kept():
+    decided = "%last: f32[3,4] = slice(x=%both, starts=[1, 0], ends=[4, 4])\n  %sine: f32[1,4] = sin(x=%seen)"
+    text = STATES.replace(decided.partition("\n")[0], decided).replace('"h"=%h', '"h"=%h, "y"=%sine')
+    assert names(text) == {"sum", "new", "seen", "sine", "s"}

@@ -31,6 +31,19 @@ def of_a_slice(x, y):
     return x
 
 
+def of_positions_of_later_dimensions(x, y):
+    a, b, c, d = (x.clone() for _ in range(4))
+    a[:, torch.tensor([2, 0])] = y[:, :2]
+    b[:, :, torch.tensor([-1])] = y[:, :, :1]
+    c[:, torch.tensor([2, 1])] = y[0, 0]
+    d[:, torch.tensor([0, 2]), torch.tensor([3, 1])] = y[:, 0, :2]
+    put = torch.ops.aten.index_put.default
+    e = put(x, [None, torch.tensor([0, 0])], y[:, :2], True)
+    f = put(x, [None, torch.tensor(1)], y[:, 1])
+    g = put(x, [torch.tensor([1, 0]), None, torch.tensor([3, 3])], y[:, :, 0])
+    return a, b, c, d, e, f, g
+
+
 def of_positions(x, y):
     x = x.clone()
     x[torch.tensor([1, 0]), torch.tensor([2, 0])] = y[0, :2]
@@ -83,6 +96,7 @@ CASES = (
     through_a_chain_of_views,
     of_a_slice,
     of_positions,
+    of_positions_of_later_dimensions,
     under_a_mask,
     before_and_after,
     with_an_activation,

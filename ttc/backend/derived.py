@@ -8,9 +8,9 @@ from torch import Tensor
 
 from ttc.backend.wide_integers import wide_integers
 from ttc.calls.target import Target
-from ttc.ir import Builder, Const, Graph, Op, Value, Weights
+from ttc.ir import Builder, Const, Graph, Input, Op, Value, Weights
 from ttc.ir.names import take_name
-from ttc.ops.constant import constant, names_literal
+from ttc.ops.constant import constant, initial, names_literal
 from ttc.ops.interpret import evaluate_value
 
 
@@ -24,6 +24,7 @@ class DerivedWeights:
         self._builder = Builder(weights)
         self._static: dict[Value, Value] = {}
         self._refs: dict[tuple[Value, bool], str] = {}
+        self._initial: dict[str, Value] = {}
         self._taken: set[str] = set()
 
     def __contains__(self, value: Value) -> bool:
@@ -64,14 +65,20 @@ class DerivedWeights:
             self._refs[static, whole] = take_name(ref, self._taken, ".", first=1)
         return self._refs[static, whole]
 
+    def start(self, state: Input) -> None:
+        """Add what a state starts from, to which the program refers by the name of the state's input."""
+        self._initial[state.name] = self._builder(initial(state, self._builder.weights))
+        self._taken.add(state.name)
+
     def finish(self, used: Collection[str]) -> Graph:
-        """Return the graph, with an output for each reference that is used."""
-        return self._builder.finish((ref, value) for (value, _), ref in self._refs.items() if ref in used)
+        """Return the graph, with an output for each reference that is used, and for each state."""
+        outputs = {ref: value for (value, _), ref in self._refs.items() if ref in used}
+        return self._builder.finish({**outputs, **self._initial})
 
     def wide_integers(self, program: Graph, target: Target) -> list[tuple[str, str]]:
         """List every constant of a program that the device would not store, or compute with, as it is."""
         derived = {ref: value for (value, _), ref in self._refs.items()}
-        return wide_integers(program, derived, self._builder.weights, target)
+        return wide_integers(program, {**derived, **self._initial}, self._builder.weights, target)
 
 
 def _depends_on_no_weight(static: Value) -> bool:

@@ -20,12 +20,13 @@ from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.fidelity import with_fidelity
-from ttc.calls.layout import ToLayout, Typecast
+from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.lints import integers_that_the_card_holds
 from ttc.calls.target import Target
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import DRAM, HOST, Builder, Const, DType, Graph, Input, Layout, MemoryConfig, Op, Spec, Type, Value
 from ttc.ir.stand_in import enumerated
+from ttc.ir.state import state_name
 from ttc.ops.constant import Full, Literal
 
 ON_HOST = "with --allow-host NAME (allow_host=[...] in Python) the host does what the card cannot"
@@ -245,6 +246,8 @@ class Lowering:
 
     def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         if isinstance(op, Input):
+            if state_name(op.name) is not None:
+                self._weights.start(op)
             return (self._program(replace(op, type=Spec(self.device_dtype(op.type), op.type.shape))),)
         if isinstance(op, (Const, Full, Literal)) or (op.operands() and all(v in self._weights for v in op.operands())):
             self._weights.take(op, results)
@@ -267,7 +270,11 @@ class Lowering:
 
     def finish(self, graph: Graph) -> Lowered:
         """Return the program with the model's outputs, and the weights that it refers to."""
-        program = self._program.finish([(name, self._output(value)) for name, value in graph.outputs])
+        states = {name: self._lowered[value] for name, value in graph.states.items()}
+        outputs = [(name, self._output(value), states.get(name)) for name, value in graph.outputs]
+        program = self._program.finish(
+            [(name, value if old is None else self._as(old, value)) for name, value, old in outputs]
+        )
         used = {node.op.ref for node in program.nodes if isinstance(node.op, Const)}
         weights = self._weights.finish(used)
         if wide := self._weights.wide_integers(program, self.target):
@@ -275,6 +282,12 @@ class Lowering:
         program, new = named_after_ops(program, self._stands_for, self.target)
         names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
         return program, weights, names
+
+    def _as(self, old: Value, value: Value) -> Value:
+        """Return what a run leaves of a state in the form that the next run takes the state in."""
+        value = self.tile(self.cast(value, old.dtype))
+        memory = spec_of(old).memory
+        return value if spec_of(value).memory == memory else self.call(ToMemoryConfig(value, memory))
 
     def wide_integers(self, graph: Graph) -> list[tuple[str, str]]:
         """List the constants, of a program that lacks what was refused, that the device would not store as they are."""

@@ -12,6 +12,9 @@ two positions. The rule:
   interpolation, are in fp32 too.
 - The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of exact
   numbers (`Exactness.SIGNAL`) end in an atan2, the whole computation is in fp32, the weights too.
+- A state that a run computes from what the run before has left (a running mean, a sum) is a sum over runs, of which
+  bf16 would lose the small parts in the end. Such a state, and what leads from its old numbers to the new by these ops,
+  is in fp32; a state whose old numbers are only moved and chosen from (a cache of keys and values) is not.
 - All other values are rounded, activations above all: these are rounded to bf16 before, and wider arithmetic
   afterwards brings nothing back.
 """
@@ -29,7 +32,7 @@ def wide_values(graph: Graph) -> frozenset[Value]:
     """Return the values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
     signals = _carried(graph, lambda op: facts_of(op).exactness is not Exactness.LOST)
-    decisions, differences, angles = set[Value](), set[Value](), set[Value]()
+    decisions, differences, angles = _sums_over_runs(graph), set[Value](), set[Value]()
     for node in _varying(graph):
         if _sums(node.op) or _decides(node.op, exact):
             decisions.add(node.results[0])
@@ -39,7 +42,37 @@ def wide_values(graph: Graph) -> frozenset[Value]:
             differences.update(node.results)
         if isinstance(node.op, ops.Atan2) and node.op.a in signals:
             angles.add(node.results[0])
-    return _leading(graph, exact, decisions | differences) | _leading(graph, signals, angles)
+    wide = _leading(graph, exact, decisions | differences) | _leading(graph, signals, angles)
+    return wide | _both_sides(graph, wide)
+
+
+def _sums_over_runs(graph: Graph) -> set[Value]:
+    """Return what leads from the old numbers of a state to the new, where these are computed."""
+    outputs, found = dict(graph.outputs), set[Value]()
+    for name, before in graph.states.items():
+        reached = {before} if before.dtype.is_float else set()
+        for node in graph.nodes:
+            if not reached.isdisjoint(node.op.operands()) and _keeps_exact(node.op):
+                reached.update(value for value in node.results if value.dtype.is_float)
+        way = _leading(graph, reached, {outputs.get(name, before)} & reached)
+        if any(_computes(value.op) for value in way):
+            found |= way
+    return found
+
+
+def _both_sides(graph: Graph, wide: frozenset[Value]) -> frozenset[Value]:
+    """Return both sides of the states that are wide on one."""
+    outputs = dict(graph.outputs)
+    pairs = ({before, outputs.get(name, before)} for name, before in graph.states.items() if before.dtype.is_float)
+    return frozenset(value for pair in pairs if not wide.isdisjoint(pair) for value in pair)
+
+
+def _computes(op: Op) -> bool:
+    """Return whether an op gives numbers that no operand holds."""
+    match op:
+        case Input() | ops.Pad() | ops.Scatter(reduce=""):
+            return False
+    return not facts_of(op).moves
 
 
 def _carried(graph: Graph, carries: Callable[[Op], bool]) -> set[Value]:

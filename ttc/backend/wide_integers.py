@@ -11,6 +11,7 @@ from ttc.calls.index import Gather, Scatter
 from ttc.calls.target import ARCHITECTURES, Target
 from ttc.errors import Refusal
 from ttc.ir import Const, DType, Graph, Value, Weights
+from ttc.ir.state import state_name
 from ttc.ops.interpret import evaluate_value, has_data
 from ttc.ops.torch_types import stored_as
 
@@ -20,15 +21,16 @@ def wide_integers(
 ) -> list[tuple[str, str]]:
     """List place and reason of each constant, as far as there is data, with integers beyond the device's type.
 
-    Constants that the program computes with are within what the card's vector unit holds. `derived` are the values of
-    the program's references, and `weights` the model's own.
+    So too of what states start from. Constants that the program computes with are within what the card's vector unit
+    holds. `derived` are the values of the program's references, and `weights` the model's own.
     """
     reasons: list[tuple[str, str]] = []
     computed = _computed_with(program)
-    for node in program.nodes:
-        if not isinstance(node.op, Const) or not node.op.type.dtype.is_integer:
+    constants = [(node.op.ref, node.results[0]) for node in program.nodes if isinstance(node.op, Const)]
+    for ref, constant in (*constants, *program.states.items()):
+        value = derived[ref]
+        if not constant.dtype.is_integer:
             continue
-        value, constant = derived[node.op.ref], node.results[0]
         if value.dtype.bytes < 4 or (value.dtype is DType.i32 and constant not in computed):
             continue  # these fit
         if not has_data(value, weights):
@@ -38,7 +40,7 @@ def wide_integers(
             if constant in computed:
                 _check_computed(stored, target)
         except Refusal as refusal:
-            reasons.append((f"constant {node.op.ref}{_read_in(program, constant)}", str(refusal)))
+            reasons.append((f"{_words(ref)}{_read_in(program, constant)}", str(refusal)))
     return reasons
 
 
@@ -58,6 +60,11 @@ def _check_computed(stored: Tensor, target: Target) -> None:
         if not lowest <= number <= largest:
             words = f"{target.arch} computes with integers of {lowest} to {largest}"
             raise Refusal(f"the integer {number} reaches arithmetic, and {words}")
+
+
+def _words(ref: str) -> str:
+    own = state_name(ref)
+    return f"constant {ref}" if own is None else f"the initial state {own}"
 
 
 def _read_in(program: Graph, constant: Value) -> str:

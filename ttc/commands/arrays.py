@@ -27,7 +27,7 @@ def random_inputs(bucket: Bucket, seed: int = 0) -> dict[str, np.ndarray]:
     """Draw seeded inputs that a bucket takes: normal floats, coin flips, integers that stay within their tables.
 
     Lengths are somewhat shorter than the bucket's: full inputs would not test the padding. The session draws the
-    model's own random inputs.
+    model's own random inputs, and keeps states.
     """
     generator = np.random.default_rng(seed)
     limits = index_limits(bucket.program)

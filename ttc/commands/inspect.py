@@ -13,7 +13,9 @@ from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable
 from ttc.guard.files import check_output
 from ttc.ir import print_graph
+from ttc.ir.state import state_name
 from ttc.runtime.run.buckets import Bucket, size_words
+from ttc.runtime.run.program import Program
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -53,8 +55,8 @@ def _loaded(subject: Path, arguments: Namespace) -> Any:
     """Load an artifact; errors for what only a model can be asked."""
     import ttc
 
-    if arguments.lengths or arguments.allow_host:
-        raise InputError(f"{subject} is compiled already: --length and --allow-host are for a model")
+    if arguments.lengths or arguments.allow_host or arguments.state:
+        raise InputError(f"{subject} is compiled already: --length, --state and --allow-host are for a model")
     if arguments.after:
         raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
     return ttc.load(subject)
@@ -78,8 +80,16 @@ def _view(shown: Any, arguments: Namespace) -> tuple[str, dict[str, Any]]:
         return printable(f"wrote {arguments.html}\n"), {"output": str(arguments.html)}
     text = print_graph(shown.program.graph, locations=True)
     padded = [bucket for bucket in shown.buckets if bucket.sizes]
+    program = shown.program
     values = {"text": text, "report": report.to_dict(), "buckets": [_bucket(bucket) for bucket in padded]}
-    return f"{text}{report}\n{printable(masks(padded))}", values
+    values["state"] = [{"name": state_name(name), "type": str(type)} for name, type in program.states]
+    return f"{text}{report}\n{printable(states(program) + masks(padded))}", values
+
+
+def states(program: Program) -> str:
+    """Describe each state: the model's own type, and the form on the device."""
+    values = program.graph.states
+    return "".join(f"state {state_name(name)}: {type} ({values[name].type})\n" for name, type in program.states)
 
 
 def _bucket(bucket: Bucket) -> dict[str, Any]:

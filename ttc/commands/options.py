@@ -35,7 +35,7 @@ def add_model(parser: ArgumentParser) -> None:
 
 
 def add_compilation(parser: ArgumentParser) -> None:
-    """Add the options of compilation: card, numbers, lengths."""
+    """Add the options of compilation: card, numbers, lengths, state."""
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
@@ -46,6 +46,10 @@ def add_compilation(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--length", dest="lengths", action="append", default=[], type=length, metavar="NAME=N[,N]",
         help="a size, or several, of one of the model's named dimensions; may be given for each of them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--state", action="append", default=[], type=state, metavar="INPUT=OUTPUT",
+        help="an input of an ONNX model that takes an output of the run before; may be given again",
     )  # fmt: skip
     parser.add_argument(
         "--trust", action="store_true", help="let torch read a .pt2 file as it does, with whatever code the file holds"
@@ -64,6 +68,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
         "fidelity": arguments.fidelity,
+        "state": _states(arguments.state),
         "trust": arguments.trust,
     }
 
@@ -108,6 +113,23 @@ def length(text: str) -> tuple[str, list[int]]:
         raise ArgumentTypeError(f"{text!r} is not a length; write NAME=N or NAME=N,N,... with whole numbers from 1 on")
     name, _, sizes = text.rpartition("=")
     return name, [int(number) for number in sizes.split(",")]
+
+
+def state(text: str) -> tuple[str, str]:
+    """Read `past=present` as the names of an input and of an output."""
+    before, _, after = text.partition("=")
+    if not before or not after:
+        raise ArgumentTypeError(f"{text!r} is no state; write INPUT=OUTPUT")
+    return before, after
+
+
+def _states(pairs: list[tuple[str, str]]) -> dict[str, str]:
+    """Return the output of each input; InputError for an input that is given twice."""
+    found = dict(pairs)
+    for name, _ in pairs:
+        if len(outputs := [after for before, after in pairs if before == name]) > 1:
+            raise InputError(f"the input {name!r} is bound twice as state: to {' and '.join(outputs)}")
+    return found
 
 
 def _is_length(text: str) -> bool:

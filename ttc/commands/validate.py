@@ -16,6 +16,7 @@ from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.table import print_table
 from ttc.errors import InputError, require
+from ttc.ir.state import is_given
 
 if TYPE_CHECKING:
     from ttc.compiled.compiled import Compiled
@@ -54,7 +55,7 @@ def run(arguments: Namespace) -> int:
     """Compare and print; return 1 if an output's correlation is below the least wanted."""
     require("comparing")
     import ttc
-    from ttc.validation.compare import compare_outputs, first_departure, framework, reference
+    from ttc.validation.compare import compare_outputs, first_departure, framework, initial_states, reference
 
     model = model_file(arguments.model)
     with ProgressLine("validating") as line:
@@ -63,7 +64,8 @@ def run(arguments: Namespace) -> int:
         line.step("running the program")
         found, inputs, steps = _run(compiled, inputs, arguments, line)
         line.step("running the model")
-        outputs = compare_outputs(found, reference(model, inputs, arguments.trust))
+        states = initial_states(compiled.build.program) if arguments.state else {}
+        outputs = compare_outputs(found, reference(model, {**states, **inputs}, arguments.trust))
     departed = first_departure(steps, arguments.min_pcc)
     ok = all(output.pcc >= arguments.min_pcc for output in outputs)
     if arguments.json:
@@ -121,4 +123,5 @@ def _inputs(compiled: Compiled, arguments: Namespace) -> Mapping[str, np.ndarray
 
 def _named(compiled: Compiled, inputs: Mapping[str, np.ndarray] | np.ndarray) -> Mapping[str, np.ndarray]:
     """Return the inputs of a successful run by name: one array belongs to the only input."""
-    return inputs if isinstance(inputs, Mapping) else {compiled.build.program.inputs[0][0]: inputs}
+    names = (name for name, _ in compiled.build.program.inputs if is_given(name))
+    return inputs if isinstance(inputs, Mapping) else {next(names): inputs}

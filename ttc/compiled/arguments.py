@@ -66,6 +66,16 @@ def _size(size: Any) -> int | None:
         return None
 
 
+def state_names(state: Any) -> dict[str, str]:
+    """Return the output that each input which is state takes in the next run."""
+    if state is None:
+        return {}
+    words = (name for pair in state.items() for name in pair) if isinstance(state, Mapping) else (None,)
+    if not all(isinstance(word, str) and word for word in words):
+        raise InputError(f'state binds inputs to outputs by name, such as {{"past": "present"}}; got {_words(state)}')
+    return dict(state)
+
+
 def host_names(allow_host: Any) -> tuple[str, ...]:
     """Return the names of ops that the host may do; one alone may stand as text."""
     if isinstance(allow_host, str):

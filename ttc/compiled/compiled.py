@@ -82,7 +82,10 @@ class Compiled:
         return executable.run(named, device, mode, seed)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Call the model as its own framework does: torch tensors out, in the module's own structure."""
+        """Call the model as its own framework does: torch tensors out, in the module's own structure; from zero state.
+
+        Tensors that a module changes in place are changed.
+        """
         if self._lengths:
             executable, graph = self.executable, self.build.imported
             named = self._source.inputs_of(graph, args, kwargs)
@@ -90,7 +93,7 @@ class Compiled:
             with self._compiling():
                 graph, named = self._source.for_call(args, kwargs)
                 _, executable = self._form(graph)
-        return self._source.outputs_of(graph, executable.run(named))
+        return self._source.outputs_of(graph, executable.run(named), named)
 
     def session(self, device: str | None = None, mode: str = "exact", trace: bool = True) -> Session:
         """Open a session of its own state on the form shown; on a card its runs are traced, unless `trace` is false."""

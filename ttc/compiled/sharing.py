@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from ttc.ir import Builder, Const, Graph, Node, TensorType, Value, Weights
 from ttc.ir.names import take_name
+from ttc.ir.state import state_name
 from ttc.pipeline import Build
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import weight_types
@@ -19,21 +20,25 @@ def share_weights(builds: Sequence[Build]) -> tuple[tuple[Bucket, ...], Graph]:
     known = {ref: weight for build in builds for ref, weight in build.derivations.weights.items()}
     builder = Builder(Weights(known))
     names: dict[tuple[Value, TensorType], str] = {}
-    taken: set[str] = set()
+    initial: dict[str, Value] = {}
+    taken = {name for build in builds for name in build.program.graph.states}
     buckets = []
     for build in builds:
         values = _added(build.derivations, builder)
         types = weight_types(build.program)
         renamed: dict[str, str] = {}
         for ref, value in values.items():
-            if ref in types:
+            if state_name(ref) is not None:
+                initial[ref] = value
+            elif ref in types:
                 key = (value, types[ref])
                 if key not in names:
                     names[key] = take_name(ref, taken, ".", first=1)
                 renamed[ref] = names[key]
         program = replace(build.program, graph=_with_references(build.program.graph, renamed))
         buckets.append(replace(build.bucket, program=program))
-    return tuple(buckets), builder.finish((ref, value) for (value, _), ref in names.items())
+    shared = {ref: value for (value, _), ref in names.items()}
+    return tuple(buckets), builder.finish({**shared, **initial})
 
 
 def _added(derivations: Graph, builder: Builder) -> dict[str, Value]:

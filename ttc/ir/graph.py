@@ -346,8 +346,10 @@ class Builder:
                 kept.append(node)
                 live.update(id(value) for value in node.op.operands())
         kept.reverse()
+        graph = Graph(tuple(kept), pairs)
         refs = {node.op.ref for node in kept if isinstance(node.op, Const)}
-        return Graph(tuple(kept), pairs, self.weights.only(refs))
+        refs.update(name for state in graph.states if (name := state_name(state)))
+        return replace(graph, weights=self.weights.only(refs))
 
 
 Rule = Callable[[Op, Builder], "Value | tuple[Value, ...] | None"]

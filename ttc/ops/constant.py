@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ttc.ir import Builder, Const, Op, TensorType, Value, require
+from ttc.ir import Builder, Const, Input, Op, TensorType, Value, Weights, require
+from ttc.ir.state import state_name
 from ttc.ops.rules import check_number
 from ttc.ops.torch_types import FROM_TORCH, array_of, to_torch
 
-__all__ = ["Full", "Literal", "constant", "number_of"]
+__all__ = ["Full", "Literal", "constant", "initial", "number_of"]
 
 LITERAL_LIMIT = 64
 _PREFIX = "literal."
@@ -86,6 +87,14 @@ def constant(builder: Builder, tensor: Tensor, name: str | None = None) -> Value
     if ref not in builder.weights:
         builder.weights = builder.weights.with_array(ref, type, array)
     return builder(Const(type, ref), name)
+
+
+def initial(state: Input, weights: Weights) -> Const | Full:
+    """Return the op that gives what a state starts from: the weight of the state's own name, else zeros."""
+    own = state_name(state.name)
+    assert own is not None
+    assert isinstance(state.type, TensorType)
+    return Const(state.type, own) if own in weights else Full(state.type, 0)
 
 
 def _uniform(tensor: Tensor) -> bool:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ttc.errors import InputError
-from ttc.ir import Const, Graph, Input, Op, Value, Weights, operands_first
+from ttc.ir import Builder, Const, Graph, Input, Op, Value, Weights, operands_first
 from ttc.ir.operands import gather_operands
+from ttc.ir.state import state_name
+from ttc.ops.constant import initial
 from ttc.ops.torch_types import tensor_of
 
 __all__ = ["evaluate", "evaluate_op", "evaluate_value", "has_data", "steps"]
@@ -25,16 +27,20 @@ def evaluate_op(op: Op, tensor_for: Callable[[Value], Tensor]) -> tuple[Tensor, 
 def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, Tensor]]:
     """Evaluate `graph` and yield each value as it is computed; memory is freed after the last use.
 
-    `inputs` are tensors by input name. InputError if an input is missing or a weight has no data.
+    `inputs` are tensors by input name; states that are not given are the initial ones. InputError if an input is
+    missing or a weight has no data.
     """
     remaining: Counter[Value] = graph.uses()
     tensors: dict[Value, Tensor] = {}
     for node in graph.nodes:
         match node.op:
+            case Input(name=name) if name not in inputs and state_name(name) is not None:
+                first = Builder(graph.weights)(initial(node.op, graph.weights))
+                results: tuple[Tensor, ...] = (evaluate_value(first, graph.weights),)
             case Input(name=name):
                 if name not in inputs:
                     raise InputError(f"input {name!r} is missing")
-                results: tuple[Tensor, ...] = (inputs[name],)
+                results = (inputs[name],)
             case Const(ref=ref, type=type):
                 results = (tensor_of(graph.weights.read(ref), type.dtype).reshape(type.shape),)
             case op:

@@ -7,8 +7,9 @@
 Each graph that dynamo takes from the model is compiled when it is first called, for the sizes of that call.
 Parameters and buffers are weights of the program. As everywhere in torch.compile, a change to them is seen, however it
 was made (an optimizer's step, `load_state_dict`, `weight.data = ...`): each call compares the numbers of all weights
-with those compiled, which reads them once, and compiles anew if one differs. `ttc.compile` has no such cost: there
-weights are what they were when it was called.
+with those compiled, which reads them once, and compiles anew if one differs. Buffers that the graph itself changes are
+inputs of the program instead, and are changed in place as torch does. `ttc.compile` has no such cost: there weights are
+what they were when it was called, and the state of buffers is a session's.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ttc.calls.target import target_named
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.frontend.export import frozen
+from ttc.ir.state import state_name
 from ttc.pipeline import Options, dtype_named
 from ttc.sources.torch_source import ModuleSource
 
@@ -80,11 +82,20 @@ class DynamoGraph:
             return self._compiled(*(arg for index, arg in enumerate(given) if index not in self._held))
 
     def _compile(self, args: Sequence[Any]) -> Compiled:
-        """Compile the graph with its weights as they are now, in memory of their own."""
+        """Compile the graph with its weights as they are now, in memory of their own, but for those that it changes."""
+        source = self._source(args)
+        given = tuple(arg for index, arg in enumerate(args) if index not in self._held)
+        changed = {state_name(name) for name in source.for_call(given, {})[0].states}
+        if changed:
+            self._held = {index: name for index, name in self._held.items() if name not in changed}
+            source = self._source(args)
+        return Compiled(source, self._options)
+
+    def _source(self, args: Sequence[Any]) -> ModuleSource:
         order = [self._held.get(index) for index in range(len(args))]
         held = frozen(_Held(self._module, {name: args[index] for index, name in self._held.items()}, order))
         self._weights = {index: getattr(held, name) for index, name in self._held.items()}
-        return Compiled(ModuleSource(held, None, {}, {}), self._options)
+        return ModuleSource(held, None, {}, {})
 
 
 def same(x: Tensor, y: Tensor) -> bool:

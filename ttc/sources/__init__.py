@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ttc.errors import InputError
@@ -16,14 +18,24 @@ __all__ = ["Inputs", "Source", "source_of"]
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
 """Positional and keyword arguments of a module's call."""
 
+NO_STATES: Mapping[str, str] = MappingProxyType({})
+
 
 def source_of(
-    model: Any, arguments: Arguments | None, dynamic_shapes: Any, lengths: dict[str, int], trust: bool = False
+    model: Any,
+    arguments: Arguments | None,
+    dynamic_shapes: Any,
+    lengths: dict[str, int],
+    trust: bool = False,
+    states: Mapping[str, str] = NO_STATES,
 ) -> Source:
     """Return the source for a model that a user hands to `ttc.compile`; InputError for anything else.
 
-    A file is read as data alone, unless the user trusts it (docs/security.md).
+    A file is read as data alone, unless the user trusts it (docs/security.md). `states` are for ONNX models: inputs by
+    the outputs that they take in the next run.
     """
+    if states and (is_module(model) or _is_exported(model)):
+        raise InputError("state binds inputs to outputs of ONNX models; the state of torch's is the buffers it changes")
     if is_module(model):
         from ttc.sources.torch_source import module_source
 
@@ -32,14 +44,21 @@ def source_of(
         what = "args and kwargs are" if arguments is not None else "dynamic_shapes is"
         raise InputError(f"{what} for torch modules, which are exported; sizes of other models are bound by lengths")
     if isinstance(model, (str, PathLike)):
-        return _file(as_path(model), lengths, trust)
+        return _file(as_path(model), lengths, trust, states)
     if isinstance(model, (bytes, bytearray, memoryview)) or callable(getattr(model, "read", None)):
-        return _onnx(_content(model), lengths)
+        return _onnx(_content(model), lengths, states)
     if type(model).__module__.partition(".")[0] in ("onnx", "onnx_ir") or type(model).__name__ == "ONNXProgram":
-        return _onnx(model, lengths)
+        return _onnx(model, lengths, states)
     from ttc.sources.torch_source import exported_source
 
     return exported_source(model, lengths)
+
+
+def _is_exported(model: Any) -> bool:
+    """Return whether a model is torch's, as a file or in memory, but no module."""
+    return type(model).__name__ == "ExportedProgram" or (
+        isinstance(model, (str, PathLike)) and as_path(model).suffix == ".pt2"
+    )
 
 
 def is_module(model: Any) -> bool:
@@ -58,10 +77,10 @@ def _content(model: Any) -> bytes:
     return content
 
 
-def _file(path: Path, lengths: dict[str, int], trust: bool) -> Source:
+def _file(path: Path, lengths: dict[str, int], trust: bool, states: Mapping[str, str]) -> Source:
     match path.suffix:
         case ".onnx":
-            return _onnx(path, lengths)
+            return _onnx(path, lengths, states)
         case ".pt2":
             from ttc.frontend.archive import open_file, reading
             from ttc.sources.torch_source import program_source
@@ -89,7 +108,7 @@ def _hint(path: Path) -> str:
     return "; an artifact is compiled already" if path.suffix == ".ttc" else ""
 
 
-def _onnx(model: Any, lengths: dict[str, int]) -> Source:
+def _onnx(model: Any, lengths: dict[str, int], states: Mapping[str, str]) -> Source:
     from ttc.sources.onnx_source import onnx_source
 
-    return onnx_source(model, lengths)
+    return onnx_source(model, lengths, states)

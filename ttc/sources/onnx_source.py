@@ -13,19 +13,21 @@ import numpy as np
 from onnx import ModelProto
 
 from ttc.errors import InputError, NeedsValues
-from ttc.frontend.onnx import check_lengths, dynamic_dims, input_names, load, open_model
+from ttc.frontend.onnx import check_lengths, check_states, dynamic_dims, input_names, load, open_model
 from ttc.ir import Graph
 from ttc.runtime.run.convert import numbers_of
 from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
 
 
-def onnx_source(model: Any, lengths: dict[str, int]) -> Source:
+def onnx_source(model: Any, lengths: dict[str, int], states: Mapping[str, str]) -> Source:
     """Open a path, bytes, or a model in memory as the model is now; InputError if the model is unusable."""
     if not isinstance(model, (str, PathLike, bytes)):
         model = _own(model)
     opened = open_model(model)
     check_lengths(opened, lengths)
-    return OnnxSource(opened, lengths, dynamic_dims(opened), input_names(opened))
+    check_states(opened, states)
+    names = [name for name in input_names(opened) if name not in states]
+    return OnnxSource(opened, lengths, dynamic_dims(opened), names, states)
 
 
 def _own(model: Any) -> ModelProto:
@@ -47,6 +49,8 @@ def _own(model: Any) -> ModelProto:
 class OnnxSource:
     """An opened ONNX model; `dims` are its named sizes by input and axis, `lengths` binds some of them.
 
+    `states` are inputs by the outputs that they take in the next run, `names` all other inputs.
+
     Inputs that decide shapes (a Reshape's shape, a Slice's ends) are found by importing: the graph says which
     values it lacks, and gets them from the call.
     """
@@ -55,6 +59,7 @@ class OnnxSource:
     lengths: dict[str, int]
     dims: Mapping[str, Mapping[int, str]]
     names: Sequence[str]
+    states: Mapping[str, str]
     _deciding: dict[str, None] = field(default_factory=dict, init=False)
     _needs: list[NeedsValues] = field(default_factory=list, init=False)
     _graphs: dict[Hashable, Graph] = field(default_factory=dict, init=False)
@@ -70,7 +75,7 @@ class OnnxSource:
         if unbound(self.dims, bound):
             return None
         try:
-            return self._graph({}, {})[0] if bound == self.lengths else load(self.opened, lengths=bound)
+            return self._graph({}, {})[0] if bound == self.lengths else self._loaded(bound)
         except NeedsValues as needs:
             self._note(needs)
             return None
@@ -103,7 +108,7 @@ class OnnxSource:
         """Name the inputs of a call: positional arguments are inputs in order."""
         return self._named(args, kwargs)
 
-    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
         """Return the only output, or all outputs in a tuple."""
         from ttc.sources.torch_source import as_tensors
 
@@ -119,6 +124,9 @@ class OnnxSource:
             raise InputError(f"the call gives {', '.join(sorted(twice))} twice, by position and by name")
         return {**positional, **kwargs}
 
+    def _loaded(self, lengths: Mapping[str, int], **known: Any) -> Graph:
+        return load(self.opened, lengths=lengths, states=self.states, **known)
+
     def _graph(self, shapes: Mapping[str, tuple[int, ...]], named: Named) -> tuple[Graph, dict[str, Any]]:
         """Import the graph for these shapes, and select the arrays that the graph takes.
 
@@ -130,7 +138,7 @@ class OnnxSource:
             key = (tuple(shapes.items()), known)
             try:
                 if key not in self._graphs:
-                    self._graphs[key] = load(self.opened, lengths=self.lengths, inputs=shapes, values=values)
+                    self._graphs[key] = self._loaded(self.lengths, inputs=shapes, values=values)
                 return self._graphs[key], {name: item for name, item in named.items() if name not in values}
             except NeedsValues as needs:
                 self._note(needs)

@@ -57,8 +57,11 @@ class Source(Protocol):
         """Name the tensors that a call of this graph gives, at whatever sizes."""
         ...
 
-    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """Return outputs as torch tensors of their declared dtypes, in the structure that the model gives them."""
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
+        """Return outputs as torch tensors of their declared dtypes, in the structure that the model gives them.
+
+        The tensors `given` to the call are changed as the model changes them.
+        """
         ...
 
 

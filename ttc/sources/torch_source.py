@@ -167,9 +167,9 @@ class ModuleSource:
         """Name the tensors of a call; InputError if the call has another structure than the graph's."""
         return self._signature(graph).flatten_inputs(args, kwargs)
 
-    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """Return the outputs in the module's own structure."""
-        return self._signature(graph).unflatten_outputs(as_tensors(arrays, graph))
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
+        """Return the outputs in the module's own structure; change the tensors given as the module does."""
+        return _outputs(self._signature(graph), as_tensors(arrays, graph), given)
 
     def _call(self, inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Build the call that gives these inputs, in the structure of the last export."""
@@ -262,9 +262,14 @@ class ProgramSource:
         """Name the tensors of a call; InputError if the call has another structure than the program's."""
         return self.exported.signature.flatten_inputs(args, kwargs)
 
-    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> Any:
-        """Return the outputs in the structure of the module that was exported."""
-        return self.exported.signature.unflatten_outputs(as_tensors(arrays, graph))
+    def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
+        """Return the outputs in the structure of the module that was exported, and change the tensors given."""
+        return _outputs(self.exported.signature, as_tensors(arrays, graph), given)
+
+
+def _outputs(signature: Signature, tensors: Mapping[str, Tensor], given: Named) -> Any:
+    signature.change_inputs(tensors, given)
+    return signature.unflatten_outputs(tensors)
 
 
 def to_tensor(item: Any) -> Any:

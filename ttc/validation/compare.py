@@ -16,13 +16,15 @@ from ttc import ops
 from ttc.calls.call import Call, spec_of
 from ttc.errors import InputError
 from ttc.frontend.archive import open_file
-from ttc.frontend.export import Signature
+from ttc.frontend.export import read_program
 from ttc.frontend.export.failure import first_line
 from ttc.ir import Value
+from ttc.ir.state import state_name
 from ttc.ops.torch_types import TORCH
 from ttc.pipeline import Build
-from ttc.runtime.run.convert import from_device
+from ttc.runtime.run.convert import from_device, user_dtype
 from ttc.runtime.run.devices import open_device
+from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
@@ -95,6 +97,12 @@ def framework(path: Path) -> str:
     return "onnx.reference, which is slow (pip install onnxruntime for the faster one)"
 
 
+def initial_states(program: Program) -> dict[str, np.ndarray]:
+    """Return the numbers from which the states of an ONNX model start, by the names of its inputs."""
+    types = ((state_name(name), type) for name, type in program.inputs)
+    return {name: np.zeros(type.shape, user_dtype(type)) for name, type in types if name is not None}
+
+
 def reference(path: Path, inputs: Arrays, trust: bool = False) -> dict[str, np.ndarray]:
     """Compute the outputs of the model's own `framework`; `trust` as for `ttc.compile`."""
     if path.suffix == ".pt2":
@@ -128,13 +136,15 @@ def _onnxruntime(path: Path, inputs: Arrays) -> dict[str, np.ndarray]:
 
 def _torch(path: Path, inputs: Arrays, trust: bool) -> dict[str, np.ndarray]:
     program = open_file(path, trust)
-    signature = Signature.of(program)
-    leaves = [torch.from_numpy(inputs[slot]) if isinstance(slot, str) else slot.value for slot in signature.inputs]
+    signature = read_program(program).signature
+    given = {slot: torch.from_numpy(inputs[slot].copy()) for slot in signature.inputs if isinstance(slot, str)}
+    leaves = [given[slot] if isinstance(slot, str) else slot.value for slot in signature.inputs]
     args, kwargs = pytree.tree_unflatten(leaves, signature.in_spec)
     with torch.no_grad():
         results = pytree.tree_leaves(program.module()(*args, **kwargs))
     pairs = zip(signature.outputs, results, strict=True)
-    return {slot: _array(result) for slot, result in pairs if isinstance(slot, str)}
+    changed = {output: given[name] for name, output in signature.changed}
+    return {slot: _array(item) for slot, item in (*pairs, *changed.items()) if isinstance(slot, str)}
 
 
 def _array(tensor: torch.Tensor) -> np.ndarray:

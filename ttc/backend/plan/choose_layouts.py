@@ -37,7 +37,8 @@ def choose_layouts(graph: Graph, target: Target) -> Graph:
         %c: ... row_major dram = ttnn.reads_rows(%b)      %c: ... row_major dram = ttnn.reads_rows(%a)
 
     Flexible calls run in either layout, other calls as they stand. The host uploads inputs and constants
-    and reads outputs in either; a value read in both is converted once, a constant uploaded twice.
+    and reads outputs in either; a value read in both is converted once, a constant uploaded twice. What a run leaves of
+    a state has the layout in which the next run takes the state.
     """
     if not any(_in_rows_on_device(value) for value in graph.values()):
         return graph
@@ -128,6 +129,10 @@ def _demands(graph: Graph, sides: list[Side | None], source: dict[Value, Value])
                     demand.read[spec_of(operand).layout if side is None else side] = None
         for value in node.results:
             demands[value] = Demand(spec_of(value).layout if side is None else side)
+    for name, state in graph.states.items():
+        demand = demands.get(source[dict(graph.outputs)[name]])
+        if demand:
+            demand.read[state] = None
     return demands
 
 
@@ -187,7 +192,12 @@ def _rebuilt(graph: Graph, layouts: list[Layout | None], source: dict[Value, Val
         builder.at(node.results)
         results = _placed(node, layout, new, source, builder)
         new.update(zip(node.results, results, strict=True))
-    return settled(graph, builder.finish((name, new[source[value]]) for name, value in graph.outputs))
+    outputs = ((name, new[source[value]], graph.states.get(name)) for name, value in graph.outputs)
+    left = {
+        name: value if state is None else _in_layout(value, spec_of(new[state]).layout, builder)
+        for name, value, state in outputs
+    }
+    return settled(graph, builder.finish(left))
 
 
 def _placed(

@@ -60,9 +60,9 @@ def _wanted(graph: Graph) -> dict[Value, DType]:
             for operand in node.op.operands():
                 if operand in source:
                     casts[source[operand]].add(cast)
-    for _, value in graph.outputs:
+    for value in (*(value for _, value in graph.outputs), *graph.states.values()):
         if value in source:
-            casts[source[value]].add(None)
+            casts[source[value]].add(None)  # a state's dtype is that of what the run before has left
     return {
         value: dtype
         for value, dtypes in casts.items()

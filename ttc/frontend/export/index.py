@@ -27,10 +27,17 @@ def index(b: ExportBuilder, x: Expr, indices: list[Expr | None]) -> Expr:
         return compose.take(x, dims[0], compose.wrap_index(b, only, x.shape[dims[0]]))
     position = _flat_position(b, x, found)
     rows = apply(ops.Embedding, _indexed_first(x, dims), position)
+    return rows.permute(*_order(dims, position.rank, rows.rank))
+
+
+def _order(dims: list[int], rank: int, whole: int) -> list[int]:
+    """Return the permutation of [indexed by `rank` dimensions, rest] that numpy's rule asks for, of `whole` dimensions.
+
+    The indexed ones stay where `dims` are if these are adjacent, else they come first.
+    """
     adjacent = dims == list(range(dims[0], dims[0] + len(dims)))
-    place, rank = dims[0] if adjacent else 0, position.rank
-    order = [*range(rank, rank + place), *range(rank), *range(rank + place, rows.rank)]
-    return rows.permute(*order)
+    place = dims[0] if adjacent else 0
+    return [*range(rank, rank + place), *range(rank), *range(rank + place, whole)]
 
 
 @aten("index_put", "_unsafe_index_put")
@@ -43,13 +50,18 @@ def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Exp
         return where(mask, x + value if accumulate else value, x)
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
+    if len(dims) == 1 and dims[0] > 0 and (only := found[dims[0]]) is not None:
+        at, size = dims[0], x.shape[dims[0]]
+        updates = result_as(b, values).expand(*x.shape[:at], *only.shape, *x.shape[at + 1 :])
+        lines = updates.reshape(*x.shape[:at], only.type.numel, *x.shape[at + 1 :])
+        return _scatter_lines(x, at, compose.wrap_index(b, only, size), lines, "add" if accumulate else "")
     position = _flat_position(b, x, found)
     rows = _indexed_first(x, dims)
     count, width = position.type.numel, math.prod(rows.shape[1:])
     shape = (*position.shape, *rows.shape[1:])
-    if dims != list(range(len(dims))) and values.rank > 1:
-        raise Refusal("assigning a tensor by index to dimensions that are not the first is not supported")
-    updates = result_as(b, values).expand(*shape).reshape(count, width)
+    order = _order(dims, position.rank, len(shape))
+    wide = result_as(b, values).expand(*[shape[dim] for dim in order])
+    updates = wide.permute(*[order.index(dim) for dim in range(len(shape))]).reshape(count, width)
     at = position.reshape(count, 1).expand(count, width)
     flat = rows.reshape(rows.shape[0], width)
     flat = apply(ops.Scatter, flat, at, updates, 0, "add" if accumulate else "")

@@ -14,7 +14,7 @@ from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, full
 from ttc.ir import DType
-from ttc.ops.expr import Expr, apply, where
+from ttc.ops.expr import Expr, apply, rsqrt, where
 from ttc.ops.torch_types import to_torch
 
 
@@ -184,6 +184,35 @@ def batch_norm_no_training(
     eps: float,
 ) -> tuple[Expr]:
     return (batch_norm(b, x, weight, bias, running_mean, running_var, False, momentum, eps),)
+
+
+@aten("_native_batch_norm_legit_functional")
+def batch_norm_training(
+    b: ExportBuilder,
+    x: Expr,
+    weight: Expr | None,
+    bias: Expr | None,
+    running_mean: Expr,
+    running_var: Expr,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> tuple[Expr, ...]:
+    """Normalise by the batch's own statistics; give these (mean, 1 / deviation) and the new running ones."""
+    dims, channels = (0, *range(2, x.rank)), x.shape[1]
+    shape = (1, channels, *(1,) * (x.rank - 2))
+    mean = x.mean(dims, keep=True)
+    centred = x - mean
+    var = (centred * centred).mean(dims, keep=True)
+    scale = rsqrt(var + eps)
+    y = centred * scale
+    y = y if weight is None else y * weight.reshape(*shape)
+    y = y if bias is None else y + bias.reshape(*shape)
+    count = x.type.numel // channels
+    unbiased = var.reshape(channels) * (count / max(count - 1, 1))
+    now = (mean.reshape(channels), unbiased)
+    new = (old * (1 - momentum) + item * momentum for old, item in zip((running_mean, running_var), now, strict=True))
+    return y, now[0], scale.reshape(channels), *new
 
 
 @aten("softmax", "_softmax", "special_softmax")

@@ -30,6 +30,7 @@ from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
 from ttc.ir.stand_in import enumerated, stand_in
+from ttc.ir.state import state_input
 from ttc.ops.constant import names_literal
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import FROM_TORCH, array_of
@@ -47,15 +48,22 @@ MEANINGLESS = {
 """Keyword operands for the device or layout of torch's tensors."""
 
 
-def load(program: ExportedProgram, signature: Signature | None = None) -> Graph:
-    """Read the program as ops; Refused with every reason, and with the readable part, if ops cannot be read.
+def load(program: ExportedProgram) -> Graph:
+    """Return the program as ops, as `read` does."""
+    return read(program, Signature.of(program))[0]
+
+
+def read(program: ExportedProgram, signature: Signature) -> tuple[Graph, Signature]:
+    """Read the program as ops; return the signature too, with the inputs that the program changes in place.
 
     Composites (linear, layer_norm, scaled_dot_product_attention ...) stay whole. Parameters and buffers become
-    `Const`s under their own names, without data where they are fake or meta tensors.
+    `Const`s under their own names, without data where they are fake or meta tensors; buffers that the program changes
+    become states. Refused with every reason, and with the readable part, if ops cannot be read.
     """
-    signature = signature or Signature.of(program)
     _refuse_complex_inputs(program, signature)
-    return _Reader(functional(program), signature).graph()
+    plain = functional(program)
+    signature = signature.changing(plain)
+    return _Reader(plain, signature).graph(), signature
 
 
 def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> None:
@@ -83,7 +91,7 @@ class _Reader:
 
     def graph(self) -> Graph:
         self._refuse_mutations()
-        live = _live(self.program)
+        live = _live(self.program) | dict(self._states()).keys()
         self.builder.weights = Weights(dict(self._weights(live)))
         inputs = iter(self.signature.inputs)
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
@@ -93,7 +101,7 @@ class _Reader:
             if node in live and node.op not in ("placeholder", "output"):
                 self._read(node, partial(self._call, node))
         for node in self.program.graph.output_node().all_input_nodes:
-            if isinstance(self.values.get(node), Complex):
+            if isinstance(self.values.get(node), Complex) and node not in dict(self._states()).values():
                 self.reasons.append((node.name, "a complex result: return torch.view_as_real of it instead"))
         if self.reasons:
             raise Refused(self.reasons, (UNREADABLE,), self._rest())
@@ -134,15 +142,16 @@ class _Reader:
         return made[0] if isinstance(node.meta["val"], torch.Tensor) else made
 
     def _refuse_mutations(self) -> None:
+        for name in self.program.graph_signature.parameters_to_mutate.values():
+            self.reasons.append((name, f"parameter {name!r} is changed by the model: register it as a buffer"))
+
+    def _states(self) -> list[tuple[Node, Node]]:
+        """List the buffers that the model changes, each with the node that gives the new numbers."""
         signature = self.program.graph_signature
-        for name in signature.buffers_to_mutate.values():
-            self.reasons.append((name, f"buffer {name!r} is changed by the model, which is not supported yet"))
-        for name in signature.parameters_to_mutate.values():
-            self.reasons.append((name, f"parameter {name!r} is changed by the model, which is not supported yet"))
-        names = dict(zip(signature.user_inputs, self.signature.inputs, strict=True))
-        for node in signature.user_inputs_to_mutate.values():
-            name = str(names[node])
-            self.reasons.append((name, f"input {name!r} is changed in place by the model, which is not supported yet"))
+        changed = {name: node for node, name in signature.buffers_to_mutate.items()}
+        nodes = {node.name: node for node in self.program.graph.nodes}
+        pairs = zip(_placeholders(self.program), signature.input_specs, strict=True)
+        return [(before, nodes[changed[spec.target]]) for before, spec in pairs if spec.target in changed]
 
     def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
@@ -177,8 +186,10 @@ class _Reader:
             if constant is not None and not constant.is_meta:
                 parts = _real_tensors(constant.detach().cpu()).values()
                 return _whole([self.builder.constant(part) for part in parts])
-        parts = _real_tensors(tensor).items()
-        return _whole([self._expr(self.builder(Const(_type(part), _ref(spec) + suffix))) for suffix, part in parts])
+        parts = [(_type(part), _ref(spec) + suffix) for suffix, part in _real_tensors(tensor).items()]
+        if spec.target in self.program.graph_signature.buffers_to_mutate.values():
+            return _whole([self._expr(self.builder(Input(type, state_input(ref)))) for type, ref in parts])
+        return _whole([self._expr(self.builder(Const(type, ref))) for type, ref in parts])
 
     def _expr(self, value: Value) -> Expr:
         return Expr(value, self.builder)
@@ -234,6 +245,13 @@ class _Reader:
         for spec, name in zip(user, self.signature.outputs, strict=True):
             if isinstance(name, str):
                 yield name, self.values[nodes[spec.arg.name]].value
+        inputs = self.program.graph_signature.user_inputs_to_mutate
+        for (_, name), node in zip(self.signature.changed, inputs, strict=True):
+            yield name, self.values[nodes[node]].value
+        for before, after in self._states():
+            for old, new in zip(self._parts(before), self._parts(after), strict=True):
+                assert isinstance(old.op, Input)
+                yield old.op.name, new
 
 
 def _placeholders(program: ExportedProgram) -> list[Node]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
 from ttc.ir.names import take_name
+from ttc.ir.state import require_plain
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,16 @@ class Constant:
 
 @dataclass(frozen=True)
 class Signature:
-    """The structure of a call's arguments and results; leaves are names of tensors, or constants."""
+    """The structure of a call's arguments and results; leaves are names of tensors, or constants.
+
+    `changed` are the inputs that the model changes in place, and the outputs that hold their new numbers.
+    """
 
     in_spec: pytree.TreeSpec
     out_spec: pytree.TreeSpec
     inputs: tuple[str | Constant, ...]
     outputs: tuple[str | Constant, ...]
+    changed: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, program: ExportedProgram, model: torch.nn.Module | None = None) -> Signature:
@@ -49,6 +54,17 @@ class Signature:
         results = [s.arg for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
         out_paths = [("output",)] if out_spec.is_leaf() else list(_paths(out_spec, ()))
         return cls(in_spec, out_spec, _leaves(paths, user), _leaves(out_paths, results))
+
+    def changing(self, functional: ExportedProgram) -> Signature:
+        """Return the signature with the inputs that the program, without its in-place ops, gives anew.
+
+        The output has the name of the input unless a result has that name.
+        """
+        signature = functional.graph_signature
+        names = dict(zip(signature.user_inputs, self.inputs, strict=True))
+        taken = {slot for slot in self.outputs if isinstance(slot, str)}
+        changed = [str(names[node]) for node in signature.user_inputs_to_mutate.values()]
+        return replace(self, changed=tuple((name, take_name(name, taken)) for name in changed))
 
     def flatten_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
         """Name the tensors of a call by input; InputError if the call has another structure or other constants."""
@@ -72,6 +88,11 @@ class Signature:
         """Build the model's own output structure from tensors by output name."""
         leaves = [values[slot] if isinstance(slot, str) else slot.value for slot in self.outputs]
         return pytree.tree_unflatten(leaves, self.out_spec)
+
+    def change_inputs(self, values: Mapping[str, Tensor], given: Mapping[str, Any]) -> None:
+        """Copy the new numbers of inputs that the model changes into the tensors that a call has given."""
+        for name, output in self.changed:
+            given[name].detach().copy_(values[output])
 
 
 def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Hashable:
@@ -136,5 +157,5 @@ def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | C
         if isinstance(argument, ConstantArgument):
             slots.append(Constant(argument.value))
             continue
-        slots.append(take_name(".".join(path) or "_", taken, first=1))
+        slots.append(require_plain(take_name(".".join(path) or "_", taken, first=1)))
     return tuple(slots)

@@ -25,7 +25,7 @@ from ttc.errors import InputError, TtcError
 from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
-from ttc.frontend.export.reader import load
+from ttc.frontend.export.reader import read
 from ttc.frontend.export.signature import Signature
 from ttc.ir import Graph
 
@@ -56,8 +56,8 @@ def export(
     require_eval(model)
     with ONE_AT_A_TIME:
         program = _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
-        signature = Signature.of(program, model)
-        return Exported(program, signature, load(program, signature))
+        graph, signature = read(program, Signature.of(program, model))
+        return Exported(program, signature, graph)
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
@@ -74,8 +74,8 @@ def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTen
 def read_program(program: ExportedProgram) -> Exported:
     """Read an ExportedProgram that the user has made."""
     with ONE_AT_A_TIME:
-        signature = Signature.of(program)
-        return Exported(program, signature, load(program, signature))
+        graph, signature = read(program, Signature.of(program))
+        return Exported(program, signature, graph)
 
 
 def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:

@@ -24,6 +24,7 @@ from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operat
 from ttc.frontend.onnx.dims import check_lengths, dynamic_dims, input_names
 from ttc.frontend.onnx.file import open_model
 from ttc.frontend.onnx.importer import load
+from ttc.frontend.onnx.states import check_states
 from ttc.frontend.onnx.table import names as operators
 
-__all__ = ["check_lengths", "dynamic_dims", "input_names", "load", "open_model", "operators"]
+__all__ = ["check_lengths", "check_states", "dynamic_dims", "input_names", "load", "open_model", "operators"]

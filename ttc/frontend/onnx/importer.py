@@ -21,10 +21,12 @@ from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bo
 from ttc.frontend.onnx.inferred import inferred_types
 from ttc.frontend.onnx.refused import REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
+from ttc.frontend.onnx.states import bound_states
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.guard.budget import DEPTH, within
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.stand_in import enumerated
+from ttc.ir.state import state_input
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import tensor_of
@@ -45,11 +47,13 @@ def load(
     lengths: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
     values: Mapping[str, np.ndarray] | None = None,
+    states: Mapping[str, str] | None = None,
 ) -> Graph:
     """Import an ONNX model as a graph of ops; the weights stay where they are until they are read.
 
     `lengths` binds dynamic sizes by name; `inputs` (arrays or shapes by input name) binds them by example.
-    `values` are inputs that become constants of the program, because they decide shapes.
+    `values` are inputs that become constants of the program, because they decide shapes. `states` binds inputs to the
+    outputs that are their numbers in the next run.
     Constants: integers, booleans and single floating numbers are literals of the program (`is_literal`), all
     others are weights by reference, so that the program does not depend on trained data.
 
@@ -57,7 +61,7 @@ def load(
     NeedsValues, a kind of Refused, where `values` would help.
     """
     proto, store = open_model(model)
-    importer = Importer(proto, store)
+    importer = Importer(proto, store, states or {})
     return importer.run(_input_types(proto, lengths, inputs), values or {})
 
 
@@ -71,8 +75,9 @@ def _input_types(proto: ModelProto, lengths: Any, inputs: Any) -> dict:
 class Importer:
     """One run of `load`: the emitter, the weights found so far, and the reasons collected."""
 
-    def __init__(self, model: ModelProto, store: Store):
+    def __init__(self, model: ModelProto, store: Store, states: Mapping[str, str]):
         self.model = model
+        self.states = states
         self.store = store
         self.opsets = {_domain(entry.domain): entry.version for entry in model.opset_import}
         self.bodies = local_bodies(model)
@@ -96,7 +101,8 @@ class Importer:
         self.b = Emitter(found)
         env: Environment = {}
         for name, type in types.items():
-            env[name] = self.bound(name, type, values[name]) if name in values else self.b.input(type, name)
+            shown = state_input(name) if name in self.states else name
+            env[name] = self.bound(name, type, values[name]) if name in values else self.b.input(type, shown)
         env.update(self.constants(found, refused))
         try:
             self.nodes(graph.node, env, self.opsets)
@@ -106,6 +112,7 @@ class Importer:
         for name, value in outputs:
             if isinstance(value, Sequence):
                 self.reasons.append((name, "the output is a sequence: programs give tensors"))
+        outputs = bound_states(outputs, env, self.states, self.reasons)
         if self.reasons and self.b.needed:
             alone = self.waiting == len(self.reasons)
             raise NeedsValues(self.reasons, list(self.b.needed), alone, self._rest(outputs))

@@ -9,7 +9,7 @@ import torch
 from ttc import ops
 from ttc.guard.budget import check_table
 from ttc.ir import Builder, Graph, Op
-from ttc.ops.expr import Expr, apply, concat, constant
+from ttc.ops.expr import Expr, apply, concat, constant, where
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose.conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.decompose.recurrent import decomposed_recurrence
@@ -28,7 +28,8 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    Also skews, topk of integers, convolutions that TTNN has no call for, recurrences with weights of run time.
+    Also skews, topk of integers, scatters to one place of each line, convolutions that TTNN has no call for,
+    recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -63,6 +64,8 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
             for dim in reversed(dims):
                 y = apply(ops.Prod, y, (dim,), keep)
             return y
+        case ops.Scatter(x=x, index=index, dim=dim, reduce="") if index.shape == _one_of(x.shape, dim):
+            return _replaced(op, builder)
         case ops.Flip(x=x, dims=dims):
             short = [dim for dim in dims if sum(_prime_factors(x.shape[dim])) <= FLIP_LIMIT]
             return _flipped(Expr(x, builder), short, dims) if short else None
@@ -74,6 +77,21 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
                 y = _padded(y, dim, begin, end, mode)
             return y
     return None
+
+
+def _one_of(shape: tuple[int, ...], dim: int) -> tuple[int, ...]:
+    """Return the shape of one element of each line along `dim`."""
+    return (*shape[:dim], 1, *shape[dim + 1 :])
+
+
+def _replaced(op: ops.Scatter, builder: Builder) -> Expr:
+    """Replace the element of each line whose position is the index: one choice, and no way through rows."""
+    rank, size = op.x.type.rank, op.x.shape[op.dim]
+    check_table(size)
+    place = op.index.op.x if isinstance(op.index.op, ops.Expand) else op.index
+    place = place if place.type.rank == rank else op.index
+    line = torch.arange(size).to(to_torch(place.dtype)).reshape((1,) * op.dim + (size,) + (1,) * (rank - op.dim - 1))
+    return where(constant(builder, line) == Expr(place, builder), Expr(op.updates, builder), Expr(op.x, builder))
 
 
 def _one_hot(index: Expr, depth: int, builder: Builder) -> Expr:

@@ -42,6 +42,11 @@ class Program:
     target: str
     dtype: str
 
+    @property
+    def states(self) -> Signature:
+        """Return the names of the states' inputs and the model's own types."""
+        return tuple((name, type) for name, type in self.inputs if state_name(name) is not None)
+
     def calls(self) -> Iterator[Node]:
         """Return the nodes that run on the device, in order."""
         return (node for node in self.graph.nodes if isinstance(node.op, Call))
