@@ -41,6 +41,12 @@ def reductions() -> list[Row]:
         (lambda x: Max(x, (0,), True), (b(64),), (2, 0)),  # a vector is one row of a tile
         (lambda x: Max(x, (1,)), (b(64, 64),), (2, 0)),  # the squeeze moves elements
         (lambda x: Max(x, (1,)), (b(1, 1, 64),), (2, 0)),
+        (lambda x: Sum(x, (1,), True), (b(1, 640, 32 * 32),), (2, 0)),  # tall columns, for half of the cores
+        (lambda x: Sum(x, (1,), True), (b(1, 608, 32 * 32),), (1, 0)),
+        (lambda x: Sum(x, (1,), True), (b(1, 640, 33 * 32),), (1, 0)),
+        (lambda x: Sum(x, (1,), True), (b(2, 640, 16 * 32),), (2, 0)),
+        (lambda x: Sum(x, (1,), True), (b(2, 640, 17 * 32),), (1, 0)),
+        (lambda x: Max(x, (1, 2), True), (b(1, 640, 64),), (2, 0)),
         (lambda x: Sum(x, (0,)), (b(3, 64, 64),), (1, 0)),
         (lambda x: Sum(x, (0,)), (b(3, 64, 65),), (3, 0)),  # what was filled is sliced off
         (lambda x: Sum(x, (0,)), (f(3, 64, 64),), (3, 0)),  # permuted there and back

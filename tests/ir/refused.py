@@ -13,6 +13,7 @@ from ttc.guard import budget
 from ttc.ir import Builder, DType, Graph, Input, Node, Op, TensorType, Value, Weights, parse_graph, rewrite
 from ttc.ir.fields import fits
 from ttc.ir.lengths import from_json
+from ttc.ir.state import require_plain, state_input
 from ttc.ir.text import print_node
 from ttc.ir.types import broadcast
 
@@ -196,6 +197,11 @@ ATTEMPTS: list[tuple[Callable[[], Any], str]] = [
     (lambda: fits(Untyped, "numbers", 1), "no rule says which values a field of frozenset[int] takes"),
     (lambda: Weights().read("w"), "weight 'w' has no data: the model was compiled from fake weights; bind real ones"),
     (lambda: from_json([[["T", 1.0]], 0]), "1.0 is not an integer"),
+    (lambda: state_input(""), "a state has no name"),
+    (
+        lambda: require_plain("@state.n"),
+        "'@state.n' is no name for an input or output: what begins with @state. is state",
+    ),
     (lambda: from_json([[[[[[["T", 1]], 0], 0], 1]], 0]), "a length is divided by 0"),
 ]
 """What builders, rewriting, types, weights and lengths refuse."""

@@ -21,6 +21,7 @@ from ttc.errors import Refusal
 from ttc.ir import HOST, Const, Graph, Input, MemoryConfig, Node, Spec, Step, TensorType, Value, bodies
 from ttc.ir.graph import snake_case
 from ttc.ir.names import take_name
+from ttc.ir.state import state_name
 
 RESERVED = frozenset(
     {
@@ -36,6 +37,7 @@ RESERVED = frozenset(
         "t",
         "upload",
         "download",
+        "results",
         "run",
         "range",
         "float",
@@ -65,6 +67,7 @@ class _Script:
 
     def __init__(self, graph: Graph):
         self.graph, self.liveness = graph, Liveness(graph)
+        self.states = {value: name for name, value in graph.states.items()}
         self.names = _identifiers(graph)
         self.constants: dict[str, str] = {}  # a configuration's text -> its name
         self.inner: dict[Value, Value] = {}  # a loop's body's input -> what the loop hands it
@@ -89,12 +92,13 @@ class _Script:
     # ------------------------------------------------------------ lines
 
     def _inputs(self) -> Iterator[str]:
-        for name, value in ((v.op.name, v) for v in self.graph.inputs if isinstance(v.op, Input)):
-            spec = spec_of(value)
+        for value in (value for value in self.graph.inputs if value not in self.states):
+            assert isinstance(value.op, Input)
+            name, spec = value.op.name, spec_of(value)
             yield f"    {quoted(name)}: ({spec.shape}, {_kind(spec)}, {self._form(spec)}),\n"
 
     def _outputs(self) -> Iterator[str]:
-        for name, value in self.graph.outputs:
+        for name, value in self._shown():
             spec = spec_of(value)
             yield f"    {quoted(name)}: ({spec.shape}, {text(spelled(spec.dtype))}, {text(spelled(spec.layout))}),\n"
 
@@ -103,6 +107,8 @@ class _Script:
             if isinstance(node.op, Const):
                 value = node.results[0]
                 yield f"    {quoted(value.name)}: ({quoted(node.op.ref)}, {self._form(spec_of(value))}),\n"
+        for value, name in self.states.items():  # what the first run begins with
+            yield f"    {quoted(name)}: ({quoted(name)}, {self._form(spec_of(value))}),\n"
 
     def _prepared(self) -> Iterator[str]:
         """Yield the lines of the calls that depend on weights alone."""
@@ -113,7 +119,7 @@ class _Script:
     def _run(self) -> Iterator[str]:
         part = ""
         for node in self.graph.nodes:
-            if isinstance(node.op, Const) or (node.results and self.liveness.kept(node.results[0])):
+            if isinstance(node.op, Const) or (node.results and self._in_weights(node.results[0])):
                 continue
             if isinstance(node.op, Deallocate) and isinstance(node.op.tensor.op, Input):
                 continue  # whoever has made an input frees it
@@ -122,8 +128,23 @@ class _Script:
                 part = where
                 yield from ("", f"# {part}")
             yield from self._lines(node, depth=1)
-        outputs = ", ".join(f"{quoted(name)}: {self._value(value)}" for name, value in self.graph.outputs)
-        yield f"return {{{outputs}}}"
+        results = f"{{{', '.join(f'{quoted(name)}: {self._value(value)}' for name, value in self._shown())}}}"
+        if not self.states:
+            yield f"return {results}"
+            return
+        left = {name: self._value(value) for name, value in self.graph.outputs if state_name(name) is not None}
+        yield f"results = {results}"
+        yield "# where the next run begins"
+        yield f"{', '.join(f'w[{quoted(name)}]' for name in left)} = {', '.join(left.values())}"
+        yield "return results"
+
+    def _shown(self) -> list[tuple[str, Value]]:
+        """List the outputs that a user sees."""
+        return [(name, value) for name, value in self.graph.outputs if state_name(name) is None]
+
+    def _in_weights(self, value: Value) -> bool:
+        """Return whether a value stands among the weights: computed once, or what the run before has left."""
+        return value in self.states or self.liveness.kept(value)
 
     def _lines(self, node: Node, depth: int) -> Iterator[str]:
         """Yield the lines of a node `depth` blocks inside the file; those of a loop's body are indented."""
@@ -186,7 +207,9 @@ class _Script:
 
     def _value(self, value: Value) -> str:
         value = self._outer(value)
-        return f"w[{quoted(value.name)}]" if self.liveness.kept(value) else self.names[value]
+        if self._in_weights(value):
+            return f"w[{quoted(self.states.get(value, value.name))}]"
+        return self.names[value]
 
     def _outer(self, value: Value) -> Value:
         """Return the value that a loop gives its body under this name; `value` itself if it is not a body's input."""

@@ -120,7 +120,8 @@ def lint(graph: Graph, target: Target) -> Iterator[str]:
     written: dict[Hashable, tuple[Type, ...]] = {}
     calls = [(node, node.op) for node in _nodes(graph) if isinstance(node.op, Call)]
     for _, call in calls:
-        if getattr(call, "output_tensor", None) is not None:
+        into = getattr(call, "output_tensor", None)
+        if into is not None and len([operand for operand in call.operands() if operand is not into]) < 2:
             written.setdefault(_program(call), call.result_types())
     for node, call in calls:
         faults = [rule(call, target) for rule in LINTS]
@@ -140,7 +141,8 @@ def _nodes(graph: Graph) -> Iterator[Node]:
 def _other_spec(call: Call, written: dict[Hashable, tuple[Type, ...]]) -> str:
     """Find a call that TTNN takes for another one, whose result goes into a tensor of another spec (51218).
 
-    TTNN keeps device programs by a key that leaves out where a result is written.
+    TTNN keeps the device programs of unary calls by a key that leaves out where a result is written; a binary call
+    with a number is one of these.
     """
     others = written.get(_program(call))
     if others is None or others == call.result_types():

@@ -7,7 +7,7 @@ programs, each with its own circular buffers.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from math import ceil
+from math import ceil, prod
 from typing import ClassVar
 
 from ttc.calls.call import (
@@ -63,7 +63,7 @@ class ReduceCall(Call, abstract=True):
         spec = spec_of(self.input_tensor)
         fill = ends_inside_tiles(spec.shape)
         outer = sum(dim < spec.rank - 2 for dim in self.dim)
-        inner = len(self.dim) - outer
+        inner = len(self.dim) - outer + halved(spec, self.dim, target)
         if self.fast_outside and spec.dtype is DType.bf16:
             programs = inner + outer + (outer > 0 and fill)  # what was filled is sliced off again
         else:
@@ -75,6 +75,21 @@ class ReduceCall(Call, abstract=True):
         spec = spec_of(self.input_tensor)
         pages = 20 if spec.dtype is DType.bf16 or spec.rank > 4 else 11
         return Workspace(tiles(pages, spec), scratch(self, self.input_tensor, target))
+
+
+TALL = 20
+"""Tiles of a column from which on TTNN adds up its halves first, where that occupies more cores."""
+
+
+def halved(spec: Spec, dims: tuple[int, ...], target: Target) -> bool:
+    """Return whether columns are reduced in two programs: tall ones, of which there are at most half as many as cores.
+
+    Where lines are reduced as well, columns are not halved.
+    """
+    if spec.rank < 2 or spec.rank - 2 not in dims or spec.rank - 1 in dims:
+        return False
+    *batch, rows, columns = (-(-size // TILE) if dim >= spec.rank - 2 else size for dim, size in enumerate(spec.shape))
+    return rows >= TALL and 2 * prod(batch) * columns <= target.cores
 
 
 class Sum(ReduceCall, name="ttnn.sum"):
