@@ -247,6 +247,7 @@ L1 = T.replace("dram", "l1")
         ((f"%n: {L1} = ttnn.maximum(%a, 1.0, output_tensor=%c)", f"%y: {T} = ttnn.maximum(%b, 1.0)"), 1),
         ((f"%n: {L1} = ttnn.maximum(%a, 1.0, output_tensor=%c)", f"%y: {T} = ttnn.maximum(%b, 2.0)"), 0),
         ((f"%n: {L1} = ttnn.maximum(%a, %b, output_tensor=%c)", f"%y: {T} = ttnn.maximum(%a, %b)"), 0),
+        ((f"%n: {L1} = ttnn.maximum(%a, %c, output_tensor=%c)", f"%y: {T} = ttnn.maximum(%a, %c)"), 0),
         ((f"%n: {L1} = ttnn.maximum(%a, 1.0, output_tensor=%c)", f"%y: {L1} = ttnn.maximum(%c, 1.0)"), 0),
         ((f"%n: {L1} = ttnn.maximum(%a, 1.0, output_tensor=%c)",
           f"%y: {T} = ttnn.maximum(%a, 1.0, output_tensor=%b)"), 1),

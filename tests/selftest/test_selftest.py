@@ -21,7 +21,7 @@ from ttc.calls.target import TARGETS
 from ttc.cli import main
 from ttc.commands import selftest as command
 from ttc.errors import InputError, Refusal
-from ttc.ir import Weights, bodies, verify
+from ttc.ir import Spec, Weights, bodies, verify
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import Program, check_program
@@ -110,7 +110,7 @@ def test_what_only_moves_is_equal():
 
 def test_a_refused_call_is_a_fault_with_its_words():
     class Refusing(EmulatorDevice):
-        def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Any, ...]:
+        def run(self, call: Call, operands: Mapping[str, Any], specs: tuple[Spec, ...]) -> tuple[Any, ...]:
             raise Refusal("no such call")
 
     assert row(Refusing(), "ttnn.gelu bf16, parts of tiles").fault == "refused: no such call"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS, Target
+from ttc.ir import Spec
 from ttc.runtime.emulator.device import EmulatorDevice
 
 
@@ -18,8 +19,8 @@ class Wrong(EmulatorDevice):
         self.name, self.change, self.times, self.waited, self.left = name, change, 0, 0, 0
         self.opened: list[dict[str, Any]] = []
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Any, ...]:
-        results = super().run(call, operands)
+    def run(self, call: Call, operands: Mapping[str, Any], specs: tuple[Spec, ...]) -> tuple[Any, ...]:
+        results = super().run(call, operands, specs)
         if call.mnemonic != self.name:
             return results
         self.times += 1

@@ -68,16 +68,21 @@ def read_twice(call: Call) -> list[Value]:
     """
     if isinstance(call, HostOp):
         return []
-    operands = list(call.operands())
-    if (into := getattr(call, "output_tensor", None)) is not None:
-        operands.remove(into)
     met: set[Value] = set()
     again: list[Value] = []
-    for operand in operands:
+    for operand in _read(call):
         buffer = buffer_of(operand)
         again += [operand] if buffer in met else []
         met.add(buffer)
     return again
+
+
+def _read(call: Call) -> list[Value]:
+    """List the operands that a call reads; one may be there to take the result as well."""
+    operands = list(call.operands())
+    if (into := getattr(call, "output_tensor", None)) is not None:
+        operands.remove(into)
+    return operands
 
 
 def integers_that_the_card_holds(call: Call, target: Target) -> str:
@@ -120,8 +125,7 @@ def lint(graph: Graph, target: Target) -> Iterator[str]:
     written: dict[Hashable, tuple[Type, ...]] = {}
     calls = [(node, node.op) for node in _nodes(graph) if isinstance(node.op, Call)]
     for _, call in calls:
-        into = getattr(call, "output_tensor", None)
-        if into is not None and len([operand for operand in call.operands() if operand is not into]) < 2:
+        if getattr(call, "output_tensor", None) is not None and len(_read(call)) < 2:
             written.setdefault(_program(call), call.result_types())
     for node, call in calls:
         faults = [rule(call, target) for rule in LINTS]

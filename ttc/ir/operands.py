@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -22,9 +22,20 @@ def gather_operands(op: Op, tensor_for: Callable[[Value], Any]) -> dict[str, Any
     return operands
 
 
-def tensors_by_field(op: Op, tensors: Sequence[Any]) -> dict[str, Any]:
-    """Return the tensors of `op.operands()`, which are in order, as `gather_operands` does."""
-    return gather_operands(op, dict(zip(op.operands(), tensors, strict=True)).__getitem__)
+def operand_places(op: Op) -> dict[str, Any]:
+    """Return the places of an op's operands in `op.operands()`, by field name as `gather_operands` does."""
+    return gather_operands(op, {value: place for place, value in enumerate(op.operands())}.__getitem__)
+
+
+def tensors_by_field(places: Mapping[str, Any], tensors: Sequence[Any]) -> dict[str, Any]:
+    """Return tensors, which are in the order of `op.operands()`, by field name, for `operand_places(op)`."""
+    return {name: _at(place, tensors) for name, place in places.items()}
+
+
+def _at(place: Any, tensors: Sequence[Any]) -> Any:
+    if isinstance(place, list):
+        return [tensors[part] for part in place]
+    return None if place is None else tensors[place]
 
 
 @cache

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ttc.analysis.report import report
-from ttc.calls.call import BLOCK_FORMATS, Call
+from ttc.calls.call import BLOCK_FORMATS
 from ttc.calls.layout import Typecast
 from ttc.calls.loop import Empty
 from ttc.calls.target import target_named
@@ -19,7 +19,8 @@ from ttc.errors import TtcError
 from ttc.ir import DType, Weights
 from ttc.runtime.check import CheckReport
 from ttc.runtime.run.buckets import Bucket
-from ttc.runtime.run.device import Bound, Device, Tensor
+from ttc.runtime.run.device import Device
+from ttc.runtime.run.device_timed import TimedDevice
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
@@ -77,34 +78,6 @@ class Row:
         return {"ok": self.ok, **asdict(self)}
 
 
-class Timed:
-    """A device that adds up the time of its calls, each waited for by `wait`, and records no traces."""
-
-    def __init__(self, device: Device, wait: Callable[[], None]):
-        self.device, self.wait, self.seconds = device, wait, 0.0
-
-    def upload(self, array: np.ndarray, spec: Any) -> Tensor:
-        """Upload as the device does."""
-        return self.device.upload(array, spec)
-
-    def download(self, tensor: Tensor, spec: Any) -> np.ndarray:
-        """Read numbers back as the device does."""
-        return self.device.download(tensor, spec)
-
-    def bind(self, call: Call) -> Bound:
-        """Make a call ready to run to its end, which adds the call's time."""
-        bound = self.device.bind(call)
-
-        def run(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-            started = time.perf_counter()
-            results = bound(tensors)
-            self.wait()
-            self.seconds += time.perf_counter() - started
-            return results
-
-        return run
-
-
 @dataclass(frozen=True)
 class Bench:
     """A device, how to wait for its calls, the emulator to compare with, and on a card how to open a traced session."""
@@ -125,24 +98,25 @@ def compared(trial: Trial, bench: Bench) -> Row:
     except TtcError as refusal:
         return replace(row, fault=f"refused: {refusal}")
     wanted = _session(trial, bench.emulator).run(trial.inputs)
-    pairs = [(first[name], wanted[name]) for name in _decided(trial.program)]
+    pairs = {name: (first[name], wanted[name]) for name in _decided(trial.program)}
+    close = {name: (pcc(*pair), scaled_error(*pair)) for name, pair in pairs.items()}
     return replace(
         row,
-        fault=row.fault or _fault(trial, first, wanted),
-        pcc=min((pcc(*pair) for pair in pairs), default=None),
-        scaled_error=max((scaled_error(*pair) for pair in pairs), default=None),
+        fault=row.fault or _fault(trial, close),
+        pcc=min((correlation for correlation, _ in close.values()), default=None),
+        scaled_error=max((error for _, error in close.values()), default=None),
     )
 
 
 def _eager(trial: Trial, bench: Bench, row: Row) -> tuple[dict[str, np.ndarray], Row]:
     """Run call by call; return the first results, and the row with the median time and what changed later."""
-    device, times = Timed(bench.device, bench.wait), []
+    device, times = TimedDevice(bench.device, bench.wait), []
     with _session(trial, device) as session:
         first = session.run(trial.inputs)
         for _ in range(RUNS):
-            device.seconds = 0.0
+            device.seconds.clear()
             later = session.run(trial.inputs)
-            times.append(device.seconds)
+            times.append(sum(device.seconds))
             row = replace(row, fault=row.fault or _changed("a later run", first, later, trial.program))
     return first, replace(row, seconds=median(times))
 
@@ -188,20 +162,18 @@ def _changed(run: str, first: Mapping[str, np.ndarray], later: Mapping[str, np.n
     return ""
 
 
-def _fault(trial: Trial, found: Mapping[str, np.ndarray], wanted: Mapping[str, np.ndarray]) -> str:
-    """Describe the first output that differs by more than rounding explains."""
-    moves = moves_alone(trial.program)
-    for name, value in trial.program.graph.outputs:
-        if isinstance(value.op, Empty):
-            continue
-        error, close = scaled_error(found[name], wanted[name]), pcc(found[name], wanted[name])
-        exact = moves or not value.dtype.is_float
-        largest = LARGEST_ERROR.get(value.dtype, NARROW_ERROR)
+def _fault(trial: Trial, close: Mapping[str, tuple[float, float]]) -> str:
+    """Describe the first output that differs by more than rounding explains; `close` are PCCs and scaled errors."""
+    moves, outputs = moves_alone(trial.program), dict(trial.program.graph.outputs)
+    for name, (correlation, error) in close.items():
+        dtype = outputs[name].dtype
+        exact = moves or not dtype.is_float
+        largest = LARGEST_ERROR.get(dtype, NARROW_ERROR)
         largest, least = (MODEL_ERROR, MODEL_PCC) if trial.model else (largest, LEAST_PCC)
         if exact and not trial.model and error > 0:
             return f"{name} differs by {error:.1e}, and must be equal"
-        if error > largest or close < least:
-            return f"{name} differs: PCC {close:.6f}, scaled error {error:.1e} (asked {least:g} and {largest:g})"
+        if error > largest or correlation < least:
+            return f"{name} differs: PCC {correlation:.6f}, scaled error {error:.1e} (asked {least:g} and {largest:g})"
     return ""
 
 

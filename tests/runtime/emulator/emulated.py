@@ -11,6 +11,7 @@ from ttc.calls.call import Call
 from ttc.ir import Builder, DType, Input, Layout, Spec
 from ttc.ir.operands import gather_operands
 from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.run.device import predicted
 
 DTYPES = {torch.float32: DType.f32, torch.bfloat16: DType.bf16, torch.int32: DType.i32, torch.int64: DType.u32}
 
@@ -25,5 +26,5 @@ def emulated(
     call = make(*values)
     results = builder.add(call)
     held = dict(zip(values, tensors, strict=True))
-    found = device.run(call, gather_operands(call, held.__getitem__))
+    found = device.run(call, gather_operands(call, held.__getitem__), predicted(call))
     return [device.download(tensor, value.type) for tensor, value in zip(found, results, strict=True)]

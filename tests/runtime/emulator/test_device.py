@@ -9,6 +9,7 @@ from ttc.ir.operands import gather_operands
 from ttc.ir.weights import bf16_to_float32, float32_to_bf16
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.emulator.registry import EMULATIONS
+from ttc.runtime.run.device import predicted
 
 X = np.array([[1.0, 1 / 3], [-2.5, 1e-3]], np.float32)
 
@@ -56,7 +57,7 @@ def test_results_are_rounded_to_what_the_call_predicts():
     device = EmulatorDevice()
     x = value(Spec(DType.f32, (2, 2)))
     call = Typecast(x, DType.bf16)
-    (y,) = device.run(call, gather_operands(call, {x: torch.from_numpy(X)}.__getitem__))
+    (y,) = device.run(call, gather_operands(call, {x: torch.from_numpy(X)}.__getitem__), predicted(call))
     assert y.dtype is torch.bfloat16
     np.testing.assert_array_equal(y.float().numpy(), bf16_to_float32(float32_to_bf16(X)))
 
@@ -65,22 +66,24 @@ def test_tensix_mode_reads_matrix_operands_as_tf32():
     a = value(Spec(DType.f32, (1, 1)))
     call = Matmul(a, a)
     x = torch.tensor([[1 + 2**-12]])
-    (exact,) = EmulatorDevice("exact").run(call, {"input_tensor_a": x, "input_tensor_b": x})
-    (tensix,) = EmulatorDevice("tensix").run(call, {"input_tensor_a": x, "input_tensor_b": x})
+    (exact,) = EmulatorDevice("exact").run(call, {"input_tensor_a": x, "input_tensor_b": x}, predicted(call))
+    (tensix,) = EmulatorDevice("tensix").run(call, {"input_tensor_a": x, "input_tensor_b": x}, predicted(call))
     assert exact.item() == pytest.approx((1 + 2**-12) ** 2, rel=1e-7)
     assert tensix.item() == 1.0
 
 
 def test_an_emulation_that_gives_another_shape_is_a_defect(monkeypatch):
     x = value(Spec(DType.f32, (2, 2)))
+    call = ToLayout(x, Layout.ROW_MAJOR)
     monkeypatch.setitem(EMULATIONS, ToLayout, lambda call, mode, tensor: tensor[:1])
     with pytest.raises(AssertionError, match=r"emulation of ttnn.to_layout gave \[1, 2\], the call says f32\[2,2\]"):
-        EmulatorDevice().run(ToLayout(x, Layout.ROW_MAJOR), {"tensor": torch.from_numpy(X)})
+        EmulatorDevice().run(call, {"tensor": torch.from_numpy(X)}, predicted(call))
 
 
 def test_a_product_of_bf16_asked_for_in_float32_is_not_rounded_to_bf16():
     a = value(Spec(DType.bf16, (1, 2)))
     b = value(Spec(DType.bf16, (2, 1)))
     x, y = torch.tensor([[1.0, 1.0]], dtype=torch.bfloat16), torch.tensor([[256.0], [1.0]], dtype=torch.bfloat16)
-    (product,) = EmulatorDevice().run(Matmul(a, b, dtype=DType.f32), {"input_tensor_a": x, "input_tensor_b": y})
+    call = Matmul(a, b, dtype=DType.f32)
+    (product,) = EmulatorDevice().run(call, {"input_tensor_a": x, "input_tensor_b": y}, predicted(call))
     assert product.item() == 257.0

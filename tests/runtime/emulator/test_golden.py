@@ -16,7 +16,7 @@ from ttc.calls.call import Call, spec_of
 from ttc.calls.spelling import arguments, build, spelled
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir import DType, Value
+from ttc.ir import DType, Spec, Value
 from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.binary import KEEP_NUMBERS
 from ttc.runtime.emulator.device import EmulatorDevice
@@ -29,14 +29,13 @@ BF16_TOLERANCE = 2.0**-8
 
 WITHOUT = {
     "ttnn.conv_transpose2d",
-    "ttnn.deallocate",
     "ttnn.empty",  # whose numbers nobody may rely on
     "ttnn.prepare_conv_bias",  # a layout of TTNN's own, which convolutions alone read
     "ttnn.prepare_conv_transpose2d_bias",
     "ttnn.prepare_conv_transpose2d_weights",
     "ttnn.prepare_conv_weights",
 }
-"""Calls that TTNN has no golden function for."""
+"""Emulated calls that TTNN has no golden function for."""
 
 CANNOT_RUN = {
     "ttnn.max_pool2d": "its golden function imports TTNN's tests, which the wheel lacks",
@@ -58,8 +57,8 @@ class Listener(EmulatorDevice):
         self.without: set[str] = set()
         self.faults: dict[str, list[str]] = {}
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[torch.Tensor, ...]:
-        results = super().run(call, operands)
+    def run(self, call: Call, operands: Mapping[str, Any], specs: tuple[Spec, ...]) -> tuple[torch.Tensor, ...]:
+        results = super().run(call, operands, specs)
         function = self.golden.get(call.mnemonic)
         if function is None:
             self.without.add(call.mnemonic)

@@ -66,9 +66,9 @@ class Counting(EmulatorDevice):
         self.uploads.append(self.NAMES[spec.shape])
         return super().upload(array, spec)
 
-    def run(self, call, operands):
+    def run(self, call, operands, specs):
         self.calls.append(call.mnemonic)
-        return super().run(call, operands)
+        return super().run(call, operands, specs)
 
 
 def test_an_input_that_is_only_passed_through_comes_back_as_given():

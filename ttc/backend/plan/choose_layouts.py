@@ -129,8 +129,9 @@ def _demands(graph: Graph, sides: list[Side | None], source: dict[Value, Value])
                     demand.read[spec_of(operand).layout if side is None else side] = None
         for value in node.results:
             demands[value] = Demand(spec_of(value).layout if side is None else side)
+    left = dict(graph.outputs)
     for name, state in graph.states.items():
-        demand = demands.get(source[dict(graph.outputs)[name]])
+        demand = demands.get(source[left[name]])
         if demand:
             demand.read[state] = None
     return demands
@@ -192,7 +193,8 @@ def _rebuilt(graph: Graph, layouts: list[Layout | None], source: dict[Value, Val
         builder.at(node.results)
         results = _placed(node, layout, new, source, builder)
         new.update(zip(node.results, results, strict=True))
-    outputs = ((name, new[source[value]], graph.states.get(name)) for name, value in graph.outputs)
+    states = graph.states
+    outputs = ((name, new[source[value]], states.get(name)) for name, value in graph.outputs)
     left = {
         name: value if state is None else _in_layout(value, spec_of(new[state]).layout, builder)
         for name, value, state in outputs

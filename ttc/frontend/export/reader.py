@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -91,7 +91,7 @@ class _Reader:
 
     def graph(self) -> Graph:
         self._refuse_mutations()
-        live = _live(self.program) | dict(self._states()).keys()
+        live = _live(self.program) | dict(self._states).keys()
         self.builder.weights = Weights(dict(self._weights(live)))
         inputs = iter(self.signature.inputs)
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
@@ -101,7 +101,7 @@ class _Reader:
             if node in live and node.op not in ("placeholder", "output"):
                 self._read(node, partial(self._call, node))
         for node in self.program.graph.output_node().all_input_nodes:
-            if isinstance(self.values.get(node), Complex) and node not in dict(self._states()).values():
+            if isinstance(self.values.get(node), Complex) and node not in dict(self._states).values():
                 self.reasons.append((node.name, "a complex result: return torch.view_as_real of it instead"))
         if self.reasons:
             raise Refused(self.reasons, (UNREADABLE,), self._rest())
@@ -145,6 +145,7 @@ class _Reader:
         for name in self.program.graph_signature.parameters_to_mutate.values():
             self.reasons.append((name, f"parameter {name!r} is changed by the model: register it as a buffer"))
 
+    @cached_property
     def _states(self) -> list[tuple[Node, Node]]:
         """List the buffers that the model changes, each with the node that gives the new numbers."""
         signature = self.program.graph_signature
@@ -248,7 +249,7 @@ class _Reader:
         inputs = self.program.graph_signature.user_inputs_to_mutate
         for (_, name), node in zip(self.signature.changed, inputs, strict=True):
             yield name, self.values[nodes[node]].value
-        for before, after in self._states():
+        for before, after in self._states:
             for old, new in zip(self._parts(before), self._parts(after), strict=True):
                 assert isinstance(old.op, Input)
                 yield old.op.name, new

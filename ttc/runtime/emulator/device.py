@@ -17,7 +17,7 @@ from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
 from ttc.errors import InputError
 from ttc.ir import DType, Spec
-from ttc.ir.operands import tensors_by_field
+from ttc.ir.operands import operand_places, tensors_by_field
 from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.registry import EMULATIONS, STORED_OPERANDS
 from ttc.runtime.run.device import Bound, predicted
@@ -28,7 +28,6 @@ class EmulatorDevice:
 
     def __init__(self, mode: Mode | str = Mode.exact):
         self.mode = Mode(mode)
-        self._specs: dict[Call, tuple[Spec, ...]] = {}
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
         """Round numbers to the format of `spec`; bf16 bit patterns are taken without a copy."""
@@ -41,16 +40,17 @@ class EmulatorDevice:
         return store(x.reshape(spec.shape), spec)
 
     def bind(self, call: Call) -> Bound:
-        """Return a function that emulates the call."""
-        return lambda tensors: self.run(call, tensors_by_field(call, tensors))
+        """Return a function that emulates the call; places of operands and specs of results are found once."""
+        if isinstance(call, Deallocate):
+            return lambda tensors: ()
+        places, specs = operand_places(call), predicted(call)
+        return lambda tensors: self.run(call, tensors_by_field(places, tensors), specs)
 
-    def run(self, call: Call, operands: Mapping[str, Any]) -> tuple[Tensor, ...]:
-        """Emulate one call, operands by field name, and round its results.
+    def run(self, call: Call, operands: Mapping[str, Any], specs: tuple[Spec, ...]) -> tuple[Tensor, ...]:
+        """Emulate one call, operands by field name, and round its results to the formats of `specs`.
 
         AssertionError if a result has not the predicted shape.
         """
-        if isinstance(call, Deallocate):
-            return ()
         emulation = EMULATIONS[type(call)]
         stored = type(call) in STORED_OPERANDS
         given = operands if stored else {name: _loaded(item) for name, item in operands.items()}
@@ -60,7 +60,7 @@ class EmulatorDevice:
             except (IndexError, RuntimeError) as error:  # a user's index is beyond its table, or memory ran out
                 raise InputError(f"the emulator cannot run {call.mnemonic}: {str(error).splitlines()[0]}") from error
             results = results if isinstance(results, tuple) else (results,)
-            return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, self._results(call), strict=True))
+            return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, specs, strict=True))
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
         """Return the tensor's numbers in an array of its own."""
@@ -68,12 +68,6 @@ class EmulatorDevice:
             return tensor.to(torch.float32, copy=True).numpy()
         array = tensor.to(torch.int64 if spec.dtype is DType.u32 else torch.int32, copy=True).numpy()
         return array.astype(np.uint32) if spec.dtype is DType.u32 else array
-
-    def _results(self, call: Call) -> tuple[Spec, ...]:
-        """Return the specs that the call predicts, computed once."""
-        if call not in self._specs:
-            self._specs[call] = predicted(call)
-        return self._specs[call]
 
 
 def _finished(call: Call, x: Tensor, spec: Spec, stored: bool) -> Tensor:

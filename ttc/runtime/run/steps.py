@@ -15,7 +15,7 @@ from ttc.calls.host import HostOp
 from ttc.calls.loop import Loop, StepCall
 from ttc.errors import TtcError
 from ttc.ir import Value
-from ttc.ir.operands import tensors_by_field
+from ttc.ir.operands import operand_places, tensors_by_field
 from ttc.runtime.run.device import Bound, Device, Tensor
 from ttc.runtime.run.host import run_on_host
 from ttc.runtime.run.plan import Step
@@ -72,7 +72,7 @@ def execute(steps: Sequence[BoundStep], tensors: list[Tensor], observer: Observe
         for number, result in zip(step.makes, results):  # noqa: B905 (strict costs time, and it is checked)
             tensors[number] = result
         if observer is not None:
-            observer(step.index, step.call, tensors_by_field(step.call, operands), results)
+            observer(step.index, step.call, tensors_by_field(operand_places(step.call), operands), results)
         for number in step.releases:
             tensors[number] = None
         del operands, results
