@@ -35,6 +35,7 @@ def compile(
     dynamic_shapes: Any = None,
     allow_host: Sequence[str] = (),
     fidelity: str | None = None,
+    optimize: int = 1,
     state: Mapping[str, str] | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -52,16 +53,23 @@ def compile(
     `state` binds inputs of an ONNX model to outputs, whose numbers they take in the next run of a session; a module's
     state is the buffers that it changes (docs/state.md).
     `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `fidelity` ("LoFi",
-    "HiFi2", "HiFi3", "HiFi4") overrules the math fidelity that is chosen for each call (docs/numbers.md); `trust` lets
-    torch read a .pt2 file as it does, with whatever code the file holds (docs/security.md); `progress` is told what is
-    being done.
+    "HiFi2", "HiFi3", "HiFi4") overrules the math fidelity that is chosen for each call (docs/numbers.md); `optimize`
+    0 keeps each op alone and every value in DRAM, for comparison and for debugging; `trust` lets torch read a .pt2 file
+    as it does, with whatever code the file holds (docs/security.md); `progress` is told what is being done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
     require("compiling")
     from ttc.calls.fidelity import fidelity_named
     from ttc.calls.target import target_named
-    from ttc.compiled.arguments import host_names, length_sizes, model_arguments, require_callable, state_names
+    from ttc.compiled.arguments import (
+        host_names,
+        length_sizes,
+        model_arguments,
+        optimization_level,
+        require_callable,
+        state_names,
+    )
     from ttc.compiled.compiled import Compiled
     from ttc.pipeline import Options, dtype_named, every_stage
     from ttc.sources import source_of
@@ -69,7 +77,7 @@ def compile(
     require_callable("progress", progress)
     card = target_named(target)
     passes = None if fidelity is None else fidelity_named(fidelity, card)
-    options = Options(card, dtype_named(dtype), host_names(allow_host), passes)
+    options = Options(card, dtype_named(dtype), host_names(allow_host), passes, optimization_level(optimize))
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):

@@ -66,13 +66,15 @@ SMALLER = "compile for smaller sizes, or a card of more memory"
 class Options:
     """The card to compile for, the numbers to compute with, and the ops that the host may do.
 
-    `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each.
+    `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each. At level 0 of `optimize` each op
+    is alone: nothing is fused, and every value is in DRAM.
     """
 
     target: Target
     dtype: str = "bf16"
     allow_host: tuple[str, ...] = ()
     fidelity: MathFidelity | None = None
+    optimize: int = 1
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,8 @@ def compile_graph(
         seen("padding", graph)
     ops, (calls, derivations, names) = _lowered(graph, options, seen)
     seen("lower", calls)
-    calls = passes.run([_bound(step, options.target) for step in backend.PIPELINE], calls, seen)
+    planning = backend.PIPELINE if options.optimize else backend.NEEDED
+    calls = passes.run([_bound(step, options.target) for step in planning], calls, seen)
     faults = list(lint(calls, options.target))
     assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
@@ -149,7 +152,7 @@ def compile_graph(
 def _lowered(graph: Graph, options: Options, observe: Observer | None = None) -> tuple[Graph, Lowered]:
     """Take a graph through the passes and lowering; return what was lowered too."""
     _refuse_giants(graph, options.target)
-    ops = passes.run(passes.PIPELINE, graph, observe)
+    ops = passes.run(passes.PIPELINE if options.optimize else passes.NEEDED, graph, observe)
     return ops, backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host, options.fidelity)
 
 

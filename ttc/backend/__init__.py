@@ -2,6 +2,6 @@
 
 from ttc.backend import rules  # noqa: F401  (registers every rule)
 from ttc.backend.lowering import RULES, lower
-from ttc.backend.pipeline import PIPELINE
+from ttc.backend.pipeline import NEEDED, PIPELINE
 
-__all__ = ["PIPELINE", "RULES", "lower"]
+__all__ = ["NEEDED", "PIPELINE", "RULES", "lower"]

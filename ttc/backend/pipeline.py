@@ -21,3 +21,6 @@ PIPELINE: tuple[Pass, ...] = (
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs
 )
+
+NEEDED: tuple[Pass, ...] = (separate_operands, deallocate_after_last_use)
+"""Passes without which a program is wrong or does not fit; without the others each call is alone, and in DRAM."""

@@ -165,8 +165,11 @@ class Slice(Call, name="ttnn.slice"):
         return self.input_tensor if self.infer() == spec else None
 
     def dispatch(self, target: Target) -> Dispatch:
-        whole = self.infer().shape == self.input_tensor.shape
-        return copied(self.alias()) if whole else ONE_PROGRAM
+        """Count the slice; of a vector in tiles TTNN makes rows first, and tiles of the result."""
+        if self.infer().shape == self.input_tensor.shape:
+            return copied(self.alias())
+        vector = self.input_tensor.type.rank == 1 and spec_of(self.input_tensor).layout is Layout.TILE
+        return Dispatch(3, 2) if vector else ONE_PROGRAM
 
     def workspace(self, target: Target) -> Workspace:
         """Return two tiles, or some rows in ROW_MAJOR."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from ttc.calls.call import MathFidelity
 from ttc.calls.target import TARGETS
+from ttc.compiled.arguments import LEVELS
 from ttc.errors import InputError
 from ttc.guard.files import open_file
 
@@ -44,6 +45,10 @@ def add_compilation(parser: ArgumentParser) -> None:
         help="passes of the matrix engine in all calls; by card and weights if not given",
     )
     parser.add_argument(
+        "-O", dest="optimize", type=int, choices=LEVELS, default=1,
+        help="-O0 keeps each op alone and every value in DRAM, for comparison and for debugging (default 1)",
+    )  # fmt: skip
+    parser.add_argument(
         "--length", dest="lengths", action="append", default=[], type=length, metavar="NAME=N[,N]",
         help="a size, or several, of one of the model's named dimensions; may be given for each of them",
     )  # fmt: skip
@@ -68,6 +73,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
         "fidelity": arguments.fidelity,
+        "optimize": arguments.optimize,
         "state": _states(arguments.state),
         "trust": arguments.trust,
     }

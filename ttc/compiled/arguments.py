@@ -33,6 +33,17 @@ def keyword_arguments(kwargs: Any) -> dict[str, Any]:
     return dict(kwargs)
 
 
+LEVELS = (0, 1)
+"""Levels of optimisation: each op alone and in DRAM, and all that ttc does."""
+
+
+def optimization_level(level: Any) -> int:
+    """Return a level of optimisation; InputError for what is none."""
+    if type(level) is not int or level not in LEVELS:
+        raise InputError(f"no level of optimisation is {level!r}; choose from {', '.join(map(str, LEVELS))}")
+    return level
+
+
 def length_sizes(lengths: Any) -> dict[str, tuple[int, ...]]:
     """Return the sizes of each length, ascending and distinct."""
     if lengths is None:

@@ -37,4 +37,7 @@ PIPELINE: tuple[Pass, ...] = (
     channels_last,  # last: it hides shapes that patterns look for
 )
 
-__all__ = ["PIPELINE", "Pass", "channels_last", "decompose", "run"]
+NEEDED: tuple[Pass, ...] = (share, fold, simplify, decompose_stft, decompose)
+"""Passes without which ops cannot be lowered, in the order of the pipeline; the others make programs better."""
+
+__all__ = ["NEEDED", "PIPELINE", "Pass", "channels_last", "decompose", "run"]
