@@ -11,7 +11,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ttc.commands.options import with_flags
 from ttc.commands.output import failure, print_json
@@ -27,22 +27,23 @@ COMMANDS = {
     "ops": "list what each op becomes",
     "passes": "list the passes in their order",
     "models": "list the models that ttc carries",
+    "models run": "run a system of models, from text or sound to a WAV file",
     "target": "list the cards that programs are compiled for, or measure one",
     "selftest": "try every kind of call and two models on the card, beside the emulator",
     "doctor": "say what this machine has of what ttc can use",
 }
-"""Each command's line of help; the command's module is `ttc.commands.<name>`."""
+"""Each command's line of help; the command's module is `ttc.commands.<name>`, a blank of the name being `_` there."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; errors become sentences on stderr, and JSON where asked for."""
-    given = with_flags(sys.argv[1:] if arguments is None else arguments)
+    given = _joined(with_flags(sys.argv[1:] if arguments is None else arguments))
     as_json = "--json" in given
     if arguments is None:  # the command line itself: being asked to end is an interrupt, after which things are tidied
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         parsed = _parser(given).parse_args(given)
-        return import_module(f"ttc.commands.{parsed.command}").run(parsed)
+        return _module(parsed.command).run(parsed)
     except TtcError as error:
         return _failed(error, str(error), as_json)
     except BrokenPipeError:  # the reader of the output has closed the pipe
@@ -54,6 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error, "this needs more memory than this machine gives", as_json)
     except KeyboardInterrupt as error:
         return _failed(error, "interrupted", as_json, 130)
+
+
+def _joined(given: list[str]) -> list[str]:
+    """Return the arguments with a command of two words as one."""
+    two = " ".join(given[:2])
+    return [two, *given[2:]] if two in COMMANDS else given
+
+
+def _module(command: str) -> Any:
+    return import_module(f"ttc.commands.{command.replace(' ', '_')}")
 
 
 def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2) -> int:
@@ -85,7 +96,7 @@ def _parser(given: list[str]) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         if name == chosen:
-            import_module(f"ttc.commands.{name}").add_arguments(command)
+            _module(name).add_arguments(command)
     return parser
 
 

@@ -97,11 +97,11 @@ COMPILER = ("torch", "onnx", "networkx")
 """Packages that compiling needs and running does not: `tt-compile[compile]` brings them."""
 
 
-def require(what: str, packages: Sequence[str] = COMPILER) -> None:
-    """Refuse with the packages to install, if `what` needs a package that this Python does not have."""
+def require(what: str, packages: Sequence[str] = COMPILER, extra: str = "compile") -> None:
+    """Refuse with the extra to install, if `what` needs a package that this Python does not have."""
     missing = [name for name in packages if importlib.util.find_spec(name) is None]
     if missing:
-        raise TtcError(f"{what} needs {', '.join(missing)}: pip install 'tt-compile[compile]'")
+        raise TtcError(f"{what} needs {', '.join(missing)}: pip install 'tt-compile[{extra}]'")
 
 
 class NeedsValues(Refused):

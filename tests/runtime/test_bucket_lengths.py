@@ -101,6 +101,6 @@ def test_what_is_beyond_each_sample_is_zero():
     assert bound["x"].shape == (2, 8)
     assert bound["T"].tolist() == [5, 3]
     assert bound["S"].tolist() == [4, 4]
-    trimmed = BUCKETS[0].trimmed({"y": np.ones((2, 8))}, lengths)["y"]
+    trimmed = BUCKETS[0].trimmed("y", np.ones((2, 8)), lengths)
     assert trimmed.shape == (2, 5)
     assert trimmed.sum(1).tolist() == [5, 3]

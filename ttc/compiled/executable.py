@@ -16,6 +16,7 @@ from ttc.guard.files import as_path
 from ttc.ir import Weights
 from ttc.runtime.file import artifact
 from ttc.runtime.run.buckets import Bucket, choose, true_lengths
+from ttc.runtime.run.device import Device
 from ttc.runtime.run.device_timed import TimedDevice
 from ttc.runtime.run.devices import emulates, on_card, open_device, require_names
 from ttc.runtime.run.memory import require_memory
@@ -67,15 +68,24 @@ class Executable:
         On a card runs are traced where that is possible, or else the session's `eager` says why; with `trace` false
         they are not.
         """
+        self._require_data()
+        require_memory(self.program, emulates(device))
+        sizes = self.trace_sizes if trace and on_card(device) else ()
+        region = sum(sizes) if all(sizes) else 0
+        return self.session_on(open_device(device, mode, self.program.target, region), trace)
+
+    def session_on(self, device: Device, trace: bool = True) -> Session:
+        """Open a new session on a device that is open, where sessions of other executables may be too."""
+        self._require_data()
+        with enough_memory("setting the program up"):
+            sizes = self.trace_sizes if trace and isinstance(device, TracingDevice) else ()
+            return Session(self.buckets, self.weights, device, sizes)
+
+    def _require_data(self) -> None:
         if self.weights.fake:
             raise InputError(
                 "the program was compiled from weights without data: ttc.load(path, weights=...) binds them"
             )
-        with enough_memory("setting the program up"):
-            require_memory(self.program, emulates(device))
-            sizes = self.trace_sizes if trace and on_card(device) else ()
-            region = sum(sizes) if all(sizes) else 0
-            return Session(self.buckets, self.weights, open_device(device, mode, self.program.target, region), sizes)
 
     @property
     def trace_sizes(self) -> tuple[int, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ttc.errors import InputError
+from ttc.models.systems import SYSTEMS, system_named
 
 if TYPE_CHECKING:
     from ttc.models.model import Model
+    from ttc.models.systems.system import System
 
 FILES = {
     "bark": ("bark_semantic", "bark_coarse", "bark_fine"),
@@ -49,11 +51,20 @@ class Lacking(InputError):
         self.package, self.remedy = package, remedy
 
 
-def named(name: str) -> Model:
-    """Return the model called `name`; InputError with the known names; Lacking where the model needs a package."""
+@overload
+def named(name: Literal["openvoice"]) -> System: ...
+@overload
+def named(name: str) -> Model: ...
+def named(name: str) -> Any:
+    """Return the model called `name`, or the system of models at its published size.
+
+    InputError with the known names; Lacking where a model needs a package.
+    """
+    if name in SYSTEMS:
+        return system_named(name)()
     file = next((file for file, names in FILES.items() if name in names), None)
     if file is None:
-        raise InputError(f"no model is called {name!r}; known are {', '.join(NAMES)}")
+        raise InputError(f"no model is called {name!r}; known are {', '.join((*NAMES, *SYSTEMS))}")
     try:
         models = import_module(f"ttc.models.{file}").MODELS
     except ImportError as error:  # the package is missing, or lacks the part that the model needs

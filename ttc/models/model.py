@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +37,16 @@ class Model:
         """Build the module and its inputs; `fake` builds on the meta device, with no weight data at all."""
         if size not in self.sizes:
             raise InputError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
-        torch.manual_seed(seed)
-        with warnings.catch_warnings(), torch.device("meta" if fake else "cpu"):
-            warnings.simplefilter("ignore", FutureWarning)  # about how the packages call torch
-            warnings.filterwarnings("ignore", "dropout option adds dropout", UserWarning)  # the same
+        with seeded(seed), torch.device("meta" if fake else "cpu"):
             module, inputs = self.builder(size)
         return module.eval(), inputs
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Draw weights and inputs from a seed on, without warnings about how packages call torch."""
+    torch.manual_seed(seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.filterwarnings("ignore", "dropout option adds dropout", UserWarning)
+        yield

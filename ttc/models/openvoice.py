@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ttc.models.model import Built, Model
 
@@ -43,12 +46,84 @@ class Converter(nn.Module):
 
     def forward(self, spectrogram: Tensor, lengths: Tensor, source: Tensor, target: Tensor, noise: Tensor) -> Tensor:
         mask = commons.sequence_mask(lengths, spectrogram.shape[2])[:, None].to(spectrogram.dtype)
+        return self.convert(spectrogram, mask, source, target, noise)
+
+    def convert(self, spectrogram: Tensor, mask: Tensor, source: Tensor, target: Tensor, noise: Tensor) -> Tensor:
+        """Convert the frames that a mask [B, 1, T] of 1 and 0 has."""
         nobody = torch.zeros_like(source)  # V2 tells neither the posterior nor the decoder who speaks
         hidden = self.posterior.enc(self.posterior.pre(spectrogram) * mask, mask, g=nobody)
         mean, log_deviation = (self.posterior.proj(hidden) * mask).chunk(2, 1)
         latent = (mean + noise * TAU * log_deviation.exp()) * mask
         latent = self.flow(self.flow(latent, mask, g=source), mask, g=target, reverse=True)
         return self.decoder(latent * mask, g=nobody)
+
+
+class Spectrogram(nn.Module):
+    """Samples [B, N] to magnitudes [B, bins, N // hop] of windows of 2 (bins - 1) samples, as the package computes it.
+
+    The samples are mirrored at both ends, by half of what two windows overlap in, so that frames do not lean.
+    """
+
+    def __init__(self, bins: int, hop: int):
+        super().__init__()
+        self.hop = hop
+        self.register_buffer("window", torch.hann_window(2 * (bins - 1)), persistent=False)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        size = len(self.window)
+        overlap = (size - self.hop) // 2
+        mirrored = functional.pad(samples[:, None], (overlap, overlap), mode="reflect")[:, 0]
+        bins = torch.stft(mirrored, size, self.hop, window=self.window, center=False, return_complex=True)
+        return torch.sqrt(bins.real**2 + bins.imag**2 + 1e-6)
+
+
+class Tone(nn.Module):
+    """Recordings [B, N] to the embeddings [B, gin] of their speakers."""
+
+    def __init__(self, spectrogram: Spectrogram, synthesizer: nn.Module):
+        super().__init__()
+        self.spectrogram, self.encoder = spectrogram, synthesizer.ref_enc
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.encoder(self.spectrogram(samples).transpose(1, 2))
+
+
+class Conversion(nn.Module):
+    """A recording [1, N] and the embeddings [2, gin] of its speaker and of another to samples [1, hop * (N // hop)].
+
+    The noise of the posterior is drawn in the module.
+    """
+
+    def __init__(self, spectrogram: Spectrogram, synthesizer: nn.Module):
+        super().__init__()
+        self.spectrogram, self.converter = spectrogram, Converter(synthesizer)
+
+    def forward(self, samples: Tensor, embeddings: Tensor) -> Tensor:
+        spectrogram = self.spectrogram(samples)
+        mask = torch.ones_like(spectrogram[:, :1])
+        source, target = embeddings[:1, :, None], embeddings[1:, :, None]
+        noise = torch.randn_like(mask.expand(-1, self.converter.flow.channels, -1))
+        return self.converter.convert(spectrogram, mask, source, target, noise)[:, 0]
+
+
+def conversion(size: str, weigh: Callable[[nn.Module], None]) -> dict[str, Built]:
+    """Build the stages of voice conversion, from recordings on; `weigh` gives the package's module its weights."""
+    synthesizer, config = _synthesizer(size, speakers=0), CONFIGS[size]
+    weigh(synthesizer)
+    spectrogram = Spectrogram(config["spec_channels"], hop(size))
+    samples = FRAMES[size] * hop(size)
+    return {
+        "tone": (Tone(spectrogram, synthesizer), {"samples": torch.randn(2, samples)}),
+        "convert": (
+            Conversion(spectrogram, synthesizer),
+            {"samples": torch.randn(1, samples), "embeddings": torch.randn(2, config["gin_channels"])},
+        ),
+    }
+
+
+def hop(size: str) -> int:
+    """Count the samples of a frame."""
+    return math.prod(CONFIGS[size]["upsample_rates"])
 
 
 def converter(size: str) -> Built:

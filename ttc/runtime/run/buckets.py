@@ -20,6 +20,7 @@ from ttc.ir import TensorType
 from ttc.ir.lengths import Extent, Length
 from ttc.ir.state import is_given, state_name
 from ttc.runtime.run.convert import by_name, drawn, numbers_of
+from ttc.runtime.run.kept import Kept
 from ttc.runtime.run.program import Program
 
 Sizes = Mapping[str, int]
@@ -71,7 +72,7 @@ class Bucket:
         given = {**drawn(own, named, generator), **named}
         filled = {
             name: _filled(name, numbers_of(name, item), types[name].shape, self.inputs[name], lengths)
-            if any(self.inputs[name].lengths)
+            if any(self.inputs[name].lengths) and not isinstance(item, Kept)
             else item
             for name, item in given.items()
         }
@@ -85,9 +86,15 @@ class Bucket:
         shape = (size if length is None else int(_numbers(length, lengths).max()) for size, length in pairs)
         return TensorType(type.dtype, tuple(shape))
 
-    def trimmed(self, outputs: Mapping[str, np.ndarray], lengths: Lengths) -> dict[str, np.ndarray]:
-        """Return the program's outputs without their padding."""
-        return {name: _cleared(array, self.outputs[name], lengths) for name, array in outputs.items()}
+    def trimmed(self, name: str, array: np.ndarray, lengths: Lengths) -> np.ndarray:
+        """Return an output of the program without its padding."""
+        return _cleared(array, self.outputs[name], lengths)
+
+    def valid_sizes(self, name: str, lengths: Lengths) -> tuple[np.ndarray, ...]:
+        """Return the valid sizes of each dimension of an output: one for all samples, or one for each."""
+        shape = dict(self.program.outputs)[name].shape
+        pairs = zip(shape, self.outputs[name].lengths, strict=True)
+        return tuple(np.array([size]) if length is None else _numbers(length, lengths) for size, length in pairs)
 
 
 def size_words(sizes: Sizes) -> str:
@@ -95,14 +102,23 @@ def size_words(sizes: Sizes) -> str:
     return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
-def choose(buckets: Sequence[Bucket], lengths: Lengths) -> int:
-    """Return the index of the smallest bucket for these lengths; InputError, with the limits, if all are too small."""
+def choose(buckets: Sequence[Bucket], lengths: Lengths, named: Mapping[str, Any] | None = None) -> int:
+    """Return the index of the smallest bucket for these lengths; InputError, with the limits, if all are too small.
+
+    Of these it is the smallest that takes what is kept on the device with its padding as it is, if one does.
+    """
     longest = {name: int(values.max()) for name, values in lengths.items()}
     fitting = [
         number for number, bucket in enumerate(buckets) if all(n <= bucket.sizes[name] for name, n in longest.items())
     ]
     if fitting:
-        return min(fitting, key=lambda number: prod(buckets[number].sizes.values()))
+        kept = {name: item.type.shape for name, item in (named or {}).items() if isinstance(item, Kept)}
+
+        def order(number: int) -> tuple[bool, int]:
+            shapes = {name: type.shape for name, type in buckets[number].program.inputs}
+            return any(shapes[name] != shape for name, shape in kept.items()), prod(buckets[number].sizes.values())
+
+        return min(fitting, key=order)
     limits = {name: max(bucket.sizes[name] for bucket in buckets) for name in longest}
     beyond = [name for name, n in longest.items() if n > limits[name]] or list(longest)
     raise InputError(
@@ -120,16 +136,18 @@ def true_lengths(bucket: Bucket, inputs: Any) -> tuple[dict[str, Any], Lengths]:
     named = _by_name(bucket, inputs)
     given = {name: named.pop(own) for name, own in bucket.names.items() if own in named}
     found: dict[str, np.ndarray] = {name: _stated(name, item, bucket) for name, item in given.items()}
-    for own, extent in bucket.inputs.items():
+    kept_first = sorted(bucket.inputs, key=lambda own: not isinstance(named.get(own), Kept))
+    for own in kept_first:  # which may tell the length of each sample
+        extent = bucket.inputs[own]
         if own not in named and not is_given(own):
             continue
         if own not in named:
             raise InputError(f"input {own!r} is missing; the program takes {bucket.takes}")
         if not any(extent.lengths):
             continue
-        for dim, (length, size) in enumerate(zip(extent.lengths, numbers_of(own, named[own]).shape, strict=False)):
+        for dim, (length, sizes) in enumerate(zip(extent.lengths, _sizes(own, named[own]), strict=False)):
             if length is not None:
-                _agree(own, dim, length, size, found, given)
+                _agree(own, dim, length, sizes, found, given)
     missing = [name for name in bucket.names if name not in found]
     if missing:
         raise InputError(
@@ -172,13 +190,19 @@ def _stated(name: str, item: Any, bucket: Bucket) -> np.ndarray:
     return values
 
 
+def _sizes(name: str, item: Any) -> tuple[np.ndarray, ...]:
+    """Return the sizes of each dimension of an input: one for all samples, or one for each of what was kept."""
+    return item.sizes if isinstance(item, Kept) else tuple(np.array([size]) for size in numbers_of(name, item).shape)
+
+
 def _agree(
-    own: str, dim: int, length: Length, size: int, found: dict[str, np.ndarray], given: Mapping[str, Any]
+    own: str, dim: int, length: Length, sizes: np.ndarray, found: dict[str, np.ndarray], given: Mapping[str, Any]
 ) -> None:
-    """Compare a dimension's size with its length; add the length to `found` where the size tells the length."""
+    """Compare a dimension's sizes with its length; add the length to `found` where the sizes tell the length."""
+    size = int(sizes.max())
     unknown = [name for name in length.names if name not in found]
     if len(unknown) == 1 and length == Length.named(unknown[0]):
-        found[unknown[0]] = np.array([size])
+        found[unknown[0]] = sizes
         return
     if unknown:
         raise InputError(f"the length {unknown[0]} cannot be told from input {own!r}: give it by its name")

@@ -12,6 +12,7 @@ from ttc.ir import DType, Spec, TensorType
 from ttc.ir.random import NORMAL, UNIFORM, random_kind
 from ttc.ir.state import is_given, state_name
 from ttc.ir.weights import NUMPY, bf16_to_float32, float32_to_bf16, in_numpy, kept_finite
+from ttc.runtime.run.kept import Kept
 from ttc.runtime.run.program import Program, Signature
 
 ON_DEVICE = {
@@ -21,6 +22,10 @@ ON_DEVICE = {
     DType.u8: np.dtype("uint8"),
 }
 """The numpy dtypes in which integer tensors are uploaded; all other tensors are float32."""
+
+
+Given = np.ndarray | Kept
+"""An input of a run, of its declared type: in an array, or on the device."""
 
 
 def user_dtype(type: TensorType) -> np.dtype:
@@ -35,8 +40,8 @@ def generator(seed: Any) -> np.random.Generator:
     return np.random.default_rng(int(seed))
 
 
-def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays of a run by name: from a mapping by name, a sequence in order, or the only input itself.
+def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, Given]:
+    """Return the inputs of a run by name: from a mapping by name, a sequence in order, or the only input itself.
 
     Random inputs that are not given are drawn from `generator`; a sequence does not count them. States are the
     session's own. InputError, naming the culprit, for what is missing, unknown, or of another shape or dtype than
@@ -103,8 +108,13 @@ def _of_tensor(tensor: Any) -> np.ndarray:
     return (tensor.float() if small else tensor).numpy()
 
 
-def _checked(name: str, item: Any, type: TensorType) -> np.ndarray:
-    """Return one input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it."""
+def _checked(name: str, item: Any, type: TensorType) -> Given:
+    """Return one input as an array of its declared dtype; plain Python numbers take that dtype, arrays must have it.
+
+    What another run kept on the device stays there.
+    """
+    if isinstance(item, Kept):
+        return item.require(name, type)
     wanted = user_dtype(type)
     array = in_numpy(numbers_of(name, item), type.dtype)
     plain = not hasattr(item, "dtype") and array.dtype.kind in "bif" and wanted.kind in _HOLDS[array.dtype.kind]

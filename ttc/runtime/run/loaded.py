@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
 from ttc.calls.call import buffer_of, spec_of
 from ttc.ir import Const, Input, Value, Weights
 from ttc.ir.state import state_name
-from ttc.runtime.run.convert import from_device, to_device
+from ttc.runtime.run.convert import Given, from_device, to_device
 from ttc.runtime.run.device import Device, Tensor
+from ttc.runtime.run.kept import Kept, Staying
 from ttc.runtime.run.plan import plan
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.states import Left, States, initial
 from ttc.runtime.run.steps import Observer, bind, execute, numbered
+
+Output = np.ndarray | Staying | Kept
+"""An output of a run: read, or staying on the device, or an input that was kept there."""
 
 
 class Loaded:
@@ -40,17 +44,22 @@ class Loaded:
         self.results = {name: value for name, value in plain.items() if _copied(value) is None}
 
     def run(
-        self, given: Mapping[str, np.ndarray], states: States, observer: Observer | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return the outputs for inputs of the declared types; states go on from where they were left."""
+        self,
+        given: Mapping[str, Given],
+        states: States,
+        observer: Observer | None = None,
+        keep: Collection[str] = (),
+    ) -> dict[str, Output]:
+        """Return the outputs for inputs of the declared types; states go on from where they were left.
+
+        What `keep` names is not downloaded.
+        """
         tensors = self.execute(
             {value: self._given(name, value, given, states) for name, value in self.inputs}, observer
         )
         states.leave(self.left(tensors))
-        numbers = self.numbers
-        return self.declared(
-            given, {n: self._device.download(tensors[numbers[v]], spec_of(v)) for n, v in self.results.items()}
-        )
+        left = {n: Staying(tensors[self.numbers[v]], spec_of(v)) for n, v in self.results.items()}
+        return self.outputs(given, left, keep)
 
     def execute(self, given: Mapping[Value, Tensor], observer: Observer | None = None) -> list[Tensor]:
         """Run the calls on these inputs; return the tensors that are left, by number."""
@@ -70,20 +79,36 @@ class Loaded:
                 left[name] = Left(tensors[self.numbers[value]], spec_of(value), origin)
         return left
 
-    def declared(self, given: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the outputs in their declared types, in order; what is an input as well comes back as given."""
-        declared = dict(self.program.outputs)
-        outputs = {}
-        for name, value in self.program.graph.outputs:
-            if state_name(name) is None:
-                array = found[name] if name in found else given[str(_copied(value))].copy()
-                outputs[name] = from_device(array, declared[name])
-        return outputs
+    def outputs(
+        self, given: Mapping[str, Given], left: Mapping[str, Staying], keep: Collection[str]
+    ) -> dict[str, Output]:
+        """Return the outputs in order: what `keep` names as it stays, all else read, in the declared types.
 
-    def _given(self, name: str, value: Value, given: Mapping[str, np.ndarray], states: States) -> Tensor:
+        What is an input as well comes back as given.
+        """
+        names = [name for name, _ in self.program.graph.outputs if state_name(name) is None]
+        return {
+            name: self._as_given(name, given) if name not in left
+            else left[name] if name in keep
+            else self.read(name, left[name])
+            for name in names
+        }  # fmt: skip
+
+    def read(self, name: str, left: Staying) -> np.ndarray:
+        """Read an output from the device, in the declared type."""
+        return from_device(self._device.download(left.tensor, left.spec), dict(self.program.outputs)[name])
+
+    def _as_given(self, name: str, given: Mapping[str, Given]) -> Output:
+        item = given[str(_copied(dict(self.program.graph.outputs)[name]))]
+        return item if isinstance(item, Kept) else from_device(item.copy(), dict(self.program.outputs)[name])
+
+    def _given(self, name: str, value: Value, given: Mapping[str, Given], states: States) -> Tensor:
         if state_name(name) is not None:
             return states.before(name, value)
-        return self._device.upload(to_device(name, given[name], spec_of(value)), spec_of(value))
+        item = given[name]
+        if isinstance(item, Kept):
+            return item.as_input(name, spec_of(value), self._device)
+        return self._device.upload(to_device(name, item, spec_of(value)), spec_of(value))
 
 
 def _copied(output: Value) -> str | None:

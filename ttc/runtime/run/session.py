@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from threading import RLock
 from typing import Any
@@ -12,16 +12,18 @@ import numpy as np
 
 from ttc.errors import InputError
 from ttc.ir import Weights
-from ttc.runtime.run.buckets import Bucket, choose, true_lengths
+from ttc.ir.state import state_name
+from ttc.runtime.run.buckets import Bucket, Lengths, choose, true_lengths
 from ttc.runtime.run.convert import bind_inputs, generator
 from ttc.runtime.run.device import Device
-from ttc.runtime.run.loaded import Loaded
+from ttc.runtime.run.kept import Kept, Staying
+from ttc.runtime.run.loaded import Loaded, Output
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.states import States
 from ttc.runtime.run.steps import Observer
 from ttc.runtime.run.traced import FixedStates, Traced, TracingDevice, why_not
 
-Outputs = Callable[[], dict[str, np.ndarray]]
+Outputs = Callable[[], dict[str, Any]]
 """A run that was started: called, it waits for the run's outputs."""
 
 
@@ -70,8 +72,13 @@ class Session:
         """Return the program of the largest bucket."""
         return self._buckets[-1].program
 
-    def run(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> dict[str, np.ndarray]:
+    def run(
+        self, inputs: Any, observer: Observer | None = None, seed: int | None = None, keep: Collection[str] = ()
+    ) -> dict[str, Any]:
         """Run the model; return outputs by name, cut to true lengths, in the declared dtypes (bfloat16 as float32).
+
+        The outputs that `keep` names stay on the device, each as a `Kept`, which a session of another program there
+        takes as an input; all others are arrays.
 
         `inputs` are a mapping by name, a sequence in order, or one array. InputError names a wrong one, and a length
         that is too large. Random inputs that are not given are drawn from `seed` for this run alone, else from where
@@ -80,7 +87,7 @@ class Session:
         if observer is not None and not callable(observer):
             raise InputError(f"an observer is called after each call of a run; {type(observer).__name__} cannot be")
         with self._turn:
-            return self._start(inputs, observer, seed)()
+            return self._start(inputs, observer, seed, keep)()
 
     def stream(self, inputs: Iterable[Any]) -> Iterator[dict[str, np.ndarray]]:
         """Run the model on the inputs of each run, as they come; yield the outputs of each, in order.
@@ -113,20 +120,43 @@ class Session:
             self._require_open()
             return self._states.arrays(self.program)
 
-    def _start(self, inputs: Any, observer: Observer | None = None, seed: int | None = None) -> Outputs:
+    def _start(
+        self, inputs: Any, observer: Observer | None = None, seed: int | None = None, keep: Collection[str] = ()
+    ) -> Outputs:
         """Start a run."""
         self._require_open()
+        _require_outputs(self.program, keep)
         random = self._random if seed is None else generator(seed)
         named, lengths = true_lengths(self._buckets[-1], inputs)
-        number = choose(self._buckets, lengths)
+        number = choose(self._buckets, lengths, named)
         bucket = self._buckets[number]
         given = bind_inputs(bucket.program, bucket.bound(named, lengths, random))
         if self._card and self.eager is None and observer is None:
-            outputs = self._trace(number, self._card).start(given)
-            return lambda: bucket.trimmed(outputs(), lengths)
+            outputs = self._trace(number, self._card).start(given, keep)
+            return lambda: self._given_back(number, outputs(), lengths)
         self._let_allocate()
-        found = bucket.trimmed(self._load(number).run(given, self._states, observer), lengths)
+        found = self._given_back(number, self._load(number).run(given, self._states, observer, keep), lengths)
         return lambda: found
+
+    def _given_back(self, number: int, outputs: Mapping[str, Output], lengths: Lengths) -> dict[str, Any]:
+        """Return what users get of a run: arrays without padding, and what stays on the device."""
+        bucket, loaded = self._buckets[number], self._loaded[number]
+        types = dict(bucket.program.outputs)
+
+        def kept(name: str, item: Staying) -> Kept:
+            def read(staying: Staying) -> np.ndarray:
+                with self._turn:
+                    return bucket.trimmed(name, loaded.read(name, staying), lengths)
+
+            staying = item._replace(current=lambda: item.current() and self._closing.alive)
+            return Kept(name, types[name], bucket.valid_sizes(name, lengths), staying, self.device, read)
+
+        return {
+            name: bucket.trimmed(name, item, lengths) if isinstance(item, np.ndarray)
+            else kept(name, item) if isinstance(item, Staying)
+            else item
+            for name, item in outputs.items()
+        }  # fmt: skip
 
     def _require_open(self) -> None:
         if not self._closing.alive:
@@ -146,6 +176,13 @@ class Session:
     def _let_allocate(self) -> None:
         if self._card:
             self._card.queues.release_all()
+
+
+def _require_outputs(program: Program, names: Collection[str]) -> None:
+    known = [name for name, _ in program.outputs if state_name(name) is None]
+    for name in names:
+        if name not in known:
+            raise InputError(f"there is no output {name!r} to keep; the program gives {', '.join(known) or 'none'}")
 
 
 def _why_eager(card: TracingDevice | None, buckets: Sequence[Bucket], sizes: Sequence[int]) -> str | None:

@@ -15,7 +15,7 @@ Each input has two tensors. Queue 1 writes the one while queue 0 computes from t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol, runtime_checkable
@@ -26,9 +26,10 @@ from ttc.calls.call import spec_of
 from ttc.ir import DRAM, HOST, Spec, Weights
 from ttc.ir.state import state_name
 from ttc.runtime.run.buckets import Bucket
-from ttc.runtime.run.convert import to_device
+from ttc.runtime.run.convert import Given, to_device
 from ttc.runtime.run.device import Device, Tensor
-from ttc.runtime.run.loaded import Loaded
+from ttc.runtime.run.kept import Kept, Staying
+from ttc.runtime.run.loaded import Loaded, Output
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.queues import Queues
 from ttc.runtime.run.states import Left, States, initial
@@ -76,10 +77,11 @@ def _states(program: Program) -> dict[str, Spec]:
 
 @dataclass
 class _Run:
-    """A run's inputs, and its outputs once they are read."""
+    """A run's inputs, which of its outputs stay on the card, and its outputs once they are read."""
 
-    given: dict[str, np.ndarray]
-    outputs: dict[str, np.ndarray] | None = None
+    given: dict[str, Given]
+    keep: Collection[str]
+    outputs: dict[str, Output] | None = None
 
 
 class Traced:
@@ -97,24 +99,32 @@ class Traced:
         }
         self._warm = False
         self._unread: _Run | None = None
+        self._last: _Run | None = None
 
-    def start(self, given: dict[str, np.ndarray]) -> Callable[[], dict[str, np.ndarray]]:
+    def start(self, given: dict[str, Given], keep: Collection[str] = ()) -> Callable[[], dict[str, Output]]:
         """Start a run for inputs of the declared types; return a function that waits for its outputs.
 
-        The inputs are written while the run before computes.
+        The inputs are written while the run before computes. What `keep` names stays on the card until the next run.
         """
-        device, queues, fed = self._device, self._queues, self._fed
-        queues.feed([(device.on_host(to_device(n, given[n], spec), spec), fed[n]) for n, spec in self._specs.items()])
+        device, queues = self._device, self._queues
+        sources = {name: self._source(name, given[name]) for name in self._specs}
+        fed = [(device.on_host(to_device(n, x, self._specs[n]), self._specs[n]), sources[n])
+               for n, x in given.items() if n in sources and not isinstance(x, Kept)]  # fmt: skip
+        queues.feed(fed)
         self._read_last()
-        queues.take([(fed[name], self._read[name]) for name in fed])
+        queues.take([(source, self._read[name]) for name, source in sources.items()])
         if self._warm:
             queues.replay(self, self._compute, self._size)
         else:
             queues.release_all()
             self._compute()
             self._warm = True
-        self._unread = _Run(given)
+        self._last = self._unread = _Run(given, keep)
         return partial(self._outputs, self._unread)
+
+    def _source(self, name: str, item: Given) -> Tensor:
+        """Return the tensor that an input is copied from."""
+        return item.as_input(name, self._specs[name], self._device) if isinstance(item, Kept) else self._fed[name]
 
     def release(self) -> None:
         """Read what is not read yet, and release the trace."""
@@ -125,12 +135,14 @@ class Traced:
         if self._unread is not None:
             self._outputs(self._unread)
 
-    def _outputs(self, run: _Run) -> dict[str, np.ndarray]:
+    def _outputs(self, run: _Run) -> dict[str, Output]:
         """Return the outputs of a run, read when they are first asked for, or before another run writes over them."""
         if run.outputs is None:
-            specs = {name: replace(spec_of(value), memory=DRAM) for name, value in self.loaded.results.items()}
-            arrays = {name: self._device.download(self._results[name], spec) for name, spec in specs.items()}
-            run.outputs = self.loaded.declared(run.given, arrays)
+            left = {
+                name: Staying(self._results[name], replace(spec_of(value), memory=DRAM), lambda: self._last is run)
+                for name, value in self.loaded.results.items()
+            }
+            run.outputs = self.loaded.outputs(run.given, left, run.keep)
             self._unread = None
         return run.outputs
 

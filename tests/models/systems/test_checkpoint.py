@@ -1,0 +1,89 @@
+"""Checkpoints of users: weights for a package's module, or a sentence."""
+
+from __future__ import annotations
+
+import pickle
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ttc.errors import InputError
+from ttc.models.systems.checkpoint import load_weights
+
+WEIGHTS = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.tensor([1.0, -1.0])}
+
+
+class Code:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return print, ("a checkpoint ran code",)
+
+
+@pytest.mark.parametrize("wrap", [lambda w: w, lambda w: {"model": w, "iteration": 3}, lambda w: {"state_dict": w}])
+@pytest.mark.parametrize("suffix", [".pth", ".pt"])
+def test_a_package_s_own_checkpoint_is_read(wrap, suffix: str, tmp_path: Path):
+    torch.save(wrap(WEIGHTS), tmp_path / f"x{suffix}")
+    module = nn.Linear(3, 2)
+    load_weights(module, tmp_path / f"x{suffix}")
+    assert all(torch.equal(tensor, WEIGHTS[name]) for name, tensor in module.state_dict().items())
+
+
+def test_safetensors_are_read(tmp_path: Path):
+    save_file(WEIGHTS, tmp_path / "x.safetensors")
+    module = nn.Linear(3, 2)
+    load_weights(module, tmp_path / "x.safetensors")
+    assert torch.equal(module.weight, WEIGHTS["weight"])
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ({"weight": WEIGHTS["weight"]}, "does not fit Linear: the file lacks bias"),
+        ({**WEIGHTS, "more": torch.zeros(1)}, "the file has, and the model does not, more"),
+        ({**WEIGHTS, "bias": torch.zeros(3)}, "the file has in another shape bias ([3] for [2])"),
+        (
+            {str(i): torch.zeros(1) for i in range(5)},
+            "lacks weight, bias; has, and the model does not, 0, 1, 2 and 2 more",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_named(weights: dict, message: str, tmp_path: Path):
+    torch.save(weights, tmp_path / "x.pth")
+    module = nn.Linear(3, 2)
+    before = module.weight.clone()
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_weights(module, tmp_path / "x.pth")
+    assert torch.equal(module.weight, before)
+
+
+def test_no_code_of_a_checkpoint_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    torch.save({"weight": Code(), "bias": WEIGHTS["bias"]}, tmp_path / "x.pth")
+    (tmp_path / "y.pth").write_bytes(pickle.dumps(Code()))
+    for name in ("x.pth", "y.pth"):
+        with pytest.raises(InputError, match=f"{name} cannot be read as tensors alone"):
+            load_weights(nn.Linear(3, 2), tmp_path / name)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.bin", b"", "x.bin is no checkpoint: give a .safetensors, .pth or .pt file"),
+        ("x.pth", b"no archive", "x.pth cannot be read as tensors alone"),
+        ("x.safetensors", b"no tensors either", "x.safetensors is no safetensors file"),
+    ],
+)
+def test_files_of_other_kinds_are_refused(name: str, content: bytes, message: str, tmp_path: Path):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=re.escape(message)):
+        load_weights(nn.Linear(3, 2), tmp_path / name)
+
+
+def test_a_checkpoint_without_tensors_is_refused(tmp_path: Path):
+    torch.save({"model": {"weight": 3}}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="holds no tensors by name"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth")

@@ -1,0 +1,100 @@
+"""`ttc models run`: a system of models, from text or sound to a WAV file, and what each stage took."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ttc.calls.target import TARGETS
+from ttc.commands.options import DTYPES, add_json, add_mode, path
+from ttc.commands.output import print_json
+from ttc.commands.progress import ProgressLine
+from ttc.commands.stage_table import print_stages, stage_row
+from ttc.errors import InputError, printable
+from ttc.guard.files import check_output, writing
+from ttc.models.systems import SYSTEMS, system_named
+from ttc.models.systems.audio import read_wav, write_wav
+from ttc.models.systems.system import System
+
+SOUND = ("source", "reference")
+"""The inputs that are WAV files."""
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the system, what it is given, and how it is compiled and run."""
+    parser.add_argument("system", choices=SYSTEMS, metavar="SYSTEM", help=", ".join(SYSTEMS))
+    for name in SOUND:
+        parser.add_argument(f"--{name}", metavar="IN.wav", type=path, help=f"the {name} recording")
+    parser.add_argument("-o", "--output", metavar="OUT.wav", type=path, required=True, help="the sound to write")
+    parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
+    parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
+    parser.add_argument("--seed", type=int, default=0, help="of random weights, and of what the models draw")
+    parser.add_argument("--compiled", metavar="DIR", type=path, help="load programs from here, or save them here")
+    parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
+    parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
+    parser.add_argument("--device", choices=("emulator", "ttnn"), help="default: a card if there is one")
+    add_mode(parser)
+    parser.add_argument("--plot", metavar="OUT.png", type=path, help="draw the spectrogram of the sound")
+    add_json(parser)
+
+
+def run(arguments: Namespace) -> int:
+    """Compile or load the system, run it, write the sound and tell what each stage took."""
+    system = system_named(arguments.system)(arguments.size)
+    _check_files(arguments, system)
+    if arguments.seed < 0:
+        raise InputError(f"a seed is a whole number of 0 or more, got {arguments.seed}")
+    given = {name: read_wav(getattr(arguments, name), system.rate) for name in system.takes}
+    with ProgressLine(arguments.system) as line:
+        chain = _chain(system, arguments, line)
+        with chain.session(arguments.device, arguments.mode) as session:
+            line.step("running")
+            samples = system.run(session, arguments.seed, **given)
+            rows = [stage_row(each) for each in session.runs]
+    _write(arguments, samples, system.rate)
+    seconds = len(samples) / system.rate
+    if arguments.json:
+        print_json({"ok": True, "output": str(arguments.output), "seconds": seconds, "rate": system.rate,
+                    "stages": rows})  # fmt: skip
+        return 0
+    print_stages(rows, seconds)
+    print(printable(f"wrote {arguments.output}: {seconds:.2f} s"))
+    return 0
+
+
+def _check_files(arguments: Namespace, system: System) -> None:
+    """Require what the system takes and nothing else, and that what is to be written can be."""
+    for name in SOUND:
+        given = getattr(arguments, name)
+        if (given is None) == (name in system.takes):
+            verb = "needs" if given is None else "takes no"
+            raise InputError(f"{system.name} {verb} --{name}: {system.name} is given {' and '.join(system.takes)}")
+    inputs = [item for name in (*SOUND, "weights") if (item := getattr(arguments, name))]
+    for output in filter(None, (arguments.output, arguments.plot)):
+        check_output(output, inputs)
+    if arguments.plot and arguments.plot.resolve() == arguments.output.resolve():
+        raise InputError(f"{arguments.plot} is to hold the sound and its picture: give them two names")
+
+
+def _chain(system: System, arguments: Namespace, line: ProgressLine) -> Any:
+    """Load the system's programs from a folder, or compile them, and save them where a folder is named."""
+    folder: Path | None = arguments.compiled
+    if folder is not None and folder.exists():
+        return system.load(folder)
+    chain = system.pipeline(arguments.target, arguments.dtype, arguments.weights, line.step, arguments.seed)
+    if folder is not None:
+        chain.save(folder, line.step)
+    return chain
+
+
+def _write(arguments: Namespace, samples: np.ndarray, rate: int) -> None:
+    with writing(arguments.output) as file:
+        write_wav(file, samples, rate)
+    if arguments.plot:
+        from ttc.models.systems.plot import plot_spectrogram
+
+        with writing(arguments.plot) as file:
+            plot_spectrogram(file, samples, rate)

@@ -1,0 +1,77 @@
+"""Weights from a user's checkpoint: safetensors, or a package's own .pth, of which tensors alone are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ttc.errors import InputError
+from ttc.guard.files import as_path, open_file
+
+WRAPPERS = ("model", "state_dict")
+"""Keys under which packages keep the tensors of a checkpoint, beside an optimiser's and counters."""
+
+SHOWN = 3
+
+
+def load_weights(module: nn.Module, path: str | PathLike[str]) -> None:
+    """Give a module all of its weights from a file; InputError names what is missing, extra or of another shape."""
+    file = as_path(path)
+    found = read_tensors(file)
+    wanted = module.state_dict()
+    wrong = {
+        "lacks": [name for name in wanted if name not in found],
+        "has, and the model does not,": [name for name in found if name not in wanted],
+        "has in another shape": [
+            f"{name} ({list(found[name].shape)} for {list(tensor.shape)})"
+            for name, tensor in wanted.items()
+            if name in found and found[name].shape != tensor.shape
+        ],
+    }
+    faults = [f"{verb} {_listed(names)}" for verb, names in wrong.items() if names]
+    if faults:
+        raise InputError(f"{file} does not fit {type(module).__name__}: the file {'; '.join(faults)}")
+    module.load_state_dict(found)
+
+
+def read_tensors(file: Path) -> dict[str, Tensor]:
+    """Read tensors by name from a .safetensors, .pth or .pt file; InputError for what holds anything else."""
+    if file.suffix == ".safetensors":
+        return _safetensors(file)
+    if file.suffix not in (".pth", ".pt"):
+        raise InputError(f"{file} is no checkpoint: give a .safetensors, .pth or .pt file")
+    open_file(file).close()
+    try:
+        found = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever the file makes it run into
+        raise InputError(f"{file} cannot be read as tensors alone: {str(error).splitlines()[0][:200]}") from None
+    for key in WRAPPERS:
+        found = found[key] if isinstance(found, Mapping) and isinstance(found.get(key), Mapping) else found
+    return _require_tensors(file, found)
+
+
+def _safetensors(file: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    with open_file(file) as opened:
+        try:
+            return load(opened.read())
+        except SafetensorError as error:
+            raise InputError(f"{file} is no safetensors file: {error}") from None
+
+
+def _require_tensors(file: Path, found: Any) -> dict[str, Tensor]:
+    if not isinstance(found, Mapping) or not all(isinstance(item, Tensor) for item in found.values()):
+        raise InputError(f"{file} holds no tensors by name")
+    return dict(found)
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more

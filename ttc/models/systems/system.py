@@ -1,0 +1,91 @@
+"""`System`: models that are run one after the other, from text or sound to sound, and how they are chained."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from ttc.compiled.chain import Chain, Links
+from ttc.compiled.chain_session import ChainSession
+from ttc.errors import InputError, require
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ttc.models.model import Built
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of a system: one module of the package, compiled in a bucket for each of the sizes of its lengths.
+
+    `axes` names the dimensions of inputs that are lengths, `links` the inputs that take an output of a stage before.
+    """
+
+    name: str
+    axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+class System(ABC):
+    """Models of one package that make sound together. `takes` names what a run of the system is given.
+
+    The first of `sizes` is the published one.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    takes: ClassVar[tuple[str, ...]]
+    stages: ClassVar[tuple[Stage, ...]]
+    sizes: ClassVar[tuple[str, ...]] = ("real", "tiny")
+
+    def __init__(self, size: str = "real"):
+        if size not in self.sizes:
+            raise InputError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
+        self.size = size
+
+    @abstractmethod
+    def build(self, weigh: Callable[[nn.Module], None]) -> Mapping[str, Built]:
+        """Build the module and the example inputs of each stage; `weigh` gives the package's own modules weights."""
+
+    @property
+    @abstractmethod
+    def lengths(self) -> Mapping[str, tuple[int, ...]]:
+        """Return the sizes of buckets by the names of lengths, the same in all stages."""
+
+    @property
+    @abstractmethod
+    def rate(self) -> int:
+        """Return the samples of a second."""
+
+    @abstractmethod
+    def run(self, session: ChainSession, seed: int = 0, **given: Any) -> np.ndarray:
+        """Return samples for what `takes` names; noise that the models draw is of `seed`."""
+
+    def pipeline(
+        self,
+        target: str = "n150",
+        dtype: str = "bf16",
+        weights: str | PathLike[str] | None = None,
+        progress: Callable[[str], None] | None = None,
+        seed: int = 0,
+    ) -> Chain:
+        """Compile all stages; weights are random ones of `seed`, or those of a checkpoint file."""
+        require(f"compiling {self.name}")
+        from ttc.models.systems.compile import compile_stages
+
+        return compile_stages(self, target, dtype, weights, progress or (lambda what: None), seed)
+
+    def load(self, folder: str | PathLike[str]) -> Chain:
+        """Load what `Chain.save` wrote; InputError for a folder of another system or size."""
+        return Chain.load(folder, tuple(stage.name for stage in self.stages), self.links)
+
+    @property
+    def links(self) -> Links:
+        """Return the links of all stages."""
+        return {stage.name: stage.links for stage in self.stages}
