@@ -37,6 +37,7 @@ LINEAR = (
     "ttnn.linear(input_tensor_a=bf16[2,4,64] tile dram, input_tensor_b=bf16[64,96] tile dram, "
     'bias=bf16[1,96] tile dram, activation="relu")'
 )
+PLAIN = LINEAR.replace(', activation="relu"', "")
 MATMUL = "ttnn.matmul(input_tensor_a=bf16[2,4,64] tile dram, input_tensor_b=bf16[2,64,96] tile dram)"
 EMBED = "ttnn.embedding(input_tensor=u32[2,32] row_major dram, weight=bf16[9,64] row_major dram, layout=TILE)"
 GATHER = "ttnn.gather(input=f32[4,9] row_major dram, dim=1, index=u32[4,2] row_major dram)"
@@ -48,6 +49,10 @@ RESIDUAL = "ttnn.rms_norm(input_tensor=bf16[4,64] tile dram, residual_input_tens
 SLICE = "ttnn.slice(input_tensor=bf16[64,64] tile dram, starts=[32, 0], ends=[64, 64], steps=[1, 1])"
 CONCAT = "ttnn.concat(tensors=[bf16[32,64] tile dram, bf16[64,64] tile dram], dim=0)"
 PAD = "ttnn.pad(input_tensor=bf16[40,64] tile dram, padding=[[0, 32], [0, 0]], value=0.0)"
+CONFIG = (
+    "MatmulMultiCoreReuseMultiCastProgramConfig(compute_with_storage_grid_size=[1, 2], in0_block_w=2, "
+    "out_subblock_h=1, out_subblock_w=3, per_core_M=1, per_core_N=3, transpose_mcast=false, fused_activation=none)"
+)
 POOL = (
     "ttnn.max_pool2d(input_tensor=bf16[1,1,64,32] tile dram, batch_size=1, input_h=8, input_w=8, channels=32, "
     "kernel_size=[3, 2], stride=[1, 1], padding=[1, 1, 1, 1], dilation=[1, 1], ceil_mode=false, "
@@ -133,6 +138,22 @@ REFUSED = [
     (WHERE, "false_value=bf16[] tile dram", "where takes operands of one dtype"),
     (LINEAR, "bias=bf16[1,95] tile dram", "the bias [1, 95] does not hold 96 elements"),
     (LINEAR, 'activation="swish"', "linear knows no activation 'swish'"),
+    (
+        LINEAR,
+        "memory_config=MemoryConfig(buffer=L1, sharding=BLOCK_SHARDED, shard=ShardSpec(grid=[1, 1], shape=[64, 96]))",
+        "a product of tensors in shards must state its program config",
+    ),
+    (LINEAR, f'program_config={CONFIG}, activation="relu"', "a program config holds the grid and the activation"),
+    (
+        PLAIN,
+        f"input_tensor_b=bf16[96,64] tile dram, transpose_b=true, program_config={CONFIG}",
+        "a product by a program config takes a matrix as second operand, and transposes nothing",
+    ),
+    (
+        PLAIN,
+        "program_config=" + CONFIG.replace("none", 'UnaryWithParam(op_type="GELU", param=1.0)'),
+        "linear knows no activation 'GELU' with that number",
+    ),
     (MATMUL, "input_tensor_b=bf16[64] tile dram", "matmul needs at least 2 dimensions, got [2, 4, 64] and [64]"),
     (MATMUL, "input_tensor_b=bf16[2,63,96] tile dram", "inner sizes differ: 64 and 63"),
     (MATMUL, "transpose_b=true", "inner sizes differ: 64 and 96"),
@@ -206,6 +227,11 @@ REFUSED = [
     (POOL, "memory_config=none", "a pool must state its result's memory, its shard layout and its slices"),
     (POOL, "dram_slice_config=none", "a pool must state its result's memory, its shard layout and its slices"),
     (POOL, "applied_shard_scheme=none", "a pool must state its result's memory, its shard layout and its slices"),
+    (
+        POOL,
+        "input_tensor=bf16[1,1,64,32] tile l1 height_sharded 2x1 of 32x32",
+        "a pool of an operand in shards works in their layout, and states none",
+    ),
     (POOL, "stride=[0, 2]", "a window of (3, 2) cannot have stride (0, 2), dilation (1, 1)"),
     (POOL, "dilation=[1, -1]", "a window of (3, 2) cannot have stride"),
     (POOL, "kernel_size=[3, 0]", "a window of (3, 0) cannot have stride"),
@@ -248,6 +274,7 @@ REFUSED = [
 
 ELSEWHERE = {
     "host.py": "what a host op takes and gives: tests/test_host.py",
+    "program_config.py": "blocks that are no shares of a product: tests/calls/test_program_config.py",
     "loop.py": "loops and their bodies: tests/calls/test_loop.py",
 }
 """Files whose refusals need more than one line of text."""

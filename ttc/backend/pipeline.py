@@ -8,6 +8,7 @@ from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.place import place
 from ttc.backend.plan.separate_operands import separate_operands
+from ttc.backend.plan.shard import shard
 from ttc.backend.plan.upload_as_used import upload_as_used
 from ttc.calls.target import Target
 from ttc.ir import Graph
@@ -18,6 +19,7 @@ PIPELINE: tuple[Pass, ...] = (
     upload_as_used,  # first: a typecast that has been dropped demands no layout
     choose_layouts,  # before placement, which needs to know every buffer and its size
     separate_operands,  # after layouts, which decide what is a view; before placement, as copies are buffers too
+    shard,  # before placement, which fills the L1 that shards leave
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs
 )

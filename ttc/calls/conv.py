@@ -23,6 +23,7 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
+from ttc.calls.shards import is_sharded
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, is_reshaped, windowed
 from ttc.calls.target import L1_ALIGNMENT, Target
 from ttc.calls.window import Window, shard_rows
@@ -131,7 +132,8 @@ class Convolution(Call, abstract=True):
 
     def shard_cores(self, grid: tuple[int, int]) -> int:
         """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""
-        columns, rows = grid
+        stated = self.conv_config.core_grid
+        columns, rows = (stated.columns, stated.rows) if stated else grid
         return rows if self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else columns * rows
 
     def dispatch(self, target: Target) -> Dispatch:
@@ -231,7 +233,9 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         if self.conv_config.folded:
             return self._folded()
         before = self.window.pixels, self.input_width
-        return windowed(self.slices, not self.keeps_input, before, (self.window.output_pixels, self.window.output[1]))
+        after = self.window.output_pixels, self.window.output[1]
+        sharded = is_sharded(spec_of(self.input_tensor)) + is_sharded(self.infer())
+        return windowed(self.slices, not self.keeps_input, before, after, sharded=sharded)
 
     def _folded(self) -> Dispatch:
         """Count the reshape into lines, the way to rows, the fold, the way back, the product and its activation."""

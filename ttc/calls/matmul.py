@@ -6,7 +6,21 @@ from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import Literal, get_args
 
-from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, CoreGrid, Dispatch, Workspace, accept, spec_of
+from ttc.calls.call import (
+    EXACT,
+    FLOATS,
+    FUSED,
+    ONE_PROGRAM,
+    Call,
+    ComputeKernelConfig,
+    CoreGrid,
+    Dispatch,
+    Workspace,
+    accept,
+    spec_of,
+)
+from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig, ProgramConfig, check_config
+from ttc.calls.shards import is_sharded, matrix_tiles
 from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -46,7 +60,8 @@ class Linear(Call, name="ttnn.linear"):
     """activation(a @ b + bias): bias is (N,), or (1, ..., 1, N) of no higher rank than a.
 
     With a core grid, bias and activation are fused in every memory; without one, TTNN adds the bias by a
-    second device program where an operand or the result is in L1.
+    second device program where an operand or the result is in L1. A program config holds the grid, the activation, and
+    each core's share; tensors in shards need one, and the second operand is a matrix in DRAM.
     """
 
     input_tensor_a: Value
@@ -60,6 +75,14 @@ class Linear(Call, name="ttnn.linear"):
     activation: Activation | None = None
     compute_kernel_config: ComputeKernelConfig | None = EXACT
     core_grid: CoreGrid | None = None
+    program_config: ProgramConfig | None = None
+
+    @property
+    def fused(self) -> Activation | None:
+        """Return the activation, whether stated as such or in the program config."""
+        if self.program_config is None or self.program_config.fused_activation is None:
+            return self.activation
+        return next(name for name in get_args(Activation) if FUSED.get(name) == self.program_config.fused_activation)
 
     def infer(self) -> Spec:
         shape = product_shape(self.input_tensor_a, self.input_tensor_b, self.transpose_a, self.transpose_b)
@@ -68,17 +91,54 @@ class Linear(Call, name="ttnn.linear"):
             raise Refusal(f"the bias {list(self.bias.shape)} does not hold {shape[-1]} elements")
         if self.activation not in (None, *get_args(Activation)):
             raise Refusal(f"linear knows no activation {self.activation!r}")
-        return product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
+        result = product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
+        if self.program_config is not None:
+            self._check_config(self.program_config, result)
+        elif is_sharded(result) or is_sharded(spec_of(self.input_tensor_a)):
+            raise Refusal("a product of tensors in shards must state its program config")
+        return result
+
+    def _check_config(self, config: ProgramConfig, result: Spec) -> None:
+        if self.core_grid is not None or self.activation is not None:
+            raise Refusal("a program config holds the grid and the activation")
+        if self.transpose_a or self.transpose_b or any(size != 1 for size in self.input_tensor_b.shape[:-2]):
+            raise Refusal("a product by a program config takes a matrix as second operand, and transposes nothing")
+        if config.fused_activation is not None and config.fused_activation not in FUSED.values():
+            raise Refusal(f"linear knows no activation {config.fused_activation.op_type!r} with that number")
+        rows, columns = matrix_tiles(result)
+        check_config(config, rows, matrix_tiles(spec_of(self.input_tensor_a))[1], columns)
 
     def dispatch(self, target: Target) -> Dispatch:
         """Count the product, and without a core grid the activation and, beside L1, the bias."""
+        if self.program_config is not None:
+            return ONE_PROGRAM
         if self.core_grid is not None:
             return product_dispatch(self)
         added = self.bias is not None and touches_l1(self)
         return product_dispatch(self) + Dispatch(added + (self.activation is not None))
 
     def workspace(self, target: Target) -> Workspace:
+        if self.program_config is not None:
+            return Workspace(circular_buffers=configured_workspace(self, self.program_config))
         return Workspace(circular_buffers=product_workspace(self, self.bias, target))
+
+
+def configured_workspace(call: Linear, config: ProgramConfig) -> int:
+    """Count the bytes of circular buffers per core of a product with a program config.
+
+    A core has strips of both operands, twice where several come one after another; its block of the result in fp32,
+    and in the result's own memory or, interleaved, in a buffer beside; and its part of the bias. Rows in shards are
+    read where they lie.
+    """
+    x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
+    by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
+    rows = 0 if by_rows and is_sharded(x) else config.per_core_M
+    strips = (1 if config.in0_block_w == matrix_tiles(x)[1] else 2) * config.in0_block_w
+    needed = strips * (rows * tile_bytes(x.dtype) + config.per_core_N * tile_bytes(weight.dtype))
+    block = config.per_core_M * config.per_core_N
+    needed += block * tile_bytes(DType.f32) if result.dtype is not DType.f32 or not is_sharded(result) else 0
+    needed += block * tile_bytes(result.dtype) if result.dtype is not DType.f32 and not is_sharded(result) else 0
+    return needed + (config.per_core_N * tile_bytes(call.bias.dtype) if call.bias is not None else 0)
 
 
 def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:

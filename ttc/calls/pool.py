@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from ttc.calls.call import Call, Dispatch, Workspace, accept, spec_of
+from ttc.calls.shards import is_sharded
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
@@ -49,8 +50,11 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         expected = (1, 1, self.window.pixels, self.channels)
         if self.input_tensor.shape != expected:
             raise Refusal(f"input_tensor must be {list(expected)}, got {self.input_tensor.type}")
-        if None in (self.memory_config, self.applied_shard_scheme, self.dram_slice_config):
+        sharded = is_sharded(spec_of(self.input_tensor))
+        if None in (self.memory_config, self.dram_slice_config) or (self.applied_shard_scheme is None and not sharded):
             raise Refusal("a pool must state its result's memory, its shard layout and its slices")
+        if self.applied_shard_scheme is not None and sharded:
+            raise Refusal("a pool of an operand in shards works in their layout, and states none")
         if any(2 * pad > self.kernel_size[side // 2] for side, pad in enumerate(self.padding)):
             raise Refusal(f"padding {list(self.padding)} is more than half of the kernel {list(self.kernel_size)}")
         assert self.dram_slice_config is not None
@@ -67,23 +71,27 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
     def dispatch(self, target: Target) -> Dispatch:
         """Count the programs of the window; of an operand in L1 TTNN moves no halo."""
         moves_halo = self.reallocate_halo_output and spec_of(self.input_tensor).memory == DRAM
-        return windowed(self.dram_slice_config, moves_halo, (self.window.pixels, self.input_w))
+        sharded = is_sharded(spec_of(self.input_tensor)) + is_sharded(self.infer())
+        return windowed(self.dram_slice_config, moves_halo, (self.window.pixels, self.input_w), sharded=sharded)
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `pool_bytes` where the pool runs whole, else all of L1."""
-        if self.dram_slice_config != WHOLE or self.applied_shard_scheme is None:
+        shard = spec_of(self.input_tensor).memory.shard
+        layout = self.applied_shard_scheme or spec_of(self.input_tensor).memory.sharding
+        if self.dram_slice_config != WHOLE:
             return Workspace(circular_buffers=target.l1_bytes)
-        return Workspace(circular_buffers=pool_bytes(self.window, self.channels, self.applied_shard_scheme, target))
+        grid = shard.grid if shard else target.grid
+        return Workspace(circular_buffers=pool_bytes(self.window, self.channels, layout, grid))
 
 
-def pool_bytes(window: Window, channels: int, layout: Sharding, target: Target) -> int:
+def pool_bytes(window: Window, channels: int, layout: Sharding, grid: tuple[int, int]) -> int:
     """Bound the L1 per core that a bf16 pool run whole takes, buffers and circular buffers, from above, in bytes.
 
     The terms are the input shard, its halo, the result, and 64 rows in fp32; plus a fifth. In block layout TTNN gives
     each core column the same number of whole tiles of channels. The measured need is 0.4 to 0.9 of the bound over the
     pools of nine networks.
     """
-    columns, rows = target.grid
+    columns, rows = grid
     tiles, cores = -(-channels // TILE), columns * rows
     if layout is Sharding.BLOCK_SHARDED:
         tiles //= max(count for count in range(1, columns + 1) if tiles % count == 0)

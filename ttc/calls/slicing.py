@@ -66,15 +66,16 @@ class Op2DSliceConfig:
 WHOLE = Op2DSliceConfig(SliceType.L1Full)
 
 
-def windowed(slices: Op2DSliceConfig | None, moves_halo: bool, *lines: tuple[int, int]) -> Dispatch:
+def windowed(slices: Op2DSliceConfig | None, moves_halo: bool, *lines: tuple[int, int], sharded: int = 0) -> Dispatch:
     """Count the device programs of a sliding window op on channels-last rows in TILE layout.
 
-    A whole op goes to shards, makes its halo, may move the halo, computes, and goes back. Each slice is read, makes
+    A whole op goes to shards, makes its halo, may move the halo, computes, and goes back; of operand and result
+    `sharded` lie in shards as they are. Each slice is read, makes
     and moves its halo, computes, and is written; of images that are reshaped on the way `lines` tells the rows of all
     images and of one line.
     """
     if slices is None or slices == WHOLE:
-        return Dispatch(4 + moves_halo, 2)
+        return Dispatch(4 + moves_halo - sharded, 2 - sharded)
     return Dispatch(5 * slices.num_slices + sum(is_reshaped(*rows) for rows in lines))
 
 

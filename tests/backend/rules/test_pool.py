@@ -56,7 +56,7 @@ def test_a_pool_that_l1_cannot_hold_states_its_slices(size: tuple[int, int, int]
 
     def need(cut: Op2DSliceConfig) -> int:
         part = cut.parts(call.window)[0]
-        return min(pool_bytes(part, 64, layout, TARGETS["n150"]) for layout in LAYOUTS)
+        return min(pool_bytes(part, 64, layout, TARGETS["n150"].grid) for layout in LAYOUTS)
 
     assert need(slices) <= room
     if slices.num_slices:

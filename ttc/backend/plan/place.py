@@ -124,7 +124,7 @@ def runs_alike_in_l1(call: Call) -> bool:
     a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM.
     """
     match call:
-        case Matmul(core_grid=None) | Linear(core_grid=None) | Convolution():
+        case Matmul(core_grid=None) | Linear(core_grid=None, program_config=None) | Convolution():
             return False
     return True
 

@@ -76,7 +76,7 @@ def pooling(op: ops.MaxPool, x: Value, target: Target) -> MaxPool2d | None:
     )
     for slices in (WHOLE, *sound_slices(call.window)):
         part = slices.parts(call.window)[0]
-        need = {layout: pool_bytes(part, channels, layout, target) for layout in LAYOUTS}
+        need = {layout: pool_bytes(part, channels, layout, target.grid) for layout in LAYOUTS}
         best = min(need, key=need.__getitem__)
         if need[best] <= l1_bank(target):
             return replace(call, applied_shard_scheme=best, dram_slice_config=slices)

@@ -37,7 +37,7 @@ def matmul(
     a = input_tensor_a.mT if call.transpose_a else input_tensor_a
     b = input_tensor_b.mT if call.transpose_b else input_tensor_b
     result = call.infer()
-    activation = call.activation if isinstance(call, Linear) else None
+    activation = call.fused if isinstance(call, Linear) else None
     operands = (a, b) if bias is None else (a, b, bias)
     native = mode is Mode.exact and result.dtype is DType.bf16 and native_bf16()
     if native and all(x.dtype is torch.bfloat16 for x in operands):

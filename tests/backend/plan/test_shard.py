@@ -1,0 +1,217 @@
+"""Sharding: every form put to the real library, the search beside all ways there are, networks whole."""
+
+from functools import cache
+from math import prod
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import ttc
+from ttc import backend
+from ttc.backend.plan.shard import _rebuilt, shard
+from ttc.backend.plan.sharding.forms import Form, forms, tensors
+from ttc.backend.plan.sharding.layouts import Grids, grids_of
+from ttc.backend.plan.sharding.price import Prices
+from ttc.backend.plan.sharding.search import Step, Way, _Search, cheapest
+from ttc.calls.call import Call, spec_of
+from ttc.calls.shards import is_sharded
+from ttc.calls.target import TARGETS, Target
+from ttc.ir import DRAM, DType, Graph, Node, Spec, verify
+from ttc.runtime.check import check, check_many
+from ttc.runtime.run.program import parse_program
+
+N150 = TARGETS["n150"]
+
+
+@cache
+def lowered(kind: str, channels: int, out: int, size: int, stride: int, dtype: str = "bf16") -> Graph:
+    """One layer over an image of size x size, lowered and in DRAM."""
+    torch.manual_seed(0)
+    layer = {
+        "conv": lambda: nn.Conv2d(channels, out, 3, stride, 1),
+        "strided": lambda: nn.Conv2d(channels, out, 1, stride),
+        "pointwise": lambda: nn.Sequential(nn.Conv2d(channels, out, 1), nn.ReLU()),
+        "pool": lambda: nn.MaxPool2d(3, stride, 1),
+    }[kind]()
+    found: list[Graph] = []
+    kept = backend.PIPELINE
+    backend.PIPELINE = tuple(step for step in kept if step is not shard)
+    try:
+        compiled = ttc.compile(layer, torch.zeros(1, channels, size, size), dtype=dtype)
+        found.append(compiled.build.stages["lower"])
+    finally:
+        backend.PIPELINE = kept
+    return found[0]
+
+
+LAYERS = (
+    ("conv", 64, 64, 56, 1),
+    ("conv", 128, 128, 56, 2),
+    ("conv", 256, 256, 14, 1),
+    ("conv", 3, 64, 224, 2),
+    ("strided", 256, 512, 28, 2),
+    ("strided", 1024, 2048, 14, 2),
+    ("pointwise", 64, 256, 56, 1),
+    ("pointwise", 512, 128, 28, 1),
+    ("pointwise", 512, 2048, 7, 1),
+    ("pool", 64, 64, 112, 2),
+)
+
+
+def formed(graph: Graph) -> Node:
+    """The first call that has forms on shards."""
+    return next(node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op))
+
+
+def grids(graph: Graph, target: Target) -> Grids:
+    calls = [node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op)]
+    return grids_of([spec_of(v) for node in calls for v in (*tensors(node.op), *node.results)], target)
+
+
+def in_form(graph: Graph, node: Node, form: Form) -> str:
+    """The program with one call in a form, its tensors brought there and its result brought back."""
+    call = node.op
+    assert isinstance(call, Call)
+    moves = tuple((x, memory) for x, memory in zip(tensors(call), form.operands, strict=True) if memory)
+    steps = {node.results[0]: Step(node, moves, form, None)}
+    readers = [after for after in graph.nodes if node.results[0] in after.op.operands()]
+    if form.result:
+        steps.update({after.results[0]: Step(after, ((node.results[0], None),), None, None) for after in readers[:1]})
+    return str(verify(_rebuilt(graph, steps)))
+
+
+@pytest.mark.parametrize("target", ["n150", "p150"])
+def test_the_library_takes_every_form_as_predicted(target: str, ttnn_python: str):
+    """Specs, device programs and conversions are as said; what is converted is what is interleaved."""
+    programs = []
+    for layer in LAYERS:
+        graph = lowered(*layer)
+        node = formed(graph)
+        assert isinstance(node.op, Call)
+        found = list(forms(node.op, grids(graph, TARGETS[target]), TARGETS[target]))
+        uneven = target == "p150" and layer[::2][:2] == (
+            "strided",
+            2048,
+        )  # channels that 11 columns do not share out evenly
+        assert bool(found) is not uneven, layer
+        programs += [in_form(graph, node, form) for form in found]
+    for text, report in zip(programs, check_many(programs, TARGETS[target]), strict=True):
+        assert not report.spec_mismatches, f"{report.faults}\n{text}"
+        assert report.miscount is None, f"{report.faults}\n{text}"
+        assert report.refusal is None or "beyond max L1" in report.refusal or "clash" in report.refusal, report.refusal
+
+
+ADDED = """graph {
+  %x: bf16[1,1,784,128] tile dram = input(name="x")
+  %w: bf16[128,512] tile dram = const(ref="w")
+  %v: bf16[512,512] tile dram = const(ref="v")
+  %a: bf16[1,1,784,512] tile dram = ttnn.linear(%x, %w, core_grid=CoreGrid(y=8, x=8))
+  %b: bf16[1,1,784,512] tile dram = ttnn.linear(%a, %v, activation="relu", core_grid=CoreGrid(y=8, x=8))
+  %c: bf16[1,1,784,512] tile dram = ttnn.add(%a, %b)
+  %d: bf16[1,1,784,512] tile dram = ttnn.relu(%c)
+  return "y"=%d
+}
+"""
+
+
+def test_the_search_finds_the_cheapest_of_all_ways():
+    graph = parse_program(ADDED)
+    prices = Prices(grids(graph, N150), N150)
+    search = _Search(graph, prices, 1.0)
+    ways = [Way({})]
+    for position, node in enumerate(graph.nodes):
+        offers = search._offers(node)
+        ways = [past for way in ways for past in search._past(position, node, way, offers)]
+    steps = cheapest(graph, prices)
+    assert len(ways) > 1000
+    best = min(ways, key=lambda way: way.seconds)
+    found = []
+    while best.step is not None:
+        found.append(best.step)
+        best = Way({}, 0.0, best.step.before)
+    assert [(step.node, step.form, step.moves) for step in steps] == [
+        (step.node, step.form, step.moves) for step in reversed(found)
+    ]
+
+
+def test_without_room_nothing_lies_in_shards():
+    graph = parse_program(ADDED)
+    prices = Prices(grids(graph, N150), N150)
+    assert not cheapest(graph, prices, share=0.001)
+
+
+def test_a_program_without_convolutions_is_left_as_it_is():
+    graph = parse_program(ADDED)
+    assert shard(graph, N150) is graph
+
+
+def test_layouts_on_few_cores_are_left_out():
+    spec = Spec(DType.bf16, (1, 1, 784, 512))
+    found = Grids(((5, 5), (7, 1)), ((8, 7), (4, 7), (2, 2))).all(spec)
+    assert sorted(prod(memory.shard.grid) for memory in found if memory.shard) == [25, 28, 56]
+
+
+class Bottleneck(nn.Module):
+    def __init__(self, channels: int, inner: int, stride: int):
+        super().__init__()
+        out = 4 * inner
+        self.path = nn.Sequential(
+            nn.Conv2d(channels, inner, 1),
+            nn.ReLU(),
+            nn.Conv2d(inner, inner, 3, stride, 1),
+            nn.ReLU(),
+            nn.Conv2d(inner, out, 1),
+        )
+        self.short = nn.Conv2d(channels, out, 1, stride) if channels != out else nn.Identity()
+
+    def forward(self, x):
+        return torch.relu(self.path(x) + self.short(x))
+
+
+def stages() -> nn.Module:
+    torch.manual_seed(0)
+    stem = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+    blocks = [Bottleneck(64, 64, 1), Bottleneck(256, 64, 1), Bottleneck(256, 128, 2), Bottleneck(512, 128, 1)]
+    return nn.Sequential(stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()).eval()
+
+
+X = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """The same stages without sharding."""
+    kept = backend.PIPELINE
+    backend.PIPELINE = tuple(step for step in kept if step is not shard)
+    try:
+        return ttc.compile(stages(), X)
+    finally:
+        backend.PIPELINE = kept
+
+
+@pytest.mark.parametrize("target", ["n150", "p150"])
+def test_bottlenecks_stay_in_shards(target: str, ttnn_python: str):
+    compiled = ttc.compile(stages(), X, target=target)
+    predicted, found = compiled.report, check(compiled.build.program, TARGETS[target])
+    assert found.ok, found.faults
+    assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)
+    assert predicted.layout_conversions <= 6
+    assert found.peak_l1_per_core <= predicted.l1_with_circular_buffers
+
+
+def test_shards_save_programs_traffic_and_time_and_change_no_number(plain):
+    sharded = ttc.compile(stages(), X)
+    before, after = plain.report, sharded.report
+    assert after.device_programs <= 0.85 * before.device_programs
+    assert after.dram_bytes < 0.6 * before.dram_bytes
+    assert after.predicted_seconds < 0.8 * before.predicted_seconds
+    np.testing.assert_array_equal(sharded.run(X.numpy())["output"], plain.run(X.numpy())["output"])
+
+
+def test_inputs_and_outputs_stay_interleaved():
+    compiled = ttc.compile(nn.Sequential(nn.Conv2d(64, 64, 3, padding=1), nn.ReLU()).eval(), torch.zeros(1, 64, 56, 56))
+    graph = compiled.build.program.graph
+    assert all(spec_of(value).memory == DRAM for value in (*graph.inputs, *(value for _, value in graph.outputs)))
+    assert not any(is_sharded(spec_of(value)) for _, value in graph.outputs)

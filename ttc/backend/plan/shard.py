@@ -1,0 +1,83 @@
+"""Sharding: values that stay in shards between the calls that work on shards."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from ttc.analysis.residency import replay, schedule
+from ttc.backend.plan.sharding.forms import stated, tensors
+from ttc.backend.plan.sharding.layouts import grids_of
+from ttc.backend.plan.sharding.price import Prices
+from ttc.backend.plan.sharding.search import Step, cheapest
+from ttc.calls.call import Call, spec_of
+from ttc.calls.conv import Conv2d
+from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.target import Target
+from ttc.ir import DRAM, Builder, Graph, Value
+
+
+def shard(graph: Graph, target: Target) -> Graph:
+    """Choose the form of each call on shards, so that the program as a whole takes the least predicted time.
+
+        %a: bf16[1,1,3136,64] tile dram = ttnn.conv2d(..)      %a: .. l1 height_sharded 7x7 of 64x64 = ttnn.conv2d(..)
+        %b: bf16[1,1,3136,64] tile dram = ttnn.conv2d(.., %a)  %b: .. tile dram = ttnn.conv2d(.., %a)
+
+    A convolution works on shards whatever its operand's memory is; interleaved operands and results are converted.
+    """
+    if not any(isinstance(node.op, Conv2d) for node in graph.nodes):
+        return graph
+    formed = [node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op)]
+    specs = [spec_of(value) for node in formed for value in (*tensors(node.op), *node.results)]  # type: ignore[arg-type]
+    prices = Prices(grids_of(specs, target), target)
+    before = len(_clashes(graph, target))
+    for share in SHARES:
+        steps = cheapest(graph, prices, share)
+        sharded = _rebuilt(graph, {step.node.results[0]: step for step in steps}) if steps else graph
+        if len(_clashes(sharded, target)) <= before:
+            return sharded
+    return graph
+
+
+SHARES = (1.0, 0.8, 0.6)
+"""Shares of the L1 that shards may take, tried in turn: free blocks between buffers may be too small for the next."""
+
+
+def _clashes(graph: Graph, target: Target) -> tuple[int, ...]:
+    return replay(schedule(graph, target), target).clashes
+
+
+def _rebuilt(graph: Graph, steps: dict[Value, Step]) -> Graph:
+    """Return the program with the decisions made: values moved, calls in their forms, weights prepared for them."""
+    builder = Builder(graph.weights)
+    new: dict[Value, Value] = {}
+    for node in graph.nodes:
+        builder.at(node.results, node.op)
+        step = steps.get(node.results[0]) if node.results else None
+        for value, memory in step.moves if step else ():
+            new[value] = builder(ToMemoryConfig(new[value], memory or DRAM), value.name)
+        op: Any = node.op.with_operands(new.__getitem__)
+        if step and step.form:
+            op = _formed(op, step, builder)
+        new.update(zip(node.results, builder.again(node, op), strict=True))
+    return builder.finish((name, new[value]) for name, value in graph.outputs)
+
+
+def _formed(op: Any, step: Step, builder: Builder) -> Any:
+    """Return a call in its form; a convolution's weights are prepared for that form."""
+    assert step.form is not None
+    formed = stated(op, step.form, tensors(op))
+    if not isinstance(formed, Conv2d):
+        return formed
+    config = formed.conv_config
+    shape = {name: getattr(config, name) for name in ("shard_layout", "override_sharding_config", "core_grid")}
+    shape["reallocate_halo_output"] = config.reallocate_halo_output
+    given = spec_of(formed.input_tensor).memory if step.form.operands[0] else DRAM
+
+    def prepared(value: Value) -> Value:
+        preparation: Any = value.op
+        config = replace(preparation.conv_config, **shape)
+        return builder(replace(preparation, conv_config=config, input_memory_config=given), value.name)
+
+    bias = formed.bias_tensor
+    return replace(formed, weight_tensor=prepared(formed.weight_tensor), bias_tensor=bias and prepared(bias))

@@ -1,0 +1,1 @@
+"""Sharding: the forms of calls on shards, their prices, and the search for the cheapest."""

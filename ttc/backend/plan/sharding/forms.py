@@ -1,0 +1,172 @@
+"""Forms of calls on shards: the memories of operands and result that go together, and the configs that say so.
+
+Each rule was put to the real library on mock cards: the forms yielded here run without a conversion inside the call
+but where an operand or the result is interleaved, and return the memory that is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ttc.backend.plan.sharding.layouts import Grids
+from ttc.calls.binary import BinaryCall
+from ttc.calls.call import FUSED, Call, spec_of
+from ttc.calls.conv import Conv2d, CoreRectangle
+from ttc.calls.matmul import Linear
+from ttc.calls.pool import MaxPool2d
+from ttc.calls.program_config import by_blocks, by_rows
+from ttc.calls.shards import matrix_tiles
+from ttc.calls.slicing import WHOLE
+from ttc.calls.target import Target
+from ttc.calls.unary import UnaryCall
+from ttc.ir import DRAM, TILE, Layout, MemoryConfig, Sharding, Value
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form of a call: the memory of each of its `tensors`, of the result, and the fields that state the form.
+
+    None stands for interleaved memory, in DRAM or L1 as the planner of those decides.
+    """
+
+    operands: tuple[MemoryConfig | None, ...]
+    result: MemoryConfig | None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def tensors(call: Call) -> tuple[Value, ...]:
+    """Return the operands of a call that may lie in shards; none of calls that have no form on shards."""
+    match call:
+        case Conv2d() if call.slices == WHOLE and not call.conv_config.folded and call.groups == 1:
+            return (call.input_tensor,)
+        case MaxPool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
+            return (call.input_tensor,)
+        case Linear(transpose_a=False, transpose_b=False) if call.activation is None or call.activation in FUSED:
+            return (call.input_tensor_a,) if call.input_tensor_b.type.rank == 2 else ()
+        case BinaryCall(output_tensor=None):
+            alike = len(call.tensors) == 2 and len({tensor.shape for tensor in call.tensors}) == 1
+            return call.tensors if alike and _tiled(call.tensors) else ()
+        case UnaryCall() if _tiled((call.input_tensor,)):
+            return (call.input_tensor,)
+    return ()
+
+
+def _tiled(values: tuple[Value, ...]) -> bool:
+    return all(spec_of(value).layout is Layout.TILE and value.type.rank > 1 for value in values)
+
+
+def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
+    """Yield the forms of a call on shards; those in which all is interleaved are left out."""
+    match call:
+        case Conv2d():
+            yield from _height_convolution(call, grids)
+            yield from _block_convolution(call, grids, target)
+        case MaxPool2d():
+            yield from _pool(call, grids)
+        case Linear():
+            yield from _height_product(call, grids)
+            yield from _block_product(call, grids)
+        case BinaryCall() | UnaryCall():
+            count = len(tensors(call))
+            for memory in grids.all(spec_of(tensors(call)[0])):
+                yield Form((memory,) * count, memory)
+                yield Form((memory,) * count, None)
+
+
+def _sides(x: MemoryConfig, y: MemoryConfig) -> Iterator[tuple[MemoryConfig | None, MemoryConfig | None]]:
+    """Yield memories of operand and result of a call that converts, or reads and writes, interleaved tensors too."""
+    yield x, y
+    yield None, y
+    yield x, None
+
+
+def _height_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
+    results = grids.in_height(call.infer())
+    for grid, x in grids.in_height(spec_of(call.input_tensor)).items():
+        if grid in results and call.in_channels % TILE == 0:
+            for before, after in _sides(x, results[grid]):
+                yield Form((before,), after, _convolution(call, Sharding.HEIGHT_SHARDED, grid))
+        elif grid in results:  # TTNN pads the channels on the way to shards
+            yield Form((None,), results[grid], _convolution(call, Sharding.HEIGHT_SHARDED, grid))
+
+
+def _block_convolution(call: Conv2d, grids: Grids, target: Target) -> Iterator[Form]:
+    """Yield block forms: TTNN spreads the result's channels over the card's columns, and here shares them out evenly.
+
+    For an interleaved operand TTNN prepares the weights for all columns of the card, whatever the grid is.
+    """
+    if call.in_channels % TILE or call.out_channels % TILE:
+        return
+    results = grids.in_blocks(call.infer())
+    inner, outer = matrix_tiles(spec_of(call.input_tensor))[1], matrix_tiles(call.infer())[1]
+    whole = inner % target.grid[0] == outer % target.grid[0] == 0
+    columns = -(-outer // -(-outer // target.grid[0]))
+    for (width, height), x in grids.in_blocks(spec_of(call.input_tensor)).items():
+        y = results.get((columns, height))
+        if y and outer % width == 0:
+            for before, after in _sides(x, y) if whole else [(x, y), (x, None)]:
+                yield Form((before,), after, _convolution(call, Sharding.BLOCK_SHARDED, (width, height)))
+
+
+def _convolution(call: Conv2d, layout: Sharding, grid: tuple[int, int]) -> dict[str, Any]:
+    config = replace(
+        call.conv_config,
+        shard_layout=layout,
+        override_sharding_config=True,
+        core_grid=CoreRectangle(*grid),
+        reallocate_halo_output=False,
+    )
+    return {"conv_config": config}
+
+
+def _pool(call: MaxPool2d, grids: Grids) -> Iterator[Form]:
+    results = grids.in_height(call.infer())
+    for grid, x in grids.in_height(spec_of(call.input_tensor)).items():
+        if grid in results and call.channels % TILE == 0:
+            yield Form((x,), results[grid], {"applied_shard_scheme": None, "reallocate_halo_output": False})
+
+
+def _height_product(call: Linear, grids: Grids) -> Iterator[Form]:
+    results = grids.in_height(call.infer())
+    (rows, inner), columns = matrix_tiles(spec_of(call.input_tensor_a)), matrix_tiles(call.infer())[1]
+    for grid, x in grids.in_height(spec_of(call.input_tensor_a)).items():
+        config = by_rows(grid, rows, inner, columns, _activation(call))
+        for before, after in _sides(x, results[grid]) if grid in results else ():
+            yield Form((before,), after, _product(config))
+
+
+def _block_product(call: Linear, grids: Grids) -> Iterator[Form]:
+    """Yield block forms: the result lies on the columns of cores that hold the operand, or on fewer."""
+    results = grids.in_blocks(call.infer())
+    (rows, inner), columns = matrix_tiles(spec_of(call.input_tensor_a)), matrix_tiles(call.infer())[1]
+    for (width, height), x in grids.in_blocks(spec_of(call.input_tensor_a)).items():
+        for (result_width, result_height), y in results.items():
+            if result_height == height and result_width <= width:
+                config = by_blocks((result_width, height), rows, inner // width, columns, _activation(call))
+                config = replace(config, compute_with_storage_grid_size=(width, height))
+                yield Form((x,), y, _product(config))
+                if result_width == width:
+                    yield Form((x,), None, _product(config))
+    for grid, y in results.items():
+        yield Form((None,), y, _product(by_blocks(grid, rows, inner, columns, _activation(call))))
+
+
+def _activation(call: Linear) -> Any:
+    return FUSED[call.activation] if call.activation else None
+
+
+def _product(config: Any) -> dict[str, Any]:
+    return {"program_config": config, "core_grid": None, "activation": None}
+
+
+def stated(call: Any, form: Form, moved: tuple[Value, ...]) -> Any:
+    """Return the call in a form, its tensors replaced by those `moved` into the form's memories.
+
+    An interleaved result stays where it is, or goes to DRAM.
+    """
+    new = dict(zip(tensors(call), moved, strict=True))
+    memory = form.result or DRAM
+    changed = call.with_operands(lambda value: new.get(value, value))
+    return replace(changed, **form.fields, memory_config=memory)

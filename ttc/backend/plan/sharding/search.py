@@ -1,0 +1,158 @@
+"""The search: dynamic programming over a program in order, by the memories of the values that live at each call.
+
+What is to come depends on what was chosen only through the memories of the live values. So for each assignment of
+memories to them the cheapest way there is kept, and no other; and none that a cheaper way reaches by moving values.
+This is exact while there are few assignments. Of many the cheapest `BEAM` are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ttc.analysis.memory import bank_bytes
+from ttc.analysis.residency import HEADROOM, l1_bank, workspace
+from ttc.backend.plan.sharding.forms import Form, tensors
+from ttc.backend.plan.sharding.price import Offer, Prices
+from ttc.calls.call import Call, spec_of
+from ttc.ir import Graph, MemoryConfig, Node, Value
+
+BEAM = 24
+"""Most assignments that are kept from call to call."""
+
+Memory = MemoryConfig | None
+"""The memory of a value: shards, or None for interleaved memory."""
+
+Memories = dict[Value, MemoryConfig]
+"""The live values in shards; all others are interleaved."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A decision on one call: the moves before the call, and its form; `before` is the decision before this one."""
+
+    node: Node
+    moves: tuple[tuple[Value, Memory], ...]
+    form: Form | None
+    before: Step | None
+
+
+@dataclass(frozen=True)
+class Way:
+    """The cheapest way to an assignment of memories: its seconds, and its last decision."""
+
+    memories: Memories
+    seconds: float = 0.0
+    step: Step | None = None
+
+
+def cheapest(graph: Graph, prices: Prices, share: float = 1.0) -> list[Step]:
+    """Return the decisions of the cheapest way through a program, in order; none where plain calls are the cheapest.
+
+    Shards and the calls that run beside them may take a share of each core's L1.
+    """
+    search = _Search(graph, prices, share)
+    ways = [Way({})]
+    for position, node in enumerate(graph.nodes):
+        ways = search.after(position, node, ways)
+    steps: list[Step] = []
+    step = ways[0].step
+    while step is not None:
+        steps.append(step)
+        step = step.before
+    return steps[::-1]
+
+
+class _Search:
+    """The search through one program: where values end, and the L1 that shards may take."""
+
+    def __init__(self, graph: Graph, prices: Prices, share: float):
+        self._prices = prices
+        self._room = share * (l1_bank(prices.target) - HEADROOM)
+        self._end = {value: at for at, node in enumerate(graph.nodes) for value in node.op.operands()}
+        self._outside = {value for _, value in graph.outputs}
+        self._sizes: dict[tuple[Value, int], int] = {}
+        self._moves: dict[Value, float] = {}
+
+    def after(self, position: int, node: Node, ways: list[Way]) -> list[Way]:
+        """Return the cheapest ways past a call, one for each assignment, the cheapest first."""
+        offers = self._offers(node)
+        if offers is None and not any(map(self._touched, [node] * len(ways), ways)):
+            return ways
+        found: dict[Any, Way] = {}
+        for way in ways:
+            for past in self._past(position, node, way, offers):
+                key = frozenset((value, id(memory)) for value, memory in past.memories.items())
+                if key not in found or past.seconds < found[key].seconds:
+                    found[key] = past
+        first, *others = sorted(found.values(), key=lambda way: way.seconds)
+        return [first, *(way for way in others if self._better(way, first))][:BEAM]
+
+    def _touched(self, node: Node, way: Way) -> bool:
+        return bool(way.memories) and not way.memories.keys().isdisjoint(node.op.operands())
+
+    def _better(self, way: Way, first: Way) -> bool:
+        """Return whether a way is cheaper than the first way and the moves from its memories to these."""
+        values = {*way.memories, *first.memories}
+        moved = [value for value in values if way.memories.get(value) is not first.memories.get(value)]
+        return way.seconds < first.seconds + sum(map(self._moving, moved))
+
+    def _offers(self, node: Node) -> list[Offer] | None:
+        """Return the offers of a call, None of a call that has no form on shards."""
+        if not isinstance(node.op, Call) or not tensors(node.op):
+            return None
+        outside = not self._outside.isdisjoint(node.results)
+        return [offer for offer in self._prices.offers(node.op) if not (outside and offer.form.result)]
+
+    def _past(self, position: int, node: Node, way: Way, offers: list[Offer] | None) -> Iterator[Way]:
+        """Yield a way past a call for each offer that fits into L1."""
+        plain: dict[Value, Memory] = {value: None for value in node.op.operands() if value in way.memories}
+        if offers is None:
+            taken = workspace(node.op, self._prices.target)
+            past = self._moved(way, plain, taken.circular_buffers + taken.l1)
+            step = Step(node, past[0], None, way.step) if past and past[0] else way.step
+            if past:
+                yield Way(self._alive(past[1], position), way.seconds + past[2], step)
+            return
+        operands = tensors(node.op)  # type: ignore[arg-type]
+        for offer in offers:
+            needed = {**plain, **dict(zip(operands, offer.form.operands, strict=True))}
+            past = self._moved(way, needed, offer.room)
+            if past is None:
+                continue
+            moves, memories, seconds = past
+            memories = self._alive(memories, position)
+            if offer.form.result is not None and node.results[0] in self._end:
+                memories[node.results[0]] = offer.form.result
+            decided = moves or offer.form.result is not None or any(offer.form.operands)
+            step = Step(node, moves, offer.form, way.step) if decided else way.step
+            yield Way(memories, way.seconds + seconds + offer.seconds, step)
+
+    def _moved(self, way: Way, needed: dict[Value, Memory], room: int) -> Any:
+        """Return the moves to the needed memories, the memories then, and the seconds; None if they do not fit."""
+        memories, moves, seconds = way.memories, [], 0.0
+        for value, memory in needed.items():
+            if memories.get(value) is not memory:
+                moves.append((value, memory))
+                seconds += self._moving(value)
+        if moves:
+            after = {**memories, **dict(moves)}
+            memories = {value: memory for value, memory in after.items() if memory is not None}
+        if memories and room + sum(self._size(value, memory) for value, memory in memories.items()) > self._room:
+            return None
+        return tuple(moves), memories, seconds
+
+    def _alive(self, memories: Memories, position: int) -> Memories:
+        return {value: memory for value, memory in memories.items() if self._end[value] > position}
+
+    def _moving(self, value: Value) -> float:
+        if value not in self._moves:
+            self._moves[value] = self._prices.moving(spec_of(value))
+        return self._moves[value]
+
+    def _size(self, value: Value, memory: MemoryConfig) -> int:
+        key = value, id(memory)
+        if key not in self._sizes:
+            self._sizes[key] = bank_bytes(replace(spec_of(value), memory=memory), self._prices.target)
+        return self._sizes[key]

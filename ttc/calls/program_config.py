@@ -1,0 +1,107 @@
+"""Program configs of matrix products: how a product is shared out over the cores, stated in TTNN's own terms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ttc.calls.call import UnaryWithParam
+from ttc.calls.shards import Grid
+from ttc.errors import Refusal
+
+SUBBLOCK = 4
+"""Most tiles that the matrix engine's result registers hold in fp32, and so a subblock."""
+
+DEPTH = 8
+"""Most tiles of the inner size that a core reads at a time."""
+
+
+@dataclass(frozen=True)
+class MatmulMultiCoreReuseMultiCastProgramConfig:
+    """A product in two dimensions: a core row computes rows of the result, a core column columns.
+
+    A core computes `per_core_M` x `per_core_N` tiles, from `in0_block_w` tiles of the inner size at a time, by
+    subblocks that fit into the result registers.
+    """
+
+    compute_with_storage_grid_size: Grid
+    in0_block_w: int
+    out_subblock_h: int
+    out_subblock_w: int
+    per_core_M: int
+    per_core_N: int
+    transpose_mcast: bool
+    fused_activation: UnaryWithParam | None
+
+
+@dataclass(frozen=True)
+class MatmulMultiCoreReuseMultiCast1DProgramConfig:
+    """A product in one dimension: a core computes whole rows of the result, and gets all of the second operand."""
+
+    compute_with_storage_grid_size: Grid
+    in0_block_w: int
+    out_subblock_h: int
+    out_subblock_w: int
+    per_core_M: int
+    per_core_N: int
+    fuse_batch: bool
+    fused_activation: UnaryWithParam | None
+    mcast_in0: bool
+
+
+ProgramConfig = MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig
+
+
+def divisor(size: int, most: int) -> int:
+    """Return the largest divisor of a size up to a limit."""
+    return max(count for count in range(1, min(size, most) + 1) if size % count == 0)
+
+
+def by_blocks(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None) -> ProgramConfig:
+    """Return the config of a product of so many tiles in blocks over a grid.
+
+    `inner` counts the tiles of the inner size that a core holds, or reads, side by side.
+    """
+    per_core = -(-columns // grid[0])
+    return MatmulMultiCoreReuseMultiCastProgramConfig(
+        compute_with_storage_grid_size=grid,
+        in0_block_w=divisor(inner, DEPTH),
+        out_subblock_h=1,
+        out_subblock_w=divisor(per_core, SUBBLOCK),
+        per_core_M=-(-rows // grid[1]),
+        per_core_N=per_core,
+        transpose_mcast=False,
+        fused_activation=activation,
+    )
+
+
+def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None) -> ProgramConfig:
+    """Return the config of a product of so many tiles whose rows are spread over a grid."""
+    return MatmulMultiCoreReuseMultiCast1DProgramConfig(
+        compute_with_storage_grid_size=grid,
+        in0_block_w=inner,  # TTNN copies the shards of the first operand where a core reads less of a row at a time
+        out_subblock_h=1,
+        out_subblock_w=divisor(columns, SUBBLOCK),
+        per_core_M=-(-rows // (grid[0] * grid[1])),
+        per_core_N=columns,
+        fuse_batch=True,
+        fused_activation=activation,
+        mcast_in0=False,
+    )
+
+
+def check_config(config: ProgramConfig, rows: int, inner: int, columns: int) -> None:
+    """Refuse a config that does not cover a product of so many tiles with whole blocks."""
+    sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.per_core_M, config.per_core_N)
+    if min(*sizes, *config.compute_with_storage_grid_size) < 1:
+        raise Refusal("the sizes of a program config are positive")
+    if inner % config.in0_block_w:
+        raise Refusal(f"{inner} tiles of the inner size are not read {config.in0_block_w} at a time")
+    if config.per_core_M % config.out_subblock_h or config.per_core_N % config.out_subblock_w:
+        raise Refusal("the block of a core is no whole number of its subblocks")
+    if config.out_subblock_h * config.out_subblock_w > SUBBLOCK:
+        raise Refusal(f"a subblock holds {SUBBLOCK} tiles at the most")
+    width, height = config.compute_with_storage_grid_size
+    if isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig):
+        width, height = 1, width * height
+    if -(-rows // config.per_core_M) > height or -(-columns // config.per_core_N) > width:
+        raise Refusal(f"{rows} x {columns} tiles need more cores than the program config has")

@@ -1,0 +1,62 @@
+"""Shards: the tiles of a tensor over a rectangle of cores, in L1, by rows or by rows and columns.
+
+A tensor counts as one matrix: all dimensions but the last are its rows. The layouts made here leave no core of the
+rectangle without tiles, and give each core equally many columns: those TTNN's programs keep as they are stated.
+"""
+
+from __future__ import annotations
+
+from math import prod
+
+from ttc.ir import TILE, Buffer, MemoryConfig, Sharding, ShardSpec, Spec
+
+Grid = tuple[int, int]
+"""Columns and rows of cores."""
+
+
+def matrix_tiles(spec: Spec) -> tuple[int, int]:
+    """Count the rows and columns of tiles of a tensor as a matrix, padding included."""
+    *outer, height, width = spec.padded_shape
+    return prod(outer) * height // TILE, width // TILE
+
+
+def is_sharded(spec: Spec) -> bool:
+    """Return whether a tensor lies in shards."""
+    return spec.memory.sharding is not Sharding.INTERLEAVED
+
+
+def even(count: int, parts: int) -> int | None:
+    """Return the units of each of `parts` parts, the last of which may hold fewer; None if a part would hold none."""
+    each = -(-count // parts)
+    return each if -(-count // each) == parts else None
+
+
+def height_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
+    """Return the memory with rows over all cores of a grid; None if a core would hold none."""
+    rows, columns = matrix_tiles(spec)
+    each = even(rows, grid[0] * grid[1])
+    return None if each is None else _sharded(Sharding.HEIGHT_SHARDED, grid, each, columns)
+
+
+def block_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
+    """Return the memory with rows over the rows of a grid and columns over its columns; None if cores differ."""
+    rows, columns = matrix_tiles(spec)
+    each = even(rows, grid[1])
+    if each is None or columns % grid[0]:
+        return None
+    return _sharded(Sharding.BLOCK_SHARDED, grid, each, columns // grid[0])
+
+
+def _sharded(sharding: Sharding, grid: Grid, rows: int, columns: int) -> MemoryConfig:
+    return MemoryConfig(Buffer.L1, sharding, ShardSpec(grid, (rows * TILE, columns * TILE)))
+
+
+def rectangle(cores: int, grid: Grid) -> Grid | None:
+    """Return a rectangle of exactly so many cores within a grid, the widest; None if there is none."""
+    widths = range(min(grid[0], cores), 0, -1)
+    return next(((width, cores // width) for width in widths if cores % width == 0 and cores // width <= grid[1]), None)
+
+
+def most_columns(tiles: int, limit: int) -> int:
+    """Return the most core columns, up to `limit`, that share columns of tiles out evenly."""
+    return max(count for count in range(1, limit + 1) if tiles % count == 0)
