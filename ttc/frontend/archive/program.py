@@ -9,48 +9,30 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-import torch
 from torch._export.serde import schema
-from torch._export.serde.schema import ExportedProgram, Graph, Node
+from torch._export.serde.schema import ExportedProgram, Graph, Node, TensorArgument
 from torch._export.serde.union import _Union as Union
 
-from ttc.errors import InputError, Refusal, Refused
+from ttc.errors import UNREADABLE, InputError, Refused
 from ttc.frontend.archive.expressions import SYMBOL, check_guard, check_size
 from ttc.frontend.archive.magnitude import Magnitudes
+from ttc.frontend.archive.operators import stand_in, why_unknown
 from ttc.frontend.archive.structure import is_text, keyword_names, plain_structure
 from ttc.frontend.archive.unsafe import unsafe
-from ttc.frontend.export.table import function_for, is_listed
 from ttc.frontend.location import own_frame
 from ttc.guard.budget import NODES, within
 
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
-OPERATOR = re.compile(r"torch\.ops\.(aten|ttc)\.([A-Za-z_]\w*)\.([A-Za-z_]\w*)", re.ASCII)
 
 REGIONS = {f"torch.ops.higher_order.wrap_with_{what}" for what in ("set_grad_enabled", "autocast")}
 """Regions of a module's `torch.no_grad()` and `torch.autocast`: graphs in a graph, which torch writes out."""
 
 DEVICES = {"cpu", "cuda", "xpu", "mps", "hpu", "mtia", "xla", "ipu", "maia"}
 """Devices that torch.autocast takes."""
-
-PYTHON = {
-    *(f"_operator.{name}" for name in (
-        "eq", "ne", "le", "ge", "lt", "gt", "neg", "pos", "mul", "add", "sub", "floordiv", "mod", "pow", "truediv",
-        "and_", "or_",
-    )),
-    *(f"torch.sym_{name}" for name in ("not", "int", "float", "ite", "max", "min")),
-    "math.trunc",
-}  # fmt: skip
-"""Python's own arithmetic on sizes."""
-
-SIZES = {"_assert_scalar", "_assert_async", "_assert_tensor_metadata", "sym_size", "sym_stride", "sym_numel",
-         "sym_storage_offset", "sym_constrain_range", "sym_constrain_range_for_size", "item", "_local_scalar_dense",
-         "sym_is_contiguous"}  # fmt: skip
-"""aten's ops on sizes, and its assertions: torch resolves the former and drops the latter."""
 
 CONTAINED = {"as_graph", "as_custom_obj", "as_operator", "as_string_to_argument"}
 """Kinds of operands that aten ops do not have."""
@@ -117,9 +99,13 @@ def check_path(name: str) -> None:
 
 @dataclass
 class _Check:
-    """Walk over all parts of a program; operators that are not known are gathered."""
+    """Walk over all parts of a program; other ops take the place of operators that are not known.
 
-    reasons: dict[str, str] = field(default_factory=dict)
+    `reasons` are those of all such operators, with their places; `alone` those in whose place torch can put nothing.
+    """
+
+    reasons: list[tuple[str, str]] = field(default_factory=list)
+    alone: bool = False
     nodes: int = 0
 
     def program(self, program: ExportedProgram) -> None:
@@ -132,8 +118,8 @@ class _Check:
             if str(spec.type) in ("custom_obj", "token"):
                 raise unsafe("it holds objects of classes of its own, which ttc does not read")
             self._values(spec.value)
-        if self.reasons:
-            raise Refused([(where, reason) for reason, where in self.reasons.items()])
+        if self.alone:
+            raise Refused(self.reasons, (UNREADABLE,))
 
     def _graph(self, graph: Graph) -> None:
         if graph.custom_obj_values:
@@ -144,16 +130,16 @@ class _Check:
         self._values([graph.tensor_values, graph.sym_int_values, graph.sym_bool_values, graph.sym_float_values])
         magnitudes = Magnitudes()
         for node in graph.nodes:
-            self._node(node)
+            self._node(node, graph)
             magnitudes.add(node)
 
-    def _node(self, node: Node) -> None:
+    def _node(self, node: Node, graph: Graph) -> None:
         node.metadata = _location(node.metadata)
         if node.name is not None:
             check_name(node.name)
         region = node.target in REGIONS
-        if not region and (reason := _unknown(node.target)):
-            self.reasons.setdefault(reason, _place(node))
+        if not region and (reason := why_unknown(node.target)):
+            self._unknown(node, reason, graph)
             return
         for operand in node.inputs:
             if operand.name:
@@ -168,6 +154,16 @@ class _Check:
             else:
                 self._values(operand.arg)
         self._values(node.outputs)
+
+    def _unknown(self, node: Node, reason: str, graph: Graph) -> None:
+        """Put an op of ours in the place of an operator that torch must not look up, on the tensors that it takes."""
+        parts = [part for operand in node.inputs if operand.arg.type not in CONTAINED for part in _parts(operand.arg)]
+        operands = [part.name for part in parts if isinstance(part, TensorArgument)]
+        for name in operands:
+            check_name(name)
+        self._values(node.outputs)
+        self.reasons.append((_place(node), reason))
+        self.alone |= not stand_in(node, operands, reason, graph)
 
     def _values(self, item: Any) -> None:
         """Check names, sizes and devices in all that a node takes or gives."""
@@ -261,45 +257,6 @@ _CHECKS: dict[type, Callable[[Any], None]] = {
     schema.TensorMeta: check_tensor,
     schema.Device: _check_device,
 }
-
-
-def _unknown(target: str) -> str:
-    """Return why torch is not asked to look up an operator; the empty text for operators that the front end knows."""
-    if target in PYTHON:
-        return ""
-    if target.startswith("torch.ops.higher_order."):
-        return f"{target[:80]} (control flow, or an op with a side effect) is not supported"
-    named = OPERATOR.fullmatch(target)
-    if named is None:
-        return f"{target[:80]!r} is not an operator of PyTorch that ttc knows"
-    library, name, overload = named.groups()
-    packet = getattr(getattr(torch.ops, library), name, None)
-    if not isinstance(packet, torch._ops.OpOverloadPacket) or overload not in packet.overloads():
-        return f"there is no operator {target[:80]!r} in the torch that is installed here"
-    operator = getattr(packet, overload)
-    if name in SIZES or _known(operator) or (name.endswith("_") and _known(_out_of_place(name, overload))):
-        return ""
-    try:
-        function_for(operator)
-    except Refusal as refusal:
-        return str(refusal)
-    return f"{operator} is not supported"
-
-
-def _known(operator: Any) -> bool:
-    return operator is not None and (is_listed(operator) or operator in _decomposed())
-
-
-def _out_of_place(name: str, overload: str) -> Any:
-    """Return the functional form of an op that changes its operand, by torch's naming."""
-    packet = getattr(torch.ops.aten, name.rstrip("_"), None)
-    return getattr(packet, overload, None) or getattr(packet, "default", None)
-
-
-@cache
-def _decomposed() -> Collection[Any]:
-    """Return the operators that torch has decompositions of."""
-    return set(torch.export.default_decompositions())
 
 
 def _location(metadata: dict[str, str]) -> dict[str, str]:

@@ -26,6 +26,7 @@ from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
 from ttc.frontend.export.functional import functional
 from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
 from ttc.frontend.export.signature import Signature
+from ttc.frontend.export.stand_in_op import STAND_IN, name_and_reason
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.location import location
 from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
@@ -124,8 +125,7 @@ class _Reader:
         try:
             self.values[node] = read()
         except (Refusal, TypeRuleError) as error:
-            place = location(node)
-            self.reasons.append((f"{node.name} in {place}" if place else node.name, str(error)))
+            self.reasons.append((_place(node), str(error)))
             self.values[node] = self._stand_in(node)
 
     def _stand_in(self, node: Node) -> Any:
@@ -203,6 +203,8 @@ class _Reader:
             raise Refusal(f"{node.target} (control flow, or an op with a side effect) is not supported")
         if not isinstance(node.target, torch._ops.OpOverload):
             raise Refusal(f"{getattr(node.target, '__name__', node.target)} computes with a size that is not fixed")
+        if node.target is STAND_IN:
+            raise Refusal(name_and_reason(node)[1])
         operands = [self.values.get(operand) for operand in node.all_input_nodes]
         complex = any(map(_gives_complex, (node, *node.all_input_nodes)))
         function = (complex_function_for if complex else function_for)(node.target)
@@ -259,9 +261,16 @@ def _placeholders(program: ExportedProgram) -> list[Node]:
     return [node for node in program.graph.nodes if node.op == "placeholder"]
 
 
+def _place(node: Node) -> str:
+    """Return a node's name and location; of a stand-in the name of the node that it stands for."""
+    name, place = name_and_reason(node)[0] if node.target is STAND_IN else node.name, location(node)
+    return f"{name} in {place}" if place else name
+
+
 def _live(program: ExportedProgram) -> set[Node]:
-    """Return the nodes that an output depends on; the others are assertions and leftovers."""
-    pending = list(program.graph.output_node().all_input_nodes)
+    """Return the nodes that an output depends on, and stand-ins; the others are assertions and leftovers."""
+    stand_ins = (node for node in program.graph.nodes if node.target is STAND_IN)
+    pending = [*program.graph.output_node().all_input_nodes, *stand_ins]
     live: set[Node] = set()
     while pending:
         node = pending.pop()
