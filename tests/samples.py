@@ -376,6 +376,11 @@ ATTENTION: list[Sample] = [
         )
     ),
     S(ops.Attention, q="f32[1,2,7,32]", k="f32[1,2,7,32]", v="f32[1,2,7,32]"),
+    S(ops.Rotary, x="f32[2,3,33,128]", cos="f32[1,1,33,128]", sin="f32[1,1,33,128]"),
+    S(ops.Rotary, x="f32[1,3,33,64]", cos="weight f32[33,64]", sin="weight f32[33,64]", pairs=True),
+    S(ops.Rotary, x="f32[1,2,40,32]", cos="f32[40,32]", sin="f32[40,32]"),
+    S(ops.Rotary, x="f32[1,5,3,40]", cos="f32[5,1,40]", sin="f32[5,1,40]"),
+    S(ops.Rotary, x="f32[5,2,96]", cos="f32[5,1,96]", sin="f32[5,1,96]", pairs=True),
 ]
 
 SHAPE: list[Sample] = [
@@ -641,6 +646,25 @@ def heads(shared: int) -> str:
     return text
 
 
+JOINT = """graph {
+  %q: f32[1,2,64,32] = input(name="q")
+  %k: f32[1,2,64,32] = input(name="k")
+  %v: f32[1,2,64,32] = input(name="v")
+  %r: f32[1,2,13,32] = input(name="r")
+  %l: f32[1,2,13,32] = input(name="l")
+  %w: f32[1,2,13,32] = input(name="w")
+  %q1: f32[1,2,77,32] = concat(xs=[%r, %q], dim=2)
+  %k1: f32[1,2,77,32] = concat(xs=[%l, %k], dim=2)
+  %v1: f32[1,2,77,32] = concat(xs=[%w, %v], dim=2)
+  %y: f32[1,2,77,32] = attention(q=%q1, k=%k1, v=%v1, scale=0.25)
+  %y1: f32[1,77,2,32] = permute(x=%y, dims=[0, 2, 1, 3])
+  %y2: f32[1,77,64] = reshape(x=%y1, shape=[1, 77, 64])
+  %a: f32[1,13,64] = slice(x=%y2, starts=[0, 0, 0], ends=[1, 13, 64])
+  %b: f32[1,64,64] = slice(x=%y2, starts=[0, 13, 0], ends=[1, 77, 64])
+  return "a"=%a, "b"=%b
+}"""
+"""Attention of two sequences together, the shorter one first."""
+
 PATTERN: list[Sample] = [
     P("heads cut from rows and joined again", ops.Attention, heads(1)),
     P("grouped heads cut from rows", ops.Attention, heads(2)),
@@ -691,6 +715,43 @@ PATTERN: list[Sample] = [
   %t: f32[2,33,96] = add(a=%y, b=%z)
   %r: f32[2,33,96] = rms_norm(x=%t, w=%w)
   return "output"=%r
+}""",
+    ),
+    P("attention of two sequences together", ops.Attention, JOINT),
+    P(
+        "a row of run time gates what is added",
+        ops.Add,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %g: f32[1,1,64] = input(name="g")
+  %z: f32[1,33,64] = input(name="z")
+  %p: f32[1,33,64] = mul(a=%g, b=%z)
+  %y: f32[1,33,64] = add(a=%x, b=%p)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "a sum without its negative numbers",
+        ops.Relu,
+        """graph {
+  %x: f32[2,33,64] = input(name="x")
+  %z: f32[33,64] = input(name="z")
+  %s: f32[2,33,64] = add(a=%x, b=%z)
+  %y: f32[2,33,64] = relu(x=%s)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "rows of run time modulate a norm",
+        ops.LayerNorm,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %s: f32[1,64] = input(name="s")
+  %t: f32[1,64] = input(name="t")
+  %w: f32[64] = reshape(x=%s, shape=[64])
+  %b: f32[64] = reshape(x=%t, shape=[64])
+  %y: f32[1,33,64] = layer_norm(x=%x, w=%w, bias=%b)
+  return "output"=%y
 }""",
     ),
 ]

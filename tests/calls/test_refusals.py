@@ -19,6 +19,22 @@ for module in pkgutil.iter_modules(ttc.calls.__path__):
     importlib.import_module(f"ttc.calls.{module.name}")
 
 X = "bf16[1,1,64,64] tile dram"
+GATED = "ttnn.addcmul(input_a=bf16[4,32] tile dram, input_b=bf16[32] tile dram, input_c=bf16[4,32] tile dram)"
+TOGETHER = (
+    "ttnn.transformer.joint_scaled_dot_product_attention("
+    + "".join(
+        f"{side}_tensor_{name}=bf16[1,2,{rows},32] tile dram, "
+        for side, rows in (("input", 64), ("joint", 13))
+        for name in "qkv"
+    )
+    + 'joint_strategy="rear", program_config=SDPAProgramConfig((8, 8), 32, 32))'
+)
+HF = (
+    "ttnn.experimental.rotary_embedding_hf(input_tensor=bf16[1,3,33,64] tile dram, "
+    "cos_cache=bf16[1,1,33,64] tile dram, "
+    "sin_cache=bf16[1,1,33,64] tile dram)"
+)
+LLAMA = HF.replace("_hf", "_llama").replace(")", ", trans_mat=bf16[1,1,32,32] tile dram)")
 ATTEND = (
     "ttnn.transformer.scaled_dot_product_attention(input_tensor_q=bf16[2,4,64,32] tile dram, "
     "input_tensor_k=bf16[2,2,96,32] tile dram, input_tensor_v=bf16[2,2,96,32] tile dram, "
@@ -239,6 +255,22 @@ REFUSED = [
     (POOL, "padding=[1, 2, 1, 1]", "padding [1, 2, 1, 1] is more than half of the kernel [3, 2]"),
     ("ttnn.upsample(input_tensor=bf16[1,4,4,32] row_major dram, scale_factor=[2, 2])",
      "input_tensor=bf16[4,4,32] row_major dram", "upsample takes [N, H, W, C], got"),
+    (GATED, "input_b=f32[4,32] tile dram", "addcmul takes operands of one dtype, got bf16 and f32"),
+    (GATED, "input_c=bf16[1,32] tile dram", "addcmul takes a tensor, another of its shape and one such or a row, got"),
+    (GATED, "input_a=bf16[32] tile dram, input_c=bf16[32] tile dram, input_b=bf16[4,32] tile dram",
+     "addcmul takes a tensor, another of its shape and one such or a row, got"),
+    (GATED, "input_b=bf16[4,1] tile dram", "the row for [4, 32] must hold 32 elements"),
+    (GATED, "input_b=bf16[1] tile dram", "the row for [4, 32] must hold 32 elements"),
+    (TOGETHER, "input_tensor_k=bf16[1,2,64,32] tile l1", "q, k and v must be in DRAM"),
+    (TOGETHER, "joint_tensor_v=bf16[1,2,12,32] tile dram", "q, k and v must share a shape of rank 4, got"),
+    (TOGETHER, "joint_strategy=\"front\"", "no joint strategy is called 'front'"),
+    (HF, "input_tensor=bf16[1,3,33,96] tile dram, cos_cache=bf16[1,1,33,96] tile dram, "
+         "sin_cache=bf16[1,1,33,96] tile dram", "rows of 96 elements have no halves of whole tiles"),
+    (HF, "cos_cache=bf16[1,1,34,64] tile dram", "must be [1, 1, 33, 64]"),
+    (HF, "sin_cache=bf16[1,3,33,64] tile dram", "must be [1, 1, 33, 64]"),
+    (HF, "input_tensor=bf16[3,33,64] tile dram", "heads to rotate are [B, H, S, D] with D a multiple of 32, got"),
+    (LLAMA, "input_tensor=bf16[1,3,33,40] tile dram", "heads to rotate are [B, H, S, D] with D a multiple of 32, got"),
+    (LLAMA, "trans_mat=bf16[32,32] tile dram", "trans_mat must be one tile [1, 1, 32, 32], got [32, 32]"),
     ("ttnn.lerp(input=f32[4] tile dram, end=f32[4] tile dram, weight=f32[4] tile dram)", "weight=f32[1] tile dram",
      "lerp takes operands of one type, got"),
     ("ttnn.lerp(input=f32[4] tile dram, end=f32[4] tile dram, weight=f32[4] tile dram)", "end=bf16[4] tile dram",

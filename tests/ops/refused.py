@@ -11,6 +11,7 @@ ROWS = "conv(x=f32[1,1,12,4], w=f32[6,4,2,2], stride=[1, 1], padding=[[0, 0], [0
 MAX_POOL = "max_pool(x=f32[1,2,5], kernel=[3], stride=[2], padding=[[1, 1]], dilation=[2])"
 AVG_POOL = MAX_POOL.replace("max_pool", "avg_pool")
 ATTENTION = "attention(q=f32[2,4,5,8], k=f32[2,2,6,8], v=f32[2,2,6,3], mask=f32[2,1,5,6])"
+ROTARY = "rotary(x=f32[2,5,4], cos=f32[5,4], sin=f32[5,4])"
 LSTM = (
     "lstm(x=f32[5,2,3], w=f32[1,16,3], r=f32[1,16,2], bias=f32[1,16], lengths=i64[2], h=f32[1,2,2], c=f32[1,2,4], "
     "projection=f32[1,2,4], peephole=f32[1,12])"
@@ -213,6 +214,11 @@ REFUSED = [
     ("softmax(x=f32[2,3], dim=1)", "x=i32[2,3]", "needs a floating dtype, got i32[2,3]"),
     ("log_softmax(x=f32[2,3], dim=0)", "dim=-1", "dim -1 is not in a tensor of rank 2"),
     ("log_softmax(x=f32[2,3], dim=0)", "x=i32[2,3]", "needs a floating dtype, got i32[2,3]"),
+    (ROTARY, "x=f32[2,5,3], cos=f32[5,3], sin=f32[5,3]", "needs an even last dimension, got f32[2,5,3]"),
+    (ROTARY, "sin=f32[4]", "cos f32[5,4] and sin f32[4] differ in shape"),
+    (ROTARY, "x=f32[5,4], cos=f32[2,5,4], sin=f32[2,5,4]", "cos f32[2,5,4] does not broadcast to f32[5,4]"),
+    (ROTARY, "x=i32[2,5,4], cos=i32[5,4], sin=i32[5,4]", "needs a floating dtype, got i32[2,5,4]"),
+    (ROTARY, "cos=bf16[5,4], sin=bf16[5,4]", "operands have different dtypes: bf16, f32"),
     ("skew(x=f32[2,3], slope=-1, offset=1, size=0)", "x=f32[3]", "needs rows and columns, got f32[3]"),
     ("skew(x=f32[2,3], slope=-1, offset=1, size=0)", "slope=2", "slope must be -1 or 1, got 2"),
     ("skew(x=f32[2,3], slope=-1, offset=1, size=0)", "slope=0", "slope must be -1 or 1, got 0"),

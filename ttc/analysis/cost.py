@@ -16,6 +16,7 @@ from ttc.calls.call import Call, Dispatch, MathFidelity, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.index import Embedding
+from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.shape import Slice
@@ -116,6 +117,10 @@ def tile_products(call: Call) -> int:
             batch, heads, queries, head = call.input_tensor_q.shape
             both = 2 * batch * heads * _count(queries) * _count(call.input_tensor_k.shape[2]) * _count(head)
             return both // 2 if call.is_causal else both
+        case JointScaledDotProductAttention():
+            batch, heads, _, head = call.input_tensor_q.shape
+            rows = sum(_count(q.shape[2]) for q, _, _ in call.sequences)
+            return 2 * batch * heads * rows * rows * _count(head)
     return 0
 
 

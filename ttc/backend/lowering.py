@@ -90,6 +90,7 @@ class Lowering:
         self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.uses = graph.uses()  # the number of readers of each of the model's values
+        self.readers = graph.readers()
         self.refusals: list[tuple[str, str]] = []
         self.on_host: frozenset[type[Op]] = frozenset()
         self.fidelity: MathFidelity | None = None

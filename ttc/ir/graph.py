@@ -193,6 +193,14 @@ class Graph:
         count.update(value for _, value in self.outputs)
         return count
 
+    def readers(self) -> dict[Value, list[Op]]:
+        """List the ops that read each value, in order; outputs read none."""
+        found: dict[Value, list[Op]] = {}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.op.operands()):
+                found.setdefault(value, []).append(node.op)
+        return found
+
     def signature(self) -> tuple[dict[str, Type], dict[str, Type]]:
         """Return input and output types by name."""
         inputs = {node.op.name: node.results[0].type for node in self.nodes if isinstance(node.op, Input)}

@@ -1,4 +1,4 @@
-"""Scaled dot-product attention."""
+"""Scaled dot-product attention, and rotary position embedding."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from torch import Tensor
 from ttc.ir import DType, Op, TensorType, Value, require
 from ttc.ir.types import broadcast
 from ttc.ops.facts import Exactness, Facts, Finite
-from ttc.ops.rules import same_dtype
+from ttc.ops.rules import check_floating, same_dtype
 
-__all__ = ["Attention"]
+__all__ = ["Attention", "Rotary", "turned"]
 
 Empty = Literal["zero", "nan", "never"]
 """Results of a query without keys: 0 (torch's scaled_dot_product_attention), NaN (a softmax written out), or none,
@@ -65,3 +65,35 @@ class Attention(Op):
             return y
         seen = mask if mask.dtype is torch.bool else mask != -torch.inf
         return torch.where(seen.any(-1, keepdim=True), y, torch.nan)
+
+
+@dataclass(frozen=True)
+class Rotary(Op):
+    """x * cos + turned(x) * sin, the rotary position embedding (Su et al. 2021, "RoFormer").
+
+    turned(x) is [-b, a] where a and b are the halves of x's last dimension; with `pairs` elements 2i and 2i + 1 take
+    the places of the halves: [-x1, x0, -x3, x2, ..]. cos and sin have one shape and broadcast to x.
+    """
+
+    x: Value
+    cos: Value
+    sin: Value
+    pairs: bool = False
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
+
+    def infer(self) -> TensorType:
+        check_floating(self.x)
+        require(self.x.type.rank >= 1 and self.x.shape[-1] % 2 == 0, f"needs an even last dimension, got {self.x.type}")
+        require(self.cos.shape == self.sin.shape, f"cos {self.cos.type} and sin {self.sin.type} differ in shape")
+        fits = broadcast(self.cos.shape, self.x.shape) == self.x.shape
+        require(fits, f"cos {self.cos.type} does not broadcast to {self.x.type}")
+        return TensorType(same_dtype(self.x, self.cos, self.sin), self.x.shape)
+
+    def eval(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        return x * cos + turned(x, self.pairs) * sin
+
+
+def turned(x: Tensor, pairs: bool) -> Tensor:
+    """Return x with the halves [a, b] of the last dimension as [-b, a], or each pair of neighbours so."""
+    a, b = (x[..., ::2], x[..., 1::2]) if pairs else x.chunk(2, -1)
+    return torch.stack([-b, a], -1).flatten(-2) if pairs else torch.cat([-b, a], -1)

@@ -10,10 +10,14 @@ from ttc.passes.fuse.fuse_batch_norm import fuse_batch_norm
 from ttc.passes.fuse.fuse_epilogue import fuse_epilogue
 from ttc.passes.fuse.fuse_linear import fuse_linear
 from ttc.passes.fuse.fuse_norm import fuse_norm
+from ttc.passes.fuse.fuse_offset import fuse_offset
 from ttc.passes.fuse.fuse_pad import fuse_pad
+from ttc.passes.fuse.fuse_rotary import fuse_rotary
 from ttc.passes.fuse.fuse_scale import fuse_scale
 from ttc.passes.fuse.fuse_skew import fuse_skew
+from ttc.passes.fuse.heads_first import heads_first
 from ttc.passes.fuse.merge_linear import merge_linear
+from ttc.passes.fuse.split_linear import split_linear
 from ttc.passes.runner import Pass, run
 from ttc.passes.share import share
 from ttc.passes.simplify.simplify import simplify
@@ -25,11 +29,15 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_skew,  # before anything that looks at the products around it
     fuse_activation,  # before anything that counts readers: a gelu by hand reads its x twice, as one op once
     fuse_norm,  # likewise; and before fuse_batch_norm could take a norm's scale and shift apart
+    fuse_rotary,  # before heads_first
     fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads
     fuse_linear,  # before fuse_batch_norm and merge_linear, which look for linears with their bias
+    split_linear,  # after fuse_linear; before fuse_offset and fuse_epilogue, for each part may end otherwise
+    fuse_offset,
     fuse_batch_norm,
     fuse_scale,  # before merge_linear, which makes one weight of queries, keys and values
     fuse_epilogue,  # after whatever can stand between a product and its activation
+    heads_first,  # after fuse_norm and fuse_rotary; before merge_linear, which follows projections to the attention
     merge_linear,
     fuse_pad,  # any time before channels_last
     decompose_stft,  # before decompose, for it leaves pads

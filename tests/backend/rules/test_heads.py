@@ -20,7 +20,7 @@ def names(sample, dtype: DType = DType.bf16) -> list[str]:
 
 
 SPLIT, ATTEND, JOIN = "split_query_key_value_and_split_heads", "scaled_dot_product_attention", "concatenate_heads"
-whole, grouped, three, stacked, _ = PATTERN
+whole, grouped, three, stacked, *_ = PATTERN
 
 
 def test_rows_become_heads_and_rows_again():
@@ -82,10 +82,6 @@ def test_patterns_are_split_by_one_call(text):
 @pytest.mark.parametrize(
     ("text", "changes"),
     [
-        # k and v of one slice; q and k of one; in another order
-        (WHOLE, [("x=%v, shape", "x=%k, shape")]),
-        (WHOLE, [("x=%k, shape", "x=%q, shape")]),
-        (WHOLE, [("x=%q, shape", "x=%v_, shape"), ("x=%v, shape", "x=%q, shape"), ("x=%v_, shape", "x=%v, shape")]),
         # rows that hold more than q, k and v
         (WHOLE, [("%x: f32[2,33,384]", "%x: f32[2,33,416]")]),
         # columns that do not begin where the ones before end, or not every one of them, or other rows
@@ -104,6 +100,43 @@ def test_patterns_are_split_by_one_call(text):
 )  # fmt: skip
 def test_near_misses(text, changes):
     assert SPLIT not in found(text, *changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # k and v of one slice; q and k of one; in another order
+        [("x=%v, shape", "x=%k, shape")],
+        [("x=%k, shape", "x=%q, shape")],
+        [("x=%q, shape", "x=%v_, shape"), ("x=%v, shape", "x=%q, shape"), ("x=%v_, shape", "x=%v, shape")],
+    ],
+)
+def test_any_part_of_one_split_is_taken(changes):
+    assert found(WHOLE, *changes).count(SPLIT) == 1
+
+
+GROUPED = grouped.text
+NORMED = WHOLE.replace("%q2: ", "%q3: f32[2,33,4,32] = rms_norm(x=%q1)\n  %q2: ").replace("x=%q1, dims", "x=%q3, dims")
+
+
+def test_heads_that_are_normalised_first_are_cut_by_the_same_split():
+    assert found(NORMED).count(SPLIT) == 1
+    assert "permute" not in found(NORMED)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # queries alone, of rows that do not hold keys and values of one size behind them
+        [("%x: f32[2,33,384]", "%x: f32[2,33,352]"), (THIRD, "starts=[0, 0, 224], ends=[2, 33, 352]")],
+        [("%x: f32[2,33,384]", "%x: f32[2,33,416]"), (THIRD, "starts=[0, 0, 288], ends=[2, 33, 416]")],
+        # keys that begin inside the queries
+        [("starts=[0, 0, 128], ends=[2, 33, 256]", "starts=[0, 0, 64], ends=[2, 33, 192]")],
+    ],
+)
+def test_parts_that_no_split_gives(changes):
+    counts = [found(WHOLE, *changes).count(name) for name in ("permute", SPLIT)]
+    assert counts[0] > 0
 
 
 def test_values_of_other_sources_are_put_side_by_side():

@@ -69,3 +69,32 @@ def test_integers_are_compared_with_0_as_floats():
         %y_0: bf16[5] tile dram = ttnn.typecast(%x, bf16)
         %y: bf16[5] tile dram = ttnn.nez(%y_0)
     """)
+
+
+SUMMED = """
+    %x: f32[2,33] = input(name="x")
+    %z: f32[33] = input(name="z")
+    %s: f32[2,33] = add(a=%x, b=%z)
+    %y: f32[2,33] = relu(x=%s)
+    return "y"=%y
+"""
+
+
+def test_the_relu_of_a_sum_is_part_of_the_sum():
+    text = lowered(SUMMED)
+    assert text.count("ttnn.") == 1
+    assert 'ttnn.add(%x, %z, activations=[UnaryWithParam(op_type="RELU")])' in text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"y"=%y', '"y"=%y, "s"=%s'),
+        ("relu(x=%s)", "sigmoid(x=%s)"),
+        ("add(a=%x, b=%z)", "mul(a=%x, b=%x)"),
+        ("add(a=%x, b=%z)", "maximum(a=%x, b=%z)"),
+    ],
+)
+def test_what_stays_a_call_of_its_own(old, new):
+    assert SUMMED.count(old) == 1
+    assert "activations" not in lowered(SUMMED.replace(old, new))

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.passes.check import agree, body, graph_of, leaves, near_miss, retyped
+from tests.passes.check import agree, body, graph_of, near_miss, retyped, rewrites
 from ttc.passes.fuse.fuse_norm import fuse_norm
 from ttc.passes.runner import run
 from ttc.passes.simplify.simplify import simplify
@@ -139,7 +139,8 @@ def test_near_misses_of_a_scale(old, new):
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ('%b: f32[8] = const(ref="b")', '%b: f32[8] = input(name="b")'),
+        ('%b: f32[8] = const(ref="b")', '%b: f32[3,8] = input(name="b")'),
+        ('%b: f32[8] = const(ref="b")', '%b: f32[1] = input(name="b")'),
         ('%b: f32[8] = const(ref="b")', '%b: f32[3,8] = const(ref="b")'),
         ('%b: f32[8] = const(ref="b")', '%b: f32[3,1] = const(ref="b")'),
         ('%b: f32[8] = const(ref="b")', '%b: f32[1,1,1,8] = const(ref="b")'),
@@ -180,14 +181,43 @@ def test_shapes_of_a_scale(shape, dims, fits):
     agree(graph, after)
 
 
-def test_a_live_scale_stays_outside():
-    leaves(
+MODULATED = """
+        %x: f32[2,3,8] = input(name="x")
+        %s: f32[1,8] = input(name="s")
+        %t: f32[1,1,8] = input(name="t")
+        %n: f32[2,3,8] = layer_norm(x=%x)
+        %m: f32[2,3,8] = mul(a=%n, b=%s)
+        %y: f32[2,3,8] = add(a=%m, b=%t)
+        return "y"=%y
+"""
+
+
+def test_rows_of_run_time_modulate_a_norm():
+    rewrites(
         fuse_norm,
+        MODULATED,
         """
         %x: f32[2,3,8] = input(name="x")
-        %s: f32[8] = input(name="s")
-        %n: f32[2,3,8] = layer_norm(x=%x)
-        %y: f32[2,3,8] = mul(a=%n, b=%s)
-        return "y"=%y
+        %s: f32[1,8] = input(name="s")
+        %t: f32[1,1,8] = input(name="t")
+        %m: f32[8] = reshape(x=%s, shape=[8])
+        %y: f32[8] = reshape(x=%t, shape=[8])
+        %y_0: f32[2,3,8] = layer_norm(x=%x, w=%m, bias=%y)
+        return "y"=%y_0
         """,
     )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("layer_norm(x=%x)", "layer_norm(x=%x, dims=2)"),
+        ('%s: f32[1,8] = input(name="s")', '%s: f32[3,8] = input(name="s")'),
+        ('%s: f32[1,8] = input(name="s")', '%s: f32[3,1] = input(name="s")'),
+        ('%s: f32[1,8] = input(name="s")', '%s: f32[1] = input(name="s")'),
+        ('%s: f32[1,8] = input(name="s")', '%s: f32[2,1,8] = input(name="s")'),
+        ('%s: f32[1,8] = input(name="s")', '%s: f32[1,1,1,8] = input(name="s")'),
+    ],
+)
+def test_near_misses_of_a_scale_of_run_time(old, new):
+    near_miss(MODULATED, old, new, "w=%m", fuse_norm)

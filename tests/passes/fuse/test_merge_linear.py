@@ -123,8 +123,26 @@ def test_what_is_not_split_into_heads_stays():
     leaves(merge_linear, BEFORE.replace('"k"=%k1', '"k"=%k1, "k2"=%k'))
 
 
-def test_different_widths_stay():
+def test_grouped_queries_are_merged_with_their_fewer_keys():
+    text = attention("vqk").replace("%wq: f32[8,8]", "%wq: f32[16,8]").replace("[1, 5, 2, 4]", "[1, 5, 4, 4]", 2)
+    text = text.replace("reshape(x=%v, shape=[1, 5, 4, 4])", "reshape(x=%v, shape=[1, 5, 2, 4])")
+    after = run((merge_linear,), graph := retyped(text), twice=True)
+    assert [op.w.shape for node in after.nodes if isinstance(op := node.op, ops.Linear)] == [(32, 8)]
+    agree(graph, after)
+
+
+def test_heads_of_different_sizes_stay():
     text = BEFORE.replace('%wk: f32[8,8] = const(ref="wk")', '%wk: f32[8,4] = const(ref="wk")')
     text = text.replace("%wt: f32[8,8]", "%wt: f32[4,8]").replace("%bk: f32[8]", "%bk: f32[4]")
     text = text.replace("%k: f32[1,5,8]", "%k: f32[1,5,4]").replace("%k1: f32[1,5,2,4]", "%k1: f32[1,5,2,2]")
     leaves(merge_linear, text.replace("reshape(x=%k, shape=[1, 5, 2, 4])", "reshape(x=%k, shape=[1, 5, 2, 2])"))
+
+
+@pytest.mark.parametrize("between", ["rms_norm(x=%k1)", "layer_norm(x=%k1)", "rotary(x=%k1, cos=%c, sin=%c)"])
+def test_roles_are_seen_behind_what_is_done_to_heads(between):
+    text = attention("vkq").replace("permute(x=%k1,", "permute(x=%k3,")
+    text = text.replace("%k2: ", f'%c: f32[4] = const(ref="c")\n%k3: f32[1,5,2,4] = {between}\n%k2: ')
+    after = run((merge_linear,), graph := retyped(text), twice=True)
+    merged = next(node.op for node in after.nodes if isinstance(node.op, ops.Concat))
+    assert [value.name for value in merged.xs] == ["wq", "wk", "wv"]
+    agree(graph, after)

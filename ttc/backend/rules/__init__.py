@@ -11,6 +11,7 @@ from ttc.backend.rules import (
     pool,
     recurrent,
     reduce,
+    rotary,
     scan,
     shape,
     spatial,
@@ -19,6 +20,6 @@ from ttc.backend.rules import (
 )
 
 __all__ = [
-    "attention", "binary", "conv", "conv_transpose", "index", "matmul", "norm", "pool", "recurrent", "reduce", "scan",
-    "shape", "spatial", "special", "unary",
+    "attention", "binary", "conv", "conv_transpose", "index", "matmul", "norm", "pool", "recurrent", "reduce", "rotary",
+    "scan", "shape", "spatial", "special", "unary",
 ]  # fmt: skip

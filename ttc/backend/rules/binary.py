@@ -12,6 +12,7 @@ from typing import Any
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.numbers import held
+from ttc.backend.rules.ternary import with_gate
 from ttc.calls import binary as calls
 from ttc.calls import unary as unary_calls
 from ttc.calls.call import spec_of
@@ -74,7 +75,8 @@ def binary(op: Binary, to: Lowering) -> Value:
     """Lower to the call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
     if isinstance(op, ops.Mul) and op.a is op.b:
         return to.call(unary_calls.Square(to(op.a)))
-    return combine(CALLS[type(op)], op, to)
+    gated = with_gate(op, to) if isinstance(op, ops.Add) else None
+    return gated if gated is not None else combine(CALLS[type(op)], op, to)
 
 
 @lowers(*LOGIC)

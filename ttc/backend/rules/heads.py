@@ -28,6 +28,44 @@ class Heads:
         return self.shape[1] * self.shape[3]
 
 
+def cut_heads(op: ops.Permute, to: Lowering) -> Value | None:
+    """Return the heads that `op` cuts from rows of queries, keys and values by the split of all three; None if not so.
+
+    The builder shares the split between the three parts.
+    """
+    heads = _cut(op, op.infer().shape)
+    if heads is None or heads.shape[3] % TILE or not op.x.dtype.is_float:
+        return None
+    counts = _counts(heads)
+    if counts is None:
+        return None
+    queries, keys = counts
+    source = heads.source
+    rows = reshaped(to.tile(to(source)), (*heads.shape[:1], heads.shape[2], source.shape[-1]), to)
+    parts = to.call(_split(rows, queries, keys))
+    starts = (0, queries * heads.shape[3], (queries + keys) * heads.shape[3])
+    return parts[starts.index(heads.start)]
+
+
+def _counts(heads: Heads) -> tuple[int, int] | None:
+    """Return how many heads are queries and how many keys if `heads` are one of q, k and v side by side; else None."""
+    own, size = heads.shape[1], heads.shape[3]
+    total, before = heads.source.shape[-1] // size, heads.start // size
+    if heads.source.shape[-1] % size or heads.start % size:
+        return None
+    queries = own if before == 0 else total - 2 * own  # q comes first, then k and v with `own` heads each
+    keys = (total - queries) // 2
+    behind = before in (0, queries, queries + keys)
+    whole = queries + 2 * keys == total and min(queries, keys) > 0 and queries % keys == 0
+    return (queries, keys) if behind and whole else None
+
+
+def _split(rows: Value, queries: int, keys: int) -> SplitQueryKeyValueAndSplitHeads:
+    """Split rows [B, S, (H + 2 * Hkv) * D] into heads."""
+    grouped = None if keys == queries else keys
+    return SplitQueryKeyValueAndSplitHeads(rows, num_heads=queries, num_kv_heads=grouped, transpose_key=False)
+
+
 def split_heads(op: ops.Attention, to: Lowering) -> tuple[Value, Value, Value]:
     """Return attention's q, k and v in TILE layout, by one split where the model has rows that hold all three."""
     found = [heads_of(value) for value in (op.q, op.k, op.v)]
@@ -37,9 +75,7 @@ def split_heads(op: ops.Attention, to: Lowering) -> tuple[Value, Value, Value]:
         source = _together(q, k, v, to)
         if source is not None:
             source = reshaped(source, (batch, rows, q.width + 2 * k.width), to)
-            keys = None if k.shape[1] == heads else k.shape[1]
-            call = SplitQueryKeyValueAndSplitHeads(source, num_heads=heads, num_kv_heads=keys, transpose_key=False)
-            return to.call(call)
+            return to.call(_split(source, heads, k.shape[1]))
     return to.tile(to(op.q)), to.tile(to(op.k)), to.tile(to(op.v))
 
 
@@ -60,16 +96,22 @@ def heads_of(value: Value) -> Heads | None:
     """Match a value [B, H, S, D] that was cut from rows in a usual way, D a multiple of 32; None for others."""
     if value.type.rank != 4 or value.shape[3] % TILE:
         return None
-    batch, heads, rows, head = value.shape
     match value.op:
-        # rows [B, S, H * D] -> [B, S, H, D] -> [B, H, S, D]
-        case ops.Permute(x=Value(ops.Reshape(x=x, shape=shape)), dims=(0, 2, 1, 3)) if (
-            shape == (batch, rows, heads, head) and x.shape[-1] == heads * head
-        ):
-            return _columns(x, value.shape)
+        case ops.Permute() as op:
+            return _cut(op, value.shape)
         # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
         case ops.Reshape(x=Value(ops.Slice() as part)):
             return _stacked(part, value.shape)
+    return None
+
+
+def _cut(op: ops.Permute, shape: tuple[int, ...]) -> Heads | None:
+    """Match rows [B, S, H * D] that become [B, S, H, D] and by `op` [B, H, S, D]."""
+    match op:
+        case ops.Permute(x=Value(ops.Reshape(x=x)) as split, dims=(0, 2, 1, 3)) if (
+            split.shape == (shape[0], shape[2], shape[1], shape[3]) and x.shape[-1] == shape[1] * shape[3]
+        ):
+            return _columns(x, shape)
     return None
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.attention import attend
-from ttc.backend.rules.heads import joins_heads
+from ttc.backend.rules.heads import cut_heads, joins_heads
+from ttc.backend.rules.joint import joint_rows
 from ttc.backend.rules.moves import DEEPEST, concatenated, expanded, padded, permuted, reshaped
 from ttc.backend.rules.take import flipped_indices, padded_indices, take
 from ttc.calls.attention import ConcatenateHeads
@@ -32,13 +33,20 @@ def reshape(op: ops.Reshape, to: Lowering) -> Value:
 
 @lowers(ops.Permute)
 def permute(op: ops.Permute, to: Lowering) -> Value:
-    """Lower to one permute; to a reshape where only dimensions of size 1 move; ranks above 6 with dimensions joined."""
-    return permuted(to(op.x), op.dims, to)
+    """Lower to one permute, to a split into heads, or to a reshape where only dimensions of size 1 move.
+
+    Ranks above 6 are permuted with dimensions joined.
+    """
+    heads = cut_heads(op, to)
+    return heads if heads is not None else permuted(to(op.x), op.dims, to)
 
 
 @lowers(ops.Slice)
 def slice_(op: ops.Slice, to: Lowering) -> Value:
-    """Lower to one slice: in TILE layout if it takes whole tiles, else in rows."""
+    """Lower to one slice: in TILE layout if it takes whole tiles, else in rows; or to attention of two sequences."""
+    rows = joint_rows(op, to)
+    if rows is not None:
+        return rows
     x = to(op.x)
     shape = op.infer().shape
     if 0 in shape:

@@ -6,9 +6,12 @@ from math import ceil, floor, inf
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.binary import CALLS as BINARY
+from ttc.backend.rules.binary import combine
 from ttc.backend.rules.numbers import held
 from ttc.calls import binary as binary_calls
 from ttc.calls import unary as calls
+from ttc.calls.call import FUSED
 from ttc.calls.layout import Bitcast
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, Value
@@ -54,7 +57,11 @@ CALLS: dict[type[Op], type[calls.UnaryCall]] = {
 
 @lowers(*CALLS)
 def unary(op: Op, to: Lowering) -> Value:
-    """Lower to the call of the same meaning."""
+    """Lower to the call of the same meaning; the relu of a sum, difference or product is part of that one's call."""
+    match op:
+        case ops.Relu(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x) if to.uses[x] == 1 and x.dtype.is_float:
+            if x.op.a is not x.op.b and to.static(x) is None:  # type: ignore[attr-defined]
+                return combine(BINARY[type(x.op)], x.op, to, activations=(FUSED["relu"],))  # type: ignore[arg-type]
     return to.call(CALLS[type(op)](to(op.x)))  # type: ignore[attr-defined]
 
 

@@ -153,3 +153,14 @@ def _key_mask(op: attention.Attention, flow: Flow) -> Value:
     if mask.dtype is DType.bool:
         return flow.masked(mask, [last], 0, why)
     return flow.masked(mask, [last], lowest(mask.dtype), why)
+
+
+@transfers(attention.Rotary, broadcasts=True)
+def rotate(op: attention.Rotary, flow: Flow) -> tuple[Value, AbstractValue]:
+    """Compute row by row: nothing is known of the numbers that rows of the padding become."""
+    last = op.x.type.rank - 1
+    if last in flow.abstract(op.x).padded_dims:
+        raise Refusal("the dimension that it rotates is a length")
+    abstract = broadcast(flow, op.operands(), lambda contents: None)
+    taint = frozenset().union(*(flow.abstract(value).taint for value in op.operands()))
+    return flow(op), replace(abstract, taint=taint | ({flow.origin} if abstract.padded else set()))

@@ -13,6 +13,8 @@ from ttc.passes.normal import rebuild
 def fuse_norm(graph: Graph) -> Graph:
     """Fuse (x - mean) / sqrt(mean((x - mean)^2) + eps) * w + b over the last dimensions, and the form without mean.
 
+    The weight w and the bias b are constants, or rows of run time, by which diffusion models modulate a norm.
+
     Before:
         %m: f32[4,8] = mean(x=%x, dims=[1], keep=true)
         %d: f32[4,8] = sub(a=%x, b=%m)
@@ -105,11 +107,14 @@ def _shift(op: Op, builder: Builder) -> Value | None:
 
 
 def _parameter(value: Value, x: Value, dims: int, op: Op, builder: Builder) -> Value | None:
-    """Return a constant as a parameter of the normalised shape; None if unfit, or if x has other readers."""
+    """Return a value as a parameter of the normalised shape; None if unfit, or if x has other readers.
+
+    A value of run time, as of an adaptive norm, must be one whole row of numbers for all of x.
+    """
     rank = value.type.rank
-    if value not in builder.constants or builder.uses[x] > 1 or op.infer() != x.type:
-        return None
-    if any(size != 1 for size in value.shape[: max(rank - dims, 0)]):
+    if builder.uses[x] > 1 or op.infer() != x.type or any(size != 1 for size in value.shape[: max(rank - dims, 0)]):
         return None
     shape = value.shape[max(rank - dims, 0) :]
+    if value not in builder.constants and (dims > 1 or shape != x.shape[-1:] or shape == (1,)):
+        return None
     return Expr(value, builder).reshape(*shape).expand(*x.shape[-dims:]).value

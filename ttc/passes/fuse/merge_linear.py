@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import accumulate
 
 from ttc import ops
 from ttc.ir import Builder, Graph, Input, Node, Value, operands_first
@@ -13,7 +14,7 @@ Group = tuple[Node, ...]
 
 
 def merge_linear(graph: Graph) -> Graph:
-    """Merge linears of equal widths that share x and are split into heads: one linear, and a slice for each.
+    """Merge linears that share x and are split into heads of one size: one linear, and a slice for each.
 
     Before:
         %q: f32[1,5,8] = linear(x=%x, w=%wq)
@@ -51,12 +52,13 @@ def _groups(graph: Graph) -> list[Group]:
     found: defaultdict[tuple, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         match node.op:
-            # x @ w.T + bias, with weights of one shape [N, K] and a bias in all or in none
+            # x @ w.T + bias, with weights [N, K] of any N, heads of one size, and a bias in all or in none
             case ops.Linear(x=x, w=w, bias=bias, activation=""):
                 value = node.results[0]
                 known = w in constants and (bias is None or bias in constants)
-                if known and value not in outputs and _is_split(readers[value]):
-                    found[x, w.shape, bias is None].append(node)
+                head = _head_size(readers[value])
+                if known and value not in outputs and head is not None:
+                    found[x, head, bias is None].append(node)
     return [tuple(sorted(group, key=lambda node: _role(node, readers))) for group in found.values() if len(group) > 1]
 
 
@@ -69,19 +71,20 @@ def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
             # attention(q=heads of x @ wq.T, k=heads of x @ wk.T, v=heads of x @ wv.T)
             case ops.Attention(q=q, k=k):
                 return 0 if q is value else 1 if k is value else 2
-            case ops.Reshape() | ops.Permute():
+            # what is done to heads on their way to the attention
+            case ops.Reshape() | ops.Permute() | ops.RmsNorm() | ops.LayerNorm() | ops.Rotary() | ops.Concat():
                 value = reader.results[0]
             case _:
                 break
     return 3
 
 
-def _is_split(reading: list[Node]) -> bool:
-    """Return whether the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]."""
+def _head_size(reading: list[Node]) -> int | None:
+    """Return D where the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]; else None."""
     match [node.op for node in reading]:
         case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
-            return heads * size == x.shape[-1] and len(batch) == 2 and heads > 1
-    return False
+            return size if heads * size == x.shape[-1] and len(batch) == 2 and heads > 1 else None
+    return None
 
 
 def _constants(graph: Graph) -> set[Value]:
@@ -115,5 +118,5 @@ def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -
     w = concat([Expr(new[op.w], builder) for op in linears], 0)
     biases = [Expr(new[op.bias], builder) for op in linears if op.bias is not None]
     product = apply(ops.Linear, Expr(new[first.x], builder), w, concat(biases, 0) if biases else None)
-    width = first.w.shape[0]
-    return product.part(-1, index * width, (index + 1) * width).value
+    ends = list(accumulate(op.w.shape[0] for op in linears))
+    return product.part(-1, ends[index] - linears[index].w.shape[0], ends[index]).value

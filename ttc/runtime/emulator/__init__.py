@@ -13,6 +13,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     pool,
     reduce,
     repeat,
+    rotary,
     shape,
     spatial,
     ternary,

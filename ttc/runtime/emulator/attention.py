@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -14,6 +15,7 @@ from ttc.calls.attention import (
     ScaledDotProductAttention,
     SplitQueryKeyValueAndSplitHeads,
 )
+from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
@@ -28,28 +30,48 @@ def attention(
     input_tensor_v: Tensor,
     attn_mask: Tensor | None = None,
 ) -> Tensor:
-    """Attend with scores and sums in fp32; in `tensix` mode weights are rounded to bf16 for the second product."""
-    q, k, v = input_tensor_q, input_tensor_k, input_tensor_v
-    scale = 1 / math.sqrt(q.shape[-1]) if call.scale is None else call.scale
-    if mode is Mode.exact:
-        y = F.scaled_dot_product_attention(
-            q, k, v, attn_mask, is_causal=call.is_causal, scale=scale, enable_gqa=q.shape[1] != k.shape[1]
-        )
-    else:
-        y = _attention_in_bf16(call, q, k, v, attn_mask, scale)
+    """Attend to the keys that the mask and causality leave."""
+    y = _attended(call, mode, (input_tensor_q, input_tensor_k, input_tensor_v), attn_mask, call.is_causal)
     if call.output_concat_heads:
         y = y.permute(0, 2, 1, 3).reshape(y.shape[0], 1, y.shape[2], -1)
     return y
 
 
-def _attention_in_bf16(
-    call: ScaledDotProductAttention, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, scale: float
+@emulates(JointScaledDotProductAttention)
+def joint_attention(
+    call: JointScaledDotProductAttention,
+    mode: Mode,
+    input_tensor_q: Tensor,
+    input_tensor_k: Tensor,
+    input_tensor_v: Tensor,
+    joint_tensor_q: Tensor,
+    joint_tensor_k: Tensor,
+    joint_tensor_v: Tensor,
+) -> tuple[Tensor, ...]:
+    """Attend with the joint rows behind the others."""
+    rows = [input_tensor_q.shape[2], joint_tensor_q.shape[2]]
+    pairs = (input_tensor_q, joint_tensor_q), (input_tensor_k, joint_tensor_k), (input_tensor_v, joint_tensor_v)
+    sides = [torch.cat(pair, 2) for pair in pairs]
+    return _attended(call, mode, sides, None, False).split(rows, 2)
+
+
+def _attended(
+    call: ScaledDotProductAttention | JointScaledDotProductAttention,
+    mode: Mode,
+    sides: Sequence[Tensor],
+    mask: Tensor | None,
+    causal: bool,
 ) -> Tensor:
-    """Attend with unnormalised weights rounded to bf16 between the two products."""
+    """Attend with scores and sums in fp32; in `tensix` mode weights are rounded to bf16 for the second product."""
+    q, k, v = sides
+    scale = 1 / math.sqrt(q.shape[-1]) if call.scale is None else call.scale
+    if mode is Mode.exact:
+        grouped = q.shape[1] != k.shape[1]
+        return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal, scale=scale, enable_gqa=grouped)
     shared = q.shape[1] // k.shape[1]
     k, v = (x.repeat_interleave(shared, 1) for x in (k, v))
     scores = product(q, k.mT, call.compute, torch.matmul) * scale
-    if call.is_causal:
+    if causal:
         scores = scores.masked_fill(torch.ones(scores.shape[-2:]).triu(1).bool(), -math.inf)
     if mask is not None:
         scores = scores + mask

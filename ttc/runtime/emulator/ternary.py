@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ttc.calls.ternary import Lerp
+from ttc.calls.ternary import Addcmul, Lerp
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
@@ -16,3 +16,9 @@ def lerp(
 ) -> Tensor:
     """Compute input + weight * (end - input) as written; round once."""
     return torch.addcmul(input, weight, end - input)
+
+
+@emulates(Addcmul)
+def addcmul(call: Addcmul, mode: Mode, input_a: Tensor, input_b: Tensor, input_c: Tensor) -> Tensor:
+    """Compute input_a + value * input_b * input_c; round once."""
+    return torch.addcmul(input_a, input_b, input_c, value=call.value)

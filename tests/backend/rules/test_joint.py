@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from tests.passes.check import random, retyped
+from tests.samples import JOINT
+from ttc import ops
+from ttc.calls.target import TARGETS
+from ttc.pipeline import Options, compile_graph
+from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.run.session import Session
+from ttc.validation.accuracy import pcc
+
+TOGETHER = "ttnn.transformer.joint_scaled_dot_product_attention"
+
+
+def found(*changes: tuple[str, str], dtype: str = "bf16") -> list[str]:
+    """The calls of the changed text, whose program is emulated: it must give the numbers of the ops."""
+    text = JOINT
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new)
+    graph = retyped("\n".join(text.splitlines()[1:-1]))
+    build = compile_graph(graph, Options(TARGETS["n150"], dtype))
+    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
+    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
+    given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    for name, tensor in ops.evaluate(graph, inputs).items():
+        assert pcc(np.asarray(given[name]), tensor.numpy()) > 0.999
+    return [node.op.mnemonic for node in build.program.graph.nodes]
+
+
+@pytest.mark.parametrize("changes", [[], [("[%r, %q]", "[%q, %r]"), ("[%l, %k]", "[%k, %l]"), ("[%w, %v]", "[%v, %w]"),
+    ("13, 64])", "64, 64])"), ("starts=[0, 13, 0]", "starts=[0, 64, 0]")]])  # fmt: skip
+def test_two_sequences_attend_by_one_call(changes):
+    calls = found(*changes)
+    assert calls.count(TOGETHER) == 1
+    assert calls.count("ttnn.transformer.concatenate_heads") == 2
+    assert not {"ttnn.concat", "ttnn.slice", "ttnn.to_layout"} & set(calls)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        # other readers, other rows, some columns
+        [('"a"=%a', '"a"=%a, "y"=%y2')],
+        [("ends=[1, 13, 64]", "ends=[1, 12, 64]")],
+        [("starts=[0, 13, 0]", "starts=[0, 14, 0]")],
+        [("ends=[1, 77, 64]", "ends=[1, 77, 32]")],
+        # a mask, causality
+        [("scale=0.25", "scale=0.25, causal=true")],
+        [("%y: f32", '%m: bool[1,77] = input(name="m")\n  %y: f32'), ("scale=0.25", "scale=0.25, mask=%m")],
+        # one sequence; the sequences of k in another order; heads of no whole tiles
+        [("concat(xs=[%w, %v], dim=2)", 'input(name="v1")')],
+        [("xs=[%l, %k]", "xs=[%k, %l]")],
+        [("32] = input", "40] = input"), ("77, 64]", "77, 80]"), ("13, 64]", "13, 80]")],
+    ],
+)
+def test_near_misses(changes):
+    assert TOGETHER not in found(*changes)
+
+
+def test_fp32_attends_by_products():
+    assert TOGETHER not in found(dtype="fp32")

@@ -1,0 +1,95 @@
+"""The pass that computes the parts of a linear's row by linears of their own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from itertools import pairwise
+
+from ttc import ops
+from ttc.ir import Builder, Graph, Node, Value
+from ttc.ops.expr import Expr, apply
+from ttc.passes.normal import builder_for
+
+MOST_ROWS = 32
+"""Rows up to which a product costs the reading of the weight alone, however the weight is divided: one row of tiles."""
+
+
+def split_linear(graph: Graph) -> Graph:
+    """Split a linear [rows, N] of few rows that is only read in parts: a linear for each part, and no slices.
+
+    Before:
+        %y: f32[1,16] = linear(x=%x, w=%w, bias=%b)
+        %s: f32[1,8] = slice(x=%y, starts=[0, 0], ends=[1, 8])
+        %t: f32[1,8] = slice(x=%y, starts=[0, 8], ends=[1, 16])
+    After:
+        %s_0: f32[8,8] = slice(x=%w, starts=[0, 0], ends=[8, 8])
+        %s_1: f32[8] = slice(x=%b, starts=[0], ends=[8])
+        %s: f32[1,8] = linear(x=%x, w=%s_0, bias=%s_1)
+        %t_0: f32[8,8] = slice(x=%w, starts=[8, 0], ends=[16, 8])
+        %t_1: f32[8] = slice(x=%b, starts=[8], ends=[16])
+        %t: f32[1,8] = linear(x=%x, w=%t_0, bias=%t_1)
+    """
+    parts = _parts(graph)
+    if not parts:
+        return graph
+    builder = builder_for(graph)
+    new: dict[Value, Value] = {}
+    for node in graph.nodes:
+        builder.at(node.results)
+        if node.results and node.results[0] in parts:
+            new[node.results[0]] = _part(node, new, builder)
+            continue
+        results = builder.again(node, node.op.with_operands(new.__getitem__))
+        new.update(zip(node.results, results, strict=True))
+    return builder.finish((name, new[value]) for name, value in graph.outputs)
+
+
+def _parts(graph: Graph) -> set[Value]:
+    """Return the slices of linears that have few rows and are read by such slices only, each column at most once."""
+    readers: defaultdict[Value, list[Node]] = defaultdict(list)
+    for node in graph.nodes:
+        for value in dict.fromkeys(node.op.operands()):
+            readers[value].append(node)
+    outputs = {value for _, value in graph.outputs}
+    found: set[Value] = set()
+    for node in graph.nodes:
+        match node.op:
+            case ops.Linear(activation=""):
+                product = node.results[0]
+                few = product.type.rank == 2 and product.shape[0] <= MOST_ROWS
+                if few and product not in outputs and _are_parts(readers[product]):
+                    found.update(reader.results[0] for reader in readers[product])
+    return found
+
+
+def _are_parts(reading: list[Node]) -> bool:
+    """Return whether all readers, two or more, take columns that no other one takes, and all rows."""
+    columns: list[tuple[int, int]] = []
+    for node in reading:
+        match node.op:
+            # all of x but in the last dimension, and no steps
+            case ops.Slice(x=x, starts=starts, ends=ends, steps=steps) if (
+                set(steps) == {1} and not any(starts[:-1]) and ends[:-1] == x.shape[:-1]
+            ):
+                columns.append((starts[-1], ends[-1]))
+            case _:
+                return False
+    return len(columns) > 1 and _apart(columns)
+
+
+def _apart(columns: Iterable[tuple[int, int]]) -> bool:
+    """Return whether intervals do not overlap."""
+    return all(end <= start for (_, end), (start, _) in pairwise(sorted(columns)))
+
+
+def _part(node: Node, new: dict[Value, Value], builder: Builder) -> Value:
+    """Build columns start .. end of x @ w.T + b as x @ w[start:end].T + b[start:end]."""
+    part = node.op
+    assert isinstance(part, ops.Slice)
+    linear = part.x.op
+    assert isinstance(linear, ops.Linear)
+    bounds = (part.starts[-1], part.ends[-1])
+    w = Expr(new[linear.w], builder).part(0, *bounds)
+    bias = None if linear.bias is None else Expr(new[linear.bias], builder).part(0, *bounds)
+    return apply(ops.Linear, Expr(new[linear.x], builder), w, bias).value
