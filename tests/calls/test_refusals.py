@@ -20,14 +20,14 @@ for module in pkgutil.iter_modules(ttc.calls.__path__):
 
 X = "bf16[1,1,64,64] tile dram"
 GATED = "ttnn.addcmul(input_a=bf16[4,32] tile dram, input_b=bf16[32] tile dram, input_c=bf16[4,32] tile dram)"
+JOINED = ", ".join(
+    f"{side}_tensor_{name}=bf16[1,2,{rows},32] tile dram"
+    for side, rows in (("input", 64), ("joint", 13))
+    for name in "qkv"
+)
+CHUNKS = "SDPAProgramConfig(compute_with_storage_grid_size=[8, 8], q_chunk_size=32, k_chunk_size=32)"
 TOGETHER = (
-    "ttnn.transformer.joint_scaled_dot_product_attention("
-    + "".join(
-        f"{side}_tensor_{name}=bf16[1,2,{rows},32] tile dram, "
-        for side, rows in (("input", 64), ("joint", 13))
-        for name in "qkv"
-    )
-    + 'joint_strategy="rear", program_config=SDPAProgramConfig((8, 8), 32, 32))'
+    f'ttnn.transformer.joint_scaled_dot_product_attention({JOINED}, joint_strategy="rear", program_config={CHUNKS})'
 )
 HF = (
     "ttnn.experimental.rotary_embedding_hf(input_tensor=bf16[1,3,33,64] tile dram, "
@@ -262,12 +262,17 @@ REFUSED = [
     (GATED, "input_b=bf16[4,1] tile dram", "the row for [4, 32] must hold 32 elements"),
     (GATED, "input_b=bf16[1] tile dram", "the row for [4, 32] must hold 32 elements"),
     (TOGETHER, "input_tensor_k=bf16[1,2,64,32] tile l1", "q, k and v must be in DRAM"),
+    (TOGETHER, "scale=0.3", "the scale 0.3 is no number of float32"),
+    (TOGETHER, "input_tensor_q=bf16[1,3,64,32] tile dram, input_tensor_k=bf16[1,3,64,32] tile dram, "
+               "input_tensor_v=bf16[1,3,64,32] tile dram", "the joint tensors [1, 2, 13, 32] do not fit"),
+    (TOGETHER, ", ".join(f"{side}_tensor_{name}=bf16[1,2,64,40] tile dram" for side in ("input", "joint")
+                         for name in "qkv"), "head dim 40 is no multiple of the tile (32)"),
     (TOGETHER, "joint_tensor_v=bf16[1,2,12,32] tile dram", "q, k and v must share a shape of rank 4, got"),
     (TOGETHER, "joint_strategy=\"front\"", "no joint strategy is called 'front'"),
     (HF, "input_tensor=bf16[1,3,33,96] tile dram, cos_cache=bf16[1,1,33,96] tile dram, "
          "sin_cache=bf16[1,1,33,96] tile dram", "rows of 96 elements have no halves of whole tiles"),
-    (HF, "cos_cache=bf16[1,1,34,64] tile dram", "must be [1, 1, 33, 64]"),
-    (HF, "sin_cache=bf16[1,3,33,64] tile dram", "must be [1, 1, 33, 64]"),
+    (HF, "cos_cache=bf16[1,1,34,64] tile dram", "cos_cache [1, 1, 34, 64] and sin_cache [1, 1, 33, 64] must be"),
+    (HF, "sin_cache=bf16[1,3,33,64] tile dram", "cos_cache [1, 1, 33, 64] and sin_cache [1, 3, 33, 64] must be"),
     (HF, "input_tensor=bf16[3,33,64] tile dram", "heads to rotate are [B, H, S, D] with D a multiple of 32, got"),
     (LLAMA, "input_tensor=bf16[1,3,33,40] tile dram", "heads to rotate are [B, H, S, D] with D a multiple of 32, got"),
     (LLAMA, "trans_mat=bf16[32,32] tile dram", "trans_mat must be one tile [1, 1, 32, 32], got [32, 32]"),

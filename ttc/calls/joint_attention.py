@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
@@ -19,7 +20,8 @@ JOINED = frozenset({DType.bf16})
 class JointScaledDotProductAttention(Call, name="ttnn.transformer.joint_scaled_dot_product_attention"):
     """softmax(scale * q @ k.T) @ v, where q, k and v are [B, H, S, D] with the joint tensors [B, H, J, D] behind them.
 
-    The results are the first S rows and the last J. All tensors are in DRAM; D is a multiple of 32.
+    The results are the first S rows and the last J. All tensors are in DRAM; D is a multiple of 32. The scale must be
+    a number that float32 holds: TTNN's binding takes no other.
     """
 
     input_tensor_q: Value
@@ -55,6 +57,8 @@ class JointScaledDotProductAttention(Call, name="ttnn.transformer.joint_scaled_d
             raise Refusal(f"the joint tensors {list(joint)} do not fit {list(first)}")
         if first[3] % TILE:
             raise Refusal(f"head dim {first[3]} is no multiple of the tile (32)")
+        if self.scale is not None and self.scale != as_float32(self.scale):
+            raise Refusal(f"the scale {self.scale} is no number of float32")
         if self.joint_strategy != "rear":
             raise Refusal(f"no joint strategy is called {self.joint_strategy!r}")
         return spec_of(self.input_tensor_q), spec_of(self.joint_tensor_q)
@@ -63,3 +67,8 @@ class JointScaledDotProductAttention(Call, name="ttnn.transformer.joint_scaled_d
         """Return the chunks of attention with a mask, which excludes the keys that pad the last tiles."""
         count = chunk_tiles(self.program_config, self.input_tensor_q.shape[3], True, False)
         return Workspace(circular_buffers=count * tile_bytes(DType.bf16))
+
+
+def as_float32(number: float) -> float:
+    """Round a number to float32."""
+    return struct.unpack("f", struct.pack("f", number))[0]

@@ -8,7 +8,7 @@ from ttc.backend.rules.attention import program_config
 from ttc.backend.rules.heads import joins_heads
 from ttc.backend.rules.moves import reshaped
 from ttc.calls.attention import ConcatenateHeads
-from ttc.calls.joint_attention import JointScaledDotProductAttention
+from ttc.calls.joint_attention import JointScaledDotProductAttention, as_float32
 from ttc.ir import TILE, DType, Op, Value
 
 Sides = tuple[Value, Value, Value]
@@ -51,7 +51,9 @@ def _joint(op: ops.Attention, leading: Sides, joining: Sides, to: Lowering) -> J
     tensors = [to.tile(to(value)) for value in (*leading, *joining)]
     shape = leading[0].shape
     config = program_config(shape, shape[2], True, False, to.target)
-    return JointScaledDotProductAttention(*tensors, joint_strategy="rear", program_config=config, scale=op.scale)
+    return JointScaledDotProductAttention(
+        *tensors, joint_strategy="rear", program_config=config, scale=as_float32(op.scale)
+    )
 
 
 def _attention(rows: Value) -> ops.Attention | None:
