@@ -29,11 +29,11 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_skew,  # before anything that looks at the products around it
     fuse_activation,  # before anything that counts readers: a gelu by hand reads its x twice, as one op once
     fuse_norm,  # likewise; and before fuse_batch_norm could take a norm's scale and shift apart
-    fuse_rotary,  # before heads_first
+    fuse_rotary,  # before heads_first, which moves whole ops
     fuse_attention,  # before merge_linear: it takes the scale from between a projection and its heads
     fuse_linear,  # before fuse_batch_norm and merge_linear, which look for linears with their bias
     split_linear,  # after fuse_linear; before fuse_offset and fuse_epilogue, for each part may end otherwise
-    fuse_offset,
+    fuse_offset,  # after split_linear, whose parts are modulated by 1 + themselves
     fuse_batch_norm,
     fuse_scale,  # before merge_linear, which makes one weight of queries, keys and values
     fuse_epilogue,  # after whatever can stand between a product and its activation
