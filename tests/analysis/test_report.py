@@ -46,7 +46,21 @@ def test_every_number():
     # a's four tiles and b's 64 rows of 128 bytes, each at most one on a core
     assert (found.max_live_l1_per_core, found.peak_l1_per_core) == (PAGE + 128, PAGE + 128)
     assert found.l1_with_circular_buffers > found.peak_l1_per_core
-    assert found.predicted_seconds > 4 * 4e-6
+    assert found.predicted_seconds > 4 * 2.05e-6
+    assert found.limit_seconds == 3 * tensor / 288e9
+
+
+def test_the_least_time_is_the_slower_of_dram_and_the_matrix_engine():
+    text = """graph {
+      %a: bf16[1024,1024] tile l1 = input(name="a")
+      %w: bf16[1024,1024] tile dram = const(ref="w")
+      %y: bf16[1024,1024] tile l1 =
+        ttnn.matmul(%a, %w, compute_kernel_config=ComputeKernelConfig(math_fidelity=FIDELITY))
+      return "y"=%y
+    }"""
+    slow, fast = (report(parse_program(text.replace("FIDELITY", f)), N150).limit_seconds for f in ("HiFi4", "LoFi"))
+    assert slow == 32**3 * 64 / 64 / 1e9
+    assert fast == 3 * 2 * 1024**2 / 288e9
 
 
 def test_json_and_text():

@@ -19,14 +19,15 @@ from ttc.commands.call_table import call_table
 from ttc.runtime.run.program import parse_program
 
 TABLE = """\
-#  name   call            output                      programs  DRAM bytes  L1/core    us  bound by  from
-0  %a     ttnn.add        bf16[64,64] tile l1                1      16,384   @0   4.2  dispatch  first
-1  %b     ttnn.to_layout  bf16[64,64] row_major l1           1           0   @1   4.0  dispatch  layer.0 at m.py:7
-2  %c     ttnn.relu       bf16[64,64] row_major dram         1       8,192   @2   4.1  dispatch
-3  %d     ttnn.relu       bf16[64,64] row_major dram         1      16,384   @3   4.2  dispatch
-   total  4 calls                                            4      40,960   @t  16.4
+#  name   call            output                      programs  cores  DRAM bytes  L1 bytes  L1/core    us  bound by  from
+0  %a     ttnn.add        bf16[64,64] tile l1                1      4      16,384     8,192   @0  ~0  NoC       first
+1  %b     ttnn.to_layout  bf16[64,64] row_major l1           1      4           0    16,384   @1  ~1  dispatch  layer.0 at m.py:7
+2  %c     ttnn.relu       bf16[64,64] row_major dram         1     64       8,192     8,192   @2  ~2  dispatch
+3  %d     ttnn.relu       bf16[64,64] row_major dram         1     64      16,384         0   @3  ~3  dispatch
+   total  4 calls                                            4             40,960    32,768   @t  ~t
+at least 0.1 us by DRAM and the matrix engine at peak; predicted ~x times as much
 2 calls before the first run: not in the table
-"""
+"""  # noqa: E501
 
 
 def table(text: str) -> str:
@@ -38,10 +39,13 @@ def test_a_line_a_call_and_the_totals():
     text = PROGRAM.replace("buffer=L1))", "buffer=L1))  # first").replace(
         "ROW_MAJOR)", "ROW_MAJOR)  # layer.0 at m.py:7"
     )
-    found = [call.l1_per_core for call in run_calls(parse_program(PROGRAM), N150)]
-    expected = TABLE
-    for mark, number in zip(("@0", "@1", "@2", "@3", "@t"), (*found, max(found)), strict=True):
-        expected = expected.replace(mark, f"{number:6,}")
+    calls = list(run_calls(parse_program(PROGRAM), N150))
+    total = report(parse_program(PROGRAM), N150)
+    most = max(call.l1_per_core for call in calls)
+    rows = [*((call.l1_per_core, call.cost.seconds) for call in calls), (most, total.predicted_seconds)]
+    expected = TABLE.replace("~x", f"{total.predicted_seconds / total.limit_seconds:.1f}")
+    for mark, (size, seconds) in zip("0123t", rows, strict=True):
+        expected = expected.replace(f"@{mark}", f"{size:6,}").replace(f"~{mark}", f"{seconds * 1e6:4.1f}")
     assert table(text) == expected
 
 
@@ -51,7 +55,8 @@ def test_a_call_in_a_loop_says_where_it_is_and_how_often_it_runs():
     assert "%h_n > %new  ttnn.add x 4" in line
     assert "loop.take x 4" in next(line for line in lines if "%h_n > %t " in line)
     assert not any(" x " in line for line in lines if "%h_n" not in line)
-    assert "total" in lines[-1]
+    assert "total" in lines[-2]
+    assert "at peak; predicted" in lines[-1]
 
 
 def test_hostile_names_are_escaped():

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import Any
 
-from ttc.analysis.cost import traffic
+from ttc.analysis.cost import fidelity, traffic
+from ttc.analysis.cost.product import CYCLES
 from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
@@ -29,7 +30,9 @@ class Report:
     `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak counts
     whole pages and banks as they are allotted; the bound beside the peak, `max_live`, counts only the tensors' own
     bytes. L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds the calls' circular buffers, as
-    a bound. `trace_bytes` estimates the region that a traced run takes, 0 if the host does an op.
+    a bound. `limit_seconds` is the least time: the compulsory traffic at DRAM's peak rate, or all products at that
+    of the matrix engine, whichever takes longer. `trace_bytes` estimates the region that a traced run takes, 0 if the
+    host does an op.
     """
 
     target: str
@@ -51,6 +54,7 @@ class Report:
     max_live_l1_per_core: int = 0
     l1_with_circular_buffers: int = 0
     predicted_seconds: float = 0.0
+    limit_seconds: float = 0.0
     trace_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def report(graph: Graph, target: Target) -> Report:
     for call in calls:
         kinds[call.node.op.mnemonic] += call.cost.times
     on_host = _on_host(calls)
+    compulsory = _compulsory(graph, liveness, target)
     return Report(
         target=target.name,
         calls=sum(cost.times for cost in costs),
@@ -113,15 +118,22 @@ def report(graph: Graph, target: Target) -> Report:
         host_ops_by_kind=dict(Counter(op.name for op in on_host).most_common()),
         flops=sum(cost.flops for cost in costs),
         dram_bytes=sum(cost.dram_bytes for cost in costs),
-        minimum_dram_bytes=_compulsory(graph, liveness, target),
+        minimum_dram_bytes=compulsory,
         peak_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
         max_live_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: spec.stored_bytes),
         peak_l1_per_core=replayed.buffers,
         max_live_l1_per_core=_peak(graph, Buffer.L1, lambda spec: bank_bytes(spec, target)),
         l1_with_circular_buffers=replayed.peak,
         predicted_seconds=sum(cost.seconds for cost in costs),
+        limit_seconds=max(compulsory / target.dram_bytes_per_second, sum(map(_engine_seconds, calls, repeat(target)))),
         trace_bytes=trace_bytes(graph, calls, target),
     )
+
+
+def _engine_seconds(call: RunCall, target: Target) -> float:
+    """Return the time of a call's products on all cores, without any loss, at the call's fidelity."""
+    assert isinstance(call.node.op, Call)
+    return call.cost.tile_products * CYCLES[fidelity(call.node.op)] / target.cores / target.clock_hz
 
 
 def _fidelities(calls: Sequence[RunCall], target: Target) -> dict[str, int]:

@@ -51,7 +51,9 @@ class RunCall:
                 for spec in specs
             ],
             "device_programs": self.cost.programs,
+            "cores": self.cost.cores,
             "dram_bytes": self.cost.dram_bytes,
+            "l1_bytes": self.cost.l1_bytes,
             "l1_per_core": self.l1_per_core,
             "predicted_seconds": self.cost.seconds,
             "bound": self.cost.bound or None,

@@ -36,8 +36,8 @@ def named_after_ops(
 def main_call(nodes: list[Node], target: Target) -> Node:
     """Return the call with the longest predicted time of those that do more than move elements; of equals the last."""
     working = [node for node in nodes if isinstance(node.op, Call) and not node.op.moves]
-    if not working:
-        return nodes[-1]
+    if len(working) < 2:
+        return working[0] if working else nodes[-1]
     return max(reversed(working), key=lambda node: cost(node, target).seconds)
 
 

@@ -1,18 +1,22 @@
-"""Predicted device time of a call: a roofline of the matrix engine and DRAM, plus dispatch.
+"""Price of a call: the time, what bounds it, and what the call does: programs, cores, products, bytes.
 
-Two constants are fitted, to the published times of bf16 HiFi2 products on N150 (512^3 to 4096^3, operands in
-DRAM, traced: 20.0, 69.0, 299 and 2009 us); the prediction is within 8.1% of each. Elementwise arithmetic and
-traffic within L1 count as free beside them.
+The time is the sum over the call's device programs, each by the formula of its family, and the gap from program to
+program in a captured trace.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from math import prod
 
+from ttc.analysis.cost.amounts import cores_of
+from ttc.analysis.cost.call_work import works
+from ttc.analysis.cost.constants import CONSTANTS
+from ttc.analysis.cost.division import divide
+from ttc.analysis.cost.families import price_work
 from ttc.calls.attention import ScaledDotProductAttention
-from ttc.calls.call import Call, Dispatch, MathFidelity, spec_of
+from ttc.calls.call import Call, Dispatch, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.index import Embedding
@@ -23,31 +27,24 @@ from ttc.calls.shape import Slice
 from ttc.calls.target import Target
 from ttc.ir import TILE, Buffer, Node, Value
 
-DISPATCH_SECONDS = 4e-6
-"""Seconds from one device program to the next in a captured trace."""
-
-MATRIX_EFFICIENCY = 0.484
-"""Share of the matrix engine's peak that a large product reaches."""
-
-DRAM_EFFICIENCY = 0.339
-"""Share of DRAM's peak rate that interleaved tiles reach."""
-
-CYCLES = {MathFidelity.LoFi: 16, MathFidelity.HiFi2: 32, MathFidelity.HiFi3: 48, MathFidelity.HiFi4: 64}
-"""Cycles of the matrix engine for one product of two 32 x 32 tiles."""
+DISPATCH = "dispatch"
+"""The part of a time that the start of programs takes: from one to the next in a trace, and until cores compute."""
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Work of a call: tile products, device programs, DRAM bytes moved; and the seconds of the matrix engine and DRAM.
+    """Work of a call: tile products, device programs, cores, bytes moved to and from DRAM and L1; and the seconds.
 
-    All numbers are for `times` runs of the call: as often as the loop around the call runs.
+    `parts` are the seconds by resource. All but `cores` is for `times` runs of the call: as often as the loop around
+    the call runs.
     """
 
     tile_products: int
     dispatch: Dispatch
+    cores: int
     dram_bytes: int
-    matrix_seconds: float
-    dram_seconds: float
+    l1_bytes: int
+    parts: Mapping[str, float] = field(default_factory=dict)
     times: int = 1
 
     @property
@@ -55,24 +52,14 @@ class Cost:
         return self.dispatch.programs
 
     @property
-    def dispatch_seconds(self) -> float:
-        """Return the seconds that starting the device programs takes."""
-        return self.programs * DISPATCH_SECONDS
-
-    @property
     def seconds(self) -> float:
-        """Predict the time: the matrix engine and DRAM work side by side, after dispatch."""
-        return self.dispatch_seconds + max(self.matrix_seconds, self.dram_seconds)
+        """Return the predicted time."""
+        return sum(self.parts.values())
 
     @property
     def bound(self) -> str:
-        """Return the largest part of the time: "matrix engine", "DRAM" or "dispatch"; "" where no program runs."""
-        parts = {
-            "dispatch": self.dispatch_seconds,
-            "DRAM": self.dram_seconds,
-            "matrix engine": self.matrix_seconds,
-        }
-        return max(parts, key=parts.__getitem__) if self.programs else ""
+        """Return the resource that takes most of the time; "" where no program runs."""
+        return max(self.parts, key=self.parts.__getitem__) if self.parts else ""
 
     @property
     def flops(self) -> int:
@@ -84,9 +71,10 @@ class Cost:
         return Cost(
             count * self.tile_products,
             count * self.dispatch,
+            self.cores,
             count * self.dram_bytes,
-            count * self.matrix_seconds,
-            count * self.dram_seconds,
+            count * self.l1_bytes,
+            {resource: count * seconds for resource, seconds in self.parts.items()},
             count * self.times,
         )
 
@@ -95,11 +83,21 @@ def cost(node: Node, target: Target) -> Cost:
     """Predict the cost of one call."""
     call = node.op
     assert isinstance(call, Call)
-    products = tile_products(call)
-    moved = sum(size for value, size in traffic(node, target) if spec_of(value).memory.buffer is Buffer.DRAM)
-    cores = min(target.cores, max(1, sum(_tiles(value.shape) for value in node.results)))
-    matrix = products * CYCLES[fidelity(call)] / cores / target.clock_hz / MATRIX_EFFICIENCY
-    return Cost(products, call.dispatch(target), moved, matrix, moved / target.dram_bytes_per_second / DRAM_EFFICIENCY)
+    moved = dict.fromkeys(Buffer, 0)
+    for value, size in traffic(node, target):
+        moved[spec_of(value).memory.buffer] += size
+    products, dispatch = tile_products(call), call.dispatch(target)
+    parts: dict[str, float] = {}
+    cores = 0
+    for work, card in works(node, target):
+        cores = max(cores, divide(work, card).cores if work.family == "product" else cores_of(work, card))
+        for resource, seconds in price_work(work, card).attributed().items():
+            name = DISPATCH if resource == "start" else resource
+            parts[name] = parts.get(name, 0.0) + seconds
+    if parts:
+        gaps = dispatch.programs * CONSTANTS[target.arch]["launch.gap_us"] * 1e-6
+        parts[DISPATCH] = parts.get(DISPATCH, 0.0) + gaps
+    return Cost(products, dispatch, min(cores, target.cores), moved[Buffer.DRAM], moved[Buffer.L1], parts)
 
 
 def tile_products(call: Call) -> int:
@@ -140,11 +138,6 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         yield value, size
     for value in node.results:
         yield value, spec_of(value).stored_bytes
-
-
-def fidelity(call: Call) -> MathFidelity:
-    """Return the passes that the matrix engine makes for a call; the most if the call does not say."""
-    return call.compute.math_fidelity if call.compute else MathFidelity.HiFi4
 
 
 def _count(size: int) -> int:

@@ -1,0 +1,1 @@
+"""Judging of the cost model by published times."""

@@ -1,0 +1,241 @@
+"""Formulas of the cost model: one case by hand for each family, and that more work never takes less time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from ttc.analysis.cost.constants import CONSTANTS
+from ttc.analysis.cost.division import divide
+from ttc.analysis.cost.estimate import Estimate
+from ttc.analysis.cost.families import AMOUNTS, price_work
+from ttc.analysis.cost.work import Card, Tensor, Work
+from ttc.calls.call import MathFidelity
+from ttc.ir import Buffer, DType, Layout, Sharding
+
+WORMHOLE = Card("wormhole_b0", (8, 8), 12)
+CUT = Card("blackhole", (5, 4), 8)
+
+
+def tensor(
+    *shape: int,
+    dtype: DType = DType.bf16,
+    layout: Layout = Layout.TILE,
+    buffer: Buffer = Buffer.DRAM,
+    sharding: Sharding = Sharding.INTERLEAVED,
+    logical: tuple[int, ...] = (),
+) -> Tensor:
+    return Tensor(shape, logical or shape, dtype, layout, buffer, sharding)
+
+
+def rows(*shape: int, **more) -> Tensor:
+    return tensor(*shape, layout=Layout.ROW_MAJOR, **more)
+
+
+def shards(*shape: int, **more) -> Tensor:
+    return tensor(*shape, buffer=Buffer.L1, sharding=Sharding.HEIGHT_SHARDED, **more)
+
+
+BIG, SMALL, LINE = tensor(7680, 256), tensor(32, 32), tensor(32, 256)
+
+BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
+    # 1,920 tiles on 20 cores are 96 each; a number's operand and a line's are no streams of their own
+    "binary": (
+        Work("binary", "BinaryNg ADD", (BIG, LINE), (BIG,), 20, config={"ROW_B": 1}),
+        {"tile": 96, "page": 192, "row_broadcast": 96, "column_broadcast": 0, "slow": 0},
+    ),
+    "unary": (Work("unary", "Unary EXP", (BIG,), (BIG,), 20), {"tile": 96, "page": 192, "slow": 96}),
+    "typecast": (
+        Work("typecast", "Typecast", (BIG,), (tensor(7680, 256, dtype=DType.u32),), 20),
+        {"tile": 96, "to_integer": 96, "far_kilobyte": 96 * 2 + 96 * 4},
+    ),
+    "accumulation": (Work("accumulation", "CUMSUM", (BIG,), (BIG,), 20), {"tile": 96, "page": 192}),
+    "move": (Work("move", "Move", (rows(1000, 256),), (rows(1000, 256),), 20), {"row": 50, "kilobyte": 0, "page": 0}),
+    "reshard": (
+        Work("reshard", "InterleavedToSharded", (rows(480, 256),), (rows(480, 256),), 20, config={"shard_width": 64}),
+        {"row_in": 96, "row_out": 0, "tile": 0, "kilobyte": 12},
+    ),
+    "slice": (Work("slice", "Slice", (BIG,), (tensor(640, 256),), 20), {"tile": 8, "row": 0}),
+    "concat": (Work("concat", "Concat", (BIG, BIG), (tensor(7680, 512),), 20), {"tile": 192, "page": 384}),
+    "tilize": (
+        Work("tilize", "TilizeWithVal", (rows(1000, 64),), (tensor(1024, 64),), 20),
+        {"row_alone": 50, "row": 0},
+    ),
+    "untilize": (
+        Work("untilize", "Untilize", (BIG,), (rows(7680, 256),), 20),
+        {"tile": 96, "tile_row": 12, "row": 384},
+    ),
+    "transpose": (Work("transpose", "Transpose HC", (BIG,), (BIG,), 20), {"tile": 96, "mixed": 96}),
+    "permute": (
+        Work("permute", "Permute", (rows(7, 100, 40),), (rows(100, 40, 7),), 20),
+        {"element": 1400, "row": 35, "tile_in": 0},
+    ),
+    "reshape": (Work("reshape", "Reshape", (rows(9856, 6),), (rows(1408, 42),), 20), {"row_in": 493, "row_out": 71}),
+    "embedding": (Work("embedding", "Embeddings", (SMALL, BIG), (rows(64, 256),), 2), {"row": 32, "tile": 8}),
+    "heads": (Work("heads", "NLPConcatHeads", (BIG,), (BIG,), 20), {"page": 192}),
+    # whole rows of tiles: 240 on 20 cores, 8 tiles each
+    "norm": (Work("norm", "LayerNorm", (BIG,), (BIG,), 20), {"tile": 96, "centred": 96}),
+    "softmax": (Work("softmax", "Softmax", (LINE,), (LINE,), 20), {"tile": 8}),
+    "reduction": (Work("reduction", "Reduce", (BIG,), (tensor(7680, 32),), 20), {"tile": 96, "page": 108}),
+    "group_norm": (
+        Work("group_norm", "GroupNorm", (shards(7680, 128),), (BIG,), 20, config={"num_groups": 16}),
+        {"tile": 48, "group": 16, "tile_group": 192, "far_tile": 0},
+    ),
+    "rotary": (Work("rotary", "RotaryEmbeddingLlama", (BIG,), (BIG,), 20), {"tile": 96, "page": 192}),
+    "convolution": (
+        Work(
+            "convolution",
+            "Conv2d",
+            (shards(30720, 64), tensor(576, 64)),
+            (shards(30720, 64),),
+            20,
+            MathFidelity.HiFi2,
+            config={"act_block_h_ntiles": 1, "act_block_w_ntiles": 6},
+        ),
+        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight": 36, "block": 144},
+    ),
+    "halo": (
+        Work("halo", "Halo", (shards(30720, 64),), (rows(43840, 64),), 20, config={"window": 9}),
+        {"row": 2192, "kilobyte": 274, "foreign": 82, "tile": 96, "tile_row": 48},
+    ),
+    "pool": (
+        Work("pool", "Pool2D", (rows(151540, 64, buffer=Buffer.L1, sharding=Sharding.HEIGHT_SHARDED),), (BIG,), 20,
+             config={"window": 9}),
+        {"window": 384, "row": 3456},
+    ),
+    "attention": (
+        Work(
+            "attention",
+            "SDPA",
+            (tensor(1, 4, 256, 64), tensor(1, 4, 256, 64)),
+            (tensor(1, 4, 256, 64),),
+            16,
+            MathFidelity.HiFi2,
+            config={"q_chunk_size": 64, "k_chunk_size": 64},
+        ),
+        {"engine": 2 * 8 * 2 * 2 * 32, "score": 16, "chunk_row": 16, "key": 32},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", AMOUNTS)
+def test_amounts_by_hand(family: str):
+    work, wanted = BY_HAND[family]
+    found = AMOUNTS[family](work, CUT)
+    assert found["start"] == 1
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize("family", AMOUNTS)
+@pytest.mark.parametrize("card", [WORMHOLE, CUT], ids=lambda card: card.arch)
+def test_a_sum_is_its_amounts_by_the_constants(family: str, card: Card):
+    work, _ = BY_HAND[family]
+    known = CONSTANTS[card.arch]
+    amounts = AMOUNTS[family](work, card)
+    moved = amounts.pop("dram", 0.0) * known["dram.share"]
+    start = amounts.pop("start") * known[f"{family}.start"] / card.clock_hz
+    core = sum(amount * known[f"{family}.{name}"] for name, amount in amounts.items()) / card.clock_hz
+    found = price_work(work, card).seconds
+    assert start + max(core, moved) <= found * (1 + 1e-9)
+    assert found <= start + (core**8 + moved**8) ** (1 / 8) * (1 + 1e-9) + 1e-15
+
+
+@pytest.mark.parametrize("family", AMOUNTS)
+def test_more_cores_are_never_slower(family: str):
+    work, _ = BY_HAND[family]
+    times = [price_work(replace(work, cores=cores), CUT).seconds for cores in (1, 2, 5, 10, 20)]
+    assert times == sorted(times, reverse=True)
+
+
+@pytest.mark.parametrize("family", ["binary", "unary", "move", "concat", "tilize", "untilize", "norm", "reduction"])
+def test_more_bytes_are_never_faster(family: str):
+    work, _ = BY_HAND[family]
+    wide = [replace(work, inputs=_longer(work.inputs, by), outputs=_longer(work.outputs, by)) for by in (1, 2, 4, 16)]
+    times = [price_work(item, CUT).seconds for item in wide]
+    assert times == sorted(times)
+    assert times[-1] > times[0]
+
+
+def _longer(tensors: tuple[Tensor, ...], by: int) -> tuple[Tensor, ...]:
+    return tuple(
+        replace(x, shape=(*x.shape[:-2], x.shape[-2] * by, x.shape[-1]), logical=(x.logical[-2] * by, x.logical[-1]))
+        for x in tensors
+    )
+
+
+def matmul(m: int, k: int, n: int, dtype: DType = DType.bf16, cores: int = 0, **config: float) -> Work:
+    a, b, c = (tensor(*shape, dtype=dtype) for shape in ((m, k), (k, n), (m, n)))
+    return Work("product", "matmul", (a, b), (c,), cores, MathFidelity.HiFi2, config=config)
+
+
+def test_a_square_product_is_divided_in_both_directions():
+    found = divide(matmul(1024, 1024, 2048), WORMHOLE)
+    assert (found.rows, found.columns, found.cores, found.listeners) == (4, 8, 64, 14)
+    assert (found.read_a, found.readers_a, found.read_b, found.readers_b) == (128, 8, 256, 8)
+    assert (found.block_rows, found.block_columns, found.depth, found.sweeps_a, found.sweeps_b) == (4, 8, 4, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("shape", "cores", "rows", "columns", "readers"),
+    [
+        ((512, 1024, 2048), 64, 16, 1, (1, 64)),  # width from four times the height on: whole columns
+        ((544, 1024, 2144), 63, 3, 9, (6, 8)),  # less
+        ((2048, 512, 256), 64, 8, 1, (8, 8)),  # height up to eight times the width: both directions
+        ((2336, 512, 256), 64, 2, 8, (37, 1)),  # more: whole rows
+        ((32, 2048, 5120), 64, 1, 3, (1, 54)),
+    ],
+)
+def test_ttnns_own_division(shape, cores: int, rows: int, columns: int, readers: tuple[int, int]):
+    found = divide(matmul(*shape), WORMHOLE)
+    assert (found.rows, found.columns) == (rows, columns)
+    assert (found.readers_a, found.readers_b) == readers
+    assert found.cores <= cores
+
+
+def test_told_cores_decide_between_divisions():
+    assert divide(matmul(1920, 256, 256, cores=16), CUT).readers_a == 4
+    assert divide(matmul(1920, 256, 256, cores=20), CUT).readers_a == 20
+
+
+def test_a_large_block_is_computed_in_parts_and_read_again():
+    found = divide(matmul(16384, 16384, 16384), WORMHOLE)
+    assert found.rows == found.columns == 64
+    assert found.sweeps_a == found.sweeps_b == 4
+    assert 2 * found.depth * (found.block_rows + found.block_columns) * 2048 <= 1_300_000
+
+
+def test_a_product_by_hand():
+    work, known = matmul(1024, 1024, 2048), CONSTANTS["wormhole_b0"]
+    page = known["product.page"] + known["product.byte"] * 2048
+    found = price_work(work, WORMHOLE)
+    waits = 14 * 8 * known["product.step"]
+    assert found.together["NoC"] == pytest.approx((256 * page + waits) * 1e-9 * known["product.stretch"])
+    read = (32 * 32 + 32 * 64) * 2048 / 288e9
+    assert found.together["DRAM"] == pytest.approx(read * known["product.dram"] * known["product.stretch"])
+    passes, unpack = 32 + known["product.overhead"], known["product.unpack"] * 32 * 1.25
+    cycles = 4 * 8 * 32 * (passes**8 + unpack**8) ** (1 / 8)
+    assert found.together["matrix engine"] == pytest.approx(cycles * 1e-9 * known["product.stretch"])
+    assert found.serial["DRAM"] == pytest.approx(known["product.write"] * 32 * 64 * 2048 / 288e9)
+
+
+def test_products_grow_with_every_side_and_shrink_with_the_grid():
+    sizes = [price_work(matmul(512 * by, 1024, 1024), WORMHOLE).seconds for by in (1, 2, 4, 8)]
+    assert sizes == sorted(sizes)
+    grids = [
+        price_work(matmul(2048, 2048, 2048), Card("wormhole_b0", grid, 12)).seconds for grid in ((4, 4), (8, 4), (8, 8))
+    ]
+    assert grids == sorted(grids, reverse=True)
+    types = [
+        price_work(matmul(2048, 2048, 2048, dtype), WORMHOLE).seconds for dtype in (DType.bfp4, DType.bfp8, DType.bf16)
+    ]
+    assert types == sorted(types)
+
+
+def test_an_estimate_adds_what_follows_and_joins_what_runs_together():
+    found = Estimate({"start": 1.0, "DRAM": 2.0}, {"NoC": 4.0, "matrix engine": 4.0, "DRAM": 0.0}, order=2)
+    assert found.seconds == pytest.approx(3 + 32**0.5)
+    assert found.attributed() == {"start": 1.0, "DRAM": 2.0, "NoC": pytest.approx(32**0.5)}
+    assert found.bound == "NoC"
+    assert Estimate({}, {"NoC": 0.0}).seconds == 0

@@ -1,0 +1,184 @@
+"""Work of a call: the device programs that TTNN runs for it, each as the formulas see them."""
+
+from __future__ import annotations
+
+from math import prod
+
+from ttc.analysis.cost.work import Card, Tensor, Work
+from ttc.calls.attention import ConcatenateHeads, ScaledDotProductAttention, SplitQueryKeyValueAndSplitHeads
+from ttc.calls.binary import BinaryCall
+from ttc.calls.call import Call, MathFidelity, spec_of
+from ttc.calls.concat import Concat
+from ttc.calls.conv import Conv2d
+from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.index import Embedding, Gather
+from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
+from ttc.calls.loop import FillCache, Put, Take
+from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
+from ttc.calls.pool import MaxPool2d
+from ttc.calls.reduce import Cumprod, Cumsum
+from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.target import Target
+from ttc.calls.ternary import Lerp
+from ttc.calls.unary import UnaryCall
+from ttc.ir import TILE, Buffer, Layout, Node, Sharding, Spec, round_up
+
+Config = dict[str, float]
+
+FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
+    ((Matmul, Linear), "product"),
+    ((Conv2d, ConvTranspose2d), "convolution"),
+    (ScaledDotProductAttention, "attention"),
+    ((SplitQueryKeyValueAndSplitHeads, ConcatenateHeads), "heads"),
+    ((LayerNorm, RmsNorm), "norm"),
+    ((Softmax, LogSoftmax), "softmax"),
+    ((Cumsum, Cumprod), "accumulation"),
+    (MaxPool2d, "pool"),
+    (Typecast, "typecast"),
+    (UnaryCall, "unary"),
+    ((BinaryCall, Lerp), "binary"),
+    (Concat, "concat"),
+    (Reshape, "reshape"),
+    (Permute, "permute"),
+    ((Slice, Pad, Take, Put, FillCache), "slice"),
+    ((Embedding, Gather), "embedding"),
+)
+"""Families of calls; what is not here moves elements, or reduces them."""
+
+
+def fidelity(call: Call) -> MathFidelity:
+    """Return the passes that the matrix engine makes for a call; the most if the call does not say."""
+    return call.compute.math_fidelity if call.compute else MathFidelity.HiFi4
+
+
+def card_of(target: Target) -> Card:
+    """Return a target as the formulas see it."""
+    return Card(target.arch, target.grid, target.dram_banks)
+
+
+def works(node: Node, target: Target) -> list[tuple[Work, Card]]:
+    """Return a call's device programs: the one that computes, then those that only prepare or convert."""
+    call = node.op
+    assert isinstance(call, Call)
+    programs = call.dispatch(target).programs
+    if not programs or not node.results:
+        return []
+    card = card_of(target)
+    first = _main(call, node)
+    own = Card(card.arch, _grid(call, card), card.dram_banks)
+    rest = [_halo(call, first)] if isinstance(call, (Conv2d, ConvTranspose2d, MaxPool2d)) else []
+    largest = max((*first.inputs[:1], *first.outputs), key=lambda tensor: tensor.bytes)
+    rest += [Work("move", "copy", (largest,), (largest,))] * (programs - 1 - len(rest))
+    return [(first, own), *((work, card) for work in rest[: programs - 1])]
+
+
+def tensor_of(spec: Spec) -> Tensor:
+    """Return a value's spec as the formulas see it."""
+    shape, memory = spec.padded_shape, spec.memory
+    shape = (1,) * (2 - len(shape)) + shape
+    logical = (1,) * (len(shape) - spec.rank) + spec.shape
+    return Tensor(shape, logical, spec.dtype, spec.layout, memory.buffer, memory.sharding)
+
+
+def _main(call: Call, node: Node) -> Work:
+    inputs = tuple(tensor_of(spec_of(value)) for value in call.operands())
+    outputs = tuple(tensor_of(spec_of(value)) for value in node.results)
+    inputs = inputs or outputs
+    family, name = _family(call, inputs, outputs)
+    config = _config(call, inputs, outputs)
+    fp32 = bool(call.compute and call.compute.fp32_dest_acc_en)
+    if isinstance(call, (Matmul, Linear)):
+        inputs = (_turned(inputs[0], call.transpose_a), _turned(inputs[1], call.transpose_b), *inputs[2:])
+    if isinstance(call, (Conv2d, ConvTranspose2d)):
+        inputs = (inputs[0], _weights(call, inputs[1]), *inputs[2:])
+    return Work(family, name, inputs, outputs, _cores(node), fidelity(call), fp32, config)
+
+
+def _family(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[str, str]:
+    """Return the family of a call's main program and the op as the formulas name it."""
+    name = call.mnemonic.rpartition(".")[2].upper()
+    if isinstance(call, ToLayout):
+        tiled = outputs[0].layout is Layout.TILE
+        whole = inputs[0].logical == inputs[0].shape == outputs[0].shape
+        return ("tilize", "Tilize" if whole else "TilizeWithVal") if tiled else ("untilize", _untilize(whole))
+    if isinstance(call, ToMemoryConfig):
+        return ("reshard", _direction(inputs[0], outputs[0])) if _sharded(inputs[0], outputs[0]) else ("move", "Copy")
+    if isinstance(call, RmsNorm):
+        name = "RMSNORM"
+    for kind, family in FAMILIES:
+        if isinstance(call, kind):
+            return family, name
+    return ("move", name) if call.moves else ("reduction", name)
+
+
+def _untilize(whole: bool) -> str:
+    return "Untilize" if whole else "UntilizeWithUnpadding"
+
+
+def _sharded(*tensors: Tensor) -> bool:
+    return any(tensor.sharding is not Sharding.INTERLEAVED for tensor in tensors)
+
+
+def _direction(given: Tensor, made: Tensor) -> str:
+    """Return the profiler's name of a move between interleaved and sharded memory."""
+    if given.sharding is Sharding.INTERLEAVED:
+        return "InterleavedToSharded"
+    return "ShardedToInterleaved" if made.sharding is Sharding.INTERLEAVED else "Reshard"
+
+
+def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Config:
+    """Return the numbers of a call that formulas ask for."""
+    found: Config = {}
+    if isinstance(call, (BinaryCall, Lerp)):
+        out = outputs[0].logical
+        for tensor in inputs[:2]:
+            sizes = (*(1,) * (len(out) - len(tensor.logical)), *tensor.logical)
+            found["COL_B"] = float(found.get("COL_B", 0) or sizes[-1] < out[-1])
+            found["ROW_B"] = float(found.get("ROW_B", 0) or (sizes[-1] == out[-1] and sizes[-2] < out[-2]))
+    elif isinstance(call, ScaledDotProductAttention):
+        chunks = call.program_config
+        queries, keys = inputs[0].shape[-2], inputs[1].shape[-2]
+        found = {"is_causal": float(call.is_causal)}
+        found["q_chunk_size"] = getattr(chunks, "q_chunk_size", 0) or min(TILE, queries)
+        found["k_chunk_size"] = getattr(chunks, "k_chunk_size", 0) or min(TILE, keys)
+    elif isinstance(call, (Conv2d, ConvTranspose2d)):
+        found = {"taps": call.taps, "window": call.taps}
+    elif isinstance(call, MaxPool2d):
+        found = {"window": prod(call.kernel_size)}
+    return found
+
+
+def _cores(node: Node) -> int:
+    """Return the cores of the first sharded result or operand; 0 where all is interleaved."""
+    call = node.op
+    assert isinstance(call, Call)
+    for value in (*node.results, *call.operands()):
+        shard = spec_of(value).memory.shard
+        if shard is not None:
+            return prod(shard.grid)
+    return 0
+
+
+def _grid(call: Call, card: Card) -> tuple[int, int]:
+    grid = getattr(call, "core_grid", None)
+    return (grid.x, grid.y) if grid is not None else card.grid
+
+
+def _turned(tensor: Tensor, transposed: bool) -> Tensor:
+    if not transposed:
+        return tensor
+    shape, logical = ((*s[:-2], s[-1], s[-2]) for s in (tensor.shape, tensor.logical))
+    return Tensor(shape, logical, tensor.dtype, tensor.layout, tensor.buffer, tensor.sharding)
+
+
+def _weights(call: Conv2d | ConvTranspose2d, weights: Tensor) -> Tensor:
+    """Return the weights as the product sees them: taps times channels, by result channels."""
+    inner = call.taps * round_up(call.in_channels, TILE)
+    shape = (1, 1, inner, round_up(call.out_channels, TILE))
+    return Tensor(shape, shape, weights.dtype, Layout.TILE, Buffer.DRAM, Sharding.INTERLEAVED)
+
+
+def _halo(call: Call, first: Work) -> Work:
+    """Return the program that gives each core its neighbours' rows."""
+    return Work("halo", "halo", first.inputs[:1], first.inputs[:1], first.cores, config=first.config)
