@@ -3,6 +3,8 @@
 import pytest
 
 from ttc.analysis.cost import DISPATCH, cost
+from ttc.analysis.cost.call_work import works
+from ttc.analysis.cost.division import divide
 from ttc.calls.target import TARGETS
 from ttc.ir import Node
 from ttc.runtime.run.program import parse_program
@@ -164,3 +166,20 @@ def test_each_program_of_a_call_adds_its_start():
     one, two = (cost(call(body.format(end)), N150) for end in ("", ', activation="gelu"'))
     assert (one.programs, two.programs) == (1, 2)
     assert two.parts[DISPATCH] >= one.parts[DISPATCH] + 2.05e-6
+
+
+def test_a_program_config_divides_the_product():
+    body = """
+      %x: bf16[2048,64] tile l1 height_sharded 8x8 of 32x64 = input(name="x")
+      %w: bf16[64,96] tile dram = const(ref="w")
+      %y: bf16[2048,96] tile l1 height_sharded 8x8 of 32x96 = ttnn.linear(
+        %x, %w, memory_config=MemoryConfig(buffer=L1, sharding=HEIGHT_SHARDED, shard=ShardSpec(grid=[8, 8],
+        shape=[32, 96])), program_config=MatmulMultiCoreReuseMultiCast1DProgramConfig(
+        compute_with_storage_grid_size=[8, 8], in0_block_w=2, out_subblock_h=1, out_subblock_w=3, per_core_M=1,
+        per_core_N=3, fuse_batch=true, fused_activation=none, mcast_in0=false))
+    """
+    node = call(body)
+    ((work, card),) = works(node, N150)
+    found = divide(work, card)
+    assert (found.rows, found.columns, found.readers_a, found.readers_b, found.depth) == (1, 3, 64, 1, 2)
+    assert cost(node, N150).cores == 64

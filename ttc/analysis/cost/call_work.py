@@ -17,6 +17,7 @@ from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.calls.pool import MaxPool2d
+from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig, ProgramConfig
 from ttc.calls.reduce import Cumprod, Cumsum
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import Target
@@ -129,7 +130,7 @@ def _direction(given: Tensor, made: Tensor) -> str:
 
 def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Config:
     """Return the numbers of a call that formulas ask for."""
-    found: Config = {}
+    found: Config = _share(getattr(call, "program_config", None))
     if isinstance(call, (BinaryCall, Lerp)):
         out = outputs[0].logical
         for tensor in inputs[:2]:
@@ -147,6 +148,17 @@ def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
     elif isinstance(call, MaxPool2d):
         found = {"window": prod(call.kernel_size)}
     return found
+
+
+def _share(stated: object) -> Config:
+    """Return the division that the program config of a product states; nothing for others."""
+    if not isinstance(stated, ProgramConfig):
+        return {}
+    columns, rows = stated.compute_with_storage_grid_size
+    found: Config = {"grid_x": columns, "grid_y": rows, "in0_block_w": stated.in0_block_w}
+    if isinstance(stated, MatmulMultiCoreReuseMultiCast1DProgramConfig):
+        return found | {"one_dimension": 1, "send_a": stated.mcast_in0}
+    return found | {"two_dimensions": 1}
 
 
 def _cores(node: Node) -> int:

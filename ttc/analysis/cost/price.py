@@ -15,6 +15,7 @@ from ttc.analysis.cost.call_work import works
 from ttc.analysis.cost.constants import CONSTANTS
 from ttc.analysis.cost.division import divide
 from ttc.analysis.cost.families import price_work
+from ttc.analysis.cost.work import count, count_tiles
 from ttc.calls.attention import ScaledDotProductAttention
 from ttc.calls.call import Call, Dispatch, spec_of
 from ttc.calls.conv import Conv2d
@@ -107,13 +108,13 @@ def tile_products(call: Call) -> int:
             a, b = call.input_tensor_a.shape, call.input_tensor_b.shape
             rows, inner = (a[-1], a[-2]) if call.transpose_a else (a[-2], a[-1])
             columns = b[-2] if call.transpose_b else b[-1]
-            return max(prod(a[:-2]), prod(b[:-2])) * _tiles((rows, inner)) * _count(columns)
+            return max(prod(a[:-2]), prod(b[:-2])) * count_tiles((rows, inner)) * count(columns)
         case Conv2d() | ConvTranspose2d():
             pixels = prod(call.infer().shape[:-1])
-            return call.taps * _count(pixels) * _count(call.in_channels) * _count(call.out_channels)
+            return call.taps * count(pixels) * count(call.in_channels) * count(call.out_channels)
         case ScaledDotProductAttention():
             batch, heads, queries, head = call.input_tensor_q.shape
-            both = 2 * batch * heads * _count(queries) * _count(call.input_tensor_k.shape[2]) * _count(head)
+            both = 2 * batch * heads * count(queries) * count(call.input_tensor_k.shape[2]) * count(head)
             return both // 2 if call.is_causal else both
         case JointScaledDotProductAttention():
             batch, heads, _, head = call.input_tensor_q.shape
@@ -138,12 +139,3 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         yield value, size
     for value in node.results:
         yield value, spec_of(value).stored_bytes
-
-
-def _count(size: int) -> int:
-    return -(-size // TILE)
-
-
-def _tiles(shape: tuple[int, ...]) -> int:
-    *batch, rows, columns = (1, 1, *shape)
-    return prod(batch) * _count(rows) * _count(columns)

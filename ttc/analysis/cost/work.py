@@ -49,8 +49,7 @@ class Tensor:
     @property
     def tiles(self) -> int:
         """Count the 32 x 32 tiles that hold the tensor."""
-        *batch, rows, columns = (1, 1, *self.shape)
-        return prod(batch) * count(rows) * count(columns)
+        return count_tiles(self.shape)
 
     @property
     def tile_bytes(self) -> int:
@@ -102,6 +101,12 @@ class Work:
     def get(self, name: str, default: float = 0) -> float:
         """Return a number of the configuration."""
         return self.config.get(name, default)
+
+
+def count_tiles(shape: tuple[int, ...]) -> int:
+    """Count the 32 x 32 tiles that hold a shape."""
+    *batch, rows, columns = (1, 1, *shape)
+    return prod(batch) * count(rows) * count(columns)
 
 
 def tile_bytes(dtype: DType) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ttc.analysis.cost import cost
+from ttc.analysis.cost.roofline import roofline
 from ttc.analysis.memory import bank_bytes
 from ttc.backend.plan.place import runs_alike_in_l1
 from ttc.backend.plan.sharding.forms import Form, forms, stated, tensors
@@ -59,7 +59,7 @@ class Prices:
         """Return the seconds that a tensor takes from one memory to another within L1."""
         if spec not in self._moves:
             x = Value(Input(spec, ""), replace(spec, memory=L1), "")
-            whole = cost(Node(call := ToMemoryConfig(x, DRAM), (Value(call, spec, ""),)), self.target)
+            whole = roofline(Node(call := ToMemoryConfig(x, DRAM), (Value(call, spec, ""),)), self.target)
             self._moves[spec] = whole.dispatch_seconds + self._packing([spec_of(x)] * 2, self.target.cores)
         return self._moves[spec]
 
@@ -83,7 +83,7 @@ class Prices:
         """Predict the time of a call on the cores that its shards lie on, interleaved on as many as there are tiles."""
         results = tuple(Value(call, type, "") for type in call.result_types())
         specs = [spec_of(value) for value in (*tensors(call), *results)]
-        whole = cost(Node(call, results), self.target)
+        whole = roofline(Node(call, results), self.target)
         tiles = prod(matrix_tiles(specs[-1]))
         cores = min(self._cores(call, spec) for spec in specs)
         matrix = whole.matrix_seconds * min(self.target.cores, tiles) / cores
