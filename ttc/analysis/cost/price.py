@@ -118,8 +118,8 @@ def tile_products(call: Call) -> int:
             return both // 2 if call.is_causal else both
         case JointScaledDotProductAttention():
             batch, heads, _, head = call.input_tensor_q.shape
-            rows = sum(_count(q.shape[2]) for q, _, _ in call.sequences)
-            return 2 * batch * heads * rows * rows * _count(head)
+            rows = sum(count(q.shape[2]) for q, _, _ in call.sequences)
+            return 2 * batch * heads * rows * rows * count(head)
     return 0
 
 
