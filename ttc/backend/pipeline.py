@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ttc.backend.plan.choose_layouts import choose_layouts
+from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.place import place
 from ttc.backend.plan.separate_operands import separate_operands
@@ -20,6 +21,7 @@ PIPELINE: tuple[Pass, ...] = (
     choose_layouts,  # before placement, which needs to know every buffer and its size
     separate_operands,  # after layouts, which decide what is a view; before placement, as copies are buffers too
     shard,  # before placement, which fills the L1 that shards leave
+    cut_blocks,  # before placement, which takes the room that products leave
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs
 )

@@ -134,11 +134,11 @@ def configured_workspace(call: Linear, config: ProgramConfig) -> int:
     by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
     rows = 0 if by_rows and is_sharded(x) else config.per_core_M
     strips = (1 if config.in0_block_w == matrix_tiles(x)[1] else 2) * config.in0_block_w
-    needed = strips * (rows * tile_bytes(x.dtype) + config.per_core_N * tile_bytes(weight.dtype))
-    block = config.per_core_M * config.per_core_N
+    needed = strips * (rows * tile_bytes(x.dtype) + config.block_columns * tile_bytes(weight.dtype))
+    block = config.per_core_M * config.block_columns
     needed += block * tile_bytes(DType.f32) if result.dtype is not DType.f32 or not is_sharded(result) else 0
     needed += block * tile_bytes(result.dtype) if result.dtype is not DType.f32 and not is_sharded(result) else 0
-    return needed + (config.per_core_N * tile_bytes(call.bias.dtype) if call.bias is not None else 0)
+    return needed + (config.block_columns * tile_bytes(call.bias.dtype) if call.bias is not None else 0)
 
 
 def product_shape(a: Value, b: Value, transpose_a: bool, transpose_b: bool) -> tuple[int, ...]:

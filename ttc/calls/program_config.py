@@ -20,7 +20,8 @@ class MatmulMultiCoreReuseMultiCastProgramConfig:
     """A product in two dimensions: a core row computes rows of the result, a core column columns.
 
     A core computes `per_core_M` x `per_core_N` tiles, from `in0_block_w` tiles of the inner size at a time, by
-    subblocks that fit into the result registers.
+    subblocks that fit into the result registers. Of these tiles it computes `out_block_w` columns at a time, all if
+    not given: for each such block the first operand is read again, and L1 holds no more of the result.
     """
 
     compute_with_storage_grid_size: Grid
@@ -31,6 +32,12 @@ class MatmulMultiCoreReuseMultiCastProgramConfig:
     per_core_N: int
     transpose_mcast: bool
     fused_activation: UnaryWithParam | None
+    out_block_w: int | None = None
+
+    @property
+    def block_columns(self) -> int:
+        """Return the columns of tiles that a core computes at a time."""
+        return self.out_block_w or self.per_core_N
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,11 @@ class MatmulMultiCoreReuseMultiCast1DProgramConfig:
     fuse_batch: bool
     fused_activation: UnaryWithParam | None
     mcast_in0: bool
+
+    @property
+    def block_columns(self) -> int:
+        """Return the columns of tiles that a core computes at a time: all."""
+        return self.per_core_N
 
 
 ProgramConfig = MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig
@@ -91,15 +103,17 @@ def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWi
 
 def check_config(config: ProgramConfig, rows: int, inner: int, columns: int) -> None:
     """Refuse a config that does not cover a product of so many tiles with whole blocks."""
-    sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.per_core_M, config.per_core_N)
+    sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.per_core_M, config.block_columns)
     if min(*sizes, *config.compute_with_storage_grid_size) < 1:
         raise Refusal("the sizes of a program config are positive")
     if inner % config.in0_block_w:
         raise Refusal(f"{inner} tiles of the inner size are not read {config.in0_block_w} at a time")
-    if config.per_core_M % config.out_subblock_h or config.per_core_N % config.out_subblock_w:
+    if config.per_core_M % config.out_subblock_h or config.block_columns % config.out_subblock_w:
         raise Refusal("the block of a core is no whole number of its subblocks")
     if config.out_subblock_h * config.out_subblock_w > SUBBLOCK:
         raise Refusal(f"a subblock holds {SUBBLOCK} tiles at the most")
+    if config.per_core_N < 1 or config.per_core_N % config.block_columns:
+        raise Refusal(f"{config.per_core_N} columns of a core are not computed {config.block_columns} at a time")
     width, height = config.compute_with_storage_grid_size
     if isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig):
         width, height = 1, width * height

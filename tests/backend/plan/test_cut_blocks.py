@@ -1,0 +1,109 @@
+"""Blocks of products: program text before and after, near misses, the library's word, and what is saved."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import ttc
+from ttc.analysis.residency import HEADROOM, l1_bank
+from ttc.backend.plan.cut_blocks import cut_blocks
+from ttc.calls.call import spec_of
+from ttc.calls.matmul import Linear
+from ttc.calls.target import TARGETS
+from ttc.ir import Buffer, Graph, verify
+from ttc.runtime.check import check, check_many
+from ttc.runtime.run.program import parse_program
+
+N150 = TARGETS["n150"]
+
+
+def product(
+    rows: int, inner: int, columns: int, more: str = "", dtype: str = "bf16", grid: str = "(y=8, x=8)"
+) -> Graph:
+    return parse_program(f"""graph {{
+      %x: {dtype}[1,{rows},{inner}] tile dram = input(name="x")
+      %w: {dtype}[{inner},{columns}] tile dram = const(ref="w")
+      %b: {dtype}[{columns}] tile dram = const(ref="b")
+      %y: {dtype}[1,{rows},{columns}] tile dram = ttnn.linear(%x, %w, bias=%b{more}, core_grid=CoreGrid{grid})
+      return "y"=%y
+    }}""")
+
+
+def linear(graph: Graph) -> Linear:
+    op = graph.nodes[-1].op
+    assert isinstance(op, Linear)
+    return op
+
+
+def test_a_large_block_is_cut_into_columns():
+    before = product(3072, 768, 3072, ', activation="gelu"')
+    after = verify(cut_blocks(before, N150))
+    config = linear(after).program_config
+    assert str(config) == (
+        "MatmulMultiCoreReuseMultiCastProgramConfig(compute_with_storage_grid_size=(8, 8), in0_block_w=4, "
+        "out_subblock_h=1, out_subblock_w=4, per_core_M=12, per_core_N=12, transpose_mcast=False, "
+        "fused_activation=UnaryWithParam(op_type='GELU', param=0.0), out_block_w=4)"
+    )
+    assert (linear(after).activation, linear(after).core_grid, linear(after).fused) == (None, None, "gelu")
+    room = l1_bank(N150) - HEADROOM
+    assert linear(after).workspace(N150).circular_buffers <= room // 2 < linear(before).workspace(N150).circular_buffers
+    assert cut_blocks(after, N150) is after
+
+
+@pytest.mark.parametrize(
+    ("graph", "why"),
+    [
+        (product(1024, 768, 1024), "its block is small"),
+        (product(24576, 768, 3072), "operand and result do not fit into L1"),
+        (product(3072, 768, 3072, ', activation="gelu_tanh"'), "no config fuses the activation"),
+        (product(96, 768, 24576), "TTNN shares narrow results out another way"),
+    ],
+)
+def test_near_misses(graph: Graph, why: str):
+    assert cut_blocks(graph, N150) is graph, why
+
+
+def test_columns_that_nothing_divides_are_computed_one_by_one():
+    config = linear(cut_blocks(product(3072, 768, 3328), N150)).program_config  # 13 columns of tiles for each core
+    assert config
+    assert config.block_columns == 1
+
+
+def test_transposed_weights_stay_as_they_are():
+    graph = parse_program("""graph {
+      %x: bf16[3072,768] tile dram = input(name="x")
+      %w: bf16[3072,768] tile dram = input(name="w")
+      %y: bf16[3072,3072] tile dram = ttnn.linear(%x, %w, transpose_b=true, core_grid=CoreGrid(y=8, x=8))
+      return "y"=%y
+    }""")
+    assert cut_blocks(graph, N150) is graph
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_library_takes_the_blocks_and_needs_the_l1_that_is_said(target: str, ttnn_python: str):
+    card = TARGETS[target]
+    grid = f"(y={card.grid[1]}, x={card.grid[0]})"
+    sizes = [(3072, 768, 3072, "bf16"), (3072, 768, 3328, "bf16"), (2048, 768, 4096, "f32"), (5120, 768, 5120, "bfp8")]
+    graphs = [cut_blocks(product(*size, "", dtype, grid), card) for *size, dtype in sizes]  # type: ignore[arg-type]
+    cut = [graph for graph in graphs if linear(graph).program_config is not None]
+    assert cut
+    for graph, report in zip(cut, check_many(list(map(str, cut)), card), strict=True):
+        assert report.ok, report.faults
+        assert (report.device_programs, report.conversions) == (1, 0)
+        assert report.peak_l1_per_core == linear(graph).workspace(card).circular_buffers
+
+
+def test_the_values_between_products_stay_in_l1(ttnn_python: str):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.LayerNorm(768), nn.Linear(768, 3072), nn.GELU(), nn.Linear(3072, 768)).eval()
+    x = torch.randn(8, 384, 768, generator=torch.Generator().manual_seed(1))
+    compiled, alone = ttc.compile(net, x), ttc.compile(net, x, optimize=0)
+    inner = [v for v in compiled.build.program.graph.values() if v.shape == (8, 384, 3072)]
+    assert {spec_of(value).memory.buffer for value in inner} == {Buffer.L1}
+    report, found = compiled.report, check(compiled.build.program, N150)
+    assert found.ok, found.faults
+    assert report.dram_bytes <= 1.1 * report.minimum_dram_bytes
+    assert found.peak_l1_per_core <= report.l1_with_circular_buffers
+    ours, plain = (program.run(x.numpy())["output"] for program in (compiled, alone))
+    np.testing.assert_allclose(ours, plain, atol=0.02)
