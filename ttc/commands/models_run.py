@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from ttc.commands.options import DTYPES, add_json, add_mode, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.stage_table import print_stages, stage_row
+from ttc.compiled.chain import Chain
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output, writing
 from ttc.models.systems import SYSTEMS, system_named
@@ -33,8 +33,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
     parser.add_argument("--seed", type=int, default=0, help="of random weights, and of what the models draw")
     parser.add_argument("--compiled", metavar="DIR", type=path, help="load programs from here, or save them here")
-    parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
-    parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
+    parser.add_argument("--target", help=f"the card: {', '.join(TARGETS)} (default n150)")
+    parser.add_argument("--dtype", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument("--device", choices=("emulator", "ttnn"), help="default: a card if there is one")
     add_mode(parser)
     parser.add_argument("--plot", metavar="OUT.png", type=path, help="draw the spectrogram of the sound")
@@ -79,15 +79,30 @@ def _check_files(arguments: Namespace, system: System) -> None:
         raise InputError(f"{arguments.plot} is to hold the sound and its picture: give them two names")
 
 
-def _chain(system: System, arguments: Namespace, line: ProgressLine) -> Any:
+def _chain(system: System, arguments: Namespace, line: ProgressLine) -> Chain:
     """Load the system's programs from a folder, or compile them, and save them where a folder is named."""
     folder: Path | None = arguments.compiled
     if folder is not None and folder.exists():
-        return system.load(folder)
-    chain = system.pipeline(arguments.target, arguments.dtype, arguments.weights, line.step, arguments.seed)
+        chain = system.load(folder)
+        _require_asked(chain, arguments)
+        return chain
+    target, dtype = arguments.target or "n150", arguments.dtype or "bf16"
+    chain = system.pipeline(target, dtype, arguments.weights, line.step, arguments.seed)
     if folder is not None:
         chain.save(folder, line.step)
     return chain
+
+
+def _require_asked(chain: Chain, arguments: Namespace) -> None:
+    """Require that loaded programs are those that the options ask for."""
+    program = next(iter(chain.stages.values())).program
+    for option, found in (("target", program.target), ("dtype", program.dtype)):
+        if (asked := getattr(arguments, option)) not in (None, found):
+            raise InputError(
+                f"{arguments.compiled} was compiled with --{option} {found}, not {asked}: name another folder"
+            )
+    if arguments.weights:
+        raise InputError(f"{arguments.compiled} has its own weights: name another folder for {arguments.weights}")
 
 
 def _write(arguments: Namespace, samples: np.ndarray, rate: int) -> None:

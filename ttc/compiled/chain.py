@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -13,6 +14,7 @@ from ttc.compiled.link import linked, wanted_forms
 from ttc.errors import InputError
 from ttc.guard.files import as_path
 from ttc.runtime.file.artifact import load as load_artifact
+from ttc.runtime.run.device import Device
 from ttc.runtime.run.devices import on_card, open_device
 
 Links = Mapping[str, Mapping[str, tuple[str, str]]]
@@ -59,15 +61,16 @@ class Chain:
         """Open a session of every stage on one device; on a card runs are traced unless `trace` is false."""
         sizes = [executable.trace_sizes for executable in self.stages.values()] if trace and on_card(device) else []
         region = sum(sum(each) for each in sizes if all(each))
-        opened = None if on_card(device) else open_device(device, mode)
         target = next(iter(self.stages.values())).program.target
-        return ChainSession(
-            {
-                name: executable.session_on(opened or open_device(device, mode, target, region), trace)
-                for name, executable in self.stages.items()
-            },
-            self.stages,
-        )
+        opened: Device | None = None
+        with ExitStack() as so_far:
+            sessions = {}
+            for name, executable in self.stages.items():
+                if opened is None or on_card(device):  # each session leaves the card, and so each joins
+                    opened = open_device(device, mode, target, region)
+                sessions[name] = so_far.enter_context(executable.session_on(opened, trace))
+            so_far.pop_all()
+        return ChainSession(sessions, self.stages)
 
     def _require_links(self, folder: Path) -> None:
         """Require that every stage takes what the stages before leave, in the very form."""

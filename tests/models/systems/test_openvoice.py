@@ -96,6 +96,30 @@ def test_recordings_that_do_not_fit_are_refused(
     assert not (tmp_path / "c.wav").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--dtype", "bf16"], "was compiled with --dtype fp32, not bf16: name another folder"),
+        (["--target", "p150"], "was compiled with --target n150, not p150: name another folder"),
+        (["--weights", "{a}"], "has its own weights: name another folder for"),
+        (["--size", "real"], "is not of openvoice, size real: tone has buckets of N=512; N=1024"),
+        (["--plot", "{c}"], "is to hold the sound and its picture: give them two names"),
+        (["--seed", "-1"], "a seed is a whole number of 0 or more, got -1"),
+    ],
+)
+def test_options_that_contradict_are_refused(
+    options: list[str], message: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    files = {name: str(tmp_path / f"{name}.wav") for name in "abc"}
+    for name in "ab":
+        wavfile.write(files[name], 22050, recording(700, 1))
+    command = ["models", "run", "openvoice", "--size", "tiny", "--compiled", str(folder), "-o", files["c"]]
+    command += ["--source", files["a"], "--reference", files["b"], *(item.format(**files) for item in options)]
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+    assert not Path(files["c"]).exists()
+
+
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["models", "run", "openvoice", "-o", str(tmp_path / "c.wav")]) == 2
     assert "openvoice needs --source: openvoice is given source and reference" in capsys.readouterr().err

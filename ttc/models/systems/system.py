@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ import numpy as np
 from ttc.compiled.chain import Chain, Links
 from ttc.compiled.chain_session import ChainSession
 from ttc.errors import InputError, require
+from ttc.runtime.run.buckets import size_words
 
 if TYPE_CHECKING:
     from torch import nn
@@ -83,7 +85,17 @@ class System(ABC):
 
     def load(self, folder: str | PathLike[str]) -> Chain:
         """Load what `Chain.save` wrote; InputError for a folder of another system or size."""
-        return Chain.load(folder, tuple(stage.name for stage in self.stages), self.links)
+        chain = Chain.load(folder, tuple(stage.name for stage in self.stages), self.links)
+        for stage in self.stages:
+            names = dict.fromkeys(name for axes in stage.axes.values() for name in axes.values())
+            wanted = [dict(zip(names, sizes, strict=True)) for sizes in product(*(self.lengths[n] for n in names))]
+            found = [dict(bucket.sizes) for bucket in chain.stages[stage.name].buckets]
+            if found != wanted:
+                sizes = "; ".join(map(size_words, found))
+                raise InputError(
+                    f"{folder} is not of {self.name}, size {self.size}: {stage.name} has buckets of {sizes}"
+                )
+        return chain
 
     @property
     def links(self) -> Links:
