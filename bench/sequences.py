@@ -139,11 +139,15 @@ def alone(sequence: Sequence, dtype: str, measure: Measure) -> list[float]:
     return [measure(*pair) for pair in zip(found.values(), wanted(sequence.name, sample), strict=True)]
 
 
+def programs(sequence: Sequence, dtype: str, target: str) -> list[str]:
+    """The texts of the programs alone and in buckets."""
+    alone = exact(sequence.name, dtype, target).build.program
+    return [str(each.graph) for each in (alone, *(b.program for b in bucketed(sequence.name, dtype, target).buckets))]
+
+
 def faults(sequence: Sequence, dtype: str, target: str) -> list[str]:
     """What the real ttnn refuses or gives otherwise than predicted, of the programs alone and in buckets."""
-    programs = [exact(sequence.name, dtype, target).build.program]
-    programs += [bucket.program for bucket in bucketed(sequence.name, dtype, target).buckets]
-    reports = check_many([str(program.graph) for program in programs], TARGETS[target])
+    reports = check_many(programs(sequence, dtype, target), TARGETS[target])
     return [fault for report in reports for fault in report.faults]
 
 

@@ -9,6 +9,7 @@ from functools import _lru_cache_wrapper
 
 import pytest
 
+from tests import mock_cards
 from ttc.errors import TtcError
 from ttc.runtime.check.interpreter import ttnn_interpreter
 
@@ -34,6 +35,13 @@ def forgotten(request: pytest.FixtureRequest) -> Iterator[None]:
         if isinstance(item, _lru_cache_wrapper):
             item.cache_clear()
     gc.collect()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cards_closed() -> Iterator[None]:
+    """End the processes of mock cards with the last test."""
+    yield
+    mock_cards.close()
 
 
 @pytest.fixture(scope="session")

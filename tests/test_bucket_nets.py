@@ -8,12 +8,12 @@ from itertools import count, islice
 import pytest
 
 from tests.cards import FIRST
+from tests.mock_cards import check_many
 from tests.passes.padded_nets import BUCKET, Case, filled, rounding
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import print_graph
 from ttc.passes.padding import Padded
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.session import Session

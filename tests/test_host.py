@@ -13,6 +13,7 @@ import torch
 from onnx import TensorProto, helper
 
 import ttc
+from tests.mock_cards import check
 from ttc import ops
 from ttc.calls.host import HostOp
 from ttc.calls.target import TARGETS
@@ -20,7 +21,6 @@ from ttc.cli import main
 from ttc.errors import InputError, Refused
 from ttc.ir import parse_graph, verify
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import parse_program

@@ -8,8 +8,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 import ttc
+from tests.mock_cards import check_many
 from ttc.calls.target import TARGETS
-from ttc.runtime.check import check_many
 from ttc.validation.accuracy import pcc, scaled_error
 
 

@@ -12,13 +12,13 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.mock_cards import check_many
 from ttc import ops, passes
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import Builder, DType, Graph, Input, TensorType, Value, parse_graph, verify
 from ttc.passes import run
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.check import check_many
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import scaled_error

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from tests.calls.claims import calls_in
-from tests.cards import EACH_CARD, FIRST
+from tests.cards import CARD_AND_DTYPE, FIRST
+from tests.mock_cards import check_many
 from tests.sample import DTYPES, built, number_fault, results, type_fault
 from tests.samples import SAMPLES, Sample
 from ttc import calls
@@ -19,7 +20,6 @@ from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import Graph, Op, bodies, parse_graph, verify
 from ttc.pipeline import Build
-from ttc.runtime.check import check_many
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.numerics import Mode
 from ttc.validation.accuracy import scaled_error
@@ -78,8 +78,7 @@ def test_emulated_program_gives_the_numbers_of_the_op(sample: Sample, dtype: str
         assert not number_fault(sample, dtype, found, wanted)
 
 
-@pytest.mark.parametrize("target", EACH_CARD)
-@each_dtype
+@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
 def test_real_ttnn_accepts_every_program_as_predicted(target: str, dtype: str, ttnn_python: str):
     builds = {index: compiled(index, target, dtype) for index in range(len(SAMPLES))}
     assert not [SAMPLES[i] for i, b in builds.items() if isinstance(b, Refused) and dtype not in SAMPLES[i].refused]

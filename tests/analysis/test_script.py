@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.analysis.test_residency import LOOP
+from tests.cards import EACH_CARD
 from ttc.analysis.script import script
 from ttc.backend.pipeline import PIPELINE
 from ttc.calls.target import TARGETS
@@ -162,7 +163,7 @@ runpy.run_path(source, run_name="__main__")
 """
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_runs_where_ttnn_and_numpy_are(target: str, tmp_path, ttnn_python: str):
     graph = parse_program(PROGRAM)
     for step in PIPELINE:

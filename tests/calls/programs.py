@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tests.mock_cards import check_many
 from ttc.calls.call import Call, spec_of
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import DRAM, Builder, DType, Input, Layout, MemoryConfig, Spec, Value, verify
-from ttc.runtime.check import CheckReport, check_many
+from ttc.runtime.check import CheckReport
 
 BF16, F32, I32 = DType.bf16, DType.f32, DType.i32
 TILED, ROWS = Layout.TILE, Layout.ROW_MAJOR

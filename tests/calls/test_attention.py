@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.attention import (
     ConcatenateHeads,
     FillImplicitTilePadding,
@@ -64,7 +65,7 @@ def test_fp32_and_masks_in_l1_are_refused():
         ScaledDotProductAttention(q, q, q, attn_mask=m, is_causal=False).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_attends_as_predicted(target: str, ttnn_python: str):
     def attention(join: bool, causal: bool, chunks: tuple[int, int]):
         config = SDPAProgramConfig(TARGETS[target].grid, *chunks, False)

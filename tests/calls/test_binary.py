@@ -1,8 +1,8 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls import binary as calls
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType
 
@@ -58,7 +58,7 @@ def test_where_is_flexible_beside_a_number():
     assert not calls.Where(x, x, x).flexible
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_returns_what_is_predicted(target: str, ttnn_python: str):
     programs = []
     for kind in KINDS:
@@ -79,7 +79,7 @@ def test_real_ttnn_returns_what_is_predicted(target: str, ttnn_python: str):
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_broadcasts_as_predicted(target: str, ttnn_python: str):
     shapes = [
         ((33, 1), (2, 1, 65)), ((), (2, 33)), ((2, 33), ()), ((), ()), ((2, 1, 3, 1, 33), (1, 4, 1, 5, 1)),
@@ -95,7 +95,7 @@ def test_real_ttnn_broadcasts_as_predicted(target: str, ttnn_python: str):
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
     makes = (
         lambda a, b, **k: calls.Add(a, b, **k),
@@ -115,7 +115,7 @@ def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_selects_as_predicted(target: str, ttnn_python: str):
     shapes = [((2, 33, 65),) * 3, ((65,), (2, 33, 1), (2, 33, 65)), ((2, 1, 1, 33), (1, 5, 1, 33), (1,))]
     programs = [

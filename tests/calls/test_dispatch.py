@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, One, one, spec
+from tests.mock_cards import check_many
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
 from ttc.calls.binary import Add, Div, Pow
 from ttc.calls.call import Call, CoreGrid
@@ -20,7 +21,6 @@ from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.ir import L1, DType, Layout, MemoryConfig, Sharding, Spec, Value
-from ttc.runtime.check import check_many
 
 Make = Callable[..., Call]
 Row = tuple[Make, tuple[Spec, ...], tuple[int, int]]

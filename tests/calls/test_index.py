@@ -1,8 +1,8 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DType
 
@@ -41,7 +41,7 @@ def test_refusals_name_the_culprit(make, message: str):
         make(*values(index(2, 5), rows(BF16, 2, 5), rows(F32, 3, 7), rows(I32, 2, 7))).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_looks_up_as_predicted(target: str, ttnn_python: str):
     programs = []
     for width in (1, 40, 384, 4096):

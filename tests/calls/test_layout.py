@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.errors import Refusal
@@ -26,7 +27,7 @@ def test_bytes_cannot_be_tilized():
         ToLayout(x, TILED).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_converts_as_predicted(target: str, ttnn_python: str):
     shapes = [(), (7,), (2, 33, 65), (1, 197, 768), (2, 3, 4, 5, 6, 7), (1, 3, 224, 224), (1, 33, 50257), (4096, 4096)]
     programs = [
@@ -45,7 +46,7 @@ def test_real_ttnn_converts_as_predicted(target: str, ttnn_python: str):
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_converts_in_l1_as_much_as_it_is_said_to(target: str, ttnn_python: str):
     """The tallest that fits by `workspace`, beside its operand and its result."""
     card = TARGETS[target]
@@ -70,7 +71,7 @@ def test_real_ttnn_converts_in_l1_as_much_as_it_is_said_to(target: str, ttnn_pyt
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_moves_as_predicted(target: str, ttnn_python: str):
     shape = (1, 1, 4096, 64)
     programs = [

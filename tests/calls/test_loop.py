@@ -3,7 +3,9 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from tests.ir.loops import LOOP
+from tests.mock_cards import check_many
 from ttc.analysis.script import script
 from ttc.calls.binary import Add, Multiply, Where
 from ttc.calls.call import UnaryWithParam
@@ -12,14 +14,13 @@ from ttc.calls.target import TARGETS
 from ttc.calls.ternary import Lerp
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, Step, backward
-from ttc.runtime.check import check_many
 from ttc.runtime.run.program import parse_program
 
 STATE, STATES = (1, 2, 3, 40), (7, 2, 3, 40)
 SIGMOID, TANH = (UnaryWithParam("SIGMOID"),), (UnaryWithParam("TANH"),)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("dtype", [BF16, F32])
 def test_as_predicted(target: str, dtype, ttnn_python: str):
     state, states, valid = spec(dtype, *STATE), spec(dtype, *STATES), spec(dtype, 1, 2, 3, 1)
@@ -45,12 +46,12 @@ def test_as_predicted(target: str, dtype, ttnn_python: str):
     )
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_a_copy_in_l1(target: str, ttnn_python: str):
     assert_as_predicted([one(lambda x: Clone(x, memory_config=L1), spec(BF16, *STATE))], target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_a_loop_is_checked_in_its_first_second_and_last_step(target: str, ttnn_python: str):
     (report,) = check_many([LOOP], TARGETS[target])
     assert report.ok, report.faults

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.call import ComputeKernelConfig, CoreGrid
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.target import TARGETS
@@ -57,7 +58,7 @@ def test_integers_rows_and_misfits_are_refused():
         Linear(x, w, activation="elu").infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_multiplies_as_predicted(target: str, ttnn_python: str):
     columns, rows = TARGETS[target].grid
     grid = CoreGrid(rows, columns)

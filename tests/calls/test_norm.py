@@ -1,9 +1,9 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.call import ComputeKernelConfig
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 
 EXACT = ComputeKernelConfig()
@@ -26,7 +26,7 @@ def test_refusals_name_the_culprit():
         LayerNorm(x, residual_input_tensor=other).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_normalises_as_predicted(target: str, ttnn_python: str):
     programs = []
     for dtype in (BF16, F32):

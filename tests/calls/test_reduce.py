@@ -1,9 +1,9 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls import reduce as calls
 from ttc.calls.call import ComputeKernelConfig
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType
 
@@ -48,7 +48,7 @@ def test_integers_have_no_argmax_across_rows():
         calls.Argmax(x, 0).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_reduces_as_predicted(target: str, ttnn_python: str):
     cases = [
         ((2, 33, 65), (2,)), ((2, 33, 65), (1,)), ((2, 33, 65), (0,)), ((2, 33, 65), (0, 1, 2)), ((1,), (0,)),
@@ -66,7 +66,7 @@ def test_real_ttnn_reduces_as_predicted(target: str, ttnn_python: str):
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_chooses_and_accumulates_as_predicted(target: str, ttnn_python: str):
     programs = []
     for dtype in (BF16, F32):
@@ -90,7 +90,7 @@ def test_real_ttnn_chooses_and_accumulates_as_predicted(target: str, ttnn_python
     assert_as_predicted(programs, target)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
     makes = (
         lambda x, d, **k: calls.Sum(x, (d,), **k),

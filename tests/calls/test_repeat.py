@@ -1,8 +1,8 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.repeat import Expand, Repeat
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 
 
@@ -29,7 +29,7 @@ def test_tiled_dimensions_are_repeated_in_rows():
         Expand(x, (1, 34)).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_repeats_as_predicted(target: str, ttnn_python: str):
     programs = []
     for dtype in (BF16, F32, I32):

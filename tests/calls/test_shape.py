@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls.concat import Concat
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import TARGETS
@@ -96,7 +97,7 @@ def test_refusals_name_the_culprit(make, message: str):
         make(*values(spec(BF16, 2, 33), spec(I32, 2, 33), spec(BF16, 2, 33, layout=ROWS))).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_moves_as_predicted(target: str, ttnn_python: str):
     programs = []
     for dtype in (BF16, F32, I32):

@@ -1,8 +1,8 @@
 import pytest
 
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
+from tests.cards import EACH_CARD
 from ttc.calls import unary as calls
-from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import L1, DType
 
@@ -28,7 +28,7 @@ def test_integers_are_refused_by_name():
         calls.Exp(x).infer()
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_returns_what_is_predicted(target: str, ttnn_python: str):
     programs = [
         one(lambda x, kind=kind: kind(x, *ARGUMENTS.get(kind, ())), spec(dtype, 2, 33, 65, layout=layout))

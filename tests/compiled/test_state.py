@@ -11,9 +11,9 @@ from torch.utils import _pytree as pytree
 import ttc
 from tests.cards import CARD_AND_DTYPE
 from tests.compiled.stateful import Attends, Average, Changes, Counter, Delays, Normalises
+from tests.mock_cards import check
 from ttc.calls.target import target_named
 from ttc.errors import InputError, Refused
-from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc
 
 RUNS = 50

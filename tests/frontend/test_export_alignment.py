@@ -8,10 +8,10 @@ import torch
 
 import ttc
 from tests.frontend.exporting import agree
+from tests.mock_cards import check
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.errors import TtcError
-from ttc.runtime.check import check
 
 SYMBOLS, FRAMES, CHANNELS = 160, 20_000, 3
 

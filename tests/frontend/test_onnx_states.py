@@ -8,10 +8,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ttc
 from tests.cards import CARD_AND_DTYPE
+from tests.mock_cards import check
 from ttc.calls.target import target_named
 from ttc.cli import main
 from ttc.errors import InputError, Refused
-from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc
 
 PLACES = 32

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 import ttc
+from tests.mock_cards import check
 from tests.models.test_light import images, model, run_onnxruntime
 from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.models import light
-from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc
 
 NAMES = (

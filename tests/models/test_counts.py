@@ -8,11 +8,11 @@ import torch
 from onnx import numpy_helper
 
 import ttc
+from tests.mock_cards import check
 from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.models import light
-from ttc.runtime.check import check
 
 ENCODERS = ("minilm", "bert", "vit")
 CONVOLUTIONAL = ("resnet50", "vgg19", "squeezenet")

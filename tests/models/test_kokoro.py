@@ -12,10 +12,10 @@ import torch
 
 import ttc
 from tests.cards import CARD_AND_DTYPE
+from tests.mock_cards import check_many
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.models.kokoro import FRAMES, HIDDEN, HOP, STYLE, VOCODER, whole_decoder
-from ttc.runtime.check import check_many
 from ttc.validation.accuracy import pcc
 
 HARMONICS = 9

@@ -10,18 +10,46 @@ import onnxruntime
 import pytest
 
 import ttc
-from tests.cards import CARD_AND_DTYPE
-from ttc.calls.target import TARGETS
+from tests.cards import FIRST, in_turn, swept
+from tests.mock_cards import check
+from ttc.compiled.compiled import Compiled
 from ttc.models import light
-from ttc.runtime.check import check
 from ttc.validation.accuracy import pcc, scaled_error
 
-each_graph = pytest.mark.parametrize("name", light.NAMES)
+LARGE = ("vgg19", "zfnet512")
+"""Graphs of the kind of bvlc_alexnet: their numbers take as long as those of all others."""
+
+each_smaller = pytest.mark.parametrize(
+    "name", [swept(name) if name in LARGE else name for name in light.NAMES], indirect=True
+)
+
+
+@pytest.fixture(scope="module", params=light.NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    """Of the module's scope, so that all tests of a graph come together, and read it once."""
+    return request.param
 
 
 @cache
 def model(name: str) -> onnx.ModelProto:
     return light.seeded(name)
+
+
+@cache
+def imported(name: str) -> Compiled:
+    """The program from which the others are made, so that each graph is read once."""
+    return ttc.compile(model(name), dtype="fp32")
+
+
+@cache
+def compiled(name: str, dtype: str, target: str = FIRST[0]) -> Compiled:
+    return imported(name).variant(dtype=dtype, target=target)
+
+
+def run(program: Compiled, images: list[dict[str, np.ndarray]]) -> list[np.ndarray]:
+    """Run a program in a session that ends here, with its weights."""
+    with program.session("emulator") as session:
+        return [next(iter(session.run(image).values())) for image in images]
 
 
 @cache
@@ -42,35 +70,38 @@ def run_onnxruntime(proto: onnx.ModelProto, inputs: dict[str, np.ndarray]) -> np
     return session.run(None, inputs)[0]
 
 
-@each_graph
+@cache
+def wanted(name: str) -> list[np.ndarray]:
+    return [run_onnxruntime(model(name), image) for image in images(name)]
+
+
+@each_smaller
 def test_fp32_matches_onnxruntime(name: str):
-    wanted = [run_onnxruntime(model(name), image) for image in images(name)]
-    compiled = ttc.compile(model(name), dtype="fp32")
-    found = [next(iter(compiled.run(image).values())) for image in images(name)]
-    assert scaled_error(found[0], wanted[0]) <= 1e-4
-    assert scaled_error(found[1], wanted[1]) <= 1e-4
-    assert pcc(found[0] - found[1], wanted[0] - wanted[1]) >= 0.999
+    found, references = run(compiled(name, "fp32"), images(name)), wanted(name)
+    assert scaled_error(found[0], references[0]) <= 1e-4
+    assert scaled_error(found[1], references[1]) <= 1e-4
+    assert pcc(found[0] - found[1], references[0] - references[1]) >= 0.999
 
 
-@each_graph
+@each_smaller
 def test_bf16_correlates_with_onnxruntime(name: str):
-    image = images(name)[0]
-    found = next(iter(ttc.compile(model(name), dtype="bf16").run(image).values()))
-    assert pcc(found, run_onnxruntime(model(name), image)) >= 0.99
+    (found,) = run(compiled(name, "bf16"), images(name)[:1])
+    assert pcc(found, wanted(name)[0]) >= 0.99
 
 
-@each_graph
-@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
+@pytest.mark.parametrize(("name", "target", "dtype"), in_turn(light.NAMES), indirect=["name"])
 def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, dtype: str, ttnn_python: str):
-    compiled = ttc.compile(model(name), dtype=dtype, target=target)
-    report = check(compiled.build.program, TARGETS[target])
+    program = compiled(name, dtype, target)
+    report = check(program.build.program)
     assert report.ok, report.faults
-    predicted = compiled.report
+    predicted = program.report
     assert (predicted.device_programs, predicted.layout_conversions) == (report.device_programs, report.conversions)
     assert predicted.host_ops == 0
 
 
-@each_graph
+@pytest.mark.parametrize(
+    "name", ["squeezenet", *(swept(name) for name in light.NAMES if name != "squeezenet")], indirect=True
+)
 def test_shipped_file_compiles_and_matches(name: str):
     proto = onnx.load(light.path(name))
     image = images(name)[0]
@@ -78,7 +109,7 @@ def test_shipped_file_compiles_and_matches(name: str):
     assert pcc(found, run_onnxruntime(proto, image)) == 1.0
 
 
-@each_graph
+@each_smaller
 def test_shipped_file_matches_in_fp32_before_softmax(name: str):
     # With constant weights squeezenet's logits are 6.7e9, all equal but for the order of summation: their last
     # bit is worth 512, and softmax makes a coin toss of it.

@@ -20,17 +20,17 @@ from bench.sequences import (
     arrays,
     bucketed,
     drawn,
-    faults,
     in_buckets,
     module,
+    programs,
     together,
     wanted,
 )
-from tests.cards import CARD_AND_DTYPE
+from tests.cards import in_turn, swept
+from tests.mock_cards import check_many
 from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
-from ttc.runtime.check import check_many
 from ttc.validation.accuracy import pcc, scaled_error
 
 WITH_LENGTHS = ("kokoro_text_encoder", "kokoro_duration_encoder", "kokoro_prosody")
@@ -48,12 +48,12 @@ CLOSE: dict[str, Callable[[np.ndarray, np.ndarray], bool]] = {
 }
 
 
-@pytest.mark.parametrize("lengths", [alone, in_buckets])
+@pytest.mark.parametrize("lengths", [swept(alone), in_buckets])
 def test_fp32_is_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
     assert max(lengths(sequence, "fp32", scaled_error)) <= FP32_LIMIT
 
 
-@pytest.mark.parametrize("lengths", [alone, in_buckets])
+@pytest.mark.parametrize("lengths", [alone, swept(in_buckets)])
 def test_bf16_correlates_with_what_the_package_gives(sequence: Sequence, lengths: Callable[..., list[float]]):
     assert min(lengths(sequence, "bf16", pcc)) >= BF16_LIMIT
 
@@ -63,10 +63,11 @@ def test_masks_are_no_more_than_padding_needs(sequence: Sequence):
         assert len(bucket.masks) == sequence.masks, bucket.masks
 
 
-@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
+@pytest.mark.parametrize(("sequence", "target", "dtype"), in_turn(SEQUENCES), indirect=["sequence"])
 def test_real_ttnn_accepts_every_program_as_predicted(sequence: Sequence, target: str, dtype: str, ttnn_python: str):
-    assert faults(sequence, dtype, target) == []
-    assert not any("host.run" in str(bucket.program.graph) for bucket in bucketed(sequence.name, dtype, target).buckets)
+    texts = programs(sequence, dtype, target)
+    assert [fault for report in check_many(texts, TARGETS[target]) for fault in report.faults] == []
+    assert not any("host.run" in text for text in texts)
 
 
 @pytest.mark.sweep

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -14,11 +14,11 @@ from diffusers.models.attention_processor import MochiAttnProcessor2_0
 from torch.utils import _pytree as pytree
 
 import ttc
+from tests.mock_cards import check
 from ttc import models
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
-from ttc.runtime.check import Worker
 from ttc.validation.accuracy import pcc, scaled_error
 
 FIRST, *OTHERS = TARGETS
@@ -102,18 +102,12 @@ def test_bf16_correlates_with_torch(name: str, size: str):
     assert min(worst(pcc, run(name, size, "bf16"), reference(name, size))) >= least >= 0.99
 
 
-@pytest.fixture(scope="module", params=[FIRST, *(pytest.param(other, marks=pytest.mark.sweep) for other in OTHERS)])
-def card(request: pytest.FixtureRequest, ttnn_python: str) -> Iterator[tuple[str, Worker]]:
-    with Worker(TARGETS[request.param]) as worker:
-        yield request.param, worker
-
-
 @each_model
+@pytest.mark.parametrize("target", [FIRST, *(pytest.param(other, marks=pytest.mark.sweep) for other in OTHERS)])
 @pytest.mark.parametrize("dtype", ["bf16", pytest.param("fp32", marks=pytest.mark.sweep)])
-def test_real_ttnn_accepts_every_call_as_predicted(name: str, size: str, dtype: str, card: tuple[str, Worker]):
-    target, worker = card
+def test_real_ttnn_accepts_every_call_as_predicted(name: str, size: str, dtype: str, target: str, ttnn_python: str):
     program = compiled(name, size, dtype, target)
-    found = worker.check(str(program.build.program.graph), lambda step, steps: None)
+    found = check(program.build.program)
     assert found.faults == []
     predicted = program.report
     assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)

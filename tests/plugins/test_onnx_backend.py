@@ -7,10 +7,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 import ttc
 from bench import onnx_suite
+from tests.mock_cards import check_many
 from ttc.calls.target import target_named
 from ttc.errors import InputError, Refused, TtcError
 from ttc.plugins import onnx_backend
-from ttc.runtime.check import check_many
 
 GROUPS = 8
 

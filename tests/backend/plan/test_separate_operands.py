@@ -8,12 +8,12 @@ import torch
 
 import ttc
 from tests.ir.loops import LOOP
+from tests.mock_cards import check_many
 from ttc import backend
 from ttc.backend.plan.separate_operands import separate_operands
 from ttc.calls.lints import lint
 from ttc.calls.target import TARGETS
 from ttc.ir import verify
-from ttc.runtime.check import check_many
 from ttc.runtime.run.program import parse_program
 
 N150 = TARGETS["n150"]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.cards import EACH_CARD
+from tests.mock_cards import check_many
 from ttc.backend import lower
 from ttc.backend.rules.conv_plan import fits
 from ttc.calls.conv import Conv2d, Convolution
@@ -12,7 +13,6 @@ from ttc.calls.slicing import SliceType
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType, parse_graph
-from ttc.runtime.check import check_many
 
 BLOCKS = (DType.bf16, DType.bfp8, DType.bfp4)
 """Dtypes of weights of a bf16 program."""

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 import ttc
 from tests.backend.rules.test_conv import calls, mnemonics
 from tests.cards import EACH_CARD
+from tests.mock_cards import check_many
 from ttc.analysis.residency import l1_bank
 from ttc.backend.rules.pool import LAYOUTS
 from ttc.backend.rules.resample import linear_weights
@@ -18,7 +19,6 @@ from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, parse_graph
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.check import check_many
 
 MAX = """
   %x: f32[1,1,144,32] = input(name="x")

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from tests.mock_cards import check
 from ttc import ops
 from ttc.analysis.report import report
 from ttc.calls.target import TARGETS
@@ -21,7 +22,6 @@ from ttc.frontend.export import export
 from ttc.ir import Builder, Const, DType, Graph, Input, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ops.recurrent import Recurrence
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.check import check
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error

@@ -2,11 +2,12 @@ import pytest
 import torch
 
 import ttc
+from tests.cards import CARD_AND_DTYPE
+from tests.mock_cards import check
 from tests.passes.check import agree, body, graph_of
 from ttc.calls.target import TARGETS
 from ttc.passes.decompose.decompose_stft import decompose_stft
 from ttc.passes.runner import run
-from ttc.runtime.check import check
 from ttc.validation.accuracy import scaled_error
 
 
@@ -72,8 +73,7 @@ def test_a_waveform_there_and_back(n_fft: int, hop: int, samples: int):
         assert scaled_error(found[name], wanted.numpy()) <= 1e-5
 
 
-@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(("target", "dtype"), CARD_AND_DTYPE)
 def test_real_ttnn_accepts_a_waveform_there_and_back(target: str, dtype: str, ttnn_python: str):
     compiled = ttc.compile(RoundTrip(1024, 256), (torch.randn(1, 16384),), target=target, dtype=dtype)
     report = check(compiled.build.program, TARGETS[target])
