@@ -183,3 +183,17 @@ def test_a_program_config_divides_the_product():
     found = divide(work, card)
     assert (found.rows, found.columns, found.readers_a, found.readers_b, found.depth) == (1, 3, 64, 1, 2)
     assert cost(node, N150).cores == 64
+
+
+def test_joint_attention_is_attention_over_both_sequences():
+    q, j = "bf16[1,2,64,32] tile dram", "bf16[1,2,32,32] tile dram"
+    node = call(f"""
+      %q: {q} = input(name="q")
+      %j: {j} = input(name="j")
+      %y: {q}, %z: {j} = ttnn.transformer.joint_scaled_dot_product_attention(%q, %q, %q, %j, %j, %j,
+        joint_strategy="rear", program_config=SDPAProgramConfig(compute_with_storage_grid_size=[8, 8],
+        q_chunk_size=32, k_chunk_size=32))
+    """)
+    ((work, _),) = works(node, N150)
+    assert (work.family, [x.shape for x in work.inputs]) == ("attention", [(1, 2, 96, 32)] * 3)
+    assert cost(node, N150).tile_products == 2 * 2 * 3 * 3

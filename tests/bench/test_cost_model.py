@@ -280,3 +280,19 @@ def test_what_is_no_table_gets_one_sentence(tmp_path: Path, capsys: pytest.Captu
 
 def test_the_page_is_of_these_constants():
     assert PAGE.read_text() == page(judge(published()), published())
+
+
+def test_hand_chosen_configs_rank_as_published():
+    """Of a product out of the box and by hand, the faster by a tenth or more is predicted to be the faster."""
+    found: dict[tuple[str, ...], dict[str, tuple[float, float]]] = defaultdict(dict)
+    with (TIMINGS / "gemm.csv").open(newline="") as stream:
+        for row in csv.DictReader(stream):
+            if row["traced"] == "1":
+                key = tuple(row[name] for name in ("source", "board", "grid", "m", "k", "n", "dtype_in", "fidelity"))
+                timed = gemm.timed(row)
+                found[key][row["tuned"]] = (timed.microseconds, microseconds(timed))
+    pairs = [(pair["0"], pair["1"]) for pair in found.values() if len(pair) == 2]
+    clear = [(plain, tuned) for plain, tuned in pairs if abs(plain[0] / tuned[0] - 1) > 0.1]
+    right = [(plain[0] > tuned[0]) == (plain[1] > tuned[1]) for plain, tuned in clear]
+    assert len(clear) > 60
+    assert sum(right) >= 0.95 * len(right), (sum(right), len(right))

@@ -12,6 +12,7 @@ from ttc.calls.concat import Concat
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.index import Embedding, Gather
+from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
@@ -19,9 +20,10 @@ from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig, ProgramConfig
 from ttc.calls.reduce import Cumprod, Cumsum
+from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import Target
-from ttc.calls.ternary import Lerp
+from ttc.calls.ternary import Addcmul, Lerp
 from ttc.calls.unary import UnaryCall
 from ttc.ir import TILE, Buffer, Layout, Node, Sharding, Spec, round_up
 
@@ -30,7 +32,8 @@ Config = dict[str, float]
 FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     ((Matmul, Linear), "product"),
     ((Conv2d, ConvTranspose2d), "convolution"),
-    (ScaledDotProductAttention, "attention"),
+    ((ScaledDotProductAttention, JointScaledDotProductAttention), "attention"),
+    ((RotaryEmbeddingHf, RotaryEmbeddingLlama), "rotary"),
     ((SplitQueryKeyValueAndSplitHeads, ConcatenateHeads), "heads"),
     ((LayerNorm, RmsNorm), "norm"),
     ((Softmax, LogSoftmax), "softmax"),
@@ -38,7 +41,7 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     (MaxPool2d, "pool"),
     (Typecast, "typecast"),
     (UnaryCall, "unary"),
-    ((BinaryCall, Lerp), "binary"),
+    ((BinaryCall, Addcmul, Lerp), "binary"),
     (Concat, "concat"),
     (Reshape, "reshape"),
     (Permute, "permute"),
@@ -91,6 +94,8 @@ def _main(call: Call, node: Node) -> Work:
     fp32 = bool(call.compute and call.compute.fp32_dest_acc_en)
     if isinstance(call, (Matmul, Linear)):
         inputs = (_turned(inputs[0], call.transpose_a), _turned(inputs[1], call.transpose_b), *inputs[2:])
+    if isinstance(call, JointScaledDotProductAttention):
+        inputs = tuple(_joined(*inputs[part::3]) for part in range(3))
     if isinstance(call, (Conv2d, ConvTranspose2d)):
         inputs = (inputs[0], _weights(call, inputs[1]), *inputs[2:])
     return Work(family, name, inputs, outputs, _cores(node), fidelity(call), fp32, config)
@@ -131,16 +136,16 @@ def _direction(given: Tensor, made: Tensor) -> str:
 def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Config:
     """Return the numbers of a call that formulas ask for."""
     found: Config = _share(getattr(call, "program_config", None))
-    if isinstance(call, (BinaryCall, Lerp)):
+    if isinstance(call, (BinaryCall, Addcmul, Lerp)):
         out = outputs[0].logical
         for tensor in inputs[:2]:
             sizes = (*(1,) * (len(out) - len(tensor.logical)), *tensor.logical)
             found["COL_B"] = float(found.get("COL_B", 0) or sizes[-1] < out[-1])
             found["ROW_B"] = float(found.get("ROW_B", 0) or (sizes[-1] == out[-1] and sizes[-2] < out[-2]))
-    elif isinstance(call, ScaledDotProductAttention):
+    elif isinstance(call, (ScaledDotProductAttention, JointScaledDotProductAttention)):
         chunks = call.program_config
         queries, keys = inputs[0].shape[-2], inputs[1].shape[-2]
-        found = {"is_causal": float(call.is_causal)}
+        found = {"is_causal": float(isinstance(call, ScaledDotProductAttention) and call.is_causal)}
         found["q_chunk_size"] = getattr(chunks, "q_chunk_size", 0) or min(TILE, queries)
         found["k_chunk_size"] = getattr(chunks, "k_chunk_size", 0) or min(TILE, keys)
     elif isinstance(call, (Conv2d, ConvTranspose2d)):
@@ -182,6 +187,12 @@ def _turned(tensor: Tensor, transposed: bool) -> Tensor:
         return tensor
     shape, logical = ((*s[:-2], s[-1], s[-2]) for s in (tensor.shape, tensor.logical))
     return Tensor(shape, logical, tensor.dtype, tensor.layout, tensor.buffer, tensor.sharding)
+
+
+def _joined(first: Tensor, second: Tensor) -> Tensor:
+    """Return two sequences as one, each padded to whole tiles."""
+    shape = (*first.shape[:-2], first.shape[-2] + second.shape[-2], first.shape[-1])
+    return Tensor(shape, shape, first.dtype, first.layout, first.buffer, first.sharding)
 
 
 def _weights(call: Conv2d | ConvTranspose2d, weights: Tensor) -> Tensor:
