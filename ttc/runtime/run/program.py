@@ -14,7 +14,7 @@ from ttc.calls.spelling import DTYPES, spelled
 from ttc.calls.target import Target, target_named
 from ttc.errors import InputError, TtcError
 from ttc.ir import Body, Const, DType, Graph, Input, Node, Spec, TensorType, Value, bodies, parse_graph, verify
-from ttc.ir.state import state_name
+from ttc.ir.state import state_input, state_name
 
 PROGRAM_DTYPES = {
     "bf16": (DType.bf16, DType.bf16),
@@ -65,6 +65,8 @@ def check_program(program: Program) -> Program:
     except TtcError as error:
         raise InputError(f"the program is not well formed: {error}") from None
     inputs, outputs = program.graph.signature()
+    if len(inputs) != len(program.graph.inputs):
+        raise InputError("two inputs of the program share a name")
     _same_signature("input", inputs, program.inputs)
     _same_signature("output", outputs, program.outputs)
     return check_states(program)
@@ -76,6 +78,8 @@ def check_states(program: Program) -> Program:
     The spec is the same and so is the model's own type, of an input and an output of each state.
     """
     before, after = ({n: t for n, t in side if state_name(n) is not None} for side in (program.inputs, program.outputs))
+    for name in (*before, *after):
+        state_input(str(state_name(name)))
     if lonely := sorted(before.keys() ^ after.keys()):
         raise InputError(f"the program has state {state_name(lonely[0])!r} on one side only")
     outputs = dict(program.graph.outputs)
