@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
-from ttc.analysis.cost.roofline import roofline
+from ttc.analysis.cost.roofline import DRAM_EFFICIENCY, roofline
 from ttc.analysis.memory import bank_bytes
 from ttc.backend.plan.place import runs_alike_in_l1
 from ttc.backend.plan.sharding.forms import Form, forms, stated, tensors
@@ -87,7 +87,10 @@ class Prices:
         tiles = prod(matrix_tiles(specs[-1]))
         cores = min(self._cores(call, spec) for spec in specs)
         matrix = whole.matrix_seconds * min(self.target.cores, tiles) / cores
-        return whole.dispatch_seconds + max(matrix + self._packing(specs, cores), whole.dram_seconds)
+        # what stays in DRAM is read from there by the next call, which is priced as if all of its operands were in L1
+        left = specs[-1].stored_bytes if specs[-1].memory == DRAM else 0
+        read_again = left / self.target.dram_bytes_per_second / DRAM_EFFICIENCY
+        return whole.dispatch_seconds + max(matrix + self._packing(specs, cores), whole.dram_seconds) + read_again
 
     def _cores(self, call: Call, spec: Spec) -> float:
         """Count the cores that have work all the time: the tiles of a tensor for each tile of the fullest core."""
