@@ -110,7 +110,6 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 CALLS_OF_PATTERNS = {
     "host.run",  # where a user allows it: tests/test_host.py
-    "ttnn.to_memory_config",  # what choose_layouts leaves of a conversion: tests/backend/plan/test_choose_layouts.py
 }
 """Calls that no single op is lowered to, and where they are tested."""
 

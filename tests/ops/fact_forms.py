@@ -98,7 +98,7 @@ FORMS: list[Sample] = [
     S(ops.LogSoftmax, x=ROWS, dim=1),
     S(ops.Attention, q="f32[1,1,3,4]", k="f32[1,1,5,4]", v="f32[1,1,5,4]", mask="f32[3,5]"),
     S(ops.Attention, q="f32[1,1,3,4]", k="f32[1,1,5,4]", v="f32[1,1,5,4]", mask="0 in bool[3,5]"),
-    *(S(ops.Rotary, x=ROWS, cos="f32[4,8]", sin="f32[4,8]", pairs=pairs) for pairs in (False, True)),
+    *(S(ops.Rotary, x=ROWS, cos=ROWS, sin=ROWS, pairs=pairs) for pairs in (False, True)),
     S(
         ops.Lstm,
         x="f32[3,2,4]",

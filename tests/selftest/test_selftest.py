@@ -35,7 +35,6 @@ N150, P150 = TARGETS["n150"], TARGETS["p150"]
 NOT_ALONE = {
     *("ttnn.deallocate", "loop.take", "loop.put"),  # the session's own, and as slices and fills of a cache
     "host.run",
-    "ttnn.to_memory_config",
 }
 """Calls that no recorded program shows as such."""
 
