@@ -71,8 +71,9 @@ def results(sample: Sample, build: Build, mode: Mode) -> Iterator[tuple[np.ndarr
     graph, inputs = sample.graph()
     session = Session([build.bucket], build.weights, EmulatorDevice(mode))
     found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
-    for name, tensor in ops.evaluate(graph, inputs).items():
-        yield found[name], tensor.numpy()
+    wanted = ops.evaluate(graph, inputs)
+    for name, array in found.items():
+        yield array, wanted[name].numpy()
 
 
 def number_fault(sample: Sample, dtype: str, found: np.ndarray, wanted: np.ndarray) -> str:

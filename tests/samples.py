@@ -18,6 +18,7 @@ import torch
 
 from ttc import ops
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Weight, Weights, parse_graph
+from ttc.ir.state import is_given
 from ttc.ops.torch_types import array_of, to_torch
 
 _OPERAND = re.compile(r"(weight |[-+.\w]+ in )?(\w+)\[([\d,]*)\]")
@@ -84,7 +85,7 @@ class Pattern(Sample):
         return str(self.fields["name"])
 
     def graph(self, seed: int = 0) -> tuple[Graph, dict[str, torch.Tensor]]:
-        """The graph that the text says, and seeded inputs by name."""
+        """The graph that the text says, and seeded inputs by name; states start from zeros."""
         generator = torch.Generator().manual_seed(seed)
         graph = parse_graph(self.text)
         weights: dict[str, Weight] = {}
@@ -92,13 +93,30 @@ class Pattern(Sample):
             if isinstance(node.op, Const):
                 array = array_of(_numbers(node.op.type, None, generator))
                 weights[node.op.ref] = Weight(node.op.type, lambda array=array: array)
-        types = {value.op.name: value.type for value in graph.inputs if isinstance(value.op, Input)}
+        given = (value.op for value in graph.inputs if isinstance(value.op, Input) and is_given(value.op.name))
+        types = {op.name: op.infer() for op in given}
         inputs = {name: _numbers(type, self.ranges.get(name), generator) for name, type in types.items()}
         return replace(graph, weights=Weights(weights)), inputs
 
 
 def P(name: str, kind: type[Op], text: str) -> Pattern:
     return Pattern(kind, {"name": name}, text=text)
+
+
+def written(name: str, size: int, width: int, heads: int = 2) -> Pattern:
+    """A row of a state that is written at a position."""
+    cache, row = f"f32[1,{heads},{size},{width}]", f"f32[1,{heads},1,{width}]"
+    text = f"""graph {{
+  %cache: {cache} = input(name="@state.cache")
+  %row: {row} = input(name="row")
+  %position: i64[1] = input(name="position")
+  %line: i64[1,1,{size},1] = literal(data={list(range(size))})
+  %place: i64[1,1,1,1] = reshape(x=%position, shape=[1, 1, 1, 1])
+  %here: bool[1,1,{size},1] = eq(a=%place, b=%line)
+  %new: {cache} = where(condition=%here, a=%row, b=%cache)
+  return "output"=%new, "@state.cache"=%new
+}}"""
+    return Pattern(ops.Where, {"name": name}, {"position": (0, size)}, text=text)
 
 
 def _type(found: re.Match) -> TensorType:
@@ -777,6 +795,12 @@ RECURRENT: list[Sample] = [
       bias_n="weight f32[2,40]", h="f32[2,3,40]", lengths="i64[3]", ranges={"lengths": (1, 5)}),
 ]  # fmt: skip
 
+STATES: list[Sample] = [
+    written("a row written into a state", 40, 48),
+    written("a row written into a state of whole tiles", 64, 64),
+    written("a row written into a state of more heads than cores", 33, 32, heads=128),
+]
+
 SAMPLES: list[Sample] = [
     *PATTERN,
     *ELEMENTWISE,
@@ -790,4 +814,5 @@ SAMPLES: list[Sample] = [
     *SPATIAL,
     *CONSTANT,
     *RECURRENT,
+    *STATES,
 ]

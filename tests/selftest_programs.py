@@ -8,9 +8,10 @@ ttc/selftest/programs.json.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from tests.sample import built
 from tests.samples import SAMPLES
 from ttc.calls.attention import FillImplicitTilePadding
 from ttc.calls.call import Call, spec_of
@@ -18,10 +19,10 @@ from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Loop, StepCall
 from ttc.calls.target import TARGETS
-from ttc.errors import Refused, TtcError
+from ttc.errors import TtcError
 from ttc.ir import TILE, Buffer, Builder, Graph, Input, Layout, Spec, Value, bodies, round_up, verify
 from ttc.ir.verify import MISFITS
-from ttc.pipeline import Options, compile_graph
+from ttc.pipeline import Build
 from ttc.selftest.programs import RECORD
 
 DTYPES = ("bf16", "fp32", "bfp8")
@@ -30,10 +31,10 @@ LARGEST = 1 << 20
 """Bytes of a program's inputs: larger ones of the same kind are passed over."""
 
 
-def recorded() -> dict[str, str]:
-    """The programs' texts by name."""
+def recorded(builds: Iterable[Build]) -> dict[str, str]:
+    """The programs' texts by name, from the samples' programs."""
     found: dict[str, str] = {}
-    calls = [call for graph in sampled() for call in _calls(graph)]
+    calls = [call for build in builds for call in _calls(before_placement(build))]
     filled = (in_whole_tiles(call, least) for least in (1, TILE) for call in calls)
     for call in (*calls, *filter(None, filled)):
         name = name_of(call)
@@ -42,15 +43,15 @@ def recorded() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def sampled() -> Iterator[Graph]:
-    """The samples' programs as lowering leaves them, so that layouts are those that rules ask for, and all in DRAM."""
-    for dtype in DTYPES:
-        for sample in SAMPLES:
-            try:
-                build = compile_graph(sample.graph()[0], Options(TARGETS["n150"], dtype))
-            except Refused:
-                continue
-            yield next(graph for stage, graph in reversed(build.steps) if stage not in PLACING)
+def sampled() -> Iterator[Build]:
+    """The samples' programs, in every dtype."""
+    found = (built(sample, TARGETS["n150"], dtype) for dtype in DTYPES for sample in SAMPLES)
+    return (build for build in found if isinstance(build, Build))
+
+
+def before_placement(build: Build) -> Graph:
+    """A program as lowering leaves it, so that layouts are those that rules ask for, and all in DRAM."""
+    return next(graph for stage, graph in reversed(build.steps) if stage not in PLACING)
 
 
 def _calls(graph: Graph) -> Iterator[Call]:
@@ -124,4 +125,4 @@ def listed(programs: dict[str, str]) -> str:
 
 
 if __name__ == "__main__":
-    RECORD.write_text(listed(recorded()))
+    RECORD.write_text(listed(recorded(sampled())))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests import selftest_programs
 from tests.calls.claims import calls_in
 from tests.cards import CARD_AND_DTYPE, FIRST
 from tests.mock_cards import check_many
@@ -22,6 +23,7 @@ from ttc.ir import Graph, Op, bodies, parse_graph, verify
 from ttc.pipeline import Build
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.numerics import Mode
+from ttc.selftest.programs import RECORD
 from ttc.validation.accuracy import scaled_error
 
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=str)
@@ -132,6 +134,12 @@ def test_every_call_is_reached_by_a_sample():
                     graph = build.program.graph
                     reached |= {call.mnemonic for call in calls_in(graph)} | set(written_in(graph))
     assert {kind.mnemonic for kind in call_classes()} - reached == CALLS_OF_PATTERNS
+
+
+def test_the_selftest_has_recorded_what_the_samples_give():
+    builds = (compiled(index, "n150", dtype) for dtype in selftest_programs.DTYPES for index in range(len(SAMPLES)))
+    given = selftest_programs.recorded(build for build in builds if isinstance(build, Build))
+    assert RECORD.read_text() == selftest_programs.listed(given), "renew it: python -m tests.selftest_programs"
 
 
 def test_samples_do_not_fail_silently():

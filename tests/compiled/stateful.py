@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -126,3 +128,126 @@ class Changes(nn.Module):
         x.add_(kept["y"])
         kept["y"].mul_(2)
         return {"x": x * 3}
+
+
+class Shared(nn.Module):
+    """Two buffers in one memory: one tensor, a part of the other, or those of one module under two names."""
+
+    a: Tensor
+    b: Tensor
+
+    def __init__(self, part: bool = False, twice: bool = False):
+        super().__init__()
+        self.twice = twice
+        self.register_buffer("a", torch.zeros(2, 3))
+        self.register_buffer("b", self.a[0] if part else self.a)
+        if twice:
+            self.a, self.b = torch.zeros(1), torch.zeros(1)
+            self.first = self.second = Counter()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.twice:
+            return self.first(x)[0] + self.second(x)[0]
+        self.a += x
+        return self.b * 2
+
+
+class Keeps(nn.Module):
+    """Buffers, made by `make`, that `step` changes."""
+
+    def __init__(self, step: Callable[[Any, Tensor], object], persistent: bool = True, **buffers: Tensor):
+        super().__init__()
+        self.step, self.flag = step, True
+        for name, buffer in buffers.items():
+            self.register_buffer(name, buffer, persistent=persistent)
+
+    def forward(self, x: Tensor) -> object:
+        return self.step(self, x)
+
+
+def _views(m: Any, x: Tensor) -> Tensor:
+    m.a[0].add_(x)
+    m.a.view(6)[4:] = 7
+    m.a.t()[0] *= 2
+    return m.a.sum(0)
+
+
+def _kinds(m: Any, x: Tensor) -> tuple[Tensor, ...]:
+    m.flags.logical_not_()
+    m.small += 2
+    m.half += 1
+    m.double += x.sum()
+    m.narrow *= 2
+    m.byte += 100
+    return m.flags.clone(), m.small * 2, m.half + 0, m.double * 1, m.byte.clone(), x.clone()
+
+
+def _under_a_flag(m: Any, x: Tensor) -> Tensor:
+    if m.flag:
+        m.a += x
+    return m.a * 2
+
+
+def _given_back(m: Any, x: Tensor) -> tuple[Tensor, ...]:
+    before = m.a.clone()
+    m.a += x
+    return m.a, before, m.a
+
+
+def _anew(m: Any, x: Tensor) -> Tensor:
+    m.a = m.a + x
+    return m.a * 1
+
+
+def _alike(m: Any, x: Tensor) -> Tensor:
+    before = m.b.clone()
+    m.a.add_(x)
+    m.b.copy_(m.a)
+    return before
+
+
+def _input_in_both(m: Any, x: Tensor) -> Tensor:
+    before = m.a + m.b
+    m.a.copy_(x)
+    m.b.copy_(x)
+    return before
+
+
+def _exchanged(m: Any, x: Tensor) -> Tensor:
+    before = m.a.clone()
+    m.a.copy_(m.b)
+    m.b.copy_(before + x)
+    return m.a - m.b
+
+
+def _unread(m: Any, x: Tensor) -> Tensor:
+    m.a += 1
+    return x * 1
+
+
+def _two() -> dict[str, Tensor]:
+    return {"a": torch.zeros(3), "b": torch.ones(3)}
+
+
+ODD: dict[str, Callable[[], nn.Module]] = {
+    "views": lambda: Keeps(_views, a=torch.zeros(2, 3)),
+    "kinds": lambda: Keeps(
+        _kinds,
+        flags=torch.tensor([True, False]),
+        small=torch.tensor([5], dtype=torch.int16),
+        half=torch.tensor([0.5], dtype=torch.float16),
+        double=torch.tensor([0.5], dtype=torch.float64),
+        narrow=torch.tensor([0.5], dtype=torch.bfloat16),
+        byte=torch.tensor([120], dtype=torch.uint8),
+    ),
+    "under a flag of Python's": lambda: Keeps(_under_a_flag, a=torch.zeros(3)),
+    "outputs too": lambda: Keeps(_given_back, a=torch.zeros(3)),
+    "assigned": lambda: Keeps(_anew, a=torch.zeros(3)),
+    "in no file": lambda: Keeps(_anew, persistent=False, a=torch.zeros(3)),
+    "two with one value": lambda: Keeps(_alike, **_two()),
+    "two with the input": lambda: Keeps(_input_in_both, **_two()),
+    "exchanged": lambda: Keeps(_exchanged, **_two()),
+    "never read": lambda: Keeps(_unread, a=torch.zeros(3)),
+    "without elements": lambda: Keeps(_unread, a=torch.zeros(0, 3)),
+}
+"""Modules that keep state in odd ways, for one input of 3 numbers."""

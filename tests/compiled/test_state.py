@@ -1,16 +1,18 @@
 """State of torch modules: sessions go on as the module does, and a single run starts anew."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 import ttc
 from tests.cards import CARD_AND_DTYPE
-from tests.compiled.stateful import Attends, Average, Changes, Counter, Delays, Normalises
+from tests.compiled.stateful import ODD, Attends, Average, Changes, Counter, Delays, Normalises, Shared
 from tests.mock_cards import check
 from ttc.calls.target import target_named
 from ttc.errors import InputError, Refused
@@ -166,7 +168,78 @@ def test_a_changed_input_is_no_state():
         assert session.run([np.ones(2, np.float32)] * 2)["x_2"].tolist() == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (lambda x: (x[:2], {"y": x[:2]}), "'x' and 'kept.y' share memory, and the model changes 'x': give each memory"),
+        (lambda x: (x[:2], {"y": x[1:3]}), "'x' and 'kept.y' share memory"),
+        (lambda x: (x[:1].expand(2), {"y": x[2:]}), "the model changes 'x', whose elements lie in one memory"),
+        (lambda x: (x[:2], {"y": x[2:]}), ""),
+        (lambda x: (x[2:], {"y": x[:2]}), ""),
+    ],
+)
+@pytest.mark.parametrize("exported", [False, True])
+def test_what_is_changed_shares_no_memory(given: Callable, words: str, exported: bool):
+    example = (torch.ones(2), {"y": torch.ones(2)})
+    model = torch.export.export(Changes(), example) if exported else Changes()
+    compiled = ttc.compile(model) if exported else ttc.compile(model, example)
+    ours, theirs = torch.arange(4.0), torch.arange(4.0)
+    if words:
+        with pytest.raises(InputError) as caught:
+            compiled(*given(ours))
+        assert words in str(caught.value)
+        assert torch.equal(ours, theirs), "nothing is changed"
+        return
+    torch.testing.assert_close(compiled(*given(ours)), Changes()(*given(theirs)))
+    assert torch.equal(ours, theirs)
+
+
+def test_arrays_that_a_call_gives_are_changed_too():
+    for model in (Changes(), torch.export.export(Changes(), (torch.ones(2), {"y": torch.ones(2)}))):
+        x, y = np.ones(2, np.float32), np.full(2, 3, np.float32)
+        ttc.compile(model, *([] if isinstance(model, ExportedProgram) else [(torch.ones(2), {"y": torch.ones(2)})]))(
+            x, {"y": y}
+        )
+        assert (x.tolist(), y.tolist()) == ([4, 4], [6, 6])
+
+
+# ------------------------------------------------------------ buffers of all kinds
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_ways_to_keep_state(kind: str):
+    make = ODD[kind]
+    ours, model = make().eval(), make().eval()
+    session = ttc.compile(ours, torch.ones(3), dtype="fp32").session()
+    for number in range(4):
+        x = torch.full((3,), float(number))
+        with torch.no_grad():
+            wanted = as_arrays(model(x.clone()))
+        for array, want in zip(session.run(x.numpy()).values(), wanted, strict=True):
+            np.testing.assert_allclose(array, want, rtol=1e-3)
+    state = session.state()
+    changed = {n for (n, a), b in zip(model.named_buffers(), ours.buffers(), strict=True) if not torch.equal(a, b)}
+    assert changed <= state.keys()
+    for name, array in state.items():
+        buffer = model.get_buffer(name)
+        wanted = buffer.float() if buffer.dtype is torch.bfloat16 else buffer
+        assert array.dtype == wanted.numpy().dtype
+        np.testing.assert_allclose(array, wanted.numpy(), rtol=1e-3)
+
+
 # ------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Shared(), "'a' and 'b' share memory, and the model changes it: give each memory of its own"),
+        (lambda: Shared(part=True), "'a' and 'b' share memory"),
+        (lambda: Shared(twice=True), "'first.n' and 'second.n' share memory"),
+    ],
+)
+def test_buffers_that_share_memory_are_named(make: Callable, words: str):
+    assert words in refusal(make(), torch.ones(3))
 
 
 def refusal(model: torch.nn.Module, *args: torch.Tensor) -> str:

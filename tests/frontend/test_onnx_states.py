@@ -175,7 +175,7 @@ def test_the_command_line_binds_states(tmp_path, capsys):
     assert main(["compile", str(path), "-o", str(out), *flags]) == 0
     assert main(["inspect", str(out)]) == 0
     text = capsys.readouterr().out
-    assert "state position: i64[1] (i32[1] tile dram)\n" in text
+    assert "state position: i64[1] (i32[1] row_major dram)\n" in text
     assert "state mean: f32[8] (f32[8] tile dram)\n" in text
     assert main(["run", str(out)]) == 0
     assert main(["validate", str(path), "--per-op", *flags]) == 0

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests import selftest_programs
 from tests.selftest.wrong import Wrong
 from tests.test_samples import call_classes
 from ttc.calls.call import Call
@@ -57,11 +56,6 @@ def test_calls_are_tried_in_whole_tiles_and_in_parts_of_tiles():
         for form in ("parts of tiles", "whole tiles"):
             assert f"ttnn.{call} bf16, {form}" in names
             assert f"ttnn.{call} f32, {form}" in names
-
-
-@pytest.mark.sweep
-def test_the_record_is_what_the_samples_give():
-    assert RECORD.read_text() == selftest_programs.listed(selftest_programs.recorded())
 
 
 def test_fidelities_are_those_of_the_target():

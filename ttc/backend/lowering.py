@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ttc.backend.derived import DerivedWeights
 from ttc.backend.host import host_op, host_ops
+from ttc.backend.in_place import written_in_place
 from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
 from ttc.calls.call import Call, MathFidelity, spec_of
@@ -89,6 +90,7 @@ class Lowering:
         self.target, self.dtype, self._weight_dtype = target, dtype, weight_dtype
         self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
+        self.in_place = written_in_place(graph)
         self.uses = graph.uses()  # the number of readers of each of the model's values
         self.readers = graph.readers()
         self.refusals: list[tuple[str, str]] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call
 from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
 from ttc.calls.layout import Bitcast
@@ -76,7 +77,7 @@ def _numbers(value: Value, call: Call, field: str, generator: np.random.Generato
     kind = ON_DEVICE[value.dtype]
     if isinstance(call, Bitcast):
         return generator.uniform(*PLAIN, shape).astype(np.float32).view(kind)
-    if field == "index" or isinstance(call, Embedding):
+    if field in ("index", "update_idxs_tensor") or isinstance(call, Embedding):
         return _indices(shape, _entries(call), generator).astype(kind)
     low = 1 if call.mnemonic in POSITIVE else 0 if kind.kind == "u" else -5
     return generator.integers(low, 6, shape).astype(kind)
@@ -87,6 +88,8 @@ def _entries(call: Call) -> int:
     match call:
         case Embedding(weight=table):
             return table.shape[-2]
+        case PagedUpdateCache(cache_tensor=cache):
+            return cache.shape[2]
         case Gather(input=x, dim=dim) | Scatter(input=x, dim=dim) | ScatterAdd(input=x, dim=dim):
             return x.shape[dim]
     raise AssertionError(f"{call.mnemonic} has no index")

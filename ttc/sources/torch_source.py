@@ -161,11 +161,13 @@ class ModuleSource:
 
     def for_call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Graph, Named]:
         """Return the graph for this call, and its tensors by name."""
-        return self._for_tensors(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
+        call = pytree.tree_map(to_tensor, (args, dict(kwargs)))
+        graph = self._graph(*call)
+        return graph, self.inputs_of(graph, *call)
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """Name the tensors of a call; InputError if the call has another structure than the graph's."""
-        return self._signature(graph).flatten_inputs(args, kwargs)
+        """Name the tensors of a call; InputError for another structure than the graph's, or for shared memory."""
+        return _own_inputs(self._signature(graph), args, kwargs)
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
         """Return the outputs in the module's own structure; change the tensors given as the module does."""
@@ -259,12 +261,18 @@ class ProgramSource:
         return self.exported.graph, self.inputs_of(self.exported.graph, args, kwargs)
 
     def inputs_of(self, graph: Graph, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Named:
-        """Name the tensors of a call; InputError if the call has another structure than the program's."""
-        return self.exported.signature.flatten_inputs(args, kwargs)
+        """Name the tensors of a call; InputError for another structure than the program's, or for shared memory."""
+        return _own_inputs(self.exported.signature, args, kwargs)
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
         """Return the outputs in the structure of the module that was exported, and change the tensors given."""
         return _outputs(self.exported.signature, as_tensors(arrays, graph), given)
+
+
+def _own_inputs(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Tensor]:
+    named = signature.flatten_inputs(*pytree.tree_map(to_tensor, (args, dict(kwargs))))
+    signature.require_own_memory(named)
+    return named
 
 
 def _outputs(signature: Signature, tensors: Mapping[str, Tensor], given: Named) -> Any:

@@ -17,6 +17,7 @@ from ttc.analysis.cost.division import divide
 from ttc.analysis.cost.families import price_work
 from ttc.analysis.cost.work import count, count_tiles
 from ttc.calls.attention import ScaledDotProductAttention
+from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call, Dispatch, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
@@ -127,6 +128,10 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
     """Yield each tensor that a call reads or writes, in whichever memory, with its bytes that the call moves."""
     call = node.op
     if isinstance(call, Call) and not call.dispatch(target).programs:
+        return
+    if isinstance(call, PagedUpdateCache):
+        yield from ((value, spec_of(value).stored_bytes) for value in (call.input_tensor, call.update_idxs_tensor))
+        yield call.cache_tensor, call.moved_bytes
         return
     if isinstance(call, Put):
         yield from ((value, spec_of(call.input).stored_bytes) for value in (call.input, call.cache))

@@ -11,6 +11,7 @@ from typing import Any
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.cache import row_written
 from ttc.backend.rules.numbers import held
 from ttc.backend.rules.ternary import with_gate
 from ttc.calls import binary as calls
@@ -128,6 +129,8 @@ def _radicand(x: Value, to: Lowering) -> Value:
 @lowers(ops.Where)
 def where(op: ops.Where, to: Lowering) -> Value:
     """Lower a selection, all in one dtype; a value may be a number if the other operands have the result's shape."""
+    if (written := row_written(op, to)) is not None:
+        return written
     shape = op.infer().shape
     dtype = one_dtype(to, op.a, op.b)
     a = number_in(dtype, op.a) if calls.broadcast(op.condition.shape, op.b.shape) == shape else None

@@ -8,9 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import is_fake
 from torch.export import ExportedProgram
 from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
-from torch.fx import Node
+from torch.fx import Graph, Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
@@ -32,7 +34,20 @@ def functional(program: ExportedProgram) -> ExportedProgram:
         try:
             return _decomposed(_flat(program))
         except Exception as error:  # torch asserts what its own exporter does not keep to
-            raise InputError(f"torch cannot decompose the exported program: {first_line(error)}") from error
+            why = f"torch cannot decompose the exported program: {first_line(error)}"
+            raise InputError(_shared(program) or why) from error
+
+
+def _shared(program: ExportedProgram) -> str:
+    """Name the first two tensors that lie in one memory, one of them a buffer; "" if each has its own."""
+    buffers, seen = set(program.graph_signature.buffers), dict[int, str]()
+    for name, tensor in {**program.state_dict, **program.constants}.items():
+        if not isinstance(tensor, Tensor) or is_fake(tensor) or tensor.is_meta or not tensor.numel():
+            continue
+        first = seen.setdefault(tensor.untyped_storage().data_ptr(), name)
+        if first != name and not buffers.isdisjoint((first, name)):
+            return f"{first!r} and {name!r} share memory, and the model changes it: give each memory of its own"
+    return ""
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
@@ -53,6 +68,7 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     Decomposing calls the program in the structure of its arguments: a class of the user's may make tensors where its
     objects are put together, and torch then has no data for these tensors (transformers' DynamicCache does).
     """
+    _copy_anew(program.graph)
     signature = program.graph_signature
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
     in_spec, out_spec = (pytree.tree_flatten(item)[1] for item in ((arguments, {}), results))
@@ -69,6 +85,17 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
         constants=program.constants,
         verifiers=program.verifiers,
     )
+
+
+def _copy_anew(graph: Graph) -> None:
+    """Let each `copy_` take a copy of its source: torch mixes up buffers that are left with one and the same value."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.copy_.default):
+        source = node.args[1]
+        if isinstance(source, Node) and source.op != "get_attr":
+            with graph.inserting_before(node):
+                copy = graph.call_function(torch.ops.aten.clone.default, (source,))
+            copy.meta = dict(source.meta)
+            node.update_arg(1, copy)
 
 
 def _is_aten(node: Node) -> bool:

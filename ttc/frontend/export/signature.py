@@ -89,10 +89,35 @@ class Signature:
         leaves = [values[slot] if isinstance(slot, str) else slot.value for slot in self.outputs]
         return pytree.tree_unflatten(leaves, self.out_spec)
 
+    def require_own_memory(self, given: Mapping[str, Any]) -> None:
+        """Require that what the model changes of a call's tensors is no part of another one; InputError otherwise."""
+        given = {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}
+        for name in (changed for changed, _ in self.changed if changed in given):
+            if torch._debug_has_internal_overlap(given[name]) == 1:
+                raise InputError(f"the model changes {name!r}, whose elements lie in one memory: give a copy of it")
+            for other, tensor in given.items():
+                if other != name and _overlap(given[name], tensor):
+                    words = f"{name!r} and {other!r} share memory, and the model changes {name!r}"
+                    raise InputError(f"{words}: give each memory of its own")
+
     def change_inputs(self, values: Mapping[str, Tensor], given: Mapping[str, Any]) -> None:
         """Copy the new numbers of inputs that the model changes into the tensors that a call has given."""
         for name, output in self.changed:
             given[name].detach().copy_(values[output])
+
+
+def _overlap(a: Tensor, b: Tensor) -> bool:
+    """Return whether two tensors' elements lie between each other's first and last in one memory."""
+    if not a.numel() or not b.numel() or a.untyped_storage().data_ptr() != b.untyped_storage().data_ptr():
+        return False
+    (first, end), (start, last) = (_span(item) for item in (a, b))
+    return first <= last and start <= end
+
+
+def _span(tensor: Tensor) -> tuple[int, int]:
+    """Return the addresses of the first and the last byte of a tensor."""
+    steps = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size() - 1
 
 
 def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Hashable:

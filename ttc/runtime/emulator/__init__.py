@@ -3,6 +3,7 @@
 from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     attention,
     binary,
+    cache,
     conv,
     conv_transpose,
     index,

@@ -42,7 +42,7 @@ class States:
     def before(self, name: str, value: Value) -> Tensor:
         """Return a state as a program takes it: what the run before has left, or the initial numbers."""
         if name not in self._left:
-            return self._device.upload(initial(name, value, self._weights), spec_of(value))
+            return self._device.upload(own_initial(name, value, self._weights), spec_of(value))
         tensor, spec, _ = self._left[name]
         if spec == spec_of(value):
             return tensor
@@ -69,3 +69,8 @@ def initial(ref: str, value: Value, weights: Weights) -> np.ndarray:
     if array.size != value.type.numel:
         raise InputError(f"weight {ref!r} has shape {list(array.shape)}, the program wants {value.type}")
     return array
+
+
+def own_initial(ref: str, value: Value, weights: Weights) -> np.ndarray:
+    """Return what a state starts from in an array of its own: calls may write where it is uploaded."""
+    return initial(ref, value, weights).copy()

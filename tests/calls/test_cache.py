@@ -1,0 +1,120 @@
+"""Writing into caches: beside the real library, beside torch, and what is refused."""
+
+import pytest
+import torch
+
+from tests.calls.programs import BF16, F32, I32, ROWS, assert_as_predicted, one, spec, values
+from ttc.calls.cache import PagedUpdateCache, shards, shares
+from ttc.calls.shape import Reshape
+from ttc.calls.target import TARGETS
+from ttc.calls.unary import Relu
+from ttc.errors import InputError, Refusal
+from ttc.ir import L1, Builder, Input, Spec
+from ttc.runtime.emulator.device import EmulatorDevice
+
+CACHE, ROW_SHAPE = (6, 2, 64, 40), (1, 6, 2, 40)
+
+
+def written(
+    cache: Spec | None = None, rows: Spec | None = None, places: Spec | None = None, grid: tuple[int, int] = (3, 2)
+) -> PagedUpdateCache:
+    given = values(
+        cache or spec(BF16, *CACHE),
+        rows or spec(BF16, *ROW_SHAPE, memory=shards(grid, 40)),
+        places or spec(I32, 6, layout=ROWS),
+    )
+    return PagedUpdateCache(given[0], given[1], update_idxs_tensor=given[2])
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_as_predicted(target: str, ttnn_python: str):
+    def program(batch: int, heads: int, size: int, width: int):
+        share = shares(batch * heads, TARGETS[target])
+        assert share is not None
+        each, grid = share
+        count = grid[0] * grid[1]
+        return one(
+            lambda cache, rows, places: PagedUpdateCache(cache, rows, update_idxs_tensor=places),
+            spec(BF16, count, each, size, width),
+            spec(BF16, 1, count, each, width, memory=shards(grid, width)),
+            spec(I32, count, layout=ROWS),
+        )
+
+    sizes = [(1, 8, 1024, 64), (1, 1, 50, 40), (2, 32, 64, 128), (3, 40, 33, 256), (9, 8, 64, 32)]
+    programs = [program(*size) for size in sizes]
+    assert_as_predicted(programs, target)
+
+
+@pytest.mark.parametrize(
+    ("count", "n150", "p150"),
+    [
+        (1, (1, (1, 1)), (1, (1, 1))),
+        (8, (1, (8, 1)), (1, (8, 1))),
+        (11, (11, (1, 1)), (1, (11, 1))),
+        (12, (1, (6, 2)), (1, (6, 2))),
+        (64, (1, (8, 8)), (1, (8, 8))),
+        (65, (13, (5, 1)), (13, (5, 1))),
+        (110, (11, (5, 2)), (1, (11, 10))),
+        (37, None, None),
+        (64 * 32, (32, (8, 8)), (32, (8, 8))),
+        (64 * 33, None, (24, (11, 8))),
+    ],
+)
+def test_heads_are_shared_by_as_many_cores_as_fit(count: int, n150: object, p150: object):
+    assert shares(count, TARGETS["n150"]) == n150
+    assert shares(count, TARGETS["p150"]) == p150
+
+
+def test_rows_are_put_at_their_positions_and_none_at_minus_one():
+    device, call = EmulatorDevice(), written()
+    cache = torch.zeros(CACHE, dtype=torch.bfloat16)
+    rows, places = torch.randn(ROW_SHAPE).bfloat16(), torch.tensor([0, 63, -1, 5, 32, 31])
+    given = {"cache_tensor": cache, "input_tensor": rows, "update_idxs_tensor": places}
+    (found,) = device.run(call, given, (call.infer(),))
+    assert found.data_ptr() == cache.data_ptr()
+    wanted = torch.zeros(CACHE, dtype=torch.bfloat16)
+    for entry in (0, 1, 3, 4, 5):
+        wanted[entry, :, places[entry]] = rows[0, entry]
+    assert torch.equal(cache, wanted)
+    for beyond in (64, -2):
+        places[4] = beyond
+        with pytest.raises(InputError, match=f"position {beyond} is beyond a cache of 64 rows"):
+            device.run(call, given, (call.infer(),))
+
+
+def test_the_result_lies_in_the_cache_and_views_of_it_are_overwritten():
+    builder = Builder()
+    cache = builder(Input(spec(BF16, 3, 4, 64, 40), "x"))
+    view = builder(Reshape(cache, CACHE))
+    rest = values(spec(BF16, *ROW_SHAPE, memory=shards((3, 2), 40)), spec(I32, 6, layout=ROWS))
+    call = PagedUpdateCache(view, rest[0], update_idxs_tensor=rest[1])
+    assert call.alias() is view
+    assert call.overwrites() == (view, cache)
+    made = builder(Relu(view))
+    with pytest.raises(Refusal, match="is written in place, and is no input"):
+        PagedUpdateCache(made, rest[0], update_idxs_tensor=rest[1]).infer()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"cache": spec(F32, *CACHE)}, "the cache is f32; accepted are bf16"),
+        ({"cache": spec(BF16, *CACHE, layout=ROWS)}, "the cache is in ROW_MAJOR layout"),
+        ({"cache": spec(BF16, *CACHE, memory=L1)}, "the cache and the positions must be in DRAM"),
+        ({"cache": spec(BF16, *CACHE[1:])}, r"a cache is \[B, H, S, D\] of at most 32 heads, got \[2, 64, 40\]"),
+        ({"cache": spec(BF16, 6, 33, 64, 40)}, r"at most 32 heads, got \[6, 33, 64, 40\]"),
+        ({"cache": spec(BF16, 6, 2, 64, 41)}, r"rows \[1, 6, 2, 40\] at \[6\] do not fit a cache"),
+        ({"rows": spec(F32, *ROW_SHAPE, memory=shards((3, 2), 40))}, "rows to write is f32"),
+        ({"rows": spec(BF16, *ROW_SHAPE)}, "the rows to write are in dram; accepted are 6 shards, each on its core"),
+        ({"grid": (3, 1)}, "accepted are 6 shards, each on its core"),
+        ({"rows": spec(BF16, *ROW_SHAPE, memory=shards((3, 2), 72))}, "accepted are 6 shards, each on its core"),
+        ({"places": spec(I32, 6)}, "the positions is in TILE layout"),
+        ({"places": spec(BF16, 6, layout=ROWS)}, "the positions is bf16"),
+        ({"places": spec(I32, 5, layout=ROWS)}, r"rows \[1, 6, 2, 40\] at \[5\] do not fit"),
+        ({"places": spec(I32, 6, layout=ROWS, memory=L1)}, "the cache and the positions must be in DRAM"),
+    ],
+)
+def test_one_step_further_is_refused(changes: dict, words: str):
+    written().infer()
+    with pytest.raises(Refusal, match=words):
+        written(**changes).infer()
