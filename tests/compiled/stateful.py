@@ -155,7 +155,7 @@ class Shared(nn.Module):
 class Keeps(nn.Module):
     """Buffers, made by `make`, that `step` changes."""
 
-    def __init__(self, step: Callable[[Any, Tensor], object], persistent: bool = True, **buffers: Tensor):
+    def __init__(self, step: Callable[[Any, Tensor], object], buffers: dict[str, Tensor], persistent: bool = True):
         super().__init__()
         self.step, self.flag = step, True
         for name, buffer in buffers.items():
@@ -174,12 +174,12 @@ def _views(m: Any, x: Tensor) -> Tensor:
 
 def _kinds(m: Any, x: Tensor) -> tuple[Tensor, ...]:
     m.flags.logical_not_()
-    m.small += 2
-    m.half += 1
-    m.double += x.sum()
-    m.narrow *= 2
-    m.byte += 100
-    return m.flags.clone(), m.small * 2, m.half + 0, m.double * 1, m.byte.clone(), x.clone()
+    m.i16 += 2
+    m.f16 += 1
+    m.f64 += x.sum()
+    m.bf16 *= 2
+    m.u8 += 100
+    return m.flags.clone(), m.i16 * 2, m.f16 + 0, m.f64 * 1, m.u8.clone(), x.clone()
 
 
 def _under_a_flag(m: Any, x: Tensor) -> Tensor:
@@ -230,24 +230,26 @@ def _two() -> dict[str, Tensor]:
 
 
 ODD: dict[str, Callable[[], nn.Module]] = {
-    "views": lambda: Keeps(_views, a=torch.zeros(2, 3)),
+    "views": lambda: Keeps(_views, {"a": torch.zeros(2, 3)}),
     "kinds": lambda: Keeps(
         _kinds,
-        flags=torch.tensor([True, False]),
-        small=torch.tensor([5], dtype=torch.int16),
-        half=torch.tensor([0.5], dtype=torch.float16),
-        double=torch.tensor([0.5], dtype=torch.float64),
-        narrow=torch.tensor([0.5], dtype=torch.bfloat16),
-        byte=torch.tensor([120], dtype=torch.uint8),
+        {
+            "flags": torch.tensor([True, False]),
+            "i16": torch.tensor([5], dtype=torch.int16),
+            "f16": torch.tensor([0.5], dtype=torch.float16),
+            "f64": torch.tensor([0.5], dtype=torch.float64),
+            "bf16": torch.tensor([0.5], dtype=torch.bfloat16),
+            "u8": torch.tensor([120], dtype=torch.uint8),
+        },
     ),
-    "under a flag of Python's": lambda: Keeps(_under_a_flag, a=torch.zeros(3)),
-    "outputs too": lambda: Keeps(_given_back, a=torch.zeros(3)),
-    "assigned": lambda: Keeps(_anew, a=torch.zeros(3)),
-    "in no file": lambda: Keeps(_anew, persistent=False, a=torch.zeros(3)),
-    "two with one value": lambda: Keeps(_alike, **_two()),
-    "two with the input": lambda: Keeps(_input_in_both, **_two()),
-    "exchanged": lambda: Keeps(_exchanged, **_two()),
-    "never read": lambda: Keeps(_unread, a=torch.zeros(3)),
-    "without elements": lambda: Keeps(_unread, a=torch.zeros(0, 3)),
+    "under a flag of Python's": lambda: Keeps(_under_a_flag, {"a": torch.zeros(3)}),
+    "outputs too": lambda: Keeps(_given_back, {"a": torch.zeros(3)}),
+    "assigned": lambda: Keeps(_anew, {"a": torch.zeros(3)}),
+    "in no file": lambda: Keeps(_anew, {"a": torch.zeros(3)}, persistent=False),
+    "two with one value": lambda: Keeps(_alike, _two()),
+    "two with the input": lambda: Keeps(_input_in_both, _two()),
+    "exchanged": lambda: Keeps(_exchanged, _two()),
+    "never read": lambda: Keeps(_unread, {"a": torch.zeros(3)}),
+    "without elements": lambda: Keeps(_unread, {"a": torch.zeros(0, 3)}),
 }
 """Modules that keep state in odd ways, for one input of 3 numbers."""

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 import ttc
@@ -195,11 +194,10 @@ def test_what_is_changed_shares_no_memory(given: Callable, words: str, exported:
 
 
 def test_arrays_that_a_call_gives_are_changed_too():
-    for model in (Changes(), torch.export.export(Changes(), (torch.ones(2), {"y": torch.ones(2)}))):
+    example = (torch.ones(2), {"y": torch.ones(2)})
+    for compiled in (ttc.compile(Changes(), example), ttc.compile(torch.export.export(Changes(), example))):
         x, y = np.ones(2, np.float32), np.full(2, 3, np.float32)
-        ttc.compile(model, *([] if isinstance(model, ExportedProgram) else [(torch.ones(2), {"y": torch.ones(2)})]))(
-            x, {"y": y}
-        )
+        compiled(x, {"y": y})
         assert (x.tolist(), y.tolist()) == ([4, 4], [6, 6])
 
 

@@ -91,6 +91,7 @@ class StandIn(ModuleType):
         self._ttnn = SimpleNamespace(graph=Named("graph"))
         for name, function in CALLS.items():
             setattr(self, name, self._call(name, function))
+        self.experimental = SimpleNamespace(paged_update_cache=self._paged_update_cache)
 
     def __getattr__(self, name: str) -> Named:
         if name.startswith("__"):
@@ -158,6 +159,19 @@ class StandIn(ModuleType):
             return into
 
         return call
+
+    def _paged_update_cache(self, cache: Tensor, rows: Tensor, *, update_idxs_tensor: Tensor) -> Tensor:
+        self.note("call", "paged_update_cache")
+        old, new, places, address = (*map(self._view, (cache, rows, update_idxs_tensor)), cache.address)
+
+        def act() -> None:
+            numbers = old()
+            for entry, place in enumerate(places().astype(int)):
+                numbers[entry, :, place] = new()[0, entry]
+            self._put(address, numbers)
+
+        self._do(act)
+        return cache
 
     def _view(self, tensor: Tensor) -> Callable[[], np.ndarray]:
         """A function to the numbers where the tensor lies now."""

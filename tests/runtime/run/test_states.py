@@ -144,6 +144,15 @@ def test_a_run_that_fails_changes_no_state():
     np.testing.assert_array_equal(kept.run(x(3))["z"], x(3 + 1 + 1))
 
 
+def test_a_closed_session_has_no_state_to_give():
+    kept = session()
+    kept.run(x(1))
+    kept.close()
+    for use in (kept.state, kept.reset, lambda: kept.run(x(1))):
+        with pytest.raises(InputError, match="the session is closed: open another one"):
+            use()
+
+
 @pytest.mark.parametrize("name", ["@state.n", "n", "@state."])
 def test_users_give_no_state(name):
     with pytest.raises(InputError, match=re.escape(f"there is no input {name!r}; the program takes x")):

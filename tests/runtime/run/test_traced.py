@@ -184,6 +184,53 @@ def test_states_that_change_places_are_set_aside_and_what_stays_is_not_copied(tt
     assert all(source != to for source, to in copies)
 
 
+CACHE = """graph {
+  %c: bf16[2,1,3,32] tile dram = input(name="@state.cache")
+  %x: bf16[1,2,1,32] tile dram = input(name="x")
+  %p: i32[2] row_major dram = input(name="p")
+  %r: bf16[1,2,1,32] tile l1 height_sharded 2x1 of 32x32 = ttnn.to_memory_config(%x, MemoryConfig(buffer=L1, sharding=HEIGHT_SHARDED, shard=ShardSpec(grid=[2, 1], shape=[32, 32])))
+  %w: bf16[2,1,3,32] tile dram = ttnn.experimental.paged_update_cache(%c, %r, update_idxs_tensor=%p)
+  ttnn.deallocate(%r)
+  %y: bf16[2,1,3,32] tile dram = ttnn.add(%w, 1.0)
+  return "y"=%y, "left"=%w, "@state.cache"=%w
+}
+"""  # noqa: E501
+
+
+def caching() -> tuple[Bucket, Weights]:
+    cache, row = TensorType(DType.f32, (2, 1, 3, 32)), TensorType(DType.f32, (1, 2, 1, 32))
+    place = TensorType(DType.i64, (2,))
+    inputs = (("@state.cache", cache), ("x", row), ("p", place))
+    outputs = (("y", cache), ("left", cache), ("@state.cache", cache))
+    program = check_program(Program(parse_program(CACHE), inputs, outputs, "n150", "bf16"))
+    initial = Weight(TensorType(DType.bf16, cache.shape), lambda: np.zeros(cache.shape, np.uint16))
+    return Bucket.exact(program), Weights({"@state.cache": initial})
+
+
+def test_replays_write_rows_where_the_state_lies(ttnn: StandIn):
+    from ttc.runtime.run.device_ttnn import join_card
+
+    bucket, initial = caching()
+    traced = Session([bucket], initial, join_card(None, REGION), (SIZE,))
+    assert traced.eager is None
+    cache = np.zeros((2, 1, 3, 32), np.float32)
+    for turn in range(7):
+        places = [turn % 3, (turn + 1) % 3]
+        row = np.arange(64, dtype=np.float32).reshape(1, 2, 1, 32) + turn
+        cache[[0, 1], 0, places] = row[0, :, 0]
+        ttnn.log.clear()
+        found = traced.run({"x": row, "p": np.array(places)})
+        np.testing.assert_array_equal(found["left"], cache, err_msg=f"run {turn}")
+        np.testing.assert_array_equal(found["y"], cache + 1)
+        if turn in (0, 3, 5):
+            np.testing.assert_array_equal(traced.state()["cache"], cache)
+        assert len(ttnn.words("copy")) == 2 + 2 * (turn < 2), "of the inputs, and in calls of the outputs; of no state"
+        if turn == 4:
+            traced.reset()
+            cache[:] = 0
+            np.testing.assert_array_equal(traced.state()["cache"], cache)
+
+
 def test_a_first_run_that_fails_is_made_up_for_without_traces_on_the_card(
     ttnn: StandIn, monkeypatch: pytest.MonkeyPatch
 ):
