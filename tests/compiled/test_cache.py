@@ -243,11 +243,11 @@ def test_a_run_moves_the_tiles_of_the_row_and_no_more(tmp_path, capsys):
                 moved[node.op.mnemonic] = moved.get(node.op.mnemonic, 0) + size
     tiles, positions = 8 * 2 * 2048, 8 * 4
     assert moved[PagedUpdateCache.mnemonic] == 2 * tiles + positions  # read and written back; the rows are in L1
-    assert sum(moved.values()) < cache_bytes / 8
+    assert sum(moved.values()) < 6 * tiles < cache_bytes / 5  # a tile for each row given, doubled and given back
     assert found.report.dram_bytes == sum(moved.values())
     found.save(tmp_path / "m.ttc")
     assert main(["inspect", str(tmp_path / "m.ttc")]) == 0
-    assert "DRAM moved 0.1 MB" in capsys.readouterr().out
+    assert "DRAM moved 0.2 MB" in capsys.readouterr().out
 
 
 # ------------------------------------------------------------ sessions, files, cards

@@ -249,7 +249,7 @@ def refusal(model: torch.nn.Module, *args: torch.Tensor) -> str:
 def test_the_initial_numbers_fit_the_device():
     model = Counter()
     model.n.fill_(1 << 40)
-    assert f"the initial state n in stateful.py:25: the integer {1 << 40} does not fit the device's 32 bits" in refusal(
+    assert f"the initial state n in stateful.py:27: the integer {1 << 40} does not fit the device's 32 bits" in refusal(
         model, torch.ones(3)
     )
 
