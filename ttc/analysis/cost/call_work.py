@@ -7,6 +7,7 @@ from math import prod
 from ttc.analysis.cost.work import Card, Tensor, Work
 from ttc.calls.attention import ConcatenateHeads, ScaledDotProductAttention, SplitQueryKeyValueAndSplitHeads
 from ttc.calls.binary import BinaryCall
+from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.conv import Conv2d
@@ -45,7 +46,7 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     (Concat, "concat"),
     (Reshape, "reshape"),
     (Permute, "permute"),
-    ((Slice, Pad, Take, Put, FillCache), "slice"),
+    ((Slice, Pad, Take, Put, FillCache, PagedUpdateCache), "slice"),
     ((Embedding, Gather), "embedding"),
 )
 """Families of calls; what is not here moves elements, or reduces them."""
@@ -96,6 +97,8 @@ def _main(call: Call, node: Node) -> Work:
         inputs = (_turned(inputs[0], call.transpose_a), _turned(inputs[1], call.transpose_b), *inputs[2:])
     if isinstance(call, JointScaledDotProductAttention):
         inputs = tuple(_joined(*inputs[part::3]) for part in range(3))
+    if isinstance(call, PagedUpdateCache):
+        inputs = inputs[1:]  # the rows, which are all that is written
     if isinstance(call, (Conv2d, ConvTranspose2d)):
         inputs = (inputs[0], _weights(call, inputs[1]), *inputs[2:])
     return Work(family, name, inputs, outputs, _cores(node), fidelity(call), fp32, config)

@@ -93,7 +93,7 @@ class Signature:
         """Require that what the model changes of a call's tensors is no part of another one; InputError otherwise."""
         given = {name: tensor for name, tensor in given.items() if isinstance(tensor, Tensor)}
         for name in (changed for changed, _ in self.changed if changed in given):
-            if torch._debug_has_internal_overlap(given[name]) == 1:
+            if torch._debug_has_internal_overlap(given[name]) == 1:  # pyright: ignore[reportPrivateImportUsage]
                 raise InputError(f"the model changes {name!r}, whose elements lie in one memory: give a copy of it")
             for other, tensor in given.items():
                 if other != name and _overlap(given[name], tensor):
