@@ -17,7 +17,7 @@ ROTATED = frozenset({DType.bf16})
 class RotaryEmbeddingHf(Call, name="ttnn.experimental.rotary_embedding_hf"):
     """x * cos + [-b, a] * sin, where a and b are the halves of x's rows: x [B, H, S, D], cos and sin [1, 1, S, D].
 
-    D is a multiple of 64: halves are whole tiles. TTNN takes a D of 32 as well, which no test of tt-metal tries.
+    D is a multiple of 64: halves are whole tiles.
     """
 
     input_tensor: Value
