@@ -12,7 +12,7 @@ from ttc.calls.conv import (
     PrepareConvWeights,
     sharded_bytes,
 )
-from ttc.calls.slicing import WHOLE
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.spelling import spelled, text
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
@@ -110,6 +110,34 @@ def test_result():
 def test_refusals(changes, words):
     with pytest.raises(Refusal, match=words):
         conv(**changes).infer()
+
+
+@pytest.mark.parametrize(
+    ("channels", "columns", "programs"),
+    [
+        (64, 8, (10, 0)),
+        (56, 8, (14, 2)),  # 8 channels for each of 7 columns
+        (65, 8, (14, 2)),  # 16 for each of 5
+        (176, 11, (10, 0)),
+        (192, 11, (14, 2)),  # 24 for each of 8
+    ],
+)
+def test_slices_are_resharded_where_core_columns_have_no_channels(channels, columns, programs):
+    in_blocks = replace(blocks("n150"), core_grid=CoreRectangle(columns, 8))
+    across = Op2DSliceConfig(SliceType.DRAMSliceWidth, 2)
+
+    def counts(config: Conv2dConfig, slices: Op2DSliceConfig) -> tuple[int, int]:
+        prepare = prepared(channels, 64, (64, 64), (3, 3), config, padding=(1, 1, 1, 1), slices=slices)
+        spec = prepare.infer()
+        same = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
+        x, weight = value((1, 1, 4096, channels)), value(spec.shape, padded=spec.padded)
+        call = Conv2d(input_tensor=x, weight_tensor=weight, memory_config=DRAM, slice_config=slices, **same)
+        found = call.dispatch(TARGETS["n150"])
+        return found.programs, found.conversions
+
+    assert counts(in_blocks, across) == programs
+    assert counts(in_blocks, WHOLE) == (5, 2)
+    assert counts(HEIGHT, across) == (10, 0)
 
 
 def test_weights_are_prepared_on_the_host():

@@ -8,17 +8,15 @@ import torch
 from onnx import numpy_helper
 
 import ttc
+from tests.cards import FIRST
 from tests.mock_cards import check
 from ttc import models
-from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.models import light
 
 ENCODERS = ("minilm", "bert", "vit")
 CONVOLUTIONAL = ("resnet50", "vgg19", "squeezenet")
 BATCHES = (1, 8, 16)
-TOO_LARGE = {("resnet50", 16), ("vgg19", 16)}
-"""Convolutions of these do not fit into L1, and TTNN cuts them into no slices that are right: they are refused."""
 
 
 def encoder(name: str, batch: int) -> Compiled:
@@ -28,7 +26,7 @@ def encoder(name: str, batch: int) -> Compiled:
     return ttc.compile(module, kwargs=rows)
 
 
-def convolutional(name: str, batch: int) -> Compiled:
+def convolutional(name: str, batch: int, target: str, dtype: str) -> Compiled:
     """A graph of one image, for as many as the batch holds: in its inputs and wherever a reshape states them."""
     model = light.seeded(name)
     graph = model.graph
@@ -42,11 +40,11 @@ def convolutional(name: str, batch: int) -> Compiled:
         if shape is not None and shape[0] == 1 and node.input[0] not in weights:
             shape[0] = batch
             weights[node.input[1]].CopyFrom(numpy_helper.from_array(shape, node.input[1]))
-    return ttc.compile(onnx.shape_inference.infer_shapes(model))
+    return ttc.compile(onnx.shape_inference.infer_shapes(model), target=target, dtype=dtype)
 
 
 def assert_counted(program: Compiled) -> None:
-    found = check(program.build.program, TARGETS["n150"])
+    found = check(program.build.program)
     assert found.ok, found.faults
     predicted = program.report
     assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)
@@ -60,9 +58,9 @@ def test_encoders(name: str, batch: int, ttnn_python: str):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize(
-    ("name", "batch"),
-    [(name, batch) for name in CONVOLUTIONAL for batch in BATCHES if (name, batch) not in TOO_LARGE],
-)
-def test_convolutional_networks(name: str, batch: int, ttnn_python: str):
-    assert_counted(convolutional(name, batch))
+@pytest.mark.parametrize("dtype", ["bf16", "bfp8"])
+@pytest.mark.parametrize("target", FIRST)
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("name", CONVOLUTIONAL)
+def test_convolutional_networks(name: str, batch: int, target: str, dtype: str, ttnn_python: str):
+    assert_counted(convolutional(name, batch, target, dtype))

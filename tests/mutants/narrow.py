@@ -86,6 +86,7 @@ FAMILIES = ("ttc/ops/", "ttc/backend/", "ttc/calls/", "ttc/runtime/emulator/")
 
 
 KINDS = {
+    "batches": ("conv",),
     "conv_plan": ("conv",),
     "conv_transpose": ("conv",),
     "device": ("unary",),

@@ -165,11 +165,26 @@ class Convolution(Call, abstract=True):
 
     def sliced_rows(self) -> int:
         """Return the number of rows of a prepared weight in the form of slices."""
-        grid = self.conv_config.core_grid
-        columns = grid.columns if grid and self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else 1
-        per_core = round_up(-(-self.in_channels // columns), 8)
         height, width = self.kernel_size
-        return height * round_up(width * per_core, TILE) * -(-self.in_channels // per_core)
+        return height * round_up(width * self.column_channels, TILE) * -(-self.in_channels // self.column_channels)
+
+    @property
+    def sliced_columns(self) -> int:
+        """Return the number of core columns that a slice's input channels are spread over."""
+        grid = self.conv_config.core_grid
+        return grid.columns if grid and self.conv_config.shard_layout is Sharding.BLOCK_SHARDED else 1
+
+    @property
+    def column_channels(self) -> int:
+        """Return the channels of a slice's input that a core column takes: a multiple of 8, in all but the last."""
+        return round_up(-(-self.in_channels // self.sliced_columns), 8)
+
+    def reshards(self) -> Dispatch:
+        """Count a reshard and a move for each slice where some core columns get no channels of the slice."""
+        filled = -(-self.in_channels // self.column_channels)
+        if self.slices is None or self.whole or filled == self.sliced_columns:
+            return NO_PROGRAM
+        return self.slices.num_slices * Dispatch(2, 1)
 
 
 @dataclass(frozen=True)
@@ -235,7 +250,7 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         before = self.window.pixels, self.input_width
         after = self.window.output_pixels, self.window.output[1]
         sharded = is_sharded(spec_of(self.input_tensor)) + is_sharded(self.infer())
-        return windowed(self.slices, not self.keeps_input, before, after, sharded=sharded)
+        return windowed(self.slices, not self.keeps_input, before, after, sharded=sharded) + self.reshards()
 
     def _folded(self) -> Dispatch:
         """Count the reshape into lines, the way to rows, the fold, the way back, the product and its activation."""

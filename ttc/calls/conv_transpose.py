@@ -132,7 +132,8 @@ class ConvTranspose2d(TransposedConvolution, name="ttnn.conv_transpose2d"):
 
     def dispatch(self, target: Target) -> Dispatch:
         after = self.window.output_pixels, self.window.output[1]
-        return windowed(self.dram_slice_config, False, (self.input_pixels, self.input_width), after)
+        before = self.input_pixels, self.input_width
+        return windowed(self.dram_slice_config, False, before, after) + self.reshards()
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `sharded_bytes` where slices are stated, else all of L1."""

@@ -123,7 +123,7 @@ def test_the_search_finds_the_cheapest_of_all_ways():
     ways = [Way({})]
     for position, node in enumerate(graph.nodes):
         offers = search._offers(node)
-        ways = [past for way in ways for past in search._past(position, node, way, offers)]
+        ways = [past for way in ways for past in search._past(position, node, way, offers, {})]
     steps = cheapest(graph, prices)
     assert len(ways) > 1000
     best = min(ways, key=lambda way: way.seconds)

@@ -9,10 +9,11 @@ from tests.mock_cards import check_many
 from ttc.backend import lower
 from ttc.backend.rules.conv_plan import fits
 from ttc.calls.conv import Conv2d, Convolution
-from ttc.calls.slicing import SliceType
+from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
+from ttc.calls.window import shard_rows
 from ttc.errors import Refused
-from ttc.ir import DType, parse_graph
+from ttc.ir import TILE, DType, parse_graph
 
 BLOCKS = (DType.bf16, DType.bfp8, DType.bfp4)
 """Dtypes of weights of a bf16 program."""
@@ -135,6 +136,57 @@ def test_slices_are_as_few_as_fit():
 
 
 @pytest.mark.parametrize(
+    ("batch", "size", "channels", "block", "slices"),
+    [
+        (8, 28, 512, 0, WHOLE),
+        (16, 28, 512, 224, WHOLE),  # 1568 rows of pixels a core, in 7 blocks
+        (8, 60, 512, 480, Op2DSliceConfig(SliceType.DRAMSliceWidth, 2)),  # 113 tiles a core divide into blocks of one
+        (16, 28, 1024, 32, WHOLE),  # lines this short have no slices
+    ],
+)
+def test_large_blocks_are_better_than_slices_and_these_than_blocks_of_one_tile(batch, size, channels, block, slices):
+    (call,) = [call for call in calls(image(batch, size, size, channels, channels)) if isinstance(call, Conv2d)]
+    assert (call.conv_config.act_block_h_override, call.slices) == (block, slices)
+    shard = shard_rows(call.parts[0].output_pixels, call.shard_cores(TARGETS["n150"].grid))
+    larger = [rows for rows in range(block + TILE, shard + 1, TILE) if shard % rows == 0]
+    assert not block or larger
+    for rows in larger * (block > 0):
+        config = replace(call.conv_config, act_block_h_override=rows, reallocate_halo_output=True)
+        assert not fits(replace(call, conv_config=config), DType.bf16, TARGETS["n150"])
+
+
+PARTS = [(4, 1600, 20), (2, 3201, 20)]
+"""Images [N, H, W] that L1 cannot hold with 512 bytes a pixel, but half of them; the second end inside tiles."""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "before", "after"),
+    [
+        (PARTS[0], ["slice"] * 2, []),
+        (PARTS[1], ["to_layout", "slice", "slice", "to_layout", "to_layout"], ["to_layout"]),
+    ],
+)
+def test_a_batch_that_does_not_fit_is_cut_into_equal_parts(sizes, before, after):
+    found = calls(image(*sizes, 256, 32))
+    convolutions = [call for call in found if isinstance(call, Conv2d)]
+    assert [call.batch_size for call in convolutions] == [sizes[0] // 2] * 2
+    assert len({(call.weight_tensor, call.bias_tensor) for call in convolutions}) == 1
+    moves = [name for call in found if (name := call.mnemonic.removeprefix("ttnn.")) in ("slice", "to_layout")]
+    assert sorted(moves) == sorted([*before, *after, *after * 2])
+
+
+def test_layers_in_a_row_hand_on_their_parts():
+    text = (
+        image(*PARTS[0], 256, 256).replace('return "y"=%y', "")
+        + f"""
+      %z: f32[1,1,128000,256] = conv(x=%y, w=%w, bias=%b, {UNIT}, rows=[4, 1600, 20])
+      return "z"=%z"""
+    )
+    found = mnemonics(text)
+    assert (found.count("slice"), found.count("conv2d"), found.count("concat")) == (2, 4, 1)
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         (
@@ -142,7 +194,12 @@ def test_slices_are_as_few_as_fit():
             r"512 to 512 channels and 1 x 40000 x 20 to 40000 x 20 pixels with a kernel of 3 x 3 does not fit into L1, "
             "and TTNN cuts it into no slices that are right",
         ),
-        (image(4, 4000, 100, 1024, 1024), "does not fit into L1, not even in the thinnest slices along the width"),
+        (image(1, 4000, 100, 1024, 1024), "does not fit into L1, not even in the thinnest slices along the width"),
+        (image(4, 4000, 100, 1024, 1024), "not even one image at a time in the thinnest slices along the width"),
+        (
+            image(2, 40_000, 20, 512, 512),
+            "does not fit into L1, not even one image at a time, and TTNN cuts it into no slices that are right",
+        ),
     ],
 )
 def test_what_no_slices_are_right_for_is_refused_with_its_numbers(text, reason):
@@ -159,6 +216,9 @@ def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, 
         image(1, 250, 130, 64, 96),
         line(96_000, 128),
         line(50_001, 96),
+        image(16, 28, 28, 512, 64),
+        image(16, 56, 56, 128, 256),
+        *[image(*sizes, int(512 / dtypes[0].bytes), 32) for sizes in PARTS],
         transposed(200, 64, 48, 8, 4),
         transposed(30_000, 48, 64, 8, 4),
     ]

@@ -63,12 +63,18 @@ def test_a_pool_that_l1_cannot_hold_states_its_slices(size: tuple[int, int, int]
         assert need(WHOLE if slices.num_slices == 2 else replace(slices, num_slices=slices.num_slices - 1)) > room
 
 
+def test_a_batch_that_no_slices_fit_is_cut_into_parts():
+    pools = [call for call in calls(pool_text(32, 224, 224)) if isinstance(call, MaxPool2d)]
+    assert [(call.batch_size, call.dram_slice_config.num_slices) for call in pools] == [(16, 4)] * 2
+
+
 @pytest.mark.parametrize("target", EACH_CARD)
 def test_the_real_library_takes_pools_in_slices(target: str, ttnn_python: str):
-    graphs = [parse_graph(f"graph {{{pool_text(*size)}\n}}") for size in ((16, 224, 224), (8, 256, 256))]
+    sizes = ((16, 224, 224), (8, 256, 256), (32, 224, 224))
+    graphs = [parse_graph(f"graph {{{pool_text(*size)}\n}}") for size in sizes]
     programs = [compile_graph(graph, Options(TARGETS[target])).program.graph for graph in graphs]
     pools = [node.op for program in programs for node in program.nodes if isinstance(node.op, MaxPool2d)]
-    assert [pool.dram_slice_config != WHOLE for pool in pools] == [True, True]
+    assert [pool.dram_slice_config != WHOLE for pool in pools] == [True] * 4
     assert not [fault for report in check_many(list(map(str, programs)), TARGETS[target]) for fault in report.faults]
 
 

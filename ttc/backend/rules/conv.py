@@ -10,6 +10,7 @@ import torch
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.batches import by_parts
 from ttc.backend.rules.conv_plan import (
     bias_config,
     bias_memory,
@@ -117,8 +118,13 @@ def dense(layer: Layer, to: Lowering) -> Value:
 
 
 def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
-    """Call conv2d with weight and bias prepared, in the shard layout that needs the least L1."""
+    """Call conv2d, on as many images at a time as fit, with weight and bias prepared once."""
     prepare = planned(layer, x, to)
+    return by_parts(x, layer.batch // prepare.batch_size, lambda part: convolved(layer, prepare, part, to), to)
+
+
+def convolved(layer: Layer, prepare: PrepareConvWeights, x: Value, to: Lowering) -> Value:
+    """Call conv2d as its weight's preparation states."""
     shared = {field.name: getattr(prepare, field.name) for field in fields(Convolution)}
     shared["slice_config"] = prepare.slice_config
     bias = None if layer.b is None else to.call(prepared_bias(prepare, layer.b, shared, to))
@@ -140,7 +146,7 @@ def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any],
 
 
 def planned(layer: Layer, x: Value, to: Lowering) -> PrepareConvWeights:
-    """Plan the preparation of a layer's weight: folded where the windows tile the image, else in shards and slices.
+    """Plan the preparation of a layer's weight: folded where the windows tile the image, else as L1 demands.
 
     A single dimension lies on the height, where TTNN needs less L1, unless strides or slices demand the width.
     """
@@ -148,7 +154,11 @@ def planned(layer: Layer, x: Value, to: Lowering) -> PrepareConvWeights:
     if layer.tiles_image:
         return replace(described(layer, x, wide, to), slice_config=WHOLE)
     sides = (False, True) if len(layer.stride) == 1 and not wide else (wide,)
-    return plan(lambda side: described(layer, x, side, to), sides, x.dtype, to.target)
+
+    def describe(images: int, side: bool) -> PrepareConvWeights:
+        return described(replace(layer, batch=images), x, side, to)
+
+    return plan(describe, layer.batch, sides, x.dtype, to.target)
 
 
 def described(layer: Layer, x: Value, wide: bool, to: Lowering) -> PrepareConvWeights:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering
+from ttc.backend.rules.batches import equal_parts
 from ttc.calls.call import PLAIN_FLOATS
 from ttc.calls.conv import Conv2dConfig, Convolution, CoreRectangle, sharded_bytes
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
@@ -22,35 +23,41 @@ from ttc.ops.conv import Pads
 WORDS = {SliceType.DRAMSliceHeight: "the height", SliceType.DRAMSliceWidth: "the width"}
 
 Call = TypeVar("Call", bound=Convolution)
+Describe = Callable[[int, bool], Call]
+"""Makes a call of a number of images, shards and slices not stated, given whether one dimension lies on the width."""
 
 
-def plan(describe: Callable[[bool], Call], sides: tuple[bool, ...], dtype: DType, target: Target) -> Call:
-    """Return the first call that fits into L1 whole, or else the last in slices, as `least_l1` does.
+def plan(describe: Describe[Call], batch: int, sides: tuple[bool, ...], dtype: DType, target: Target) -> Call:
+    """Return the call on the largest equal part of a batch of images that fits into L1, as `in_l1` says.
 
-    `describe` makes a call, given whether a single dimension lies on the width; `sides` are the choices in order.
+    `sides` are the choices of where a single dimension lies, in order. Refusal if not even one image fits.
     """
-    *others, last = sides
-    for side in others:
-        whole = whole_in_l1(describe(side), dtype, target)
-        if whole is not None:
-            return whole
-    return least_l1(describe(last), dtype, target)
+    for parts in equal_parts(batch):
+        found = in_l1([describe(batch // parts, side) for side in sides], dtype, target)
+        if found is not None:
+            return found
+    raise Refusal(does_not_fit(describe(batch, sides[-1]), target))
 
 
-def least_l1(call: Call, dtype: DType, target: Target) -> Call:
-    """Return the call whole if it fits into L1, else in the fewest slices that do, shard layout and slices stated.
+def in_l1(calls: list[Call], dtype: DType, target: Target) -> Call | None:
+    """Return the first call that fits into L1 whole, else by blocks, else the last in slices; None if none fit.
 
-    Refusal if it does not fit whole, and not in slices that TTNN computes right.
+    Each block of rows takes all weights anew, and one of a single tile waits for them: slices are better, if there are.
     """
-    whole = whole_in_l1(call, dtype, target)
-    if whole is not None:
-        return whole
+    whole = [found for call in calls if (found := whole_in_l1(call, dtype, target))]
+    if whole:
+        return whole[0]
+    blocks = [found for call in calls if (found := whole_by_blocks(call, dtype, target))]
+    large = [cut for cut in blocks if cut.conv_config.act_block_h_override > TILE]
+    return next(filter(None, (*large, in_fewest_slices(calls[-1], dtype, target), *blocks)), None)
+
+
+def in_fewest_slices(call: Call, dtype: DType, target: Target) -> Call | None:
+    """Return the call in the fewest slices that fit into L1 and that TTNN computes right; None if none do."""
     kinds = sound_slices(call)
     cuts = [fewest_slices(layout, kind, dtype, target) for layout in sliced_layouts(call, target) for kind in kinds]
-    fitting = [cut for cut in cuts if cut is not None]
-    if not fitting:
-        raise Refusal(does_not_fit(call, kinds, target))
-    return with_plain_weights(min(fitting, key=number_of_slices), dtype)
+    fewest = min(filter(None, cuts), key=number_of_slices, default=None)
+    return fewest and with_plain_weights(fewest, dtype)
 
 
 def with_plain_weights(call: Call, dtype: DType) -> Call:
@@ -66,6 +73,13 @@ def whole_in_l1(call: Call, dtype: DType, target: Target) -> Call | None:
     fitting = [cut for cut in whole if fits(cut, dtype, target)]
     least = min(fitting, key=lambda cut: sharded_bytes(cut, dtype, target), default=None)
     return least and halo_in_place(least, dtype, target)
+
+
+def whole_by_blocks(call: Call, dtype: DType, target: Target) -> Call | None:
+    """Return the call whole, in the fewest blocks that fit into L1; None if none fit."""
+    cuts = [largest_block(in_slices(layout, WHOLE), dtype, target) for layout in layouts(call, target)]
+    largest = max(filter(None, cuts), key=lambda cut: cut.conv_config.act_block_h_override, default=None)
+    return largest and halo_in_place(largest, dtype, target)
 
 
 def layouts(call: Call, target: Target) -> tuple[Call, Call]:
@@ -88,22 +102,20 @@ def sliced_layouts(call: Call, target: Target) -> list[Call]:
     return [in_height(call), in_blocks(call, columns, rows)]
 
 
-def does_not_fit(call: Convolution, kinds: list[SliceType], target: Target) -> str:
-    """Explain with the convolution's numbers why neither the whole nor slices of these kinds will do."""
+def does_not_fit(call: Convolution, target: Target) -> str:
+    """Explain with the convolution's numbers why neither the whole, nor one image, nor slices will do."""
+    kinds = sound_slices(call)
     if not kinds and all(has_long_index(in_slices(layout, WHOLE), target) for layout in layouts(call, target)):
         return f"TTNN has no room for the index of a result {call.window.output[1]} pixels wide"
     sizes = (call.input_height, call.input_width), call.kernel_size, call.window.output
     image, kernel, result = (f"{height} x {width}" for height, width in sizes)
-    tried = " or ".join(WORDS[kind] for kind in kinds)
+    least = ["one image at a time"] * (call.batch_size > 1)
+    least += [f"in the thinnest slices along {' or '.join(WORDS[kind] for kind in kinds)}"] * bool(kinds)
     return (
         f"a convolution of {call.in_channels} to {call.out_channels} channels and "
-        f"{call.batch_size} x {image} to {result} "
-        f"pixels with a kernel of {kernel} does not fit into L1, "
-        + (
-            f"not even in the thinnest slices along {tried}"
-            if kinds
-            else "and TTNN cuts it into no slices that are right"
-        )
+        f"{call.batch_size} x {image} to {result} pixels with a kernel of {kernel} does not fit into L1"
+        + (f", not even {' '.join(least)}" if least else "")
+        + ("" if kinds else ", and TTNN cuts it into no slices that are right")
     )
 
 
@@ -134,10 +146,15 @@ def fewest_slices(call: Call, kind: SliceType, dtype: DType, target: Target) -> 
     if not found:
         return None
     slices = min(found)
-    shards = [shard_rows(part.output_pixels, call.shard_cores(target.grid)) for part in cut(slices, TILE).parts]
+    return largest_block(cut(slices, TILE), dtype, target)
+
+
+def largest_block(call: Call, dtype: DType, target: Target) -> Call | None:
+    """Return the call in the largest block that fits into L1: the whole of a core's rows, or a part of each slice's."""
+    shards = [shard_rows(part.output_pixels, call.shard_cores(target.grid)) for part in call.parts]
     tiles = math.gcd(*shards) // TILE
     blocks = [max(shards), *(TILE * count for count in range(tiles, 0, -1) if tiles % count == 0)]
-    return next((fit for block in blocks if fits(fit := cut(slices, block), dtype, target)), None)
+    return next((fit for block in blocks if fits(fit := in_block(call, block), dtype, target)), None)
 
 
 def halo_in_place(call: Call, dtype: DType, target: Target) -> Call:

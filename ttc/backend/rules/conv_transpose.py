@@ -6,6 +6,7 @@ from dataclasses import fields
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.batches import by_parts
 from ttc.backend.rules.conv_plan import (
     bias_config,
     bias_memory,
@@ -42,7 +43,14 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
         raise Refusal("a convolution's weight and bias must be known before the first run")
     x = to_rows(op.x, op.rows, to)
     sides = (False, True) if len(op.stride) == 1 else (False,)
-    prepare = plan(lambda side: described(op, x, w, side, to), sides, x.dtype, to.target)
+    batch = images(op.x, op.rows, len(op.stride))[0]
+    prepare = plan(lambda part, side: described(op, x, w, part, side, to), batch, sides, x.dtype, to.target)
+    y = by_parts(x, batch // prepare.batch_size, lambda part: transposed(prepare, part, b, to), to)
+    return from_rows(y, op.rows, op.infer().shape, to)
+
+
+def transposed(prepare: PrepareConvTranspose2dWeights, x: Value, b: Value | None, to: Lowering) -> Value:
+    """Call conv_transpose2d as its weight's preparation states."""
     agreed = {field.name: getattr(prepare, field.name) for field in fields(TransposedConvolution)}
     agreed["dram_slice_config"] = prepare.dram_slice_config
     agreed["conv_config"] = taken_as_prepared(prepare)
@@ -50,7 +58,7 @@ def conv_transpose(op: ops.ConvTranspose, to: Lowering) -> Value:
     call = ConvTranspose2d(
         input_tensor=x, weight_tensor=to.call(prepare), bias_tensor=bias, memory_config=DRAM, **agreed
     )
-    return from_rows(to.call(call), op.rows, op.infer().shape, to)
+    return to.call(call)
 
 
 def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering) -> Value:
@@ -63,9 +71,11 @@ def prepared_bias(prepare: PrepareConvTranspose2dWeights, b: Value, to: Lowering
     return to.call(PrepareConvTranspose2dBias(bias_tensor=to.host(row, host_dtype(to)), **agreed))
 
 
-def described(op: ops.ConvTranspose, x: Value, w: Value, wide: bool, to: Lowering) -> PrepareConvTranspose2dWeights:
-    """Describe the preparation with the geometry of `op`, but for shards and slices; `wide` is as in `geometry`."""
-    batch, channels, spatial = images(op.x, op.rows, len(op.stride))
+def described(
+    op: ops.ConvTranspose, x: Value, w: Value, batch: int, wide: bool, to: Lowering
+) -> PrepareConvTranspose2dWeights:
+    """Describe the preparation for `batch` images of `op`, but for shards and slices; `wide` is as in `geometry`."""
+    _, channels, spatial = images(op.x, op.rows, len(op.stride))
     weight = to.derive(ops.Reshape(w, plane_weight(op.w.shape, wide)))
     call = PrepareConvTranspose2dWeights(
         weight_tensor=to.host(weight, host_dtype(to)),

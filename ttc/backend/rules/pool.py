@@ -12,6 +12,7 @@ from torch import Tensor
 from ttc import ops
 from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.batches import by_parts, equal_parts
 from ttc.backend.rules.conv_plan import plane
 from ttc.backend.rules.moves import reshaped
 from ttc.backend.rules.numbers import lowest
@@ -35,13 +36,16 @@ def max_pool(op: ops.MaxPool, to: Lowering) -> Value:
     """Lower to max_pool2d where it takes the window and the dtype, else to maxima along one axis after the other."""
     x = to_rows(op.x, op.rows, to)
     call = pooling(op, x, to.target) if fits_max_pool2d(op, x) else None
-    y = slice_maxima(op, x, to) if call is None else reshaped(to.call(call), row_shape(call), to)
+    y = slice_maxima(op, x, to) if call is None else pooled(call, images(op.x, op.rows, len(op.kernel))[0], x, to)
     return from_rows(y, op.rows, op.infer().shape, to)
 
 
-def row_shape(call: MaxPool2d) -> tuple[int, ...]:
-    """Return the shape of a pool's result as rows."""
-    return 1, 1, call.window.output_pixels, call.channels
+def pooled(call: MaxPool2d, batch: int, x: Value, to: Lowering) -> Value:
+    """Compute the maxima of a batch of images, as many at a time as `call` takes, and return rows."""
+    rows = 1, 1, call.window.output_pixels, call.channels
+    return by_parts(
+        x, batch // call.batch_size, lambda part: reshaped(to.call(replace(call, input_tensor=part)), rows, to), to
+    )
 
 
 def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
@@ -51,14 +55,18 @@ def fits_max_pool2d(op: ops.MaxPool, x: Value) -> bool:
 
 
 def pooling(op: ops.MaxPool, x: Value, target: Target) -> MaxPool2d | None:
-    """Return the call of max_pool2d, in the shard layout that needs the least L1 and in the fewest slices that fit.
+    """Return the call of max_pool2d on the largest equal part of the batch that fits into L1; None if none fits."""
+    batch = images(op.x, op.rows, len(op.kernel))[0]
+    found = (in_l1(described(op, x, batch // parts), target) for parts in equal_parts(batch))
+    return next(filter(None, found), None)
 
-    None where no slices fit that TTNN computes right.
-    """
-    batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
+
+def described(op: ops.MaxPool, x: Value, batch: int) -> MaxPool2d:
+    """Return the call of max_pool2d for `batch` of the images, but for its shard layout and slices."""
+    _, channels, spatial = images(op.x, op.rows, len(op.kernel))
     (top, bottom), (left, right) = (*op.padding, (0, 0))[:2]
     height, width = plane(spatial)
-    call = MaxPool2d(
+    return MaxPool2d(
         x,
         batch,
         height,
@@ -74,9 +82,16 @@ def pooling(op: ops.MaxPool, x: Value, target: Target) -> MaxPool2d | None:
         reallocate_halo_output=False,
         config_tensor_in_dram=True,
     )
+
+
+def in_l1(call: MaxPool2d, target: Target) -> MaxPool2d | None:
+    """Return the call in the shard layout that needs the least L1 and in the fewest slices that fit.
+
+    None where no slices fit that TTNN computes right.
+    """
     for slices in (WHOLE, *sound_slices(call.window)):
         part = slices.parts(call.window)[0]
-        need = {layout: pool_bytes(part, channels, layout, target.grid) for layout in LAYOUTS}
+        need = {layout: pool_bytes(part, call.channels, layout, target.grid) for layout in LAYOUTS}
         best = min(need, key=need.__getitem__)
         if need[best] <= l1_bank(target):
             return replace(call, applied_shard_scheme=best, dram_slice_config=slices)

@@ -40,7 +40,7 @@ def tensors(call: Call) -> tuple[Value, ...]:
     """Return the operands of a call that may lie in shards; none of calls that have no form on shards."""
     match call:
         case Conv2d() if call.slices == WHOLE and not call.conv_config.folded and call.groups == 1:
-            return (call.input_tensor,)
+            return () if call.conv_config.act_block_h_override else (call.input_tensor,)  # its blocks divide its shard
         case MaxPool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
             return (call.input_tensor,)
         case Linear(transpose_a=False, transpose_b=False) if call.activation is None or call.activation in FUSED:

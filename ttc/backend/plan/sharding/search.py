@@ -80,14 +80,22 @@ class _Search:
         offers = self._offers(node)
         if offers is None and not any(map(self._touched, [node] * len(ways), ways)):
             return ways
+        found = self._found(position, node, ways, offers) or self._found(position, node, ways, offers, alone=True)
+        first, *others = sorted(found.values(), key=lambda way: way.seconds)
+        return [first, *(way for way in others if self._better(way, first))][:BEAM]
+
+    def _found(
+        self, position: int, node: Node, ways: list[Way], offers: list[Offer] | None, alone: bool = False
+    ) -> dict[Any, Way]:
+        """Return the cheapest way past a call to each assignment; `alone`: other values leave their shards first."""
         found: dict[Any, Way] = {}
         for way in ways:
-            for past in self._past(position, node, way, offers):
+            others: dict[Value, Memory] = dict.fromkeys(way.memories) if alone else {}
+            for past in self._past(position, node, way, offers, others):
                 key = frozenset((value, id(memory)) for value, memory in past.memories.items())
                 if key not in found or past.seconds < found[key].seconds:
                     found[key] = past
-        first, *others = sorted(found.values(), key=lambda way: way.seconds)
-        return [first, *(way for way in others if self._better(way, first))][:BEAM]
+        return found
 
     def _touched(self, node: Node, way: Way) -> bool:
         return bool(way.memories) and not way.memories.keys().isdisjoint(node.op.operands())
@@ -105,12 +113,14 @@ class _Search:
         outside = not self._outside.isdisjoint(node.results)
         return [offer for offer in self._prices.offers(node.op) if not (outside and offer.form.result)]
 
-    def _past(self, position: int, node: Node, way: Way, offers: list[Offer] | None) -> Iterator[Way]:
-        """Yield a way past a call for each offer that fits into L1."""
+    def _past(
+        self, position: int, node: Node, way: Way, offers: list[Offer] | None, others: dict[Value, Memory]
+    ) -> Iterator[Way]:
+        """Yield a way past a call for each offer that fits into L1 when `others` have their memories."""
         plain: dict[Value, Memory] = {value: None for value in node.op.operands() if value in way.memories}
         if offers is None:
             taken = workspace(node.op, self._prices.target)
-            past = self._moved(way, plain, taken.circular_buffers + taken.l1)
+            past = self._moved(way, {**others, **plain}, taken.circular_buffers + taken.l1)
             step = Step(node, past[0], None, way.step) if past and past[0] else way.step
             if past:
                 yield Way(self._alive(past[1], position), way.seconds + past[2], step)
@@ -118,7 +128,7 @@ class _Search:
         operands = tensors(node.op)  # type: ignore[arg-type]
         for offer in offers:
             needed = {**plain, **dict(zip(operands, offer.form.operands, strict=True))}
-            past = self._moved(way, needed, offer.room)
+            past = self._moved(way, {**others, **needed}, offer.room)
             if past is None:
                 continue
             moves, memories, seconds = past
