@@ -310,6 +310,7 @@ REFUSED = [
 ]  # fmt: skip
 
 ELSEWHERE = {
+    "cache.py": "rows that are written into caches, by views and shards: tests/calls/test_cache.py",
     "host.py": "what a host op takes and gives: tests/test_host.py",
     "program_config.py": "blocks that are no shares of a product: tests/calls/test_program_config.py",
     "loop.py": "loops and their bodies: tests/calls/test_loop.py",
