@@ -216,6 +216,7 @@ REFUSED = [
     ("log_softmax(x=f32[2,3], dim=0)", "x=i32[2,3]", "needs a floating dtype, got i32[2,3]"),
     (ROTARY, "x=f32[2,5,3], cos=f32[5,3], sin=f32[5,3]", "needs an even last dimension, got f32[2,5,3]"),
     (ROTARY, "sin=f32[4]", "cos f32[5,4] and sin f32[4] differ in shape"),
+    (ROTARY, "cos=f32[3,4], sin=f32[3,4]", "shapes [3, 4] and [2, 5, 4] do not broadcast"),
     (ROTARY, "x=f32[5,4], cos=f32[2,5,4], sin=f32[2,5,4]", "cos f32[2,5,4] does not broadcast to f32[5,4]"),
     (ROTARY, "x=i32[2,5,4], cos=i32[5,4], sin=i32[5,4]", "needs a floating dtype, got i32[2,5,4]"),
     (ROTARY, "cos=bf16[5,4], sin=bf16[5,4]", "operands have different dtypes: bf16, f32"),

@@ -36,3 +36,8 @@ def test_near_misses(changes):
         assert text.count(old) == 1
         text = text.replace(old, new)
     assert "addcmul" not in lowered(text)
+
+
+def test_single_numbers_have_no_rows():
+    text = GATED.replace("[1,33,64]", "[]").replace("[1,1,64]", "[]")
+    assert "addcmul" not in lowered(text)

@@ -25,4 +25,4 @@ def with_gate(op: ops.Add, to: Lowering) -> Value | None:
 
 def _is_row(gate: Value, y: Value) -> bool:
     """Return whether `gate` is one row that all rows of y are multiplied with."""
-    return gate.shape[-1:] == y.shape[-1:] and gate.type.numel == y.shape[-1] < y.type.numel
+    return y.type.rank > 0 and gate.shape[-1:] == y.shape[-1:] and gate.type.numel == y.shape[-1] < y.type.numel
