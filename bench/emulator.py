@@ -1,24 +1,42 @@
-"""The emulator beside onnxruntime and torch eager: one run of a prepared model, batch 1."""
+"""The emulator beside onnxruntime: one run of a prepared model, batch 1."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import exp, log
+from pathlib import Path
+from statistics import fmean
 
 import numpy as np
-import torch
+from torch import Tensor, nn
 
 import ttc
 from bench.reference import session
+from bench.table import Table, of_times
 from bench.timing import Row, compare
 from ttc.compiled.compiled import Compiled
 from ttc.models import light, minilm, named
 
+REFERENCE = "onnxruntime fp32"
+
+
+def tables() -> Iterator[Table]:
+    """Yield the times, and the geometric means over the models."""
+    found = list(rows())
+    yield of_times("Emulator", found)
+    names = [name for name in found[0].seconds if name != REFERENCE]
+    means = [exp(fmean(log(row.seconds[name] / row.seconds[REFERENCE]) for row in found)) for name in names]
+    yield Table(f"Emulator over {REFERENCE}, geometric mean", ("what", "ratio"), list(zip(names, means, strict=True)))
+
 
 def rows() -> Iterator[Row]:
     yield _resnet()
-    yield _minilm()
-    yield _vit()
+    yield _beside_onnxruntime("run MiniLM, 32 tokens", *minilm.MODEL.build())
+    for name, what in (("vit", "run ViT-B/16"), ("bert", "run BERT-base, 128 tokens")):
+        module, inputs = named(name).build("real")
+        yield _beside_onnxruntime(what, module.eval(), inputs)
 
 
 def _resnet() -> Row:
@@ -29,32 +47,22 @@ def _resnet() -> Row:
     contenders = {
         "emulator bf16": _runner(ttc.compile(proto), inputs),
         "emulator fp32": _runner(ttc.compile(proto, dtype="fp32"), inputs),
-        "onnxruntime fp32": lambda: reference.run(None, inputs),
+        REFERENCE: lambda: reference.run(None, inputs),
     }
     return compare("run light_resnet50", contenders)
 
 
-def _minilm() -> Row:
-    module, inputs = minilm.MODEL.build()
-    return _beside_torch("run MiniLM, 32 tokens", module, inputs)
-
-
-def _vit() -> Row:
-    module, inputs = named("vit").build("real")
-    return _beside_torch("run ViT-B/16", module, inputs)
-
-
-def _beside_torch(what: str, module: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> Row:
+def _beside_onnxruntime(what: str, module: nn.Module, inputs: dict[str, Tensor]) -> Row:
     arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
-
-    def eager() -> None:
-        with torch.no_grad():
-            module(**inputs)
-
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        minilm.write_onnx(module, inputs, path)
+        reference = session(str(path))
+    given = {value.name: arrays[value.name] for value in reference.get_inputs()}
     contenders = {
         "emulator bf16": _runner(ttc.compile(module, kwargs=inputs), arrays),
         "emulator fp32": _runner(ttc.compile(module, kwargs=inputs, dtype="fp32"), arrays),
-        "torch eager fp32": eager,
+        REFERENCE: lambda: reference.run(None, given),
     }
     return compare(what, contenders)
 

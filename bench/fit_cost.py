@@ -1,8 +1,10 @@
 """Fit the constants of the cost model to published times and freeze them: `python -m bench.fit_cost [DIR]`.
 
 Products are fitted by least squares of the logarithm of predicted by published; what is a sum of amounts by
-non-negative least squares of the relative error, with a weak pull to a prior, so that few rows decide little. Rows of
-one shape are held out together, by a hash of the shape, for the figures printed beside those of the rows fitted to.
+non-negative least squares of the relative error, all families at once, since they share the constants of what a core
+waits for. A weak pull to a prior lets few rows decide little, and a stronger one brings Wormhole's cycles, of which
+there are few rows, to Blackhole's. Rows of one shape are held out together, by a hash of the shape, for the figures
+printed beside those of the rows fitted to.
 """
 
 from __future__ import annotations
@@ -14,19 +16,22 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import least_squares, lsq_linear
+from scipy.optimize import least_squares, nnls
 
 from bench.cost_model.judge import figures, lines
 from bench.cost_model.predict import microseconds
 from bench.cost_model.read import TIMINGS, read
 from bench.cost_model.rows import Timed
 from ttc.analysis.cost.constants import FILE
-from ttc.analysis.cost.families import AMOUNTS, DRAM
+from ttc.analysis.cost.families import AMOUNTS, DRAM, constant
 
 Row = tuple[Timed, str]
 Known = dict[str, float]
 
 FOLDS = 5
+
+ROUNDS = 20
+"""Rounds of fitting, in each of which a row weighs less the farther off it was."""
 
 PRODUCT: Mapping[str, tuple[float, float, float]] = {
     "unpack": (0.3, 1.0, 2.0),
@@ -46,25 +51,62 @@ PRODUCT: Mapping[str, tuple[float, float, float]] = {
 """Least, first and largest value of each constant of products."""
 
 PRIOR = {
-    "start": 1000.0,
-    "page": 100.0,
-    "engine": 0.5,
-    "tile": 100.0,
-    "row": 200.0,
+    "start": 800.0,
+    "stream.fill": 700.0,
+    "stream.wait": 130.0,
+    "stream.wait_dram": 100.0,
+    "stream.far_kilobyte": 48.0,
+    "stream.row_alone": 450.0,
     "kilobyte": 17.0,
-    "far_kilobyte": 20.0,
-    "element": 5.0,
-    "foreign": 20.0,
-    "slow": 200.0,
-    "row_alone": 450.0,
-    "key": 20.0,
-    "weight": 50.0,
+    "kilobyte_within": 25.0,
+    "kilobyte_in": 80.0,
+    "kilobyte_out": 80.0,
+    "block_kilobyte": 20.0,
+    "row": 100.0,
+    "row_in": 450.0,
     "row_out": 60.0,
+    "row_untiled": 30.0,
+    "tile_row": 400.0,
+    "first_block": 1000.0,
+    "slow": 1500.0,
+    "row_broadcast": 1200.0,
+    "column_broadcast": 800.0,
+    "binary.slow": 300.0,
+    "concat.kilobyte": 80.0,
+    "to_integer": 600.0,
+    "engine": 1.0,
+    "stall": 1.0,
+    "block": 500.0,
+    "activation": 60.0,
+    "weight": 70.0,
+    "foreign": 20.0,
+    "element": 7.0,
+    "key": 100.0,
+    "group": 800.0,
+    "tile_group": 700.0,
+    "far_tile": 2000.0,
+    "pool.row": 15.0,
+    "piece": 400.0,
+    "part": 230.0,
+    "reshape.tile": 1500.0,
+    "reshape.start": 10000.0,
+    "permute.tile_in": 700.0,
+    "permute.tile_out": 2000.0,
+    "turned": 1200.0,
+    "mixed": 2000.0,
+    "norm.tile": 1300.0,
+    "norm.start": 3000.0,
+    "softmax.tile": 1500.0,
+    "softmax.start": 8000.0,
+    "group_norm.start": 8000.0,
+    "rotary.tile": 2000.0,
+    "rotary.start": 5000.0,
+    "unary.tile": 200.0,
 }
-"""Cycles that an amount is pulled to; 100 where none is given."""
+"""Cycles that a constant is pulled to, by its name or by its amount; 100 where none is given."""
 
-PULL = 0.03
-"""Weight of the pull beside a row's relative error."""
+PULL, FAR = 0.1, 0.4
+"""Weights beside a row's relative error: of the pull to the priors, and of Wormhole's to Blackhole's cycles."""
 
 KNOWN = {
     "wormhole_b0": {"launch.gap_us": 2.05, "dram.share": 1.48, "host.call_us": 45.0},
@@ -74,8 +116,8 @@ KNOWN = {
 
 SOURCES = {
     "product": "gemm.csv, traced, and profiled products of ops.csv; least squares of log(predicted / published)",
-    "sums": "ops.csv, kernel times; non-negative least squares of the relative error; where Wormhole has no rows, "
-    "Blackhole's cycles",
+    "sums": "ops.csv, kernel times; non-negative least squares of the relative error; Wormhole's are pulled to "
+    "Blackhole's cycles; stream: what all families that move tiles or rows share",
     "launch.gap_us": "dispatch.csv: device kernel end to next start, traced: 2.05 us on n300 (CI); 0.45-0.7 us between "
     "programs of traced models on Blackhole",
     "host.call_us": "gemm.csv, not traced: the least time of a call, 45-50 us on n150, 15 us on p150",
@@ -91,12 +133,12 @@ def main() -> None:
     parser.add_argument("--freeze", action="store_true", help="write the constants into the package")
     arguments = parser.parse_args()
     rows = [row for row in read(arguments.directory).rows if row[0].clock != "eager"]
-    amounts = names_of(rows)
-    constants = fit(rows, amounts)
+    names = names_of(rows)
+    constants = fit(rows, names)
     fitted = figures((row, microseconds(row, constants)) for row, _ in rows)
     predictions: list[tuple[Timed, float]] = []
     for fold in range(FOLDS):
-        without = fit([row for row in rows if _fold(row) != fold], amounts)
+        without = fit([row for row in rows if _fold(row) != fold], names)
         predictions += [(row, microseconds(row, without)) for row, text in rows if _fold((row, text)) == fold]
     held_out = figures(predictions)
     for what, judged in (("fitted to", fitted), ("held out", held_out)):
@@ -107,28 +149,25 @@ def main() -> None:
         FILE.write_text(json.dumps(content, indent=1) + "\n")
 
 
-def names_of(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return the names of each family's amounts, as the rows show them."""
-    found: dict[str, set[str]] = {family: set() for family in AMOUNTS}
-    for row, _ in rows:
-        if row.work.family in found:
-            found[row.work.family] |= AMOUNTS[row.work.family](row.work, row.card).keys() - {DRAM}
-    return {family: sorted(names) for family, names in found.items()}
+def names_of(rows: Sequence[Row]) -> list[str]:
+    """Return the names of the constants of all sums, as the rows show them."""
+    found = {name for row, _ in rows if row.work.family in AMOUNTS for name in _counted(row)}
+    return sorted(found - {DRAM})
 
 
-def fit(rows: Sequence[Row], amounts: Mapping[str, Sequence[str]]) -> dict[str, Known]:
+def fit(rows: Sequence[Row], names: Sequence[str]) -> dict[str, Known]:
     """Return the constants by architecture."""
     found: dict[str, Known] = {arch: dict(known) for arch, known in KNOWN.items()}
     for arch, known in found.items():
         known |= _fit_product(
             [row for row, _ in rows if row.work.family == "product" and row.card.arch == arch], known, arch
         )
-    for family, names in amounts.items():
-        by_arch = {arch: [r for r, _ in rows if r.work.family == family and r.card.arch == arch] for arch in found}
-        first, second = ("blackhole", "wormhole_b0") if by_arch["blackhole"] else ("wormhole_b0", "blackhole")
-        general = _fit_sum(family, names, by_arch[first], None)
-        found[first] |= general
-        found[second] |= _fit_sum(family, names, by_arch[second], general)
+    sums = {arch: [row for row, _ in rows if row.work.family in AMOUNTS and row.card.arch == arch] for arch in found}
+    general = _fit_sums(names, sums["blackhole"], {name: _usual(name) for name in names}, PULL)
+    told = {name for row in sums["blackhole"] for name in _counted(row)}
+    special = _fit_sums(names, sums["wormhole_b0"], general, FAR)
+    found["wormhole_b0"] |= special
+    found["blackhole"] |= {name: general[name] if name in told else special[name] for name in names}
     return {
         arch: {name: float(f"{value:.4g}") for name, value in sorted(known.items())} for arch, known in found.items()
     }
@@ -148,30 +187,34 @@ def _fit_product(rows: Sequence[Timed], known: Known, arch: str) -> Known:
     return dict(zip(names, map(float, found.x), strict=True))
 
 
-def _fit_sum(family: str, names: Sequence[str], rows: Sequence[Timed], general: Known | None) -> Known:
-    """Return the constants of a family; those of the other architecture, where given, pull stronger than the prior."""
-    usual = np.array([PRIOR.get(name, 100.0) for name in names])
-    other = np.array([(general or {}).get(f"{family}.{name}", 0.0) for name in names])
-    if not rows:
-        return dict(general or {}) or {f"{family}.{name}": float(v) for name, v in zip(names, usual, strict=True)}
-    prior = np.maximum(other, 0.2 * usual) if general else usual
-    counted = [AMOUNTS[family](row.work, row.card) for row in rows]
+def _fit_sums(names: Sequence[str], rows: Sequence[Timed], prior: Known, pull: float) -> Known:
+    """Return the constants of all sums, each pulled to its prior."""
+    centre = np.array([prior[name] for name in names])
+    scale = np.maximum(centre, [0.2 * _usual(name) for name in names])
+    counted = [_counted(row) for row in rows]
     apart = [
         found.get(DRAM, 0.0) * 1e6 * KNOWN[row.card.arch]["dram.share"]
         for row, found in zip(rows, counted, strict=True)
     ]
-    bound = np.array([time > 0.9 * row.microseconds for row, time in zip(rows, apart, strict=True)])
-    units = np.array([1e6 / row.card.clock_hz for row in rows])[:, None]
-    matrix = np.array([[found.get(name, 0.0) for name in names] for found in counted]) * units * prior
-    matrix[bound] *= 0
-    matrix /= np.array([row.microseconds for row in rows])[:, None]
-    pull = np.full(len(names), PULL * (2 if general else 1))
-    weights, shares = 1.0 - bound, np.ones(len(names))
-    for _ in range(20):
-        system, wanted = np.vstack([matrix * weights[:, None], np.diag(pull)]), np.concatenate([weights, pull])
-        shares = lsq_linear(system, wanted, bounds=(0, np.inf), method="bvls").x
-        weights = (1 - bound) / np.sqrt(np.maximum(np.abs(matrix @ shares - 1), 0.05))
-    return {f"{family}.{name}": float(value) for name, value in zip(names, shares * prior, strict=True)}
+    kept = np.array([time <= 0.9 * row.microseconds for row, time in zip(rows, apart, strict=True)], dtype=float)
+    cycles = np.array([row.microseconds * row.card.clock_hz / 1e6 for row in rows])[:, None]
+    matrix = np.array([[found.get(name, 0.0) for name in names] for found in counted]) / cycles * scale
+    weights, shares = kept, centre / scale
+    for _ in range(ROUNDS):
+        system = np.vstack([matrix * weights[:, None], pull * np.eye(len(names))])
+        shares = nnls(system, np.concatenate([weights, pull * centre / scale]))[0]
+        weights = kept / np.sqrt(np.maximum(np.abs(matrix @ shares - 1), 0.05))
+    return {name: float(value) for name, value in zip(names, shares * scale, strict=True)}
+
+
+def _counted(row: Timed) -> dict[str, float]:
+    """Return the amounts of a row by the names of their constants."""
+    amounts = AMOUNTS[row.work.family](row.work, row.card)
+    return {name if name == DRAM else constant(row.work.family, name): value for name, value in amounts.items()}
+
+
+def _usual(name: str) -> float:
+    return PRIOR.get(name, PRIOR.get(name.partition(".")[2], 100.0))
 
 
 def _fold(row: Row) -> int:

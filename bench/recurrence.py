@@ -15,8 +15,8 @@ STEPS = (64, 128, 256, 512, 1024)
 """Of one sample through both directions of I 64, H 256."""
 
 WHY = {
-    nn.LSTM: "slice, product, sum, 4 gates, 3 for c, 1 for h, write",
-    nn.GRU: "2 slices, 2 products, sum, 2 gates, 3 for n, 1 for h, write",
+    nn.LSTM: "slice, product, sum, 3 for c, 1 for h, write",
+    nn.GRU: "slice, 2 products, sum, 3 for n, 1 for h, write",
     nn.RNN: "slice, product, sum, write",
 }
 """What the device programs of a step are: each reads what the one before has written, or another part of it."""

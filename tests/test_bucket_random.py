@@ -67,3 +67,25 @@ def test_each_sample_has_noise_of_its_own_length(buckets):
     wanted = compiled([9], batch=1).run({"x": X[1:, :9], **alone})
     equal({"y": found["y"][1:, :, :9], "mean": found["mean"][1:]}, wanted)
     assert (found["y"][1, :, 9:] == 0).all()
+
+
+class NoisyFrames(nn.Module):
+    """Noise for each sample and for each whole frame of 8, of which the later one is read first."""
+
+    def forward(self, x):
+        frames = nn.functional.avg_pool1d(x, 8)
+        early, late = torch.randn_like(x), torch.randn_like(frames)
+        return frames + late + nn.functional.avg_pool1d(early, 8)
+
+
+def test_noise_follows_the_length_of_what_it_is_added_to():
+    """A quotient that was guessed from the noise's own sizes would need eight readings more."""
+    told: list[str] = []
+    named = {"dynamic_shapes": ({2: "N"},), "dtype": "fp32"}
+    x = np.random.default_rng(0).normal(size=(1, 4, 100)).astype(np.float32)
+    buckets = ttc.compile(
+        NoisyFrames(), (torch.zeros(1, 4, 64),), lengths={"N": [64, 128]}, progress=told.append, **named
+    )
+    assert sum(what.startswith("reading the model at") for what in told) == 4
+    exact = ttc.compile(NoisyFrames(), (torch.zeros(1, 4, 100),), **named)
+    equal(buckets.run({"x": x}, seed=3), exact.run({"x": x}, seed=3))

@@ -76,17 +76,28 @@ def refusal(graph: Graph, level: int) -> str:
 
 @pytest.mark.parametrize("level", [2, -1, True, 0.0, "0", None, np.zeros(2)])
 def test_other_levels_are_refused(level):
-    with pytest.raises(InputError, match=r"no level of optimisation is .*; choose from 0, 1"):
+    with pytest.raises(InputError, match=r"no level of optimisation is .*; choose from 0, 1, 3"):
         ttc.compile(net(), X, optimize=level)
 
 
 def test_the_command_takes_a_level(tmp_path, capsys):
     torch.export.save(torch.export.export(net(), (X,)), tmp_path / "net.pt2")
     found = {}
-    for level in ("-O0", "-O1"):
+    for level in ("-O0", "-O1", "-O3"):
         assert main(["compile", str(tmp_path / "net.pt2"), "-o", str(tmp_path / "net.ttc"), level, "--json"]) == 0
         found[level] = json.loads(capsys.readouterr().out)
     assert found["-O0"]["device_programs"] > found["-O1"]["device_programs"]
     assert "place" not in found["-O0"]["stages"]
+    assert "place_exactly" in found["-O3"]["stages"]
+    assert found["-O3"]["dram_bytes"] == found["-O1"]["dram_bytes"]
+    assert main(["inspect", str(tmp_path / "net.ttc"), "--spills", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["planned"], found["least"], found["proven"]) == (0, 0, True)
+    assert main(["inspect", str(tmp_path / "net.ttc"), "--spills"]) == 0
+    peak, live = found["peak_l1_per_core"], found["max_live_l1_per_core"]
+    assert capsys.readouterr().out.splitlines() == [
+        "values outside L1 cost 0.0 MB of DRAM traffic; the optimum is 0.0 MB",
+        f"L1 per core: peak {peak:,} bytes; no plan for the values in L1 has less than {live:,}",
+    ]
     with pytest.raises(SystemExit):
         main(["compile", str(tmp_path / "net.pt2"), "-o", str(tmp_path / "net.ttc"), "-O5"])

@@ -36,6 +36,8 @@ def compile(
     allow_host: Sequence[str] = (),
     fidelity: str | None = None,
     optimize: int = 1,
+    min_pcc: float | None = None,
+    inputs: Any = None,
     state: Mapping[str, str] | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -50,12 +52,16 @@ def compile(
     buckets: a run takes the smallest program that fits, and its padding changes no result.
     Weights are those of this call: whatever has data is copied, and what is done to the model afterwards changes no
     form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
+    `dtype` "auto" chooses bf16, bfp8 or bfp4 for each weight of a product or convolution: the cheapest with which each
+    output of a run on `inputs` correlates with fp32's by `min_pcc` (0.99 if not given); `compiled.choice` tells them,
+    and `dtype` may be a dict of dtypes by the weights' names (docs/numbers.md).
     `state` binds inputs of an ONNX model to outputs, whose numbers they take in the next run of a session; a module's
     state is the buffers that it changes (docs/state.md).
     `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `fidelity` ("LoFi",
     "HiFi2", "HiFi3", "HiFi4") overrules the math fidelity that is chosen for each call (docs/numbers.md); `optimize`
-    0 keeps each op alone and every value in DRAM, for comparison and for debugging; `trust` lets torch read a .pt2 file
-    as it does, with whatever code the file holds (docs/security.md); `progress` is told what is being done.
+    0 keeps each op alone and every value in DRAM, for comparison and for debugging, and 3 has an exact solver choose
+    what lies in L1 (docs/placement.md); `trust` lets torch read a .pt2 file as it does, with whatever code the file
+    holds (docs/security.md); `progress` is told what is being done.
 
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
@@ -63,27 +69,34 @@ def compile(
     from ttc.calls.fidelity import fidelity_named
     from ttc.calls.target import target_named
     from ttc.compiled.arguments import (
+        automatic,
         host_names,
         length_sizes,
         model_arguments,
         optimization_level,
         require_callable,
         state_names,
+        weight_formats,
     )
     from ttc.compiled.compiled import Compiled
+    from ttc.dtype_policy.search import with_chosen_dtypes
     from ttc.pipeline import Options, dtype_named, every_stage
     from ttc.sources import source_of
 
     require_callable("progress", progress)
     card = target_named(target)
     passes = None if fidelity is None else fidelity_named(fidelity, card)
-    options = Options(card, dtype_named(dtype), host_names(allow_host), passes, optimization_level(optimize))
+    least = automatic(dtype, inputs, min_pcc)
+    weights = weight_formats(dtype) if isinstance(dtype, Mapping) else {}
+    named = "bf16" if least is not None or isinstance(dtype, Mapping) else dtype_named(dtype)
+    options = Options(card, named, host_names(allow_host), passes, optimization_level(optimize), weights)
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):
         arguments, states = model_arguments(args, kwargs), state_names(state)
         source = source_of(model, arguments, dynamic_shapes, largest, bool(trust), states)
-        return Compiled(source, options, sizes, progress)
+        compiled = Compiled(source, options, sizes, progress)
+    return compiled if least is None else with_chosen_dtypes(compiled, inputs, least, progress)
 
 
 def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) -> Executable:

@@ -28,6 +28,7 @@ COMMANDS = {
     "passes": "list the passes in their order",
     "models": "list the models that ttc carries",
     "models run": "run a system of models, from text or sound to a WAV file",
+    "models validate": "compare a system's stages with the package's own modules, with lengths and without",
     "target": "list the cards that programs are compiled for, or measure one",
     "selftest": "try every kind of call and two models on the card, beside the emulator",
     "doctor": "say what this machine has of what ttc can use",

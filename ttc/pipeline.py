@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial, wraps
 from math import gcd, prod
 from typing import Any
@@ -67,7 +67,8 @@ class Options:
     """The card to compile for, the numbers to compute with, and the ops that the host may do.
 
     `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each. At level 0 of `optimize` each op
-    is alone: nothing is fused, and every value is in DRAM.
+    is alone: nothing is fused, and every value is in DRAM; at level 3 a solver chooses what lies in L1. `weight_dtypes`
+    is the storage of weights of products and convolutions by their names, where it is another than `dtype` says.
     """
 
     target: Target
@@ -75,20 +76,23 @@ class Options:
     allow_host: tuple[str, ...] = ()
     fidelity: MathFidelity | None = None
     optimize: int = 1
+    weight_dtypes: Mapping[str, DType] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Build:
     """The result of compiling one graph: the bucket of its program, and the graph of ops that derives the weights.
 
-    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values. `steps`
-    are the graphs, as imported and after each stage that did something, with the stages' names.
+    `ops` is what was lowered, and `names` which of the program's values, by name, holds which of its values; `elements`
+    counts those of the weights of products and convolutions, by name. `steps` are the graphs, as imported and after
+    each stage that did something, with the stages' names.
     """
 
     bucket: Bucket
     derivations: Graph
     ops: Graph
     names: Mapping[str, str]
+    elements: Mapping[str, int]
     steps: Sequence[tuple[str, Graph]]
 
     @property
@@ -138,22 +142,47 @@ def compile_graph(
     if reader:
         graph, in_bucket = padding(graph, reader)
         seen("padding", graph)
-    ops, (calls, derivations, names) = _lowered(graph, options, seen)
-    seen("lower", calls)
-    planning = backend.PIPELINE if options.optimize else backend.NEEDED
-    calls = passes.run([_bound(step, options.target) for step in planning], calls, seen)
-    faults = list(lint(calls, options.target))
-    assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
+    ops, lowered = _lowered(graph, options, seen)
+    seen("lower", lowered.program)
+    calls = _planned(lowered.program, options, seen)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     program = check_states(Program(calls, inputs, outputs, options.target.name, options.dtype))
-    return Build(in_bucket(program), derivations, ops, names, steps)
+    return Build(in_bucket(program), lowered.derivations, ops, lowered.names, lowered.elements, steps)
+
+
+def lowered_again(build: Build, options: Options) -> Build:
+    """Lower a build's ops with other numbers, or dtypes of weights, and decide no more than a run needs."""
+    lowered = _lowered_ops(build.ops, options)
+    program = replace(build.program, graph=_planned(lowered.program, options), dtype=options.dtype)
+    bucket = replace(build.bucket, program=check_states(program))
+    return Build(bucket, lowered.derivations, build.ops, lowered.names, lowered.elements, build.steps)
+
+
+def _planned(calls: Graph, options: Options, observe: Observer | None = None) -> Graph:
+    """Take a program of calls through the backend's passes; the result has no fault that a lint knows."""
+    planning = {0: backend.NEEDED, 1: backend.PIPELINE, 3: backend.EXACT}[options.optimize]
+    calls = passes.run([_bound(step, options.target) for step in planning], calls, observe)
+    faults = list(lint(calls, options.target))
+    assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
+    return calls
 
 
 def _lowered(graph: Graph, options: Options, observe: Observer | None = None) -> tuple[Graph, Lowered]:
     """Take a graph through the passes and lowering; return what was lowered too."""
     _refuse_giants(graph, options.target)
     ops = passes.run(passes.PIPELINE if options.optimize else passes.NEEDED, graph, observe)
-    return ops, backend.lower(ops, options.target, *DTYPES[options.dtype], options.allow_host, options.fidelity)
+    return ops, _lowered_ops(ops, options)
+
+
+def _lowered_ops(ops: Graph, options: Options) -> Lowered:
+    """Lower a graph of ops; InputError for names of weights that none has."""
+    dtypes = options.weight_dtypes
+    lowered = backend.lower(
+        ops, options.target, *DTYPES[options.dtype], options.allow_host, options.fidelity, weight_dtypes=dtypes
+    )
+    if unknown := sorted(set(dtypes) - set(lowered.elements)):
+        raise InputError(f"no weight of a product or convolution is called {unknown[0]!r}")
+    return lowered
 
 
 def padding(graph: Graph, reader: Reader) -> tuple[Graph, Callable[[Program], Bucket]]:

@@ -18,7 +18,8 @@ HEAD = """# Cost model
 device programs, over what the program does (tile products, tiles, rows and bytes on the core with most work), and
 constants by architecture (`constants.json`, with their sources). `python -m bench.fit_cost` fits the constants to the
 published times in `bench/timings`; `python -m bench.cost_model [--timings DIR] [--json [FILE]]` fits nothing and
-compares predicted with published. Written by `python -m bench.cost_model --write`.
+compares predicted with published. Written by `python -m bench.cost_model --write`. Whole models beside published
+rates: [Figures](bench.md).
 
 Times are kernel durations of profiled ops; those of products in gemm.csv are per call, in a trace, or with the host
 that starts each call ("not traced"). Held out: each row predicted by constants fitted without it and without all rows

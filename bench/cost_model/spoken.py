@@ -66,6 +66,12 @@ def _square(row: Mapping[str, str]) -> Operands:
     return [tensor], [tensor], {}
 
 
+def _ahead(row: Mapping[str, str]) -> Operands:
+    """Return one tensor read, many tiles under way at a time, and another written."""
+    inputs, outputs, _ = _square(row)
+    return inputs, outputs, {"read_ahead": 1}
+
+
 def _two(row: Mapping[str, str]) -> Operands:
     """Return two tensors read and one written, all as told."""
     inputs, outputs, config = _square(row)
@@ -77,7 +83,7 @@ SPOKEN: Mapping[str, Callable[[Mapping[str, str]], Operands]] = {
     "SDPA prefill": _attention,
     "binary": _two,
     "unary": _square,
-    "relu (example kernel)": _square,
-    "DRAM to DRAM copy (example kernel, no compute)": _square,
+    "relu (example kernel)": _ahead,
+    "DRAM to DRAM copy (example kernel, no compute)": _ahead,
 }
 """Readers of such rows, by op."""

@@ -183,6 +183,23 @@ def test_a_program_config_divides_the_product():
     found = divide(work, card)
     assert (found.rows, found.columns, found.readers_a, found.readers_b, found.depth) == (1, 3, 64, 1, 2)
     assert cost(node, N150).cores == 64
+    assert cost(node, N150).dram_bytes == 64 * 96 * 2
+    halves = call(body.replace("out_subblock_h=1", "out_block_h=1, out_subblock_h=1").replace("M=1", "M=2"))
+    assert cost(halves, N150).dram_bytes == 2 * 64 * 96 * 2  # the weights once for each block of rows
+
+
+def test_interleaved_norms_give_a_core_whole_rows():
+    norm = """
+      %x: bf16[197,768] tile dram = input(name="x")
+      %y: bf16[197,768] tile dram = ttnn.rms_norm(%x)
+    """
+    assert cost(call(norm), N150).cores == 7
+    assert cost(call(norm.replace("ttnn.rms_norm(%x)", "ttnn.softmax(%x, 1)").replace("197", "4096")), N150).cores == 64
+    shards = "tile l1 block_sharded 8x7 of 32x96"
+    config = "LayerNormShardedMultiCoreProgramConfig(compute_with_storage_grid_size=[8, 7], subblock_w=3, block_h=1, "
+    held = norm.replace("tile dram", shards).replace("(%x)", f"(%x, program_config={config}block_w=3, inplace=false))")
+    assert cost(call(held), N150).cores == 56
+    assert cost(call(held), N150).seconds < cost(call(norm), N150).seconds / 2
 
 
 def test_joint_attention_is_attention_over_both_sequences():
@@ -197,3 +214,18 @@ def test_joint_attention_is_attention_over_both_sequences():
     ((work, _),) = works(node, N150)
     assert (work.family, [x.shape for x in work.inputs]) == ("attention", [(1, 2, 96, 32)] * 3)
     assert cost(node, N150).tile_products == 2 * 2 * 3 * 3
+
+
+def test_an_entry_of_a_stack_costs_the_same_in_a_long_one():
+    def written(count: int):
+        return cost(
+            call(f"""
+              %y: bf16[{count},1,32,256] tile dram = input(name="y")
+              %h: bf16[1,1,32,256] tile dram = input(name="h")
+              %z: bf16[{count},1,32,256] tile dram = ttnn.fill_cache(%y, %h, 0)
+            """),
+            N150,
+        )
+
+    assert written(4).seconds == written(512).seconds
+    assert written(4).dram_bytes == written(512).dram_bytes == 2 * 32 * 256 * 2

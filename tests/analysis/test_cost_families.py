@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from ttc.analysis.cost.amounts import cores_of
 from ttc.analysis.cost.constants import CONSTANTS
 from ttc.analysis.cost.division import divide
 from ttc.analysis.cost.estimate import Estimate
-from ttc.analysis.cost.families import AMOUNTS, price_work
+from ttc.analysis.cost.families import AMOUNTS, constant, price_work
 from ttc.analysis.cost.work import Card, Tensor, Work
 from ttc.calls.call import MathFidelity
 from ttc.ir import Buffer, DType, Layout, Sharding
@@ -44,46 +45,61 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
     # 1,920 tiles on 20 cores are 96 each; a number's operand and a line's are no streams of their own
     "binary": (
         Work("binary", "BinaryNg ADD", (BIG, LINE), (BIG,), 20, config={"ROW_B": 1}),
-        {"tile": 96, "page": 192, "row_broadcast": 96, "column_broadcast": 0, "slow": 0},
+        {"wait": 192, "wait_dram": 192, "fill": 1, "row_broadcast": 96, "column_broadcast": 0, "slow": 0},
     ),
-    "unary": (Work("unary", "Unary EXP", (BIG,), (BIG,), 20), {"tile": 96, "page": 192, "slow": 96}),
+    "unary": (Work("unary", "Unary EXP", (BIG,), (BIG,), 20), {"wait": 192, "far_kilobyte": 384, "slow": 96}),
     "typecast": (
         Work("typecast", "Typecast", (BIG,), (tensor(7680, 256, dtype=DType.u32),), 20),
-        {"tile": 96, "to_integer": 96, "far_kilobyte": 96 * 2 + 96 * 4},
+        {"wait": 192, "to_integer": 96, "far_kilobyte": 96 * 2 + 96 * 4},
     ),
-    "accumulation": (Work("accumulation", "CUMSUM", (BIG,), (BIG,), 20), {"tile": 96, "page": 192}),
-    "move": (Work("move", "Move", (rows(1000, 256),), (rows(1000, 256),), 20), {"row": 50, "kilobyte": 0, "page": 0}),
+    # 24 sums on 20 cores: two on the fullest, of 96 tiles each
+    "accumulation": (
+        Work("accumulation", "CUMSUM", (tensor(96, 1, 96, 256),), (tensor(96, 1, 96, 256),), 20),
+        {"wait": 2 * 96 * 2, "fill": 1},
+    ),
+    "move": (
+        Work("move", "Move", (rows(1000, 256),), (rows(1000, 256),), 20),
+        {"row_alone": 50, "far_kilobyte": 50},
+    ),
+    # four columns of five cores, 96 rows of 64 elements each
     "reshard": (
-        Work("reshard", "InterleavedToSharded", (rows(480, 256),), (rows(480, 256),), 20, config={"shard_width": 64}),
-        {"row_in": 96, "row_out": 0, "tile": 0, "kilobyte": 12},
+        Work(
+            "reshard",
+            "InterleavedToSharded",
+            (rows(480, 256),),
+            (rows(480, 256, buffer=Buffer.L1, sharding=Sharding.BLOCK_SHARDED),),
+            20,
+            config={"shard_width": 64},
+        ),
+        {"row_in": 96, "row_out": 0, "kilobyte_in": 12, "kilobyte_within": 0},
     ),
-    "slice": (Work("slice", "Slice", (BIG,), (tensor(640, 256),), 20), {"tile": 8, "row": 0}),
-    "concat": (Work("concat", "Concat", (BIG, BIG), (tensor(7680, 512),), 20), {"tile": 192, "page": 384}),
+    "slice": (Work("slice", "Slice", (BIG,), (tensor(640, 256),), 20), {"wait": 16, "wait_dram": 16}),
+    "concat": (Work("concat", "Concat", (BIG, BIG), (tensor(7680, 512),), 20), {"wait": 384, "far_kilobyte": 768}),
     "tilize": (
         Work("tilize", "TilizeWithVal", (rows(1000, 64),), (tensor(1024, 64),), 20),
-        {"row_alone": 50, "row": 0},
+        {"row_alone": 50, "row": 0, "first_block": 1},
     ),
     "untilize": (
         Work("untilize", "Untilize", (BIG,), (rows(7680, 256),), 20),
-        {"tile": 96, "tile_row": 12, "row": 384},
+        {"tile": 96, "tile_row": 12, "row": 384, "block_kilobyte": 192},
     ),
     "transpose": (Work("transpose", "Transpose HC", (BIG,), (BIG,), 20), {"tile": 96, "mixed": 96}),
     "permute": (
         Work("permute", "Permute", (rows(7, 100, 40),), (rows(100, 40, 7),), 20),
         {"element": 1400, "row": 35, "tile_in": 0},
     ),
-    "reshape": (Work("reshape", "Reshape", (rows(9856, 6),), (rows(1408, 42),), 20), {"row_in": 493, "row_out": 71}),
-    "embedding": (Work("embedding", "Embeddings", (SMALL, BIG), (rows(64, 256),), 2), {"row": 32, "tile": 8}),
-    "heads": (Work("heads", "NLPConcatHeads", (BIG,), (BIG,), 20), {"page": 192}),
+    "reshape": (Work("reshape", "Reshape", (rows(9856, 6),), (rows(1408, 42),), 20), {"piece": 493}),
+    "embedding": (Work("embedding", "Embeddings", (SMALL, BIG), (rows(64, 256),), 2), {"row_alone": 32, "tile": 8}),
+    "heads": (Work("heads", "NLPConcatHeads", (BIG,), (BIG,), 20), {"wait": 192}),
     # whole rows of tiles: 240 on 20 cores, 8 tiles each
     "norm": (Work("norm", "LayerNorm", (BIG,), (BIG,), 20), {"tile": 96, "centred": 96}),
     "softmax": (Work("softmax", "Softmax", (LINE,), (LINE,), 20), {"tile": 8}),
-    "reduction": (Work("reduction", "Reduce", (BIG,), (tensor(7680, 32),), 20), {"tile": 96, "page": 108}),
+    "reduction": (Work("reduction", "Reduce", (BIG,), (tensor(7680, 32),), 20), {"wait": 96 + 12}),
     "group_norm": (
         Work("group_norm", "GroupNorm", (shards(7680, 128),), (BIG,), 20, config={"num_groups": 16}),
-        {"tile": 48, "group": 16, "tile_group": 192, "far_tile": 0},
+        {"group": 320, "tile_group": 192, "far_tile": 0},
     ),
-    "rotary": (Work("rotary", "RotaryEmbeddingLlama", (BIG,), (BIG,), 20), {"tile": 96, "page": 192}),
+    "rotary": (Work("rotary", "RotaryEmbeddingLlama", (BIG,), (BIG,), 20), {"tile": 96, "wait": 192}),
     "convolution": (
         Work(
             "convolution",
@@ -94,7 +110,7 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
             MathFidelity.HiFi2,
             config={"act_block_h_ntiles": 1, "act_block_w_ntiles": 6},
         ),
-        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight": 36, "block": 144},
+        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight": 36, "block": 144, "stall": 0},
     ),
     "halo": (
         Work("halo", "Halo", (shards(30720, 64),), (rows(43840, 64),), 20, config={"window": 9}),
@@ -103,7 +119,7 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
     "pool": (
         Work("pool", "Pool2D", (rows(151540, 64, buffer=Buffer.L1, sharding=Sharding.HEIGHT_SHARDED),), (BIG,), 20,
              config={"window": 9}),
-        {"window": 384, "row": 3456},
+        {"row": 2 * 3456, "place": 0},
     ),
     "attention": (
         Work(
@@ -136,7 +152,8 @@ def test_a_sum_is_its_amounts_by_the_constants(family: str, card: Card):
     amounts = AMOUNTS[family](work, card)
     moved = amounts.pop("dram", 0.0) * known["dram.share"]
     start = amounts.pop("start") * known[f"{family}.start"] / card.clock_hz
-    core = sum(amount * known[f"{family}.{name}"] for name, amount in amounts.items()) / card.clock_hz
+    start += amounts.pop("fill", 0) * known["stream.fill"] / card.clock_hz
+    core = sum(amount * known[constant(family, name)] for name, amount in amounts.items()) / card.clock_hz
     found = price_work(work, card).seconds
     assert start + max(core, moved) <= found * (1 + 1e-9)
     assert found <= start + (core**8 + moved**8) ** (1 / 8) * (1 + 1e-9) + 1e-15
@@ -156,6 +173,13 @@ def test_more_bytes_are_never_faster(family: str):
     times = [price_work(item, CUT).seconds for item in wide]
     assert times == sorted(times)
     assert times[-1] > times[0]
+
+
+@pytest.mark.parametrize("family", ["norm", "softmax"])
+def test_norms_take_whole_rows_of_tiles(family: str):
+    for shape, cores in (((32, 256), 1), ((33, 256), 2), ((2, 64, 256), 4), ((7680, 32), 64)):
+        padded = (*shape[:-2], -(-shape[-2] // 32) * 32, shape[-1])
+        assert cores_of(Work(family, "", (tensor(*padded),), (tensor(*padded),)), WORMHOLE) == cores
 
 
 def _longer(tensors: tuple[Tensor, ...], by: int) -> tuple[Tensor, ...]:

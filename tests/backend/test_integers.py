@@ -80,7 +80,7 @@ def test_every_integer_operation_folds_as_python_computes(kind):
         ops.Add: a + b, ops.Sub: a - b, ops.Mul: a * b, ops.Div: a // b, ops.FloorDiv: a // b, ops.Remainder: a % b,
         ops.Maximum: max(a, b), ops.Pow: a**b,
     }  # fmt: skip
-    builder, scalar = Builder(normal=(ops.fold,)), TensorType(DType.i64, ())
+    builder, scalar = Builder(normal=ops.FOLDED), TensorType(DType.i64, ())
     folded = builder(kind(builder(ops.Full(scalar, a)), builder(ops.Full(scalar, b))))
     assert ops.number_of(folded) == python[kind]
 

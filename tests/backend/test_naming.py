@@ -54,6 +54,6 @@ def test_no_two_values_have_one_name():
 
 def test_values_of_calls_are_known_by_the_names_of_ops():
     graph = parse_graph("graph {" + ATTENTION + "}")
-    program, _, names = lower(graph, TARGETS["n150"], DType.bf16, DType.bf16)
+    program, _, names, _ = lower(graph, TARGETS["n150"], DType.bf16, DType.bf16)
     types = {value.name: value.type.shape for value in program.values()}
     assert types[names["attend"]] == (1, 2, 32, 33), "what is compared with the op is its result, not its main call"

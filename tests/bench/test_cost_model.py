@@ -8,8 +8,10 @@ from collections import defaultdict
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from statistics import fmean
 
 import pytest
+from scipy.stats import spearmanr
 
 from bench.cost_model import gemm, ops
 from bench.cost_model.__main__ import main
@@ -144,7 +146,7 @@ def test_a_column_of_fewer_entries_says_the_last_operands():
         "in0=1x32 ROW_MAJOR; in1=32x32 TILE; out0=32x32 TILE", "UINT32/BFLOAT16", "DRAM_INTERLEAVED"
     )
     assert [x.dtype for x in (*inputs, *outputs)] == [DType.u32, DType.u32, DType.bf16]
-    assert (inputs[0].layout, inputs[0].pages, inputs[1].pages) == (Layout.ROW_MAJOR, 1, 1)
+    assert (inputs[0].layout, inputs[0].rows, inputs[1].tiles) == (Layout.ROW_MAJOR, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -216,6 +218,14 @@ def test_errors_of_rows_held_out():
         found = held["matmul"]["boards"][board]
         assert found["mean_abs_pct"] <= 12
         assert found["within_15_pct"] >= 75
+    rows: dict[str, list[tuple[int, float]]] = defaultdict(list)
+    for family, all_boards in held.items():
+        for board, found in all_boards["boards"].items():
+            rows[board if family != "matmul" else ""].append((found["rows"], found["mean_abs_pct"]))
+    means = {board: sum(n * e for n, e in each) / sum(n for n, _ in each) for board, each in rows.items()}
+    assert means.keys() == {"", "blackhole", "p100a", "p150", "wormhole_b0"}
+    assert {board: mean for board, mean in means.items() if mean > 22} == {}
+    assert means["blackhole"] <= 15
 
 
 def _moved(row: Timed, arch: str) -> Timed:
@@ -280,6 +290,18 @@ def test_what_is_no_table_gets_one_sentence(tmp_path: Path, capsys: pytest.Captu
 
 def test_the_page_is_of_these_constants():
     assert PAGE.read_text() == page(judge(published()), published())
+
+
+def test_configs_of_one_shape_rank_as_published():
+    """Rank correlation of one product's times, or one convolution's, in all types, fidelities, memories and grids."""
+    shapes: dict[tuple[str, str], list[tuple[float, float]]] = defaultdict(list)
+    for row, told in published().rows:
+        if row.clock != "eager" and row.work.family in ("product", "convolution"):
+            shapes[row.board, told].append((row.microseconds, microseconds(row)))
+    ranks = [float(spearmanr(times)[0]) for times in shapes.values() if len(times) > 5]  # type: ignore[arg-type]
+    assert len(ranks) >= 30
+    assert fmean(ranks) >= 0.97
+    assert min(ranks) >= 0.8
 
 
 def test_hand_chosen_configs_rank_as_published():

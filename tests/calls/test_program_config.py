@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.calls.programs import BF16, F32, One, one, spec, values
+from tests.cards import EACH_CARD
+from tests.mock_cards import check_many
 from ttc.calls.call import FUSED, CoreGrid, UnaryWithParam
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import by_blocks, by_rows, divisor
@@ -12,14 +14,14 @@ from ttc.calls.shards import block_shards, height_shards
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType, MemoryConfig, Spec
-from ttc.runtime.check import check_many
 
 X, W, BIAS = spec(BF16, 1, 1, 784, 512), spec(BF16, 512, 256), spec(BF16, 256)
 BLOCKS = by_blocks((8, 7), 25, 16, 8, None)
 
 
 def test_blocks_of_a_product():
-    assert (BLOCKS.per_core_M, BLOCKS.per_core_N, BLOCKS.in0_block_w, BLOCKS.out_subblock_w) == (4, 1, 8, 1)
+    assert (BLOCKS.per_core_M, BLOCKS.per_core_N, BLOCKS.in0_block_w, BLOCKS.out_subblock_w) == (4, 1, 4, 1)
+    assert by_rows((7, 7), 392, 2, 16, None).block_rows == 4  # of 8, so that a block is 64 tiles
     rows = by_rows((5, 5), 98, 2, 8, FUSED["relu"])
     assert (rows.per_core_M, rows.per_core_N, rows.in0_block_w, rows.out_subblock_w) == (4, 8, 2, 4)
     assert rows.fused_activation == UnaryWithParam("RELU")
@@ -39,6 +41,10 @@ def test_the_largest_divisor(size: int, most: int, found: int):
         ({"program_config": replace(BLOCKS, in0_block_w=3)}, "16 tiles of the inner size are not read 3 at a time"),
         ({"program_config": replace(BLOCKS, per_core_M=3)}, "25 x 8 tiles need more cores than the program config has"),
         ({"program_config": replace(BLOCKS, out_subblock_h=3)}, "the block of a core is no whole number"),
+        (
+            {"program_config": replace(by_rows((8, 7), 25, 16, 8, None), out_block_h=2)},
+            "1 rows of a core are not computed 2 at a time",
+        ),
         ({"program_config": replace(BLOCKS, per_core_M=0)}, "the sizes of a program config are positive"),
         (
             {"program_config": replace(BLOCKS, per_core_N=8, out_subblock_w=8)},
@@ -96,10 +102,15 @@ def product(dtype: DType, rows: int, inner: int, columns: int, grid: tuple[int, 
     )
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", EACH_CARD)
 def test_the_library_takes_configs_and_needs_the_l1_that_is_said(target: str, ttnn_python: str):
     """Of tensors in shards L1 holds the tensors too; the circular buffers are counted byte for byte."""
-    sizes = [(784, 512, 256, (8, 7), False), (3136, 64, 256, (7, 7), True), (197, 768, 768, (8, 7), False)]
+    sizes = [
+        (12544, 64, 512, (7, 7), True),
+        (784, 512, 256, (8, 7), False),
+        (3136, 64, 256, (7, 7), True),
+        (197, 768, 768, (8, 7), False),
+    ]
     made = [
         (product(dtype, *size[:4], sides, size[4]), sides)
         for dtype in (BF16, F32, DType.bfp8)

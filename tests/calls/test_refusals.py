@@ -40,6 +40,12 @@ ATTEND = (
     "input_tensor_k=bf16[2,2,96,32] tile dram, input_tensor_v=bf16[2,2,96,32] tile dram, "
     "attn_mask=bf16[2,1,64,96] tile dram, is_causal=false)"
 )
+DECODE = (
+    "ttnn.transformer.scaled_dot_product_attention_decode(input_tensor_q=bf16[1,2,4,32] tile dram, "
+    "input_tensor_k=bf16[2,2,96,32] tile dram, input_tensor_v=bf16[2,2,96,32] tile dram, "
+    f"program_config={CHUNKS}, attn_mask=bf16[2,1,4,96] tile dram, is_causal=false)"
+)
+MORE = "SDPAProgramConfig(compute_with_storage_grid_size=[8, 8], q_chunk_size=32, k_chunk_size={})"
 SPLIT = (
     "ttnn.transformer.split_query_key_value_and_split_heads(input_tensor=bf16[2,5,256] tile dram, num_heads=4, "
     "num_kv_heads=2)"
@@ -62,6 +68,11 @@ SCATTER = (
 )
 NORM = "ttnn.layer_norm(input_tensor=bf16[4,64] tile dram, weight=bf16[1,64] tile dram)"
 RESIDUAL = "ttnn.rms_norm(input_tensor=bf16[4,64] tile dram, residual_input_tensor=bf16[4,64] tile dram)"
+SHARDED = (
+    "ttnn.rms_norm(input_tensor=bf16[96,256] tile l1 block_sharded 8x3 of 32x32, program_config="
+    "LayerNormShardedMultiCoreProgramConfig(compute_with_storage_grid_size=[8, 3], subblock_w=1, block_h=1, "
+    "block_w=1, inplace=false))"
+)
 SLICE = "ttnn.slice(input_tensor=bf16[64,64] tile dram, starts=[32, 0], ends=[64, 64], steps=[1, 1])"
 CONCAT = "ttnn.concat(tensors=[bf16[32,64] tile dram, bf16[64,64] tile dram], dim=0)"
 PAD = "ttnn.pad(input_tensor=bf16[40,64] tile dram, padding=[[0, 32], [0, 0]], value=0.0)"
@@ -117,6 +128,24 @@ REFUSED = [
     (ATTEND, "attn_mask=bf16[3,1,64,96] tile dram", "the mask [3, 1, 64, 96] does not fit scores [2, 4, 64, 96]"),
     (ATTEND, "attn_mask=bf16[2,1,1,96] tile dram", "the mask [2, 1, 1, 96] does not fit scores [2, 4, 64, 96]"),
     (ATTEND, "attn_mask=bf16[1,64,96] tile dram", "the mask [1, 64, 96] does not fit scores [2, 4, 64, 96]"),
+    (DECODE, "input_tensor_q=bf16[2,4,32] tile dram", "attention takes rank 4, got [2, 4, 32]"),
+    (DECODE, "input_tensor_v=bf16[2,2,96,32] tile l1", "q, k and v must be in DRAM"),
+    (DECODE, "input_tensor_v=bf16[2,2,64,32] tile dram", "q [1, 2, 4, 32], k [2, 2, 96, 32] and v [2, 2, 64, 32] do"),
+    (DECODE, "input_tensor_q=bf16[2,2,4,32] tile dram", "q [2, 2, 4, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (DECODE, "input_tensor_q=bf16[1,3,4,32] tile dram", "q [1, 3, 4, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (DECODE, "input_tensor_q=bf16[1,2,4,64] tile dram", "q [1, 2, 4, 64], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (DECODE, "input_tensor_q=bf16[1,2,3,32] tile dram", "q [1, 2, 3, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
+    (DECODE, "input_tensor_q=bf16[1,2,4,33] tile dram, input_tensor_k=bf16[2,2,96,33] tile dram, "
+     "input_tensor_v=bf16[2,2,96,33] tile dram", "head dim 33 is no multiple of the tile (32)"),
+    (DECODE, "input_tensor_q=bf16[1,2,66,32] tile dram", "66 heads are 3 rows of tiles, no power of two"),
+    (DECODE, "is_causal=true", "causal attention of one query needs positions"),
+    (DECODE, f"program_config={MORE.format(16)}", "chunks of 16 keys are no power of two that divides 96"),
+    (DECODE, f"program_config={MORE.format(96)}", "chunks of 96 keys are no power of two that divides 96"),
+    (DECODE, f"program_config={MORE.format(64)}", "chunks of 64 keys are no power of two that divides 96"),
+    (DECODE, f"program_config={MORE.format(32).replace('[8, 8]', '[1, 1]')}", "2 sequences are more than 1 cores"),
+    (DECODE, "attn_mask=bf16[2,1,1,96] tile dram", "the mask [2, 1, 1, 96] does not fit scores [2, 1, 4, 96]"),
+    (DECODE, "attn_mask=bf16[3,1,4,96] tile dram", "the mask [3, 1, 4, 96] does not fit scores [2, 1, 4, 96]"),
+    (DECODE, "attn_mask=bf16[1,4,96] tile dram", "the mask [1, 4, 96] does not fit scores [2, 1, 4, 96]"),
     (SPLIT, "input_tensor=bf16[1,2,5,256] tile dram", "[1, 2, 5, 256] does not split into 4 + 2 * 2 heads"),
     (SPLIT, "input_tensor=bf16[2,5,257] tile dram", "[2, 5, 257] does not split into 4 + 2 * 2 heads"),
     (SPLIT, "num_kv_heads=3", "[2, 5, 256] does not split into 4 + 2 * 3 heads"),
@@ -204,6 +233,13 @@ REFUSED = [
     (NORM, "weight=bf16[2,64] tile dram", "weight and bias must hold 64 elements, got [2, 64]"),
     (NORM, "bias=bf16[32] tile dram", "weight and bias must hold 64 elements, got [32]"),
     (RESIDUAL, "residual_input_tensor=bf16[1,64] tile dram", "the residual [1, 64] must have the shape of the input"),
+    (SHARDED, "input_tensor=bf16[96,256] tile dram", "the program config of a norm is for shards"),
+    (SHARDED, "residual_input_tensor=bf16[96,256] tile dram",
+     "operands and result of a norm of shards lie in one memory"),
+    (SHARDED, "input_tensor=bf16[96,256] tile l1 block_sharded 4x3 of 32x64", "a norm of these shards must state"),
+    (SHARDED, "input_tensor=bf16[96,250] tile l1 block_sharded 8x3 of 32x32",
+     "the rows of a norm of shards are whole tiles, not 250 elements"),
+    (SHARDED, "input_tensor=bf16[96,256] tile l1 height_sharded 3x1 of 32x256", "a norm takes shards by blocks only"),
     ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=1)", "dim=2", "dim 2 is not in a tensor of rank 2"),
     ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=0)", "dim=-1", "dim -1 is not in a tensor of rank 2"),
     ("ttnn.argmax(input_tensor=i32[4,64] row_major dram, dim=1)", "dim=0",
@@ -313,6 +349,7 @@ ELSEWHERE = {
     "cache.py": "rows that are written into caches, by views and shards: tests/calls/test_cache.py",
     "host.py": "what a host op takes and gives: tests/test_host.py",
     "program_config.py": "blocks that are no shares of a product: tests/calls/test_program_config.py",
+    "narrow.py": "views of columns in shards: tests/calls/test_narrow.py",
     "loop.py": "loops and their bodies: tests/calls/test_loop.py",
 }
 """Files whose refusals need more than one line of text."""

@@ -20,8 +20,8 @@ from ttc.runtime.run.program import parse_program
 
 TABLE = """\
 #  name   call            output                      programs  cores  DRAM bytes  L1 bytes  L1/core    us  bound by  from
-0  %a     ttnn.add        bf16[64,64] tile l1                1      4      16,384     8,192   @0  ~0  NoC       first
-1  %b     ttnn.to_layout  bf16[64,64] row_major l1           1      4           0    16,384   @1  ~1  dispatch  layer.0 at m.py:7
+0  %a     ttnn.add        bf16[64,64] tile l1                1      4      16,384     8,192   @0  ~0  dispatch  first
+1  %b     ttnn.to_layout  bf16[64,64] row_major l1           1      4           0    16,384   @1  ~1  NoC       layer.0 at m.py:7
 2  %c     ttnn.relu       bf16[64,64] row_major dram         1     64       8,192     8,192   @2  ~2  dispatch
 3  %d     ttnn.relu       bf16[64,64] row_major dram         1     64      16,384         0   @3  ~3  dispatch
    total  4 calls                                            4             40,960    32,768   @t  ~t

@@ -32,7 +32,7 @@ from ttc.selftest.trials import chosen
 
 N150, P150 = TARGETS["n150"], TARGETS["p150"]
 NOT_ALONE = {
-    *("ttnn.deallocate", "loop.take", "loop.put"),  # the session's own, and as slices and fills of a cache
+    *("ttnn.deallocate", "loop.take", "loop.put", "loop.view"),  # the session's own, and as slices and fills of a cache
     "host.run",
 }
 """Calls that no recorded program shows as such."""

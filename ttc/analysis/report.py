@@ -29,10 +29,10 @@ class Report:
 
     `minimum_dram_bytes` is the compulsory traffic: weights and inputs read once, outputs written once. A peak counts
     whole pages and banks as they are allotted; the bound beside the peak, `max_live`, counts only the tensors' own
-    bytes. L1 is in bytes per core and means tensors; `l1_with_circular_buffers` adds the calls' circular buffers, as
-    a bound. `limit_seconds` is the least time: the compulsory traffic at DRAM's peak rate, or all products at that
-    of the matrix engine, whichever takes longer. `trace_bytes` estimates the region that a traced run takes, 0 if the
-    host does an op.
+    bytes, and in L1 those of buffers that calls make and free inside. L1 is in bytes per core;
+    `l1_with_circular_buffers` adds the calls' circular buffers, as a bound. `limit_seconds` is the least time: the
+    compulsory traffic at DRAM's peak rate, or all products at that of the matrix engine, whichever takes longer.
+    `trace_bytes` estimates the region that a traced run takes, 0 if the host does an op.
     """
 
     target: str
@@ -119,10 +119,10 @@ def report(graph: Graph, target: Target) -> Report:
         flops=sum(cost.flops for cost in costs),
         dram_bytes=sum(cost.dram_bytes for cost in costs),
         minimum_dram_bytes=compulsory,
-        peak_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
-        max_live_dram_bytes=_peak(graph, Buffer.DRAM, lambda spec: spec.stored_bytes),
+        peak_dram_bytes=_peak(graph, target, Buffer.DRAM, lambda spec: target.dram_banks * bank_bytes(spec, target)),
+        max_live_dram_bytes=_peak(graph, target, Buffer.DRAM, lambda spec: spec.stored_bytes),
         peak_l1_per_core=replayed.buffers,
-        max_live_l1_per_core=_peak(graph, Buffer.L1, lambda spec: bank_bytes(spec, target)),
+        max_live_l1_per_core=_peak(graph, target, Buffer.L1, lambda spec: bank_bytes(spec, target)),
         l1_with_circular_buffers=replayed.peak,
         predicted_seconds=sum(cost.seconds for cost in costs),
         limit_seconds=max(compulsory / target.dram_bytes_per_second, sum(map(_engine_seconds, calls, repeat(target)))),
@@ -167,8 +167,11 @@ def _compulsory(graph: Graph, liveness: Liveness, target: Target) -> int:
     return sum(needed.values()) + sum(spec_of(value).stored_bytes for value in outputs)
 
 
-def _peak(graph: Graph, buffer: Buffer, size: Callable[[Spec], int]) -> int:
-    """Return the largest sum over all nodes of the live bytes in one memory; a loop adds the bytes of its body."""
+def _peak(graph: Graph, target: Target, buffer: Buffer, size: Callable[[Spec], int]) -> int:
+    """Return the largest sum over all nodes of the live bytes in one memory.
+
+    A loop adds the bytes of its body, a call those of the buffers in L1 that the call makes and frees inside.
+    """
     change = [0] * (len(graph.nodes) + 2)
     for life in Liveness(graph).lives:
         given = life.kept and isinstance(graph, Body)  # the buffer belongs to the program around the loop
@@ -176,7 +179,9 @@ def _peak(graph: Graph, buffer: Buffer, size: Callable[[Spec], int]) -> int:
             change[life.start] += size(spec_of(life.value))
             change[life.end + 1] -= size(spec_of(life.value))
     for position, node in enumerate(graph.nodes):
-        inside = sum(_peak(body, buffer, size) for body in bodies(node.op))
+        inside = sum(_peak(body, target, buffer, size) for body in bodies(node.op))
+        if isinstance(node.op, Call) and buffer is Buffer.L1:
+            inside += node.op.workspace(target).l1
         change[position] += inside
         change[position + 1] -= inside
     return max(accumulate(change))

@@ -2,6 +2,6 @@
 
 from ttc.backend import rules  # noqa: F401  (registers every rule)
 from ttc.backend.lowering import RULES, lower
-from ttc.backend.pipeline import NEEDED, PIPELINE
+from ttc.backend.pipeline import EXACT, NEEDED, PIPELINE
 
-__all__ = ["NEEDED", "PIPELINE", "RULES", "lower"]
+__all__ = ["EXACT", "NEEDED", "PIPELINE", "RULES", "lower"]

@@ -61,7 +61,7 @@ class DerivedWeights:
         A weight used both in fp32 (`whole`) and in fewer bits is stored twice.
         """
         if (static, whole) not in self._refs:
-            ref = static.op.ref if isinstance(static.op, Const) else f"{_origin(static)}.{static.op.mnemonic}"
+            ref = static.op.ref if isinstance(static.op, Const) else f"{origin(static)}.{static.op.mnemonic}"
             self._refs[static, whole] = take_name(ref, self._taken, ".", first=1)
         return self._refs[static, whole]
 
@@ -93,7 +93,7 @@ def _depends_on_no_weight(static: Value) -> bool:
     return True
 
 
-def _origin(static: Value) -> str:
+def origin(static: Value) -> str:
     """Return the first weight that a static value depends on, or the value's own name if it depends on none."""
     value = static
     while not isinstance(value.op, Const):

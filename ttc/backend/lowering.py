@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from ttc.backend.host import host_op, host_ops
 from ttc.backend.in_place import written_in_place
 from ttc.backend.naming import named_after_ops
 from ttc.backend.precision import wide_values
+from ttc.backend.weight_dtypes import WeightDtypes
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.fidelity import with_fidelity
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
@@ -49,9 +50,17 @@ def lowers(*kinds: type[Op]) -> Callable[[Rule], Rule]:
     return register
 
 
-Lowered = tuple[Graph, Graph, Mapping[str, str]]
-"""A program of calls; the graph of ops that computes its weights (an output for each reference); and the name of the
-call value that holds each op value, by the op value's name: for comparing the two step by step."""
+class Lowered(NamedTuple):
+    """A program of calls, and the graph of ops that computes its weights (an output for each reference).
+
+    `names` is the name of the call value that holds each op value, by the op value's name: for comparing the two step
+    by step; `elements` counts those of the weights of products and convolutions, by the name of the model's weight.
+    """
+
+    program: Graph
+    derivations: Graph
+    names: Mapping[str, str]
+    elements: Mapping[str, int]
 
 
 def lower(
@@ -61,13 +70,15 @@ def lower(
     weight_dtype: DType,
     allow_host: Collection[str] = (),
     fidelity: MathFidelity | None = None,
+    weight_dtypes: Mapping[str, DType] | None = None,
 ) -> Lowered:
     """Lower every op for `target`; Refused with every reason if some ops cannot be lowered.
 
-    Floating values become `dtype` (bf16 or f32), weights of matrix products and convolutions `weight_dtype`. The host
-    does the ops named in `allow_host` where the card cannot. `fidelity` overrules the choice of ttc.calls.fidelity.
+    Floating values become `dtype` (bf16 or f32), weights of matrix products and convolutions `weight_dtype`, or what
+    `weight_dtypes` says by their names. The host does the ops named in `allow_host` where the card cannot. `fidelity`
+    overrules the choice of ttc.calls.fidelity.
     """
-    to = Lowering(graph, target, dtype, weight_dtype)
+    to = Lowering(graph, target, dtype, WeightDtypes(weight_dtype, weight_dtypes or {}))
     to.on_host = host_ops(allow_host)
     to.fidelity = fidelity
     for node in graph.nodes:
@@ -86,8 +97,8 @@ def _on_host(refusals: list[tuple[str, str]]) -> tuple[str, ...]:
 class Lowering:
     """The state of one lowering: the program so far, the derived weights so far, the refusals so far."""
 
-    def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtype: DType):
-        self.target, self.dtype, self._weight_dtype = target, dtype, weight_dtype
+    def __init__(self, graph: Graph, target: Target, dtype: DType, weight_dtypes: WeightDtypes):
+        self.target, self.dtype, self._weight_dtypes = target, dtype, weight_dtypes
         self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.in_place = written_in_place(graph)
@@ -98,6 +109,7 @@ class Lowering:
         self.fidelity: MathFidelity | None = None
         self._program = Builder()
         self._weights = DerivedWeights(graph.weights)
+        self._op: Op = Op()  # the op being lowered
         self._current: tuple[Value, ...] = ()  # the results of the op being lowered
         self._stands_for: dict[Value, tuple[Value, ...]] = {}  # for which of those a call was added
         self._lowered: dict[Value, Value] = {}
@@ -122,7 +134,7 @@ class Lowering:
     @property
     def weight_dtype(self) -> DType:
         """Return the dtype in which the weights of the op's products and convolutions are stored."""
-        return self._weight_dtype if self.dtype is self._narrow else DType.f32
+        return self._weight_dtypes.of(self._op, self._weights) if self.dtype is self._narrow else DType.f32
 
     def call(self, call: Call) -> Any:
         """Add a call to the program and return its value, or its values."""
@@ -216,7 +228,7 @@ class Lowering:
             self._refused.update(results)
             return
         self._at(results)
-        self.dtype = self._float_of(results[0])
+        self._op, self.dtype = op, self._float_of(results[0])
         try:
             lowered = self._lower(op, results)
         except (Refusal, TypeRuleError) as refusal:
@@ -282,9 +294,9 @@ class Lowering:
         weights = self._weights.finish(used)
         if wide := self._weights.wide_integers(program, self.target):
             raise Refused(wide)
-        program, new = named_after_ops(program, self._stands_for, self.target)
+        program, new = named_after_ops(program, self._stands_for)
         names = {op_value.name: new[value].name for op_value, value in self._lowered.items() if value in new}
-        return program, weights, names
+        return Lowered(program, weights, names, self._weight_dtypes.elements)
 
     def _as(self, old: Value, value: Value) -> Value:
         """Return what a run leaves of a state in the form that the next run takes the state in."""

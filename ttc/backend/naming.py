@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from itertools import count
 
-from ttc.analysis.cost import cost
+from ttc.analysis.cost.price import tile_products
 from ttc.calls.call import Call
-from ttc.calls.target import Target
+from ttc.calls.loop import Loop
 from ttc.ir import Graph, Node, Value
 
 Group = tuple[Value, ...]
 """The results of one op, for which calls stand."""
 
 
-def named_after_ops(
-    graph: Graph, stands_for: Mapping[Value, Group], target: Target
-) -> tuple[Graph, dict[Value, Value]]:
+def named_after_ops(graph: Graph, stands_for: Mapping[Value, Group]) -> tuple[Graph, dict[Value, Value]]:
     """Give the names of ops to their main calls; return the program and the new value for each old one.
 
     %attention: ... = ttnn.pad(%q)                 %attention_0: ... = ttnn.pad(%q)
@@ -29,16 +27,29 @@ def named_after_ops(
     for node in graph.nodes:
         if isinstance(node.op, Call) and node.results and node.results[0] in stands_for:
             groups.setdefault(stands_for[node.results[0]], []).append(node)
-    mains = {group: main_call(nodes, target) for group, nodes in groups.items()}
+    mains = {group: main_call(nodes) for group, nodes in groups.items()}
     return _renamed(graph, _names(graph, groups, mains))
 
 
-def main_call(nodes: list[Node], target: Target) -> Node:
-    """Return the call with the longest predicted time of those that do more than move elements; of equals the last."""
+def main_call(nodes: list[Node]) -> Node:
+    """Return the call that computes most of those that do more than move elements; of equals the last.
+
+    Products on the matrix engine count before elements, and neither depends on a card or on how calls are priced.
+    """
     working = [node for node in nodes if isinstance(node.op, Call) and not node.op.moves]
     if len(working) < 2:
         return working[0] if working else nodes[-1]
-    return max(reversed(working), key=lambda node: cost(node, target).seconds)
+    return max(reversed(working), key=_computed)
+
+
+def _computed(node: Node) -> tuple[int, int]:
+    """Return a call's products of tiles, and the elements of its largest tensor; of a loop, those of all its steps."""
+    assert isinstance(node.op, Call)
+    if isinstance(node.op, Loop):
+        steps = [_computed(inner) for inner in node.op.body.nodes if isinstance(inner.op, Call)]
+        products, elements = zip(*steps, strict=True)
+        return node.op.count * sum(products), node.op.count * sum(elements)
+    return tile_products(node.op), max(value.type.numel for value in (*node.op.operands(), *node.results))
 
 
 def _names(graph: Graph, groups: Mapping[Group, list[Node]], mains: Mapping[Group, Node]) -> dict[Value, str]:

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
+from ttc.backend.plan.hold_in_loops import hold_in_loops
 from ttc.backend.plan.place import place
+from ttc.backend.plan.place_exactly import place_exactly
 from ttc.backend.plan.separate_operands import separate_operands
 from ttc.backend.plan.shard import shard
 from ttc.backend.plan.upload_as_used import upload_as_used
+from ttc.backend.plan.view_columns import view_columns
+from ttc.backend.plan.view_steps import view_steps
 from ttc.calls.target import Target
 from ttc.ir import Graph
 
@@ -20,11 +24,17 @@ PIPELINE: tuple[Pass, ...] = (
     upload_as_used,  # first: a typecast that has been dropped demands no layout
     choose_layouts,  # before placement, which needs to know every buffer and its size
     separate_operands,  # after layouts, which decide what is a view; before placement, as copies are buffers too
+    view_columns,  # after operands are separated, whose rule views of shards of their own do not break
+    view_steps,  # after columns, which one take of a step gives
     shard,  # before placement, which fills the L1 that shards leave
     cut_blocks,  # before placement, which takes the room that products leave
+    hold_in_loops,  # before placement, which takes the room that is left
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs
 )
+
+EXACT: tuple[Pass, ...] = tuple(place_exactly if step is place else step for step in PIPELINE)
+"""The pipeline with the solver's choice of values for L1."""
 
 NEEDED: tuple[Pass, ...] = (separate_operands, deallocate_after_last_use)
 """Passes without which a program is wrong or does not fit; without the others each call is alone, and in DRAM."""

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator
 
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
-from ttc.calls.call import Call, buffer_of, kind_of
+from ttc.calls.call import Call, kind_of
 from ttc.calls.conv import Conv2d, Convolution
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.fidelity import MOST
 from ttc.calls.host import HostOp
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.loop import StepCall
+from ttc.calls.narrow import Narrow
 from ttc.calls.slicing import SliceType
 from ttc.calls.target import ARCHITECTURES, Target
 from ttc.ir import TILE, DType, Graph, Node, Type, Value
@@ -64,17 +65,28 @@ def operands_of_their_own(call: Call, target: Target) -> str:
 def read_twice(call: Call) -> list[Value]:
     """List the operands that lie in the buffer of one before them, views included.
 
-    A result may go into an operand's own buffer: the kernels are written for that. The host does host ops.
+    A result may go into an operand's own buffer: the kernels are written for that. The host does host ops. Columns
+    that are viewed lie on cores of their own, and TTNN knows them as a tensor of its own with a spec of its own.
     """
     if isinstance(call, HostOp):
         return []
     met: set[Value] = set()
     again: list[Value] = []
     for operand in _read(call):
-        buffer = buffer_of(operand)
+        buffer = _bound(operand)
         again += [operand] if buffer in met else []
         met.add(buffer)
     return again
+
+
+def _bound(value: Value) -> Value:
+    """Return the value for which TTNN has a buffer on the cores that `value` lies on."""
+    while isinstance(value.op, Call) and not isinstance(value.op, Narrow):
+        viewed = value.op.alias_of(value.index)
+        if viewed is None:
+            break
+        value = viewed
+    return value
 
 
 def _read(call: Call) -> list[Value]:

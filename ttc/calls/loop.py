@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ttc.calls.call import NO_PROGRAM, PLAIN_FLOATS, Call, Dispatch, Workspace, accept, buffer_of, spec_of
+from ttc.calls.narrow import Narrow
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal, TypeRuleError
 from ttc.guard.budget import STEPS, within
-from ttc.ir import DRAM, FORWARD, TILE, Body, DType, Input, Layout, MemoryConfig, Spec, Step, Value, require
+from ttc.ir import DRAM, FORWARD, TILE, Body, DType, Input, Layout, MemoryConfig, Spec, Step, Value, Window, require
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,33 @@ class StepCall(Call, abstract=True):
 
 
 @dataclass(frozen=True)
+class View(StepCall, name="loop.view"):
+    """The steps of x around step t, where they lie: without a device program, and of one type in all steps."""
+
+    moves: ClassVar[bool] = True
+    input_tensor: Value
+    _: KW_ONLY
+    window: Window
+    step: Step = FORWARD
+
+    def at(self, step: int | Step) -> Narrow:
+        row = self.step.at(step) if isinstance(step, int) else self.step
+        start: Any = self.window.start(row)
+        return Narrow(self.input_tensor, 0, start, self.window.length)
+
+    def infer(self) -> Spec:
+        shape, window = self.input_tensor.shape, self.window
+        fits = window.count == shape[0] and 1 <= window.period <= window.length <= window.count
+        require(fits and (window.count - window.length) % window.period == 0, f"{window} views no {list(shape)}")
+        return super().infer()
+
+
+@dataclass(frozen=True)
 class Take(StepCall, name="loop.take"):
     """x[t], with its first dimension kept as 1, or only the `columns` (first, end) of its last dimension.
 
-    Columns start at whole tiles. `step` is (scale, offset) of the step number.
+    Columns start at whole tiles. `step` is (scale, offset) of the step number. Of a `window` of x, x[t] is what lies
+    at t's place there.
     """
 
     moves: ClassVar[bool] = True
@@ -120,17 +144,25 @@ class Take(StepCall, name="loop.take"):
     _: KW_ONLY
     columns: tuple[int, int] | None = None
     step: Step = FORWARD
+    window: Window | None = None
     memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        window, shape = self.window, self.input_tensor.shape
+        fits = window is None or (window.length == shape[0] <= window.count and window.period >= 1)
+        require(fits, f"{list(shape)} is no {window}")
+        return super().infer()
 
     def at(self, step: int | Step) -> Slice:
         shape = self.input_tensor.shape
         first, end = self.columns or (0, shape[-1])
-        row = self.step.at(step) if isinstance(step, int) else self.step
+        row: Any = self.step.at(step) if isinstance(step, int) else self.step
+        row = self.window.place(row) if self.window else row
         zeros = (0,) * (len(shape) - 2)
         return Slice(
             self.input_tensor,
-            (row, *zeros, first),  # type: ignore[arg-type] (a Step for the spelling alone)
-            (row + 1, *shape[1:-1], end),  # type: ignore[arg-type]
+            (row, *zeros, first),
+            (row + 1, *shape[1:-1], end),
             (1,) * len(shape),
             memory_config=self.memory_config,
         )

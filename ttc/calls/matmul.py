@@ -132,10 +132,10 @@ def configured_workspace(call: Linear, config: ProgramConfig) -> int:
     """
     x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
     by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
-    rows = 0 if by_rows and is_sharded(x) else config.per_core_M
+    rows = 0 if by_rows and is_sharded(x) else config.block_rows
     strips = (1 if config.in0_block_w == matrix_tiles(x)[1] else 2) * config.in0_block_w
     needed = strips * (rows * tile_bytes(x.dtype) + config.block_columns * tile_bytes(weight.dtype))
-    block = config.per_core_M * config.block_columns
+    block = config.block_rows * config.block_columns
     needed += block * tile_bytes(DType.f32) if result.dtype is not DType.f32 or not is_sharded(result) else 0
     needed += block * tile_bytes(result.dtype) if result.dtype is not DType.f32 and not is_sharded(result) else 0
     return needed + (config.block_columns * tile_bytes(call.bias.dtype) if call.bias is not None else 0)

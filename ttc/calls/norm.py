@@ -5,10 +5,24 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from ttc.calls.call import EXACT, FLOATS, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.program_config import SUBBLOCK, divisor
+from ttc.calls.shards import Grid
 from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value, round_up
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
+
+
+@dataclass(frozen=True)
+class LayerNormShardedMultiCoreProgramConfig:
+    """A norm of block shards: cores hold `block_h` x `block_w` tiles, and a row of cores shares its sums of squares."""
+
+    compute_with_storage_grid_size: Grid
+    subblock_w: int
+    block_h: int
+    block_w: int
+    inplace: bool
+
 
 NORMALISED = FLOATS - {DType.bfp4}
 FLOAT_TILE = tile_bytes(DType.f32)
@@ -29,13 +43,17 @@ class LayerNorm(Call, name="ttnn.layer_norm"):
     residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
     compute_kernel_config: ComputeKernelConfig | None = EXACT
+    program_config: LayerNormShardedMultiCoreProgramConfig | None = None
 
     def infer(self) -> Spec:
         check_residual(self.input_tensor, self.residual_input_tensor)
+        check_shards(self)
         return normalised(self.input_tensor, self.memory_config, self.weight, self.bias)
 
     def workspace(self, target: Target) -> Workspace:
         """Return a row of tiles of each operand, x - mean and its square in fp32; long rows are cut into blocks."""
+        if self.program_config is not None:
+            return shards_workspace(self.program_config, (self.weight, self.bias), 2)
         return norm_workspace(self, (self.weight, self.bias), 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
 
 
@@ -50,13 +68,17 @@ class RmsNorm(Call, name="ttnn.rms_norm"):
     residual_input_tensor: Value | None = None
     memory_config: MemoryConfig | None = None
     compute_kernel_config: ComputeKernelConfig | None = EXACT
+    program_config: LayerNormShardedMultiCoreProgramConfig | None = None
 
     def infer(self) -> Spec:
         check_residual(self.input_tensor, self.residual_input_tensor)
+        check_shards(self)
         return normalised(self.input_tensor, self.memory_config, self.weight)
 
     def workspace(self, target: Target) -> Workspace:
         """Return the circular buffers of `LayerNorm` without x - mean."""
+        if self.program_config is not None:
+            return shards_workspace(self.program_config, (self.weight,), 1)
         return norm_workspace(self, (self.weight,), FLOAT_TILE, 12 * FLOAT_TILE, target)
 
 
@@ -100,6 +122,44 @@ def norm_workspace(
     needed = round_up(-(-x.shape[-1] // TILE), 4) * (held + interim + sum(present))
     needed += 8 * own + fixed + added + (8 * FLOAT_TILE if present else 0)
     return Workspace(circular_buffers=needed if needed <= target.l1_bytes - 65536 else LONG_ROWS)
+
+
+def shards_config(memory: MemoryConfig) -> LayerNormShardedMultiCoreProgramConfig:
+    """Return the program config of a norm of block shards, the only one that fits them."""
+    if memory.sharding is not Sharding.BLOCK_SHARDED or memory.shard is None:
+        raise Refusal("a norm takes shards by blocks only")
+    height, width = (size // TILE for size in memory.shard.shape)
+    return LayerNormShardedMultiCoreProgramConfig(memory.shard.grid, divisor(width, SUBBLOCK), height, width, False)
+
+
+def check_shards(call: LayerNorm | RmsNorm) -> None:
+    """Refuse shards without their program config, with operands or result elsewhere, or with rows of parts of tiles."""
+    x = spec_of(call.input_tensor)
+    present = [value for value in (call.input_tensor, call.residual_input_tensor) if value is not None]
+    memories = {*(spec_of(value).memory for value in present), call.memory_config or x.memory}
+    if all(memory.sharding is Sharding.INTERLEAVED for memory in memories):
+        if call.program_config is not None:
+            raise Refusal("the program config of a norm is for shards")
+        return
+    if len(memories) > 1:
+        raise Refusal("operands and result of a norm of shards lie in one memory")
+    if call.program_config != shards_config(x.memory):
+        raise Refusal(f"a norm of these shards must state {shards_config(x.memory)}")
+    if x.shape[-1] % TILE:
+        raise Refusal(f"the rows of a norm of shards are whole tiles, not {x.shape[-1]} elements")
+
+
+def shards_workspace(
+    config: LayerNormShardedMultiCoreProgramConfig, parameters: tuple[Value | None, ...], sums: int
+) -> Workspace:
+    """Return two fp32 copies of the shard, a row of each parameter, and the tiles of `sums` sums, in fp32 too.
+
+    A core holds those of its own rows, twice, and one from each core in the line.
+    """
+    columns = config.compute_with_storage_grid_size[0]
+    tiles = config.block_h * (2 * config.block_w + 2 * sums + 1) + sums * columns + 3
+    present = sum(tile_bytes(parameter.dtype) for parameter in parameters if parameter is not None)
+    return Workspace(circular_buffers=tiles * FLOAT_TILE + config.block_w * present)
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,14 @@ from ttc.errors import Refusal
 SUBBLOCK = 4
 """Most tiles that the matrix engine's result registers hold in fp32, and so a subblock."""
 
-DEPTH = 8
-"""Most tiles of the inner size that a core reads at a time."""
+DEPTH = 4
+"""Most tiles of the inner size that a core reads at a time: as many as TTNN's own where a product names its cores."""
+
+BLOCK = 64
+"""Most tiles of a result that a core computes at a time where it has whole rows: L1 holds them in fp32 beside it."""
+
+STRIPS = 96
+"""Tiles of both operands that a core holds, twice as many as it computes with: large blocks are read less deep."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class MatmulMultiCoreReuseMultiCastProgramConfig:
 
     A core computes `per_core_M` x `per_core_N` tiles, from `in0_block_w` tiles of the inner size at a time, by
     subblocks that fit into the result registers. Of these tiles it computes `out_block_w` columns at a time, all if
-    not given: for each such block the first operand is read again, and L1 holds no more of the result.
+    not given: for each such block the first operand is read again, and L1 holds no more of the result in fp32.
     """
 
     compute_with_storage_grid_size: Grid
@@ -35,6 +41,11 @@ class MatmulMultiCoreReuseMultiCastProgramConfig:
     out_block_w: int | None = None
 
     @property
+    def block_rows(self) -> int:
+        """Return the rows of tiles that a core computes at a time: all."""
+        return self.per_core_M
+
+    @property
     def block_columns(self) -> int:
         """Return the columns of tiles that a core computes at a time."""
         return self.out_block_w or self.per_core_N
@@ -42,7 +53,10 @@ class MatmulMultiCoreReuseMultiCastProgramConfig:
 
 @dataclass(frozen=True)
 class MatmulMultiCoreReuseMultiCast1DProgramConfig:
-    """A product in one dimension: a core computes whole rows of the result, and gets all of the second operand."""
+    """A product in one dimension: a core computes whole rows of the result, and gets all of the second operand.
+
+    A core computes `out_block_h` rows of tiles at a time, all if not given, and gets the second operand for each block.
+    """
 
     compute_with_storage_grid_size: Grid
     in0_block_w: int
@@ -53,6 +67,12 @@ class MatmulMultiCoreReuseMultiCast1DProgramConfig:
     fuse_batch: bool
     fused_activation: UnaryWithParam | None
     mcast_in0: bool
+    out_block_h: int | None = None
+
+    @property
+    def block_rows(self) -> int:
+        """Return the rows of tiles that a core computes at a time."""
+        return self.out_block_h or self.per_core_M
 
     @property
     def block_columns(self) -> int:
@@ -73,14 +93,15 @@ def by_blocks(grid: Grid, rows: int, inner: int, columns: int, activation: Unary
 
     `inner` counts the tiles of the inner size that a core holds, or reads, side by side.
     """
-    per_core = -(-columns // grid[0])
+    wide, high = -(-columns // grid[0]), -(-rows // grid[1])
+    depth = STRIPS // (2 * (wide + high))
     return MatmulMultiCoreReuseMultiCastProgramConfig(
         compute_with_storage_grid_size=grid,
-        in0_block_w=divisor(inner, DEPTH),
+        in0_block_w=divisor(inner, min(DEPTH, max(1, depth))),
         out_subblock_h=1,
-        out_subblock_w=divisor(per_core, SUBBLOCK),
-        per_core_M=-(-rows // grid[1]),
-        per_core_N=per_core,
+        out_subblock_w=divisor(wide, SUBBLOCK),
+        per_core_M=high,
+        per_core_N=wide,
         transpose_mcast=False,
         fused_activation=activation,
     )
@@ -88,32 +109,37 @@ def by_blocks(grid: Grid, rows: int, inner: int, columns: int, activation: Unary
 
 def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None) -> ProgramConfig:
     """Return the config of a product of so many tiles whose rows are spread over a grid."""
+    high = -(-rows // (grid[0] * grid[1]))
+    at_a_time = divisor(high, max(1, BLOCK // columns))
     return MatmulMultiCoreReuseMultiCast1DProgramConfig(
         compute_with_storage_grid_size=grid,
         in0_block_w=inner,  # TTNN copies the shards of the first operand where a core reads less of a row at a time
         out_subblock_h=1,
         out_subblock_w=divisor(columns, SUBBLOCK),
-        per_core_M=-(-rows // (grid[0] * grid[1])),
+        per_core_M=high,
         per_core_N=columns,
         fuse_batch=True,
         fused_activation=activation,
         mcast_in0=False,
+        out_block_h=at_a_time if at_a_time < high else None,
     )
 
 
 def check_config(config: ProgramConfig, rows: int, inner: int, columns: int) -> None:
     """Refuse a config that does not cover a product of so many tiles with whole blocks."""
-    sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.per_core_M, config.block_columns)
+    sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.block_rows, config.block_columns)
     if min(*sizes, *config.compute_with_storage_grid_size) < 1:
         raise Refusal("the sizes of a program config are positive")
     if inner % config.in0_block_w:
         raise Refusal(f"{inner} tiles of the inner size are not read {config.in0_block_w} at a time")
-    if config.per_core_M % config.out_subblock_h or config.block_columns % config.out_subblock_w:
+    if config.block_rows % config.out_subblock_h or config.block_columns % config.out_subblock_w:
         raise Refusal("the block of a core is no whole number of its subblocks")
     if config.out_subblock_h * config.out_subblock_w > SUBBLOCK:
         raise Refusal(f"a subblock holds {SUBBLOCK} tiles at the most")
     if config.per_core_N < 1 or config.per_core_N % config.block_columns:
         raise Refusal(f"{config.per_core_N} columns of a core are not computed {config.block_columns} at a time")
+    if config.per_core_M < 1 or config.per_core_M % config.block_rows:
+        raise Refusal(f"{config.per_core_M} rows of a core are not computed {config.block_rows} at a time")
     width, height = config.compute_with_storage_grid_size
     if isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig):
         width, height = 1, width * height

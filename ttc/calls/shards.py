@@ -1,4 +1,4 @@
-"""Shards: the tiles of a tensor over a rectangle of cores, in L1, by rows or by rows and columns.
+"""Shards: the tiles of a tensor over a rectangle of cores, in L1, by rows, by columns, or by both.
 
 A tensor counts as one matrix: all dimensions but the last are its rows. The layouts made here leave no core of the
 rectangle without tiles, and give each core equally many columns: those TTNN's programs keep as they are stated.
@@ -45,6 +45,13 @@ def block_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
     if each is None or columns % grid[0]:
         return None
     return _sharded(Sharding.BLOCK_SHARDED, grid, each, columns // grid[0])
+
+
+def width_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
+    """Return the memory with columns over all cores of a grid; None if cores differ."""
+    rows, columns = matrix_tiles(spec)
+    cores = grid[0] * grid[1]
+    return None if columns % cores else _sharded(Sharding.WIDTH_SHARDED, grid, rows, columns // cores)
 
 
 def _sharded(sharding: Sharding, grid: Grid, rows: int, columns: int) -> MemoryConfig:

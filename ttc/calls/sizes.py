@@ -1,6 +1,8 @@
-"""Sizes in bytes of a tile and of a row, and the two sizes of a shape that lie in tiles."""
+"""Sizes in bytes of a tile and of a row, tiles of a shape, and the two sizes of a shape that lie in tiles."""
 
 from __future__ import annotations
+
+from math import prod
 
 from ttc.ir import TILE, DType, Spec, round_up
 
@@ -19,6 +21,17 @@ def row_bytes(spec: Spec) -> int:
     """Count the bytes of one row as stored, aligned to 64 for the memory controller."""
     width = spec.padded_shape[-1] if spec.rank else 1
     return round_up(int(width * spec.dtype.bytes), 64)
+
+
+def tiles_along(size: int) -> int:
+    """Count the tiles along a side of `size` elements."""
+    return -(-size // TILE)
+
+
+def count_tiles(shape: tuple[int, ...]) -> int:
+    """Count the 32 x 32 tiles that hold a shape."""
+    *batch, rows, columns = (1, 1, *shape)
+    return prod(batch) * tiles_along(rows) * tiles_along(columns)
 
 
 def ends_inside_tiles(shape: tuple[int, ...]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 from ttc.calls.call import Call, ComputeKernelConfig, UnaryWithParam
 from ttc.calls.conv import CoreRectangle
 from ttc.calls.slicing import SliceType
-from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Step, Value
+from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spelled, Step, Value
 
 DTYPES = {
     DType.f32: "float32",
@@ -65,7 +65,7 @@ def spelled(attribute: Any) -> Any:
             return attribute
         case tuple():
             return [spelled(part) for part in attribute]
-        case Step():
+        case Step() | Spelled():
             return Expression(str(attribute))
         case DType():
             return Name(DTYPES[attribute])

@@ -7,9 +7,10 @@ from enum import Enum
 from typing import ClassVar
 
 from ttc.calls.call import FLOATS, INTEGERS, Call, Workspace, accept, accept_number, spec_of
+from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import TILE, DType, MemoryConfig, Spec, Value
+from ttc.ir import DType, MemoryConfig, Spec, Value
 
 SIGNED = FLOATS | {DType.i32}
 NUMBERS = FLOATS | INTEGERS
@@ -18,7 +19,7 @@ ALL_DTYPES = NUMBERS | {DType.u8}
 
 def tiles(count: int, spec: Spec) -> int:
     """Count the bytes of `count` tiles of a spec's dtype; in ROW_MAJOR, too, pages are as large as tiles."""
-    return count * int(TILE * TILE * spec.dtype.bytes)
+    return count * tile_bytes(spec.dtype)
 
 
 @dataclass(frozen=True)

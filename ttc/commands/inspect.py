@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ttc.analysis.report import Report
+from ttc.calls.target import TARGETS
 from ttc.commands.options import MODELS, add_compilation, add_json, compilation, existing, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
-from ttc.errors import InputError, TtcError, printable
+from ttc.errors import InputError, TtcError, printable, require
 from ttc.guard.files import check_output
 from ttc.ir import print_graph
 from ttc.ir.state import state_name
@@ -25,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--after", metavar="PASS", help="the text after this pass (of a model)")
     view.add_argument("--calls", action="store_true", help="a table of the calls: sizes, bytes, predicted time")
+    view.add_argument("--spills", action="store_true", help="what values outside L1 cost, beside the least possible")
     view.add_argument("--html", metavar="FILE", type=path, help="write a page with the program's graph and numbers")
     add_json(parser)
 
@@ -73,6 +77,8 @@ def _view(shown: Any, arguments: Namespace) -> tuple[str, dict[str, Any]]:
 
         calls = shown.calls
         return call_table(calls, report), {"calls": [call.to_dict() for call in calls], "total": report.to_dict()}
+    if arguments.spills:
+        return _spills(shown.program, report)
     if arguments.html:
         from ttc.commands.page import write_page
 
@@ -84,6 +90,17 @@ def _view(shown: Any, arguments: Namespace) -> tuple[str, dict[str, Any]]:
     values = {"text": text, "report": report.to_dict(), "buckets": [_bucket(bucket) for bucket in padded]}
     values["state"] = [{"name": state_name(name), "type": str(type)} for name, type in program.states]
     return f"{text}{report}\n{printable(states(program) + masks(padded))}", values
+
+
+def _spills(program: Program, report: Report) -> tuple[str, dict[str, Any]]:
+    """Return the plan for L1 beside the least DRAM traffic and the least peak, as text and as JSON values."""
+    require("--spills")
+    from ttc.backend.plan.place_exactly import spills
+
+    found = spills(program.graph, TARGETS[program.target])
+    peak, live = report.peak_l1_per_core, report.max_live_l1_per_core
+    text = f"{found}\nL1 per core: peak {peak:,} bytes; no plan for the values in L1 has less than {live:,}\n"
+    return text, {**asdict(found), "peak_l1_per_core": peak, "max_live_l1_per_core": live}
 
 
 def states(program: Program) -> str:

@@ -16,18 +16,25 @@ from ttc.compiled.chain import Chain
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output, writing
 from ttc.models.systems import SYSTEMS, system_named
-from ttc.models.systems.audio import read_wav, write_wav
+from ttc.models.systems.audio import write_wav
 from ttc.models.systems.system import System
 
-SOUND = ("source", "reference")
-"""The inputs that are WAV files."""
+FILES = {
+    "source": ("IN.wav", "the recording whose words are spoken"),
+    "reference": ("IN.wav", "a recording of the voice that speaks"),
+    "voice": ("FILE", "a voice pack (.npz, .npy, .safetensors, .pt); a random voice if not given"),
+}
+WORDS = {"phonemes": "IPA symbols to speak", "text": "words to speak, where the package that makes phonemes is there"}
+"""Options for the files and the text that systems are given."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the system, what it is given, and how it is compiled and run."""
     parser.add_argument("system", choices=SYSTEMS, metavar="SYSTEM", help=", ".join(SYSTEMS))
-    for name in SOUND:
-        parser.add_argument(f"--{name}", metavar="IN.wav", type=path, help=f"the {name} recording")
+    for name, (kind, meaning) in FILES.items():
+        parser.add_argument(f"--{name}", metavar=kind, type=path, help=meaning)
+    for name, meaning in WORDS.items():
+        parser.add_argument(f"--{name}", help=meaning)
     parser.add_argument("-o", "--output", metavar="OUT.wav", type=path, required=True, help="the sound to write")
     parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
     parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
@@ -44,10 +51,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Compile or load the system, run it, write the sound and tell what each stage took."""
     system = system_named(arguments.system)(arguments.size)
-    _check_files(arguments, system)
+    _check_files(arguments)
     if arguments.seed < 0:
         raise InputError(f"a seed is a whole number of 0 or more, got {arguments.seed}")
-    given = {name: read_wav(getattr(arguments, name), system.rate) for name in system.takes}
+    options = {name: getattr(arguments, name) for name in (*FILES, *WORDS)}
+    given = system.read({name: option for name, option in options.items() if option is not None})
     with ProgressLine(arguments.system) as line:
         chain = _chain(system, arguments, line)
         with chain.session(arguments.device, arguments.mode) as session:
@@ -65,14 +73,9 @@ def run(arguments: Namespace) -> int:
     return 0
 
 
-def _check_files(arguments: Namespace, system: System) -> None:
-    """Require what the system takes and nothing else, and that what is to be written can be."""
-    for name in SOUND:
-        given = getattr(arguments, name)
-        if (given is None) == (name in system.takes):
-            verb = "needs" if given is None else "takes no"
-            raise InputError(f"{system.name} {verb} --{name}: {system.name} is given {' and '.join(system.takes)}")
-    inputs = [item for name in (*SOUND, "weights") if (item := getattr(arguments, name))]
+def _check_files(arguments: Namespace) -> None:
+    """Require that what is to be written can be."""
+    inputs = [item for name in (*FILES, "weights") if (item := getattr(arguments, name))]
     for output in filter(None, (arguments.output, arguments.plot)):
         check_output(output, inputs)
     if arguments.plot and arguments.plot.resolve() == arguments.output.resolve():

@@ -13,6 +13,7 @@ from ttc.calls.target import TARGETS
 from ttc.compiled.arguments import LEVELS
 from ttc.errors import InputError
 from ttc.guard.files import open_file
+from ttc.runtime.file.safetensors_file import read_json
 
 DTYPES = ("bf16", "fp32", "bfp8", "bfp4")
 FIDELITIES = tuple(item.name for item in MathFidelity)
@@ -29,16 +30,23 @@ def path(text: str) -> Path:
     return Path(text)
 
 
-def add_model(parser: ArgumentParser) -> None:
+def add_model(parser: ArgumentParser, by_weight: bool = False) -> None:
     """Add the model file and the options of its compilation."""
     parser.add_argument("model", metavar="MODEL", type=path, help="a .onnx or .pt2 file")
-    add_compilation(parser)
+    add_compilation(parser, by_weight)
 
 
-def add_compilation(parser: ArgumentParser) -> None:
-    """Add the options of compilation: card, numbers, lengths, state."""
+def add_compilation(parser: ArgumentParser, by_weight: bool = False) -> None:
+    """Add the options of compilation: card, numbers (where `by_weight`, of each weight, too), lengths, state."""
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
-    parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
+    if by_weight:
+        parser.add_argument(
+            "--dtype", default="bf16", type=dtype_of_weights, metavar=f"{'|'.join(DTYPES)}|auto|FILE.json",
+            help="numbers on the card (default bf16); auto chooses for each weight, by --inputs; FILE.json is what "
+            "--json gave of a choice",
+        )  # fmt: skip
+    else:
+        parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
         "--fidelity",
         choices=FIDELITIES,
@@ -46,7 +54,8 @@ def add_compilation(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "-O", dest="optimize", type=int, choices=LEVELS, default=1,
-        help="-O0 keeps each op alone and every value in DRAM, for comparison and for debugging (default 1)",
+        help="-O0 keeps each op alone and every value in DRAM, for comparison and for debugging; "
+        "-O3 places values by an exact solver (default 1)",
     )  # fmt: skip
     parser.add_argument(
         "--length", dest="lengths", action="append", default=[], type=length, metavar="NAME=N[,N]",
@@ -77,6 +86,24 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "state": _states(arguments.state),
         "trust": arguments.trust,
     }
+
+
+def dtype_of_weights(text: str) -> str | dict[str, str]:
+    """Read a dtype, `auto`, or the dtypes by name in the JSON file of a choice."""
+    if text in (*DTYPES, "auto"):
+        return text
+    if not text.endswith(".json"):
+        raise ArgumentTypeError(f"{text!r} is no dtype; choose from {', '.join(DTYPES)}, auto, or name a .json file")
+    try:
+        with open_file(path(text)) as file:
+            found = read_json(file.read())["weight_dtypes"]
+        return {str(name): str(dtype) for name, dtype in found.items()}
+    except (InputError, OSError) as error:
+        raise ArgumentTypeError(str(error)) from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise ArgumentTypeError(
+            f"{text} holds no weight_dtypes: `ttc compile --dtype auto --json` gives them"
+        ) from None
 
 
 def add_json(parser: ArgumentParser) -> None:

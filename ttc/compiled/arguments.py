@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ttc.dtype_policy.choice import FORMATS
 from ttc.errors import InputError
+from ttc.ir import DType
 
 
 def model_arguments(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
@@ -33,8 +35,8 @@ def keyword_arguments(kwargs: Any) -> dict[str, Any]:
     return dict(kwargs)
 
 
-LEVELS = (0, 1)
-"""Levels of optimisation: each op alone and in DRAM, and all that ttc does."""
+LEVELS = (0, 1, 3)
+"""Levels of optimisation: each op alone and in DRAM; all that ttc does; and that with values placed by a solver."""
 
 
 def optimization_level(level: Any) -> int:
@@ -42,6 +44,36 @@ def optimization_level(level: Any) -> int:
     if type(level) is not int or level not in LEVELS:
         raise InputError(f"no level of optimisation is {level!r}; choose from {', '.join(map(str, LEVELS))}")
     return level
+
+
+def weight_formats(dtype: Any) -> dict[str, DType]:
+    """Return the dtypes of weights by their names, such as {"fc.weight": "bfp4"}; InputError for other dtypes."""
+    known = {str(item): item for item in FORMATS}
+    for name, item in dtype.items():
+        if not isinstance(name, str) or str(item) not in known:
+            raise InputError(f"weights by name are stored in {', '.join(known)}; got {item!r} for {name!r}")
+    return {name: known[str(item)] for name, item in dtype.items()}
+
+
+def automatic(dtype: Any, inputs: Any, min_pcc: Any) -> float | None:
+    """Return the least correlation that the choice of dtypes keeps; None where the dtype is stated.
+
+    InputError for what is missing, or of no use.
+    """
+    if not isinstance(dtype, str) or dtype != "auto":
+        if inputs is not None or min_pcc is not None:
+            raise InputError('inputs and min_pcc are for dtype="auto" (--dtype auto), which chooses dtypes of weights')
+        return None
+    if inputs is None:
+        raise InputError('dtype="auto" needs inputs (--inputs X.npz) to see what weights of fewer bits cost')
+    least = LEAST if min_pcc is None else min_pcc
+    if isinstance(least, bool) or not isinstance(least, (int, float)) or not 0 < least < 1:
+        raise InputError(f"min_pcc is a correlation between 0 and 1, got {min_pcc!r}")
+    return float(least)
+
+
+LEAST = 0.99
+"""The correlation that the choice of dtypes keeps if none is stated."""
 
 
 def length_sizes(lengths: Any) -> dict[str, tuple[int, ...]]:

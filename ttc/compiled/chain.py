@@ -70,7 +70,7 @@ class Chain:
                     opened = open_device(device, mode, target, region)
                 sessions[name] = so_far.enter_context(executable.session_on(opened, trace))
             so_far.pop_all()
-        return ChainSession(sessions, self.stages)
+        return ChainSession(sessions)
 
     def _require_links(self, folder: Path) -> None:
         """Require that every stage takes what the stages before leave, in the very form."""

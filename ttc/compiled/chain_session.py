@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ttc.ir import Spec, TensorType
 from ttc.ir.state import state_name
-from ttc.runtime.run.buckets import Bucket, choose, true_lengths
+from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.kept import Kept
 from ttc.runtime.run.session import Session
-
-if TYPE_CHECKING:
-    from ttc.compiled.executable import Executable
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,8 @@ class StageRun:
 class ChainSession:
     """The sessions of a chain's stages; `runs` lists the runs since the chain was opened or cleared."""
 
-    def __init__(self, sessions: Mapping[str, Session], stages: Mapping[str, Executable]):
-        self._sessions, self._stages = sessions, stages
+    def __init__(self, sessions: Mapping[str, Session]):
+        self._sessions = sessions
         self.runs: list[StageRun] = []
 
     def __enter__(self) -> ChainSession:
@@ -50,13 +47,11 @@ class ChainSession:
         self, stage: str, inputs: Mapping[str, Any], keep: Collection[str] = (), seed: int | None = None
     ) -> dict[str, Any]:
         """Run a stage; return its outputs by name, those that `keep` names as `Kept` on the device."""
+        session = self._sessions[stage]
         started = time.perf_counter()
-        found = self._sessions[stage].run(inputs, seed=seed, keep=keep)
+        found = session.run(inputs, seed=seed, keep=keep)
         seconds = time.perf_counter() - started
-        buckets = self._stages[stage].buckets
-        named, lengths = true_lengths(buckets[-1], inputs)
-        bucket = buckets[choose(buckets, lengths, named)]
-        self.runs.append(StageRun(stage, bucket, seconds, *moved(bucket, inputs, keep)))
+        self.runs.append(StageRun(stage, session.taken, seconds, *moved(session.taken, inputs, keep)))
         return found
 
 

@@ -19,13 +19,14 @@ from ttc.compiled.executable import Executable
 from ttc.compiled.lengths import LengthReader
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
-from ttc.ir import Graph, print_graph
+from ttc.ir import DType, Graph, print_graph
 from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, dtype_named, every_stage
 from ttc.runtime.run.buckets import Bucket
 from ttc.sources import Inputs, Source
 
 if TYPE_CHECKING:
     from ttc.analysis.report import Report
+    from ttc.dtype_policy.choice import Choice
     from ttc.runtime.run.session import Session
 
 Form = tuple[Build, Executable]
@@ -54,6 +55,7 @@ class Compiled:
         self._reader = reader  # of several sizes of a length; it keeps what it read, for variants
         self._forms: dict[int, Form] = {}
         self._shown: Form | None = None
+        self.choice: Choice | None = None  # of the dtypes of weights, where ttc chose them
         self._turn = RLock()
         self._progress("reading the model")
         with self._compiling():
@@ -95,20 +97,31 @@ class Compiled:
                 _, executable = self._form(graph)
         return self._source.outputs_of(graph, executable.run(named), named)
 
+    def build_for(self, *args: Any, **kwargs: Any) -> Build:
+        """Return the build of the form that such a call needs, compiled now if it is new."""
+        with self._compiling():
+            graph, _ = self._source.for_call(args, kwargs)
+            return self._form(graph)[0]
+
     def session(self, device: str | None = None, mode: str = "exact", trace: bool = True) -> Session:
         """Open a session of its own state on the form shown; on a card its runs are traced, unless `trace` is false."""
         return self.executable.session(device, mode, trace)
 
-    def variant(self, *, target: str | None = None, dtype: Any = None) -> Compiled:
+    def variant(
+        self, *, target: str | None = None, dtype: Any = None, weight_dtypes: Mapping[str, DType] | None = None
+    ) -> Compiled:
         """Compile the same model for another card, or in other number formats, without reading the model again.
 
-        A stated fidelity stays, and must be one of the new card's. InputError for names that are not known.
+        A stated fidelity stays, and must be one of the new card's; so do dtypes of weights by name, unless there are a
+        new dtype or new ones. InputError for names that are not known.
         """
         options = self.options
+        if weight_dtypes is None:
+            weight_dtypes = options.weight_dtypes if dtype is None else {}
         card = options.target if target is None else target_named(target)
         passes = None if options.fidelity is None else fidelity_named(options.fidelity, card)
         named = options.dtype if dtype is None else dtype_named(dtype)
-        options = replace(options, target=card, dtype=named, fidelity=passes)
+        options = replace(options, target=card, dtype=named, fidelity=passes, weight_dtypes=weight_dtypes)
         if options == self.options:
             return self
         with every_stage(options), self._turn:

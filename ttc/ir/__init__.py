@@ -1,8 +1,10 @@
 """The intermediate representation: types, the graph and its builder, text, the verifier, and rewriting."""
 
-from ttc.ir.graph import Builder, Const, Graph, Input, Node, Op, Rule, Value, require
-from ttc.ir.loop import FORWARD, Body, Step, backward, bodies, with_bodies
+from ttc.ir.builder import Builder
+from ttc.ir.graph import Const, Graph, Input, Node, Op, Value, require
+from ttc.ir.loop import FORWARD, Body, Spelled, Step, Window, backward, bodies, with_bodies
 from ttc.ir.rewrite import rewrite, settled
+from ttc.ir.rules import Rule, Rules
 from ttc.ir.text import parse_graph, print_graph
 from ttc.ir.types import (
     DRAM,
@@ -42,15 +44,18 @@ __all__ = [
     "Node",
     "Op",
     "Rule",
+    "Rules",
     "ShardSpec",
     "Sharding",
     "Spec",
+    "Spelled",
     "Step",
     "TensorType",
     "Type",
     "Value",
     "Weight",
     "Weights",
+    "Window",
     "backward",
     "bodies",
     "operands_first",

@@ -39,6 +39,41 @@ def backward(count: int) -> Step:
 
 
 @dataclass(frozen=True)
+class Spelled:
+    """Python expression of an integer that follows a loop's step number."""
+
+    text: str
+
+    def __add__(self, number: int) -> Spelled:
+        return Spelled(f"{self.text} + {number}")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
+class Window:
+    """Rows viewed together: `length` of `count`, from a multiple of `period` on, the last as far as the end allows."""
+
+    period: int
+    length: int
+    count: int
+
+    def start(self, row: int | Step) -> int | Spelled:
+        """Return the first row of the window in which a row lies; of a step's row as an expression."""
+        last = self.count - self.length
+        if isinstance(row, int):
+            return min(row // self.period * self.period, last)
+        return Spelled(f"min(({row}) // {self.period} * {self.period}, {last})")
+
+    def place(self, row: int | Step) -> int | Spelled:
+        """Return the place of a row in that window."""
+        if isinstance(row, int):
+            return row - min(row // self.period * self.period, self.count - self.length)
+        return Spelled(f"{row} - {self.start(row)}")
+
+
+@dataclass(frozen=True)
 class Body(Graph):
     """Body of a loop: it reads only its own inputs, whose buffers belong to the program around the loop."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from ttc.ir.graph import Builder, Const, Graph, Input, Value
+from ttc.ir.builder import Builder
+from ttc.ir.graph import Const, Graph, Input, Value
 from ttc.ir.types import Type
 
 PREFIX = "refused."

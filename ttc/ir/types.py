@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import cached_property
 from math import prod
 
 from ttc.errors import TypeRuleError
@@ -51,21 +52,11 @@ class DType(Enum):
     f8e8m0 = (1, "float", 25)
     f4e2m1 = (0.5, "float", 26)
 
-    @property
-    def bytes(self) -> float:
-        return self.value[0]
+    def __init__(self, bytes: float, kind: str, number: int):
+        self.bytes, self.kind = bytes, kind
+        self.is_float, self.is_integer = kind == "float", kind in ("int", "uint")
 
-    @property
-    def kind(self) -> str:
-        return self.value[1]
-
-    @property
-    def is_float(self) -> bool:
-        return self.kind == "float"
-
-    @property
-    def is_integer(self) -> bool:
-        return self.kind in ("int", "uint")
+    __hash__ = object.__hash__
 
     @property
     def limits(self) -> tuple[int, int]:
@@ -181,7 +172,7 @@ class Spec(TensorType):
     memory: MemoryConfig = DRAM
     padded: tuple[int, ...] = ()
 
-    @property
+    @cached_property
     def padded_shape(self) -> tuple[int, ...]:
         """Return the shape as stored by TTNN: tiles round the last two dimensions, of which there are two, up to 32."""
         if self.padded:
@@ -191,7 +182,7 @@ class Spec(TensorType):
         *outer, height, width = (1, 1, *self.shape)[-max(self.rank, 2) :]
         return (*outer, round_up(height, TILE), round_up(width, TILE))
 
-    @property
+    @cached_property
     def stored_bytes(self) -> int:
         """Return the bytes as stored, padding included."""
         return int(prod(self.padded_shape) * self.dtype.bytes)
@@ -207,11 +198,11 @@ Type = TensorType  # what a Value carries; a Spec is one too
 def broadcast(*shapes: tuple[int, ...]) -> tuple[int, ...]:
     """Return the numpy broadcast of shapes; TypeRuleError with all shapes if they do not broadcast."""
     rank = max(map(len, shapes), default=0)
-    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
-    result = []
-    for sizes in zip(*padded, strict=True):
-        wide = {size for size in sizes if size != 1}
-        if len(wide) > 1:
-            raise TypeRuleError(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
-        result.append(wide.pop() if wide else 1)
+    result = [1] * rank
+    for shape in shapes:
+        for place, size in enumerate(shape, rank - len(shape)):
+            if size != 1 and result[place] == 1:
+                result[place] = size
+            elif size not in (1, result[place]):
+                raise TypeRuleError(f"shapes {' and '.join(map(str, map(list, shapes)))} do not broadcast")
     return tuple(result)

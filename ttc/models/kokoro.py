@@ -33,7 +33,7 @@ VOCODER = {
 FRAMES = {"real": 64, "tiny": 6}
 
 
-def _submodules(*names: str) -> list[ModuleType]:
+def submodules(*names: str) -> list[ModuleType]:
     """Return modules of the package kokoro without its own file, which imports a phonemiser and a downloader."""
     spec = find_spec("kokoro")
     if spec is None:
@@ -49,7 +49,7 @@ def _submodules(*names: str) -> list[ModuleType]:
             del sys.modules["kokoro"]
 
 
-istftnet, modules = _submodules("istftnet", "modules")
+istftnet, modules = submodules("istftnet", "modules")
 
 
 class FramesToPitch(nn.Module):

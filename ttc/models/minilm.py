@@ -57,7 +57,11 @@ def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
 
 def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
     """Write the model as ONNX for inputs of these shapes, its output called `sentence_embedding`."""
-    module, _ = MODEL.build()
+    write_onnx(MODEL.build()[0], inputs, path, ["sentence_embedding"])
+
+
+def write_onnx(module: nn.Module, inputs: dict[str, Tensor], path: Path, outputs: list[str] | None = None) -> None:
+    """Write a module as ONNX for inputs of these shapes, its outputs called as told, without the exporter's chatter."""
     for chatty in (
         "torch.onnx",
         "onnxscript",
@@ -65,7 +69,7 @@ def export_onnx(path: Path, inputs: dict[str, Tensor]) -> None:
         getLogger(chatty).setLevel(ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # torch.onnx warns about its own use of deprecated calls
-        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=["sentence_embedding"], dynamo=True)
+        torch.onnx.export(module, kwargs=inputs, f=str(path), output_names=outputs, dynamo=True)
 
 
 def build(size: str) -> Built:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +17,9 @@ Built = tuple[nn.Module, dict[str, Any]]
 """A module, and example arguments by parameter name of its `forward`: tensors, and constants where `forward` takes
 them.
 """
+
+Weigh = Callable[..., None]
+"""Gives a module its weights; `defaults` names the weights that may stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Model:
         with seeded(seed), torch.device("meta" if fake else "cpu"):
             module, inputs = self.builder(size)
         return module.eval(), inputs
+
+
+def as_built(module: nn.Module, defaults: Collection[str] = ()) -> None:
+    """Keep the weights that a module was built with."""
 
 
 @contextmanager

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ttc.models.model import Built, Model
+from ttc.models.model import Built, Model, Weigh
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the package compiles a function with torch.jit.script
@@ -106,7 +105,7 @@ class Conversion(nn.Module):
         return self.converter.convert(spectrogram, mask, source, target, noise)[:, 0]
 
 
-def conversion(size: str, weigh: Callable[[nn.Module], None]) -> dict[str, Built]:
+def conversion(size: str, weigh: Weigh) -> dict[str, Built]:
     """Build the stages of voice conversion, from recordings on; `weigh` gives the package's module its weights."""
     synthesizer, config = _synthesizer(size, speakers=0), CONFIGS[size]
     weigh(synthesizer)

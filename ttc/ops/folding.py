@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ttc.ir import Builder, Const, DType, Op, Value
+from ttc.ir import Builder, Const, DType, Op, Rules, Value
 from ttc.ops.constant import Full, Literal, constant, is_known, names_literal
 from ttc.ops.interpret import evaluate_op
 from ttc.ops.torch_types import tensor_of
 
-__all__ = ["fold", "known"]
+__all__ = ["FOLDED", "fold", "known"]
 
 FOLD_LIMIT = 1 << 20
 """Most bytes of a folded result; larger results stay computed at run time, so that programs stay small."""
@@ -42,3 +42,7 @@ def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
 
 def _can_evaluate(value: Value) -> bool:
     return is_known(value) and value.dtype not in (DType.bfp8, DType.bfp4)
+
+
+FOLDED = Rules(fold)
+"""The normal form in which nothing is left that literals alone decide."""

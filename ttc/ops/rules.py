@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ttc.errors import TypeRuleError
 from ttc.ir import DType, Value, require
 from ttc.ir.types import LARGEST
 
@@ -11,7 +12,8 @@ from ttc.ir.types import LARGEST
 def same_dtype(*values: Value | None) -> DType:
     """Return the one dtype of all present values; TypeRuleError if the dtypes differ."""
     dtypes = {value.dtype for value in values if value is not None}
-    require(len(dtypes) == 1, f"operands have different dtypes: {', '.join(sorted(map(str, dtypes)))}")
+    if len(dtypes) != 1:  # texts of refusals are made where they are needed: every op of a model comes here
+        raise TypeRuleError(f"operands have different dtypes: {', '.join(sorted(map(str, dtypes)))}")
     return dtypes.pop()
 
 

@@ -15,4 +15,4 @@ def fold(graph: Graph) -> Graph:
     After:
         %b: i64[2] = literal(data=[2, 4])
     """
-    return rewrite(graph, normal=(ops.fold,))
+    return rewrite(graph, normal=ops.FOLDED)

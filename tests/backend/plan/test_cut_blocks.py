@@ -41,9 +41,9 @@ def test_a_large_block_is_cut_into_columns():
     after = verify(cut_blocks(before, N150))
     config = linear(after).program_config
     assert str(config) == (
-        "MatmulMultiCoreReuseMultiCastProgramConfig(compute_with_storage_grid_size=(8, 8), in0_block_w=4, "
-        "out_subblock_h=1, out_subblock_w=4, per_core_M=12, per_core_N=12, transpose_mcast=False, "
-        "fused_activation=UnaryWithParam(op_type='GELU', param=0.0), out_block_w=4)"
+        "MatmulMultiCoreReuseMultiCastProgramConfig(compute_with_storage_grid_size=(8, 8), in0_block_w=2, "
+        "out_subblock_h=1, out_subblock_w=3, per_core_M=12, per_core_N=12, transpose_mcast=False, "
+        "fused_activation=UnaryWithParam(op_type='GELU', param=0.0), out_block_w=6)"
     )
     assert (linear(after).activation, linear(after).core_grid, linear(after).fused) == (None, None, "gelu")
     room = l1_bank(N150) - HEADROOM

@@ -127,10 +127,17 @@ def test_more_packed_sequences(seed: int):
 
 
 def recurrence(
-    kind: type[Recurrence], steps: int, *, directions: int = 2, lengths: bool = False, given: bool = False, **attributes
+    kind: type[Recurrence],
+    steps: int,
+    *,
+    directions: int = 2,
+    lengths: bool = False,
+    given: bool = False,
+    hidden: int = 256,
+    **attributes,
 ) -> Graph:
-    """One recurrence of B 1, I 64, H 256, its weights without data."""
-    gates, hidden = kind.gates, 256
+    """One recurrence of B 1 and I 64, its weights without data."""
+    gates = kind.gates
     builder = Builder()
 
     def weight(name: str, *shape: int):
@@ -158,13 +165,13 @@ def recurrence(
 
 
 STEPS = [
-    (ops.Lstm, {}, 12),
-    (ops.Lstm, {"lengths": True}, 12),
-    (ops.Lstm, {"lengths": True, "given": True}, 15),
-    (ops.Lstm, {"directions": 1, "lengths": True, "given": True}, 12),
-    (ops.Gru, {}, 12),
-    (ops.Gru, {"lengths": True, "given": True}, 12),
-    (ops.Gru, {"reset_after": False}, 11),
+    (ops.Lstm, {}, 8),
+    (ops.Lstm, {"lengths": True}, 8),
+    (ops.Lstm, {"lengths": True, "given": True}, 11),
+    (ops.Lstm, {"directions": 1, "lengths": True, "given": True}, 8),
+    (ops.Gru, {}, 9),
+    (ops.Gru, {"lengths": True, "given": True}, 9),
+    (ops.Gru, {"reset_after": False}, 8),
     (ops.Rnn, {"lengths": True}, 4),
 ]
 
@@ -197,10 +204,10 @@ def test_text_does_not_grow_with_the_steps(kind):
 def test_a_step_computes_in_l1_and_keeps_its_states_where_they_are():
     text = str(compile_graph(recurrence(ops.Lstm, 64), Options(TARGETS["n150"])).program.graph)
     body = text.partition("body {")[2].partition("})")[0]
-    assert body.count("tile l1 = ") >= 8
     assert "output_tensor=%h" in body
     assert "output_tensor=%c" in body
-    assert body.count("ttnn.deallocate") == body.count("tile l1 = ") + 1  # the product alone goes through DRAM
+    made = [line for line in body.splitlines() if " = " in line and "input(" not in line]
+    assert [line.split(":")[0].strip() for line in made if "tile dram" in line] == ["%11"]  # the stack
 
 
 def test_what_an_lstm_leaves_of_a_run_does_not_reach_the_next():

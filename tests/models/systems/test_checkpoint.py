@@ -60,6 +60,25 @@ def test_weights_that_do_not_fit_are_named(weights: dict, message: str, tmp_path
     assert torch.equal(module.weight, before)
 
 
+def test_a_mapping_of_each_module_is_read(tmp_path: Path):
+    parallel = {f"module.{name}": tensor for name, tensor in WEIGHTS.items()}
+    torch.save({"first": parallel, "second": WEIGHTS}, tmp_path / "x.pth")
+    module = nn.ModuleDict({"first": nn.Linear(3, 2), "second": nn.Linear(3, 2)})
+    load_weights(module, tmp_path / "x.pth")
+    assert all(torch.equal(module[name].weight, WEIGHTS["weight"]) for name in module)
+
+
+def test_a_file_may_lack_defaults_and_nothing_else(tmp_path: Path):
+    torch.save({"weight": WEIGHTS["weight"]}, tmp_path / "x.pth")
+    module = nn.Linear(3, 2)
+    before = module.bias.clone()
+    load_weights(module, tmp_path / "x.pth", defaults=["bias"])
+    assert torch.equal(module.weight, WEIGHTS["weight"])
+    assert torch.equal(module.bias, before)
+    with pytest.raises(InputError, match="the file lacks bias"):
+        load_weights(module, tmp_path / "x.pth", defaults=["weight"])
+
+
 def test_no_code_of_a_checkpoint_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     torch.save({"weight": Code(), "bias": WEIGHTS["bias"]}, tmp_path / "x.pth")
     (tmp_path / "y.pth").write_bytes(pickle.dumps(Code()))

@@ -182,3 +182,25 @@ def test_options_that_contradict_are_refused(
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["models", "run", "toy", "-o", str(tmp_path / "c.wav")]) == 2
     assert "toy needs --source: toy is given source and reference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["kokoro"], "kokoro needs --phonemes"),
+        (["kokoro", "--phonemes", "a", "--source", "a.wav"], "kokoro takes no --source: kokoro is given phonemes"),
+        (["kokoro", "--phonemes", "a", "--text", "a"], "kokoro speaks --text or --phonemes, not both"),
+        (["kokoro", "--phonemes", "g"], "Kokoro knows no phoneme 'g'"),
+        (["kokoro", "--phonemes", ""], "there are no phonemes to speak"),
+        (["kokoro", "--phonemes", "a" * 511], "the text has 511 phonemes; 510 are the most"),
+        (["kokoro", "--text", " "], "the text is empty"),
+        (["kokoro", "--phonemes", "a", "--voice", "none.npz"], "none.npz"),
+        (["openvoice", "--phonemes", "a"], "openvoice takes no --phonemes: openvoice is given source and reference"),
+    ],
+)
+def test_what_cannot_be_spoken_is_told_before_anything_is_compiled(
+    options: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["models", "run", *options, "-o", str(tmp_path / "c.wav")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

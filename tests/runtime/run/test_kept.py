@@ -127,6 +127,28 @@ def test_lengths_of_each_sample_go_along():
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
+def test_whole_numbers_with_padding_are_no_inputs():
+    """Programs trust the padding of whole numbers to be zero; what the program before leaves there is anything."""
+
+    class Places(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return (x.abs() + 1).long()
+
+    class Count(nn.Module):
+        def forward(self, n: torch.Tensor) -> torch.Tensor:
+            return n.sum(1)
+
+    named = {"lengths": {"T": [8, 16]}, "dtype": "fp32", "dynamic_shapes": ({1: "T"},)}
+    first = ttc.compile(Places(), (torch.zeros(1, 8),), **named)
+    second = ttc.compile(Count(), (torch.zeros(1, 8, dtype=torch.int64),), **named)
+    with first.session("emulator") as a, second.executable.session_on(a.device) as b:
+        full, short = (a.run([np.ones((1, n), np.float32)], keep=("output",))["output"] for n in (8, 7))
+        assert b.run({"n": full})["output"].tolist() == [16]
+        with pytest.raises(InputError, match="input 'n' is kept as whole numbers with padding: give its array"):
+            b.run({"n": short})
+        assert b.run({"n": short.array()})["output"].tolist() == [14]
+
+
 def test_the_bucket_follows_what_is_kept():
     """The smallest bucket for 66 frames would be 96, and what is kept has room for 128."""
 

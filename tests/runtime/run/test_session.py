@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -53,10 +54,29 @@ def test_a_session_runs_again_and_again_without_uploading_again():
     assert device.calls.count("ttnn.to_layout") == 2  # of the weight alone: once, before the first run
 
 
+def test_buckets_read_the_same_weights_but_those_that_set_up_prepares():
+    """What is prepared goes when that is done: each bucket uploads it, and none holds it."""
+    device = Counting()
+    rows = (2, 4)
+    buckets = [bucket_of(n) for n in rows]
+    ready = Session(buckets, mlp.weights(), device)
+    for n in rows:
+        assert scaled_error(ready.run(X[:n])["y"], mlp.reference(X[:n])) < 0.02
+    assert device.uploads == ["w1", "w2", "b", "x of 2", "w1", "x"]
+
+
+def bucket_of(rows: int) -> Bucket:
+    exact = Bucket.exact(mlp.program(rows=rows))
+    extent = Extent((Length.named("n"), None))
+    program = replace(exact.program, inputs=(*exact.program.inputs, ("n", TensorType(DType.i64, (1,)))))
+    outputs = dict.fromkeys(exact.outputs, extent)
+    return replace(exact, program=program, sizes={"n": rows}, names={"n": "n"}, inputs={"x": extent}, outputs=outputs)
+
+
 class Counting(EmulatorDevice):
     """Notes what is uploaded (by shape) and run."""
 
-    NAMES = {(64, mlp.HIDDEN): "w1", (mlp.HIDDEN, mlp.OUT): "w2", (mlp.OUT,): "b", (4, 64): "x"}
+    NAMES = {(64, mlp.HIDDEN): "w1", (mlp.HIDDEN, mlp.OUT): "w2", (mlp.OUT,): "b", (4, 64): "x", (2, 64): "x of 2"}
 
     def __init__(self):
         super().__init__()
@@ -116,7 +136,7 @@ def test_values_are_freed_after_their_last_use(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(loaded, "execute", watched)
     device = EmulatorDevice()
-    ready = loaded.Loaded(mlp.program(), mlp.weights(), device)
+    ready = loaded.Loaded(mlp.program(), mlp.weights(), device, {})
 
     def names() -> set[str]:
         return {value.name for value, number in ready.numbers.items() if held[-1][number] is not None}

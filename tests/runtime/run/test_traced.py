@@ -284,9 +284,11 @@ def test_a_bucket_that_comes_later_is_loaded_without_traces_on_the_card(ttnn: St
     for rows in (1, 2, 4, 1, 3, 4, 2):
         np.testing.assert_array_equal(traced.run(x(-5, rows))["y"], wanted[rows])
     words = ttnn.words("begin", "release", "execute", "upload", "empty")
-    loaded = ["upload", *["empty"] * 3]
+    tensors = ["empty"] * 3
     first, again = ["begin", "execute"], ["begin", "execute"]
-    assert words == [*loaded, *first, "release", *loaded, *again, *first, "execute", "execute"]
+    assert words == ["upload", *tensors, *first, "release", *tensors, *again, *first, "execute", "execute"], (
+        "the weight is uploaded once, for both"
+    )
 
 
 def test_sessions_of_one_card_give_way_to_each_other(ttnn: StandIn):

@@ -9,17 +9,23 @@ from math import ceil, prod
 
 from ttc.analysis.cost.amounts import Amounts
 from ttc.analysis.cost.product import CYCLES
-from ttc.analysis.cost.work import Card, Work, count
+from ttc.analysis.cost.work import Card, Work
+from ttc.calls.sizes import tiles_along
 
 
 def attention(work: Work, card: Card) -> Amounts:
-    """Count for the core with most chunks of queries; causal attention skips the chunks above the diagonal."""
+    """Count for the core with most chunks of queries; causal attention skips the chunks above the diagonal.
+
+    In decoding a chunk is the queries of a `group` that share keys, and `key_cores` cores share these keys.
+    """
     queries, keys = work.inputs[0].shape, work.inputs[1].shape
-    rows, columns, head = count(queries[-2]), count(keys[-2]), count(queries[-1])
+    rows, columns, head = tiles_along(queries[-2]), tiles_along(keys[-2]), tiles_along(queries[-1])
     high = min(rows, ceil(work.get("q_chunk_size", 32) / 32))
     wide = min(columns, ceil(work.get("k_chunk_size", 32) / 32))
-    chunks = prod(queries[:-2]) * ceil(rows / high)
-    rounds = ceil(chunks / (work.cores or card.cores))
+    cores, shared = work.cores or card.cores, int(work.get("key_cores", 1))
+    chunks = int(work.get("groups", prod(queries[:-2]))) * ceil(rows / high)
+    rounds = ceil(chunks * shared / cores)
+    columns = ceil(columns / wide / shared) * wide if shared > 1 else columns
     seen = (columns + wide) / 2 if work.get("is_causal") and rows > 1 else columns
     scores = rounds * high * seen
     return {

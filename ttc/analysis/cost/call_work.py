@@ -6,6 +6,7 @@ from math import prod
 
 from ttc.analysis.cost.work import Card, Tensor, Work
 from ttc.calls.attention import ConcatenateHeads, ScaledDotProductAttention, SplitQueryKeyValueAndSplitHeads
+from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.binary import BinaryCall
 from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call, MathFidelity, spec_of
@@ -26,14 +27,14 @@ from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import Target
 from ttc.calls.ternary import Addcmul, Lerp
 from ttc.calls.unary import UnaryCall
-from ttc.ir import TILE, Buffer, Layout, Node, Sharding, Spec, round_up
+from ttc.ir import TILE, Buffer, Layout, Node, Sharding, ShardSpec, Spec, round_up
 
 Config = dict[str, float]
 
 FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     ((Matmul, Linear), "product"),
     ((Conv2d, ConvTranspose2d), "convolution"),
-    ((ScaledDotProductAttention, JointScaledDotProductAttention), "attention"),
+    ((ScaledDotProductAttention, ScaledDotProductAttentionDecode, JointScaledDotProductAttention), "attention"),
     ((RotaryEmbeddingHf, RotaryEmbeddingLlama), "rotary"),
     ((SplitQueryKeyValueAndSplitHeads, ConcatenateHeads), "heads"),
     ((LayerNorm, RmsNorm), "norm"),
@@ -91,17 +92,25 @@ def _main(call: Call, node: Node) -> Work:
     outputs = tuple(tensor_of(spec_of(value)) for value in node.results)
     inputs = inputs or outputs
     family, name = _family(call, inputs, outputs)
-    config = _config(call, inputs, outputs)
+    shard = _shard(node)
+    config = _config(call, inputs, outputs) | (_sizes(shard) if shard else {})
+    if isinstance(call, Conv2d):
+        config["across"] = _across(call, node)
+    cores = prod(shard.grid) if shard else 0
+    if isinstance(call, ScaledDotProductAttentionDecode):
+        cores = call.cores
     fp32 = bool(call.compute and call.compute.fp32_dest_acc_en)
     if isinstance(call, (Matmul, Linear)):
         inputs = (_turned(inputs[0], call.transpose_a), _turned(inputs[1], call.transpose_b), *inputs[2:])
     if isinstance(call, JointScaledDotProductAttention):
         inputs = tuple(_joined(*inputs[part::3]) for part in range(3))
-    if isinstance(call, PagedUpdateCache):
+    if isinstance(call, (PagedUpdateCache, FillCache, Put)):
         inputs = inputs[1:]  # the rows, which are all that is written
+    if isinstance(call, (FillCache, Put)):
+        outputs = inputs
     if isinstance(call, (Conv2d, ConvTranspose2d)):
         inputs = (inputs[0], _weights(call, inputs[1]), *inputs[2:])
-    return Work(family, name, inputs, outputs, _cores(node), fidelity(call), fp32, config)
+    return Work(family, name, inputs, outputs, cores, fidelity(call), fp32, config)
 
 
 def _family(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> tuple[str, str]:
@@ -151,6 +160,10 @@ def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
         found = {"is_causal": float(isinstance(call, ScaledDotProductAttention) and call.is_causal)}
         found["q_chunk_size"] = getattr(chunks, "q_chunk_size", 0) or min(TILE, queries)
         found["k_chunk_size"] = getattr(chunks, "k_chunk_size", 0) or min(TILE, keys)
+    elif isinstance(call, ScaledDotProductAttentionDecode):
+        batch, heads, _, _ = call.input_tensor_k.shape
+        found = {"groups": batch * heads, "key_cores": call.cores_per_head}
+        found["k_chunk_size"] = call.program_config.k_chunk_size
     elif isinstance(call, (Conv2d, ConvTranspose2d)):
         found = {"taps": call.taps, "window": call.taps}
     elif isinstance(call, MaxPool2d):
@@ -164,20 +177,32 @@ def _share(stated: object) -> Config:
         return {}
     columns, rows = stated.compute_with_storage_grid_size
     found: Config = {"grid_x": columns, "grid_y": rows, "in0_block_w": stated.in0_block_w}
+    found |= {"block_rows": stated.block_rows, "block_columns": stated.block_columns}
     if isinstance(stated, MatmulMultiCoreReuseMultiCast1DProgramConfig):
         return found | {"one_dimension": 1, "send_a": stated.mcast_in0}
     return found | {"two_dimensions": 1}
 
 
-def _cores(node: Node) -> int:
-    """Return the cores of the first sharded result or operand; 0 where all is interleaved."""
+def _shard(node: Node) -> ShardSpec | None:
+    """Return the shards of the first sharded result or operand; None where all is interleaved."""
     call = node.op
     assert isinstance(call, Call)
-    for value in (*node.results, *call.operands()):
-        shard = spec_of(value).memory.shard
-        if shard is not None:
-            return prod(shard.grid)
-    return 0
+    memories = (spec_of(value).memory for value in (*node.results, *call.operands()))
+    return next((memory.shard for memory in memories if memory.shard is not None), None)
+
+
+def _sizes(shard: ShardSpec) -> Config:
+    height, width = shard.shape
+    return {"shard_height": height, "shard_width": width}
+
+
+def _across(call: Conv2d, node: Node) -> int:
+    """Return the columns of cores that share out the channels of a convolution's result: 1 but in block shards."""
+    shard = spec_of(node.results[0]).memory.shard
+    config = call.conv_config
+    if config.shard_layout is not Sharding.BLOCK_SHARDED or config.core_grid is None:
+        return 1
+    return shard.grid[0] if shard else config.core_grid.columns
 
 
 def _grid(call: Call, card: Card) -> tuple[int, int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import ceil, prod
 
-from ttc.analysis.cost.work import Card, Work, count
+from ttc.analysis.cost.work import Card, Work
+from ttc.calls.sizes import tiles_along
 from ttc.ir import Buffer
 
 L1_BYTES = 1_300_000
@@ -86,7 +87,7 @@ def sides(work: Work) -> tuple[int, int, int, int]:
     Batches of `a` alone are rows of one product.
     """
     a, b = work.inputs[0].shape, work.inputs[1].shape
-    height, inner, width, batch = count(a[-2]), count(a[-1]), count(b[-1]), prod(b[:-2])
+    height, inner, width, batch = tiles_along(a[-2]), tiles_along(a[-1]), tiles_along(b[-1]), prod(b[:-2])
     if batch == 1 and not work.get("batch_in_turn"):
         height *= prod(a[:-2])
     return max(batch, prod(a[:-2]) if work.get("batch_in_turn") else 1), height, inner, width
@@ -137,6 +138,9 @@ def _fitted(cut: Division, work: Work) -> Division:
     deepest = int(min(cut.inner, work.get("in0_block_w", _deepest(cut, work))))
     depths = [depth for depth in range(deepest, 0, -1) if cut.inner % depth == 0]
     deep = [depth for depth in depths if depth >= min(4, deepest)] or depths
+    if work.get("block_rows"):
+        rows, columns = min(cut.rows, int(work.get("block_rows"))), min(cut.columns, int(work.get("block_columns")))
+        return replace(cut, block_rows=rows, block_columns=columns, depth=depths[0])
     for cuts in range(12):
         rows, columns = ceil(cut.rows / 2**cuts), ceil(cut.columns / 2**cuts)
         for depth in deep:

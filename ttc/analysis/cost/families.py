@@ -44,14 +44,28 @@ DRAM = "dram"
 
 RESOURCES = {
     "start": "start",
+    "fill": "start",
     "engine": "matrix engine",
     **dict.fromkeys(
-        ("page", "row", "row_in", "row_out", "row_alone", "row_untiled", "weight", "key", "foreign", "far_kilobyte"),
+        (
+            "wait", "wait_dram", "far_kilobyte", "block_kilobyte", "kilobyte_in", "kilobyte_out",
+            "kilobyte_ahead", "foreign", "row", "row_in", "row_out", "row_alone", "row_untiled", "part", "piece",
+            "weight", "key", "stall", "first_block",
+        ),
         "NoC",
     ),
-    **dict.fromkeys(("kilobyte", "element"), "L1"),
-}
+    **dict.fromkeys(("kilobyte", "kilobyte_within", "element"), "L1"),
+}  # fmt: skip
 """Resource that an amount takes; the others take the vector unit and the units beside it that pack and unpack."""
+
+
+SHARED = frozenset({"fill", "wait", "wait_dram", "far_kilobyte", "row_alone"})
+"""Amounts that take as long in all families: a tile or a row that a core waits for, and bytes of other banks."""
+
+
+def constant(family: str, amount: str) -> str:
+    """Return the name of the constant of a family's amount."""
+    return f"stream.{amount}" if amount in SHARED else f"{family}.{amount}"
 
 
 def price_work(work: Work, card: Card, constants: Mapping[str, Mapping[str, float]] = CONSTANTS) -> Estimate:
@@ -64,7 +78,7 @@ def price_work(work: Work, card: Card, constants: Mapping[str, Mapping[str, floa
     bytes_moved = amounts.pop(DRAM, 0.0)
     for name, amount in amounts.items():
         resource = RESOURCES.get(name, "vector unit")
-        parts[resource] = parts.get(resource, 0.0) + amount * known[f"{work.family}.{name}"] / card.clock_hz
+        parts[resource] = parts.get(resource, 0.0) + amount * known[constant(work.family, name)] / card.clock_hz
     start = parts.pop("start", 0.0)
     return Estimate({"start": start}, {**_sum(parts), "DRAM": bytes_moved * known["dram.share"]})
 

@@ -6,37 +6,61 @@ copies, in tilizing with padding and in untilizing without it; tiles in order ar
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil, prod
 
-from ttc.analysis.cost.amounts import Amounts, is_local, remote, rows_held, share, tiles_held
-from ttc.analysis.cost.work import Card, Tensor, Work, count
+from ttc.analysis.cost.amounts import (
+    Amounts,
+    cores_of,
+    dram,
+    kilobytes_held,
+    rows_held,
+    share,
+    stream,
+    tile_rows_held,
+    tiles_held,
+)
+from ttc.analysis.cost.work import Card, Tensor, Work
+from ttc.calls.sizes import tiles_along
 from ttc.ir import Layout
-
-KILO = 1024
 
 
 def move(work: Work, card: Card) -> Amounts:
-    """Count what a copy moves: bytes within a core's L1, else tiles, or rows one by one."""
+    """Count what a copy moves: bytes within a core's L1 or read ahead, else tiles, or rows one by one."""
     given, made = work.inputs[0], work.outputs[0]
-    own = is_local(given, work) and is_local(made, work)
-    rows = 0 if own or given.layout is Layout.TILE else share(given.rows, work, card)
-    kilobytes = share(given.bytes, work, card) / KILO if own else 0
-    return {"start": 1, "kilobyte": kilobytes, "row": rows, **remote((given, made), work, card)}
+    if given.local and made.local:
+        return {"start": 1, "kilobyte": kilobytes_held(given, work, card)}
+    if work.get("read_ahead"):
+        return {"start": 1, "kilobyte_ahead": kilobytes_held(made, work, card), **dram((given, made), card)}
+    if given.layout is Layout.TILE:
+        return {"start": 1, **stream((given,), (made,), work, card)}
+    return {"start": 1, **_rows_alone(given, made, work, card)}
+
+
+def _rows_alone(given: Tensor, made: Tensor, work: Work, card: Card) -> Amounts:
+    """Count the rows that are read and written one after another, each read waited for."""
+    rows = max(rows_held(given, work, card), rows_held(made, work, card))
+    moved = kilobytes_held(given, work, card) + kilobytes_held(made, work, card)
+    return {"row_alone": rows, "far_kilobyte": moved, **dram((given, made), card)}
 
 
 def reshard(work: Work, card: Card) -> Amounts:
     """Count what goes between interleaved and sharded memory, or from shards to other shards."""
     gather = work.op.startswith("Interleaved")
-    part = work.outputs[0] if gather else work.inputs[0]
+    given, made = work.inputs[0], work.outputs[0]
+    within = given.local and made.local
+    part = made if gather or within else given
     tiled = part.layout is Layout.TILE
-    across = ceil(part.shape[-1] / (work.get("shard_width") or part.shape[-1]))
-    rows = 0 if tiled else share(part.rows * across, work, card)
+    rows = 0 if tiled else rows_held(part, work, card)
+    size = kilobytes_held(part, work, card)
     return {
         "start": 1,
-        "tile": tiles_held(part, work, card) * tiled,
         "row_in": rows * gather,
         "row_out": rows * (not gather),
-        "kilobyte": share(part.bytes, work, card) / KILO,
+        "kilobyte_in": size * gather,
+        "kilobyte_out": size * (not gather and not within),
+        "kilobyte_within": size * within,
+        "dram": part.bytes * (given.dram_bytes + made.dram_bytes > 0) / card.dram_bytes_per_second,
     }
 
 
@@ -45,43 +69,48 @@ def sliced(work: Work, card: Card) -> Amounts:
     part = min((work.inputs[0], work.outputs[0]), key=lambda tensor: tensor.bytes)
     if work.op.startswith("SliceWrite"):
         part = work.inputs[0]
-    tiled = part.layout is Layout.TILE
-    untiled = not tiled and work.inputs[0].layout is Layout.TILE
-    rows = 0 if tiled else rows_held(part, work, card)
-    moved = 2 * part.bytes - (part.bytes if part.local else 0)
+    whole = max((work.inputs[0], work.outputs[0]), key=lambda tensor: tensor.bytes)
+    other = replace(whole, shape=part.shape, logical=part.logical)
+    given, made = (part, other) if part is work.inputs[0] else (other, part)
+    if part.layout is Layout.TILE:
+        return {"start": 1, **stream((given,), (made,), work, card)}
+    untiled = given.layout is Layout.TILE
+    rows = rows_held(part, work, card)
     return {
         "start": 1,
-        "tile": tiles_held(part, work, card) * tiled,
         "untiled": tiles_held(part, work, card) * untiled,
         "row": rows * (not untiled),
         "row_untiled": rows * untiled,
-        "dram": moved * (work.inputs[0].dram_bytes > 0) / card.dram_bytes_per_second,
+        "first_block": 1,
+        **dram((given, made), card),
     }
 
 
 def concat(work: Work, card: Card) -> Amounts:
     """Count the tiles, or rows, of the joined tensor."""
     made = work.outputs[0]
-    tiled = made.layout is Layout.TILE
-    return {
-        "start": 1,
-        "tile": tiles_held(made, work, card) * tiled,
-        "row": share(made.rows, work, card) * (not tiled),
-        **remote((*work.inputs, made), work, card),
-    }
+    local = made.local and all(tensor.local for tensor in work.inputs)
+    if local:
+        return {"start": 1, "kilobyte": kilobytes_held(made, work, card)}
+    if made.layout is Layout.TILE:
+        joined = replace(made, buffer=max(work.inputs, key=lambda tensor: tensor.dram_bytes).buffer)
+        return {"start": 1, **stream((joined,), (made,), work, card), **dram((*work.inputs, made), card)}
+    return {"start": 1, **_rows_alone(made, made, work, card)}
 
 
 def tilize(work: Work, card: Card) -> Amounts:
-    """Count tiles made; with padding each row waits for its own read."""
+    """Count tiles made; with padding each row of a block, as wide as the core's tiles, waits for its own read."""
     rows, made = work.inputs[0], work.outputs[0]
     padded = "Val" in work.op
-    far = 0 if is_local(rows, work) else share(rows.rows, work, card)
+    far = 0 if rows.local else _far_rows(rows, made, work, card)
     return {
         "start": 1,
         "tile": tiles_held(made, work, card),
         "row_alone": far * padded,
         "row": far * (not padded),
-        **remote((rows, made), work, card),
+        "block_kilobyte": kilobytes_held(made, work, card) * (not rows.local),
+        "first_block": int(not rows.local),
+        **dram((rows, made), card),
     }
 
 
@@ -89,22 +118,31 @@ def untilize(work: Work, card: Card) -> Amounts:
     """Count tiles taken apart, rows of tiles, and rows written; without padding each row waits for its write."""
     given, rows = work.inputs[0], work.outputs[0]
     bare = "Unpadding" in work.op
-    far = 0 if is_local(rows, work) else share(rows.rows, work, card)
+    far = 0 if rows.local else _far_rows(rows, given, work, card)
     return {
         "start": 1,
         "tile": tiles_held(given, work, card),
-        "tile_row": share(given.tiles / count(given.shape[-1]), work, card),
+        "tile_row": tile_rows_held(given, work, card),
         "row_alone": far * bare,
         "row": far * (not bare),
-        **remote((given, rows), work, card),
+        "block_kilobyte": kilobytes_held(given, work, card) * (not rows.local),
+        "first_block": int(not rows.local),
+        **dram((given, rows), card),
     }
+
+
+def _far_rows(rows: Tensor, tiled: Tensor, work: Work, card: Card) -> int:
+    """Count the rows, or parts of rows where there are more cores than rows of tiles, of the core with most."""
+    blocks = max(1, tiled.tiles // tiles_along(tiled.shape[-1]))
+    parts = ceil(cores_of(work, card) / blocks)
+    return share(rows.rows * parts, work, card)
 
 
 def transpose(work: Work, card: Card) -> Amounts:
     """Count the tiles that change places, and those whose rows do (HC)."""
     given, made = work.inputs[0], work.outputs[0]
     inside = tiles_held(made, work, card) * ("HC" in work.op)
-    return {"start": 1, "tile": tiles_held(made, work, card), "mixed": inside, **remote((given, made), work, card)}
+    return {"start": 1, "tile": tiles_held(made, work, card), "mixed": inside, **stream((given,), (made,), work, card)}
 
 
 def permute(work: Work, card: Card) -> Amounts:
@@ -124,24 +162,22 @@ def permute(work: Work, card: Card) -> Amounts:
 
 
 def reshape(work: Work, card: Card) -> Amounts:
-    """Count tiles made out of rows of others, or rows cut anew."""
+    """Count the parts of rows that tiles are made of, and tiles; or the parts that rows are cut into."""
     given, made = work.inputs[0], work.outputs[0]
-    tiled = given.layout is Layout.TILE
-    return {
-        "start": 1,
-        "tile": tiles_held(made, work, card) * tiled,
-        "row_in": share(given.rows, work, card) * (not tiled),
-        "row_out": share(made.rows, work, card) * (not tiled),
-    }
+    if given.layout is Layout.TILE:
+        parts = prod(made.logical[:-1]) * tiles_along(made.shape[-1])
+        return {"start": 1, "part": share(parts, work, card), "tile": tiles_held(made, work, card)}
+    return {"start": 1, "piece": share(max(given.rows, made.rows), work, card)}
 
 
 def embedding(work: Work, card: Card) -> Amounts:
-    """Count the rows taken from a table, and their tiles."""
+    """Count the rows taken from a table, each waited for, and their tiles."""
     made = work.outputs[0]
-    return {"start": 1, "row": share(made.rows, work, card), "tile": tiles_held(made, work, card)}
+    return {"start": 1, "row_alone": share(made.rows, work, card), "tile": tiles_held(made, work, card)}
 
 
 def heads(work: Work, card: Card) -> Amounts:
     """Count the tiles that heads are split into or joined from, and what they come from."""
-    tensors: tuple[Tensor, ...] = (*work.inputs, *work.outputs)
-    return {"start": 1, **remote(tensors, work, card)}
+    most = max((*work.inputs, *work.outputs), key=lambda tensor: tensor.tiles)
+    given = replace(most, buffer=work.inputs[0].buffer)
+    return {"start": 1, **stream((given,), (most,), work, card), **dram((*work.inputs, *work.outputs), card)}

@@ -15,17 +15,19 @@ from ttc.analysis.cost.call_work import works
 from ttc.analysis.cost.constants import CONSTANTS
 from ttc.analysis.cost.division import divide
 from ttc.analysis.cost.families import price_work
-from ttc.analysis.cost.work import count, count_tiles
+from ttc.analysis.cost.work import Card, Work
 from ttc.calls.attention import ScaledDotProductAttention
+from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call, Dispatch, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.calls.index import Embedding
 from ttc.calls.joint_attention import JointScaledDotProductAttention
-from ttc.calls.loop import Put, Take
+from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.shape import Slice
+from ttc.calls.sizes import count_tiles, tiles_along
 from ttc.calls.target import Target
 from ttc.ir import TILE, Buffer, Node, Value
 
@@ -88,18 +90,33 @@ def cost(node: Node, target: Target) -> Cost:
     moved = dict.fromkeys(Buffer, 0)
     for value, size in traffic(node, target):
         moved[spec_of(value).memory.buffer] += size
-    products, dispatch = tile_products(call), call.dispatch(target)
+    dispatch = call.dispatch(target)
+    programs = works(node, target)
+    cores = max((_cores(work, card) for work, card in programs), default=0)
+    parts = _parts(programs, dispatch, target)
+    return Cost(tile_products(call), dispatch, min(cores, target.cores), moved[Buffer.DRAM], moved[Buffer.L1], parts)
+
+
+def seconds(node: Node, target: Target, dispatch: Dispatch) -> float:
+    """Predict the time of one call that runs these device programs, as `cost` does."""
+    return sum(_parts(works(node, target), dispatch, target).values())
+
+
+def _parts(programs: list[tuple[Work, Card]], dispatch: Dispatch, target: Target) -> dict[str, float]:
+    """Return the seconds of device programs by resource, the gaps between programs included."""
     parts: dict[str, float] = {}
-    cores = 0
-    for work, card in works(node, target):
-        cores = max(cores, divide(work, card).cores if work.family == "product" else cores_of(work, card))
-        for resource, seconds in price_work(work, card).attributed().items():
+    for work, card in programs:
+        for resource, taken in price_work(work, card).attributed().items():
             name = DISPATCH if resource == "start" else resource
-            parts[name] = parts.get(name, 0.0) + seconds
+            parts[name] = parts.get(name, 0.0) + taken
     if parts:
         gaps = dispatch.programs * CONSTANTS[target.arch]["launch.gap_us"] * 1e-6
         parts[DISPATCH] = parts.get(DISPATCH, 0.0) + gaps
-    return Cost(products, dispatch, min(cores, target.cores), moved[Buffer.DRAM], moved[Buffer.L1], parts)
+    return parts
+
+
+def _cores(work: Work, card: Card) -> int:
+    return divide(work, card).cores if work.family == "product" else cores_of(work, card)
 
 
 def tile_products(call: Call) -> int:
@@ -109,18 +126,23 @@ def tile_products(call: Call) -> int:
             a, b = call.input_tensor_a.shape, call.input_tensor_b.shape
             rows, inner = (a[-1], a[-2]) if call.transpose_a else (a[-2], a[-1])
             columns = b[-2] if call.transpose_b else b[-1]
-            return max(prod(a[:-2]), prod(b[:-2])) * count_tiles((rows, inner)) * count(columns)
+            return max(prod(a[:-2]), prod(b[:-2])) * count_tiles((rows, inner)) * tiles_along(columns)
         case Conv2d() | ConvTranspose2d():
             pixels = prod(call.infer().shape[:-1])
-            return call.taps * count(pixels) * count(call.in_channels) * count(call.out_channels)
+            return call.taps * tiles_along(pixels) * tiles_along(call.in_channels) * tiles_along(call.out_channels)
         case ScaledDotProductAttention():
             batch, heads, queries, head = call.input_tensor_q.shape
-            both = 2 * batch * heads * count(queries) * count(call.input_tensor_k.shape[2]) * count(head)
+            scores = batch * heads * tiles_along(queries) * tiles_along(call.input_tensor_k.shape[2])
+            both = 2 * scores * tiles_along(head)
             return both // 2 if call.is_causal else both
+        case ScaledDotProductAttentionDecode():
+            _, _, heads, head = call.input_tensor_q.shape
+            batch, groups, keys, _ = call.input_tensor_k.shape
+            return 2 * batch * groups * tiles_along(heads) * tiles_along(keys) * tiles_along(head)
         case JointScaledDotProductAttention():
             batch, heads, _, head = call.input_tensor_q.shape
-            rows = sum(count(q.shape[2]) for q, _, _ in call.sequences)
-            return 2 * batch * heads * rows * rows * count(head)
+            rows = sum(tiles_along(q.shape[2]) for q, _, _ in call.sequences)
+            return 2 * batch * heads * rows * rows * tiles_along(head)
     return 0
 
 
@@ -133,7 +155,7 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         yield from ((value, spec_of(value).stored_bytes) for value in (call.input_tensor, call.update_idxs_tensor))
         yield call.cache_tensor, call.moved_bytes
         return
-    if isinstance(call, Put):
+    if isinstance(call, (Put, FillCache)):
         yield from ((value, spec_of(call.input).stored_bytes) for value in (call.input, call.cache))
         return
     written = sum(spec_of(value).stored_bytes for value in node.results)
@@ -141,6 +163,8 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         size = spec_of(value).stored_bytes
         if isinstance(call, (Slice, Take)) or (isinstance(call, Embedding) and value is call.weight):
             size = min(size, written)  # only what is taken of it
+        if isinstance(call, Linear) and value is call.input_tensor_b and call.program_config is not None:
+            size *= -(-call.program_config.per_core_M // call.program_config.block_rows)  # once for each block of rows
         yield value, size
     for value in node.results:
         yield value, spec_of(value).stored_bytes

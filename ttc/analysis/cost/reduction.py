@@ -6,8 +6,9 @@ its shard, each by a mask that takes its own pass.
 
 from __future__ import annotations
 
-from ttc.analysis.cost.amounts import Amounts, remote, share, tiles_held
-from ttc.analysis.cost.work import Card, Work, count
+from ttc.analysis.cost.amounts import Amounts, cores_along, share, stream, tiles_held
+from ttc.analysis.cost.work import Card, Work
+from ttc.calls.sizes import tiles_along
 
 
 def norm(work: Work, card: Card) -> Amounts:
@@ -22,30 +23,23 @@ def softmax(work: Work, card: Card) -> Amounts:
 
 
 def group_norm(work: Work, card: Card) -> Amounts:
-    """Count tiles, groups, and the groups that each tile holds, on one core."""
+    """Count the groups of a core by the cores that a group lies on, and tiles by the groups that each holds."""
     given = work.inputs[0]
     groups = work.get("num_groups", 1)
-    across = given.shape[-1] / (work.get("shard_width") or given.shape[-1]) if given.local else 1
-    tiles = tiles_held(given, work, card)
-    return {
-        "start": 1,
-        "tile": tiles,
-        "group": groups / across,
-        "tile_group": tiles * max(1.0, 32 * groups / given.shape[-1]),
-        "far_tile": tiles * (not given.local) * max(1.0, 32 * groups / given.shape[-1]),
-    }
+    down, across = cores_along(given, work, card)
+    masked = tiles_held(given, work, card) * max(1.0, 32 * groups / given.shape[-1])
+    return {"start": 1, "group": groups / across * down, "tile_group": masked, "far_tile": masked * (not given.local)}
 
 
 def reduction(work: Work, card: Card) -> Amounts:
     """Count the tiles that are read and summed."""
-    tiles = tiles_held(work.inputs[0], work, card)
-    return {"start": 1, "tile": tiles, **remote((work.inputs[0], work.outputs[0]), work, card)}
+    return {"start": 1, **stream(work.inputs[:1], work.outputs[:1], work, card)}
 
 
 def rotary(work: Work, card: Card) -> Amounts:
-    """Count the tiles turned by an angle, and all that are read for them."""
-    tensors = (work.inputs[0], work.outputs[0])
-    return {"start": 1, "tile": tiles_held(work.outputs[0], work, card), **remote(tensors, work, card)}
+    """Count the tiles turned by an angle."""
+    found = stream(work.inputs[:1], work.outputs[:1], work, card)
+    return {"start": 1, "tile": tiles_held(work.outputs[0], work, card), **found}
 
 
 def _row_tiles(work: Work, card: Card) -> int:
@@ -53,5 +47,5 @@ def _row_tiles(work: Work, card: Card) -> int:
     given = work.inputs[0]
     if given.local:
         return tiles_held(given, work, card)
-    across = count(given.shape[-1])
+    across = tiles_along(given.shape[-1])
     return across * share(given.tiles / across, work, card)

@@ -8,28 +8,34 @@ from __future__ import annotations
 
 from math import ceil
 
-from ttc.analysis.cost.amounts import Amounts, is_local, rows_held, share, tiles_held
+from ttc.analysis.cost.amounts import Amounts, rows_held, share, tile_rows_held, tiles_held
 from ttc.analysis.cost.product import CYCLES
-from ttc.analysis.cost.work import Card, Work, count
+from ttc.analysis.cost.work import Card, Work
+from ttc.calls.sizes import tiles_along
 from ttc.ir import Layout
+
+RECEIVED = 312
+"""Cycles in which a core gets a tile of activations from the core of the row that gathered the tile."""
 
 
 def convolution(work: Work, card: Card) -> Amounts:
     """Count products in cycles of the matrix engine, tiles of activations gathered or received, tiles of weights."""
     weights, made = work.inputs[1], work.outputs[0]
-    depth, width = count(weights.shape[-2]), count(weights.shape[-1])
+    depth, width = tiles_along(weights.shape[-2]), tiles_along(weights.shape[-1])
     cores = work.cores or card.cores
     across = int(work.get("num_cores_c_out") or work.get("num_cores_c") or work.get("across", 1))
     down = max(1, int(work.get("num_cores_nhw") or cores // across))
-    rows = int(work.get("per_core_out_matrix_height_ntile") or ceil(count(made.rows) / down))
+    rows = int(work.get("per_core_out_matrix_height_ntile") or ceil(tiles_along(made.rows) / down))
     columns = ceil(width / across)
     taps = int(work.get("taps", 1))
     held = across * taps * ceil(depth / taps / across) if across > 1 else depth
     blocks = ceil(rows / (work.get("act_block_h_ntiles") or rows))
+    engine = rows * columns * held * CYCLES[work.fidelity]
     return {
         "start": 1,
-        "engine": rows * columns * held * CYCLES[work.fidelity],
-        "activation": rows * held,
+        "engine": engine,
+        "activation": rows * held * (across == 1),
+        "stall": max(0, rows * held * RECEIVED - engine) * (across > 1),
         "block": blocks * ceil(held / (work.get("act_block_w_ntiles") or held)),
         "weight": depth * columns * (1 if across == 1 else blocks),
     }
@@ -51,12 +57,11 @@ def halo(work: Work, card: Card) -> Amounts:
         "kilobyte": share(made.bytes, work, card) / 1024,
         "foreign": foreign / across * made.shape[-1] * made.dtype.bytes / 1024,
         "tile": tiles_held(given, work, card) * tiled,
-        "tile_row": share(given.tiles / count(given.shape[-1]), work, card) * tiled,
+        "tile_row": tile_rows_held(given, work, card) * tiled,
     }
 
 
 def pool(work: Work, card: Card) -> Amounts:
-    """Count the windows of a core, and their rows."""
-    rows = share(work.outputs[0].rows, work, card)
-    own = is_local(work.inputs[0], work)
-    return {"start": 1, "window": rows, "row": rows * work.get("window", 1) * own}
+    """Count the rows of a core's windows, a tile wide; and the windows whose largest places are told, too."""
+    windows = share(work.outputs[0].rows, work, card) * tiles_along(work.inputs[0].shape[-1])
+    return {"start": 1, "row": windows * work.get("window", 1), "place": windows * (len(work.outputs) > 1)}

@@ -7,11 +7,9 @@ from dataclasses import dataclass, field
 from math import prod
 
 from ttc.calls.call import MathFidelity
+from ttc.calls.sizes import count_tiles, tile_bytes
 from ttc.calls.target import ARCHITECTURES
-from ttc.ir import TILE, Buffer, DType, Layout, Sharding
-
-TILE_BYTES = {DType.bfp8: 1088, DType.bfp4: 576}
-"""Bytes of a stored tile in the block formats, shared exponents included."""
+from ttc.ir import Buffer, DType, Layout, Sharding
 
 
 @dataclass(frozen=True)
@@ -72,11 +70,6 @@ class Tensor:
         return prod(self.shape[:-1])
 
     @property
-    def pages(self) -> int:
-        """Count the pages, each in one bank: tiles, or rows in ROW_MAJOR."""
-        return self.tiles if self.layout is Layout.TILE else self.rows
-
-    @property
     def local(self) -> bool:
         """Return whether each core holds the part that the core works on."""
         return self.sharding is not Sharding.INTERLEAVED and self.buffer is Buffer.L1
@@ -101,19 +94,3 @@ class Work:
     def get(self, name: str, default: float = 0) -> float:
         """Return a number of the configuration."""
         return self.config.get(name, default)
-
-
-def count_tiles(shape: tuple[int, ...]) -> int:
-    """Count the 32 x 32 tiles that hold a shape."""
-    *batch, rows, columns = (1, 1, *shape)
-    return prod(batch) * count(rows) * count(columns)
-
-
-def tile_bytes(dtype: DType) -> int:
-    """Return the bytes of a stored tile."""
-    return TILE_BYTES.get(dtype) or int(TILE * TILE * dtype.bytes)
-
-
-def count(size: int) -> int:
-    """Count the tiles along a side of `size` elements."""
-    return -(-size // TILE)

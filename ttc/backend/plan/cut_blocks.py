@@ -14,9 +14,6 @@ from ttc.calls.target import Target
 from ttc.ir import L1, Builder, Graph, Op, Value
 from ttc.ir.rewrite import rewrite
 
-STRIP = 4
-"""Tiles of the inner size that TTNN itself reads at a time where a product names its cores."""
-
 
 def cut_blocks(graph: Graph, target: Target) -> Graph:
     """State smaller blocks of products whose circular buffers take most of L1, where operand and result fit in.
@@ -50,7 +47,6 @@ def _cut(call: Linear, target: Target) -> Linear | None:
         return None
     whole = by_blocks(target.grid, rows, inner, columns, FUSED[call.activation] if call.activation else None)
     assert isinstance(whole, MatmulMultiCoreReuseMultiCastProgramConfig)
-    whole = replace(whole, in0_block_w=divisor(inner, STRIP))
     for width in range(whole.per_core_N - 1, 0, -1):
         if whole.per_core_N % width == 0:
             config = replace(whole, out_block_w=width, out_subblock_w=divisor(width, SUBBLOCK))

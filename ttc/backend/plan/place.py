@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,22 @@ class Candidate:
         return -self.saved / (self.size * (self.end - self.position + 1)), self.position
 
 
-def place(graph: Graph, target: Target) -> Graph:
+Choice = Callable[[Sequence[Candidate], np.ndarray], set[int]]
+"""Choice of candidates, by position, that fit by their sizes into the bytes free at each node."""
+
+
+def greedy(candidates: Sequence[Candidate], free: np.ndarray) -> set[int]:
+    """Choose candidates that fit one after another, the worthiest first."""
+    free, chosen = free.copy(), set[int]()
+    for candidate in sorted(candidates, key=lambda c: c.worth):
+        span = slice(candidate.position, candidate.end + 1)
+        if free[span].min() >= candidate.size:
+            free[span] -= candidate.size
+            chosen.add(candidate.position)
+    return chosen
+
+
+def place(graph: Graph, target: Target, choice: Choice = greedy) -> Graph:
     """Choose L1 or DRAM for every intermediate value, by DRAM bytes saved for each L1 byte and its lifetime.
 
         %a: bf16[32,32] tile dram = ttnn.relu(%x)     %a: bf16[32,32] tile l1 = ttnn.relu(%x, memory_config=L1)
@@ -52,11 +67,11 @@ def place(graph: Graph, target: Target) -> Graph:
     TTNN's allocator gives: the choice is replayed on it, and what does not fit goes back to DRAM. The bodies of
     loops, which run many times, choose before the program around them.
     """
-    graph = in_bodies(graph, lambda body: place(body, target))
-    candidates = {candidate.position: candidate for candidate in _candidates(graph, target)}
+    graph = in_bodies(graph, lambda body: place(body, target, choice))
+    candidates = {candidate.position: candidate for candidate in candidates_of(graph, target)}
     if not candidates:
         return graph
-    chosen = _greedy(_with_l1(graph, candidates, set()), candidates, target)
+    chosen = choice(list(candidates.values()), free_bytes(graph, candidates, target))
     while True:
         placed = _with_l1(graph, candidates, chosen)
         misfits = _misfits(placed, {position: candidates[position] for position in chosen}, target)
@@ -76,7 +91,8 @@ class _Readers(dict[Value, list[Node]]):
         self.alike: dict[tuple[Call, Spec, MemoryConfig], bool] = {}
 
 
-def _candidates(graph: Graph, target: Target) -> Iterator[Candidate]:
+def candidates_of(graph: Graph, target: Target) -> Iterator[Candidate]:
+    """Yield the calls whose results may be in either memory."""
     readers = _Readers()
     for node in graph.nodes:
         if isinstance(node.op, Call) and not isinstance(node.op, Deallocate):
@@ -121,12 +137,21 @@ def runs_alike_in_l1(call: Call) -> bool:
     """Return whether a call runs the same device programs whichever memory its tensors are in.
 
     Without a core grid TTNN picks another way to multiply as soon as one side is in L1: larger circular buffers, and
-    a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM.
+    a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM. A product of batches
+    that reads L1 already goes that other way, wherever its other tensors are.
     """
     match call:
+        case Matmul(core_grid=None, transpose_a=False, transpose_b=False) if _reads_batches_in_l1(call):
+            return True
         case Matmul(core_grid=None) | Linear(core_grid=None, program_config=None) | Convolution():
             return False
     return True
+
+
+def _reads_batches_in_l1(call: Matmul) -> bool:
+    """Return whether the second operand of a product is several matrices, in L1."""
+    second = call.input_tensor_b
+    return spec_of(second).memory == L1 and any(size != 1 for size in second.shape[:-2])
 
 
 def _takes(node: Node, value: Value, memory: MemoryConfig, readers: _Readers) -> bool:
@@ -172,8 +197,9 @@ def _stating(call: Op, memory: MemoryConfig) -> Any:
 # ---------------------------------------------------------------- choosing
 
 
-def _greedy(graph: Graph, candidates: dict[int, Candidate], target: Target) -> set[int]:
-    """Choose candidates that fit one after another, the worthiest first, by sizes alone."""
+def free_bytes(graph: Graph, candidates: dict[int, Candidate], target: Target) -> np.ndarray:
+    """Return the bytes of each core's L1 that are free at each node while no candidate is in L1."""
+    graph = _with_l1(graph, candidates, set())
     moments = schedule(graph, target)
     free = np.array(
         [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.l1 for m in moments], np.int64
@@ -181,31 +207,25 @@ def _greedy(graph: Graph, candidates: dict[int, Candidate], target: Target) -> s
     for life in Liveness(graph).lives:
         if spec_of(life.value).memory.buffer is Buffer.L1:  # its L1 is taken whatever is chosen
             free[life.start : life.end + 1] -= bank_bytes(spec_of(life.value), target)
-    chosen: set[int] = set()
-    for candidate in sorted(candidates.values(), key=lambda c: c.worth):
-        span = slice(candidate.position, candidate.end + 1)
-        if free[span].min() >= candidate.size:
-            free[span] -= candidate.size
-            chosen.add(candidate.position)
-    return chosen
+    return free
 
 
 def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:
-    """Return the least worthy of the chosen that must go for a replay without clashes.
+    """Return the least worthy of the chosen that must go for a replay that clashes no more than without the chosen.
 
-    A clash without a chosen one near is not placement's doing, and stays.
+    One that is gone before a clash leaves the buffers between at other addresses: the last such goes.
     """
     moments = schedule(graph, target)
+    standing = {*replay(moments, target, frozenset(chosen)).clashes}
     misfits: set[int] = set()
     while True:
-        near = (
-            [c for c in chosen.values() if c.position not in misfits and c.position <= clash <= c.end]
-            for clash in replay(moments, target, frozenset(misfits)).clashes
-        )
-        in_the_way = next(filter(None, near), None)
-        if in_the_way is None:
+        found = replay(moments, target, frozenset(misfits)).clashes
+        clash = next((position for position in found if position not in standing), -1)
+        before = [c for c in chosen.values() if c.position not in misfits and c.position <= clash]
+        if not before:
             return misfits
-        misfits.add(max(in_the_way, key=lambda c: c.worth).position)
+        near = [c for c in before if clash <= c.end]
+        misfits.add((max(near, key=lambda c: c.worth) if near else max(before, key=lambda c: c.end)).position)
 
 
 # ---------------------------------------------------------------- rebuilding the program
@@ -220,12 +240,10 @@ def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -
     nodes: list[Node] = []
     for position, node in enumerate(graph.nodes):
         op = node.op.with_operands(lambda value: new.get(value, value))
-        memory = None
+        memory = standing_memory(node, op)
         if position in candidates:
             memory = L1 if position in chosen else DRAM
-        elif op is not node.op and isinstance(op, Call) and node.results and op.alias_of(0) is None:
-            memory = spec_of(node.results[0]).memory
-        nodes.append(_remade(node, op, memory))
+        nodes.append(remade(node, op, memory))
         new.update(zip(node.results, nodes[-1].results, strict=True))
     if all(a is b for a, b in zip(nodes, graph.nodes, strict=True)):
         return graph
@@ -233,7 +251,13 @@ def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -
     return replace(graph, nodes=tuple(nodes), outputs=outputs)
 
 
-def _remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
+def standing_memory(node: Node, op: Op) -> MemoryConfig | None:
+    """Return the memory that the result of a node with new operands stays in; None for views, and unchanged nodes."""
+    changed = op is not node.op and isinstance(op, Call) and node.results and op.alias_of(0) is None
+    return spec_of(node.results[0]).memory if changed else None
+
+
+def remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
     """Return a node with new operands, its results in `memory` if given; the same node if nothing changes."""
     types = _specs(op)
     if memory is not None and any(spec.memory != memory for spec in types):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from ttc.analysis.residency import replay, schedule
+from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.plan.sharding.forms import stated, tensors
 from ttc.backend.plan.sharding.layouts import grids_of
 from ttc.backend.plan.sharding.price import Prices
@@ -25,42 +25,55 @@ def shard(graph: Graph, target: Target) -> Graph:
 
     A convolution works on shards whatever its operand's memory is; interleaved operands and results are converted.
     """
-    if not any(isinstance(node.op, Conv2d) for node in graph.nodes):
-        return graph
     formed = [node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op)]
     specs = [spec_of(value) for node in formed for value in (*tensors(node.op), *node.results)]  # type: ignore[arg-type]
     prices = Prices(grids_of(specs, target), target)
     before = len(_clashes(graph, target))
-    for share in SHARES:
-        steps = cheapest(graph, prices, share)
-        sharded = _rebuilt(graph, {step.node.results[0]: step for step in steps}) if steps else graph
-        if len(_clashes(sharded, target)) <= before:
-            return sharded
+    taken: dict[Value, int] = {}
+    for _ in range(ATTEMPTS):
+        steps = cheapest(graph, prices, taken)
+        sharded, calls = _rebuilt(graph, {step.node.results[0]: step for step in steps})
+        clashes = _clashes(sharded, target)
+        if len(clashes) <= before:
+            return sharded if steps else graph
+        for position, missing in clashes.items():
+            call = calls[sharded.nodes[position].results[0]]
+            taken[call] = taken.get(call, 0) + missing
     return graph
 
 
-SHARES = (1.0, 0.8, 0.6)
-"""Shares of the L1 that shards may take, tried in turn: free blocks between buffers may be too small for the next."""
+ATTEMPTS = 8
+"""Searches at the most: free blocks between buffers may be too small for the next, which the sums do not show."""
 
 
-def _clashes(graph: Graph, target: Target) -> tuple[int, ...]:
-    return replay(schedule(graph, target), target).clashes
+def _clashes(graph: Graph, target: Target) -> dict[int, int]:
+    """Return the positions of the calls that TTNN's allocator finds no room for, with the bytes that are missing."""
+    found = replay(schedule(graph, target), target)
+    room = l1_bank(target) - HEADROOM
+    return {position: max(HEADROOM, found.in_use[position] - room) for position in found.clashes}
 
 
-def _rebuilt(graph: Graph, steps: dict[Value, Step]) -> Graph:
-    """Return the program with the decisions made: values moved, calls in their forms, weights prepared for them."""
+def _rebuilt(graph: Graph, steps: dict[Value, Step]) -> tuple[Graph, dict[Value, Value]]:
+    """Return the program with the decisions made: values moved, calls in their forms, weights prepared for them.
+
+    Beside it, for each new result the result of the call in `graph` that it belongs to.
+    """
     builder = Builder(graph.weights)
     new: dict[Value, Value] = {}
+    calls: dict[Value, Value] = {}
     for node in graph.nodes:
         builder.at(node.results, node.op)
         step = steps.get(node.results[0]) if node.results else None
         for value, memory in step.moves if step else ():
             new[value] = builder(ToMemoryConfig(new[value], memory or DRAM), value.name)
+            calls[new[value]] = node.results[0]
         op: Any = node.op.with_operands(new.__getitem__)
         if step and step.form:
             op = _formed(op, step, builder)
-        new.update(zip(node.results, builder.again(node, op), strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+        made = builder.again(node, op)
+        new.update(zip(node.results, made, strict=True))
+        calls.update(dict.fromkeys(made, node.results[0]) if made else {})
+    return builder.finish((name, new[value]) for name, value in graph.outputs), calls
 
 
 def _formed(op: Any, step: Step, builder: Builder) -> Any:
@@ -70,7 +83,10 @@ def _formed(op: Any, step: Step, builder: Builder) -> Any:
     if not isinstance(formed, Conv2d):
         return formed
     config = formed.conv_config
-    shape = {name: getattr(config, name) for name in ("shard_layout", "override_sharding_config", "core_grid")}
+    shape = {
+        name: getattr(config, name)
+        for name in ("act_block_h_override", "shard_layout", "override_sharding_config", "core_grid")
+    }
     shape["reallocate_halo_output"] = config.reallocate_halo_output
     given = spec_of(formed.input_tensor).memory if step.form.operands[0] else DRAM
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.loop import LoopMaker, own_copy, stack
+from ttc.backend.rules.matmul import core_grid
 from ttc.backend.rules.sequence import Sequence
 from ttc.calls.binary import Add, Gt, Multiply, Where
 from ttc.calls.call import FUSED, UnaryWithParam
@@ -60,8 +61,9 @@ class Steps:
         return self.call(Slice(x, (0, 0, 0, first), ends))
 
     def product(self, x: Value, weight: str) -> Value:
-        """Compute x @ a captured weight, for each direction."""
-        return self.call(Matmul(x, self.inner[weight]))
+        """Compute x @ a captured weight, for each direction; one direction's is a matrix, and names the cores."""
+        grid = core_grid(self.sequence.to) if self.sequence.directions == 1 else None
+        return self.call(Matmul(x, self.inner[weight], core_grid=grid))
 
     def pending(self, x: Value, activation: str) -> Pending:
         """Return x to be activated by its reader, or activated now where TTNN cannot fuse the activation."""
@@ -164,7 +166,7 @@ def final_state(sequence: Sequence, steps: Steps, h: Value, ys: Value) -> Value:
 
 @lowers(ops.Lstm)
 def lstm(op: ops.Lstm, to: Lowering) -> tuple[Value, ...]:
-    """Lower an LSTM, i, f, g, o in one product: twelve device programs a step where no state has to be held."""
+    """Lower an LSTM, i, f, g, o in one product: at most eight device programs a step if gates are views."""
     sequence = Sequence(op, to)
     # At a padded step i = sigmoid(-KEEP) = 0, f = sigmoid(KEEP) = 1 and g = 0, so c' = f * c + i * g = c; and h of a
     # state of zeros stays zero, since o * tanh(0) = 0.
@@ -218,7 +220,7 @@ def _lstm_step(op: ops.Lstm, steps: Steps) -> tuple[Value, Value]:
 
 @lowers(ops.Gru)
 def gru(op: ops.Gru, to: Lowering) -> tuple[Value, ...]:
-    """Lower a GRU, r and z in one product, n in another: at most twelve device programs a step if no state is held."""
+    """Lower a GRU, r and z in one product, n in another: at most nine device programs a step if gates are views."""
     sequence = Sequence(op, to)
     # At a padded step r = sigmoid(-KEEP) = 0 and z = sigmoid(KEEP) = 1, so h' = (1 - z) * n + z * h = h.
     exact = not op.clip and op.activations[0] == "sigmoid" and activation_named(op.activations[1]).keeps_zero

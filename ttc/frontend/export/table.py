@@ -110,7 +110,7 @@ class ExportBuilder(Builder):
     read: frozenset[int] = frozenset()
 
     def __init__(self, weights: Weights | None = None):
-        super().__init__(weights, normal=(ops.fold,))
+        super().__init__(weights, normal=ops.FOLDED)
         self.drawn = 0  # random inputs so far
         self.static: dict[Value, Tensor | None] = {}  # what `static` has found
 

@@ -22,6 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
+from ttc.frontend.export.experts import static_experts
 from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
@@ -61,7 +62,7 @@ def export(
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
-    with quiet(), torch.no_grad(), _under(mode), lengths_kept():
+    with quiet(), torch.no_grad(), _under(mode), lengths_kept(), static_experts():
         try:
             return torch.export.export(model, args, kwargs, strict=False)
         except TtcError:

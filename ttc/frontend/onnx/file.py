@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import onnx
 from google.protobuf.message import DecodeError, Message
@@ -46,19 +47,31 @@ def _parse(data: bytes, path: str) -> onnx.ModelProto:
         model = onnx.ModelProto.FromString(data)
     except DecodeError:
         raise InputError(f"{path!r} is not an ONNX model, or it is cut short or damaged") from None
-    if any(isinstance(text, bytes) for text in _strings(model)):
+    if not _is_readable(model):
         raise InputError(f"{path!r} is damaged: a name in it is no UTF-8 text")
     return model
 
 
-def _strings(message: Message) -> Iterator[str | bytes]:
-    """Yield the names in a message and the messages inside; those that are no UTF-8 are still bytes."""
-    for field, value in message.ListFields():
-        if field.type == field.TYPE_STRING:
-            yield from value if field.is_repeated else [value]
-        elif field.type == field.TYPE_MESSAGE:
-            for part in value if field.is_repeated else [value]:
-                yield from _strings(part)
+def _is_readable(message: Message) -> bool:
+    """Return whether all names in a message, and in the messages inside, are text: those of no UTF-8 are bytes."""
+    for field, value in _fields(message):
+        if field.type == field.TYPE_MESSAGE:
+            if not all(map(_is_readable, value if field.is_repeated else (value,))):
+                return False
+        elif field.type == field.TYPE_STRING and bytes in map(type, value if field.is_repeated else (value,)):
+            return False
+    return True
+
+
+def _fields(message: Message) -> Iterable[tuple[Any, Any]]:
+    """Return the fields that are set, without notes of exporters; of a tensor without data, which would be copied."""
+    if isinstance(message, onnx.TensorProto):
+        return [(field, getattr(message, field.name)) for field in OF_A_TENSOR]
+    return [(field, value) for field, value in message.ListFields() if field.name != "metadata_props"]
+
+
+OF_A_TENSOR = tuple(onnx.TensorProto.DESCRIPTOR.fields_by_name[name] for name in ("name", "external_data"))
+"""The fields of a tensor that hold names."""
 
 
 def _is_text(start: bytes) -> bool:

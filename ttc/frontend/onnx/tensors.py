@@ -71,6 +71,7 @@ class Store:
 
     given: Path | None
     external: set[Path] = field(default_factory=set, compare=False)
+    _resolved: dict[str, Path] = field(default_factory=dict, compare=False)
 
     @property
     def files(self) -> set[Path]:
@@ -84,7 +85,7 @@ class Store:
         who = f"the data of {tensor.name!r}"
         if self.given is None:
             raise InputError(f"{who} is in the file {location!r}: give the model's path instead of a ModelProto")
-        path = self._resolve(location, who)
+        path = self._resolved.get(location) or self._resolve(location, who)
         if not path.is_file():  # neither a folder nor a pipe nor a device
             raise InputError(f"{who} should be in {str(path)!r}, which does not exist")
         try:
@@ -111,6 +112,7 @@ class Store:
         contained = any(os.path.commonpath([root, real]) == root for root in roots)
         if leaves or not contained or not any(os.path.commonpath([root, inside]) == root for root in roots):
             raise InputError(f"{who} is said to be in {location!r}, which is outside the model's folder")
+        self._resolved[location] = path
         return path
 
 

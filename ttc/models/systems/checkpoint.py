@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,22 @@ from ttc.guard.files import as_path, open_file
 WRAPPERS = ("model", "state_dict")
 """Keys under which packages keep the tensors of a checkpoint, beside an optimiser's and counters."""
 
+PARALLEL = "module."
+"""The prefix of names in torch's parallel training."""
+
 SHOWN = 3
 
 
-def load_weights(module: nn.Module, path: str | PathLike[str]) -> None:
-    """Give a module all of its weights from a file; InputError names what is missing, extra or of another shape."""
+def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collection[str] = ()) -> None:
+    """Give a module all of its weights from a file; InputError names what is missing, extra or of another shape.
+
+    `defaults` names the weights that a file may lack, as the module has them already.
+    """
     file = as_path(path)
     found = read_tensors(file)
     wanted = module.state_dict()
     wrong = {
-        "lacks": [name for name in wanted if name not in found],
+        "lacks": [name for name in wanted if name not in found and name not in defaults],
         "has, and the model does not,": [name for name in found if name not in wanted],
         "has in another shape": [
             f"{name} ({list(found[name].shape)} for {list(tensor.shape)})"
@@ -36,23 +42,42 @@ def load_weights(module: nn.Module, path: str | PathLike[str]) -> None:
     faults = [f"{verb} {_listed(names)}" for verb, names in wrong.items() if names]
     if faults:
         raise InputError(f"{file} does not fit {type(module).__name__}: the file {'; '.join(faults)}")
-    module.load_state_dict(found)
+    module.load_state_dict({**wanted, **found})
 
 
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read tensors by name from a .safetensors, .pth or .pt file; InputError for what holds anything else."""
+    """Read tensors by name from a .safetensors, .pth or .pt file; InputError for what holds anything else.
+
+    Of mappings in a mapping, a module each, the names are joined by a dot, without the `module.` of parallel training.
+    """
+    found = read_stored(file)
+    for key in WRAPPERS:
+        found = found[key] if isinstance(found, Mapping) and isinstance(found.get(key), Mapping) else found
+    return _require_tensors(file, _flat(found))
+
+
+def read_stored(file: Path) -> Any:
+    """Read what a .safetensors, .pth or .pt file holds: tensors, plain numbers and text, in mappings or not."""
     if file.suffix == ".safetensors":
         return _safetensors(file)
     if file.suffix not in (".pth", ".pt"):
         raise InputError(f"{file} is no checkpoint: give a .safetensors, .pth or .pt file")
     open_file(file).close()
     try:
-        found = torch.load(file, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the file makes it run into
         raise InputError(f"{file} cannot be read as tensors alone: {str(error).splitlines()[0][:200]}") from None
-    for key in WRAPPERS:
-        found = found[key] if isinstance(found, Mapping) and isinstance(found.get(key), Mapping) else found
-    return _require_tensors(file, found)
+
+
+def _flat(found: Any) -> Any:
+    """Return the tensors of modules under one name each; anything else as it is."""
+    if not isinstance(found, Mapping) or not any(isinstance(item, Mapping) for item in found.values()):
+        return found
+    return {
+        f"{key}.{str(name).removeprefix(PARALLEL)}": tensor
+        for key, inner in found.items()
+        for name, tensor in (inner.items() if isinstance(inner, Mapping) else (("", inner),))
+    }
 
 
 def _safetensors(file: Path) -> dict[str, Tensor]:

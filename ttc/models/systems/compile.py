@@ -2,47 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
 from typing import Any
 
 import ttc
 from ttc.compiled.chain import Chain
-from ttc.models.model import seeded
+from ttc.compiled.compiled import Compiled
+from ttc.models.model import Built, as_built, seeded
 from ttc.models.systems.checkpoint import load_weights
 from ttc.models.systems.system import Stage, System
 
 
-def compile_stages(
-    system: System,
-    target: str,
-    dtype: str,
-    weights: str | PathLike[str] | None,
-    progress: Callable[[str], None],
-    seed: int,
-) -> Chain:
-    """Compile each stage in a bucket for each size of its lengths; weights are random, or those of a checkpoint."""
+def built_stages(system: System, weights: str | PathLike[str] | None, seed: int) -> Mapping[str, Built]:
+    """Build the modules of all stages; weights are random ones of `seed`, or those of a checkpoint."""
     with seeded(seed):
-        built = system.build((lambda module: None) if weights is None else partial(load_weights, path=weights))
-    executables = {}
-    for stage in system.stages:
-        module, inputs = built[stage.name]
-        compiled = ttc.compile(
-            module.eval(),
-            kwargs=inputs,
+        built = system.build(as_built if weights is None else partial(load_weights, path=weights))
+    return {name: (module.eval(), inputs) for name, (module, inputs) in built.items()}
+
+
+def compile_stages(
+    system: System, built: Mapping[str, Built], target: str, dtype: str, progress: Callable[[str], None]
+) -> dict[str, Compiled]:
+    """Compile each stage in a bucket for each size of its lengths."""
+    return {
+        stage.name: ttc.compile(
+            built[stage.name][0],
+            kwargs=built[stage.name][1],
             target=target,
             dtype=dtype,
-            **_lengths(system, stage, tuple(inputs)),
+            **_lengths(system, stage, tuple(built[stage.name][1])),
             progress=partial(_told, progress, stage.name),
         )
-        executables[stage.name] = compiled.executable
-    return Chain.of(executables, system.links)
+        for stage in system.stages
+    }
+
+
+def chain_of(system: System, compiled: Mapping[str, Compiled]) -> Chain:
+    """Link the stages to a chain."""
+    return Chain.of({name: each.executable for name, each in compiled.items()}, system.links)
 
 
 def _lengths(system: System, stage: Stage, inputs: tuple[str, ...]) -> dict[str, Any]:
     """Return what names a stage's lengths and gives them sizes; nothing for a stage of fixed sizes."""
-    names = {name for axes in stage.axes.values() for name in axes.values()}
+    names = dict.fromkeys(name for axes in stage.axes.values() for name in axes.values())
     if not names:
         return {}
     return {

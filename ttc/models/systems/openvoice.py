@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ttc.compiled.chain_session import ChainSession
 from ttc.errors import InputError
-from ttc.models.systems.system import Stage, System
+from ttc.models.systems.system import Runner, Stage, System
 
 if TYPE_CHECKING:
-    from torch import nn
-
-    from ttc.models.model import Built
+    from ttc.models.model import Built, Weigh
 
 LENGTHS = {"real": (49152, 114688, 229376), "tiny": (512, 1024)}
 """Samples: 2.2, 5.2 and 10.4 seconds."""
@@ -32,7 +29,7 @@ class VoiceConversion(System):
     )
     rate = 22050
 
-    def build(self, weigh: Callable[[nn.Module], None]) -> Mapping[str, Built]:
+    def build(self, weigh: Weigh) -> Mapping[str, Built]:
         from ttc.models.openvoice import conversion
 
         return conversion(self.size, weigh)
@@ -41,7 +38,7 @@ class VoiceConversion(System):
     def lengths(self) -> Mapping[str, tuple[int, ...]]:
         return {"N": LENGTHS[self.size]}
 
-    def run(self, session: ChainSession, seed: int = 0, *, source: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    def run(self, session: Runner, seed: int = 0, *, source: np.ndarray, reference: np.ndarray) -> np.ndarray:
         """Return the samples of the source, in the reference's voice; InputError for a recording that is too long.
 
         Both embeddings come of one run, of two samples, each of its own length.

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 
 from ttc.compiled.chain import Chain, Links
-from ttc.compiled.chain_session import ChainSession
 from ttc.errors import InputError, require
+from ttc.models.systems.audio import read_wav
 from ttc.runtime.run.buckets import size_words
 
 if TYPE_CHECKING:
-    from torch import nn
+    from ttc.models.model import Built, Weigh
 
-    from ttc.models.model import Built
+SOUNDS = ("source", "reference")
+"""The options that are WAV files."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,26 @@ class Stage:
     links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
+class Runner(Protocol):
+    """Runs the stages of a system by name, as a chain's session does."""
+
+    def run(
+        self, stage: str, inputs: Mapping[str, Any], keep: Collection[str] = (), seed: int | None = None
+    ) -> dict[str, Any]:
+        """Return the outputs of a stage by name; what `keep` names may stay on the device."""
+        ...
+
+
 class System(ABC):
     """Models of one package that make sound together. `takes` names what a run of the system is given.
 
-    The first of `sizes` is the published one.
+    `may_take` names what it may be given beside or instead. The first of `sizes` is the published one.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     takes: ClassVar[tuple[str, ...]]
+    may_take: ClassVar[tuple[str, ...]] = ()
     stages: ClassVar[tuple[Stage, ...]]
     sizes: ClassVar[tuple[str, ...]] = ("real", "tiny")
 
@@ -52,7 +64,7 @@ class System(ABC):
         self.size = size
 
     @abstractmethod
-    def build(self, weigh: Callable[[nn.Module], None]) -> Mapping[str, Built]:
+    def build(self, weigh: Weigh) -> Mapping[str, Built]:
         """Build the module and the example inputs of each stage; `weigh` gives the package's own modules weights."""
 
     @property
@@ -65,8 +77,19 @@ class System(ABC):
     def rate(self) -> int:
         """Return the samples of a second."""
 
+    def read(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what `run` takes, from options of the command: names of sound files, text. InputError for others."""
+        for name in options:
+            if name not in (*self.takes, *self.may_take):
+                raise InputError(f"{self.name} takes no --{name}: {self.name} is given {' and '.join(self.takes)}")
+        for name in self.takes:
+            if name not in options:
+                raise InputError(f"{self.name} needs --{name}: {self.name} is given {' and '.join(self.takes)}")
+        sounds = {name: read_wav(options[name], self.rate) for name in self.takes if name in SOUNDS}
+        return {**{name: options[name] for name in self.takes}, **sounds}
+
     @abstractmethod
-    def run(self, session: ChainSession, seed: int = 0, **given: Any) -> np.ndarray:
+    def run(self, session: Runner, seed: int = 0, **given: Any) -> np.ndarray:
         """Return samples for what `takes` names; noise that the models draw is of `seed`."""
 
     def pipeline(
@@ -79,9 +102,10 @@ class System(ABC):
     ) -> Chain:
         """Compile all stages; weights are random ones of `seed`, or those of a checkpoint file."""
         require(f"compiling {self.name}")
-        from ttc.models.systems.compile import compile_stages
+        from ttc.models.systems.compile import built_stages, chain_of, compile_stages
 
-        return compile_stages(self, target, dtype, weights, progress or (lambda what: None), seed)
+        built = built_stages(self, weights, seed)
+        return chain_of(self, compile_stages(self, built, target, dtype, progress or (lambda what: None)))
 
     def load(self, folder: str | PathLike[str]) -> Chain:
         """Load what `Chain.save` wrote; InputError for a folder of another system or size."""

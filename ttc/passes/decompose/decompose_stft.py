@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.guard.budget import check_table
-from ttc.ir import Builder, Graph, Op
+from ttc.ir import Builder, Graph
 from ttc.ops.expr import Expr, concat, constant, reciprocal
 from ttc.ops.torch_types import to_torch
 from ttc.passes.normal import rebuild
@@ -35,7 +35,7 @@ def decompose_stft(graph: Graph) -> Graph:
     return rebuild(graph, _decomposed)
 
 
-def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
+def _decomposed(op: ops.Stft | ops.Istft, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     """Return an stft or istft as products; None for any other op."""
     match op:
         case ops.Stft():

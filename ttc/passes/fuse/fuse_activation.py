@@ -27,7 +27,7 @@ def fuse_activation(graph: Graph) -> Graph:
     return rebuild(graph, _product, _sigmoid, _erfc)
 
 
-def _sigmoid(op: Op, builder: Builder) -> Value | None:
+def _sigmoid(op: ops.Reciprocal, builder: Builder) -> Value | None:
     """Match sigmoid(x) = 1 / (1 + exp(-x))."""
     match op:
         # 1 / total, where total = power + 1
@@ -38,7 +38,7 @@ def _sigmoid(op: Op, builder: Builder) -> Value | None:
     return None
 
 
-def _erfc(op: Op, builder: Builder) -> Value | None:
+def _erfc(op: ops.Sub, builder: Builder) -> Value | None:
     """Match erfc(x) = 1 - erf(x)."""
     match op:
         case ops.Sub(a=one, b=Value(ops.Erf(x=x)) as rest) if is_number(one, 1.0) and rest.type == op.infer():
@@ -46,7 +46,7 @@ def _erfc(op: Op, builder: Builder) -> Value | None:
     return None
 
 
-def _product(op: Op, builder: Builder) -> Value | None:
+def _product(op: ops.Mul | ops.Div, builder: Builder) -> Value | None:
     if not isinstance(op, (ops.Mul, ops.Div)) or not op.a.dtype.is_float:
         return None
     # number * parts[0] * parts[1], flattened from any order of multiplications and divisions by a number

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ttc import ops
 from ttc.errors import TypeRuleError
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, where
 from ttc.passes.fuse.match import factors
@@ -47,7 +47,7 @@ class _Scores:
     mask: Value | None = None
 
 
-def _attention(op: Op, builder: Builder) -> Value | None:
+def _attention(op: ops.Matmul, builder: Builder) -> Value | None:
     """Match p @ v, where p = softmax(scores), as attention."""
     match op:
         # y = softmax(scores) @ v, the softmax over the keys
@@ -74,7 +74,7 @@ def _attention(op: Op, builder: Builder) -> Value | None:
     return _grouped(attention, builder) or builder(attention)
 
 
-def _grouped(op: Op, builder: Builder) -> Value | None:
+def _grouped(op: ops.Attention, builder: Builder) -> Value | None:
     """Match attention over k and v repeated for each query head of a group as grouped-query attention."""
     match op:
         # k, v: [B, Hkv, T, D] in place of [B, H, T, D], where H is a multiple of Hkv

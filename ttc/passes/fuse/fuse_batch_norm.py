@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.ops.expr import Expr, sqrt
 from ttc.passes.normal import rebuild
 
@@ -25,7 +25,7 @@ def fuse_batch_norm(graph: Graph) -> Graph:
     return rebuild(graph, _batch_norm, _affine)
 
 
-def _batch_norm(op: Op, builder: Builder) -> Expr | None:
+def _batch_norm(op: ops.BatchNorm, builder: Builder) -> Expr | None:
     """Match batch norm and rewrite as x * scale + shift."""
     match op:
         # w * (x - mean) / sqrt(var + eps) + bias = x * scale + shift,
@@ -37,7 +37,7 @@ def _batch_norm(op: Op, builder: Builder) -> Expr | None:
     return None
 
 
-def _affine(op: Op, builder: Builder) -> Expr | None:
+def _affine(op: ops.Mul | ops.Add, builder: Builder) -> Expr | None:
     """Match a mul or add of a constant vector [C] after an op that can absorb the vector."""
     match op:
         # x * scale

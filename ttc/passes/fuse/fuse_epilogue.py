@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.ops.activation import epilogue_of
 from ttc.ops.unary import Unary
 from ttc.passes.normal import rebuild
@@ -23,7 +23,7 @@ def fuse_epilogue(graph: Graph) -> Graph:
     return rebuild(graph, _activation)
 
 
-def _activation(op: Op, builder: Builder) -> Value | None:
+def _activation(op: Unary, builder: Builder) -> Value | None:
     """Match f(w * x + b), where f is an activation that TTNN's products take."""
     match op:
         case Unary(x=Value(ops.Linear(activation="") | ops.Conv(activation="") as product) as x):

@@ -23,7 +23,7 @@ def fuse_linear(graph: Graph) -> Graph:
     return rebuild(graph, _product, _bias)
 
 
-def _product(op: Op, builder: Builder) -> Value | None:
+def _product(op: ops.Matmul, builder: Builder) -> Value | None:
     """Match x @ w as a linear, whose weight is w.T [N, K]: a derived weight, so no work at run time."""
     match op:
         case ops.Matmul(a=x, b=w) if w.type.rank == 2 and w in builder.constants and x not in builder.constants:
@@ -31,7 +31,7 @@ def _product(op: Op, builder: Builder) -> Value | None:
     return None
 
 
-def _bias(op: Op, builder: Builder) -> Value | None:
+def _bias(op: ops.Add | ops.Sub, builder: Builder) -> Value | None:
     """Match a constant added to, or subtracted from, a linear that has no bias."""
     match op:
         # x @ w.T + bias

@@ -31,7 +31,7 @@ def fuse_norm(graph: Graph) -> Graph:
     return rebuild(graph, _norm, _scale, _shift)
 
 
-def _norm(op: Op, builder: Builder) -> Value | None:
+def _norm(op: ops.Mul | ops.Div, builder: Builder) -> Value | None:
     """Match x / sqrt(shifted) in the ways that models write the reciprocal root."""
     match op:
         # x / sqrt(shifted), x * rsqrt(shifted)
@@ -84,7 +84,7 @@ def _trailing(dims: tuple[int, ...], x: Value) -> bool:
     return dims == tuple(range(x.type.rank - len(dims), x.type.rank))
 
 
-def _scale(op: Op, builder: Builder) -> Value | None:
+def _scale(op: ops.Mul, builder: Builder) -> Value | None:
     """Match norm(x) * w, where the norm has no weight or bias yet."""
     match op:
         case ops.Mul(a=Value(ops.LayerNorm(w=None, bias=None, dims=dims) as norm) as x, b=w):
@@ -97,7 +97,7 @@ def _scale(op: Op, builder: Builder) -> Value | None:
     return None if fitted is None else builder(replace(norm, w=fitted))
 
 
-def _shift(op: Op, builder: Builder) -> Value | None:
+def _shift(op: ops.Add, builder: Builder) -> Value | None:
     """Match layer_norm(x) + bias, where the norm has no bias yet."""
     match op:
         case ops.Add(a=Value(ops.LayerNorm(bias=None, dims=dims) as norm) as x, b=bias):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
@@ -25,7 +25,7 @@ def fuse_offset(graph: Graph) -> Graph:
     return rebuild(graph, _offset)
 
 
-def _offset(op: Op, builder: Builder) -> Expr | None:
+def _offset(op: ops.Add, builder: Builder) -> Expr | None:
     """Match (x @ w.T + b) + c = x @ w.T + (b + c), where c is a number and a reshape may stand before the sum."""
     match op:
         case ops.Add(a=value, b=c) if builder.uses[value] <= 1 and op.infer() == value.type:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.passes.normal import rebuild
 
 
@@ -21,7 +21,7 @@ def fuse_pad(graph: Graph) -> Graph:
     return rebuild(graph, _into_window)
 
 
-def _into_window(op: Op, builder: Builder) -> Value | None:
+def _into_window(op: ops.Conv | ops.AvgPool, builder: Builder) -> Value | None:
     """Match a window over a padded x: pads of spatial dimensions add up."""
     match op:
         case ops.Conv(x=Value(ops.Pad(x=x, pads=pads, mode="constant", value=0)), rows=()):

@@ -28,7 +28,7 @@ def fuse_rotary(graph: Graph) -> Graph:
     return rebuild(graph, _rotary)
 
 
-def _rotary(op: Op, builder: Builder) -> Value | None:
+def _rotary(op: ops.Add, builder: Builder) -> Value | None:
     """Match x * cos + turned(x) * sin, the sum and the products in any order."""
     match op:
         case ops.Add(a=Value(ops.Mul()) as a, b=Value(ops.Mul()) as b) if op.a.dtype.is_float:

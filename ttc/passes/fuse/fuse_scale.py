@@ -28,7 +28,7 @@ def fuse_scale(graph: Graph) -> Graph:
     return rebuild(graph, _gate, _after, _before, _attention)
 
 
-def _gate(op: Op, builder: Builder) -> Expr | None:
+def _gate(op: ops.Mul, builder: Builder) -> Expr | None:
     """Match x * sigmoid(c * x) = silu(c * x) / c, where x is a linear that absorbs c."""
     match op:
         # x * gate, where gate = sigmoid(scaled) and scaled = x * c
@@ -41,7 +41,7 @@ def _gate(op: Op, builder: Builder) -> Expr | None:
     return None
 
 
-def _after(op: Op, builder: Builder) -> Expr | None:
+def _after(op: ops.Mul, builder: Builder) -> Expr | None:
     """Match (x @ w.T + b) * c = x @ (c * w).T + c * b."""
     match op:
         case ops.Mul(a=x, b=c) if _is_plain(x.op) and builder.uses[x] <= 1 and op.infer() == x.type:
@@ -50,7 +50,7 @@ def _after(op: Op, builder: Builder) -> Expr | None:
     return None
 
 
-def _before(op: Op, builder: Builder) -> Value | None:
+def _before(op: ops.Linear, builder: Builder) -> Value | None:
     """Match (x * c) @ w.T + b = x @ (c * w).T + b."""
     match op:
         case ops.Linear(x=Value(ops.Mul(a=x, b=c)) as scaled, w=w) if builder.uses[scaled] <= 1:
@@ -60,7 +60,7 @@ def _before(op: Op, builder: Builder) -> Value | None:
     return None
 
 
-def _attention(op: Op, builder: Builder) -> Value | None:
+def _attention(op: ops.Attention, builder: Builder) -> Value | None:
     """Fold the scale of masked attention into the queries' weight, which spares a mul of the scores by layer."""
     match op:
         # softmax(scale * q @ k.T + mask) = softmax((scale * q) @ k.T + mask), where q = heads of x @ w.T + b

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, Graph, Value
 from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
@@ -47,7 +47,7 @@ def fuse_skew(graph: Graph) -> Graph:
 # ------------------------------------------------------------ what shears
 
 
-def _shear(op: Op, builder: Builder) -> Value | None:
+def _shear(op: ops.Slice, builder: Builder) -> Value | None:
     """Match a slice at the end of reshapes and pads that together are a skew, or a slice of a skew's columns."""
     if not isinstance(op, ops.Slice) or op.x.type.rank < 2:
         return None
@@ -141,7 +141,7 @@ def _with_own_columns(op: ops.Skew, builder: Builder) -> Value:
     return _with_own_columns(ops.Skew(product.value, -1, offset - shift, op.size), builder)
 
 
-def _into_a_product(op: Op, builder: Builder) -> Value | None:
+def _into_a_product(op: ops.Matmul, builder: Builder) -> Value | None:
     """Match skew(weights) @ table: drop the table's rows of zeros, and a cut if the cut rows meet zeros."""
     match op:
         # y = sum over t of x[i, t + i + offset] * table[t]

@@ -32,7 +32,7 @@ def heads_first(graph: Graph) -> Graph:
     return rebuild(graph, _permute)
 
 
-def _permute(op: Op, builder: Builder) -> Value | None:
+def _permute(op: ops.Permute, builder: Builder) -> Value | None:
     """Match the permutation of heads behind an op on rows of heads."""
     match op:
         case ops.Permute(x=x, dims=dims) if dims == SWAP and _on_rows(x.op) and _starts_with_a_split(x, builder):

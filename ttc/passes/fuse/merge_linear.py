@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import accumulate
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Input, Node, Value, operands_first
+from ttc.ir import Builder, Graph, Node, Value, operands_first
 from ttc.ops.expr import Expr, apply, concat
 from ttc.passes.normal import builder_for
 
@@ -48,7 +48,7 @@ def _groups(graph: Graph) -> list[Group]:
         for value in node.op.operands():
             readers[value].append(node)
     outputs = {value for _, value in graph.outputs}
-    constants = _constants(graph)
+    constants = graph.constants
     found: defaultdict[tuple, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         match node.op:
@@ -85,15 +85,6 @@ def _head_size(reading: list[Node]) -> int | None:
         case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
             return size if heads * size == x.shape[-1] and len(batch) == 2 and heads > 1 else None
     return None
-
-
-def _constants(graph: Graph) -> set[Value]:
-    """Return the values that depend on no input."""
-    constants: set[Value] = set()
-    for node in graph.nodes:
-        if not isinstance(node.op, Input) and not node.op.effect and constants.issuperset(node.op.operands()):
-            constants.update(node.results)
-    return constants
 
 
 def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:

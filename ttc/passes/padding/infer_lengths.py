@@ -18,6 +18,7 @@ from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import Builder, Const, Graph, Input, Node, Op, TensorType, Value, Weights
 from ttc.ir.graph import field_names
+from ttc.ir.random import random_kind
 from ttc.ir.symbolic import SymbolicSize, length_of, parts_of
 from ttc.ops.padding import Transfer, transfer_of
 from ttc.ops.padding.index import common, taken_apart
@@ -70,12 +71,16 @@ class _Inference:
 
     def run(self) -> Annotated:
         for values in self.readings.inputs:
-            self._input(values)
+            if not _is_drawn(values):
+                self._input(values)
         try:
             for nodes in self.readings.nodes():
                 self._node(nodes)
         except Refusal as refusal:
             self.reasons.append(("the model", str(refusal)))
+        for values in self.readings.inputs:
+            if values not in self.values:
+                self._input(values)
         outputs = () if self.reasons else tuple((name, self.values[v]) for name, v in self.readings.outputs)
         graph = Graph(tuple(self.nodes), outputs, self.literals.weights)
         reasons, fits = tuple(self.reasons), self.fits
@@ -93,12 +98,28 @@ class _Inference:
     def _node(self, nodes: Sequence[Node]) -> None:
         """Add a node, or record why no length explains the node's sizes."""
         first, rows = nodes[0], list(zip(*(node.results for node in nodes), strict=True))
-        if rows[0] in self.values or self._is_cut_off(rows[0]):
+        if rows[0] in self.values or _is_drawn(rows[0]):
+            return
+        self._drawn_operands(rows[0])
+        if self._is_cut_off(rows[0]):
             return
         try:
             self._annotate(nodes, rows)
         except (Refusal, TypeRuleError) as refusal:
             self.reasons.append((first.results[0].where, str(refusal)))
+
+    def _drawn_operands(self, values: Counterparts) -> None:
+        """Add the random inputs that a value is the first to read, after those that the model draws before them.
+
+        Before any op is read only the named lengths are known, of which a quotient could but be guessed.
+        """
+        operands = [] if self.readings.is_known(values) else self.readings.operands(values)
+        if not any(_is_drawn(operand) and operand not in self.values for operand in operands):
+            return
+        drawn = list(filter(_is_drawn, self.readings.inputs))
+        for values in drawn[: max(drawn.index(operand) for operand in operands if _is_drawn(operand)) + 1]:
+            if values not in self.values:
+                self._input(values)
 
     def _is_cut_off(self, values: Counterparts) -> bool:
         """Return whether an operand was left out of the graph, for a reason recorded with the operand itself."""
@@ -168,6 +189,12 @@ class _Inference:
         readings = zip(self.readings.tensors(index), zip(*rows, strict=True), strict=True)
         first, *others = (torch.stack(taken_apart(places, sizes)) for places, sizes in readings)
         return all(torch.equal(common(first, other), common(other, first)) for other in others)
+
+
+def _is_drawn(values: Counterparts) -> bool:
+    """Return whether a value is a random input, which the model draws in a size of its own."""
+    op = values[0].op
+    return isinstance(op, Input) and random_kind(op.name) is not None
 
 
 def _on(op: Op, operands: Sequence[Value]) -> Op:

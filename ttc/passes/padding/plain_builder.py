@@ -12,8 +12,10 @@ from ttc.ir.symbolic import plain
 class PlainBuilder(Builder):
     """A builder whose sizes are plain numbers, and that shares nothing: equal ops may differ at another length."""
 
-    def _shared(self, op, make):
-        return make()
+    shares = False
+
+    def _shared(self, op, make, *given):
+        return make(*given)
 
     def _append(self, op, names):
         return super()._append(_at_one_size(op), names)

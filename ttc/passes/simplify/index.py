@@ -5,11 +5,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from ttc import ops
-from ttc.ir import Builder, Op, Value
+from ttc.ir import Builder, Value
 from ttc.ops.expr import Expr
 
 
-def simplify_index(op: Op, builder: Builder) -> Value | None:
+def simplify_index(op: ops.Embedding | ops.Gather, builder: Builder) -> Value | None:
     """Replace a look-up of consecutive indices known when compiling by a slice: a rule of the normal form."""
     match op:
         case ops.Embedding(w=w, index=index):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from ttc import ops
-from ttc.ir import Builder, Op, Value
+from ttc.ir import Builder, Value
 
 
-def simplify_shape(op: Op, builder: Builder) -> Value | None:
+def simplify_shape(
+    op: ops.Reshape | ops.Permute | ops.Slice | ops.Concat | ops.Expand | ops.Repeat | ops.Pad | ops.Flip,
+    builder: Builder,
+) -> Value | None:
     """Simplify an op that moves elements; None where no identity applies."""
     match op:
         case ops.Reshape() | ops.Permute() | ops.Slice() | ops.Expand() | ops.Repeat() | ops.Flip():

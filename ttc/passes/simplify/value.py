@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from ttc import ops
 from ttc.errors import TypeRuleError
-from ttc.ir import Builder, DType, Op, TensorType, Value
+from ttc.ir import Builder, DType, TensorType, Value
 from ttc.ir.types import broadcast
 from ttc.ops.binary import Binary
 from ttc.ops.expr import Expr
 from ttc.ops.facts import facts_of
 from ttc.ops.reduce import Reduce
+from ttc.ops.unary import Unary
 
 EXACT = {
     DType.bool: (DType.u8, DType.i8, DType.i16, DType.i32, DType.i64, DType.bf16, DType.f16, DType.f32, DType.f64),
@@ -31,7 +32,9 @@ EXACT = {
 """For each dtype the dtypes that hold all of the dtype's numbers: a cast there and on loses nothing."""
 
 
-def simplify_value(op: Op, builder: Builder) -> Value | None:
+def simplify_value(
+    op: Binary | Unary | Reduce | ops.Where | ops.MaxPool | ops.AvgPool | ops.Embedding, builder: Builder
+) -> Value | None:
     """Simplify an op that computes; None where no identity applies."""
     match op:
         case Binary():

@@ -15,6 +15,7 @@ from ttc.calls.attention import (
     ScaledDotProductAttention,
     SplitQueryKeyValueAndSplitHeads,
 )
+from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.passes import product
@@ -37,6 +38,22 @@ def attention(
     return y
 
 
+@emulates(ScaledDotProductAttentionDecode)
+def attention_decode(
+    call: ScaledDotProductAttentionDecode,
+    mode: Mode,
+    input_tensor_q: Tensor,
+    input_tensor_k: Tensor,
+    input_tensor_v: Tensor,
+    attn_mask: Tensor | None = None,
+) -> Tensor:
+    """Attend by one query of each sequence: [1, B, H, D] as [B, H, 1, D]."""
+    queries = input_tensor_q.permute(1, 2, 0, 3)
+    mask = None if attn_mask is None else attn_mask.transpose(1, 2)
+    y = _attended(call, mode, (queries, input_tensor_k, input_tensor_v), mask, False)
+    return y.permute(2, 0, 1, 3)
+
+
 @emulates(JointScaledDotProductAttention)
 def joint_attention(
     call: JointScaledDotProductAttention,
@@ -56,7 +73,7 @@ def joint_attention(
 
 
 def _attended(
-    call: ScaledDotProductAttention | JointScaledDotProductAttention,
+    call: ScaledDotProductAttention | ScaledDotProductAttentionDecode | JointScaledDotProductAttention,
     mode: Mode,
     sides: Sequence[Tensor],
     mask: Tensor | None,

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls.concat import Concat
+from ttc.calls.narrow import Narrow
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
@@ -28,6 +29,12 @@ def permute(call: Permute, mode: Mode, input_tensor: Tensor) -> Tensor:
 def slice_(call: Slice, mode: Mode, input_tensor: Tensor) -> Tensor:
     """Return a view of the slice."""
     return input_tensor[tuple(slice(*bounds) for bounds in zip(call.starts, call.ends, call.steps, strict=True))]
+
+
+@emulates(Narrow, stored=True)
+def narrow(call: Narrow, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Return a view of the columns."""
+    return input_tensor.narrow(call.dim, call.start, call.length)
 
 
 @emulates(Concat, stored=True)

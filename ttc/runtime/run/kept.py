@@ -51,12 +51,18 @@ class Kept:
         return self.read(self._current())
 
     def require(self, name: str, type: TensorType) -> Kept:
-        """Return the output itself if an input `name` of this type can take it; InputError otherwise."""
+        """Return the output itself if an input `name` of this type can take it; InputError otherwise.
+
+        Programs rely on zeros in the padding of whole numbers, which look rows up; what a run leaves there is anything.
+        """
         if self.type.dtype is not type.dtype:
             raise InputError(f"input {name!r} is kept as {self.type.dtype}, the program takes {type.dtype}")
         if self.type.shape != type.shape:
             kept, wanted = list(self.type.shape), list(type.shape)
             raise InputError(f"input {name!r} is kept with shape {kept}, padding included; the program takes {wanted}")
+        padded = any(int(own.min()) < size for own, size in zip(self.sizes, type.shape, strict=True))
+        if padded and not type.dtype.is_float:
+            raise InputError(f"input {name!r} is kept as whole numbers with padding: give its array(), or keep floats")
         return self
 
     def as_input(self, name: str, spec: Spec, device: Device) -> Tensor:

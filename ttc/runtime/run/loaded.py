@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from ttc.calls.call import buffer_of, spec_of
-from ttc.ir import Const, Input, Value, Weights
+from ttc.ir import Const, Input, Spec, Value, Weights
 from ttc.ir.state import state_name
 from ttc.runtime.run.convert import Given, from_device, to_device
 from ttc.runtime.run.device import Device, Tensor
@@ -17,6 +17,9 @@ from ttc.runtime.run.program import Program
 from ttc.runtime.run.states import Left, States, initial
 from ttc.runtime.run.steps import Observer, bind, execute, numbered
 
+Uploaded = dict[tuple[str, Spec], Tensor]
+"""Weights on a device, by reference and spec: all programs of a session read the same tensors."""
+
 Output = np.ndarray | Staying | Kept
 """An output of a run: read, or staying on the device, or an input that was kept there."""
 
@@ -25,19 +28,20 @@ class Loaded:
     """A program on a device, ready to run; `numbers` are the places of its values among a run's tensors.
 
     `inputs` are those that calls read, by name, and `results` the outputs that are downloaded: not states, nor what
-    is an input as well. InputError if a weight has no data or another shape than the program's.
+    is an input as well. Weights that `uploaded` has are not uploaded again. InputError if a weight has no data or
+    another shape than the program's.
     """
 
-    def __init__(self, program: Program, weights: Weights, device: Device):
+    def __init__(self, program: Program, weights: Weights, device: Device, uploaded: Uploaded):
         self.program, self._device = program, device
         steps = plan(program.graph)
         self.inputs = steps.inputs
         given = (*steps.constants, *(value for _, value in steps.inputs))
         self.numbers = numbered(given, (*steps.setup, *steps.steps))
         self._kept: list[Tensor] = [None] * len(self.numbers)
+        prepared = {value for step in steps.setup for value in step.call.operands()}  # and gone after that
         for value in steps.constants:
-            assert isinstance(value.op, Const)
-            self._kept[self.numbers[value]] = device.upload(initial(value.op.ref, value, weights), spec_of(value))
+            self._kept[self.numbers[value]] = self._uploaded(value, weights, {} if value in prepared else uploaded)
         execute(bind(steps.setup, self.numbers, device), self._kept)
         self._steps = bind(steps.steps, self.numbers, device)
         plain = {name: value for name, value in program.graph.outputs if state_name(name) is None}
@@ -97,6 +101,14 @@ class Loaded:
     def read(self, name: str, left: Staying) -> np.ndarray:
         """Read an output from the device, in the declared type."""
         return from_device(self._device.download(left.tensor, left.spec), dict(self.program.outputs)[name])
+
+    def _uploaded(self, value: Value, weights: Weights, uploaded: Uploaded) -> Tensor:
+        """Return a weight's tensor, uploaded now unless it is there."""
+        assert isinstance(value.op, Const)
+        key = value.op.ref, spec_of(value)
+        if key not in uploaded:
+            uploaded[key] = self._device.upload(initial(value.op.ref, value, weights), spec_of(value))
+        return uploaded[key]
 
     def _as_given(self, name: str, given: Mapping[str, Given]) -> Output:
         item = given[str(_copied(dict(self.program.graph.outputs)[name]))]

@@ -17,7 +17,7 @@ from ttc.runtime.run.buckets import Bucket, Lengths, choose, true_lengths
 from ttc.runtime.run.convert import bind_inputs, generator
 from ttc.runtime.run.device import Device
 from ttc.runtime.run.kept import Kept, Staying
-from ttc.runtime.run.loaded import Loaded, Output
+from ttc.runtime.run.loaded import Loaded, Output, Uploaded
 from ttc.runtime.run.program import Program
 from ttc.runtime.run.states import States
 from ttc.runtime.run.steps import Observer
@@ -31,24 +31,28 @@ class Session:
     """The programs of one model on one device; a run takes the smallest bucket that its lengths fit into.
 
     A program's weights are uploaded, and calls of weights alone are run, once: at set-up where there is one bucket,
-    else when a run first needs the bucket. Threads take turns. Close a session, or use it as a
-    context manager, to give its card back. InputError if a weight has no data or another shape than the program's.
+    else when a run first needs the bucket; what several buckets read is uploaded for the first of them. Threads take
+    turns. Close a session, or use it as a context manager, to give its card back. InputError if a weight has no data or
+    another shape than the program's.
 
     `trace_sizes` are the bytes that the trace of each program may take on a card, empty for a session without traces.
     `eager` says why runs are not traced; None if they are: the first run of a program then warms up, later ones replay.
+    `taken` is the bucket that the latest run took, before the first one the largest.
     """
 
     def __init__(self, buckets: Sequence[Bucket], weights: Weights, device: Device, trace_sizes: Sequence[int] = ()):
         self.device = device
         self._buckets, self._weights, self._sizes = buckets, weights, trace_sizes
+        self.taken = buckets[-1]
         self._card = device if isinstance(device, TracingDevice) else None
         self._turn = self._card.queues.turn if self._card else RLock()
         self.eager = _why_eager(self._card, buckets, trace_sizes)
         self._loaded: dict[int, Loaded] = {}
+        self._uploaded: Uploaded = {}
         self._traced: dict[int, Traced] = {}
         traces = self._card if self.eager is None else None
         self._states = FixedStates(weights, traces, self.program) if traces else States(weights, device)
-        self._closing = finalize(self, _leave, self._card, self._loaded, self._traced, self._states)
+        self._closing = finalize(self, _leave, self._card, self._loaded, self._uploaded, self._traced, self._states)
         with self._turn:
             self._let_allocate()
             if isinstance(self._states, FixedStates):
@@ -129,7 +133,7 @@ class Session:
         random = self._random if seed is None else generator(seed)
         named, lengths = true_lengths(self._buckets[-1], inputs)
         number = choose(self._buckets, lengths, named)
-        bucket = self._buckets[number]
+        bucket = self.taken = self._buckets[number]
         given = bind_inputs(bucket.program, bucket.bound(named, lengths, random))
         if self._card and self.eager is None and observer is None:
             outputs = self._trace(number, self._card).start(given, keep)
@@ -164,7 +168,7 @@ class Session:
 
     def _load(self, number: int) -> Loaded:
         if number not in self._loaded:
-            self._loaded[number] = Loaded(self._buckets[number].program, self._weights, self.device)
+            self._loaded[number] = Loaded(self._buckets[number].program, self._weights, self.device, self._uploaded)
         return self._loaded[number]
 
     def _trace(self, number: int, card: TracingDevice) -> Traced:
@@ -191,13 +195,20 @@ def _why_eager(card: TracingDevice | None, buckets: Sequence[Bucket], sizes: Seq
     return why_not(buckets, sizes, card.queues.region) if sizes else "no trace was asked for"
 
 
-def _leave(card: TracingDevice | None, loaded: dict[int, Loaded], traced: dict[int, Traced], states: States) -> None:
+def _leave(
+    card: TracingDevice | None,
+    loaded: dict[int, Loaded],
+    uploaded: Uploaded,
+    traced: dict[int, Traced],
+    states: States,
+) -> None:
     """Drop what a session has on its device, and leave a card."""
     with card.queues.turn if card else nullcontext():
         for each in traced.values():
             each.release()
         traced.clear()
         loaded.clear()
+        uploaded.clear()
         states.drop()
         if card:
             card.leave()

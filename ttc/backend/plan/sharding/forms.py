@@ -15,25 +15,31 @@ from ttc.calls.binary import BinaryCall
 from ttc.calls.call import FUSED, Call, spec_of
 from ttc.calls.conv import Conv2d, CoreRectangle
 from ttc.calls.matmul import Linear
+from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.program_config import by_blocks, by_rows
+from ttc.calls.program_config import by_blocks, by_rows, divisor
 from ttc.calls.shards import matrix_tiles
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
 from ttc.calls.unary import UnaryCall
 from ttc.ir import DRAM, TILE, Layout, MemoryConfig, Sharding, Value
 
+FEW = 4
+"""Most tiles of rows that a core of a convolution computes at a time where the rest of its L1 holds shards."""
+
 
 @dataclass(frozen=True)
 class Form:
     """One form of a call: the memory of each of its `tensors`, of the result, and the fields that state the form.
 
-    None stands for interleaved memory, in DRAM or L1 as the planner of those decides.
+    None stands for interleaved memory, in DRAM or L1 as the planner of those decides. The result may lie in the place
+    of the operand `into`, which then must have no other reader to come.
     """
 
     operands: tuple[MemoryConfig | None, ...]
     result: MemoryConfig | None
     fields: dict[str, Any] = field(default_factory=dict)
+    into: int | None = None
 
 
 def tensors(call: Call) -> tuple[Value, ...]:
@@ -50,6 +56,9 @@ def tensors(call: Call) -> tuple[Value, ...]:
             return call.tensors if alike and _tiled(call.tensors) else ()
         case UnaryCall() if _tiled((call.input_tensor,)):
             return (call.input_tensor,)
+        case LayerNorm() | RmsNorm() if call.input_tensor.type.rank > 1 and call.input_tensor.shape[-1] % TILE == 0:
+            residual = call.residual_input_tensor
+            return (call.input_tensor,) if residual is None else (call.input_tensor, residual)
     return ()
 
 
@@ -73,6 +82,15 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
             for memory in grids.all(spec_of(tensors(call)[0])):
                 yield Form((memory,) * count, memory)
                 yield Form((memory,) * count, None)
+                for into in range(count) if isinstance(call, BinaryCall) and _keeps_dtype(call) else ():
+                    yield Form((memory,) * count, memory, into=into)
+        case LayerNorm() | RmsNorm():
+            for memory in grids.in_blocks(spec_of(call.input_tensor)).values():
+                yield Form((memory,) * len(tensors(call)), memory, {"program_config": shards_config(memory)})
+
+
+def _keeps_dtype(call: BinaryCall) -> bool:
+    return {spec_of(value).dtype for value in call.tensors} == {call.infer().dtype}
 
 
 def _sides(x: MemoryConfig, y: MemoryConfig) -> Iterator[tuple[MemoryConfig | None, MemoryConfig | None]]:
@@ -86,10 +104,19 @@ def _height_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
     results = grids.in_height(call.infer())
     for grid, x in grids.in_height(spec_of(call.input_tensor)).items():
         if grid in results and call.in_channels % TILE == 0:
-            for before, after in _sides(x, results[grid]):
-                yield Form((before,), after, _convolution(call, Sharding.HEIGHT_SHARDED, grid))
+            for block in _blocks(results[grid]):
+                for before, after in _sides(x, results[grid]):
+                    yield Form((before,), after, _convolution(call, Sharding.HEIGHT_SHARDED, grid, block))
         elif grid in results:  # TTNN pads the channels on the way to shards
             yield Form((None,), results[grid], _convolution(call, Sharding.HEIGHT_SHARDED, grid))
+
+
+def _blocks(result: MemoryConfig) -> list[int]:
+    """List the rows that a core computes at a time: 0 for all of its shard, and few, which need less L1."""
+    assert result.shard is not None
+    high = result.shard.shape[0] // TILE
+    few = divisor(high, FEW)
+    return [0] if high <= FEW else [0, few * TILE]
 
 
 def _block_convolution(call: Conv2d, grids: Grids, target: Target) -> Iterator[Form]:
@@ -110,9 +137,10 @@ def _block_convolution(call: Conv2d, grids: Grids, target: Target) -> Iterator[F
                 yield Form((before,), after, _convolution(call, Sharding.BLOCK_SHARDED, (width, height)))
 
 
-def _convolution(call: Conv2d, layout: Sharding, grid: tuple[int, int]) -> dict[str, Any]:
+def _convolution(call: Conv2d, layout: Sharding, grid: tuple[int, int], block: int = 0) -> dict[str, Any]:
     config = replace(
         call.conv_config,
+        act_block_h_override=block,
         shard_layout=layout,
         override_sharding_config=True,
         core_grid=CoreRectangle(*grid),
@@ -169,4 +197,5 @@ def stated(call: Any, form: Form, moved: tuple[Value, ...]) -> Any:
     new = dict(zip(tensors(call), moved, strict=True))
     memory = form.result or DRAM
     changed = call.with_operands(lambda value: new.get(value, value))
-    return replace(changed, **form.fields, memory_config=memory)
+    into = {} if form.into is None else {"output_tensor": moved[form.into]}
+    return replace(changed, **form.fields, **into, memory_config=memory)

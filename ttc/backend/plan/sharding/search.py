@@ -7,7 +7,7 @@ This is exact while there are few assignments. Of many the cheapest `BEAM` are k
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,9 @@ from ttc.backend.plan.sharding.forms import Form, tensors
 from ttc.backend.plan.sharding.price import Offer, Prices
 from ttc.calls.call import Call, spec_of
 from ttc.ir import Graph, MemoryConfig, Node, Value
+
+WORTH = 0.05
+"""Share of the predicted time of calls with forms that shards must save: below, they only add moves."""
 
 BEAM = 24
 """Most assignments that are kept from call to call."""
@@ -47,17 +50,17 @@ class Way:
     step: Step | None = None
 
 
-def cheapest(graph: Graph, prices: Prices, share: float = 1.0) -> list[Step]:
+def cheapest(graph: Graph, prices: Prices, taken: Mapping[Value, int] | None = None) -> list[Step]:
     """Return the decisions of the cheapest way through a program, in order; none where plain calls are the cheapest.
 
-    Shards and the calls that run beside them may take a share of each core's L1.
+    `taken` are bytes of each core's L1 that shards may not take while the call with a result runs.
     """
-    search = _Search(graph, prices, share)
+    search = _Search(graph, prices, taken or {})
     ways = [Way({})]
     for position, node in enumerate(graph.nodes):
         ways = search.after(position, node, ways)
     steps: list[Step] = []
-    step = ways[0].step
+    step = ways[0].step if ways[0].seconds < (1 - WORTH) * search.plain(graph) else None
     while step is not None:
         steps.append(step)
         step = step.before
@@ -67,18 +70,27 @@ def cheapest(graph: Graph, prices: Prices, share: float = 1.0) -> list[Step]:
 class _Search:
     """The search through one program: where values end, and the L1 that shards may take."""
 
-    def __init__(self, graph: Graph, prices: Prices, share: float):
+    def __init__(self, graph: Graph, prices: Prices, taken: Mapping[Value, int]):
         self._prices = prices
-        self._room = share * (l1_bank(prices.target) - HEADROOM)
+        self._room = l1_bank(prices.target) - HEADROOM
+        self._taken = taken
         self._end = {value: at for at, node in enumerate(graph.nodes) for value in node.op.operands()}
         self._outside = {value for _, value in graph.outputs}
         self._sizes: dict[tuple[Value, int], int] = {}
-        self._moves: dict[Value, float] = {}
+        self._moves: dict[tuple[Value, int, int], float] = {}
+
+    def plain(self, graph: Graph) -> float:
+        """Return the seconds of all calls with forms in interleaved memory."""
+        every = (self._offers(node) or [] for node in graph.nodes)
+        plain = (
+            next(x for x in offers if x.form.result is None and not any(x.form.operands)) for offers in every if offers
+        )
+        return sum(offer.seconds for offer in plain)
 
     def after(self, position: int, node: Node, ways: list[Way]) -> list[Way]:
         """Return the cheapest ways past a call, one for each assignment, the cheapest first."""
         offers = self._offers(node)
-        if offers is None and not any(map(self._touched, [node] * len(ways), ways)):
+        if offers is None and self._passes(node, ways):
             return ways
         found = self._found(position, node, ways, offers) or self._found(position, node, ways, offers, alone=True)
         first, *others = sorted(found.values(), key=lambda way: way.seconds)
@@ -97,14 +109,27 @@ class _Search:
                     found[key] = past
         return found
 
-    def _touched(self, node: Node, way: Way) -> bool:
-        return bool(way.memories) and not way.memories.keys().isdisjoint(node.op.operands())
+    def _passes(self, node: Node, ways: list[Way]) -> bool:
+        """Return whether a call without forms runs beside the shards of all ways, and reads none."""
+        if not any(way.memories for way in ways):
+            return True
+        room, operands = self._room - self._beside(node), node.op.operands()
+        return all(way.memories.keys().isdisjoint(operands) and self._held(way.memories) <= room for way in ways)
+
+    def _beside(self, node: Node) -> int:
+        """Return the L1 that a call without forms takes, and what shards may not take there."""
+        own = workspace(node.op, self._prices.target)
+        return own.circular_buffers + own.l1 + (self._taken.get(node.results[0], 0) if node.results else 0)
+
+    def _held(self, memories: Memories) -> int:
+        return sum(self._size(value, memory) for value, memory in memories.items())
 
     def _better(self, way: Way, first: Way) -> bool:
         """Return whether a way is cheaper than the first way and the moves from its memories to these."""
         values = {*way.memories, *first.memories}
         moved = [value for value in values if way.memories.get(value) is not first.memories.get(value)]
-        return way.seconds < first.seconds + sum(map(self._moving, moved))
+        moving = (self._moving(value, way.memories.get(value), first.memories.get(value)) for value in moved)
+        return way.seconds < first.seconds + sum(moving)
 
     def _offers(self, node: Node) -> list[Offer] | None:
         """Return the offers of a call, None of a call that has no form on shards."""
@@ -119,17 +144,18 @@ class _Search:
         """Yield a way past a call for each offer that fits into L1 when `others` have their memories."""
         plain: dict[Value, Memory] = {value: None for value in node.op.operands() if value in way.memories}
         if offers is None:
-            taken = workspace(node.op, self._prices.target)
-            past = self._moved(way, {**others, **plain}, taken.circular_buffers + taken.l1)
+            past = self._moved(way, {**others, **plain}, self._beside(node))
             step = Step(node, past[0], None, way.step) if past and past[0] else way.step
             if past:
                 yield Way(self._alive(past[1], position), way.seconds + past[2], step)
             return
-        operands = tensors(node.op)  # type: ignore[arg-type]
+        operands, taken = tensors(node.op), self._taken.get(node.results[0], 0)  # type: ignore[arg-type]
         for offer in offers:
+            if offer.form.into is not None and self._end[operands[offer.form.into]] > position:
+                continue
             needed = {**plain, **dict(zip(operands, offer.form.operands, strict=True))}
-            past = self._moved(way, {**others, **needed}, offer.room)
-            if past is None:
+            past = self._moved(way, {**others, **needed}, offer.room + taken)
+            if past is None or (offer.form.result is not None and offer.room + taken > self._room):
                 continue
             moves, memories, seconds = past
             memories = self._alive(memories, position)
@@ -145,21 +171,22 @@ class _Search:
         for value, memory in needed.items():
             if memories.get(value) is not memory:
                 moves.append((value, memory))
-                seconds += self._moving(value)
+                seconds += self._moving(value, memories.get(value), memory)
         if moves:
             after = {**memories, **dict(moves)}
             memories = {value: memory for value, memory in after.items() if memory is not None}
-        if memories and room + sum(self._size(value, memory) for value, memory in memories.items()) > self._room:
+        if memories and room + self._held(memories) > self._room:
             return None
         return tuple(moves), memories, seconds
 
     def _alive(self, memories: Memories, position: int) -> Memories:
         return {value: memory for value, memory in memories.items() if self._end[value] > position}
 
-    def _moving(self, value: Value) -> float:
-        if value not in self._moves:
-            self._moves[value] = self._prices.moving(spec_of(value))
-        return self._moves[value]
+    def _moving(self, value: Value, before: Memory, after: Memory) -> float:
+        key = value, id(before), id(after)
+        if key not in self._moves:
+            self._moves[key] = self._prices.moving(spec_of(value), before, after)
+        return self._moves[key]
 
     def _size(self, value: Value, memory: MemoryConfig) -> int:
         key = value, id(memory)

@@ -1,0 +1,135 @@
+"""The programs of generation: an encoder if there is one, and a step for each number of tokens that a step takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import GenerationMixin
+
+import ttc
+from ttc.compiled.chain import Chain
+from ttc.compiled.executable import Executable
+from ttc.errors import InputError
+from ttc.generation.step import DecoderStep, Encoder, Step
+from ttc.ir.lengths import Extent, Length
+from ttc.ir.state import state_input
+from ttc.pipeline import Build
+from ttc.runtime.run.buckets import Bucket
+
+STEP, ENCODER = "step", "encoder"
+"""The stages' names."""
+
+TOKENS = "tokens"
+"""The name of a step's length: the number of valid tokens, which the step takes as a tensor."""
+
+BY_TOKEN = ("input_ids", "position_ids")
+"""The inputs [batch, tokens] of a step."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sequences of a generation, the rows of each one's cache, and the tokens of each step's program, ascending."""
+
+    batch: int
+    capacity: int
+    tokens: tuple[int, ...]
+
+    @classmethod
+    def of(cls, step: Executable) -> Sizes:
+        """Return the sizes that a step was compiled for."""
+        batch, _, capacity, _ = dict(step.program.inputs)[state_input("keys_0")].shape
+        return cls(batch, capacity, tuple(bucket.sizes[TOKENS] for bucket in step.buckets))
+
+
+def sizes_of(capacity: Any, batch: Any, tokens: Any) -> Sizes:
+    """Return sizes that a user gives; InputError for what are no positive whole numbers."""
+    for name, size in (("capacity", capacity), ("batch", batch), *(("tokens", size) for size in tokens)):
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise InputError(f"{name} takes positive whole numbers, not {size!r}")
+    return Sizes(batch, capacity, tuple(sorted({1, *(size for size in tokens if size <= capacity)})))
+
+
+def compile_programs(model: Any, sizes: Sizes, inputs: Tensor | None, options: Mapping[str, Any]) -> Chain:
+    """Compile a generative model of transformers; InputError for one that generates nothing."""
+    if not isinstance(model, GenerationMixin) or not isinstance(model, nn.Module):
+        raise InputError(f"{type(model).__name__} has no generate: give a generative model of transformers")
+    config: Any = model.config
+    if not config.is_encoder_decoder:
+        if inputs is not None:
+            raise InputError(f"{type(model).__name__} has no encoder that takes inputs")
+        return Chain.of({STEP: _causal(model, sizes, options)}, {})
+    if inputs is None:
+        raise InputError(f"{type(model).__name__} has an encoder: give inputs, an example of the largest it takes")
+    return _with_encoder(model, inputs, sizes, options)
+
+
+def load_programs(model: Any, folder: str | PathLike[str]) -> Chain:
+    """Load the programs of a model; InputError for a folder without them."""
+    if not model.config.is_encoder_decoder:
+        return Chain.load(folder, (STEP,), {})
+    chain = Chain.load(folder, (ENCODER, STEP), {})
+    return Chain.load(folder, (ENCODER, STEP), cross_links(chain.stages))
+
+
+def cross_links(stages: Mapping[str, Executable]) -> dict[str, dict[str, tuple[str, str]]]:
+    """Return which input of a step takes which of the encoder's outputs: all but the first, in order."""
+    outputs = [name for name, _ in stages[ENCODER].program.outputs][1:]
+    inputs = [name for name, _ in stages[STEP].program.inputs if name.startswith("cross")]
+    if len(inputs) != len(outputs):
+        raise InputError(f"the encoder leaves {len(outputs)} keys and values, a step takes {len(inputs)}")
+    return {STEP: {name: (ENCODER, output) for name, output in zip(inputs, outputs, strict=True)}}
+
+
+def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any]) -> Executable:
+    """Compile the step of a model without an encoder."""
+    with torch.no_grad(), torch.device(model.device):
+        cache = model(torch.zeros(sizes.batch, 1, dtype=torch.long), use_cache=True).past_key_values
+        step = Step(model, [(layer.keys, layer.values) for layer in cache.layers], sizes.capacity)
+        mask = torch.ones(sizes.batch, sizes.capacity, dtype=torch.long)
+    return _steps(
+        step,
+        sizes,
+        lambda ids: {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)},
+        options,
+    )
+
+
+def _with_encoder(model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str, Any]) -> Chain:
+    """Compile a model's encoder for inputs of this size, and a step of its decoder, which reads what that leaves."""
+    encoder = Encoder(model).eval()
+    with torch.no_grad(), torch.device(model.device):
+        mask = torch.ones(inputs.shape[:2], dtype=torch.long)
+        _, *cross = encoder(inputs, mask)
+        step = DecoderStep(model, list(zip(cross[::2], cross[1::2], strict=True)), sizes.capacity)
+    stages = {
+        ENCODER: ttc.compile(encoder, (inputs, mask), **options).executable,
+        STEP: _steps(step, sizes, lambda ids: {"input_ids": ids, "encoder_mask": mask, "cross": cross}, options),
+    }
+    return Chain.of(stages, cross_links(stages))
+
+
+def _steps(
+    step: Step, sizes: Sizes, arguments: Callable[[Tensor], dict[str, Any]], options: Mapping[str, Any]
+) -> Executable:
+    """Compile a step for each number of tokens: each program takes as many tokens or fewer."""
+    compiled = ttc.compile(step.eval(), **options)
+    one = torch.ones(1, dtype=torch.long, device=step.model.device)
+    builds = []
+    for tokens in sizes.tokens:
+        ids = torch.zeros(sizes.batch, tokens, dtype=torch.long, device=step.model.device)
+        build = compiled.build_for(**arguments(ids), start=torch.zeros_like(one), tokens=one * tokens)
+        builds.append(replace(build, bucket=_of_tokens(build, tokens)))
+    return Executable.of(builds)
+
+
+def _of_tokens(build: Build, tokens: int) -> Bucket:
+    """Return the bucket of a step: inputs by token are filled up to `tokens`, and the step takes the number of them."""
+    exact = build.bucket
+    inputs = {name: extent for name, extent in exact.inputs.items() if name != TOKENS}
+    inputs |= {name: Extent((None, Length.named(TOKENS))) for name in BY_TOKEN if name in inputs}
+    return replace(exact, sizes={TOKENS: tokens}, names={TOKENS: TOKENS}, inputs=inputs)

@@ -1,0 +1,80 @@
+"""`Steps`: the session of generation's programs, and the one cache whose rows it holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
+
+from ttc.compiled.chain import Chain
+from ttc.errors import InputError
+from ttc.generation.cache import DeviceCache
+from ttc.generation.compiling import ENCODER, STEP, Sizes
+
+
+class EncoderOutput(BaseModelOutput):
+    """The output of an encoder as transformers knows it; `taken` holds the inputs of steps that come of it, by name."""
+
+    taken: dict[str, Any]
+
+
+class Steps:
+    """Programs of generation on a device; one generation at a time has its rows there."""
+
+    def __init__(self, programs: Chain, device: str | None):
+        self.programs, self.sizes = programs, Sizes.of(programs.stages[STEP])
+        self.session = programs.session(device)
+        self._cache = DeviceCache(self.sizes.capacity)
+
+    def fresh(self) -> DeviceCache:
+        """Return the cache of a new generation, whose rows are written over those of the one before."""
+        self._cache.replaced = True
+        self._cache = DeviceCache(self.sizes.capacity)
+        return self._cache
+
+    def encode(self, inputs: Tensor, mask: Tensor | None) -> EncoderOutput:
+        """Run the encoder on inputs [batch, ...]; fewer or shorter token sequences are filled up behind a mask."""
+        encoder = self.programs.stages[ENCODER].program
+        mask = torch.ones(inputs.shape[:2], dtype=torch.long) if mask is None else mask.long()
+        if inputs.dim() == 2:
+            shape = dict(encoder.inputs)["inputs"].shape
+            inputs, mask = _filled(inputs, shape), _filled(mask, shape)
+        (first, _), *others = encoder.outputs
+        given = {"inputs": inputs.numpy(), "encoder_mask": mask.numpy()}
+        found = self.session.run(ENCODER, given, keep=[name for name, _ in others])
+        result = EncoderOutput(last_hidden_state=torch.from_numpy(found[first]))
+        links = self.programs.links[STEP]
+        result.taken = {"encoder_mask": mask, **{name: found[output] for name, (_, output) in links.items()}}
+        return result
+
+    def run(self, ids: Tensor, cache: DeviceCache, others: dict[str, Any]) -> Tensor:
+        """Return the logits [batch, vocabulary] of the last of the tokens [batch, n], which are taken in pieces."""
+        (batch, count), largest = ids.shape, self.sizes.tokens[-1]
+        if not 0 < batch <= self.sizes.batch or not count:
+            raise InputError(f"the programs take 1 to {self.sizes.batch} sequences, and ids are {list(ids.shape)}")
+        start = cache.take(count)
+        found: dict[str, Any] = {}
+        for first in range(0, count, largest):
+            piece = slice(first, first + largest)
+            given = {name: item[:, piece] if name == "position_ids" else item for name, item in others.items()}
+            given |= {"input_ids": ids[:, piece], "start": torch.tensor([start + first])}
+            found = self.session.run(STEP, {name: _wide(item, self.sizes.batch) for name, item in given.items()})
+        return torch.from_numpy(next(iter(found.values())))[:batch]
+
+
+def _filled(tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return tokens [batch, n] with zeros behind them, in the shape that the encoder takes."""
+    missing = [wanted - own for wanted, own in zip(shape, tokens.shape, strict=True)]
+    if min(missing) < 0:
+        raise InputError(f"the encoder takes {shape[0]} inputs of up to {shape[1]} tokens, got {list(tokens.shape)}")
+    return nn.functional.pad(tokens, (0, missing[1], 0, missing[0]))
+
+
+def _wide(item: Any, batch: int) -> Any:
+    """Return a host's tensor as an array, in the program's batch: the last sequence stands for missing ones."""
+    if not isinstance(item, Tensor):
+        return item
+    missing = batch - item.shape[0] if item.dim() > 1 else 0
+    return torch.cat([item, item[-1:].expand(missing, *item.shape[1:])]).numpy()
