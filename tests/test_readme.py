@@ -79,7 +79,7 @@ def test_what_is_installed_exists():
     assert 'name = "tt-compile"' in project
     extras = re.findall(r"^(\w+) = \[", project.partition("[project.optional-dependencies]")[2], re.MULTILINE)
     named = set(re.findall(r"tt-compile\[(\w+)\]", README))
-    assert named == {"compile", "ttnn", "models"}
+    assert named == {"compile", "ttnn", "models", "exact"}
     assert named <= set(extras)
 
 

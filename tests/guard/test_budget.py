@@ -184,7 +184,7 @@ def test_a_value_has_an_end():
 
 
 def test_a_program_has_an_end(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ttc.ir.graph.NODES", 3)
+    monkeypatch.setattr("ttc.ir.builder.NODES", 3)
     b = Builder()
     y: Value = b(Input(TensorType(DType.f32, (2,)), "x"))
     y = b(ops.Neg(b(ops.Relu(y))))

@@ -55,6 +55,7 @@ class Attention(Op):
         return TensorType(same_dtype(self.q, self.k, self.v), (*q[:3], v[3]))
 
     def eval(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        mask = None if mask is None else mask[(None,) * (4 - mask.dim())]  # torch takes no mask of rank 1
         if self.causal and mask is not None:  # torch takes both for some dtypes only
             earlier = torch.ones(q.shape[2], k.shape[2], dtype=torch.bool).tril()
             mask = mask & earlier if mask.dtype is torch.bool else mask.masked_fill(~earlier, -torch.inf)

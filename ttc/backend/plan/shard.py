@@ -13,6 +13,7 @@ from ttc.backend.plan.sharding.search import Step, cheapest
 from ttc.calls.call import Call, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.shards import is_sharded
 from ttc.calls.target import Target
 from ttc.ir import DRAM, Builder, Graph, Value
 
@@ -24,9 +25,12 @@ def shard(graph: Graph, target: Target) -> Graph:
         %b: bf16[1,1,3136,64] tile dram = ttnn.conv2d(.., %a)  %b: .. tile dram = ttnn.conv2d(.., %a)
 
     A convolution works on shards whatever its operand's memory is; interleaved operands and results are converted.
+    A program whose calls state shards is left as it is: its forms are chosen.
     """
     formed = [node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op)]
     specs = [spec_of(value) for node in formed for value in (*tensors(node.op), *node.results)]  # type: ignore[arg-type]
+    if any(map(is_sharded, specs)):
+        return graph
     prices = Prices(grids_of(specs, target), target)
     before = len(_clashes(graph, target))
     taken: dict[Value, int] = {}
