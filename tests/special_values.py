@@ -42,11 +42,12 @@ FOURIER = "a Fourier transform is a product with waves: torch's fast one adds an
 ZEROS = "products with the zeros between groups' blocks, or between a transposed convolution's elements"
 LINES = "a product with the matrix of the resizing: an infinity spreads over its sample's channel"
 
+ENDS = "a sum of huge numbers of both signs ends at either end, by its order, and an activation makes 0 of one"
 FLOORS = "the quotient is rounded down, as ONNX says: torch's own remainder makes NaN or -1 of it"
 GATES = "a state is held and chosen by gates of 0 and 1, a direction turned by a product: a NaN takes its sample along"
 RECURRENT = {
     ops.Rnn: ("x", "h", "w", "r", "bias"),
-    ops.Lstm: ("x", "w"),
+    ops.Lstm: ("x", "h", "w"),
     ops.Gru: ("x", "h", "w", "r", "bias", "bias_n"),
 }
 
@@ -68,6 +69,7 @@ DIFFERENT: dict[tuple[type[Op], str], tuple[tuple[str, ...], str]] = {
     **{(kind, name): ((*NON_FINITE, *HUGE_KINDS), GATES) for kind, names in RECURRENT.items() for name in names},
     (ops.Istft, "real"): ((*NON_FINITE, *HUGE_KINDS), FOURIER),
     (ops.Istft, "imag"): ((*NON_FINITE, *HUGE_KINDS), FOURIER),
+    **{(ops.Linear, name): (HUGE_KINDS, ENDS) for name in ("x", "w")},
     (ops.Pow, "a"): (NON_FINITE, "a power of 1/2 is a root: that of -inf is NaN, torch's power of it inf"),
     (ops.Stft, "x"): ((*NON_FINITE, *HUGE_KINDS), FOURIER),
     (ops.Stft, "window"): ((*NON_FINITE, *HUGE_KINDS), FOURIER),

@@ -103,7 +103,7 @@ def test_what_no_attention_reads_comes_last():
 def test_keys_that_are_values_too():
     after = run((merge_linear,), graph := retyped(attention("kq", v="k")), twice=True)
     assert "concat(" in body(after)
-    agree(graph, after)
+    agree(graph, after, 4e-6)  # a softmax multiplies the rounding of its scores, which are large here
 
 
 def test_linears_of_two_values_are_merged_apart():
