@@ -73,9 +73,9 @@ def _fault(watch: Watch, place: Path, spent: float, peak: int) -> str:
         return f"it reached out: {watch.seen[:5]}"
     if stray:
         return f"it left {stray}"
-    if spent > SECONDS:
-        return f"it took {spent:.1f} s"
-    return f"it took {peak:,} bytes" if peak > MEMORY_BYTES else ""
+    if peak > MEMORY_BYTES:  # before the time, which much memory takes too
+        return f"it took {peak:,} bytes"
+    return f"it took {spent:.1f} s" if spent > SECONDS else ""
 
 
 def _attempt(kind: str, whole: bool) -> Any:

@@ -22,6 +22,7 @@ from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
+from ttc.frontend.export.caches import register_caches
 from ttc.frontend.export.experts import static_experts
 from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
@@ -55,6 +56,7 @@ def export(
     torch cannot export the module; Refused if the exported program cannot be read.
     """
     require_eval(model)
+    register_caches()
     with ONE_AT_A_TIME:
         program = _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
         graph, signature = read(program, Signature.of(program, model))

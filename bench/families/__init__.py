@@ -1,0 +1,1 @@
+"""Tiny models of all families that transformers knows, through the whole compiler."""
