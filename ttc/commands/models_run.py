@@ -23,8 +23,13 @@ FILES = {
     "source": ("IN.wav", "the recording whose words are spoken"),
     "reference": ("IN.wav", "a recording of the voice that speaks"),
     "voice": ("FILE", "a voice pack (.npz, .npy, .safetensors, .pt); a random voice if not given"),
+    "tokenizer": ("DIR", "the files of the model's tokenizer, for --text"),
 }
-WORDS = {"phonemes": "IPA symbols to speak", "text": "words to speak, where the package that makes phonemes is there"}
+WORDS = {
+    "phonemes": "IPA symbols to speak",
+    "tokens": "tokens to speak: whole numbers with spaces or commas between",
+    "text": "words to speak, where the package that makes phonemes, or a tokenizer, is there",
+}
 """Options for the files and the text that systems are given."""
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from transformers import AlbertConfig
 
+from ttc.models.alignment import alignment
 from ttc.models.kokoro import (
     DROPOUT,
     ENCODERS,
@@ -95,10 +96,8 @@ class Align(nn.Module):
     """
 
     def forward(self, frames: Tensor, durations: Tensor, prosody: Tensor, text: Tensor) -> dict[str, Tensor]:
-        ends = durations.cumsum(1)[..., None]
-        starts = ends - durations[..., None]
-        alignment = ((frames[:, None] >= starts) & (frames[:, None] < ends)).to(text.dtype)
-        return {"prosody": prosody.mT @ alignment, "text": text @ alignment}
+        path = alignment(durations, frames)
+        return {"prosody": prosody.mT @ path, "text": text @ path}
 
 
 class Synthesize(nn.Module):

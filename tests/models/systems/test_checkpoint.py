@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ttc.errors import InputError
-from ttc.models.systems.checkpoint import load_weights
+from ttc.models.systems.checkpoint import checkpoint_file, load_weights
 
 WEIGHTS = {"weight": torch.arange(6.0).reshape(2, 3), "bias": torch.tensor([1.0, -1.0])}
 
@@ -24,7 +24,7 @@ class Code:
 
 
 @pytest.mark.parametrize("wrap", [lambda w: w, lambda w: {"model": w, "iteration": 3}, lambda w: {"state_dict": w}])
-@pytest.mark.parametrize("suffix", [".pth", ".pt"])
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".bin"])
 def test_a_package_s_own_checkpoint_is_read(wrap, suffix: str, tmp_path: Path):
     torch.save(wrap(WEIGHTS), tmp_path / f"x{suffix}")
     module = nn.Linear(3, 2)
@@ -91,7 +91,7 @@ def test_no_code_of_a_checkpoint_runs(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("x.bin", b"", "x.bin is no checkpoint: give a .safetensors, .pth or .pt file"),
+        ("x.ckpt", b"", "x.ckpt is no checkpoint: give a .safetensors, .pth, .pt or .bin file"),
         ("x.pth", b"no archive", "x.pth cannot be read as tensors alone"),
         ("x.safetensors", b"no tensors either", "x.safetensors is no safetensors file"),
     ],
@@ -106,3 +106,54 @@ def test_a_checkpoint_without_tensors_is_refused(tmp_path: Path):
     torch.save({"model": {"weight": 3}}, tmp_path / "x.pth")
     with pytest.raises(InputError, match="holds no tensors by name"):
         load_weights(nn.Linear(3, 2), tmp_path / "x.pth")
+
+
+def normed() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 2)))
+
+
+def test_older_names_of_a_weight_norm_are_known(tmp_path: Path):
+    weights = {"0.bias": torch.ones(2), "0.weight_g": torch.full((2, 1), 3.0), "0.weight_v": WEIGHTS["weight"]}
+    torch.save(weights, tmp_path / "x.pth")
+    module = normed()
+    load_weights(module, tmp_path / "x.pth")
+    parts = module.state_dict()
+    assert torch.equal(parts["0.parametrizations.weight.original0"], weights["0.weight_g"])
+    assert torch.equal(parts["0.parametrizations.weight.original1"], weights["0.weight_v"])
+
+
+def test_older_names_are_no_names_of_a_plain_weight(tmp_path: Path):
+    torch.save({**WEIGHTS, "weight_g": torch.ones(1)}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="has, and the model does not, weight_g"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth")
+
+
+def test_a_table_that_a_module_computes_is_passed_over(tmp_path: Path):
+    module = nn.Linear(3, 2)
+    module.register_buffer("table", torch.ones(4), persistent=False)
+    torch.save({**WEIGHTS, "table": torch.zeros(4)}, tmp_path / "x.pth")
+    load_weights(module, tmp_path / "x.pth")
+    assert torch.equal(module.weight, WEIGHTS["weight"])
+    assert torch.equal(module.get_buffer("table"), torch.ones(4))
+
+
+def test_a_folder_is_read_as_transformers_writes_it(tmp_path: Path):
+    torch.save(WEIGHTS, tmp_path / "pytorch_model.bin")
+    assert checkpoint_file(tmp_path).name == "pytorch_model.bin"
+    save_file(WEIGHTS, tmp_path / "model.safetensors")
+    assert checkpoint_file(tmp_path).name == "model.safetensors"
+    assert checkpoint_file(tmp_path.parent, tmp_path.name) == tmp_path / "model.safetensors"
+    module = nn.Linear(3, 2)
+    load_weights(module, tmp_path)
+    assert torch.equal(module.weight, WEIGHTS["weight"])
+
+
+def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=f"{tmp_path} has no model.safetensors or pytorch_model.bin"):
+        load_weights(nn.Linear(3, 2), tmp_path)
+    with pytest.raises(InputError, match=f"{tmp_path / 'voice'} has no model.safetensors"):
+        load_weights(nn.Linear(3, 2), tmp_path, part="voice")
+    torch.save(WEIGHTS, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"x\.pth is no folder: the weights are a folder with voice and others in it"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth", part="voice")

@@ -195,6 +195,12 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["kokoro", "--phonemes", "a" * 511], "the text has 511 phonemes; 510 are the most"),
         (["kokoro", "--text", " "], "the text is empty"),
         (["kokoro", "--phonemes", "a", "--voice", "none.npz"], "none.npz"),
+        (["vits", "--tokens", ""], "there are no tokens to speak"),
+        (["vits", "--tokens", "1 38"], "there is no token 38: tokens are 0 to 37"),
+        (["vits", "--tokens", "1 x"], "tokens are whole numbers with spaces or commas between, got 'x'"),
+        (["vits", "--tokens", "1 " * 641], "the text has 641 tokens; 640 are the most"),
+        (["vits", "--text", "a"], "--text needs --tokenizer DIR"),
+        (["vits", "--tokens", "1", "--phonemes", "a"], "vits takes no --phonemes: vits is given tokens"),
         (["openvoice", "--phonemes", "a"], "openvoice takes no --phonemes: openvoice is given source and reference"),
     ],
 )

@@ -29,6 +29,7 @@ from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import read
 from ttc.frontend.export.signature import Signature
+from ttc.frontend.export.spline import static_splines
 from ttc.ir import Graph
 
 
@@ -64,7 +65,7 @@ def export(
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
-    with quiet(), torch.no_grad(), _under(mode), lengths_kept(), static_experts():
+    with quiet(), torch.no_grad(), _under(mode), lengths_kept(), static_experts(), static_splines():
         try:
             return torch.export.export(model, args, kwargs, strict=False)
         except TtcError:

@@ -19,17 +19,31 @@ WRAPPERS = ("model", "state_dict")
 PARALLEL = "module."
 """The prefix of names in torch's parallel training."""
 
+WEIGHT_NORM = {
+    "parametrizations.weight.original0": "weight_g",
+    "parametrizations.weight.original1": "weight_v",
+}
+"""The names of a weight norm's two tensors, and those in checkpoints of torch before 2.1."""
+
+IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
+"""The names that transformers gives to checkpoints, the preferred one first."""
+
+PICKLED = (".pth", ".pt", ".bin")
+"""Suffixes of torch's own files."""
+
 SHOWN = 3
 
 
-def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collection[str] = ()) -> None:
-    """Give a module all of its weights from a file; InputError names what is missing, extra or of another shape.
+def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collection[str] = (), part: str = "") -> None:
+    """Give a module all of its weights from a checkpoint; InputError names what is missing, extra or misshapen.
 
-    `defaults` names the weights that a file may lack, as the module has them already.
+    `defaults` names the weights that a file may lack, as the module has them already. Tables that a module computes
+    itself are passed over. `part` is the folder of this module, as for `checkpoint_file`.
     """
-    file = as_path(path)
-    found = read_tensors(file)
+    file = checkpoint_file(path, part)
     wanted = module.state_dict()
+    tables = {name for name, _ in module.named_buffers()} - set(wanted)
+    found = {_current(name, wanted): item for name, item in read_tensors(file).items() if name not in tables}
     wrong = {
         "lacks": [name for name in wanted if name not in found and name not in defaults],
         "has, and the model does not,": [name for name in found if name not in wanted],
@@ -45,8 +59,34 @@ def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collect
     module.load_state_dict({**wanted, **found})
 
 
+def checkpoint_file(path: str | PathLike[str], part: str = "") -> Path:
+    """Return the file of a checkpoint: that file itself, or of a folder the one that transformers writes there.
+
+    Where weights are several checkpoints, each is in a folder `part` of its own. InputError for a folder without one.
+    """
+    given = as_path(path)
+    if part and not given.is_dir():
+        raise InputError(f"{given} is no folder: the weights are a folder with {part} and others in it")
+    if not given.is_dir():
+        return given
+    folder = given / part
+    found = next((folder / name for name in IN_FOLDERS if (folder / name).is_file()), None)
+    if found is None:
+        raise InputError(f"{folder} has no {' or '.join(IN_FOLDERS)}")
+    return found
+
+
+def _current(name: str, wanted: Collection[str]) -> str:
+    """Return the name that a module has for a tensor of a file: today's for the parts of a weight norm."""
+    for own, older in WEIGHT_NORM.items():
+        stem = name.removesuffix(older)
+        if stem != name and name not in wanted and stem + own in wanted:
+            return stem + own
+    return name
+
+
 def read_tensors(file: Path) -> dict[str, Tensor]:
-    """Read tensors by name from a .safetensors, .pth or .pt file; InputError for what holds anything else.
+    """Read tensors by name from a .safetensors, .pth, .pt or .bin file; InputError for what holds anything else.
 
     Of mappings in a mapping, a module each, the names are joined by a dot, without the `module.` of parallel training.
     """
@@ -57,11 +97,11 @@ def read_tensors(file: Path) -> dict[str, Tensor]:
 
 
 def read_stored(file: Path) -> Any:
-    """Read what a .safetensors, .pth or .pt file holds: tensors, plain numbers and text, in mappings or not."""
+    """Read what a .safetensors, .pth, .pt or .bin file holds: tensors, plain numbers and text, in mappings or not."""
     if file.suffix == ".safetensors":
         return _safetensors(file)
-    if file.suffix not in (".pth", ".pt"):
-        raise InputError(f"{file} is no checkpoint: give a .safetensors, .pth or .pt file")
+    if file.suffix not in PICKLED:
+        raise InputError(f"{file} is no checkpoint: give a .safetensors, .pth, .pt or .bin file")
     open_file(file).close()
     try:
         return torch.load(file, map_location="cpu", weights_only=True)

@@ -1,0 +1,28 @@
+"""The stages of a system as modules in torch: whether their chain is what the package computes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ttc.models.model import Built
+from ttc.validation.system import Drawing
+
+
+class InTorch:
+    """Runs stages by name as a session does, in torch, with noise as a session draws it."""
+
+    def __init__(self, built: Mapping[str, Built]):
+        self._built = built
+
+    def run(
+        self, stage: str, inputs: Mapping[str, Any], keep: Collection[str] = (), seed: int | None = None
+    ) -> dict[str, Any]:
+        given = {name: torch.from_numpy(np.asarray(item)) for name, item in inputs.items()}
+        with torch.no_grad(), Drawing(seed or 0):
+            found = self._built[stage][0](**given)
+        named = found if isinstance(found, dict) else {"output": found}
+        return {name: item.numpy() for name, item in named.items()}
