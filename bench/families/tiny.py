@@ -124,4 +124,8 @@ def model(family: str, seed: int = 0) -> PreTrainedModel:
     if weights > LARGEST:
         raise TooLarge(f"{weights:,} weights")
     torch.manual_seed(seed)
-    return AutoModel.from_config(configuration(family)).eval()
+    model = AutoModel.from_config(configuration(family)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # biases and routers begin as zeros, which hide what is done with them
+            parameter.add_(torch.randn_like(parameter), alpha=0.02)
+    return model
