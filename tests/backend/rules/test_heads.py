@@ -143,3 +143,44 @@ def test_values_of_other_sources_are_put_side_by_side():
     """Each a value of its own: q, k and v may be the same one, and are then concatenated with themselves."""
     assert "concat" in found(THREE, ("x=%v, shape", "x=%k, shape"))
     assert "concat" in found(THREE, ("x=%k, shape", "x=%q, shape"), ("x=%v, shape", "x=%q, shape"))
+
+
+ONE_ROW = """
+    %x: f32[2,1,384] = input(name="x")
+    %q: f32[2,1,128] = slice(x=%x, starts=[0, 0, 0], ends=[2, 1, 128])
+    %k: f32[2,1,128] = slice(x=%x, starts=[0, 0, 128], ends=[2, 1, 256])
+    %q1: f32[2,4,1,32] = reshape(x=%q, shape=[2, 4, 1, 32])
+    %k1: f32[2,4,1,32] = reshape(x=%k, shape=[2, 4, 1, 32])
+    %q2: f32[2,4,1,32] = rms_norm(x=%q1)
+    return "q"=%q2, "k"=%k1
+"""
+
+
+def test_heads_of_one_row_are_cut_by_a_split():
+    assert found(f"{{{ONE_ROW}}}").count(SPLIT) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [
+            ("[0, 0, 128], ends=[2, 1, 256]", "[0, 0, 64], ends=[2, 1, 192]"),
+            ("[0, 0, 0], ends=[2, 1, 128]", "[0, 0, 32], ends=[2, 1, 160]"),
+        ],
+        [("[2,1,384]", "[2,1,400]")],
+        [("[2,4,1,32]", "[2,8,1,16]"), ("[2, 4, 1, 32]", "[2, 8, 1, 16]")],
+    ],
+)
+def test_near_misses_of_one_row(changes):
+    assert SPLIT not in found(f"{{{ONE_ROW}}}", *changes)
+
+
+def test_heads_of_one_row_are_joined_behind_the_attention():
+    text = lowered("""
+        %q: f32[1,2,1,32] = input(name="q")
+        %k: f32[1,2,64,32] = input(name="k")
+        %a: f32[1,2,1,32] = attention(q=%q, k=%k, v=%k)
+        %r: f32[1,1,64] = reshape(x=%a, shape=[1, 1, 64])
+        return "r"=%r
+    """)
+    assert "ttnn.reshape(%a, [1, 1, 1, 64])" in text  # and none to [1, 2, 1, 32] before

@@ -118,6 +118,42 @@ def test_near_misses_of_rms_norm():
         near_miss(text, old, old.replace("[2]", dims), "rms_norm(", simplify, fuse_norm)
 
 
+ROUNDED = """%h: bf16[2,3,8] = input(name="h")
+%w: bf16[8] = const(ref="w")
+%x: f32[2,3,8] = cast(x=%h, dtype=f32)
+%n: f32[2,3,8] = rms_norm(x=%x, eps=1e-05)
+%c: bf16[2,3,8] = cast(x=%n, dtype=bf16)
+%y: bf16[2,3,8] = mul(a=%c, b=%w)
+return "y"=%y"""
+
+
+def test_a_weight_behind_the_rounding_of_an_rms_norm():
+    """Models of bf16 normalise in fp32, round, and then scale: the weight is taken in before the rounding."""
+    graph = graph_of(ROUNDED)
+    after = run((fuse_norm,), graph, twice=True)
+    assert body(after).splitlines()[-3:] == [
+        "%y: f32[2,3,8] = rms_norm(x=%x, w=%w_0)",
+        "%y_0: bf16[2,3,8] = cast(x=%y, dtype=bf16)",
+        'return "y"=%y_0',
+    ]
+    agree(graph, after, 2**-7)  # one rounding to bf16 less
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('%w: bf16[8] = const(ref="w")', '%w: bf16[8] = input(name="w")'),
+        ('%w: bf16[8] = const(ref="w")', '%w: bf16[3,8] = const(ref="w")'),
+        ("rms_norm(x=%x, eps=1e-05)", "softmax(x=%x, dim=2)"),
+        ("mul(a=%c, b=%w)", "add(a=%c, b=%w)"),
+        ('"y"=%y', '"y"=%y, "c"=%c'),
+        ('"y"=%y', '"y"=%y, "n"=%n'),
+    ],
+)
+def test_near_misses_of_a_rounded_norm(old, new):
+    near_miss(ROUNDED, old, new, "w=%w", fuse_norm)
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -64,6 +64,21 @@ def test_near_misses(old, new):
     near_miss(BEFORE, old, new, "concat(", merge_linear)
 
 
+ONE_ROW = BEFORE.replace("[1,5,8]", "[3,1,8]").replace("[1,5,2,4]", "[3,2,1,4]").replace("[1, 5, 2, 4]", "[3, 2, 1, 4]")
+
+
+def test_heads_of_one_row_are_a_reshape_of_it():
+    """A step of generation: [B, 1, H * D] to [B, H, 1, D] needs no permutation."""
+    after = run((merge_linear,), graph := retyped(ONE_ROW), twice=True)
+    assert body(after).count("linear(") == 1
+    agree(graph, after)
+
+
+@pytest.mark.parametrize("shape", ["[3, 1, 1, 8]", "[3, 4, 1, 2]", "[3, 2, 4]", "[1, 6, 1, 4]"])
+def test_near_misses_of_one_row(shape):
+    near_miss(ONE_ROW, "reshape(x=%k, shape=[3, 2, 1, 4])", f"reshape(x=%k, shape={shape})", "concat(", merge_linear)
+
+
 def test_linears_without_bias_are_merged():
     text = BEFORE.replace(", bias=%bq", "").replace(", bias=%bk", "")
     after = run((merge_linear,), graph := retyped(text), twice=True)

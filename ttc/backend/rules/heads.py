@@ -28,7 +28,7 @@ class Heads:
         return self.shape[1] * self.shape[3]
 
 
-def cut_heads(op: ops.Permute, to: Lowering) -> Value | None:
+def cut_heads(op: ops.Permute | ops.Reshape, to: Lowering) -> Value | None:
     """Return the heads that `op` cuts from rows of queries, keys and values by the split of all three; None if not so.
 
     The builder shares the split between the three parts.
@@ -99,15 +99,21 @@ def heads_of(value: Value) -> Heads | None:
     match value.op:
         case ops.Permute() as op:
             return _cut(op, value.shape)
-        # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
-        case ops.Reshape(x=Value(ops.Slice() as part)):
-            return _stacked(part, value.shape)
+        case ops.Reshape() as op:
+            # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
+            stacked = _stacked(op.x.op, value.shape) if isinstance(op.x.op, ops.Slice) else None
+            return stacked or _cut(op, value.shape)
     return None
 
 
-def _cut(op: ops.Permute, shape: tuple[int, ...]) -> Heads | None:
+def _cut(op: ops.Permute | ops.Reshape, shape: tuple[int, ...]) -> Heads | None:
     """Match rows [B, S, H * D] that become [B, S, H, D] and by `op` [B, H, S, D]."""
     match op:
+        # one row of each sequence, S = 1: [B, 1, H * D] -> [B, H, 1, D] keeps the order of elements
+        case ops.Reshape(x=x) if (
+            len(shape) == 4 and shape[1] > 1 and shape[2] == 1 and x.shape[-1] == shape[1] * shape[3]
+        ):
+            return _columns(x, shape)
         case ops.Permute(x=Value(ops.Reshape(x=x)) as split, dims=(0, 2, 1, 3)) if (
             split.shape == (shape[0], shape[2], shape[1], shape[3]) and x.shape[-1] == shape[1] * shape[3]
         ):
@@ -144,8 +150,11 @@ def _stacked(part: ops.Slice, shape: tuple[int, ...]) -> Heads | None:
 
 
 def joins_heads(op: ops.Reshape) -> Value | None:
-    """Match the value [B, H, S, D] that `op` joins into rows [.., H * D] after a permutation, D a multiple of 32."""
+    """Match the value [B, H, S, D] that `op` joins into rows [.., H * D], D a multiple of 32."""
     match op.x.op:
         case ops.Permute(x=x, dims=(0, 2, 1, 3)) if x.shape[3] % TILE == 0:
             return x if op.shape and op.shape[-1] == x.shape[1] * x.shape[3] else None
+        # one row of each sequence, whose permutation keeps the order of elements
+        case ops.Attention() if op.x.shape[2] == 1 and op.x.shape[3] % TILE == 0:
+            return op.x if op.shape and op.shape[-1] == op.x.shape[1] * op.x.shape[3] else None
     return None

@@ -18,10 +18,11 @@ from ttc.ir import Value
 
 @lowers(ops.Reshape)
 def reshape(op: ops.Reshape, to: Lowering) -> Value:
-    """Lower to a view where rows stay as they are; heads are brought back into rows by one call; else to a copy."""
+    """Lower to a view where rows stay as they are; rows are split into heads, and heads joined, by one call."""
     heads = joins_heads(op)
     if heads is None:
-        return reshaped(to(op.x), op.shape, to)
+        cut = cut_heads(op, to)
+        return reshaped(to(op.x), op.shape, to) if cut is None else cut
     if isinstance(heads.op, ops.Attention):
         with to.instead_of(heads):
             joined = attend(heads.op, to, join=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Op, Value
+from ttc.ir import Builder, DType, Graph, Op, Value
 from ttc.ops.expr import Expr
 from ttc.passes.normal import rebuild
 
@@ -87,6 +87,13 @@ def _trailing(dims: tuple[int, ...], x: Value) -> bool:
 def _scale(op: ops.Mul, builder: Builder) -> Value | None:
     """Match norm(x) * w, where the norm has no weight or bias yet."""
     match op:
+        # norm(x.float()).to(bf16) * w, as models of bf16 write the norm: rounded once, after the weight
+        case ops.Mul(a=Value(ops.Cast(x=Value(ops.RmsNorm(w=None) as norm) as x)) as cast, b=w) if (
+            w in builder.constants and builder.uses[cast] == 1 and x.dtype is DType.f32 and op.infer() == cast.type
+        ):
+            wide = builder(ops.Cast(w, x.dtype))
+            fitted = _parameter(wide, x, 1, ops.Mul(x, wide), builder)
+            return None if fitted is None else builder(ops.Cast(builder(replace(norm, w=fitted)), cast.dtype))
         case ops.Mul(a=Value(ops.LayerNorm(w=None, bias=None, dims=dims) as norm) as x, b=w):
             pass
         case ops.Mul(a=Value(ops.RmsNorm(w=None) as norm) as x, b=w):

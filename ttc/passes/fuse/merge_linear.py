@@ -80,8 +80,13 @@ def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
 
 
 def _head_size(reading: list[Node]) -> int | None:
-    """Return D where the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]; else None."""
+    """Return D where the one reader splits the last dimension into heads: [B, S, H * D] to [B, S, H, D]; else None.
+
+    Of one row, S = 1, the heads may be [B, H, 1, D]: that is the same order of elements.
+    """
     match [node.op for node in reading]:
+        case [ops.Reshape(x=x, shape=(_, heads, 1, size))] if heads > 1 and x.type.rank == 3:
+            return size if heads * size == x.shape[-1] else None
         case [ops.Reshape(x=x, shape=(*batch, heads, size))]:
             return size if heads * size == x.shape[-1] and len(batch) == 2 and heads > 1 else None
     return None
