@@ -10,6 +10,7 @@ from ttc.frontend.export import (
     conv,
     create,
     elementwise,
+    fourier,
     index,
     layer,
     number,
@@ -29,7 +30,7 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, conv, create, elementwise, index, layer, number, order, random,
+    activation, alignment, attention, conv, create, elementwise, fourier, index, layer, number, order, random,
     recurrent, reduce, refused, sampling, scatter, shape, signal,
 )  # fmt: skip
 

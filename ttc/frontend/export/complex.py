@@ -136,7 +136,7 @@ def angle(b: ExportBuilder, x: Complex) -> Expr:
 
 @complex_aten("_to_copy", "to")
 def to_copy(b: ExportBuilder, x: Operand, *_: object, **__: object) -> Complex:
-    x = _complex(b, x)
+    x = as_complex(b, x)
     return Complex(result_as(b, x.real), result_as(b, x.imag))
 
 
@@ -151,7 +151,7 @@ def sub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
 
 
 def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha: Number) -> Complex:
-    left, right = _complex(b, x), _complex(b, y)
+    left, right = as_complex(b, x), as_complex(b, y)
     right = right if alpha == 1 else mul(b, right, alpha)
     return Complex(apply(op, left.real, right.real), apply(op, left.imag, right.imag))
 
@@ -160,11 +160,11 @@ def _sum(b: ExportBuilder, op: Callable[..., Any], x: Operand, y: Operand, alpha
 def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     if _is_real(x):
         x, y = y, x
-    left = _complex(b, x)
+    left = as_complex(b, x)
     if _is_real(y):
         number = result_as(b, y)
         return Complex(left.real * number, left.imag * number)
-    right = _complex(b, y)
+    right = as_complex(b, y)
     real = left.real * right.real - left.imag * right.imag
     return Complex(real, left.real * right.imag + left.imag * right.real)
 
@@ -172,11 +172,11 @@ def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
 @complex_aten("div")
 def div(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     """Divide by a complex number: multiply by the conjugate, divide by the squared absolute value."""
-    over = _complex(b, x)
+    over = as_complex(b, x)
     if _is_real(y):
         size = result_as(b, y)
     else:
-        under = _complex(b, y)
+        under = as_complex(b, y)
         over, size = mul(b, over, conj(b, under)), _square(under)
     return Complex(over.real / size, over.imag / size)
 
@@ -200,7 +200,7 @@ def _is_real(x: Operand) -> TypeGuard[Expr | Number]:
     return not isinstance(x, (Complex, complex))
 
 
-def _complex(b: ExportBuilder, x: Operand) -> Complex:
+def as_complex(b: ExportBuilder, x: Operand) -> Complex:
     """Return a Python number, or a real operand, with an imaginary part of zero."""
     if isinstance(x, Complex):
         return x

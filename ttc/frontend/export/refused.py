@@ -13,7 +13,6 @@ refuse(
     "_pack_padded_sequence",
     "_pad_packed_sequence",
 )
-refuse("Fourier transforms are not supported yet", "_fft_r2c", "_fft_c2r", "_fft_c2c")
 refuse(
     "the size of its result depends on data",
     "nonzero", "nonzero_numpy", "masked_select", "unique_dim", "_unique", "_unique2", "unique_consecutive",

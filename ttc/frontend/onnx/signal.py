@@ -13,9 +13,10 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Number, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
-from ttc.guard.budget import LISTED, check_table, within
+from ttc.guard.budget import LISTED, within
 from ttc.ops.expr import Expr, apply, concat
 from ttc.ops.torch_types import to_torch
+from ttc.ops.waves import inverse_of_half, waves
 
 
 @onnx_op("DFT", since=17)
@@ -43,7 +44,7 @@ def _transformed(b: Emitter, x: Expr, length: int | None, axis: int, inverse: bo
     order = (*(i for i in range(rank - 1) if i != axis), axis, rank - 1)
     turned = x.permute(*order)
     rows = turned.reshape(math.prod(turned.shape[:-2]), size * parts)
-    table = _half_spectrum(size, parts, length) if halved else _table(size, parts, length, inverse, onesided)
+    table = _half_spectrum(parts, length) if halved else _table(parts, length, inverse, onesided)
     y = rows @ b.constant(table.to(to_torch(x.dtype)))
     y = y.reshape(*turned.shape[:-2], y.shape[-1] // (1 if halved else 2), 1 if halved else 2)
     return y.permute(*(order.index(i) for i in range(rank)))
@@ -55,30 +56,23 @@ def _fitted(x: Expr, axis: int, size: int) -> Expr:
     return x.pad(axis, 0, missing) if missing else x
 
 
-def _table(size: int, parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
-    """Make the table [size * parts, count * 2] of each sample part's weight in each part of the spectrum."""
+def _table(parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
+    """Make the table [length * parts, count * 2] of each sample part's weight in each part of the spectrum."""
     count = length // 2 + 1 if onesided else length
-    check_table(size * parts, count)
-    angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(count)).double() / length
-    cos, sin = angles.cos(), angles.sin() * (-1 if inverse else 1)
+    cos, minus = waves(length, count)
+    sin = minus if inverse else -minus
     # (re + i im) * exp(-i angle): real part re cos + im sin, imaginary part im cos - re sin
     of_real, of_imaginary = torch.stack((cos, -sin), -1), torch.stack((sin, cos), -1)
     found = torch.stack((of_real, of_imaginary)[:parts], 1)
-    return found.reshape(size * parts, count * 2) / (length if inverse else 1)
+    return found.reshape(length * parts, count * 2) / (length if inverse else 1)
 
 
-def _half_spectrum(size: int, parts: int, length: int) -> Tensor:
-    """Make the inverse [size * parts, length] of a spectrum whose other half is the conjugate of the given half."""
-    check_table(size, length)
-    angles = 2 * math.pi * torch.outer(torch.arange(size), torch.arange(length)).double() / length
-    # Every bin but 0, and the middle one of an even length, stands for itself and its conjugate.
-    twice = torch.full((size, 1), 2.0, dtype=torch.float64)
-    twice[0] = 1
-    if length % 2 == 0:
-        twice[length // 2] = 1
+def _half_spectrum(parts: int, length: int) -> Tensor:
+    """Make the inverse [bins * parts, length] of a spectrum whose other half is the conjugate of the given half."""
+    bins = length // 2 + 1
     # The real part of (re + i im) * exp(i angle); imaginary parts cancel with the conjugate's.
-    found = torch.stack((angles.cos() * twice, -angles.sin() * twice)[:parts], 1)
-    return found.reshape(size * parts, length) / length
+    found = torch.stack(inverse_of_half(length, bins)[:parts], 1)
+    return found.reshape(bins * parts, length) / length
 
 
 @onnx_op(since=17)
@@ -96,7 +90,7 @@ def STFT(
         pair = concat([part.reshape(*part.shape, 1) for part in found], 3)
         return pair.permute(0, 2, 1, 3)
     samples = x.reshape(*x.shape[:2], parts).permute(0, 2, 1)
-    table = _table(length, parts, length, False, bool(onesided)).to(to_torch(x.dtype))
+    table = _table(parts, length, False, bool(onesided)).to(to_torch(x.dtype))
     waves = b.constant(table.reshape(length, parts, -1).permute(2, 1, 0).contiguous())
     if window is not None:
         waves = waves * window

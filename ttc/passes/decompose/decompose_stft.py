@@ -8,7 +8,6 @@ a part for each, give the overlapped and added signal in one product.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import torch
@@ -19,6 +18,7 @@ from ttc.guard.budget import check_table
 from ttc.ir import Builder, Graph
 from ttc.ops.expr import Expr, concat, constant, reciprocal
 from ttc.ops.torch_types import to_torch
+from ttc.ops.waves import inverse_of_half, waves
 from ttc.passes.normal import rebuild
 
 
@@ -62,9 +62,8 @@ def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
 def _forward(op: ops.Stft, count: int) -> tuple[Tensor, Tensor]:
     """Compute the transform's matrices [n_fft, bins]: cosines for real parts, negative sines for imaginary parts."""
     size = op.window.shape[0]
-    angles = _angles(size, count)
     scale = size**-0.5 if op.normalized else 1.0
-    cosines, sines = _waves(angles)
+    cosines, sines = waves(size, count)
     return cosines * scale, sines * scale
 
 
@@ -88,11 +87,8 @@ def _signal(op: ops.Istft, builder: Builder) -> Expr:
 def _inverse(op: ops.Istft, count: int) -> Tensor:
     """Compute the inverse transform [2 * bins, n_fft]: rows for real parts, then rows for imaginary parts."""
     size = op.window.shape[0]
-    angles = _angles(size, count).T
-    twice = torch.ones(count, 1, dtype=torch.float64)
-    twice[1 : (size + 1) // 2] = 2.0  # those whose conjugates are left out
-    scale = twice * (size**-0.5 if op.normalized else 1 / size)
-    cosines, sines = _waves(angles)
+    scale = size**-0.5 if op.normalized else 1 / size
+    cosines, sines = inverse_of_half(size, count)
     return torch.cat((cosines * scale, sines * scale)).to(to_torch(op.window.dtype))
 
 
@@ -107,19 +103,6 @@ def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
     table = constant(builder, reached.to(to_torch(window.dtype)))
     line = table @ square.reshape(steps, hop)
     return line.reshape(1, (frames + steps - 1) * hop).part(1, op.start, end)
-
-
-def _angles(size: int, count: int) -> Tensor:
-    """Compute the angles 2 pi n k / size in radians, float64 [size, count], with n k reduced modulo size first."""
-    check_table(size, count)
-    turns = torch.outer(torch.arange(size), torch.arange(count)) % size
-    return turns.double() * (2 * math.pi / size)
-
-
-def _waves(angles: Tensor) -> tuple[Tensor, Tensor]:
-    """Compute cos and -sin, exactly 0 at the zeros, where a rounding error would decide the sign of a phase of pi."""
-    cosines, sines = (torch.where(wave.abs() < 1e-12, 0.0, wave) for wave in (angles.cos(), -angles.sin()))
-    return cosines, sines
 
 
 def _side_by_side(x: Expr, starts: Iterable[int], count: int) -> Expr:
