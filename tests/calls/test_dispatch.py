@@ -105,6 +105,8 @@ def joins() -> list[Row]:
         (joined, (rows(2, 8), rows(2, 8)), (1, 0)),  # 16 bytes are aligned in L1
         (joined, (rows(2, 4), rows(2, 8)), (4, 0)),
         (joined, (rows(1), rows(1)), (2, 0)),  # single elements are columns already
+        (joined, (rows(2, 3, 1, 1), rows(2, 3, 1, 1)), (2, 0)),
+        (joined, (rows(1, 2, 3, 1, 1), rows(1, 2, 3, 1, 1)), (4, 0)),  # but of rank 5 they are permuted
         (joined, tuple(b(2, 8, layout=ROWS) for _ in range(2)), (4, 0)),
         (joined, tuple(b(2, 32, layout=ROWS) for _ in range(2)), (1, 0)),
         (first, tuple(b(2, 8, layout=ROWS) for _ in range(2)), (1, 0)),

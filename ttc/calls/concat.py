@@ -84,7 +84,8 @@ class Concat(Call, name="ttnn.concat"):
         around = (count + 1) * ONE_CONVERSION if tiled else NO_PROGRAM
         if all(is_aligned(spec, target) for spec in specs):
             return joins + around
-        return joins + around + Dispatch(1 + sum(rows_of(spec.shape) != (1, 1) for spec in specs))
+        moved = sum(spec.rank > 4 or rows_of(spec.shape) != (1, 1) for spec in specs)
+        return joins + around + Dispatch(1 + moved)
 
     def workspace(self, target: Target) -> Workspace:
         """Return two tiles or rows; more where rows are joined inside tiles, are not aligned, or are of blocks."""
