@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+import ttc
 from tests.frontend.exporting import each_agrees
 from ttc.errors import Refused
 
@@ -53,3 +54,36 @@ def test_sums_and_products_into_places():
 def test_part_of_the_other_dimensions_is_refused():
     with pytest.raises(Refused, match="into part of"):
         each_agrees('torch.scatter_reduce(x, 0, i[:, :2], y, "amax")', x=X, y=Y, i=PLACES)
+
+
+def test_elements_where_a_mask_holds():
+    each_agrees(
+        """
+        torch.masked_scatter(x, x > 0, y)
+        torch.masked_scatter(x, x > 9, y)
+        torch.masked_scatter(x, x < 9, y)
+        torch.masked_scatter(x, (i == 1)[0], y)
+        torch.masked_scatter(x, (i[:, :1] == 1).expand(3, 4), y)
+        torch.masked_scatter(x, (i[:, :1] < 9).expand(3, 4), y[:, None])
+        torch.masked_scatter(x, (i[:, :1] > 9).expand(3, 4), y[:0])
+        torch.masked_scatter(x, (i[:1, :] == 1).expand(3, 4), y)
+        torch.masked_scatter(x, x == x.max(), y[0, :1])
+        torch.masked_scatter(i, i == 1, -i)
+        """,
+        x=X, y=Y, i=PLACES,
+    )  # fmt: skip
+
+
+def test_a_picture_among_tokens():
+    """Embeddings of a picture take the places of tokens that stand for its patches, as whole rows."""
+
+    class Mixed(torch.nn.Module):
+        def forward(self, ids: torch.Tensor, picture: torch.Tensor) -> torch.Tensor:
+            tokens = torch.nn.functional.one_hot(ids, 8).float()
+            return tokens.masked_scatter((ids == 7)[..., None].expand_as(tokens), picture)
+
+    ids, picture = torch.tensor([[1, 7, 7, 2], [7, 0, 3, 7]]), torch.randn(4, 8)
+    compiled = ttc.compile(Mixed(), (ids, picture), dtype="fp32")
+    found = compiled.run({"ids": ids.numpy(), "picture": picture.numpy()}, "emulator")
+    assert torch.equal(torch.from_numpy(next(iter(found.values()))), Mixed()(ids, picture))
+    assert "[64]" not in str(compiled.build.program.graph)  # no element by itself

@@ -87,6 +87,8 @@ def wrap_index(b: ExportBuilder, index: Expr, size: int) -> Expr:
 
 def along(b: ExportBuilder, x: Expr, dim: int, matrix: torch.Tensor) -> Expr:
     """Multiply every line of x along `dim` by `matrix` [out, in]."""
+    if x.rank == 1:
+        return along(b, unsqueeze(x, 0), 1, matrix).view(matrix.shape[0])
     w = b.constant(matrix.to(torch.float32)).cast(x.dtype)
     rows = move(x, dim, -1)
     return move(rows @ w.permute(1, 0), -1, dim)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from torch import Tensor
 
 from ttc import ops
 from ttc.frontend.export.complex import Complex, Operand, as_complex, complex_aten
+from ttc.frontend.export.compose import along
 from ttc.frontend.export.table import ExportBuilder
 from ttc.ops.expr import Expr
-from ttc.ops.torch_types import to_torch
 from ttc.ops.waves import inverse_of_half, waves
 
 UNSCALED, BY_ROOT, BY_SIZE = 0, 1, 2
@@ -45,7 +42,7 @@ def fft_c2r(b: ExportBuilder, x: Complex, dim: Sequence[int], normalization: int
     scale = _scale(last_dim_size, normalization)
     halves = (part.part(last, 0, count) for part in (found.real, found.imag))
     real, imag = (
-        _product(b, part, last, wave * scale)
+        along(b, part, last, wave.T * scale)
         for part, wave in zip(halves, inverse_of_half(last_dim_size, count), strict=True)
     )
     return real + imag
@@ -58,26 +55,12 @@ def _along(
     size = x.real.shape[axis]
     cosines, sines = (wave * _scale(size, normalization) for wave in waves(size, count or size))
     sines = sines if forward else -sines  # exp(-i t) = cos t + i * -sin t
-    real, imag = (_product(b, x.real, axis, wave) for wave in (cosines, sines))
+    real, imag = (along(b, x.real, axis, wave.T) for wave in (cosines, sines))
     if ops.number_of(x.imag.value) == 0:
         return Complex(real, imag)
     # (a + i b) (c + i s) = (a c - b s) + i (a s + b c)
-    return Complex(
-        real - _product(b, x.imag, axis, sines),
-        imag + _product(b, x.imag, axis, cosines),
-    )
+    return Complex(real - along(b, x.imag, axis, sines.T), imag + along(b, x.imag, axis, cosines.T))
 
 
 def _scale(size: int, normalization: int) -> float:
     return {UNSCALED: 1.0, BY_ROOT: size**-0.5, BY_SIZE: 1 / size}[normalization]
-
-
-def _product(b: ExportBuilder, x: Expr, axis: int, matrix: Tensor) -> Expr:
-    """Multiply the rows of x along a dimension by a matrix [size, count]."""
-    rank = len(x.shape)
-    if rank == 1:
-        return _product(b, x.reshape(1, *x.shape), 1, matrix).reshape(matrix.shape[1])
-    swap: list[Any] = list(range(rank))
-    swap[axis], swap[-1] = swap[-1], swap[axis]
-    rows = x.permute(*swap) @ b.constant(matrix.to(to_torch(x.dtype)))
-    return rows.permute(*swap)

@@ -32,7 +32,7 @@ refuse(
 )  # fmt: skip
 refuse("its steps depend on the numbers themselves", "lcm", "mode", "histc", "_ctc_loss")
 refuse("TTNN orders no NaN: replace them first, and take the median", "nanmedian")
-refuse("which element goes where depends on data", "masked_scatter", "fractional_max_pool2d", "fractional_max_pool3d")
+refuse("which element goes where depends on data", "fractional_max_pool2d", "fractional_max_pool3d")
 refuse("it works on the bits of its numbers", "frexp", "nextafter")
 refuse("bags of rows are not supported: sum the rows of an embedding", "_embedding_bag", "_embedding_bag_forward_only")
 refuse("not supported yet: take cdist of the rows, and what lies above its diagonal", "_pdist_forward")

@@ -79,3 +79,23 @@ def put(b: ExportBuilder, x: Expr, index: Expr, source: Expr, accumulate: bool =
     places = compose.wrap_index(b, places, flat.shape[0])
     y = apply(ops.Scatter, flat, places, updates.cast(x.dtype), 0, "add" if accumulate else "")
     return y.reshape(*x.shape)
+
+
+@aten("masked_scatter")
+def masked_scatter(b: ExportBuilder, x: Expr, mask: Expr, source: Expr) -> Expr:
+    """Replace the elements of x where the mask holds by the elements of source, in row-major order.
+
+    The n-th true element of the mask takes element n of source, and n is a prefix sum. Where there are more of them than
+    source has elements, which torch refuses at run time, the last element is repeated.
+    """
+    if source.type.numel == 0:
+        return x
+    inner = mask.op.x if isinstance(mask.op, ops.Expand) else mask.value
+    # one flag for each row, as where embeddings of a picture replace those of tokens: whole rows of source are taken
+    by_rows = inner.shape == (*x.shape[:-1], 1) and source.type.numel % x.shape[-1] == 0
+    width = x.shape[-1] if by_rows else 1
+    flags = Expr(inner, b) if by_rows else mask.expand(*x.shape)
+    rows = source.view(-1, width)
+    number = apply(ops.Cumsum, flags.view(-1).cast(DType.i64), 0) - 1
+    taken = compose.take(rows, 0, number.clamp(0, rows.shape[0] - 1))
+    return where(mask, taken.view(*x.shape), x)
