@@ -4,13 +4,16 @@
     outputs = compiled.run({"x": x})
     compiled.save("model.ttc")
 
+    with ttc.accelerate(model):    # the model's own code, with submodules on the device
+        model.generate(prompt)
+
 Importing this package is cheap. Loading, running, checking and inspecting an artifact need numpy alone beside the
 device's own library; compiling and emulating need what `tt-compile[compile]` brings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +21,11 @@ from ttc.errors import TtcError, require
 from ttc.version import VERSION as __version__
 
 if TYPE_CHECKING:
+    from ttc.acceleration.acceleration import Acceleration
     from ttc.compiled.compiled import Compiled
     from ttc.compiled.executable import Executable
 
-__all__ = ["TtcError", "__version__", "compile", "load"]
+__all__ = ["TtcError", "__version__", "accelerate", "compile", "load"]
 
 
 def compile(
@@ -66,30 +70,25 @@ def compile(
     Raises InputError for unusable input, Refused with every reason why the model cannot be compiled.
     """
     require("compiling")
-    from ttc.calls.fidelity import fidelity_named
-    from ttc.calls.target import target_named
     from ttc.compiled.arguments import (
         automatic,
-        host_names,
         length_sizes,
         model_arguments,
-        optimization_level,
         require_callable,
         state_names,
         weight_formats,
     )
     from ttc.compiled.compiled import Compiled
+    from ttc.compiled.options import options_named
     from ttc.dtype_policy.search import with_chosen_dtypes
-    from ttc.pipeline import Options, dtype_named, every_stage
+    from ttc.pipeline import every_stage
     from ttc.sources import source_of
 
     require_callable("progress", progress)
-    card = target_named(target)
-    passes = None if fidelity is None else fidelity_named(fidelity, card)
     least = automatic(dtype, inputs, min_pcc)
     weights = weight_formats(dtype) if isinstance(dtype, Mapping) else {}
-    named = "bf16" if least is not None or isinstance(dtype, Mapping) else dtype_named(dtype)
-    options = Options(card, named, host_names(allow_host), passes, optimization_level(optimize), weights)
+    named = "bf16" if least is not None or isinstance(dtype, Mapping) else dtype
+    options = options_named(target, named, allow_host, fidelity, optimize, weights)
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):
@@ -116,3 +115,40 @@ def load(path: str | PathLike[str], weights: Mapping[str, Any] | None = None) ->
     from ttc.compiled.binding import bind_weights
 
     return bind_weights(loaded, weights)
+
+
+def accelerate(
+    model: Any,
+    replace: Collection[Any] | None = None,
+    exclude: Collection[Any] = (),
+    *,
+    device: str | None = None,
+    mode: str = "NORMAL",
+    allow_fallback: Collection[Any] = (),
+    free_after_use: bool = False,
+    signatures: int = 8,
+    target: str = "n150",
+    dtype: Any = "bf16",
+    allow_host: Sequence[str] = (),
+    fidelity: str | None = None,
+    optimize: int = 1,
+) -> Acceleration:
+    """Let chosen submodules of a PyTorch model run on a device, behind the interface that each of them has.
+
+    `replace` names them by class, name of the class, or name in the model; by default the largest do that can be
+    compiled. `exclude` names those that stay in torch, with all in them. A module is compiled at its first call with
+    tensors of such shapes and dtypes, and keeps the programs of the latest `signatures` kinds of calls.
+    `mode` is a run mode (docs/accelerate.md); `allow_fallback` names modules that `require_no_fallback` passes over;
+    with `free_after_use` the weights of a module are on the device for as long as the module runs. `device` is as for
+    `Compiled.session`, all else as for `compile`. The model is changed in place until the result is restored.
+
+    Raises InputError for a model, a name or a mode that cannot be used.
+    """
+    require("acceleration")
+    from ttc.acceleration.acceleration import Settings, accelerated
+    from ttc.acceleration.modes import mode_named
+    from ttc.compiled.options import options_named
+
+    options = options_named(target, dtype, allow_host, fidelity, optimize)
+    settings = Settings(options, device, mode_named(mode), allow_fallback, bool(free_after_use), signatures)
+    return accelerated(model, replace, exclude, settings)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from ttc.analysis.timeline import Moment
+from ttc.commands.table import csv_text
 from ttc.errors import InputError, printable
 from ttc.guard.files import write_bytes
 
 COLUMNS = ("call", "name", "loops", "start_us", "duration_us", "time", "device_programs", "dram_bytes", "bound", "from")
-
-FORMULA = ("=", "+", "-", "@")
-"""Beginnings of a cell that a spreadsheet would compute: names and locations are the model's."""
 
 
 def require_profile(path: Path) -> Path:
@@ -32,17 +28,8 @@ def write_profile(path: Path, moments: Sequence[Moment]) -> None:
 
 
 def _table(moments: Sequence[Moment]) -> str:
-    file = io.StringIO()
-    rows = csv.writer(file, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for moment in moments:
-        facts = _facts(moment)
-        rows.writerow([_cell(facts[name]) for name in COLUMNS])
-    return file.getvalue()
-
-
-def _cell(value: str | int | float) -> str | int | float:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
+    facts = map(_facts, moments)
+    return csv_text(COLUMNS, ([fact[name] for name in COLUMNS] for fact in facts))
 
 
 def _events(moments: Sequence[Moment]) -> str:

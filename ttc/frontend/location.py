@@ -11,8 +11,13 @@ from torch.fx import Node
 FRAME = re.compile(r'File "(?:[^"\n]*[/\\])?([\w.-]+)", line (\d+)')
 """A frame of a traceback: the name of a source file, and a line's number."""
 
-OF_TORCH = (str(Path(torch.__file__).parent), "site-packages/torch/", "dist-packages/torch/")
-"""Parts of the paths of torch's own source files, here or where the model was exported."""
+OTHERS = (
+    str(Path(torch.__file__).parent),
+    "site-packages/torch/",
+    "dist-packages/torch/",
+    str(Path(__file__).parents[1] / "acceleration"),
+)
+"""Parts of the paths of source files that are no model's: torch's, here or where the model was exported, and ours."""
 
 
 def location(node: Node) -> str:
@@ -27,6 +32,6 @@ def location(node: Node) -> str:
 
 
 def own_frame(trace: str) -> tuple[str, str]:
-    """Return the file's name and the line of a traceback's innermost frame that is not torch's; ("", "") for none."""
-    own = [frame for frame in FRAME.finditer(trace) if not any(part in frame[0] for part in OF_TORCH)]
+    """Return the file's name and the line of a traceback's innermost frame of the model's own; ("", "") for none."""
+    own = [frame for frame in FRAME.finditer(trace) if not any(part in frame[0] for part in OTHERS)]
     return (own[-1][1], own[-1][2]) if own else ("", "")
