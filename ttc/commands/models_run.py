@@ -22,7 +22,10 @@ from ttc.models.systems.system import System
 FILES = {
     "source": ("IN.wav", "the recording whose words are spoken"),
     "reference": ("IN.wav", "a recording of the voice that speaks"),
-    "voice": ("FILE", "a voice pack (.npz, .npy, .safetensors, .pt); a random voice if not given"),
+    "voice": (
+        "FILE",
+        "a voice pack or a speaker's embedding (.npz, .npy, .safetensors, .pt); else a random voice",
+    ),
     "tokenizer": ("DIR", "the files of the model's tokenizer, for --text"),
 }
 WORDS = {

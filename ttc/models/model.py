@@ -45,7 +45,7 @@ class Model:
         return module.eval(), inputs
 
 
-def as_built(module: nn.Module, defaults: Collection[str] = ()) -> None:
+def as_built(module: nn.Module, defaults: Collection[str] = (), part: str = "") -> None:
     """Keep the weights that a module was built with."""
 
 

@@ -18,26 +18,31 @@ def named_dims(dynamic_shapes: Any, example: tuple[tuple, dict], model: nn.Modul
     """Return the names (strings or `Dim`s) by number of the example's leaf and axis; InputError for another form.
 
     As torch has it: a mapping by argument, or a sequence in the arguments' order, of mappings by axis or sequences;
-    nested as the arguments are, with None or a number where a size is fixed.
+    nested as the arguments are, with None or a number where a size is fixed. Arguments that `**others` takes are known
+    by their own names, too.
     """
     leaves, structure = pytree.tree_flatten(example)
     args, kwargs = pytree.tree_unflatten(range(len(leaves)), structure)  # numbers of leaves in their places
+    signature = inspect.signature(model.forward)
     try:
-        arguments = inspect.signature(model.forward).bind(*args, **kwargs).arguments
+        arguments = signature.bind(*args, **kwargs).arguments
     except TypeError as error:
         raise InputError(f"{type(model).__name__}.forward does not take these arguments: {error}") from None
+    others = (name for name, parameter in signature.parameters.items() if parameter.kind is parameter.VAR_KEYWORD)
+    by_name = dict(arguments) | arguments.get(next(others, ""), {})
     found: dict[int, dict[int, str]] = {}
-    for name, spec in _by_argument(dynamic_shapes, list(arguments)).items():
-        for number, dims in _dims_of_leaves(name, arguments[name], spec):
+    for name, spec in _by_argument(dynamic_shapes, list(arguments), list(by_name)).items():
+        for number, dims in _dims_of_leaves(name, by_name[name], spec):
             found[number] = _checked(name, dims, leaves[number])
     return found
 
 
-def _by_argument(dynamic_shapes: Any, names: list[str]) -> dict[str, Any]:
+def _by_argument(dynamic_shapes: Any, in_order: list[str], names: list[str]) -> dict[str, Any]:
     if isinstance(dynamic_shapes, (list, tuple)):
-        if len(dynamic_shapes) != len(names):
-            raise InputError(f"dynamic_shapes has {len(dynamic_shapes)} entries, the call gives {', '.join(names)}")
-        return dict(zip(names, dynamic_shapes, strict=True))
+        if len(dynamic_shapes) != len(in_order):
+            given = ", ".join(in_order)
+            raise InputError(f"dynamic_shapes has {len(dynamic_shapes)} entries, the call gives {given}")
+        return dict(zip(in_order, dynamic_shapes, strict=True))
     if not isinstance(dynamic_shapes, Mapping):
         raise InputError(f"dynamic_shapes is {type(dynamic_shapes).__name__}: {FORM}")
     unknown = [str(name) for name in dynamic_shapes if name not in names]

@@ -201,6 +201,10 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["vits", "--tokens", "1 " * 641], "the text has 641 tokens; 640 are the most"),
         (["vits", "--text", "a"], "--text needs --tokenizer DIR"),
         (["vits", "--tokens", "1", "--phonemes", "a"], "vits takes no --phonemes: vits is given tokens"),
+        (["speecht5", "--tokens", " "], "there are no tokens to speak"),
+        (["speecht5", "--tokens", "5 " * 449], "the text has 449 tokens; 448 are the most"),
+        (["speecht5", "--tokens", "5 1"], "token 1 is padding: it cannot be spoken"),
+        (["speecht5", "--tokens", "5", "--voice", "none.npy"], "none.npy"),
         (["openvoice", "--phonemes", "a"], "openvoice takes no --phonemes: openvoice is given source and reference"),
     ],
 )

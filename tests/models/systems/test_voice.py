@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from ttc.errors import InputError
 from ttc.models.systems.kokoro import Speech
-from ttc.models.systems.voice import read_voice
+from ttc.models.systems.voice import read_embedding, read_voice
 
 VOICE = np.random.default_rng(0).standard_normal((12, 1, 32)).astype(np.float32)
 
@@ -41,6 +41,17 @@ def test_every_kind_of_file_is_read(suffix: str, tmp_path: Path):
 def test_arrays_that_are_no_voice_are_refused(voice: np.ndarray, tmp_path: Path):
     with pytest.raises(InputError, match=re.escape(f"holds {list(voice.shape)}: a voice has finite numbers")):
         read_voice(stored(tmp_path, ".npz", voice))
+
+
+@pytest.mark.parametrize("voice", [VOICE[0, 0], VOICE[0]])
+def test_a_speaker_s_embedding_is_a_line(voice: np.ndarray, tmp_path: Path):
+    np.testing.assert_array_equal(read_embedding(stored(tmp_path, ".npy", voice)), voice)
+
+
+@pytest.mark.parametrize("voice", [VOICE[:1], VOICE[:2, 0], VOICE[0].T, np.float32(3)])
+def test_other_arrays_are_no_speaker_s_embedding(voice: np.ndarray, tmp_path: Path):
+    with pytest.raises(InputError, match="a speaker's embedding is one line of numbers"):
+        read_embedding(stored(tmp_path, ".npy", voice))
 
 
 def test_files_that_are_no_voice_are_refused(tmp_path: Path):

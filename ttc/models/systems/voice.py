@@ -1,4 +1,4 @@
-"""Voice packs: the styles of a voice for texts of each number of phonemes."""
+"""Voices from files: packs, of a style for each number of phonemes, and embeddings of speakers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,25 @@ LARGEST = 1 << 26
 
 
 def read_voice(path: str | PathLike[str]) -> np.ndarray:
-    """Read a voice pack f32[N, 1, 2 S] from a .npz, .npy, .safetensors, .pt or .pth file, as numbers alone.
+    """Read a voice pack f32[N, 1, 2 S]; InputError for a file that holds none."""
+    voice = read_array(path)
+    if voice.ndim != 3 or voice.shape[1] != 1:
+        raise InputError(f"{path} holds {list(voice.shape)}: a voice has finite numbers of shape [texts, 1, styles]")
+    return voice
 
-    InputError for what holds no voice, or several.
+
+def read_embedding(path: str | PathLike[str]) -> np.ndarray:
+    """Read the embedding of a speaker, f32[D] or [1, D]; InputError for a file that holds none."""
+    voice = read_array(path)
+    if voice.ndim not in (1, 2) or voice.size != voice.shape[-1]:
+        raise InputError(f"{path} holds {list(voice.shape)}: a speaker's embedding is one line of numbers")
+    return voice
+
+
+def read_array(path: str | PathLike[str]) -> np.ndarray:
+    """Read the one array of finite numbers, f32, of a .npz, .npy, .safetensors, .pt or .pth file, as numbers alone.
+
+    InputError for what holds none, or several.
     """
     file = as_path(path)
     if file.suffix in (".npz", ".npy"):
@@ -38,6 +54,6 @@ def read_voice(path: str | PathLike[str]) -> np.ndarray:
         voice = np.asarray(found, np.float32)
     except (TypeError, ValueError, RuntimeError):
         raise InputError(f"{file} holds no array of numbers") from None
-    if voice.ndim != 3 or voice.shape[1] != 1 or not voice.size or not np.isfinite(voice).all():
-        raise InputError(f"{file} holds {list(voice.shape)}: a voice has finite numbers of shape [texts, 1, styles]")
+    if not voice.size or not np.isfinite(voice).all():
+        raise InputError(f"{file} holds {list(voice.shape)}: a voice has finite numbers, and some")
     return voice
