@@ -18,7 +18,7 @@ def decomposed_skew(op: ops.Skew, builder: Builder) -> Expr:
 
 
 def _skewed(x: Expr, slope: int, offset: int, size: int) -> Expr:
-    """Skew all rows in one line; more than a line holds by halves: row i of those from `half` on is row i + half."""
+    """Move all rows in one line; more than a line holds by halves: row i of those from `half` on is row i + half."""
     rows, columns = x.shape[-2:]
     before = max(0, -offset)
     width = _width(rows, columns, before, slope, offset + before, size)
@@ -39,7 +39,7 @@ def _width(rows: int, columns: int, before: int, slope: int, offset: int, size: 
 
 
 def _in_one_line(x: Expr, slope: int, before: int, offset: int, size: int, width: int) -> Expr:
-    """Skew rows that are written at `width` after each other, with `before` zeros before each.
+    """Move rows that are written at `width` after each other, with `before` zeros before each.
 
     There y[i, j] is element i * width + (j + slope * i + offset) = i * (width + slope) + (j + offset), which is column
     j + offset in rows of width + slope. Columns before a row's beginning are the end of the row before.
