@@ -1,6 +1,6 @@
 """`generate` at the sizes of published models, with seeded weights.
 
-    pytest -m sweep tests/generation/test_real_sizes.py
+pytest -m sweep tests/generation/test_real_sizes.py
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
 from torch.fx import Graph, Node
 from torch.utils import _pytree as pytree
 
-from ttc.errors import InputError
+from ttc.errors import InputError, TtcError
+from ttc.frontend.export.branches import branches, inline_branches
 from ttc.frontend.export.decomposition import run_decompositions
 from ttc.frontend.export.table import is_listed
 
@@ -26,13 +28,15 @@ MAX_DECOMPOSITIONS = 4
 def functional(program: ExportedProgram) -> ExportedProgram:
     """Return the program without in-place ops; ops that the table does not list are decomposed as torch itself would.
 
-    The result's arguments and results are flat. InputError where torch fails.
+    The result's arguments and results are flat. InputError where torch fails, or branches differ in size.
     """
     with warnings.catch_warnings():
         # torch copies its own LeafSpec objects here, a class it has deprecated.
         warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
         try:
-            return _decomposed(_flat(program))
+            return _decomposed(inline_branches(_flat(program)))
+        except TtcError:
+            raise
         except Exception as error:  # torch asserts what its own exporter does not keep to
             why = f"torch cannot decompose the exported program: {first_line(error)}"
             raise InputError(_shared(program) or why) from error
@@ -68,7 +72,8 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     Decomposing calls the program in the structure of its arguments: a class of the user's may make tensors where its
     objects are put together, and torch then has no data for these tensors (transformers' DynamicCache does).
     """
-    _copy_anew(program.graph)
+    module = deepcopy(program.graph_module) if branches(program.graph_module) else program.graph_module
+    _copy_anew(module.graph)
     signature = program.graph_signature
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
     in_spec, out_spec = (pytree.tree_flatten(item)[1] for item in ((arguments, {}), results))
@@ -76,8 +81,8 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     assert isinstance(call, ModuleCallSignature), "torch.export always records it"
     call = replace(call, in_spec=in_spec, out_spec=out_spec, forward_arg_names=None)
     return ExportedProgram(
-        root=program.graph_module,
-        graph=program.graph,
+        root=module,
+        graph=module.graph,
         graph_signature=signature,
         state_dict=program.state_dict,
         range_constraints=program.range_constraints,

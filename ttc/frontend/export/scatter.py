@@ -85,8 +85,8 @@ def put(b: ExportBuilder, x: Expr, index: Expr, source: Expr, accumulate: bool =
 def masked_scatter(b: ExportBuilder, x: Expr, mask: Expr, source: Expr) -> Expr:
     """Replace the elements of x where the mask holds by the elements of source, in row-major order.
 
-    The n-th true element of the mask takes element n of source, and n is a prefix sum. Where there are more of them than
-    source has elements, which torch refuses at run time, the last element is repeated.
+    The n-th true element of the mask takes element n of source, and n is a prefix sum. Where there are more of them
+    than source has elements, which torch refuses at run time, the last element is repeated.
     """
     if source.type.numel == 0:
         return x
