@@ -255,3 +255,18 @@ def test_other_floats():
         tolerance=2e-3,
     )
     each_agrees("x + 1\nx * 2.5\nF.gelu(x)\nx @ x.mT\nx.float() + x\ntorch.arange(3).double()", x=X.double())
+
+
+def test_arithmetic_of_booleans():
+    """A product is `and`, as the smaller is; the larger is `or`."""
+    each_agrees(
+        """
+        (x > 0) * (x < 1)
+        (x > 0) * True
+        torch.maximum(x > 0, x < -1)
+        torch.minimum(x > 0, x < 1)
+        (x > 0) * x
+        (x > 0) * 3
+        """,
+        x=torch.linspace(-2, 2, 9),
+    )

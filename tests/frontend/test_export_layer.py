@@ -330,3 +330,14 @@ def test_diagonals_determinants_and_norms_of_matrices():
         y=Y,
         s=SQUARE,
     )
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("shape", [(4, 3), (2, 3, 5), (2, 3, 4, 5), (1, 3, 1, 2)])
+def test_batch_norm_without_statistics(affine: bool, shape: tuple[int, ...]):
+    """The batch's own means and variances, in eval mode too."""
+    kind = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d}[len(shape)]
+    norm = kind(3, affine=affine, track_running_stats=False)
+    for parameter in norm.parameters():
+        nn.init.normal_(parameter)
+    agree(norm.eval(), torch.randn(shape) + 3)

@@ -7,6 +7,7 @@ from ttc.frontend.export import (
     activation,
     alignment,
     attention,
+    bags,
     conv,
     create,
     elementwise,
@@ -30,7 +31,7 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, conv, create, elementwise, fourier, index, layer, number, order, random,
+    activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, random,
     recurrent, reduce, refused, sampling, scatter, shape, signal,
 )  # fmt: skip
 

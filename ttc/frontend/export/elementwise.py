@@ -29,6 +29,8 @@ ARITHMETIC: dict[str, Make] = {
     "maximum": ops.Maximum, "minimum": ops.Minimum, "max.other": ops.Maximum, "min.other": ops.Minimum,
     "atan2": ops.Atan2, "arctan2": ops.Atan2, "gcd": ops.Gcd,
 }  # fmt: skip
+ON_FLAGS: dict[Make, Make] = {ops.Mul: ops.And, ops.Minimum: ops.And, ops.Maximum: ops.Or}
+"""The same of booleans."""
 COMPARISONS: dict[str, Make] = {
     "eq": ops.Eq, "ne": ops.Ne, "lt": ops.Lt, "le": ops.Le, "gt": ops.Gt, "ge": ops.Ge,
 }  # fmt: skip
@@ -49,7 +51,8 @@ def _rounding(op: Make):
 
 def _arithmetic(op: Make):
     def read(b: ExportBuilder, x: Expr | Number, other: Expr | Number) -> Expr:
-        return apply(op, result_as(b, x), result_as(b, other))
+        make = ON_FLAGS.get(op, op) if b.result.dtype is DType.bool else op
+        return apply(make, result_as(b, x), result_as(b, other))
 
     return read
 

@@ -199,6 +199,24 @@ def batch_norm_training(
     eps: float,
 ) -> tuple[Expr, ...]:
     """Normalise by the batch's own statistics; give these (mean, 1 / deviation) and the new running ones."""
+    y, mean, var, scale = _by_its_own(x, weight, bias, eps)
+    count = x.type.numel // x.shape[1]
+    now = (mean, var * (count / max(count - 1, 1)))
+    new = (old * (1 - momentum) + item * momentum for old, item in zip((running_mean, running_var), now, strict=True))
+    return y, mean, scale, *new
+
+
+@aten("_native_batch_norm_legit.no_stats")
+def batch_norm_without_statistics(
+    b: ExportBuilder, x: Expr, weight: Expr | None, bias: Expr | None, training: bool, momentum: float, eps: float
+) -> tuple[Expr, ...]:
+    """Normalise by the batch's own statistics, where the module keeps none; give these (mean, 1 / deviation)."""
+    y, mean, _, scale = _by_its_own(x, weight, bias, eps)
+    return y, mean, scale
+
+
+def _by_its_own(x: Expr, weight: Expr | None, bias: Expr | None, eps: float) -> tuple[Expr, Expr, Expr, Expr]:
+    """Normalise x [N, C, ..] over all but C; return the result, and means, variances and 1 / deviations [C]."""
     dims, channels = (0, *range(2, x.rank)), x.shape[1]
     shape = (1, channels, *(1,) * (x.rank - 2))
     mean = x.mean(dims, keep=True)
@@ -208,11 +226,7 @@ def batch_norm_training(
     y = centred * scale
     y = y if weight is None else y * weight.reshape(*shape)
     y = y if bias is None else y + bias.reshape(*shape)
-    count = x.type.numel // channels
-    unbiased = var.reshape(channels) * (count / max(count - 1, 1))
-    now = (mean.reshape(channels), unbiased)
-    new = (old * (1 - momentum) + item * momentum for old, item in zip((running_mean, running_var), now, strict=True))
-    return y, now[0], scale.reshape(channels), *new
+    return y, mean.reshape(channels), var.reshape(channels), scale.reshape(channels)
 
 
 @aten("softmax", "_softmax", "special_softmax")

@@ -34,7 +34,6 @@ refuse("its steps depend on the numbers themselves", "lcm", "mode", "histc", "_c
 refuse("TTNN orders no NaN: replace them first, and take the median", "nanmedian")
 refuse("which element goes where depends on data", "fractional_max_pool2d", "fractional_max_pool3d")
 refuse("it works on the bits of its numbers", "frexp", "nextafter")
-refuse("bags of rows are not supported: sum the rows of an embedding", "_embedding_bag", "_embedding_bag_forward_only")
 refuse("not supported yet: take cdist of the rows, and what lies above its diagonal", "_pdist_forward")
 refuse("it reads a tensor by its place in memory: index the tensor instead", "as_strided", "as_strided_copy")
 refuse("torch's own decomposition of it gives other numbers than torch", "multilabel_margin_loss_forward")
