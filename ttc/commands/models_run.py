@@ -11,7 +11,7 @@ from ttc.calls.target import TARGETS
 from ttc.commands.options import DTYPES, add_json, add_mode, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
-from ttc.commands.stage_table import print_stages, stage_row
+from ttc.commands.stage_table import print_stages, stage_rows
 from ttc.compiled.chain import Chain
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output, writing
@@ -69,7 +69,7 @@ def run(arguments: Namespace) -> int:
         with chain.session(arguments.device, arguments.mode) as session:
             line.step("running")
             samples = system.run(session, arguments.seed, **given)
-            rows = [stage_row(each) for each in session.runs]
+            rows = stage_rows(session.runs)
     _write(arguments, samples, system.rate)
     seconds = len(samples) / system.rate
     if arguments.json:

@@ -1,8 +1,8 @@
-"""The stages of a run of a system: calls, programs, predicted and measured time, bytes, memory."""
+"""The stages of a run of a system: runs, calls, programs, predicted and measured time, bytes, memory."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ttc.analysis.report import report
@@ -11,31 +11,41 @@ from ttc.commands.table import print_table
 from ttc.compiled.chain_session import StageRun
 from ttc.runtime.run.buckets import size_words
 
-COLUMNS = ("stage", "bucket", "calls", "programs", "conversions", "predicted", "measured",
+COLUMNS = ("stage", "bucket", "runs", "calls", "programs", "conversions", "predicted", "measured",
            "DRAM moved", "L1 per core", "to card", "from card", "host ops")  # fmt: skip
 
 
-def stage_row(run: StageRun) -> dict[str, Any]:
-    """Return the facts of a stage's run as JSON values: seconds, bytes, counts."""
-    facts = report(run.bucket.program.graph, target_named(run.bucket.program.target))
+def stage_rows(runs: Iterable[StageRun]) -> list[dict[str, Any]]:
+    """Return the facts of all runs of each stage in each bucket as JSON values: seconds, bytes, counts."""
+    of_bucket: dict[tuple[str, int], list[StageRun]] = {}
+    for run in runs:
+        of_bucket.setdefault((run.stage, id(run.bucket)), []).append(run)
+    return [_row(each) for each in of_bucket.values()]
+
+
+def _row(runs: Sequence[StageRun]) -> dict[str, Any]:
+    """Return the facts of the runs of a stage in one bucket, added up."""
+    bucket, count = runs[0].bucket, len(runs)
+    facts = report(bucket.program.graph, target_named(bucket.program.target))
     return {
-        "stage": run.stage,
-        "bucket": dict(run.bucket.sizes),
-        "calls": facts.calls,
-        "device_programs": facts.device_programs,
-        "layout_conversions": facts.layout_conversions,
-        "predicted_seconds": facts.predicted_seconds,
-        "seconds": run.seconds,
-        "dram_bytes": facts.dram_bytes,
+        "stage": runs[0].stage,
+        "bucket": dict(bucket.sizes),
+        "runs": count,
+        "calls": facts.calls * count,
+        "device_programs": facts.device_programs * count,
+        "layout_conversions": facts.layout_conversions * count,
+        "predicted_seconds": facts.predicted_seconds * count,
+        "seconds": sum(run.seconds for run in runs),
+        "dram_bytes": facts.dram_bytes * count,
         "peak_l1_per_core": facts.peak_l1_per_core,
-        "uploaded_bytes": run.uploaded,
-        "downloaded_bytes": run.downloaded,
-        "host_ops": facts.host_ops,
+        "uploaded_bytes": sum(run.uploaded for run in runs),
+        "downloaded_bytes": sum(run.downloaded for run in runs),
+        "host_ops": facts.host_ops * count,
     }
 
 
 def print_stages(rows: Sequence[Mapping[str, Any]], seconds: float) -> None:
-    """Print a line for each run of a stage and their sum; `seconds` is the length of the sound."""
+    """Print a line for each stage in each bucket, and their sum; `seconds` is the length of the sound."""
     total: dict[str, Any] = {
         name: sum(row[name] for row in rows) for name in rows[0] if name not in ("stage", "bucket")
     }
@@ -49,6 +59,7 @@ def _words(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         row["stage"],
         size_words(row["bucket"]),
+        f"{row['runs']:,}",
         f"{row['calls']:,}",
         f"{row['device_programs']:,}",
         f"{row['layout_conversions']:,}",

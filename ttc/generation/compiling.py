@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -91,12 +91,12 @@ def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any]) -> Executable:
         cache = model(torch.zeros(sizes.batch, 1, dtype=torch.long), use_cache=True).past_key_values
         step = Step(model, [(layer.keys, layer.values) for layer in cache.layers], sizes.capacity)
         mask = torch.ones(sizes.batch, sizes.capacity, dtype=torch.long)
-    return _steps(
-        step,
-        sizes,
-        lambda ids: {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)},
-        options,
-    )
+
+    def arguments(tokens: int) -> dict[str, Any]:
+        ids = _ids(model, sizes, tokens)
+        return {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)}
+
+    return compile_steps(step, sizes.tokens, arguments, options)
 
 
 def _with_encoder(model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str, Any]) -> Chain:
@@ -106,30 +106,47 @@ def _with_encoder(model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str
         mask = torch.ones(inputs.shape[:2], dtype=torch.long)
         _, *cross = encoder(inputs, mask)
         step = DecoderStep(model, list(zip(cross[::2], cross[1::2], strict=True)), sizes.capacity)
+
+    def arguments(tokens: int) -> dict[str, Any]:
+        return {"input_ids": _ids(model, sizes, tokens), "encoder_mask": mask, "cross": cross}
+
     stages = {
         ENCODER: ttc.compile(encoder, (inputs, mask), **options).executable,
-        STEP: _steps(step, sizes, lambda ids: {"input_ids": ids, "encoder_mask": mask, "cross": cross}, options),
+        STEP: compile_steps(step, sizes.tokens, arguments, options),
     }
     return Chain.of(stages, cross_links(stages))
 
 
-def _steps(
-    step: Step, sizes: Sizes, arguments: Callable[[Tensor], dict[str, Any]], options: Mapping[str, Any]
+def _ids(model: Any, sizes: Sizes, tokens: int) -> Tensor:
+    return torch.zeros(sizes.batch, tokens, dtype=torch.long, device=model.device)
+
+
+def compile_steps(
+    step: nn.Module,
+    sizes: Sequence[int],
+    arguments: Callable[[int], Mapping[str, Any]],
+    options: Mapping[str, Any],
+    length: str = TOKENS,
+    by_token: Collection[str] = BY_TOKEN,
 ) -> Executable:
-    """Compile a step for each number of tokens: each program takes as many tokens or fewer."""
+    """Compile a step for each number of tokens: each program takes as many tokens or fewer.
+
+    `arguments` gives those of a call with so many tokens; `by_token` names the inputs [batch, tokens], whose length
+    is called `length`.
+    """
     compiled = ttc.compile(step.eval(), **options)
-    one = torch.ones(1, dtype=torch.long, device=step.model.device)
     builds = []
-    for tokens in sizes.tokens:
-        ids = torch.zeros(sizes.batch, tokens, dtype=torch.long, device=step.model.device)
-        build = compiled.build_for(**arguments(ids), start=torch.zeros_like(one), tokens=one * tokens)
-        builds.append(replace(build, bucket=_of_tokens(build, tokens)))
+    for tokens in sizes:
+        given = arguments(tokens)
+        one = torch.ones(1, dtype=torch.long, device=given["input_ids"].device)
+        build = compiled.build_for(**{**given, "start": torch.zeros_like(one), TOKENS: one * tokens})
+        builds.append(replace(build, bucket=_of_tokens(build, tokens, length, by_token)))
     return Executable.of(builds)
 
 
-def _of_tokens(build: Build, tokens: int) -> Bucket:
+def _of_tokens(build: Build, tokens: int, length: str, by_token: Collection[str]) -> Bucket:
     """Return the bucket of a step: inputs by token are filled up to `tokens`, and the step takes the number of them."""
     exact = build.bucket
     inputs = {name: extent for name, extent in exact.inputs.items() if name != TOKENS}
-    inputs |= {name: Extent((None, Length.named(TOKENS))) for name in BY_TOKEN if name in inputs}
-    return replace(exact, sizes={TOKENS: tokens}, names={TOKENS: TOKENS}, inputs=inputs)
+    inputs |= {name: Extent((None, Length.named(length))) for name in by_token if name in inputs}
+    return replace(exact, sizes={length: tokens}, names={length: TOKENS}, inputs=inputs)

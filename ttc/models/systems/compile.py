@@ -10,6 +10,7 @@ from typing import Any
 import ttc
 from ttc.compiled.chain import Chain
 from ttc.compiled.compiled import Compiled
+from ttc.compiled.executable import Executable
 from ttc.models.model import Built, as_built, seeded
 from ttc.models.systems.checkpoint import load_weights
 from ttc.models.systems.system import Stage, System
@@ -25,7 +26,7 @@ def built_stages(system: System, weights: str | PathLike[str] | None, seed: int)
 def compile_stages(
     system: System, built: Mapping[str, Built], target: str, dtype: str, progress: Callable[[str], None]
 ) -> dict[str, Compiled]:
-    """Compile each stage in a bucket for each size of its lengths."""
+    """Compile each stage that is no step of generation in a bucket for each size of its lengths."""
     return {
         stage.name: ttc.compile(
             built[stage.name][0],
@@ -36,12 +37,37 @@ def compile_stages(
             progress=partial(_told, progress, stage.name),
         )
         for stage in system.stages
+        if not stage.step
     }
 
 
-def chain_of(system: System, compiled: Mapping[str, Compiled]) -> Chain:
-    """Link the stages to a chain."""
-    return Chain.of({name: each.executable for name, each in compiled.items()}, system.links)
+def chain_of(
+    system: System, built: Mapping[str, Built], target: str, dtype: str, progress: Callable[[str], None]
+) -> Chain:
+    """Compile all stages, and link them to a chain."""
+    compiled = compile_stages(system, built, target, dtype, progress)
+    stages = {}
+    for stage in system.stages:
+        options = {"target": target, "dtype": dtype, "progress": partial(_told, progress, stage.name)}
+        name = stage.name
+        stages[name] = _step(system, stage, built[name], options) if stage.step else compiled[name].executable
+    return Chain.of(stages, system.links)
+
+
+def _step(system: System, stage: Stage, built: Built, options: Mapping[str, Any]) -> Executable:
+    """Compile a step of generation for each number of its tokens."""
+    from ttc.generation.compiling import compile_steps
+
+    (length,) = {name for axes in stage.axes.values() for name in axes.values()}
+    module, inputs = built
+
+    def arguments(tokens: int) -> dict[str, Any]:
+        return {
+            name: item.expand(*(tokens if axis in stage.axes.get(name, ()) else -1 for axis in range(item.dim())))
+            for name, item in inputs.items()
+        }
+
+    return compile_steps(module, system.lengths[length], arguments, options, length, tuple(stage.axes))
 
 
 def _lengths(system: System, stage: Stage, inputs: tuple[str, ...]) -> dict[str, Any]:

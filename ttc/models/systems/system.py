@@ -28,11 +28,13 @@ class Stage:
     """A stage of a system: one module of the package, compiled in a bucket for each of the sizes of its lengths.
 
     `axes` names the dimensions of inputs that are lengths, `links` the inputs that take an output of a stage before.
+    A `step` of generation has caches as state, and one length, the number of its tokens.
     """
 
     name: str
     axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    step: bool = False
 
 
 class Runner(Protocol):
@@ -102,10 +104,9 @@ class System(ABC):
     ) -> Chain:
         """Compile all stages; weights are random ones of `seed`, or those of a checkpoint file."""
         require(f"compiling {self.name}")
-        from ttc.models.systems.compile import built_stages, chain_of, compile_stages
+        from ttc.models.systems.compile import built_stages, chain_of
 
-        built = built_stages(self, weights, seed)
-        return chain_of(self, compile_stages(self, built, target, dtype, progress or (lambda what: None)))
+        return chain_of(self, built_stages(self, weights, seed), target, dtype, progress or (lambda what: None))
 
     def load(self, folder: str | PathLike[str]) -> Chain:
         """Load what `Chain.save` wrote; InputError for a folder of another system or size."""
