@@ -10,10 +10,13 @@ import pytest
 import torch
 from torch import nn
 
+from tests.mock_cards import check
 from ttc.compiled.chain import Chain
+from ttc.compiled.executable import Executable
 from ttc.generation.choosing import ChoosingStep
 from ttc.generation.chosen import CHOSEN, LOOK, Choices, Generation
 from ttc.generation.compiling import compile_steps
+from ttc.ir import Graph
 
 SPANS = ((2, 5), (7, 9))
 VOCABULARY, CAPACITY, SIZE = 16, 64, 32
@@ -57,16 +60,40 @@ def wanted(step: Step, prompt: np.ndarray, count: int) -> list[int]:
     return tokens[len(prompt) :]
 
 
+def compiled_for(step: Step, *sizes: int) -> Executable:
+    one = torch.ones(1, dtype=torch.long)
+
+    def arguments(tokens: int) -> dict[str, torch.Tensor]:
+        return {"input_ids": one.expand(1, tokens), "codebook": one}
+
+    return compile_steps(step, sizes, arguments, {"dtype": "fp32"}, "N", ("input_ids",))
+
+
 @pytest.fixture(scope="module")
 def compiled() -> tuple[Step, Chain]:
     torch.manual_seed(0)
     step = Step(SPANS).eval()
-    one = torch.ones(1, dtype=torch.long)
-    sizes = (1, 8)
-    executable = compile_steps(
-        step, sizes, lambda n: {"input_ids": one.expand(1, n), "codebook": one}, {"dtype": "fp32"}, "N", ("input_ids",)
-    )
-    return step, Chain.of({"step": executable}, {})
+    return step, Chain.of({"step": compiled_for(step, 1, 8)}, {})
+
+
+def test_all_programs_take_and_leave_caches_in_one_form(compiled: tuple[Step, Chain]):
+    """The program of several tokens alone would have the caches in rows: each run of another would convert on the host.
+
+    The step of one token, which runs most, has them as it would alone.
+    """
+    step, chain = compiled
+    one, several = (states(bucket.program.graph) for bucket in chain.stages["step"].buckets)
+    assert one == several
+    (alone,) = compiled_for(step, 1).buckets
+    assert one == states(alone.program.graph)
+    (alone,) = compiled_for(step, 8).buckets
+    assert several != states(alone.program.graph)
+    assert all(check(bucket.program).ok for bucket in chain.stages["step"].buckets)
+
+
+def states(graph: Graph) -> dict[str, tuple[str, str]]:
+    left = dict(graph.outputs)
+    return {name: (str(value.type), str(left[name].type)) for name, value in graph.states.items()}
 
 
 @pytest.mark.parametrize("length", [1, 7, 8, 9, 20])

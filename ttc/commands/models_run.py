@@ -24,7 +24,7 @@ FILES = {
     "reference": ("IN.wav", "a recording of the voice that speaks"),
     "voice": (
         "FILE",
-        "a voice pack or a speaker's embedding (.npz, .npy, .safetensors, .pt); else a random voice",
+        "a voice pack, a speaker's embedding (.npz, .npy, .safetensors, .pt) or prompt (.npz)",
     ),
     "tokenizer": ("DIR", "the files of the model's tokenizer, for --text"),
 }
@@ -35,6 +35,14 @@ WORDS = {
 }
 """Options for the files and the text that systems are given."""
 
+NUMBERS = {
+    "seconds": (float, "the longest speech"),
+    "temperature": (float, "draw tokens, of logits divided by this number; the most likely tokens if not given"),
+    "top-k": (int, "draw among so many most likely tokens"),
+    "top-p": (float, "draw among the most likely tokens that together have this probability"),
+}
+"""Options for how a speech is generated."""
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the system, what it is given, and how it is compiled and run."""
@@ -43,6 +51,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         parser.add_argument(f"--{name}", metavar=kind, type=path, help=meaning)
     for name, meaning in WORDS.items():
         parser.add_argument(f"--{name}", help=meaning)
+    for name, (kind, meaning) in NUMBERS.items():
+        parser.add_argument(f"--{name}", metavar="N", type=kind, help=meaning)
     parser.add_argument("-o", "--output", metavar="OUT.wav", type=path, required=True, help="the sound to write")
     parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
     parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
@@ -62,7 +72,8 @@ def run(arguments: Namespace) -> int:
     _check_files(arguments)
     if arguments.seed < 0:
         raise InputError(f"a seed is a whole number of 0 or more, got {arguments.seed}")
-    options = {name: getattr(arguments, name) for name in (*FILES, *WORDS)}
+    names = [name.replace("-", "_") for name in (*FILES, *WORDS, *NUMBERS)]
+    options = {name: getattr(arguments, name) for name in names}
     given = system.read({name: option for name, option in options.items() if option is not None})
     with ProgressLine(arguments.system) as line:
         chain = _chain(system, arguments, line)

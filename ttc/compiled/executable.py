@@ -48,12 +48,14 @@ class Executable:
 
     @classmethod
     def of(cls, builds: Sequence[Build]) -> Executable:
-        """Join the builds of all buckets of a model, the largest last, with the weights that their programs share."""
+        """Join the builds of all buckets of a model, the largest last: they share weights, and the forms of states."""
+        from ttc.compiled.forms import with_same_states
         from ttc.compiled.sharing import share_weights
         from ttc.ops.derived import derived_weights, literals
         from ttc.runtime.run.program import weight_types
 
-        buckets, derivations = share_weights(builds)
+        shared, derivations = share_weights(builds)
+        buckets = with_same_states(shared)
         types = weight_types(*(bucket.program for bucket in buckets))
         return cls(buckets, str(derivations), derived_weights(types, derivations), literals(derivations))
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ttc.backend.plan.link_inputs import link_inputs
 from ttc.calls.call import spec_of
-from ttc.calls.target import target_named
 from ttc.compiled.executable import Executable
+from ttc.compiled.forms import with_forms
 from ttc.errors import InputError
 from ttc.ir import DRAM, Spec, TensorType
 from ttc.runtime.run.buckets import Bucket
@@ -30,7 +29,7 @@ def linked(executable: Executable, sources: Mapping[str, Source]) -> Executable:
             wanted, given = _types(executable, name, "inputs"), _types(source, output, "outputs")
             raise InputError(f"input {name!r} is {wanted}, the output {output!r} that is linked to it {given}")
     pairs = zip(executable.buckets, forms, strict=True)
-    return replace(executable, buckets=tuple(_with_forms(bucket, each) for bucket, each in pairs))
+    return replace(executable, buckets=tuple(with_forms(bucket, each) for bucket, each in pairs))
 
 
 def wanted_forms(bucket: Bucket, sources: Mapping[str, Source]) -> dict[str, Spec]:
@@ -44,12 +43,6 @@ def wanted_forms(bucket: Bucket, sources: Mapping[str, Source]) -> dict[str, Spe
         if found is not None:
             forms[name] = found
     return forms
-
-
-def _with_forms(bucket: Bucket, forms: Mapping[str, Spec]) -> Bucket:
-    program = bucket.program
-    graph = link_inputs(program.graph, forms, target_named(program.target))
-    return replace(bucket, program=replace(program, graph=graph))
 
 
 def _form(type: TensorType, source: Executable, output: str) -> Spec | None:

@@ -21,7 +21,7 @@ def link_inputs(graph: Graph, forms: Mapping[str, Spec], target: Target) -> Grap
                                                    %x.row = ttnn.to_layout(%x.f32, ROW_MAJOR)
                                                    %a = ttnn.relu(%x.row)
 
-    Forms are in the card's DRAM, and of the inputs' own shapes.
+    A state that has a form is left in that form, too. Forms are in the card's DRAM, and of the inputs' own shapes.
     """
     builder = Builder(graph.weights)
     new: dict[Value, Value] = {}
@@ -34,7 +34,11 @@ def link_inputs(graph: Graph, forms: Mapping[str, Spec], target: Target) -> Grap
         else:
             results = builder.again(node, op)
         new.update(zip(node.results, results, strict=True))
-    linked_graph = settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
+    left = {
+        name: _converted(new[value], forms[name], builder) if name in graph.states and name in forms else new[value]
+        for name, value in graph.outputs
+    }
+    linked_graph = settled(graph, builder.finish(left))
     return deallocate_after_last_use(linked_graph, target)
 
 

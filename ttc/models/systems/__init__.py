@@ -10,7 +10,7 @@ from ttc.errors import InputError
 if TYPE_CHECKING:
     from ttc.models.systems.system import System
 
-SYSTEMS = {"kokoro": "Speech", "openvoice": "VoiceConversion", "speecht5": "SpeechT5", "vits": "Vits"}
+SYSTEMS = {"bark": "Bark", "kokoro": "Speech", "openvoice": "VoiceConversion", "speecht5": "SpeechT5", "vits": "Vits"}
 """The class of each system, in the file of the system's name."""
 
 

@@ -28,14 +28,7 @@ def compile_stages(
 ) -> dict[str, Compiled]:
     """Compile each stage that is no step of generation in a bucket for each size of its lengths."""
     return {
-        stage.name: ttc.compile(
-            built[stage.name][0],
-            kwargs=built[stage.name][1],
-            target=target,
-            dtype=dtype,
-            **_lengths(system, stage, tuple(built[stage.name][1])),
-            progress=partial(_told, progress, stage.name),
-        )
+        stage.name: _buckets(system, stage, built[stage.name], _options(stage, target, dtype, progress))
         for stage in system.stages
         if not stage.step
     }
@@ -45,13 +38,28 @@ def chain_of(
     system: System, built: Mapping[str, Built], target: str, dtype: str, progress: Callable[[str], None]
 ) -> Chain:
     """Compile all stages, and link them to a chain."""
-    compiled = compile_stages(system, built, target, dtype, progress)
-    stages = {}
-    for stage in system.stages:
-        options = {"target": target, "dtype": dtype, "progress": partial(_told, progress, stage.name)}
-        name = stage.name
-        stages[name] = _step(system, stage, built[name], options) if stage.step else compiled[name].executable
+    stages = {
+        each.name: compiled_stage(system, each, built[each.name], target, dtype, progress) for each in system.stages
+    }
     return Chain.of(stages, system.links)
+
+
+def compiled_stage(
+    system: System, stage: Stage, built: Built, target: str, dtype: str, progress: Callable[[str], None]
+) -> Executable:
+    """Compile one stage, before any of its inputs is linked."""
+    options = _options(stage, target, dtype, progress)
+    return _step(system, stage, built, options) if stage.step else _buckets(system, stage, built, options).executable
+
+
+def _options(stage: Stage, target: str, dtype: str, progress: Callable[[str], None]) -> dict[str, Any]:
+    return {"target": target, "dtype": dtype, "progress": partial(_told, progress, stage.name)}
+
+
+def _buckets(system: System, stage: Stage, built: Built, options: Mapping[str, Any]) -> Compiled:
+    """Compile a stage in a bucket for each size of its lengths."""
+    module, inputs = built
+    return ttc.compile(module, kwargs=inputs, **_lengths(system, stage, tuple(inputs)), **options)
 
 
 def _step(system: System, stage: Stage, built: Built, options: Mapping[str, Any]) -> Executable:

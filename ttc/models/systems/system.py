@@ -83,7 +83,8 @@ class System(ABC):
         """Return what `run` takes, from options of the command: names of sound files, text. InputError for others."""
         for name in options:
             if name not in (*self.takes, *self.may_take):
-                raise InputError(f"{self.name} takes no --{name}: {self.name} is given {' and '.join(self.takes)}")
+                option = name.replace("_", "-")
+                raise InputError(f"{self.name} takes no --{option}: {self.name} is given {' and '.join(self.takes)}")
         for name in self.takes:
             if name not in options:
                 raise InputError(f"{self.name} needs --{name}: {self.name} is given {' and '.join(self.takes)}")

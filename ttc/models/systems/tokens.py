@@ -24,10 +24,11 @@ def read_tokens(written: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def tokens_of(text: str, folder: str | PathLike[str]) -> list[int]:
+def tokens_of(text: str, folder: str | PathLike[str], marks: bool = True) -> list[int]:
     """Return the tokens of a text by the tokenizer of a folder, as transformers reads it.
 
-    InputError for an empty text and for a folder without a tokenizer. Nothing is downloaded.
+    `marks` adds the tokens that the tokenizer puts at the ends. InputError for an empty text and for a folder without a
+    tokenizer. Nothing is downloaded.
     """
     if not text.strip():
         raise InputError("the text is empty: there is nothing to speak")
@@ -38,12 +39,13 @@ def tokens_of(text: str, folder: str | PathLike[str]) -> list[int]:
     from transformers import AutoTokenizer
 
     try:
-        return list(AutoTokenizer.from_pretrained(path, local_files_only=True)(text)["input_ids"])
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        return list(tokenizer(text, add_special_tokens=marks)["input_ids"])
     except Exception as error:  # whatever the files, or a package that the tokenizer lacks, make transformers raise
         raise InputError(f"{path} holds no tokenizer that can be read: {str(error).splitlines()[0][:200]}") from None
 
 
-def with_tokens(system: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def with_tokens(system: str, options: Mapping[str, Any], marks: bool = True) -> dict[str, Any]:
     """Return options in which tokens are numbers, made of a text where one is given.
 
     InputError for a text and tokens, for a text without a tokenizer, and for a tokenizer without a text.
@@ -55,7 +57,7 @@ def with_tokens(system: str, options: Mapping[str, Any]) -> dict[str, Any]:
     if (text is None) != (folder is None):
         raise InputError("--text needs --tokenizer DIR" if folder is None else "--tokenizer is for --text alone")
     if text is not None and folder is not None:
-        found["tokens"] = tokens_of(text, folder)
+        found["tokens"] = tokens_of(text, folder, marks)
     elif "tokens" in found:
         found["tokens"] = read_tokens(found["tokens"])
     return found
