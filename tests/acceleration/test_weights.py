@@ -146,3 +146,59 @@ def test_weights_without_data():
         pytest.raises(InputError, match="Linear: a weight has no data"),
     ):
         model(torch.ones(1, 32))
+
+
+class Growing(nn.Module):
+    """A module that puts what it is given into a list, as caches do, and one that takes a list of any length."""
+
+    def forward(self, x: torch.Tensor, rows: list[torch.Tensor] | None = None) -> torch.Tensor:
+        if rows:
+            rows[0] = torch.cat([rows[0], x])
+            return rows[0].sum(0)
+        return x + 1
+
+
+@torch.no_grad()
+def test_side_effects_are_found_once_for_all_sizes():
+    model, rows_of = Growing().eval(), [torch.ones(1, 32)]
+    how: dict[str, Any] = {"device": "emulator", "mode": "NORMAL_WITH_FALLBACK", "allow_fallback": "Growing"}
+    with ttc.accelerate(model, **how) as acceleration:
+        for _ in range(4):
+            model(torch.ones(1, 32), rows_of)
+        assert rows(acceleration, "compile")[""] == 1
+        assert acceleration.fallbacks[0].calls == 4
+        assert len(rows_of[0]) == 5
+        assert model(torch.ones(1, 32)).mean() == 2, "another structure is tried"
+        assert rows(acceleration, "device")[""] == 1
+        acceleration.forget()
+        model(torch.ones(1, 32), rows_of)
+        assert rows(acceleration, "compile")[""] == 3
+
+
+@torch.no_grad()
+def test_a_refusal_of_one_size_is_none_of_others():
+    model = nn.Linear(32, 4).eval()
+    how: dict[str, Any] = {"device": "emulator", "mode": "NORMAL_WITH_FALLBACK", "allow_fallback": "Linear"}
+    with ttc.accelerate(model, **how) as acceleration:
+        with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+            model(torch.ones(1, 31))
+        assert model(torch.ones(1, 32)).shape == (1, 4)
+        assert rows(acceleration, "device") == {"": 1}
+
+
+@torch.no_grad()
+def test_weights_that_do_not_fit(monkeypatch: pytest.MonkeyPatch):
+    from ttc.calls.target import Target
+
+    model, x = net()
+    taken = 2 * (32 * 64 + 32 * 64)  # of the first product: weight and bias, in tiles
+    monkeypatch.setattr(Target, "dram_bytes", property(lambda self: taken + 2 * (64 * 32 + 32 * 32)))
+    with ttc.accelerate(model, {nn.Linear}, device="emulator") as acceleration:
+        with pytest.raises(
+            ttc.TtcError, match=r"Linear 'head': 4,096 bytes of weights do not fit on n150 beside the 14,336"
+        ):
+            model(x)
+        acceleration.to_host()
+        assert model.head(x).shape == (8, 4)
+    with ttc.accelerate(model, {nn.Linear}, device="emulator", free_after_use=True):
+        model(x)

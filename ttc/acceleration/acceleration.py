@@ -6,12 +6,14 @@ import inspect
 from dataclasses import dataclass
 from threading import RLock
 from typing import Any
+from weakref import finalize
 
 from torch import nn
 from torch.nn.parameter import is_lazy
 
 from ttc.acceleration.choice import Choice, chosen, holds, place, select
 from ttc.acceleration.modes import Mode
+from ttc.acceleration.program import Program
 from ttc.acceleration.records import InTorch, Records
 from ttc.acceleration.standin import Standin
 from ttc.acceleration.tables import Table, tables
@@ -21,6 +23,7 @@ from ttc.frontend.export import tensors_of
 from ttc.pipeline import Options
 from ttc.runtime.run.device import Device
 from ttc.runtime.run.devices import emulates, no_card, on_card, open_device, require_names
+from ttc.runtime.run.traced import TracingDevice
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,11 @@ class Acceleration:
         self.emulated = emulates(settings.device)
         self.records = Records()
         self.turn, self.comparing = RLock(), False
-        self._device_name, self._device = settings.device, None
+        self._device_name = settings.device
+        self._device: Device | None = None
         self._allowed = select(model, settings.allow_fallback, "allow_fallback")
         self._hook: Any = None
+        self._leave: Any = None
         self.standins = _standins(self, choice)
         for standin in self.standins.values():
             standin.module.forward = standin  # pyright: ignore[reportAttributeAccessIssue]
@@ -77,6 +82,9 @@ class Acceleration:
                     del standin.module.forward
             if self._hook:
                 self._hook.remove()
+            if self._leave:
+                self._leave()
+            self._device = self._leave = None
 
     def forget(self) -> None:
         """Drop all programs: for changes of modules that torch does not count, as those of a plain attribute."""
@@ -111,10 +119,27 @@ class Acceleration:
         return sum(program.device_bytes for each in self.standins.values() for program in each.programs.known)
 
     def open(self) -> Device:
-        """Return the device that all modules share; on a card each session joins, as each will leave."""
-        if self._device is None or on_card(self._device_name):
-            self._device = open_device(self._device_name, target=self.options.target.name)
-        return self._device
+        """Return the device that all modules share, for one more session.
+
+        On a card each session joins, as each will leave, and so does the acceleration: the card stays open for it.
+        """
+        if self._device is None:
+            self._device = self._join()
+            if isinstance(self._device, TracingDevice):
+                self._leave = finalize(self, self._device.leave)
+        return self._join() if isinstance(self._device, TracingDevice) else self._device
+
+    def _join(self) -> Device:
+        return open_device(self._device_name, target=self.options.target.name)
+
+    def require_room(self, program: Program) -> None:
+        """Require that a program's weights fit on the card beside those that are there; TtcError otherwise."""
+        taken, more, there = self.device_bytes, program.resident_bytes, self.options.target.dram_bytes
+        if taken + more > there:
+            raise TtcError(
+                f"{more:,} bytes of weights do not fit on {self.options.target.name} beside the {taken:,} bytes there: "
+                "free_after_use keeps them there for as long as they are used"
+            )
 
     # ------------------------------------------------------------ looking
 

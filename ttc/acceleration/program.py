@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from torch import nn
 
+from ttc.acceleration.watched import Impure
 from ttc.analysis.timeline import timeline
 from ttc.calls.call import spec_of
 from ttc.calls.target import target_named
 from ttc.compiled.chain_session import moved
 from ttc.compiled.compiled import Compiled
 from ttc.compiled.executable import Executable
-from ttc.errors import Refused
 from ttc.ir import Weight, Weights
 from ttc.ir.random import random_kind
 from ttc.ir.state import state_name
@@ -45,7 +45,7 @@ class Program:
         self.ready = False
         bucket = self.executable.buckets[0]
         self.uploaded, self.downloaded = moved(bucket, {}, ())
-        self.ops = _ops(bucket.program)
+        self.ops, self.resident_bytes = _ops(bucket.program), resident_bytes(bucket.program)
 
     def preprocess(self) -> None:
         """Compute the weights and keep them on the host."""
@@ -53,12 +53,12 @@ class Program:
             held = Weights({ref: _held(weight) for ref, weight in self.executable.weights.items()})
             self.executable, self.ready = replace(self.executable, weights=held), True
 
-    def to_device(self, device: Device, emulated: bool) -> None:
-        """Upload the weights, unless they are on the device."""
+    def to_device(self, opened: Callable[[], Device], emulated: bool) -> None:
+        """Upload the weights, unless they are there, to the device that `opened` gives for one more session."""
         if self._session is None:
             self.preprocess()
             require_memory(self.executable.program, emulated)
-            self._session = self.executable.session_on(device, trace=False)
+            self._session = self.executable.session_on(opened(), trace=False)
 
     def to_host(self) -> None:
         """Free the weights on the device; the host has them still."""
@@ -80,7 +80,7 @@ class Program:
     @property
     def device_bytes(self) -> int:
         """Return the bytes that the weights take on the device, once they are there."""
-        return resident_bytes(self.executable.program) if self.on_device else 0
+        return self.resident_bytes if self.on_device else 0
 
     def run(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run on the device, where the weights are; return the outputs in the module's own structure."""
@@ -113,7 +113,7 @@ def _require_pure(name: str, build: Build) -> None:
     if any(random_kind(own) for own, _ in build.program.inputs):
         reasons.append((name, "its forward draws random numbers, from a generator of torch's that is on the host"))
     if reasons:
-        raise Refused(reasons)
+        raise Impure(reasons)
 
 
 def _ops(program: Calls) -> dict[str, tuple[int, float]]:

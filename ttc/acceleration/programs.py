@@ -7,10 +7,11 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from ttc.acceleration.call import require_no_hooks_inside, require_values
 from ttc.acceleration.program import Program
-from ttc.acceleration.watched import watched
+from ttc.acceleration.watched import Impure, watched
 from ttc.errors import InputError, Refused, TtcError
 from ttc.frontend.export import call_key, tensors_of
 from ttc.frontend.export.frozen import has_data
@@ -29,6 +30,7 @@ class Programs:
     def __init__(self, module: nn.Module, most: int):
         self._module, self._most = module, most
         self._known: OrderedDict[Hashable, Program | TtcError] = OrderedDict()
+        self._impure: OrderedDict[Hashable, Refused] = OrderedDict()
         self._weights: Hashable = None
         self._copy: nn.Module | None = None
 
@@ -40,20 +42,20 @@ class Programs:
     def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], compile: Compile) -> Program:
         """Return the program of such calls, made by `compile` from a copy of the module if there is none yet.
 
-        TtcError if the module cannot be compiled for such calls, as when that was tried first.
+        TtcError if the module cannot be compiled for such calls, as when that was tried first; after a forward with
+        side effects no call of that structure is tried again, whatever its sizes.
         """
         require_values(self._module, args, kwargs)
         require_no_hooks_inside(self._module)
         if (weights := versions(self._module)) != self._weights:
             self.forget()
             self._weights = weights
-        key = call_key(args, kwargs)
-        if key not in self._known:
-            self._known[key] = self._compiled(compile)
-            while len(self._known) > self._most:
-                _dropped(self._known.popitem(last=False)[1])
-        self._known.move_to_end(key)
-        found = self._known[key]
+        structure, key = _structure(args, kwargs), call_key(args, kwargs)
+        found = self._impure.get(structure) or self._known.get(key) or self._compiled(compile)
+        if isinstance(found, Impure):
+            _keep(self._impure, structure, found, self._most)
+        else:
+            _keep(self._known, key, found, self._most)
         if isinstance(found, Program):
             return found
         raise found.with_traceback(None)
@@ -63,6 +65,7 @@ class Programs:
         for program in self._known.values():
             _dropped(program)
         self._known.clear()
+        self._impure.clear()
         self._copy = None
 
     def _compiled(self, compile: Compile) -> Program | TtcError:
@@ -71,7 +74,8 @@ class Programs:
             self._copy = self._copy or watched(self._module)
             return compile(self._copy)
         except Refused as refused:
-            return Refused(refused.reasons, refused.advice)
+            kind = Impure if isinstance(refused, Impure) else Refused
+            return kind(refused.reasons, refused.advice)
         except TtcError as error:
             return InputError(str(error))
 
@@ -87,6 +91,20 @@ def _version(tensor: Tensor) -> Hashable:
     if tensor.is_inference():
         raise InputError("a weight was made under torch.inference_mode(), where no change is counted: clone it outside")
     return id(tensor), tensor.data_ptr(), tensor._version, tensor.dtype
+
+
+def _structure(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
+    """Return the key that calls share which differ in sizes and values alone."""
+    leaves, spec = pytree.tree_flatten((args, dict(sorted(kwargs.items()))))
+    return str(spec), tuple(type(leaf) for leaf in leaves)
+
+
+def _keep(items: OrderedDict[Hashable, Any], key: Hashable, item: Program | TtcError, most: int) -> None:
+    """Put an item to the end of the latest ones, and drop the first of more than `most`."""
+    items[key] = item
+    items.move_to_end(key)
+    while len(items) > most:
+        _dropped(items.popitem(last=False)[1])
 
 
 def _dropped(program: Program | TtcError) -> None:

@@ -95,8 +95,9 @@ class Standin:
             with self._timed(records.PREPROCESS):
                 program.preprocess()
         if not program.on_device:
+            self._owner.require_room(program)
             with self._timed(records.UPLOAD):
-                program.to_device(self._owner.open(), self._owner.emulated)
+                program.to_device(self._owner.open, self._owner.emulated)
 
     def on_device(self, program: Program, args: Args, kwargs: Kwargs) -> Any:
         """Return the results of a program of this module."""

@@ -21,8 +21,12 @@ OF_TORCH = {"_flat_weights", "_flat_weight_refs", *vars(nn.Module())}
 """Attributes that modules of torch itself set: nn.LSTM lists its weights anew in each call."""
 
 
+class Impure(Refused):
+    """Refusal of a forward with effects beside its results; no other sizes of its arguments would change that."""
+
+
 def watched(module: nn.Module) -> nn.Module:
-    """Return a copy of a module, with weights of its own, whose forward raises Refused for a call with side effects.
+    """Return a copy of a module, with weights of its own, whose forward raises Impure for a call with side effects.
 
     Hooks on the module itself are left to the caller's own call of it.
     """
@@ -37,7 +41,7 @@ def watched(module: nn.Module) -> nn.Module:
         if not _same(leaves, pytree.tree_leaves((args, kwargs))):
             changed.append("what its arguments hold")
         if changed:
-            raise Refused([(type(own).__name__, f"its forward changes {' and '.join(changed)}: {REPLAYED}")])
+            raise Impure([(type(own).__name__, f"its forward changes {' and '.join(changed)}: {REPLAYED}")])
         return result
 
     own.forward = forward
