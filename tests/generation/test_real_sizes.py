@@ -65,14 +65,18 @@ MODELS: dict[str, Callable[[], Any]] = {
 }
 
 
+SPREAD = {"gpt2": 2.0, "qwen2.5-0.5b": 1.5, "t5-small": 1.5, "whisper-tiny": 3.0}
+"""How much matrices grow what they multiply: enough for tokens to vary, not so much that rounding decides them."""
+
+
 def built(name: str) -> Any:
-    """Build a model whose tokens vary: matrices that neither grow nor shrink what they multiply."""
+    """Build a model of seeded matrices."""
     torch.manual_seed(0)
     model = MODELS[name]().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 2:
-                parameter.normal_(std=1.5 * parameter.shape[1] ** -0.5)
+                parameter.normal_(std=SPREAD[name] * parameter.shape[1] ** -0.5)
     model.generation_config.suppress_tokens = model.generation_config.begin_suppress_tokens = None
     return model
 
