@@ -19,6 +19,7 @@ from ttc.ir import DType, Graph, Value, Weights
 from ttc.ir.names import free_name
 from ttc.ir.stand_in import stand_ins, without
 from ttc.ir.state import state_name
+from ttc.ops.default_device import on_host
 from ttc.ops.derived import derived_weights
 from ttc.passes.padding import Doubtful, Padded, pad
 from ttc.runtime.run.buckets import Bucket, Sizes
@@ -122,6 +123,7 @@ class Build:
         return derived_weights(weight_types(self.program), self.derivations)
 
 
+@on_host()
 def compile_graph(
     graph: Graph, options: Options, observe: Observer | None = None, reader: Reader | None = None
 ) -> Build:
@@ -150,6 +152,7 @@ def compile_graph(
     return Build(in_bucket(program), lowered.derivations, ops, lowered.names, lowered.elements, steps)
 
 
+@on_host()
 def lowered_again(build: Build, options: Options) -> Build:
     """Lower a build's ops with other numbers, or dtypes of weights, and decide no more than a run needs."""
     lowered = _lowered_ops(build.ops, options)

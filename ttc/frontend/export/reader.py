@@ -33,6 +33,7 @@ from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weight
 from ttc.ir.stand_in import enumerated, stand_in
 from ttc.ir.state import state_input
 from ttc.ops.constant import names_literal
+from ttc.ops.default_device import on_host
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import FROM_TORCH, array_of
 
@@ -54,6 +55,7 @@ def load(program: ExportedProgram) -> Graph:
     return read(program, Signature.of(program))[0]
 
 
+@on_host()
 def read(program: ExportedProgram, signature: Signature) -> tuple[Graph, Signature]:
     """Read the program as ops; return the signature too, with the inputs that the program changes in place.
 

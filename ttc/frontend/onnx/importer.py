@@ -28,6 +28,7 @@ from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.stand_in import enumerated
 from ttc.ir.state import state_input
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
+from ttc.ops.default_device import on_host
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import tensor_of
 
@@ -41,6 +42,7 @@ Environment = dict[str, "Expr | Sequence | Poison"]
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
+@on_host()
 def load(
     model: str | PathLike | ModelProto | Opened,
     *,
