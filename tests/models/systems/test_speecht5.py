@@ -34,11 +34,11 @@ ROOM = SYSTEM.lengths["S"][-1] + SPARE
 
 
 @cache
-def parts(stop: float = 0.0) -> tuple[Any, Any]:
+def parts(stop: float = 0.0, size: str = "tiny") -> tuple[Any, Any]:
     """The package's two models; with `stop`, an end that comes of what the decoder says."""
     found: dict[str, nn.Module] = {}
     with seeded(0):
-        SYSTEM.build(lambda module, part: found.update({part: module}))
+        SpeechT5(size).build(lambda module, part: found.update({part: module}))
         if stop:
             layer: Any = found["speecht5_tts"].speech_decoder_postnet.prob_out
             nn.init.normal_(layer.weight, std=stop / layer.in_features**0.5)
@@ -58,19 +58,19 @@ def compiled(name: str) -> Compiled:
     return ttc.compile(module, kwargs=inputs, dtype="fp32")
 
 
-def package(tokens: Sequence[int], seed: int, stop: float = 0.0) -> np.ndarray:
+def package(tokens: Sequence[int], seed: int, stop: float = 0.0, size: str = "tiny") -> np.ndarray:
     """The samples of `generate_speech`, which runs its prenet on all frames again at each step, with the same masks."""
-    model, vocoder = parts(stop)
-    random, drawn, layers = np.random.default_rng(seed), [], MASKS["tiny"][0]
+    model, vocoder = parts(stop, size)
+    random, drawn, layers = np.random.default_rng(seed), [], MASKS[size][0]
     calls = iter(range(10**6))
 
     def dropout(prenet: Any, x: torch.Tensor, p: float) -> torch.Tensor:
         while len(drawn) < x.shape[1]:
-            drawn.append(torch.from_numpy((random.random(MASKS["tiny"]) >= p).astype(np.float32)))
+            drawn.append(torch.from_numpy((random.random(MASKS[size]) >= p).astype(np.float32)))
         layer = next(calls) % layers
         return x * torch.stack([masks[layer] for masks in drawn]) / (1 - p)
 
-    speaker = torch.from_numpy(SYSTEM.inputs(tokens, None, seed)[1])
+    speaker = torch.from_numpy(SpeechT5(size).inputs(tokens, None, seed)[1])
     with torch.no_grad(), mock.patch.object(SpeechT5SpeechDecoderPrenet, "_consistent_dropout", dropout):
         return model.generate_speech(torch.tensor([tokens]), speaker, vocoder=vocoder).numpy()
 
@@ -158,6 +158,26 @@ def test_speech_in_buckets_is_the_package_s_own(tokens: list[int], stop: float):
 @cache
 def chain(stop: float) -> Chain:
     return chain_of(SYSTEM, compile_stages(SYSTEM, built(stop), "n150", "fp32", lambda what: None))
+
+
+@pytest.mark.sweep
+def test_the_published_size_is_the_package_s_own():
+    """Random weights; a text of 3 tokens and one of 14 in the same buckets."""
+    real = SpeechT5()
+    with real.pipeline(dtype="fp32").session("emulator") as session:
+        for tokens in (TEXT, [*range(4, 18)]):
+            wanted, found = package(tokens, 3, size="real"), real.run(session, seed=3, tokens=tokens)
+            assert found.shape == wanted.shape
+            assert pcc(found, wanted) >= 0.999
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", FIRST)
+def test_real_ttnn_accepts_every_program_of_the_published_size(target: str, ttnn_python: str):
+    for stage in SpeechT5().pipeline(target, "bf16").stages.values():
+        for bucket in stage.buckets:
+            assert check(bucket.program).faults == []
+            assert "host.run" not in str(bucket.program.graph)
 
 
 def test_folders_of_transformers_give_the_weights(tmp_path: Path):

@@ -41,10 +41,10 @@ def compiled(name: str) -> Compiled:
     return ttc.compile(module, kwargs=inputs, dtype="fp32")
 
 
-def package(tokens: list[int], seed: int) -> np.ndarray:
+def package(tokens: list[int], seed: int, size: str = "tiny") -> np.ndarray:
     """The samples of VitsModel, with the noise that the stages draw: durations first, then latents."""
     with seeded(0):
-        model = VitsModel(VitsConfig(**vits.CONFIGS["tiny"])).eval()
+        model = VitsModel(VitsConfig(**vits.CONFIGS[size])).eval()
     randn, randn_like = torch.randn, torch.randn_like
 
     def durations(*shape: int) -> torch.Tensor:
@@ -130,6 +130,30 @@ def test_speech_in_buckets_is_the_package_s_own(tokens: list[int]):
 @cache
 def chain() -> Chain:
     return SYSTEM.pipeline(dtype="fp32")
+
+
+@pytest.mark.sweep
+def test_the_published_size_is_the_package_s_own():
+    """Random weights; a text of 5 tokens and one of 60 in the same buckets."""
+    real = Vits()
+    stages = InTorch(built_stages(real, None, 0))
+    with real.pipeline(dtype="fp32").session("emulator") as session:
+        for tokens in ([*range(5)], [*range(30)] * 2):
+            given = {"tokens": real.numbered(tokens)}
+            left, kept = (each.run("encode", given, seed=6) for each in (stages, session))
+            np.testing.assert_array_equal(kept["durations"], left["durations"])
+            wanted, found = package(tokens, 3, "real"), real.run(session, seed=3, tokens=tokens)
+            assert found.shape == wanted.shape
+            assert pcc(found, wanted) >= 0.999
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", FIRST)
+def test_real_ttnn_accepts_every_program_of_the_published_size(target: str, ttnn_python: str):
+    for stage in Vits().pipeline(target, "bf16").stages.values():
+        for bucket in stage.buckets:
+            assert check(bucket.program).faults == []
+            assert "host.run" not in str(bucket.program.graph)
 
 
 @pytest.mark.parametrize(
