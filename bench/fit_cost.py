@@ -109,8 +109,8 @@ PULL, FAR = 0.1, 0.4
 """Weights beside a row's relative error: of the pull to the priors, and of Wormhole's to Blackhole's cycles."""
 
 KNOWN = {
-    "wormhole_b0": {"launch.gap_us": 2.05, "dram.share": 1.48, "host.call_us": 45.0},
-    "blackhole": {"launch.gap_us": 0.55, "dram.share": 1.5, "host.call_us": 15.0},
+    "wormhole_b0": {"launch.gap_us": 2.05, "dram.share": 1.48, "host.call_us": 45.0, "product.banks": 1.2},
+    "blackhole": {"launch.gap_us": 0.55, "dram.share": 1.5, "host.call_us": 15.0, "product.banks": 1.024},
 }
 """Constants taken as published rather than fitted: their sources stand in `SOURCES`."""
 
@@ -123,6 +123,9 @@ SOURCES = {
     "host.call_us": "gemm.csv, not traced: the least time of a call, 45-50 us on n150, 15 us on p150",
     "dram.share": "ops.csv: 16.8 MB read and written in 86 us on wormhole_b0 (8x8), 52 MB in 154-156 us on p150, as a "
     "multiple of the time at peak",
+    "product.banks": "ops.csv: weights in the banks of DRAM are read at around 240 GB/s on wormhole_b0 (llms.md), with "
+    "a reader beside each bank at 500 GB/s on p150 (Saturating_DRAM_bandwidth_Blackhole.md), as a multiple of the time "
+    "at peak",
     "units": "cycles of the core's clock; dram, write, stretch, fill, unpack, engine: factors; _us: microseconds",
 }
 

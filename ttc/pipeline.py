@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial, wraps
@@ -11,6 +12,8 @@ from typing import Any
 
 from ttc import backend, passes
 from ttc.backend.lowering import Lowered
+from ttc.backend.plan.shard import shard
+from ttc.backend.plan.sharding.banks import banks_of
 from ttc.calls.call import MathFidelity
 from ttc.calls.lints import lint
 from ttc.calls.target import Target
@@ -95,6 +98,7 @@ class Build:
     names: Mapping[str, str]
     elements: Mapping[str, int]
     steps: Sequence[tuple[str, Graph]]
+    options: Options
 
     @property
     def imported(self) -> Graph:
@@ -149,7 +153,7 @@ def compile_graph(
     calls = _planned(lowered.program, options, seen)
     inputs, outputs = (tuple(side.items()) for side in graph.signature())
     program = check_states(Program(calls, inputs, outputs, options.target.name, options.dtype))
-    return Build(in_bucket(program), lowered.derivations, ops, lowered.names, lowered.elements, steps)
+    return Build(in_bucket(program), lowered.derivations, ops, lowered.names, lowered.elements, steps, options)
 
 
 @on_host()
@@ -158,13 +162,39 @@ def lowered_again(build: Build, options: Options) -> Build:
     lowered = _lowered_ops(build.ops, options)
     program = replace(build.program, graph=_planned(lowered.program, options), dtype=options.dtype)
     bucket = replace(build.bucket, program=check_states(program))
-    return Build(bucket, lowered.derivations, build.ops, lowered.names, lowered.elements, build.steps)
+    return Build(bucket, lowered.derivations, build.ops, lowered.names, lowered.elements, build.steps, options)
 
 
-def _planned(calls: Graph, options: Options, observe: Observer | None = None) -> Graph:
-    """Take a program of calls through the backend's passes; the result has no fault that a lint knows."""
+def in_one_memory(builds: Sequence[Build]) -> list[Build]:
+    """Plan builds again where another has laid a weight that both read over the banks of DRAM.
+
+    So that the device holds each weight once. Weights are the same where their references are.
+    """
+    banks = [banks_of(build.program.graph) for build in builds]
+    every = frozenset().union(*banks)
+    return [build if own == every else _planned_again(build, every) for build, own in zip(builds, banks, strict=True)]
+
+
+def _planned_again(build: Build, banks: AbstractSet[str]) -> Build:
+    """Take a build's calls through the backend's passes again, its weights over the banks of DRAM as stated."""
+    lowered = next(position for position, (stage, _) in enumerate(build.steps) if stage == "lower")
+    steps = list(build.steps[: lowered + 1])
+    calls = _planned(steps[-1][1], build.options, lambda *step: steps.append(step), banks)
+    bucket = replace(build.bucket, program=check_states(replace(build.program, graph=calls)))
+    return replace(build, bucket=bucket, steps=steps)
+
+
+def _planned(
+    calls: Graph, options: Options, observe: Observer | None = None, banks: AbstractSet[str] | None = None
+) -> Graph:
+    """Take a program of calls through the backend's passes; the result has no fault that a lint knows.
+
+    `banks` are the references of the weights that lie over the banks of DRAM, where another program has decided it.
+    """
     planning = {0: backend.NEEDED, 1: backend.PIPELINE, 3: backend.EXACT}[options.optimize]
-    calls = passes.run([_bound(step, options.target) for step in planning], calls, observe)
+    given = {shard.__name__: partial(shard, banks=banks)}
+    steps = [_bound(step, options.target, given.get(step.__name__, step)) for step in planning]
+    calls = passes.run(steps, calls, observe)
     faults = list(lint(calls, options.target))
     assert not faults, f"ttc made a program that a card gets wrong: {faults[0]}"
     return calls
@@ -287,11 +317,13 @@ def _too_large(value: Value, target: Target) -> str:
     return f"{value.type} is more than the {target.dram_bytes:,} bytes of {target.name}"
 
 
-def _bound(step: Callable[[Graph, Target], Graph], target: Target) -> Callable[[Graph], Graph]:
-    """Bind a backend pass with its target filled in, still under its own name."""
+def _bound(
+    step: Callable[[Graph, Target], Graph], target: Target, given: Callable[[Graph, Target], Graph]
+) -> Callable[[Graph], Graph]:
+    """Bind a backend pass, as `given`, with its target filled in, still under the pass's own name."""
 
     @wraps(step)
     def bound(graph: Graph) -> Graph:
-        return step(graph, target)
+        return given(graph, target)
 
     return bound

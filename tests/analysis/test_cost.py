@@ -188,6 +188,31 @@ def test_a_program_config_divides_the_product():
     assert cost(halves, N150).dram_bytes == 2 * 64 * 96 * 2  # the weights once for each block of rows
 
 
+@pytest.mark.parametrize(
+    ("target", "fidelity", "share", "cores"), [("n150", "HiFi2", (240, 288), 12), ("p150", "LoFi", (500, 512), 8)]
+)
+def test_weights_over_banks_are_read_at_the_published_rate(
+    target: str, fidelity: str, share: tuple[int, int], cores: int
+):
+    """A core beside each bank works, and most of the time goes to reading the bank."""
+    card = TARGETS[target]
+    columns = -(-448 // card.dram_banks)
+    node = call(f"""
+      %x: bf16[1,4096] tile l1 width_sharded 8x1 of 32x512 = input(name="x")
+      %w: bfp8[4096,14336] tile dram width_sharded {card.dram_banks}x1 of 4096x{32 * columns} = const(ref="w")
+      %y: bf16[1,14336] tile l1 width_sharded 8x1 of 32x1792 = ttnn.linear(
+        %x, %w, memory_config=MemoryConfig(buffer=L1, sharding=WIDTH_SHARDED, shard=ShardSpec(grid=[8, 1],
+        shape=[32, 1792])), program_config=MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig(in0_block_w=2,
+        per_core_M=1, per_core_N=56, fused_activation=none), compute_kernel_config=ComputeKernelConfig(
+        math_fidelity={fidelity}))
+    """)
+    found = cost(node, card)
+    rate = card.dram_bytes_per_second * share[0] / share[1]
+    assert (found.cores, found.bound) == (cores, "DRAM")
+    assert found.dram_bytes == 128 * 448 * 1088
+    assert found.parts["DRAM"] == pytest.approx(128 * columns * card.dram_banks * 1088 / rate, rel=0.05)
+
+
 def test_interleaved_norms_give_a_core_whole_rows():
     norm = """
       %x: bf16[197,768] tile dram = input(name="x")

@@ -9,7 +9,7 @@ from tests.mock_cards import check_many
 from ttc.analysis.memory import bank_bytes
 from ttc.calls.call import Call, ComputeKernelConfig
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax, shards_config
-from ttc.calls.shards import block_shards
+from ttc.calls.shards import block_shards, width_shards
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, DType, Value
@@ -69,11 +69,19 @@ SHARDED = (
     (197, 512, (2, 4), False, False, False, True),
 )
 
+IN_LINES = (
+    (32, 1024, (8, 4), True, False, False, True),
+    (7, 1024, (8, 2), True, True, True, False),
+    (64, 512, (2, 4), False, False, False, True),
+    (1, 1024, (8, 1), True, False, True, True),
+)
+"""Norms of width shards: all cores of a grid share a row, line by line."""
+
 
 def in_shards(dtype: DType, case: tuple) -> tuple[One, int]:
     """A norm of shards, and the bytes of its shards on a core."""
     rows, width, grid, weight, bias, residual, rms = case
-    memory = block_shards(spec(dtype, 1, rows, width), grid)
+    memory = (width_shards if case in IN_LINES else block_shards)(spec(dtype, 1, rows, width), grid)
     assert memory is not None
     x, row = spec(dtype, 1, rows, width, memory=memory), spec(BF16, width)
 
@@ -91,7 +99,7 @@ def in_shards(dtype: DType, case: tuple) -> tuple[One, int]:
 @pytest.mark.parametrize("target", EACH_CARD)
 def test_norms_of_shards_need_the_l1_that_is_said(target: str, ttnn_python: str):
     """One program each, the circular buffers byte for byte beside the shards of operands and result."""
-    made = [in_shards(dtype, case) for case in SHARDED for dtype in (BF16, F32)]
+    made = [in_shards(dtype, case) for case in (*SHARDED, *IN_LINES) for dtype in (BF16, F32)]
     made.append(in_shards(DType.bfp8, SHARDED[0]))
     reports = check_many([program.text for program, _ in made], TARGETS[target])
     for (program, shards), report in zip(made, reports, strict=True):

@@ -188,6 +188,11 @@ REFUSED = [
         "memory_config=MemoryConfig(buffer=L1, sharding=BLOCK_SHARDED, shard=ShardSpec(grid=[1, 1], shape=[64, 96]))",
         "a product of tensors in shards must state its program config",
     ),
+    (
+        PLAIN,
+        f"input_tensor_b=bf16[64,96] tile l1 width_sharded 3x1 of 64x32, program_config={CONFIG}",
+        "a product by blocks reads weights that are interleaved, or in columns over banks of DRAM",
+    ),
     (LINEAR, f'program_config={CONFIG}, activation="relu"', "a program config holds the grid and the activation"),
     (
         PLAIN,
@@ -239,7 +244,8 @@ REFUSED = [
     (SHARDED, "input_tensor=bf16[96,256] tile l1 block_sharded 4x3 of 32x64", "a norm of these shards must state"),
     (SHARDED, "input_tensor=bf16[96,250] tile l1 block_sharded 8x3 of 32x32",
      "the rows of a norm of shards are whole tiles, not 250 elements"),
-    (SHARDED, "input_tensor=bf16[96,256] tile l1 height_sharded 3x1 of 32x256", "a norm takes shards by blocks only"),
+    (SHARDED, "input_tensor=bf16[96,256] tile l1 height_sharded 3x1 of 32x256",
+     "a norm takes shards by blocks or by columns only"),
     ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=1)", "dim=2", "dim 2 is not in a tensor of rank 2"),
     ("ttnn.softmax(input_tensor=bf16[4,64] tile dram, dim=0)", "dim=-1", "dim -1 is not in a tensor of rank 2"),
     ("ttnn.argmax(input_tensor=i32[4,64] row_major dram, dim=1)", "dim=0",
@@ -346,6 +352,7 @@ REFUSED = [
 ]  # fmt: skip
 
 ELSEWHERE = {
+    "bank_product.py": "weights over the banks of DRAM: tests/calls/test_bank_product.py",
     "cache.py": "rows that are written into caches, by views and shards: tests/calls/test_cache.py",
     "host.py": "what a host op takes and gives: tests/test_host.py",
     "program_config.py": "blocks that are no shares of a product: tests/calls/test_program_config.py",

@@ -12,7 +12,7 @@ from ttc import ops
 from ttc.ir import Op, TensorType, Value, parse_graph
 from ttc.ops.torch_types import to_torch
 
-_SHARDS = r"(?: (?:height|block)_sharded \d+x\d+ of \d+x\d+)?"
+_SHARDS = r"(?: (?:height|block|width)_sharded \d+x\d+ of \d+x\d+)?"
 _OPERAND = re.compile(
     rf"(?:bool|bfp?\d+|[iufc]\d+)\[[\d,]*\](?: (?:tile|row_major) (?:dram|l1|host)\b{_SHARDS})?"
     r"(?: padded \[[\d,]*\])?"

@@ -28,10 +28,12 @@ NUMPY = {"F32": np.float32, "I32": np.int32, "U32": np.uint32, "U16": np.uint16,
 
 def upload(device, array, dtype, layout, memory):
     """A tensor on the device, or on the host where memory is None."""
-    place = {} if memory is None else {"device": device, "mem_config": memory}
+    sharded = memory is not None and memory.is_sharded()
+    place = {} if memory is None or sharded else {"device": device, "mem_config": memory}
     kinds = {ttnn.int32: np.int32, ttnn.uint32: np.uint32, ttnn.uint16: np.uint16, ttnn.uint8: np.uint8}
     array = np.array(array, kinds.get(dtype, np.float32), order="C")
-    return ttnn.Tensor(array, data_type=dtype, layout=layout, **place)
+    tensor = ttnn.Tensor(array, data_type=dtype, layout=layout, **place)
+    return ttnn.to_device(tensor, device, memory_config=memory) if sharded else tensor
 
 
 def download(tensor):

@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass
 from math import prod
 from typing import Literal, get_args
 
+from ttc.calls.bank_product import banks_workspace, check_banks
 from ttc.calls.call import (
     EXACT,
     FLOATS,
@@ -19,8 +20,13 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
-from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig, ProgramConfig, check_config
-from ttc.calls.shards import is_sharded, matrix_tiles
+from ttc.calls.program_config import (
+    MatmulMultiCoreReuseMultiCast1DProgramConfig,
+    MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig,
+    ProgramConfig,
+    check_config,
+)
+from ttc.calls.shards import in_banks, is_sharded, matrix_tiles
 from ttc.calls.sizes import page_bytes, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -61,7 +67,8 @@ class Linear(Call, name="ttnn.linear"):
 
     With a core grid, bias and activation are fused in every memory; without one, TTNN adds the bias by a
     second device program where an operand or the result is in L1. A program config holds the grid, the activation, and
-    each core's share; tensors in shards need one, and the second operand is a matrix in DRAM.
+    each core's share; tensors in shards need one, and the second operand is a matrix in DRAM: interleaved, or with
+    columns over the banks, which configs in two dimensions and those for DRAM shards read.
     """
 
     input_tensor_a: Value
@@ -94,7 +101,7 @@ class Linear(Call, name="ttnn.linear"):
         result = product_spec(self.input_tensor_a, shape, self.dtype, self.memory_config)
         if self.program_config is not None:
             self._check_config(self.program_config, result)
-        elif is_sharded(result) or is_sharded(spec_of(self.input_tensor_a)):
+        elif any(map(is_sharded, (result, spec_of(self.input_tensor_a), spec_of(self.input_tensor_b)))):
             raise Refusal("a product of tensors in shards must state its program config")
         return result
 
@@ -105,6 +112,13 @@ class Linear(Call, name="ttnn.linear"):
             raise Refusal("a product by a program config takes a matrix as second operand, and transposes nothing")
         if config.fused_activation is not None and config.fused_activation not in FUSED.values():
             raise Refusal(f"linear knows no activation {config.fused_activation.op_type!r} with that number")
+        weight = spec_of(self.input_tensor_b)
+        if isinstance(config, MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig):
+            check_banks(config, spec_of(self.input_tensor_a), weight, self.bias and spec_of(self.bias), result)
+            return
+        by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
+        if is_sharded(weight) and (by_rows or not in_banks(weight)):
+            raise Refusal("a product by blocks reads weights that are interleaved, or in columns over banks of DRAM")
         rows, columns = matrix_tiles(result)
         check_config(config, rows, matrix_tiles(spec_of(self.input_tensor_a))[1], columns)
 
@@ -131,6 +145,8 @@ def configured_workspace(call: Linear, config: ProgramConfig) -> int:
     read where they lie.
     """
     x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
+    if isinstance(config, MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig):
+        return banks_workspace(config, x, weight, call.bias and spec_of(call.bias), result)
     by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
     rows = 0 if by_rows and is_sharded(x) else config.block_rows
     strips = (1 if config.in0_block_w == matrix_tiles(x)[1] else 2) * config.in0_block_w

@@ -15,7 +15,7 @@ from ttc.ir import TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, rou
 
 @dataclass(frozen=True)
 class LayerNormShardedMultiCoreProgramConfig:
-    """A norm of block shards: cores hold `block_h` x `block_w` tiles, and a row of cores shares its sums of squares."""
+    """A norm of shards: a core holds `block_h` x `block_w` tiles, and cores that share rows share sums of squares."""
 
     compute_with_storage_grid_size: Grid
     subblock_w: int
@@ -53,7 +53,7 @@ class LayerNorm(Call, name="ttnn.layer_norm"):
     def workspace(self, target: Target) -> Workspace:
         """Return a row of tiles of each operand, x - mean and its square in fp32; long rows are cut into blocks."""
         if self.program_config is not None:
-            return shards_workspace(self.program_config, (self.weight, self.bias), 2)
+            return shards_workspace(self, self.program_config, (self.weight, self.bias), 2)
         return norm_workspace(self, (self.weight, self.bias), 2 * FLOAT_TILE, 14 * FLOAT_TILE, target)
 
 
@@ -78,7 +78,7 @@ class RmsNorm(Call, name="ttnn.rms_norm"):
     def workspace(self, target: Target) -> Workspace:
         """Return the circular buffers of `LayerNorm` without x - mean."""
         if self.program_config is not None:
-            return shards_workspace(self.program_config, (self.weight,), 1)
+            return shards_workspace(self, self.program_config, (self.weight,), 1)
         return norm_workspace(self, (self.weight,), FLOAT_TILE, 12 * FLOAT_TILE, target)
 
 
@@ -125,9 +125,9 @@ def norm_workspace(
 
 
 def shards_config(memory: MemoryConfig) -> LayerNormShardedMultiCoreProgramConfig:
-    """Return the program config of a norm of block shards, the only one that fits them."""
-    if memory.sharding is not Sharding.BLOCK_SHARDED or memory.shard is None:
-        raise Refusal("a norm takes shards by blocks only")
+    """Return the program config of a norm of block or width shards, the only one that fits them."""
+    if memory.sharding not in (Sharding.BLOCK_SHARDED, Sharding.WIDTH_SHARDED) or memory.shard is None:
+        raise Refusal("a norm takes shards by blocks or by columns only")
     height, width = (size // TILE for size in memory.shard.shape)
     return LayerNormShardedMultiCoreProgramConfig(memory.shard.grid, divisor(width, SUBBLOCK), height, width, False)
 
@@ -150,14 +150,20 @@ def check_shards(call: LayerNorm | RmsNorm) -> None:
 
 
 def shards_workspace(
-    config: LayerNormShardedMultiCoreProgramConfig, parameters: tuple[Value | None, ...], sums: int
+    call: LayerNorm | RmsNorm,
+    config: LayerNormShardedMultiCoreProgramConfig,
+    parameters: tuple[Value | None, ...],
+    sums: int,
 ) -> Workspace:
     """Return two fp32 copies of the shard, a row of each parameter, and the tiles of `sums` sums, in fp32 too.
 
-    A core holds those of its own rows, twice, and one from each core in the line.
+    A core holds those of its own rows, twice, and one from each core in the line; where several lines of cores share a
+    row of tiles, the first core of each gives its line's sums to the others.
     """
-    columns = config.compute_with_storage_grid_size[0]
-    tiles = config.block_h * (2 * config.block_w + 2 * sums + 1) + sums * columns + 3
+    columns, lines = config.compute_with_storage_grid_size
+    if spec_of(call.input_tensor).memory.sharding is Sharding.BLOCK_SHARDED:
+        lines = 1
+    tiles = config.block_h * (2 * config.block_w + 2 * sums + 1) + sums * (columns + lines - 1) + 3
     present = sum(tile_bytes(parameter.dtype) for parameter in parameters if parameter is not None)
     return Workspace(circular_buffers=tiles * FLOAT_TILE + config.block_w * present)
 

@@ -17,6 +17,9 @@ DEPTH = 4
 BLOCK = 64
 """Most tiles of a result that a core computes at a time where it has whole rows: L1 holds them in fp32 beside it."""
 
+BANK_STRIPS = 400_000
+"""Most bytes of weights that a core beside a bank of DRAM holds where a smaller depth needs fewer."""
+
 STRIPS = 96
 """Tiles of both operands that a core holds, twice as many as it computes with: large blocks are read less deep."""
 
@@ -80,7 +83,24 @@ class MatmulMultiCoreReuseMultiCast1DProgramConfig:
         return self.per_core_N
 
 
-ProgramConfig = MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig
+@dataclass(frozen=True)
+class MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig:
+    """A product of one row of tiles by a matrix whose columns lie over the banks of DRAM.
+
+    One core beside each bank reads the columns in the bank, `in0_block_w` tiles of the inner size at a time, and
+    computes with them. Operand and result lie in width shards: a core holds `per_core_N` tiles of the result.
+    """
+
+    in0_block_w: int
+    per_core_M: int
+    per_core_N: int
+    fused_activation: UnaryWithParam | None
+
+
+BlocksConfig = MatmulMultiCoreReuseMultiCastProgramConfig | MatmulMultiCoreReuseMultiCast1DProgramConfig
+"""Configs that share a result out over a grid of cores, block by block."""
+
+ProgramConfig = BlocksConfig | MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig
 
 
 def divisor(size: int, most: int) -> int:
@@ -88,7 +108,9 @@ def divisor(size: int, most: int) -> int:
     return max(count for count in range(1, min(size, most) + 1) if size % count == 0)
 
 
-def by_blocks(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None) -> ProgramConfig:
+def by_blocks(
+    grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None
+) -> MatmulMultiCoreReuseMultiCastProgramConfig:
     """Return the config of a product of so many tiles in blocks over a grid.
 
     `inner` counts the tiles of the inner size that a core holds, or reads, side by side.
@@ -125,7 +147,26 @@ def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWi
     )
 
 
-def check_config(config: ProgramConfig, rows: int, inner: int, columns: int) -> None:
+def by_banks(
+    held: int, columns: int, strip_bytes: int, activation: UnaryWithParam | None
+) -> MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig:
+    """Return the config of a product of weights in the banks of DRAM.
+
+    A core holds `held` tiles of the operand and `columns` tiles of the result; `strip_bytes` are those that a core
+    beside a bank holds for each tile of depth.
+    """
+    depth = divisor(held, max(1, BANK_STRIPS // strip_bytes))
+    return MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig(depth, 1, columns, activation)
+
+
+def padded_columns(tiles: int) -> int:
+    """Return the tiles that a core beside a bank computes for so many: whole subblocks, of a width with the fewest."""
+    whole = divisor(tiles, SUBBLOCK)
+    width = min(range(whole, SUBBLOCK + 1), key=lambda width: -(-tiles // width))
+    return width * -(-tiles // width)
+
+
+def check_config(config: BlocksConfig, rows: int, inner: int, columns: int) -> None:
     """Refuse a config that does not cover a product of so many tiles with whole blocks."""
     sizes = (config.in0_block_w, config.out_subblock_h, config.out_subblock_w, config.block_rows, config.block_columns)
     if min(*sizes, *config.compute_with_storage_grid_size) < 1:

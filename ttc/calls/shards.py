@@ -54,14 +54,33 @@ def width_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
     return None if columns % cores else _sharded(Sharding.WIDTH_SHARDED, grid, rows, columns // cores)
 
 
-def _sharded(sharding: Sharding, grid: Grid, rows: int, columns: int) -> MemoryConfig:
-    return MemoryConfig(Buffer.L1, sharding, ShardSpec(grid, (rows * TILE, columns * TILE)))
+def bank_shards(spec: Spec, banks: int) -> MemoryConfig:
+    """Return the memory with columns over the banks of DRAM; the last banks may hold fewer, or none."""
+    rows, columns = matrix_tiles(spec)
+    return _sharded(Sharding.WIDTH_SHARDED, (banks, 1), rows, -(-columns // banks), Buffer.DRAM)
+
+
+def in_banks(spec: Spec) -> bool:
+    """Return whether a tensor's columns lie over the banks of DRAM as `bank_shards` lays them out."""
+    shard = spec.memory.shard
+    return shard is not None and spec.memory == bank_shards(spec, shard.grid[0])
+
+
+def _sharded(sharding: Sharding, grid: Grid, rows: int, columns: int, buffer: Buffer = Buffer.L1) -> MemoryConfig:
+    return MemoryConfig(buffer, sharding, ShardSpec(grid, (rows * TILE, columns * TILE)))
 
 
 def rectangle(cores: int, grid: Grid) -> Grid | None:
     """Return a rectangle of exactly so many cores within a grid, the widest; None if there is none."""
     widths = range(min(grid[0], cores), 0, -1)
     return next(((width, cores // width) for width in widths if cores % width == 0 and cores // width <= grid[1]), None)
+
+
+def in_order(cores: int, columns: int) -> Grid | None:
+    """Return the first cores of a card of so many columns, row by row; None if they are no rectangle."""
+    if cores <= columns:
+        return cores, 1
+    return None if cores % columns else (columns, cores // columns)
 
 
 def most_columns(tiles: int, limit: int) -> int:

@@ -20,7 +20,7 @@ from ttc.compiled.lengths import LengthReader
 from ttc.errors import InputError, TtcError, enough_memory
 from ttc.guard.files import as_path, check_output
 from ttc.ir import DType, Graph, print_graph
-from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, dtype_named, every_stage
+from ttc.pipeline import STAGES, Build, Options, all_refusals, compile_graph, dtype_named, every_stage, in_one_memory
 from ttc.runtime.run.buckets import Bucket
 from ttc.sources import Inputs, Source
 
@@ -217,7 +217,7 @@ class Compiled:
     def _form(self, graph: Graph | None) -> Form:
         """Return the form of a graph that the source gave, compiled now if it is new."""
         if id(graph) not in self._forms:
-            builds = self._builds(graph)
+            builds = in_one_memory(self._builds(graph))
             self._forms[id(graph)] = builds[-1], Executable.of(builds)
         self._shown = self._shown or self._forms[id(graph)]
         return self._forms[id(graph)]

@@ -18,7 +18,7 @@ from ttc.errors import InputError
 from ttc.generation.step import DecoderStep, Encoder, Step
 from ttc.ir.lengths import Extent, Length
 from ttc.ir.state import state_input
-from ttc.pipeline import Build
+from ttc.pipeline import Build, in_one_memory
 from ttc.runtime.run.buckets import Bucket
 
 STEP, ENCODER = "step", "encoder"
@@ -141,7 +141,7 @@ def compile_steps(
         one = torch.ones(1, dtype=torch.long, device=given["input_ids"].device)
         build = compiled.build_for(**{**given, "start": torch.zeros_like(one), TOKENS: one * tokens})
         builds.append(replace(build, bucket=_of_tokens(build, tokens, length, by_token)))
-    return Executable.of(builds)
+    return Executable.of(in_one_memory(builds))
 
 
 def _of_tokens(build: Build, tokens: int, length: str, by_token: Collection[str]) -> Bucket:

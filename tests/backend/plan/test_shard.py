@@ -84,7 +84,7 @@ def in_form(graph: Graph, node: Node, form: Form) -> str:
     readers = [after for after in graph.nodes if node.results[0] in after.op.operands()]
     if form.result:
         steps.update({after.results[0]: Step(after, ((node.results[0], None),), None, None) for after in readers[:1]})
-    return str(verify(_rebuilt(graph, steps)[0]))
+    return str(verify(_rebuilt(graph, steps, N150)[0]))
 
 
 @pytest.mark.parametrize("target", ["n150", "p150"])

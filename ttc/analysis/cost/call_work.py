@@ -20,7 +20,11 @@ from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig, ProgramConfig
+from ttc.calls.program_config import (
+    MatmulMultiCoreReuseMultiCast1DProgramConfig,
+    MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig,
+    ProgramConfig,
+)
 from ttc.calls.reduce import Cumprod, Cumsum
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
@@ -175,6 +179,8 @@ def _share(stated: object) -> Config:
     """Return the division that the program config of a product states; nothing for others."""
     if not isinstance(stated, ProgramConfig):
         return {}
+    if isinstance(stated, MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig):
+        return {"by_banks": 1, "in0_block_w": stated.in0_block_w}
     columns, rows = stated.compute_with_storage_grid_size
     found: Config = {"grid_x": columns, "grid_y": rows, "in0_block_w": stated.in0_block_w}
     found |= {"block_rows": stated.block_rows, "block_columns": stated.block_columns}

@@ -68,6 +68,8 @@ class Division:
 def divide(work: Work, card: Card) -> Division:
     """Return the division that the configuration states, the one that takes the told cores, or TTNN's own."""
     batch, height, inner, width = sides(work)
+    if work.get("by_banks"):
+        return _by_banks(work, card, inner, width)
     if batch > 1 and not (work.get("batch_in_turn") or work.get("grid_x")):
         return _fitted(_batched(work, card, batch, height, inner, width), work)
     columns, rows = int(work.get("grid_x", card.grid[0])), int(work.get("grid_y", card.grid[1]))
@@ -121,6 +123,14 @@ def _tall(height: int, inner: int, width: int, cores: int) -> Division:
     down = ceil(height / cores)
     cores = ceil(height / down)
     return Division(down, width, inner, down * inner, inner * width, cores, 1, cores)
+
+
+def _by_banks(work: Work, card: Card, inner: int, width: int) -> Division:
+    """Divide the columns over the banks of DRAM: a core beside each bank computes those in the bank."""
+    across = ceil(width / card.dram_banks)
+    cores = ceil(width / across)
+    cut = Division(1, across, inner, inner, inner * across, cores, cores, cores)
+    return replace(cut, block_rows=1, block_columns=across, depth=int(work.get("in0_block_w")))
 
 
 def _batched(work: Work, card: Card, batch: int, height: int, inner: int, width: int) -> Division:

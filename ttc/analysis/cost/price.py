@@ -26,6 +26,7 @@ from ttc.calls.index import Embedding
 from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.program_config import BlocksConfig
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import count_tiles, tiles_along
 from ttc.calls.target import Target
@@ -163,7 +164,7 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         size = spec_of(value).stored_bytes
         if isinstance(call, (Slice, Take)) or (isinstance(call, Embedding) and value is call.weight):
             size = min(size, written)  # only what is taken of it
-        if isinstance(call, Linear) and value is call.input_tensor_b and call.program_config is not None:
+        if isinstance(call, Linear) and value is call.input_tensor_b and isinstance(call.program_config, BlocksConfig):
             size *= -(-call.program_config.per_core_M // call.program_config.block_rows)  # once for each block of rows
         yield value, size
     for value in node.results:

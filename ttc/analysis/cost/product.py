@@ -25,6 +25,8 @@ def product(work: Work, card: Card, known: Mapping[str, float]) -> Estimate:
     """Predict the time of a @ b by its division over the cores."""
     a, b, out = work.inputs[0], work.inputs[1], work.outputs[0]
     cut = divide(work, card)
+    if work.get("by_banks"):
+        return _by_banks(work, cut, card, known)
     page_a, page_b = (_page(x.tile_bytes, known) for x in (a, b))
     if a.local:  # whoever holds the rows sends them, and nobody where a core holds all that needs them
         page_a = known["product.send_page"] + known["product.send_byte"] * a.tile_bytes
@@ -52,6 +54,23 @@ def product(work: Work, card: Card, known: Mapping[str, float]) -> Estimate:
             "matrix engine": engine * cycle * known["product.stretch"],
             "NoC": (chain + steps + rounds) * cycle * known["product.stretch"],
             "DRAM": moved * rate * known["product.stretch"],
+        },
+        order=SHARP,
+    )
+
+
+def _by_banks(work: Work, cut: Division, card: Card, known: Mapping[str, float]) -> Estimate:
+    """Predict a product of weights over the banks of DRAM: each core reads its own bank, nearly at the bank's rate."""
+    a, b = work.inputs[:2]
+    cycle, bank = 1 / card.clock_hz, card.dram_bytes_per_second / card.dram_banks
+    sent = cut.read_a * (known["product.send_page"] + known["product.send_byte"] * a.tile_bytes)
+    engine = cut.columns * cut.inner * tile_cycles(work, cut, known)
+    return Estimate(
+        serial={"start": known["product.start_us"] * 1e-6},
+        together={
+            "matrix engine": engine * cycle * known["product.stretch"],
+            "NoC": sent * cycle * known["product.stretch"],
+            "DRAM": cut.read_b * b.tile_bytes / bank * known["product.banks"],
         },
         order=SHARP,
     )

@@ -46,10 +46,17 @@ def _cut(call: Linear, target: Target) -> Linear | None:
     if min(rows, columns) < max(target.grid):  # TTNN gives cores whole rows or columns of narrow results
         return None
     whole = by_blocks(target.grid, rows, inner, columns, FUSED[call.activation] if call.activation else None)
-    assert isinstance(whole, MatmulMultiCoreReuseMultiCastProgramConfig)
-    for width in range(whole.per_core_N - 1, 0, -1):
+    return within(call, whole, limit, target)
+
+
+def within(
+    call: Linear, whole: MatmulMultiCoreReuseMultiCastProgramConfig, limit: int, target: Target
+) -> Linear | None:
+    """Return a product by a config, in the widest blocks that need no more than `limit` bytes of L1; None if all do."""
+    for width in range(whole.per_core_N, 0, -1):
         if whole.per_core_N % width == 0:
-            config = replace(whole, out_block_w=width, out_subblock_w=divisor(width, SUBBLOCK))
+            block = width if width < whole.per_core_N else None
+            config = replace(whole, out_block_w=block, out_subblock_w=divisor(width, SUBBLOCK))
             cut = replace(call, program_config=config, core_grid=None, activation=None)
             if cut.workspace(target).circular_buffers <= limit:
                 return cut

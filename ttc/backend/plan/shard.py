@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
-from ttc.backend.plan.sharding.forms import stated, tensors
+from ttc.backend.plan.sharding.banks import laid, lines_of
+from ttc.backend.plan.sharding.forms import over_banks, stated, tensors
 from ttc.backend.plan.sharding.layouts import grids_of
 from ttc.backend.plan.sharding.price import Prices
 from ttc.backend.plan.sharding.search import Step, cheapest
@@ -15,10 +17,10 @@ from ttc.calls.conv import Conv2d
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.shards import is_sharded
 from ttc.calls.target import Target
-from ttc.ir import DRAM, Builder, Graph, Value
+from ttc.ir import DRAM, Builder, Const, Graph, MemoryConfig, Value
 
 
-def shard(graph: Graph, target: Target) -> Graph:
+def shard(graph: Graph, target: Target, banks: AbstractSet[str] | None = None) -> Graph:
     """Choose the form of each call on shards, so that the program as a whole takes the least predicted time.
 
         %a: bf16[1,1,3136,64] tile dram = ttnn.conv2d(..)      %a: .. l1 height_sharded 7x7 of 64x64 = ttnn.conv2d(..)
@@ -26,17 +28,21 @@ def shard(graph: Graph, target: Target) -> Graph:
 
     A convolution works on shards whatever its operand's memory is; interleaved operands and results are converted.
     A program whose calls state shards is left as it is: its forms are chosen.
+
+    `banks` are the references of the weights that lie over the banks of DRAM, as another program that shares them has
+    decided; without, this program decides.
     """
+    graph = graph if banks is None else laid(graph, target, banks)
     formed = [node for node in graph.nodes if isinstance(node.op, Call) and tensors(node.op)]
     specs = [spec_of(value) for node in formed for value in (*tensors(node.op), *node.results)]  # type: ignore[arg-type]
     if any(map(is_sharded, specs)):
         return graph
-    prices = Prices(grids_of(specs, target), target)
+    prices = Prices(grids_of(specs, target, lines_of(graph, target)), target)
     before = len(_clashes(graph, target))
     taken: dict[Value, int] = {}
     for _ in range(ATTEMPTS):
-        steps = cheapest(graph, prices, taken)
-        sharded, calls = _rebuilt(graph, {step.node.results[0]: step for step in steps})
+        steps = cheapest(graph, prices, taken, new_banks=banks is None)
+        sharded, calls = _rebuilt(graph, {step.node.results[0]: step for step in steps}, target)
         clashes = _clashes(sharded, target)
         if len(clashes) <= before:
             return sharded if steps else graph
@@ -57,12 +63,13 @@ def _clashes(graph: Graph, target: Target) -> dict[int, int]:
     return {position: max(HEADROOM, found.in_use[position] - room) for position in found.clashes}
 
 
-def _rebuilt(graph: Graph, steps: dict[Value, Step]) -> tuple[Graph, dict[Value, Value]]:
+def _rebuilt(graph: Graph, steps: dict[Value, Step], target: Target) -> tuple[Graph, dict[Value, Value]]:
     """Return the program with the decisions made: values moved, calls in their forms, weights prepared for them.
 
     Beside it, for each new result the result of the call in `graph` that it belongs to.
     """
     builder = Builder(graph.weights)
+    placed = _placed(steps, target)
     new: dict[Value, Value] = {}
     calls: dict[Value, Value] = {}
     for node in graph.nodes:
@@ -72,12 +79,23 @@ def _rebuilt(graph: Graph, steps: dict[Value, Step]) -> tuple[Graph, dict[Value,
             new[value] = builder(ToMemoryConfig(new[value], memory or DRAM), value.name)
             calls[new[value]] = node.results[0]
         op: Any = node.op.with_operands(new.__getitem__)
+        if isinstance(op, Const) and node.results[0] in placed:
+            op = replace(op, type=replace(op.type, memory=placed[node.results[0]]))
         if step and step.form:
             op = _formed(op, step, builder)
         made = builder.again(node, op)
         new.update(zip(node.results, made, strict=True))
         calls.update(dict.fromkeys(made, node.results[0]) if made else {})
     return builder.finish((name, new[value]) for name, value in graph.outputs), calls
+
+
+def _placed(steps: dict[Value, Step], target: Target) -> dict[Value, MemoryConfig]:
+    """Return the constants that the decisions lay over the banks of DRAM."""
+    found: dict[Value, MemoryConfig] = {}
+    for step in steps.values():
+        if step.form and step.form.banks:
+            found |= {getattr(step.node.op, name): memory for name, memory in over_banks(step.node.op, target).items()}
+    return found
 
 
 def _formed(op: Any, step: Step, builder: Builder) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from threading import RLock
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
 
 from ttc.calls.call import Call
+from ttc.calls.shards import is_sharded
 from ttc.calls.spelling import DTYPES, resolve
 from ttc.calls.target import L1_SMALL_BYTES, Target
 from ttc.errors import InputError
@@ -83,9 +85,12 @@ class TtnnDevice:
         return ttnn.get_memory_view(self.device, buffers)
 
     def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
-        """Upload a tensor of `spec`; sharded ones arrive interleaved and are sharded on the card."""
+        """Upload a tensor of `spec`; the host shards for DRAM, and what is for L1 is moved there on the card."""
         if spec.memory == HOST:
             return self.on_host(array, spec)
+        if is_sharded(spec) and spec.memory.buffer is Buffer.DRAM:
+            with refusals():
+                return ttnn.to_device(self.on_host(array, spec), self.device, memory_config=theirs(spec.memory))
         place = {"device": self.device, "mem_config": ttnn.DRAM_MEMORY_CONFIG}
         with refusals():
             tensor = ttnn.Tensor(_uploadable(array, spec), **_form(spec), **place)
@@ -143,7 +148,11 @@ class TtnnDevice:
             return None
         if tensor.memory_config().buffer_type != ttnn.BufferType.DRAM:
             return None
-        pages = -(-tensor.buffer_num_pages() // self.dram_banks)
+        shard = tensor.memory_config().shard_spec
+        if shard is not None:
+            pages = tensor.buffer_num_pages() * prod(shard.shape) // prod(tensor.padded_shape)
+        else:
+            pages = -(-tensor.buffer_num_pages() // self.dram_banks)
         return tensor.buffer_unique_id(), pages * tensor.buffer_aligned_page_size()
 
     def synchronize(self) -> None:

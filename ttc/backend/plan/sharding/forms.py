@@ -17,8 +17,9 @@ from ttc.calls.conv import Conv2d, CoreRectangle
 from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.program_config import by_blocks, by_rows, divisor
-from ttc.calls.shards import matrix_tiles
+from ttc.calls.program_config import by_banks, by_blocks, by_rows, divisor
+from ttc.calls.shards import bank_shards, in_banks, matrix_tiles
+from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
 from ttc.calls.unary import UnaryCall
@@ -33,13 +34,15 @@ class Form:
     """One form of a call: the memory of each of its `tensors`, of the result, and the fields that state the form.
 
     None stands for interleaved memory, in DRAM or L1 as the planner of those decides. The result may lie in the place
-    of the operand `into`, which then must have no other reader to come.
+    of the operand `into`, which then must have no other reader to come. `banks` says that the weights of a product, and
+    its bias, lie over the banks of DRAM.
     """
 
     operands: tuple[MemoryConfig | None, ...]
     result: MemoryConfig | None
     fields: dict[str, Any] = field(default_factory=dict)
     into: int | None = None
+    banks: bool = False
 
 
 def tensors(call: Call) -> tuple[Value, ...]:
@@ -77,6 +80,7 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
         case Linear():
             yield from _height_product(call, grids)
             yield from _block_product(call, grids)
+            yield from _bank_product(call, grids, target)
         case BinaryCall() | UnaryCall():
             count = len(tensors(call))
             for memory in grids.all(spec_of(tensors(call)[0])):
@@ -85,7 +89,8 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
                 for into in range(count) if isinstance(call, BinaryCall) and _keeps_dtype(call) else ():
                     yield Form((memory,) * count, memory, into=into)
         case LayerNorm() | RmsNorm():
-            for memory in grids.in_blocks(spec_of(call.input_tensor)).values():
+            x = spec_of(call.input_tensor)
+            for memory in (*grids.in_blocks(x).values(), *grids.in_width(x).values()):
                 yield Form((memory,) * len(tensors(call)), memory, {"program_config": shards_config(memory)})
 
 
@@ -181,8 +186,32 @@ def _block_product(call: Linear, grids: Grids) -> Iterator[Form]:
         yield Form((None,), y, _product(by_blocks(grid, rows, inner, columns, _activation(call))))
 
 
+def _bank_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
+    """Yield forms of one row of tiles: each bank of DRAM holds columns of the weights, which a core beside it reads."""
+    x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
+    columns = -(-matrix_tiles(weight)[1] // target.dram_banks)
+    strip = 3 * columns * tile_bytes(weight.dtype)
+    for memory in grids.in_width(x).values():
+        for y in grids.in_width(result).values():
+            assert memory.shard is not None
+            assert y.shard is not None
+            held, made = (shard.shape[1] // TILE for shard in (memory.shard, y.shard))
+            yield Form((memory,), y, _product(by_banks(held, made, strip, _activation(call))), banks=True)
+
+
+def over_banks(call: Any, target: Target) -> dict[str, MemoryConfig]:
+    """Return the memories of a product's weights and bias over the banks of DRAM, by field."""
+    sides = {name: getattr(call, name) for name in ("input_tensor_b", "bias")}
+    return {name: bank_shards(spec_of(value), target.dram_banks) for name, value in sides.items() if value is not None}
+
+
+def reads_banks(call: Call) -> bool:
+    """Return whether the weights of a product lie over the banks of DRAM already."""
+    return isinstance(call, Linear) and in_banks(spec_of(call.input_tensor_b))
+
+
 def _activation(call: Linear) -> Any:
-    return FUSED[call.activation] if call.activation else None
+    return FUSED[call.fused] if call.fused else None
 
 
 def _product(config: Any) -> dict[str, Any]:

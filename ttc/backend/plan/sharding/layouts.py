@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ttc.calls.shards import Grid, block_shards, even, height_shards, matrix_tiles, most_columns, rectangle
+from ttc.calls.shards import (
+    Grid,
+    block_shards,
+    even,
+    height_shards,
+    in_order,
+    matrix_tiles,
+    most_columns,
+    rectangle,
+    width_shards,
+)
 from ttc.calls.target import Target
 from ttc.ir import MemoryConfig, Spec
 
@@ -16,13 +26,14 @@ FEWEST = 4
 
 @dataclass(frozen=True)
 class Grids:
-    """Grids of cores that a program's shards lie on: those of height shards, and those of block shards.
+    """Grids of cores that a program's shards lie on: those of height, of block, and of width shards.
 
     There are few grids, so that values of different sizes meet on one, and calls between them need no resharding.
     """
 
     height: tuple[Grid, ...]
     block: tuple[Grid, ...]
+    width: tuple[Grid, ...] = ()
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def in_height(self, spec: Spec) -> dict[Grid, MemoryConfig]:
@@ -33,12 +44,16 @@ class Grids:
         """Return the memories of a tensor in block shards, by grid."""
         return self._layouts(spec)[1]
 
+    def in_width(self, spec: Spec) -> dict[Grid, MemoryConfig]:
+        """Return the memories of a tensor of one row of tiles in width shards, by grid; none of taller tensors."""
+        return self._layouts(spec)[2]
+
     def all(self, spec: Spec) -> list[MemoryConfig]:
         """List the memories of a tensor in shards."""
         return [memory for memories in self._layouts(spec) for memory in memories.values()]
 
-    def _layouts(self, spec: Spec) -> tuple[dict[Grid, MemoryConfig], dict[Grid, MemoryConfig]]:
-        """Return the memories of a tensor in height and in block shards, those on few cores left out.
+    def _layouts(self, spec: Spec) -> Sequence[dict[Grid, MemoryConfig]]:
+        """Return the memories of a tensor in height, in block (those on few cores left out), and in width shards.
 
         Memories of tensors of one size are one object each, so that they may be compared by identity.
         """
@@ -47,15 +62,20 @@ class Grids:
             height = {grid: memory for grid in self.height if (memory := height_shards(spec, grid))}
             block = {grid: memory for grid in self.block if (memory := block_shards(spec, grid))}
             most = max((width * rows for width, rows in (*height, *block)), default=0)
-            self.known[size] = tuple(
+            many = [
                 {grid: memory for grid, memory in found.items() if FEWEST * grid[0] * grid[1] >= most}
                 for found in (height, block)
-            )
+            ]
+            grids = self.width if size[0] == 1 else ()
+            self.known[size] = *many, {grid: memory for grid in grids if (memory := width_shards(spec, grid))}
         return self.known[size]
 
 
-def grids_of(specs: Iterable[Spec], target: Target) -> Grids:
-    """Return the grids that use the most cores for one of the tensors."""
+def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()) -> Grids:
+    """Return the grids that use the most cores for one of the tensors.
+
+    `in_width` are the columns of tiles of the tensors that are to lie in width shards.
+    """
     sizes = {matrix_tiles(spec) for spec in specs}
     columns, rows = target.grid
     heights = {most_even(count, target) for count, _ in sizes}
@@ -63,7 +83,14 @@ def grids_of(specs: Iterable[Spec], target: Target) -> Grids:
     widths = {most_columns(count, columns) for _, count in sizes} - {1}
     widths = {width for width in widths if 2 * width >= max(widths)}
     blocks = sorted((width, height) for width in widths for height in lines)
-    return Grids(tuple(sorted(grid for grid in heights if grid[0] * grid[1] > 1)), tuple(blocks))
+    orders = {most_in_order(count, target) for count in in_width}
+    return Grids(tuple(sorted(grid for grid in heights if grid[0] * grid[1] > 1)), tuple(blocks), tuple(sorted(orders)))
+
+
+def most_in_order(tiles: int, target: Target) -> Grid:
+    """Return the most cores, the first of the card row by row, that share columns of tiles out evenly."""
+    grids = (in_order(cores, target.grid[0]) for cores in range(min(tiles, target.cores), 0, -1) if tiles % cores == 0)
+    return next(grid for grid in grids if grid)
 
 
 def most_even(tiles: int, target: Target) -> Grid:

@@ -10,7 +10,7 @@ from ttc.analysis.cost.constants import CONSTANTS
 from ttc.analysis.cost.price import seconds
 from ttc.analysis.memory import bank_bytes
 from ttc.backend.plan.place import runs_alike_in_l1
-from ttc.backend.plan.sharding.forms import Form, forms, stated, tensors
+from ttc.backend.plan.sharding.forms import Form, forms, over_banks, stated, tensors
 from ttc.backend.plan.sharding.layouts import Grids
 from ttc.calls.call import Call, kind_of, spec_of
 from ttc.calls.conv import Conv2d, prepared_bias, prepared_weights
@@ -76,13 +76,18 @@ class Prices:
         if form.result is None:
             changed = replace(changed, memory_config=inside)
         try:
-            changed = _prepared(changed)
+            changed = self._banked(changed) if form.banks else _prepared(changed)
             result = changed.infer()
         except TtcError:
             return None
         held = bank_bytes(result, self.target) if form.result and form.into is None else 0
         workspace = changed.workspace(self.target)
         return Offer(form, self._seconds(changed, result), held + workspace.circular_buffers + workspace.l1)
+
+    def _banked(self, call: Any) -> Any:
+        """Return a product with weights and bias over the banks of DRAM."""
+        placed = {name: _in(getattr(call, name), memory) for name, memory in over_banks(call, self.target).items()}
+        return replace(call, **placed)
 
     def _seconds(self, call: Call, result: Spec) -> float:
         """Predict the time of a call, with the doubt in conversions, and of reading again what is left in DRAM.

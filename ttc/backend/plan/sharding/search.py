@@ -13,9 +13,11 @@ from typing import Any
 
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank, workspace
-from ttc.backend.plan.sharding.forms import Form, tensors
+from ttc.backend.plan.sharding.banks import lone_constants
+from ttc.backend.plan.sharding.forms import Form, reads_banks, tensors
 from ttc.backend.plan.sharding.price import Offer, Prices
 from ttc.calls.call import Call, spec_of
+from ttc.calls.matmul import Linear
 from ttc.ir import Graph, MemoryConfig, Node, Value
 
 WORTH = 0.05
@@ -50,12 +52,15 @@ class Way:
     step: Step | None = None
 
 
-def cheapest(graph: Graph, prices: Prices, taken: Mapping[Value, int] | None = None) -> list[Step]:
+def cheapest(
+    graph: Graph, prices: Prices, taken: Mapping[Value, int] | None = None, new_banks: bool = True
+) -> list[Step]:
     """Return the decisions of the cheapest way through a program, in order; none where plain calls are the cheapest.
 
-    `taken` are bytes of each core's L1 that shards may not take while the call with a result runs.
+    `taken` are bytes of each core's L1 that shards may not take while the call with a result runs. `new_banks` allows
+    weights to be laid over the banks of DRAM that are not yet.
     """
-    search = _Search(graph, prices, taken or {})
+    search = _Search(graph, prices, taken or {}, new_banks)
     ways = [Way({})]
     for position, node in enumerate(graph.nodes):
         ways = search.after(position, node, ways)
@@ -70,12 +75,13 @@ def cheapest(graph: Graph, prices: Prices, taken: Mapping[Value, int] | None = N
 class _Search:
     """The search through one program: where values end, and the L1 that shards may take."""
 
-    def __init__(self, graph: Graph, prices: Prices, taken: Mapping[Value, int]):
+    def __init__(self, graph: Graph, prices: Prices, taken: Mapping[Value, int], new_banks: bool = True):
         self._prices = prices
         self._room = l1_bank(prices.target) - HEADROOM
         self._taken = taken
         self._end = {value: at for at, node in enumerate(graph.nodes) for value in node.op.operands()}
         self._outside = {value for _, value in graph.outputs}
+        self._lone, self._new_banks = lone_constants(graph), new_banks
         self._sizes: dict[tuple[Value, int], int] = {}
         self._moves: dict[tuple[Value, int, int], float] = {}
 
@@ -136,7 +142,15 @@ class _Search:
         if not isinstance(node.op, Call) or not tensors(node.op):
             return None
         outside = not self._outside.isdisjoint(node.results)
-        return [offer for offer in self._prices.offers(node.op) if not (outside and offer.form.result)]
+        banked = self._banked(node.op)
+        offers = self._prices.offers(node.op)
+        return [x for x in offers if not (outside and x.form.result) and (banked or not x.form.banks)]
+
+    def _banked(self, call: Call) -> bool:
+        """Return whether a call's weights lie over the banks of DRAM, or may be laid there."""
+        if not isinstance(call, Linear) or not (call.bias is None or call.bias in self._lone):
+            return False
+        return reads_banks(call) or (self._new_banks and call.input_tensor_b in self._lone)
 
     def _past(
         self, position: int, node: Node, way: Way, offers: list[Offer] | None, others: dict[Value, Memory]
