@@ -210,7 +210,8 @@ def test_weights_over_banks_are_read_at_the_published_rate(
     rate = card.dram_bytes_per_second * share[0] / share[1]
     assert (found.cores, found.bound) == (cores, "DRAM")
     assert found.dram_bytes == 128 * 448 * 1088
-    assert found.parts["DRAM"] == pytest.approx(128 * columns * card.dram_banks * 1088 / rate, rel=0.05)
+    reading = 128 * columns * card.dram_banks * 1088 / rate
+    assert reading <= found.parts["DRAM"] <= 1.06 * reading  # p150's eight cores compute nearly as long
 
 
 def test_interleaved_norms_give_a_core_whole_rows():

@@ -45,7 +45,7 @@ def banks_of(graph: Graph) -> frozenset[str]:
 
 
 def laid(graph: Graph, target: Target, banks: AbstractSet[str]) -> Graph:
-    """Lay weights over the banks of DRAM, and state blocks for the products that read them.
+    """Place weights over the banks of DRAM, and state blocks for the products that read them.
 
         %w: bf16[512,512] tile dram = const(ref="w")      %w: .. tile dram width_sharded 12x1 of 512x64 = ..
         %y = ttnn.linear(%x, %w, core_grid=GRID)      ->  %y = ttnn.linear(%x, %w, program_config=..)
