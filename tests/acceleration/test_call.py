@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
+from transformers.cache_utils import DynamicCache
 
 import ttc
 from tests.acceleration.models import net
 from ttc.acceleration.call import require_values
+from ttc.acceleration.trees import tensors
+from ttc.acceleration.twin import wanted_side
 from ttc.errors import InputError, Refused, TtcError
+from ttc.frontend.export.caches import register_caches
 
 
 def refused(model: nn.Module, message: str, *args: Any, error: type = InputError, **kwargs: Any) -> None:
@@ -89,6 +94,17 @@ class Taking(nn.Module):
 def test_objects(args: tuple[Any, ...], kwargs: dict[str, Any], where: str):
     with pytest.raises(Refused, match=re.escape(f"its argument {where} of the class Box")):
         require_values(Taking(), args, kwargs)
+
+
+def test_a_cache_is_an_object_even_where_torch_can_take_it_apart():
+    register_caches()
+    cache = DynamicCache()
+    cache.update(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), 0)
+    assert len(pytree.tree_leaves(cache)) == 2
+    assert tensors(cache, [cache, torch.ones(1)]) == [torch.ones(1)]
+    assert wanted_side({"a": cache})["a"] is cache
+    with pytest.raises(Refused, match="its argument box is of the class DynamicCache"):
+        require_values(Taking(), (1,), {"box": cache})
 
 
 def test_what_is_no_object():

@@ -66,3 +66,18 @@ def test_generation_takes_the_largest_that_take_no_cache():
     assert ran["model.layers.0.mlp"] == ran["model.layers.0.self_attn.q_proj"] == 4
     compiled = {row[3] for row in acceleration.tables["modules"].rows if row[2] == "compile"}
     assert compiled <= {1, 2}, "one program for the prompt, one for a token"
+
+
+@torch.no_grad()
+def test_a_cache_that_the_device_makes_is_one_to_go_on_with():
+    model, call = built("llama")
+    ids, more = call["input_ids"], torch.tensor([[3], [4]])
+    wanted = model(ids)
+    after = model(more, past_key_values=wanted.past_key_values)
+    with ttc.accelerate(model, device="emulator", dtype="fp32") as acceleration:
+        found = model(ids)
+        assert {row[0] for row in acceleration.tables["modules"].rows} == {""}
+    assert type(found.past_key_values) is type(wanted.past_key_values)
+    torch.testing.assert_close(found.logits, wanted.logits, rtol=1e-3, atol=1e-3)
+    logits = model(more, past_key_values=found.past_key_values).logits
+    torch.testing.assert_close(logits, after.logits, rtol=1e-3, atol=1e-3)

@@ -54,6 +54,30 @@ def test_the_way_back_is_a_cache():
     assert torch.equal(found, wanted)
 
 
+@pytest.mark.parametrize("layers", ["made by its config", "none yet"])
+def test_a_cache_that_is_given_empty_is_empty_after_the_trace(layers: str):
+    """Layers without tensors are no leaves: the trace must have layers of its own."""
+    model, ids = llama(), torch.arange(6)[None]
+    cache = transformers.DynamicCache(config=model.config if layers == "made by its config" else None)
+    before = len(cache.layers)
+    ttc.compile(model, kwargs={"input_ids": ids, "past_key_values": cache}, dtype="fp32")
+    assert len(cache.layers) == before
+    assert cache.get_seq_length() == 0
+    assert not any(layer.is_initialized for layer in cache.layers)
+
+
+def test_caches_that_are_built_share_nothing():
+    """Which layers an encoder's keys are in is noted in a dict, of each cache its own."""
+    register_caches()
+    both = transformers.EncoderDecoderCache(transformers.DynamicCache(), transformers.DynamicCache())
+    both.self_attention_cache.update(torch.ones(1, 1, 2, 4), torch.ones(1, 1, 2, 4), 0)
+    leaves, spec = pytree.tree_flatten(both)
+    one, other = pytree.tree_unflatten(leaves, spec), pytree.tree_unflatten(leaves, spec)
+    one.is_updated[0] = True
+    assert not other.is_updated
+    assert not both.is_updated
+
+
 def test_a_model_takes_a_cache():
     model, ids = llama(), torch.arange(6)[None]
     register_caches()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ttc.acceleration.choice import place
+from ttc.acceleration.trees import is_object, tensors
 from ttc.errors import InputError, Refused
 
 VALUES = (Tensor, bool, int, float, complex, str, type(None), torch.dtype, torch.device, torch.layout)
@@ -39,12 +40,15 @@ def require_elements(name: str, module: nn.Module, args: tuple[Any, ...], kwargs
 
 
 def require_values(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Require arguments that are tensors and constants, in containers that torch knows; Refused otherwise."""
+    """Require arguments that are tensors and constants, in lists, dicts and the like; Refused otherwise.
+
+    Other objects, caches of transformers among them, are the caller's, and a forward that is given one writes into it.
+    """
     for tree, name in (
         *zip(args, _parameters(module, len(args)), strict=True),
         *((kwargs[name], name) for name in kwargs),
     ):
-        for path, leaf in pytree.tree_flatten_with_path(tree)[0]:
+        for path, leaf in pytree.tree_flatten_with_path(tree, is_leaf=is_object)[0]:
             if not isinstance(leaf, VALUES):
                 where, kind = f"{name}{pytree.keystr(path)}", type(leaf).__name__
                 reason = f"its argument {where} is of the class {kind}, and programs take tensors and constants alone"
@@ -64,8 +68,3 @@ def require_no_hooks_inside(module: nn.Module) -> None:
         if inner is not module and (inner._forward_hooks or inner._forward_pre_hooks):
             reason = f"a hook is on {name!r} in it, and one program for the whole would not call the hook"
             raise Refused([(type(module).__name__, reason)])
-
-
-def tensors(*trees: Any) -> list[Tensor]:
-    """List the tensors in trees of values."""
-    return [leaf for leaf in pytree.tree_leaves(trees) if isinstance(leaf, Tensor)]

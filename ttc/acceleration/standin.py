@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from ttc.acceleration import records
-from ttc.acceleration.call import require_elements, require_inference, tensors
+from ttc.acceleration.call import require_elements, require_inference
 from ttc.acceleration.choice import place
 from ttc.acceleration.modes import Mode
 from ttc.acceleration.program import Program
 from ttc.acceleration.programs import Programs
+from ttc.acceleration.trees import tensors
 from ttc.acceleration.twin import found_side, joined, wanted_side
 from ttc.errors import InputError, Refused, TtcError
 from ttc.validation.compare import Comparison

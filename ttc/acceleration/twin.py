@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import return_and_correct_aliasing
 
+from ttc.acceleration.trees import is_object
+
 
 class Twin(Tensor):
     """A tensor that is `found` to whoever looks at numbers; ops on it are done on `found` and on `wanted`.
@@ -55,7 +57,7 @@ class Twin(Tensor):
 
 def found_side(tree: Any) -> Any:
     """Return a tree of values with the device's side of each tensor."""
-    return pytree.tree_map(lambda leaf: leaf.found if isinstance(leaf, Twin) else leaf, tree)
+    return pytree.tree_map(lambda leaf: leaf.found if isinstance(leaf, Twin) else leaf, tree, is_leaf=is_object)
 
 
 def wanted_side(tree: Any, spared: Callable[[Tensor], Tensor] | None = None) -> Any:
@@ -66,7 +68,7 @@ def wanted_side(tree: Any, spared: Callable[[Tensor], Tensor] | None = None) -> 
             return leaf.wanted
         return spared(leaf) if spared and isinstance(leaf, Tensor) else leaf
 
-    return pytree.tree_map(side, tree)
+    return pytree.tree_map(side, tree, is_leaf=is_object)
 
 
 def joined(found: Any, wanted: Any) -> Any:
@@ -80,5 +82,5 @@ def joined(found: Any, wanted: Any) -> Any:
 
 
 def without_twins(module: Any, args: Any, output: Any) -> Any:
-    """Return a model's output with the device's side of each tensor: a forward hook."""
+    """Return a model's output with the device's side of each tensor: a forward hook. Caches in the output keep both."""
     return found_side(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from typing import Any
 
@@ -32,9 +33,13 @@ def register_caches() -> None:
 
 
 def _parts(whole: Any) -> tuple[list[Any], list[Any]]:
-    """Return the attributes that hold tensors, and as context their names and all other attributes."""
-    held = {name: part for name, part in vars(whole).items() if _holds_tensors(part)}
-    return list(held.values()), [list(held), {name: part for name, part in vars(whole).items() if name not in held}]
+    """Return the attributes that hold tensors or layers, and as context their names and copies of all others.
+
+    Copies, as a model that is traced changes a cache: its notes of what was written.
+    """
+    held = {name: part for name, part in vars(whole).items() if _is_layers(part) or _holds_tensors(part)}
+    others = {name: copy.deepcopy(part) for name, part in vars(whole).items() if name not in held}
+    return list(held.values()), [list(held), others]
 
 
 def _named_parts(whole: Any) -> tuple[list[Any], list[Any]]:
@@ -42,17 +47,25 @@ def _named_parts(whole: Any) -> tuple[list[Any], list[Any]]:
     return [(pytree.GetAttrKey(name), part) for name, part in zip(context[0], parts, strict=True)], context
 
 
+def _is_layers(part: Any) -> bool:
+    """Return whether an attribute is a list of layers, be they empty: no two caches have one such list."""
+    return isinstance(part, list) and all(type(item).__module__ == MODULE for item in part)
+
+
 def _holds_tensors(part: Any) -> bool:
     return any(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(part))
 
 
 def _builder(kind: Any) -> Any:
-    """Return the function that makes a cache, or a layer of one, of its parts."""
+    """Return the function that makes a cache, or a layer of one, of its parts.
+
+    All else is copied: several caches are made of one context.
+    """
 
     def built(parts: Any, context: list[Any]) -> Any:
         names, others = context
         whole = kind.__new__(kind)
-        vars(whole).update(others, **dict(zip(names, parts, strict=True)))
+        vars(whole).update(copy.deepcopy(others), **dict(zip(names, parts, strict=True)))
         return whole
 
     return built
