@@ -23,7 +23,7 @@ from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.models.model import Built, seeded
 from ttc.models.speecht5_speech import stages
-from ttc.models.systems.compile import built_stages, chain_of, compile_stages
+from ttc.models.systems.compile import built_stages, chain_of
 from ttc.models.systems.speecht5 import DROPPED, LOOKED_AT, MASKS, SPARE, SpeechT5
 from ttc.validation.accuracy import pcc, scaled_error
 
@@ -157,7 +157,7 @@ def test_speech_in_buckets_is_the_package_s_own(tokens: list[int], stop: float):
 
 @cache
 def chain(stop: float) -> Chain:
-    return chain_of(SYSTEM, compile_stages(SYSTEM, built(stop), "n150", "fp32", lambda what: None))
+    return chain_of(SYSTEM, built(stop), "n150", "fp32", lambda what: None)
 
 
 @pytest.mark.sweep
