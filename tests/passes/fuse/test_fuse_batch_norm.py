@@ -234,3 +234,32 @@ def test_rows_stay():
         %y: f32[1,1,25,6] = mul(a=%c, b=%s)
         return "y"=%y
     """)  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [4, 6])
+@pytest.mark.parametrize(("first", "second"), [("mul", "mul"), ("add", "mul"), ("add", "add"), ("mul", "add")])
+@pytest.mark.parametrize(("own", "other"), [("rows", "rows"), ("rows", "columns"), ("columns", "rows")])
+def test_factors_of_rows_are_none_of_columns(rows: int, first: str, second: str, own: str, other: str):
+    """A linear's channel is the last dimension: what differs by row is no scale of the weights, as many as there be."""
+    shapes = {"rows": f"f32[1,{rows},1]", "columns": "f32[6]"}
+    graph = graph_of(f"""%x: f32[1,{rows},3] = input(name="x")
+        %w: f32[6,3] = const(ref="w")
+        %p: {shapes[own]} = const(ref="p")
+        %q: {shapes[other]} = const(ref="q")
+        %c: f32[1,{rows},6] = linear(x=%x, w=%w)
+        %d: f32[1,{rows},6] = {first}(a=%c, b=%p)
+        %y: f32[1,{rows},6] = {second}(a=%d, b=%q)
+        return "y"=%y""")
+    agree(graph, run((fuse_batch_norm,), graph, twice=True))
+
+
+def test_a_vector_that_broadcasts_its_source_stays():
+    graph = graph_of("""%x: f32[1,1,4] = input(name="x")
+        %w: f32[6,4] = const(ref="w")
+        %p: f32[1,5,1] = const(ref="p")
+        %q: f32[1,5,1] = const(ref="q")
+        %c: f32[1,1,6] = linear(x=%x, w=%w)
+        %d: f32[1,5,6] = mul(a=%c, b=%p)
+        %y: f32[1,5,6] = mul(a=%d, b=%q)
+        return "y"=%y""")
+    agree(graph, run((fuse_batch_norm,), graph, twice=True))

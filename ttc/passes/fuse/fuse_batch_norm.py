@@ -58,16 +58,19 @@ def _takes(x: Value, builder: Builder, scale: bool) -> bool:
     match x.op:
         case ops.Conv(activation="", rows=()) | ops.Linear(activation="") | ops.ConvTranspose(rows=()):
             return True
-        case ops.Mul(b=b) if scale:
-            return _vector(b, x, builder) is not None
-        case ops.Add(a=a, b=b):
+        case ops.Mul(a=a, b=b) if scale:
+            return a.shape == x.shape and _vector(b, x, builder) is not None
+        case ops.Add(a=a, b=b) if a.shape == x.shape:
             return _vector(b, x, builder) is not None and (not scale or _takes(a, builder, scale=True))
     return False
 
 
 def _channel(x: Value) -> int:
-    """Return the channel dimension of x: the last of a linear's result, else 1."""
-    return x.type.rank - 1 if isinstance(x.op, ops.Linear) else 1
+    """Return the channel dimension of x: the last of a linear's result, scaled and shifted or not, else 1."""
+    source = x
+    while isinstance(source.op, ops.Mul | ops.Add) and source.op.a.shape == x.shape:
+        source = source.op.a
+    return x.type.rank - 1 if isinstance(source.op, ops.Linear) else 1
 
 
 def _vector(value: Value, x: Value, builder: Builder) -> Expr | None:
