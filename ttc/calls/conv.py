@@ -127,8 +127,11 @@ class Convolution(Call, abstract=True):
         return not self.conv_config.reallocate_halo_output
 
     def input_rows(self, part: Window, cores: int) -> int:
-        """Count the rows of each core's shard of the input of a part."""
-        return shard_rows(part.pixels, cores)
+        """Count the rows of each core's shard of the input of a part.
+
+        The input lies on no more cores than the result has tiles of rows to give them.
+        """
+        return shard_rows(part.pixels, min(cores, -(-part.output_pixels // TILE)))
 
     def shard_cores(self, grid: tuple[int, int]) -> int:
         """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""

@@ -207,6 +207,15 @@ def test_what_no_slices_are_right_for_is_refused_with_its_numbers(text, reason):
         calls(text)
 
 
+FEW_RESULTS = """
+      %x: f32[1,1,65536,3] = input(name="x")
+      %w: f32[32,3,18,18] = const(ref="w")
+      %y: f32[1,1,144,32] = conv(x=%x, w=%w, stride=[18, 18], padding=[[0, 0], [0, 0]], dilation=[1, 1],
+        rows=[16, 64, 64])
+      return "y"=%y"""
+"""Of 5 tiles of results, whose 5 cores hold the whole input of 16 images."""
+
+
 @pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("dtypes", [(DType.f32, DType.f32), *((DType.bf16, d) for d in BLOCKS)], ids=str)
 def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, dtypes, ttnn_python):
@@ -219,6 +228,7 @@ def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, 
         image(16, 28, 28, 512, 64),
         image(16, 56, 56, 128, 256),
         *[image(*sizes, int(512 / dtypes[0].bytes), 32) for sizes in PARTS],
+        FEW_RESULTS,
         transposed(200, 64, 48, 8, 4),
         transposed(30_000, 48, 64, 8, 4),
     ]
