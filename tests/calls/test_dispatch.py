@@ -47,6 +47,14 @@ def reductions() -> list[Row]:
         (lambda x: Sum(x, (1,), True), (b(2, 640, 16 * 32),), (2, 0)),
         (lambda x: Sum(x, (1,), True), (b(2, 640, 17 * 32),), (1, 0)),
         (lambda x: Max(x, (1, 2), True), (b(1, 640, 64),), (2, 0)),
+        (lambda x: Max(x, (1, 2), True), (b(1, 32, 32),), (1, 0)),  # one tile, both ways at once
+        (lambda x: Mean(x, (0, 1)), (b(3, 2),), (2, 0)),
+        (lambda x: Sum(x, (2, 3), True), (b(1, 1, 3, 2),), (2, 0)),
+        (lambda x: Sum(x, (1, 2), True), (b(1, 32, 33),), (3, 0)),
+        (lambda x: Sum(x, (1, 2), True), (b(2, 32, 32),), (2, 0)),
+        (lambda x: Sum(x, (1, 2), True), (f(1, 32, 32),), (2, 0)),
+        (lambda x: Sum(x, (1,), True), (b(1, 32, 32),), (1, 0)),
+        (lambda x: Sum(x, (1, 2, 3), True), (b(1, 2, 32, 32),), (3, 0)),
         (lambda x: Sum(x, (0,)), (b(3, 64, 64),), (1, 0)),
         (lambda x: Sum(x, (0,)), (b(3, 64, 65),), (3, 0)),  # what was filled is sliced off
         (lambda x: Sum(x, (0,)), (f(3, 64, 64),), (3, 0)),  # permuted there and back

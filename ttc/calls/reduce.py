@@ -63,7 +63,7 @@ class ReduceCall(Call, abstract=True):
         spec = spec_of(self.input_tensor)
         fill = ends_inside_tiles(spec.shape)
         outer = sum(dim < spec.rank - 2 for dim in self.dim)
-        inner = len(self.dim) - outer + halved(spec, self.dim, target)
+        inner = len(self.dim) - outer + halved(spec, self.dim, target) - (not outer and at_once(spec, self.dim))
         if self.fast_outside and spec.dtype is DType.bf16:
             programs = inner + outer + (outer > 0 and fill)  # what was filled is sliced off again
         else:
@@ -90,6 +90,13 @@ def halved(spec: Spec, dims: tuple[int, ...], target: Target) -> bool:
         return False
     *batch, rows, columns = (-(-size // TILE) if dim >= spec.rank - 2 else size for dim, size in enumerate(spec.shape))
     return rows >= TALL and 2 * prod(batch) * columns <= target.cores
+
+
+def at_once(spec: Spec, dims: tuple[int, ...]) -> bool:
+    """Return whether TTNN reduces rows and columns in one program: those of a single tile of bf16."""
+    if spec.dtype is not DType.bf16 or spec.rank < 2 or not {spec.rank - 2, spec.rank - 1} <= {*dims}:
+        return False
+    return prod(spec.shape[:-2]) * prod(ceil(size / TILE) for size in spec.shape[-2:]) == 1
 
 
 class Sum(ReduceCall, name="ttnn.sum"):
