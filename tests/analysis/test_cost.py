@@ -228,6 +228,22 @@ def test_interleaved_norms_give_a_core_whole_rows():
     assert cost(call(held), N150).seconds < cost(call(norm), N150).seconds / 2
 
 
+def test_attention_of_one_query_reads_all_keys_and_values_from_dram():
+    """8 heads of 8,192 keys and values are 33.6 MB: no faster than the banks give them."""
+    q, k = "bf16[1,1,32,128] tile dram", "bf16[1,8,8192,128] tile dram"
+    body = f"""
+      %q: {q} = input(name="q")
+      %k: {k} = input(name="k")
+      %v: {k} = input(name="v")
+      %y: {q} = ttnn.transformer.scaled_dot_product_attention_decode(%q, %k, %v, is_causal=false,
+        program_config=SDPAProgramConfig(compute_with_storage_grid_size=[8, 8], q_chunk_size=32, k_chunk_size=256))
+    """
+    for card in (N150, P150):
+        found = cost(call(body), card)
+        assert found.seconds > 2 * 8 * 8192 * 128 * 2 / card.dram_bytes_per_second
+        assert found.bound == "DRAM"
+
+
 def test_joint_attention_is_attention_over_both_sequences():
     q, j = "bf16[1,2,64,32] tile dram", "bf16[1,2,32,32] tile dram"
     node = call(f"""

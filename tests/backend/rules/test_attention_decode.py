@@ -34,6 +34,14 @@ def test_one_query_over_whole_tiles_of_keys(q: str, k: str):
     assert DECODE in calls(q, k)
 
 
+def test_queries_are_turned_and_not_reshaped():
+    """Of one query both are the same; TTNN reshapes rows of tiles with a program that takes three times as long."""
+    found = calls("3,2,1,64", "3,2,32,64")
+    before = found[: found.index(DECODE)]
+    assert before.count("ttnn.permute") == 1
+    assert before.count("ttnn.reshape") == 1  # of the outer dimensions, a view
+
+
 def test_a_mask_is_spread_over_the_heads_by_one_sum():
     found = calls("1,4,1,32", "1,2,64,32", ", mask=%m")
     assert DECODE in found

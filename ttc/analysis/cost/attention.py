@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import ceil, prod
 
-from ttc.analysis.cost.amounts import Amounts
+from ttc.analysis.cost.amounts import Amounts, dram
 from ttc.analysis.cost.product import CYCLES
 from ttc.analysis.cost.work import Card, Work
 from ttc.calls.sizes import tiles_along
@@ -16,7 +16,8 @@ from ttc.calls.sizes import tiles_along
 def attention(work: Work, card: Card) -> Amounts:
     """Count for the core with most chunks of queries; causal attention skips the chunks above the diagonal.
 
-    In decoding a chunk is the queries of a `group` that share keys, and `key_cores` cores share these keys.
+    In decoding a chunk is the queries of a `group` that share keys, and `key_cores` cores share these keys: all of them
+    are read from DRAM for one query, which no core's work hides.
     """
     queries, keys = work.inputs[0].shape, work.inputs[1].shape
     rows, columns, head = tiles_along(queries[-2]), tiles_along(keys[-2]), tiles_along(queries[-1])
@@ -34,4 +35,5 @@ def attention(work: Work, card: Card) -> Amounts:
         "score": scores,
         "chunk_row": rounds * high * seen / wide * head,
         "key": rounds * seen * 2 * head,
+        **(dram((*work.inputs, *work.outputs), card) if work.get("key_cores") else {}),
     }

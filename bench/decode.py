@@ -1,0 +1,137 @@
+"""Steps of generation at the sizes of published language models, on fake weights: predicted time beside the least.
+
+    python -m bench.decode [NAME ...] [--write]
+
+A step takes one token of one sequence, with caches of 8,192 rows. The least time is that of reading each weight of a
+product and all rows of the caches once, at the peak rate of the card's DRAM. Each program is put to the real library on
+a mock card. `--write` renews docs/decode.md. The exit status is 1 where the library refuses a program.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
+
+from bench.page import main
+from ttc.analysis.run_calls import run_calls
+from ttc.calls.call import spec_of
+from ttc.calls.index import Embedding
+from ttc.calls.target import target_named
+from ttc.generation.compiling import STEP, compile_programs, sizes_of
+from ttc.ir import Const, Graph
+from ttc.runtime.check import check
+
+PAGE = Path(__file__).parents[1] / "docs" / "decode.md"
+ROWS = 8192
+LAYER = re.compile(r"\.layers\.(\d+)\b")
+
+HEAD = """# Decoding
+
+A step of generation takes one token of one sequence, with caches of 8,192 rows in bf16. It is compiled from weights on
+the meta device; `python -m bench.decode --write` writes this page. The least time is that of reading each weight of a
+product, and all rows of the caches, once at the peak rate of the card's DRAM; the predicted time is that of the
+[cost model](cost-model.md). Programs are the device programs of a layer in the middle. The real library on a mock card
+takes each step whole, with as many device programs as predicted, or says what is at fault.
+
+| model | card | weights | GB read | least ms | predicted ms | ratio | tokens/s | programs a layer | real library |
+|---|---|---|---:|---:|---:|---:|---:|---:|---|
+"""
+
+SIZES: Mapping[str, tuple[Any, Any, Mapping[str, Any]]] = {
+    "llama-3-8b": (
+        LlamaForCausalLM,
+        LlamaConfig,
+        {
+            "hidden_size": 4096,
+            "intermediate_size": 14336,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 32,
+            "num_key_value_heads": 8,
+            "vocab_size": 128256,
+            "rope_theta": 500000.0,
+            "max_position_embeddings": ROWS,
+        },
+    ),
+    "qwen2.5-7b": (
+        Qwen2ForCausalLM,
+        Qwen2Config,
+        {
+            "hidden_size": 3584,
+            "intermediate_size": 18944,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 28,
+            "num_key_value_heads": 4,
+            "vocab_size": 152064,
+            "rope_theta": 1000000.0,
+            "max_position_embeddings": 32768,
+        },
+    ),
+}
+"""The class, the class of its configuration and the sizes of each model, from the configurations on the hub."""
+
+CARDS = {"n150": "bfp8", "p150": "bf16"}
+"""The dtype whose weights fit into the memory of each card."""
+
+NAMES = tuple(f"{model}@{card}" for model in SIZES for card in CARDS)
+
+
+@dataclass(frozen=True)
+class Decode:
+    """A step's bytes that are read at least, seconds at the peak rate and predicted, and programs of a layer."""
+
+    model: str
+    card: str
+    dtype: str
+    bytes_read: int
+    least: float
+    predicted: float
+    programs: int
+    faults: str
+
+    @property
+    def good(self) -> bool:
+        """Return whether the real library takes the program as predicted."""
+        return not self.faults
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.model} | {self.card} | {self.dtype} | {self.bytes_read / 1e9:.2f} | {1e3 * self.least:.1f} "
+            f"| {1e3 * self.predicted:.1f} | {self.predicted / self.least:.2f} | {1 / self.predicted:.1f} "
+            f"| {self.programs} | {self.faults or 'takes it'} |"
+        )
+
+
+def measured(name: str, rows: int = ROWS, **smaller: Any) -> Decode:
+    """Compile and check the step of a model for a card, `model@card`; with other sizes if they are given."""
+    model, _, card = name.partition("@")
+    kind, config, sizes = SIZES[model]
+    with torch.device("meta"):
+        made = kind(config(**{**sizes, **smaller})).eval().bfloat16()
+    chain = compile_programs(made, sizes_of(rows, 1, (1,)), None, {"dtype": CARDS[card], "target": card})
+    program, target = chain.stages[STEP].buckets[0].program, target_named(card)
+    read = bytes_read(program.graph)
+    calls = list(run_calls(program.graph, target))
+    predicted = sum(call.cost.seconds for call in calls)
+    middle = str(made.config.num_hidden_layers // 2)
+    programs = sum(call.cost.programs for call in calls if LAYER.findall(call.location)[:1] == [middle])
+    faults = "; ".join(map(str, check(program).faults))
+    return Decode(model, card, CARDS[card], read, read / target.dram_bytes_per_second, predicted, programs, faults)
+
+
+def bytes_read(graph: Graph) -> int:
+    """Count the bytes of the constants and of the states of a step, but for tables of which few rows are read."""
+    tables = {node.op.weight for node in graph.nodes if isinstance(node.op, Embedding)}
+    constants = [node.results[0] for node in graph.nodes if isinstance(node.op, Const)]
+    read = [value for value in constants if value not in tables]
+    return sum(spec_of(value).stored_bytes for value in (*read, *graph.states.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main("bench.decode", "steps of generation of published models", PAGE, HEAD, NAMES, measured))

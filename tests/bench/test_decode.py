@@ -1,0 +1,51 @@
+"""The page of decoding steps: its figures at a tiny size, and the page as it stands."""
+
+import pytest
+
+from bench.decode import HEAD, NAMES, PAGE, bytes_read, measured
+from tests.cards import swept
+from ttc.runtime.run.program import parse_program
+
+TINY = {
+    "hidden_size": 256,
+    "intermediate_size": 512,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 4,
+    "vocab_size": 320,
+}
+
+
+@pytest.mark.parametrize("name", ["llama-3-8b@n150", swept("qwen2.5-7b@p150")])
+def test_figures_of_a_tiny_model(name: str, ttnn_python: str):
+    found = measured(name, rows=64, **TINY)
+    size = {"bfp8": 1.0625, "bf16": 2}[found.dtype]
+    layer = 256 * 512 + 256 * 256 + 3 * 256 * 512  # queries, keys and values; the output; gate, up and down
+    weights = size * (2 * layer + 256 * 320)
+    caches = 2 * 2 * 4 * 64 * 32 * 2
+    assert found.good, found.faults
+    assert weights + caches < found.bytes_read < 1.05 * (weights + caches) + 50_000  # norms, biases, rotary angles
+    assert found.least < found.predicted
+    assert 14 <= found.programs <= 30
+    assert str(found).count("|") == HEAD.splitlines()[-1].count("|")
+
+
+def test_of_an_embedding_one_row_is_read():
+    graph = parse_program("""graph {
+      %state.k: bf16[32,32] tile dram = input(name="@state.k")
+      %i: u32[1,1] row_major dram = input(name="i")
+      %w: bf16[64,32] row_major dram = const(ref="w")
+      %v: bf16[32,64] tile dram = const(ref="v")
+      %e: bf16[1,1,32] tile dram = ttnn.embedding(%i, %w, layout=TILE)
+      %y: bf16[1,1,64] tile dram = ttnn.matmul(%e, %v)
+      return "y"=%y, "@state.k"=%state.k
+    }""")
+    assert bytes_read(graph) == 32 * 32 * 2 + 32 * 64 * 2
+
+
+def test_the_page_has_every_model():
+    rows = PAGE.read_text().removeprefix(HEAD).splitlines()
+    assert [row.split(" | ")[:2] for row in rows] == [
+        [f"| {model}", card] for model, card in (name.split("@") for name in NAMES)
+    ]
+    assert all(row.endswith("| takes it |") for row in rows)
