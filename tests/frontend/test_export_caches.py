@@ -122,3 +122,16 @@ def test_an_object_that_is_no_cache_is_refused():
 
     with pytest.raises(InputError, match="known type"):
         ttc.compile(Other(), (torch.ones(2),))
+
+
+def test_a_cache_of_a_models_own_file():
+    """Classes derived from transformers' in a model's own file are caches too."""
+    torch.manual_seed(0)
+    config = transformers.MiniMaxConfig(**SIZES, num_key_value_heads=2, head_dim=8, num_local_experts=2)
+    model, ids = transformers.MiniMaxModel(config).eval(), torch.arange(6)[None]
+    found = ttc.compile(model, kwargs={"input_ids": ids}, dtype="fp32").run({"input_ids": ids.numpy()}, "emulator")
+    with torch.no_grad():
+        wanted = pytree.tree_leaves(model(ids))
+    assert len(wanted) == len(found) > 1
+    for x, y in zip(found.values(), wanted, strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-4)

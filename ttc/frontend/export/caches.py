@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch import Tensor
@@ -17,19 +18,27 @@ def register_caches() -> None:
 
     Does nothing where transformers is not imported, and to classes that somebody has registered already.
     """
+    for kind in set(_kinds(_bases())) - pytree.SUPPORTED_NODES.keys():
+        pytree.register_pytree_node(
+            kind,
+            _parts,
+            _builder(kind),
+            serialized_type_name=f"{kind.__module__}.{kind.__qualname__}",
+            flatten_with_keys_fn=_named_parts,
+        )
+
+
+def _bases() -> tuple[type, ...]:
+    """Return the classes that caches and their layers are derived from, those of models' own files too."""
     module: Any = sys.modules.get(MODULE)
-    if module is None:
-        return
-    bases = (module.Cache, module.CacheLayerMixin, module.LinearAttentionCacheLayerMixin)
-    for kind in vars(module).values():
-        if isinstance(kind, type) and issubclass(kind, bases) and kind not in pytree.SUPPORTED_NODES:
-            pytree.register_pytree_node(
-                kind,
-                _parts,
-                _builder(kind),
-                serialized_type_name=f"{MODULE}.{kind.__name__}",
-                flatten_with_keys_fn=_named_parts,
-            )
+    return () if module is None else (module.Cache, module.CacheLayerMixin, module.LinearAttentionCacheLayerMixin)
+
+
+def _kinds(bases: Iterable[type]) -> Iterator[type]:
+    """Yield classes and all that are derived from them."""
+    for base in bases:
+        yield base
+        yield from _kinds(base.__subclasses__())
 
 
 def _parts(whole: Any) -> tuple[list[Any], list[Any]]:
@@ -49,7 +58,7 @@ def _named_parts(whole: Any) -> tuple[list[Any], list[Any]]:
 
 def _is_layers(part: Any) -> bool:
     """Return whether an attribute is a list of layers, be they empty: no two caches have one such list."""
-    return isinstance(part, list) and all(type(item).__module__ == MODULE for item in part)
+    return isinstance(part, list) and all(isinstance(item, _bases()) for item in part)
 
 
 def _holds_tensors(part: Any) -> bool:
