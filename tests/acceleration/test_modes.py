@@ -246,3 +246,22 @@ def test_twins_leave_a_model_as_plain_tensors_in_containers():
     assert found["y"][1] == 3
     assert not model._forward_hooks
     assert list(compared(acceleration)) == ["fc"]
+
+
+def test_a_split_is_counted_and_no_fallback():
+    class Outer(Counting):
+        def __init__(self):
+            super().__init__()
+            self.inner = nn.Linear(32, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner(super().forward(x))
+
+    model = Outer().eval()
+    with torch.no_grad(), ttc.accelerate(model, device="emulator") as acceleration:
+        model(torch.randn(8, 32))
+    (split,) = acceleration.tables["in_torch"].rows
+    assert split[:3] == ("", "Outer", True)
+    assert split[4] == 1
+    assert not acceleration.fallbacks
+    assert {row[0] for row in acceleration.tables["modules"].rows if row[2] == "device"} == {"inner"}
