@@ -765,6 +765,47 @@ PATTERN: list[Sample] = [
 }""",
     ),
     P(
+        "rows of run time scale and shift",
+        ops.Add,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %s: f32[1,1,64] = input(name="s")
+  %t: f32[1,1,64] = input(name="t")
+  %p: f32[1,33,64] = mul(a=%x, b=%s)
+  %y: f32[1,33,64] = add(a=%p, b=%t)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "a snake, behind a product as positions are in fp32",
+        ops.Add,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %w: f32[64,64] = const(ref="w")
+  %a: f32[1,1,64] = const(ref="a")
+  %c: f32[1,1,64] = const(ref="c")
+  %z: f32[1,33,64] = linear(x=%x, w=%w)
+  %m: f32[1,33,64] = mul(a=%z, b=%a)
+  %s: f32[1,33,64] = sin(x=%m)
+  %q: f32[1,33,64] = mul(a=%s, b=%s)
+  %p: f32[1,33,64] = mul(a=%q, b=%c)
+  %y: f32[1,33,64] = add(a=%z, b=%p)
+  return "output"=%y
+}""",
+    ),
+    P(
+        "the inverse root of a sum",
+        ops.Rsqrt,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %e: f32[] = full(value=1.0)
+  %q: f32[1,33,64] = mul(a=%x, b=%x)
+  %s: f32[1,33,64] = add(a=%q, b=%e)
+  %y: f32[1,33,64] = rsqrt(x=%s)
+  return "output"=%y
+}""",
+    ),
+    P(
         "rows of run time modulate a norm",
         ops.LayerNorm,
         """graph {

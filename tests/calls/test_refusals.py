@@ -20,6 +20,7 @@ for module in pkgutil.iter_modules(ttc.calls.__path__):
 
 X = "bf16[1,1,64,64] tile dram"
 GATED = "ttnn.addcmul(input_a=bf16[4,32] tile dram, input_b=bf16[32] tile dram, input_c=bf16[4,32] tile dram)"
+SNAKE = "ttnn.snake_beta(input_tensor=bf16[4,32] tile dram, alpha=bf16[32] tile dram, beta=bf16[32] tile dram)"
 JOINED = ", ".join(
     f"{side}_tensor_{name}=bf16[1,2,{rows},32] tile dram"
     for side, rows in (("input", 64), ("joint", 13))
@@ -298,11 +299,16 @@ REFUSED = [
     ("ttnn.upsample(input_tensor=bf16[1,4,4,32] row_major dram, scale_factor=[2, 2])",
      "input_tensor=bf16[4,4,32] row_major dram", "upsample takes [N, H, W, C], got"),
     (GATED, "input_b=f32[4,32] tile dram", "addcmul takes operands of one dtype, got bf16 and f32"),
-    (GATED, "input_c=bf16[1,32] tile dram", "addcmul takes a tensor, another of its shape and one such or a row, got"),
-    (GATED, "input_a=bf16[32] tile dram, input_c=bf16[32] tile dram, input_b=bf16[4,32] tile dram",
-     "addcmul takes a tensor, another of its shape and one such or a row, got"),
-    (GATED, "input_b=bf16[4,1] tile dram", "the row for [4, 32] must hold 32 elements"),
-    (GATED, "input_b=bf16[1] tile dram", "the row for [4, 32] must hold 32 elements"),
+    (GATED, "input_c=bf16[1,32] tile dram", "addcmul takes tensors of one shape, and rows for the first"),
+    (GATED, "input_b=bf16[4,1] tile dram", "addcmul takes tensors of one shape, and rows for the first"),
+    (GATED, "input_b=bf16[1] tile dram", "addcmul takes tensors of one shape, and rows for the first"),
+    (GATED, "input_a=bf16[4,1] tile dram", "addcmul takes tensors of one shape, and rows for the first"),
+    (GATED, "input_a=bf16[2,4,32] tile dram", "addcmul takes tensors of one shape, and rows for the first"),
+    (SNAKE, "beta=f32[32] tile dram", "snake_beta takes operands of one dtype, got bf16 and f32"),
+    (SNAKE, "beta=bf16[1,32] tile dram", "snake_beta takes a tensor of two dimensions or more"),
+    (SNAKE, "alpha=bf16[4,1] tile dram, beta=bf16[4,1] tile dram",
+     "snake_beta takes a tensor of two dimensions or more"),
+    (SNAKE, "input_tensor=bf16[32] tile dram", "snake_beta takes a tensor of two dimensions or more"),
     (TOGETHER, "input_tensor_k=bf16[1,2,64,32] tile l1", "q, k and v must be in DRAM"),
     (TOGETHER, "scale=0.3", "the scale 0.3 is no number of float32"),
     (TOGETHER, "input_tensor_q=bf16[1,3,64,32] tile dram, input_tensor_k=bf16[1,3,64,32] tile dram, "

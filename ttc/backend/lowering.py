@@ -228,7 +228,7 @@ class Lowering:
             self._refused.update(results)
             return
         self._at(results)
-        self._op, self.dtype = op, self._float_of(results[0])
+        self._op, self.dtype = op, self.float_of(results[0])
         try:
             lowered = self._lower(op, results)
         except (Refusal, TypeRuleError) as refusal:
@@ -251,12 +251,12 @@ class Lowering:
             else:
                 self._lowered[value] = self._program(Input(spec, value.name))
 
-    def _float_of(self, value: Value) -> DType:
+    def float_of(self, value: Value) -> DType:
         """Return the float in which a value is computed."""
         return DType.f32 if value in self._wide else self._narrow
 
     def _output(self, value: Value) -> Value:
-        self.dtype = self._float_of(value)
+        self.dtype = self.float_of(value)
         return self(value)
 
     def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:

@@ -10,8 +10,10 @@ two positions. The rule:
   sum, or a difference of two exact values (`_cancels`), in which only the last bits of both are left: the distance of
   a coordinate from the elements around it. Values computed from such a difference by these ops, the weights of an
   interpolation, are in fp32 too.
-- The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products of exact
-  numbers (`Exactness.SIGNAL`) end in an atan2, the whole computation is in fp32, the weights too.
+- The angle of a spectrum turns with the last bits of its small parts. So where waves, sums and products
+  (`Exactness.SIGNAL`) end in an atan2, the computation is in fp32 from exact numbers, or the last activation, on, the
+  weights too: a pitch that a network has rounded turns all of a spectrum alike, a rounded signal its small parts at
+  random.
 - A state that a run computes from what the run before has left (a running mean, a sum) is a sum over runs, of which
   bf16 would lose the small parts in the end. Such a state, and what leads from its old numbers to the new by these ops,
   is in fp32; a state whose old numbers are only moved and chosen from (a cache of keys and values) is not.
@@ -31,7 +33,7 @@ from ttc.ops.facts import Exactness, facts_of
 def wide_values(graph: Graph) -> frozenset[Value]:
     """Return the values to compute in fp32 (booleans and integers among them that floats decide)."""
     exact = _carried(graph, _keeps_exact)
-    signals = _carried(graph, lambda op: facts_of(op).exactness is not Exactness.LOST)
+    signals = {value for node in graph.nodes if not _is_lost(node.op) for value in node.results}
     decisions, differences, angles = _sums_over_runs(graph), set[Value](), set[Value]()
     for node in _varying(graph):
         if _sums(node.op) or _decides(node.op, exact):
@@ -110,6 +112,11 @@ def _is_exact(op: Op) -> bool:
 def _keeps_exact(op: Op) -> bool:
     """Return whether an op rounds only in its own arithmetic."""
     return facts_of(op).exactness is Exactness.KEPT or (isinstance(op, ops.Matmul) and _is_outer(op))
+
+
+def _is_lost(op: Op) -> bool:
+    """Return whether an op is an activation or a layer, which round in any case."""
+    return bool(op.operands()) and facts_of(op).exactness is Exactness.LOST
 
 
 def _sums(op: Op) -> bool:

@@ -51,7 +51,7 @@ class CoreGrid:
     x: int
 
 
-FusedFunction = Literal["RELU", "GELU", "SILU", "TANH", "SIGMOID"]
+FusedFunction = Literal["RELU", "GELU", "SILU", "TANH", "SIGMOID", "RSQRT"]
 """TTNN's UnaryOpType names of the elementwise functions that other calls may do on the way."""
 
 
@@ -69,6 +69,7 @@ FUSED = {
     "silu": UnaryWithParam("SILU"),
     "tanh": UnaryWithParam("TANH"),
     "sigmoid": UnaryWithParam("SIGMOID"),
+    "rsqrt": UnaryWithParam("RSQRT"),
 }
 """Activations that run inside another call's device program; GELU's number asks for the exact form."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
-from ttc.calls.binary import broadcast, widest, written
+from ttc.calls.binary import widest, written
 from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, spec_of
 from ttc.calls.target import Target
 from ttc.calls.unary import tiles
@@ -45,9 +45,9 @@ class Lerp(Call, name="ttnn.lerp"):
 
 @dataclass(frozen=True)
 class Addcmul(Call, name="ttnn.addcmul"):
-    """input_a + value * input_b * input_c, in one device program: TILE, all of one dtype; b and c broadcast to a.
+    """input_a + value * input_b * input_c, in one device program: TILE, all of one dtype.
 
-    b and c have a's shape, but one of the two may be a row for all of a's rows.
+    The first and one of the others may be rows for all rows of the third.
     """
 
     input_a: Value
@@ -59,23 +59,62 @@ class Addcmul(Call, name="ttnn.addcmul"):
 
     def infer(self) -> Spec:
         spec = spec_of(self.input_a)
-        for tensor in (self.input_a, self.input_b, self.input_c):
+        for tensor in self._operands:
             accept(tensor, Layout.TILE, PLAIN_FLOATS, "an operand")
             if tensor.dtype is not spec.dtype:
                 raise Refusal(f"addcmul takes operands of one dtype, got {spec.dtype} and {tensor.dtype}")
-        rows = self._rows
-        if broadcast(spec.shape, *(row.shape for row in rows)) != spec.shape or len(rows) > 1:
-            shapes = [list(tensor.shape) for tensor in (self.input_a, self.input_b, self.input_c)]
-            raise Refusal(f"addcmul takes a tensor, another of its shape and one such or a row, got {shapes}")
-        if any(row.type.numel != row.shape[-1] or row.shape[-1] != spec.shape[-1] for row in rows):
-            raise Refusal(f"the row for {list(spec.shape)} must hold {spec.shape[-1]} elements")
-        return Spec(spec.dtype, spec.shape, spec.layout, self.memory_config or spec.memory)
+        shape = self.input_b.shape if self.input_c in self._rows else self.input_c.shape
+        for tensor in self._operands:
+            if tensor.shape != shape and not is_row(tensor, shape):
+                shapes = [list(tensor.shape) for tensor in self._operands]
+                raise Refusal(f"addcmul takes tensors of one shape, and rows for the first and one other, got {shapes}")
+        return Spec(spec.dtype, shape, spec.layout, self.memory_config or spec.memory)
+
+    @property
+    def _operands(self) -> tuple[Value, ...]:
+        return self.input_a, self.input_b, self.input_c
 
     @property
     def _rows(self) -> list[Value]:
-        """List what is not of the shape of the first operand."""
-        return [tensor for tensor in (self.input_b, self.input_c) if tensor.shape != self.input_a.shape]
+        """List the operands that hold fewer numbers than another."""
+        most = max(tensor.type.numel for tensor in self._operands)
+        return [tensor for tensor in self._operands if tensor.type.numel < most]
 
     def workspace(self, target: Target) -> Workspace:
         """Return two tiles for each operand and the result, and as many again but two where one is broadcast."""
         return Workspace(circular_buffers=tiles(14 if self._rows else 8, widest((self.input_a, self.input_b))))
+
+
+def is_row(tensor: Value, shape: tuple[int, ...]) -> bool:
+    """Return whether a tensor is one row, as long as the last dimension of `shape`, of no more dimensions."""
+    *outer, last = tensor.shape or (0,)
+    return tensor.type.rank <= len(shape) and set(outer) <= {1} and last == shape[-1]
+
+
+@dataclass(frozen=True)
+class SnakeBeta(Call, name="ttnn.snake_beta"):
+    """input + sin(alpha * input)^2 / beta, in one device program: TILE, all of one dtype; alpha and beta are rows.
+
+    The formula is BigVGAN's (Lee et al. 2023), of at least two dimensions.
+    """
+
+    input_tensor: Value
+    alpha: Value
+    beta: Value
+    _: KW_ONLY
+    memory_config: MemoryConfig | None = None
+
+    def infer(self) -> Spec:
+        spec = spec_of(self.input_tensor)
+        for tensor in (self.input_tensor, self.alpha, self.beta):
+            accept(tensor, Layout.TILE, PLAIN_FLOATS, "an operand")
+            if tensor.dtype is not spec.dtype:
+                raise Refusal(f"snake_beta takes operands of one dtype, got {spec.dtype} and {tensor.dtype}")
+        if len(spec.shape) < 2 or self.alpha.shape != self.beta.shape or not is_row(self.alpha, spec.shape):
+            shapes = [list(tensor.shape) for tensor in (self.input_tensor, self.alpha, self.beta)]
+            raise Refusal(f"snake_beta takes a tensor of two dimensions or more and two rows for it, got {shapes}")
+        return Spec(spec.dtype, spec.shape, spec.layout, self.memory_config or spec.memory)
+
+    def workspace(self, target: Target) -> Workspace:
+        """Return fourteen tiles: two for each operand and the result, and rows again as they are broadcast."""
+        return Workspace(circular_buffers=tiles(14, spec_of(self.input_tensor)))

@@ -5,10 +5,12 @@ from ttc.passes.decompose.decompose import decompose
 from ttc.passes.decompose.decompose_stft import decompose_stft
 from ttc.passes.fold import fold
 from ttc.passes.fuse.fuse_activation import fuse_activation
+from ttc.passes.fuse.fuse_affine import fuse_affine
 from ttc.passes.fuse.fuse_attention import fuse_attention
 from ttc.passes.fuse.fuse_batch_norm import fuse_batch_norm
 from ttc.passes.fuse.fuse_epilogue import fuse_epilogue
 from ttc.passes.fuse.fuse_linear import fuse_linear
+from ttc.passes.fuse.fuse_modulation import fuse_modulation
 from ttc.passes.fuse.fuse_norm import fuse_norm
 from ttc.passes.fuse.fuse_offset import fuse_offset
 from ttc.passes.fuse.fuse_pad import fuse_pad
@@ -34,6 +36,8 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_linear,  # before fuse_batch_norm and merge_linear, which look for linears with their bias
     split_linear,  # after fuse_linear; before fuse_offset and fuse_epilogue, for each part may end otherwise
     fuse_offset,  # after split_linear, whose parts are modulated by 1 + themselves
+    fuse_affine,  # after fuse_norm, whose patterns have a scale and a shift of their own
+    fuse_modulation,  # after fuse_offset and fuse_affine, which leave linears scaled by constants
     fuse_batch_norm,
     fuse_scale,  # before merge_linear, which makes one weight of queries, keys and values
     fuse_epilogue,  # after whatever can stand between a product and its activation

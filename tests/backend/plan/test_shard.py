@@ -108,6 +108,45 @@ def test_the_library_takes_every_form_as_predicted(target: str, ttnn_python: str
         assert report.refusal is None or "beyond max L1" in report.refusal or "clash" in report.refusal, report.refusal
 
 
+BROADCASTS = {
+    "a column chooses": "ttnn.where(%c, %x, 0.0)",
+    "a column chooses of two": "ttnn.where(%c, %x, %z)",
+    "a row is added": "ttnn.add(%x, %r)",
+    "a row comes first": "ttnn.subtract(%r, %x)",
+    "a column scales": "ttnn.multiply(%x, %c)",
+    "a sum": "ttnn.add(%x, %z)",
+    "rows scale and shift": "ttnn.addcmul(%r, %x, %s)",
+    "a row gates": "ttnn.addcmul(%x, %z, %r)",
+    "rows of a snake": "ttnn.snake_beta(%x, %r, %s)",
+}
+"""Calls on whole tensors %x and %z of [1, 1, 1536, 64], rows %r and %s, and a column %c."""
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "f32"])
+@pytest.mark.parametrize("target", ["n150", "p150"])
+def test_the_library_takes_rows_and_columns_beside_shards(target: str, dtype: str, ttnn_python: str):
+    """Rows and columns stay interleaved; whole tensors, and the result, lie in shards or not, each by itself."""
+    programs = []
+    for call in BROADCASTS.values():
+        shapes = {"x": "1536,64", "z": "1536,64", "r": "1,64", "s": "1,64", "c": "1536,1"}
+        read = [name for name in shapes if f"%{name}" in call]
+        inputs = [f'  %{name}: {dtype}[1,1,{shapes[name]}] tile dram = input(name="{name}")' for name in read]
+        text = (
+            "\n".join(inputs) + f"\n  %y: {dtype}[1,1,1536,64] tile dram = {call[:-1]}, memory_config=MemoryConfig())"
+        )
+        graph = parse_program(f'graph {{\n{text}\n  return "y"=%y\n}}\n')
+        node = formed(graph)
+        assert isinstance(node.op, Call)
+        wholes = ("%x" in call) + ("%z" in call)
+        assert len(tensors(node.op)) == wholes
+        found = list(forms(node.op, grids(graph, TARGETS[target]), TARGETS[target]))
+        sides = {tuple(map(bool, (*form.operands, form.result))) for form in found}
+        assert len(sides) == 2 ** (wholes + 1) - 1, call
+        programs += [in_form(graph, node, form) for form in found]
+    for text, report in zip(programs, check_many(programs, TARGETS[target]), strict=True):
+        assert report.ok, f"{report.faults}\n{text}"
+
+
 def test_a_block_convolution_shares_its_channels_out():
     """Convolutions are priced by the columns of cores that their results lie on."""
     graph = lowered("conv", 256, 256, 14, 1)
@@ -299,5 +338,5 @@ def test_layers_of_a_transformer_stay_in_shards(target: str, ttnn_python: str):
     assert predicted.device_programs <= 2 * 10 + 1
     norms = [node.results[0] for node in compiled.build.program.graph.nodes if isinstance(node.op, LayerNorm)]
     shards = [spec_of(value).memory.shard for value in norms]
-    assert [shard and prod(shard.grid) for shard in shards] == [64] * 4
+    assert [shard and prod(shard.grid) for shard in shards] == [None, 64, 64, 64]  # the input is read as given
     assert found.peak_l1_per_core <= predicted.l1_with_circular_buffers

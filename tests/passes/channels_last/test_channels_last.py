@@ -118,3 +118,31 @@ def test_programs_without_spatial_ops_stay():
         return "y"=%y
         """,
     )
+
+
+LINE = """%x: f32[{n},3,40] = input(name="x")
+%w: f32[8,3,3] = const(ref="w")
+%c: f32[{n},8,40] = conv(x=%x, w=%w, stride=[1], padding=[[1, 1]], dilation=[1])
+%v: f32[{m},40,{k}] = input(name="v")
+%m: f32[{n},8,{k}] = matmul(a=%c, b=%v)
+return "m"=%m
+"""
+
+
+def permutes(text: str) -> int:
+    """Count the permutes of what is no constant, after the same numbers."""
+    before = graph_of(text)
+    after = run((channels_last,), before)
+    agree(before, after)
+    return body(after).count("permute(")
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (3, 3)])
+def test_weighted_sums_of_positions_are_of_rows(n: int, m: int):
+    """As means over the valid part of a line are: the row of weights comes first, and channels stay last."""
+    assert permutes(LINE.format(n=n, m=m, k=1)) == 1  # of the input: a sample's 8 results are a view
+
+
+def test_products_of_several_columns_are_not():
+    assert permutes(LINE.format(n=1, m=1, k=2)) == 2
+    assert "matmul(a=%c" in body(run((channels_last,), graph_of(LINE.format(n=1, m=1, k=2))))

@@ -29,7 +29,7 @@ from ttc.calls.reduce import Cumprod, Cumsum
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import Target
-from ttc.calls.ternary import Addcmul, Lerp
+from ttc.calls.ternary import Addcmul, Lerp, SnakeBeta
 from ttc.calls.unary import UnaryCall
 from ttc.ir import TILE, Buffer, Layout, Node, Sharding, ShardSpec, Spec, round_up
 
@@ -47,7 +47,7 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     (MaxPool2d, "pool"),
     (Typecast, "typecast"),
     (UnaryCall, "unary"),
-    ((BinaryCall, Addcmul, Lerp), "binary"),
+    ((BinaryCall, Addcmul, Lerp, SnakeBeta), "binary"),
     (Concat, "concat"),
     (Reshape, "reshape"),
     (Permute, "permute"),
@@ -152,7 +152,7 @@ def _direction(given: Tensor, made: Tensor) -> str:
 def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Config:
     """Return the numbers of a call that formulas ask for."""
     found: Config = _share(getattr(call, "program_config", None))
-    if isinstance(call, (BinaryCall, Addcmul, Lerp)):
+    if isinstance(call, (BinaryCall, Addcmul, Lerp, SnakeBeta)):
         out = outputs[0].logical
         for tensor in inputs[:2]:
             sizes = (*(1,) * (len(out) - len(tensor.logical)), *tensor.logical)

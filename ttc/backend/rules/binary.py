@@ -13,7 +13,7 @@ from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.cache import row_written
 from ttc.backend.rules.numbers import held
-from ttc.backend.rules.ternary import with_gate
+from ttc.backend.rules.ternary import summed
 from ttc.calls import binary as calls
 from ttc.calls import unary as unary_calls
 from ttc.calls.call import spec_of
@@ -76,8 +76,8 @@ def binary(op: Binary, to: Lowering) -> Value:
     """Lower to the call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
     if isinstance(op, ops.Mul) and op.a is op.b:
         return to.call(unary_calls.Square(to(op.a)))
-    gated = with_gate(op, to) if isinstance(op, ops.Add) else None
-    return gated if gated is not None else combine(CALLS[type(op)], op, to)
+    of_three = summed(op, to) if isinstance(op, ops.Add) else None
+    return of_three if of_three is not None else combine(CALLS[type(op)], op, to)
 
 
 @lowers(*LOGIC)

@@ -57,11 +57,16 @@ CALLS: dict[type[Op], type[calls.UnaryCall]] = {
 
 @lowers(*CALLS)
 def unary(op: Op, to: Lowering) -> Value:
-    """Lower to the call of the same meaning; the relu of a sum, difference or product is part of that one's call."""
+    """Lower to the call of the same meaning; the relu or inverse root of a sum, difference or product is part of it."""
     match op:
-        case ops.Relu(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x) if to.uses[x] == 1 and x.dtype.is_float:
-            if x.op.a is not x.op.b and to.static(x) is None:  # type: ignore[attr-defined]
-                return combine(BINARY[type(x.op)], x.op, to, activations=(FUSED["relu"],))  # type: ignore[arg-type]
+        case (
+            ops.Relu(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x)
+            | ops.Rsqrt(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x)
+        ) if to.uses[x] == 1 and x.dtype.is_float:
+            alike = to.float_of(x) is to.dtype
+            if x.op.a is not x.op.b and to.static(x) is None and alike:  # type: ignore[attr-defined]
+                after = (FUSED[op.mnemonic],)
+                return combine(BINARY[type(x.op)], x.op, to, activations=after)  # type: ignore[arg-type]
     return to.call(CALLS[type(op)](to(op.x)))  # type: ignore[attr-defined]
 
 

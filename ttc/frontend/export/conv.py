@@ -258,9 +258,22 @@ def resize(b: ExportBuilder, x: Expr, mode: str, align_corners: bool, factors: l
         return apply(ops.Upsample, x, scales, "linear")
     for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
         factor = None if factors is None else factors[dim - 2]
-        if old != new or not natural:
+        if natural and mode == "linear" and not align_corners and old % new == 0:
+            x = _middles(x, dim, new)
+        elif old != new or not natural:
             x = _resize_dim(b, x, dim, new, mode, align_corners, factor)
     return x
+
+
+def _middles(x: Expr, dim: int, size: int) -> Expr:
+    """Reduce one dimension to the element in the middle of each of `size` equal parts, or the mean of the two there."""
+    each = x.shape[dim] // size
+    if each == 1:
+        return x
+    parts = x.reshape(*x.shape[:dim], size, each, *x.shape[dim + 1 :])
+    before, after = (parts.part(dim + 1, at, at + 1) for at in ((each - 1) // 2, each // 2))
+    middle = before if each % 2 else (before + after) * 0.5
+    return middle.reshape(*x.shape[:dim], size, *x.shape[dim + 1 :])
 
 
 def _resize_dim(

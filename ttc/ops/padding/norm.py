@@ -9,6 +9,7 @@ from ttc.ir import Op, TensorType, Value
 from ttc.ops import norm
 from ttc.ops.binary import Add, Div, Mul, Sub
 from ttc.ops.constant import Full
+from ttc.ops.matmul import Matmul
 from ttc.ops.padding.abstract import AbstractValue, Dim, beneath, is_low, lowest
 from ttc.ops.padding.elementwise import elementwise
 from ttc.ops.padding.reduce import count
@@ -16,7 +17,7 @@ from ttc.ops.padding.shape import regrouped
 from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
 from ttc.ops.reduce import Sum
-from ttc.ops.shape import Reshape
+from ttc.ops.shape import Expand, Permute, Reshape
 from ttc.ops.unary import Rsqrt
 
 WHY = "statistics over the length"
@@ -100,7 +101,64 @@ def _per_channel(w: Value | None, spatial: int, flow: Flow) -> Value | None:
 
 
 def _normalised(x: Value, dims: tuple[int, ...], eps: float, flow: Flow) -> tuple[Value, AbstractValue]:
-    """Normalise (x - mean) / sqrt(var + eps) over the valid part of `dims`, with zeros in the padding of `dims`."""
+    """Normalise (x - mean) / sqrt(var + eps) over the valid part of `dims`."""
+    last = dims == (x.type.rank - 1,) and _aligned(flow.abstract(x))
+    centred, var = _by_products(x, flow) if last else _by_sums(x, dims, flow)
+    scale = flow(Rsqrt(flow(Add(var, flow(Full(TensorType(x.dtype, ()), eps))))))
+    return flow(Mul(centred, scale)), flow.abstract(centred)
+
+
+def _aligned(abstract: AbstractValue) -> bool:
+    """Return whether rows [.., T] of three dimensions or more have one length, or one for each row of the first."""
+    outer, *inner = abstract.dims
+    samples = any(factor.sample for dim in inner for factor in dim) or (
+        any(factor.sample for factor in outer) and len(outer) > 1
+    )
+    return len(inner) > 1 and not samples
+
+
+def _by_products(x: Value, flow: Flow) -> tuple[Value, Value]:
+    """Return x - mean and the variance along the last dimension, which products with each position's share sum.
+
+    The padding has no share, so that nothing is masked; of centred x nothing is known there but that it is finite.
+    """
+    last = x.type.rank - 1
+    filled = [f.fill for f in flow.abstract(x).dims[last] if f.length]
+    x = flow.finite(x, WHY) if set(filled) <= {None, 0.0} else flow.masked(x, [last], 0.0, WHY)
+    shares, rows = _shares(x, flow)
+    mean = flow(Matmul(x, shares))
+    flow.state(mean, rows)
+    centred = flow(Sub(x, mean))
+    flow.state(centred, flow.abstract(x).without_fills())
+    squares = flow(Mul(centred, centred))
+    flow.state(squares, flow.abstract(centred))
+    var = flow(Matmul(squares, shares))
+    flow.state(var, rows)
+    return centred, var
+
+
+def _shares(x: Value, flow: Flow) -> tuple[Value, AbstractValue]:
+    """Return the share of each position of x [B, .., T] in a mean, [B or 1, .., T, 1], and a mean's abstract value.
+
+    That is 1 / length in the valid part, and 0 in the padding.
+    """
+    abstract, one = flow.abstract(x), (1,) * (x.type.rank - 2)
+    batch = abstract.dims[0] if any(factor.sample for factor in abstract.dims[0]) else ()
+    samples = x.shape[0] if batch else 1
+    ones = flow(Expand(flow(Full(TensorType(x.dtype, ()), 1.0)), (samples, *one, x.shape[-1])))
+    flow.state(ones, AbstractValue((batch, *((),) * len(one), tuple(f.bare() for f in abstract.dims[-1]))))
+    valid = flow.masked(ones, [x.type.rank - 1], 0.0, WHY)
+    each = AbstractValue((batch, *((),) * (len(one) + 1)))
+    shares = flow(Div(valid, count(flow, abstract, (x.type.rank - 1,), each, x.dtype)))
+    flow.state(shares, flow.abstract(valid))
+    column = flow(Permute(shares, (*range(len(one)), len(one) + 1, len(one))))
+    dims = flow.abstract(valid).dims
+    flow.state(column, AbstractValue((*dims[:-2], dims[-1], dims[-2])))
+    return column, AbstractValue((*abstract.dims[:-1], ()), abstract.taint).without_fills()
+
+
+def _by_sums(x: Value, dims: tuple[int, ...], flow: Flow) -> tuple[Value, Value]:
+    """Return x - mean and the variance over `dims` by masked sums, with zeros in the padding of centred x."""
     padded = [d for d in flow.abstract(x).padded_dims if d in dims]
     x = flow.masked(x, padded, 0.0, WHY)
     abstract = flow.abstract(x)
@@ -112,9 +170,7 @@ def _normalised(x: Value, dims: tuple[int, ...], eps: float, flow: Flow) -> tupl
     centred = flow(Sub(x, mean))
     flow.state(centred, abstract.without_fills())
     centred = flow.masked(centred, padded, 0.0, WHY)
-    var = flow(Div(flow(Sum(flow(Mul(centred, centred)), dims, keep=True)), number))
-    scale = flow(Rsqrt(flow(Add(var, flow(Full(TensorType(x.dtype, ()), eps))))))
-    return flow(Mul(centred, scale)), flow.abstract(centred)
+    return centred, flow(Div(flow(Sum(flow(Mul(centred, centred)), dims, keep=True)), number))
 
 
 def _scaled(

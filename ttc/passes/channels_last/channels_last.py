@@ -10,7 +10,7 @@ from ttc.ops.reduce import Reduce
 from ttc.ops.spatial import Spatial
 from ttc.ops.unary import Unary
 from ttc.passes.channels_last.forms import Forms, rows_of_constant
-from ttc.passes.channels_last.rows import moved, reduced, reshaped, spatial
+from ttc.passes.channels_last.rows import moved, reduced, reshaped, spatial, weighted
 from ttc.passes.normal import builder_for
 
 
@@ -66,6 +66,8 @@ def _in_rows(op: Op, result: Value, forms: Forms) -> bool:
             return moved(op, result, forms)
         case Reduce():
             return reduced(op, result, forms)
+        case ops.Matmul():
+            return weighted(op, result, forms)
         case Binary() | ops.Where():
             return _broadcast(op, result, forms)
         case Unary(x=x) if x in forms.rows:

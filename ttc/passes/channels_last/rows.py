@@ -127,3 +127,14 @@ def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
     dims = tuple(sorted(_last(dim, rank) for dim in op.dims))
     forms.set_images(result, builder(replace(op, x=forms.images_of(x), dims=dims)))
     return True
+
+
+def weighted(op: ops.Matmul, result: Value, forms: Forms) -> bool:
+    """Sum the positions of rows [N, C, T] with weights [N or 1, T, 1], the same for all channels: [N, C, 1]."""
+    x, weights, builder = op.a, op.b, forms.builder
+    if x not in forms.rows or x.type.rank != 3 or weights.type.rank != 3 or weights.shape[2] != 1:
+        return False
+    batch, positions, _ = weights.shape
+    row = builder(ops.Reshape(forms.plain_of(weights), (batch, 1, positions)))
+    forms.set_images(result, builder(ops.Matmul(row, forms.images_of(x))))
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from ttc import ops
@@ -58,9 +58,19 @@ def _parts(graph: Graph) -> set[Value]:
             case ops.Linear(activation=""):
                 product = node.results[0]
                 few = product.type.rank == 2 and product.shape[0] <= MOST_ROWS
-                if few and product not in outputs and _are_parts(readers[product]):
-                    found.update(reader.results[0] for reader in readers[product])
+                reading = _past_reshape(product, readers)
+                kept = outputs.isdisjoint({product, *(x for reader in reading for x in reader.op.operands())})
+                if few and kept and _are_parts(reading):
+                    found.update(reader.results[0] for reader in reading)
     return found
+
+
+def _past_reshape(product: Value, readers: Mapping[Value, list[Node]]) -> list[Node]:
+    """Return the readers of a product [rows, N], or those of the only one, if that adds dimensions of size 1 behind."""
+    match [node.op for node in readers[product]]:
+        case [ops.Reshape(shape=shape)] if shape[:2] == product.shape and set(shape[2:]) == {1}:
+            return readers[readers[product][0].results[0]]
+    return readers[product]
 
 
 def _are_parts(reading: list[Node]) -> bool:
@@ -68,11 +78,11 @@ def _are_parts(reading: list[Node]) -> bool:
     columns: list[tuple[int, int]] = []
     for node in reading:
         match node.op:
-            # all of x but in the last dimension, and no steps
+            # all of x [rows, N] or [rows, N, 1, ..] but in the second dimension, and no steps
             case ops.Slice(x=x, starts=starts, ends=ends, steps=steps) if (
-                set(steps) == {1} and not any(starts[:-1]) and ends[:-1] == x.shape[:-1]
+                set(steps) == {1} and starts[0] == 0 and ends[0] == x.shape[0] and ends[2:] == x.shape[2:]
             ):
-                columns.append((starts[-1], ends[-1]))
+                columns.append((starts[1], ends[1]))
             case _:
                 return False
     return len(columns) > 1 and _apart(columns)
@@ -87,9 +97,9 @@ def _part(node: Node, new: dict[Value, Value], builder: Builder) -> Value:
     """Build columns start .. end of x @ w.T + b as x @ w[start:end].T + b[start:end]."""
     part = node.op
     assert isinstance(part, ops.Slice)
-    linear = part.x.op
+    linear = part.x.op.x.op if isinstance(part.x.op, ops.Reshape) else part.x.op
     assert isinstance(linear, ops.Linear)
-    bounds = (part.starts[-1], part.ends[-1])
+    bounds = (part.starts[1], part.ends[1])
     w = Expr(new[linear.w], builder).part(0, *bounds)
     bias = None if linear.bias is None else Expr(new[linear.bias], builder).part(0, *bounds)
-    return apply(ops.Linear, Expr(new[linear.x], builder), w, bias).value
+    return apply(ops.Linear, Expr(new[linear.x], builder), w, bias).reshape(*node.results[0].shape).value

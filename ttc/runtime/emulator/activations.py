@@ -18,6 +18,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,
+    "rsqrt": torch.rsqrt,
 }
 """Functions by the name that `linear` takes; a UnaryOpType is the same word in capitals."""
 

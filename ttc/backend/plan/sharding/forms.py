@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import product
 from typing import Any
 
 from ttc.backend.plan.sharding.layouts import Grids
-from ttc.calls.binary import BinaryCall
+from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import FUSED, Call, spec_of
 from ttc.calls.conv import Conv2d, CoreRectangle
 from ttc.calls.matmul import Linear
@@ -22,6 +23,7 @@ from ttc.calls.shards import bank_shards, in_banks, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
+from ttc.calls.ternary import Addcmul, SnakeBeta
 from ttc.calls.unary import UnaryCall
 from ttc.ir import DRAM, TILE, Layout, MemoryConfig, Sharding, Value
 
@@ -54,15 +56,24 @@ def tensors(call: Call) -> tuple[Value, ...]:
             return (call.input_tensor,)
         case Linear(transpose_a=False, transpose_b=False) if call.activation is None or call.activation in FUSED:
             return (call.input_tensor_a,) if call.input_tensor_b.type.rank == 2 else ()
-        case BinaryCall(output_tensor=None):
-            alike = len(call.tensors) == 2 and len({tensor.shape for tensor in call.tensors}) == 1
-            return call.tensors if alike and _tiled(call.tensors) else ()
+        case BinaryCall(output_tensor=None) if len(call.tensors) == 2:
+            return _whole(call.tensors, call)
+        case Where() | Addcmul() | SnakeBeta():
+            return _whole(tuple(value for value in call.operands() if value.dtype.is_float), call)
         case UnaryCall() if _tiled((call.input_tensor,)):
             return (call.input_tensor,)
         case LayerNorm() | RmsNorm() if call.input_tensor.type.rank > 1 and call.input_tensor.shape[-1] % TILE == 0:
             residual = call.residual_input_tensor
             return (call.input_tensor,) if residual is None else (call.input_tensor, residual)
     return ()
+
+
+def _whole(values: tuple[Value, ...], call: Call) -> tuple[Value, ...]:
+    """Return the operands of the result's shape: rows and columns that broadcast to that stay interleaved."""
+    result: Any = call.infer()
+    whole = tuple(value for value in values if value.shape == result.shape)
+    alike = all(value.type.rank == len(result.shape) for value in values)
+    return whole if alike and _tiled(values) else ()
 
 
 def _tiled(values: tuple[Value, ...]) -> bool:
@@ -81,11 +92,12 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
             yield from _height_product(call, grids)
             yield from _block_product(call, grids)
             yield from _bank_product(call, grids, target)
-        case BinaryCall() | UnaryCall():
+        case BinaryCall() | UnaryCall() | Where() | Addcmul() | SnakeBeta():
             count = len(tensors(call))
             for memory in grids.all(spec_of(tensors(call)[0])):
-                yield Form((memory,) * count, memory)
-                yield Form((memory,) * count, None)
+                for sides in product((memory, None), repeat=count + 1):
+                    if any(sides):
+                        yield Form(sides[:-1], sides[-1])
                 for into in range(count) if isinstance(call, BinaryCall) and _keeps_dtype(call) else ():
                     yield Form((memory,) * count, memory, into=into)
         case LayerNorm() | RmsNorm():
