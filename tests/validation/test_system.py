@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import ttc
-from ttc.validation.system import REGIMES, Regimes, Step, spectrogram_pcc
+from ttc.validation.system import REGIMES, Regimes, Step, exact_transforms, spectrogram_pcc
 
 
 class Noisy(nn.Module):
@@ -85,3 +85,11 @@ def test_spectrograms_of_other_lengths_do_not_correlate():
     assert spectrogram_pcc(tone, -tone) == pytest.approx(1, abs=1e-6)
     assert spectrogram_pcc(tone[:-1], tone) == 0
     assert spectrogram_pcc(np.sin(2.0 * np.arange(400)), tone) < 0.9
+
+
+def test_exact_transforms_are_those_of_float64_rounded_once():
+    x, window = torch.randn(300, generator=torch.Generator().manual_seed(0)), torch.hann_window(20)
+    wanted = torch.stft(x.double(), 20, 5, window=window.double(), return_complex=True).to(torch.complex64)
+    with exact_transforms():
+        assert torch.equal(torch.stft(x, 20, 5, window=window, return_complex=True), wanted)
+    assert not torch.equal(torch.stft(x, 20, 5, window=window, return_complex=True), wanted)

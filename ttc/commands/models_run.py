@@ -117,7 +117,7 @@ def _chain(system: System, arguments: Namespace, line: ProgressLine) -> Chain:
 
 def _require_asked(chain: Chain, arguments: Namespace) -> None:
     """Require that loaded programs are those that the options ask for."""
-    program = next(iter(chain.stages.values())).program
+    program = list(chain.stages.values())[-1].program  # stages before may decide, in fp32
     for option, found in (("target", program.target), ("dtype", program.dtype)):
         if (asked := getattr(arguments, option)) not in (None, found):
             raise InputError(

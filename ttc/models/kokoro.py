@@ -157,12 +157,12 @@ def _lengths() -> tuple[Tensor, Tensor]:
 
 
 def whole_decoder(size: str) -> nn.Module:
-    """Build the package's decoder in its real-valued form, whose short-time transforms are convolutions.
+    """Build the package's decoder as its users hear the decoder: with torch's own short-time transforms.
 
     The decoder takes frames [B, 512, T], pitch and loudness [B, 2 T] and a style [B, S].
     """
     vocoder = VOCODER[size]
-    with torch.device("cpu"):  # the decoder makes its transforms with numpy
+    with torch.device("cpu"):  # the window of its transforms is no weight, and none of fake numbers
         return istftnet.Decoder(
             HIDDEN,
             STYLE[size],
@@ -171,7 +171,6 @@ def whole_decoder(size: str) -> nn.Module:
             upsample_initial_channel=HIDDEN,
             gen_istft_n_fft=N_FFT,
             gen_istft_hop_size=HOP,
-            disable_complex=True,
             **vocoder,
         )
 

@@ -56,12 +56,11 @@ class Parts(nn.Module):
         layer.bias.fill_(PACE)
 
     def defaults(self) -> list[str]:
-        """List the weights that published checkpoints lack: norms that scale nothing, and tables of transforms."""
-        fixed = (nn.InstanceNorm1d, type(self.decoder.generator.stft))
+        """List the weights that published checkpoints lack: those of norms that scale nothing."""
         return [
             f"{name}.{weight}"
             for name, module in self.named_modules()
-            if isinstance(module, fixed)
+            if isinstance(module, nn.InstanceNorm1d)
             for weight in module.state_dict()
         ]
 

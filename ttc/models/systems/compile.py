@@ -53,7 +53,7 @@ def compiled_stage(
 
 
 def _options(stage: Stage, target: str, dtype: str, progress: Callable[[str], None]) -> dict[str, Any]:
-    return {"target": target, "dtype": dtype, "progress": partial(_told, progress, stage.name)}
+    return {"target": target, "dtype": stage.dtype_in(dtype), "progress": partial(_told, progress, stage.name)}
 
 
 def _buckets(system: System, stage: Stage, built: Built, options: Mapping[str, Any]) -> Compiled:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 PHONEMES = {"real": (32, 128, 512), "tiny": (8, 16)}
 """Phonemes, the edges of a text included: the package's own limit is 512."""
 
-FRAMES = {"real": (96, 384, 1600), "tiny": (48, 96)}
-"""Frames of 25 ms: 2.4, 9.6 and 40 seconds."""
+FRAMES = {"real": (48, 96), "tiny": (48, 96)}
+"""Frames of 25 ms: 1.2 and 2.4 seconds. For more the samples' rows, and tables of interpolation, are too long."""
 
 STYLES = {"real": 256, "tiny": 32}
 """Numbers of a voice: half are of sound, half of prosody."""
@@ -33,7 +33,7 @@ class Speech(System):
     takes = ("phonemes",)
     may_take = ("text", "voice")
     stages = (
-        Stage("encode", {"phonemes": {1: "T"}}),
+        Stage("encode", {"phonemes": {1: "T"}}, decides=True),
         Stage(
             "align",
             {"frames": {1: "F"}, "durations": {1: "T"}, "prosody": {1: "T"}, "text": {2: "T"}},

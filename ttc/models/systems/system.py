@@ -29,12 +29,19 @@ class Stage:
 
     `axes` names the dimensions of inputs that are lengths, `links` the inputs that take an output of a stage before.
     A `step` of generation has caches as state, and one length, the number of its tokens.
+    A stage that `decides` whole numbers for the stages after it, as durations are, is computed in fp32 in every dtype:
+    of rounded numbers others would come.
     """
 
     name: str
     axes: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     step: bool = False
+    decides: bool = False
+
+    def dtype_in(self, dtype: str) -> str:
+        """Return the dtype of the stage's program in a system that is compiled in `dtype`."""
+        return "fp32" if self.decides else dtype
 
 
 class Runner(Protocol):
