@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -129,4 +130,5 @@ def _bf16(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())[:400]
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    return re.sub(r"\S*/site-packages/", "", text)[:400]  # no page has this machine's folders
