@@ -115,7 +115,7 @@ SEQUENCES = {
             {"frames": {2: "F"}},
             {"F": [64, 128]},
             ({"F": [9, 50]}, {"F": [127, 66]}),
-            37,  # the input; before 14 convolutions; for means and deviations of 12 norms, but for two means of zeros
+            27,  # the input; before 14 convolutions; for the sums of 12 norms
             {"F": 1200},
         ),
     )

@@ -43,6 +43,10 @@ class Named:
     def __call__(self, *args: Any, **kwargs: Any) -> Named:
         return Named(f"{self.name}(...)")
 
+    def is_sharded(self) -> bool:
+        """Return whether a memory config's name says so: the memories of these tests are interleaved."""
+        return "SHARDED" in self.name
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Named) and other.name == self.name
 
