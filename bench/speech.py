@@ -150,6 +150,10 @@ class Programs:
             }
         return self._known[key]
 
+    def package(self) -> Package:
+        """Return a session of the package's own modules."""
+        return Package(self.built, {each.name: each.axes for each in self.system.stages})
+
     def chain(self, dtype: str) -> Chain:
         """Link the stages for the first card."""
         return Chain.of({name: each.executable for name, each in self.stages(dtype).items()}, self.system.links)
@@ -158,7 +162,7 @@ class Programs:
 def closeness(programs: Programs, dtype: str, inputs: int) -> tuple[Closeness, list[StageRun]]:
     """Run a system in a dtype and beside the package; return also what each stage's run was."""
     system, given = programs.system, inputs_of(programs.system)
-    package = Package(programs.built)
+    package = programs.package()
     wanted = system.run(package, 0, **given(0))
     with exact_transforms():
         exact = system.run(package, 0, **given(0))
@@ -181,7 +185,7 @@ class Deciding:
     """Runs the stages that give whole numbers, in a session and by the package's modules, and compares them."""
 
     def __init__(self, programs: Programs, dtype: str):
-        self._package = Package(programs.built)
+        self._package = programs.package()
         self._compiled, self.equal = programs.stages(dtype), True
 
     def run(
@@ -241,7 +245,7 @@ def measured(name: str, inputs: int) -> tuple[list[Closeness], list[Stage]]:
         row, runs = closeness(programs, dtype, inputs)
         close.append(row)
         print(row, flush=True)
-    sound = len(programs.system.run(Package(programs.built), 0, **inputs_of(programs.system)(0))) / programs.system.rate
+    sound = len(programs.system.run(programs.package(), 0, **inputs_of(programs.system)(0))) / programs.system.rate
     for target in TARGETS:
         for stage in on_card(programs, target, runs, sound):
             cards.append(stage)

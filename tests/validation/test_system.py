@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import ttc
-from ttc.validation.system import REGIMES, Regimes, Step, exact_transforms, spectrogram_pcc
+from ttc.validation.system import REGIMES, Package, Regimes, Step, exact_transforms, spectrogram_pcc
 
 
 class Noisy(nn.Module):
@@ -93,3 +93,16 @@ def test_exact_transforms_are_those_of_float64_rounded_once():
     with exact_transforms():
         assert torch.equal(torch.stft(x, 20, 5, window=window, return_complex=True), wanted)
     assert not torch.equal(torch.stft(x, 20, 5, window=window, return_complex=True), wanted)
+
+
+def test_samples_of_a_batch_run_at_their_own_lengths():
+    class Total(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return (x.exp().sum(1) + y.sum(1))[:, None]
+
+    built = {"total": (Total(), {"x": torch.zeros(2, 4), "y": torch.zeros(2, 3)})}
+    package = Package(built, {"total": {"x": {1: "N"}}})
+    x, y = np.ones((2, 4), np.float32), np.ones((2, 3), np.float32)
+    found = package.run("total", {"x": x, "y": y, "N": [4, 2]})["output"]
+    np.testing.assert_allclose(found, [[4 * np.e + 3], [2 * np.e + 3]], rtol=1e-6)
+    np.testing.assert_allclose(package.run("total", {"x": x, "y": y})["output"], [[4 * np.e + 3]] * 2, rtol=1e-6)

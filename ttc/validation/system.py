@@ -142,17 +142,29 @@ class Regimes:
         }
 
 
-class Package:
-    """A session of the package's own modules, at the true lengths."""
+Axes = Mapping[str, Mapping[int, str]]
+"""Inputs' dimensions that are lengths, by name."""
 
-    def __init__(self, built: Mapping[str, Built]):
-        self._built = built
+
+class Package:
+    """A session of the package's own modules, at the true lengths; `axes` tells by stage which dimensions these are."""
+
+    def __init__(self, built: Mapping[str, Built], axes: Mapping[str, Axes] | None = None):
+        self._built, self._axes = built, axes or {}
 
     def run(
         self, stage: str, inputs: Mapping[str, Any], keep: Collection[str] = (), seed: int | None = None
     ) -> dict[str, Any]:
-        """Run a stage; return its outputs by name, as arrays."""
-        return _package(self._built[stage][0], inputs, seed or 0)
+        """Run a stage; return its outputs by name, as arrays: one after the other where samples state their lengths."""
+        module, axes = self._built[stage][0], self._axes.get(stage, {})
+        stated = {length for along in axes.values() for length in along.values()} & inputs.keys()
+        if not stated:
+            return _package(module, inputs, seed or 0)
+        lengths = {name: np.atleast_1d(inputs[name]) for name in stated}
+        given = {name: np.asarray(array) for name, array in inputs.items() if name not in stated}
+        count = max(map(len, lengths.values()))
+        each = [_package(module, _sample(given, axes, lengths, i), seed or 0) for i in range(count)]
+        return {name: np.concatenate([outputs[name] for outputs in each]) for name in each[0]}
 
 
 @contextmanager
@@ -169,6 +181,18 @@ def exact_transforms() -> Iterator[None]:
 
     with mock.patch.object(torch, "stft", exact):
         yield
+
+
+def _sample(
+    given: Mapping[str, np.ndarray], axes: Axes, lengths: Mapping[str, np.ndarray], number: int
+) -> dict[str, np.ndarray]:
+    """Return one sample of a batch, cut to the sample's own lengths."""
+    found = {}
+    for name, array in given.items():
+        ends = {axis: int(lengths[length][number]) for axis, length in axes.get(name, {}).items() if length in lengths}
+        parts = [slice(0, ends.get(axis)) for axis in range(1, array.ndim)]
+        found[name] = array[(slice(number, number + 1), *parts)]
+    return found
 
 
 def _package(module: nn.Module, inputs: Mapping[str, Any], seed: int) -> dict[str, np.ndarray]:
