@@ -35,6 +35,7 @@ WRITTEN = {
     "ttnn", "np", "json", "open", "int", "file", "upload", "download", "load_weights", "run", "range", "tuple",
     "print", "compute", "float", "kinds", "entries", "WEIGHTS", "INPUTS", "OUTPUTS", "random", "tensor", "array",
     "host", "outputs", "dict", "argparse", "parser", "time", "Trace", "traced", "self", "weights", "changed", "any",
+    "memory",
 }  # fmt: skip
 """What the emitted Python calls, or calls methods of: its own functions, and those of ttnn and numpy."""
 

@@ -13,7 +13,7 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Number, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
-from ttc.guard.budget import LISTED, within
+from ttc.guard.budget import LISTED, check_table, within
 from ttc.ops.expr import Expr, apply, concat
 from ttc.ops.torch_types import to_torch
 from ttc.ops.waves import inverse_of_half, waves
@@ -59,6 +59,7 @@ def _fitted(x: Expr, axis: int, size: int) -> Expr:
 def _table(parts: int, length: int, inverse: bool, onesided: bool) -> Tensor:
     """Make the table [length * parts, count * 2] of each sample part's weight in each part of the spectrum."""
     count = length // 2 + 1 if onesided else length
+    check_table(length * parts, count)
     cos, minus = waves(length, count)
     sin = minus if inverse else -minus
     # (re + i im) * exp(-i angle): real part re cos + im sin, imaginary part im cos - re sin
