@@ -32,7 +32,7 @@ class Vits(System):
     takes = ("tokens",)
     may_take = ("text", "tokenizer")
     stages = (
-        Stage("encode", {"tokens": {1: "T"}}),
+        Stage("encode", {"tokens": {1: "T"}}, decides=True),
         Stage(
             "align",
             {"frames": {1: "F"}, "durations": {1: "T"}, "means": {1: "T"}, "log_variances": {1: "T"}},
