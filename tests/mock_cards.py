@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ttc.calls.target import Target, target_named
+from ttc.compiled.chain import Chain
 from ttc.ir import print_graph
 from ttc.runtime.check import CheckReport, Worker
 from ttc.runtime.run.program import Program
@@ -25,6 +26,15 @@ def check(program: Program, target: Target | None = None) -> CheckReport:
 def check_many(texts: Sequence[str], target: Target) -> list[CheckReport]:
     """Check programs given as text; one that crashes the process is reported, and the rest go on in another."""
     return [_worker(target).check(text, lambda step, steps: None) for text in texts]
+
+
+def assert_accepted(chain: Chain) -> None:
+    """Assert that the real library takes each program of a chain, in every bucket, and that the host does no op."""
+    for name, executable in chain.stages.items():
+        for bucket in executable.buckets:
+            report = check(bucket.program)
+            assert report.ok, (name, bucket.sizes, report)
+            assert "host.run" not in str(bucket.program.graph)
 
 
 def close() -> None:

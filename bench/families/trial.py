@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 import ttc
 from bench.families import inputs, tiny
+from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError, Refused
 from ttc.frontend.export.caches import register_caches
 from ttc.runtime.check import check
@@ -89,24 +90,21 @@ def _trial(family: str, card: str) -> Trial:
         return Trial(family, REFUSED, "; ".join(refusal.by_reason()))
     except InputError as error:
         return Trial(family, UNEXPORTED, _line(error))
-    except Exception as error:
+    except Exception as error:  # a defect of ttc's, which the page names
         return Trial(family, FAILED, _line(error))
-    arrays = {name: tensor.numpy() for name, tensor in given.items()}
-    found = compiled.run(arrays, "emulator").values()
-    exact = max(scaled_error(x, y) for x, y in zip(found, wanted, strict=True))
+    exact = max(scaled_error(x, y) for x, y in zip(_emulated(compiled, given), wanted, strict=True))
     if not exact <= FP32_LIMIT:
         return Trial(family, WRONG, f"scaled error {exact:.1e}", exact)
     return _in_bf16(Trial(family, RIGHT, fp32=exact), model, compiled.variant(dtype="bf16"), given, wanted)
 
 
-def _in_bf16(trial: Trial, model: torch.nn.Module, compiled: Any, given: dict, wanted: list[np.ndarray]) -> Trial:
+def _in_bf16(trial: Trial, model: torch.nn.Module, compiled: Compiled, given: dict, wanted: list[np.ndarray]) -> Trial:
     """Return the outcome of a family that is right in fp32: its correlations in bf16, and ttnn's word."""
 
     def worst(found: list[np.ndarray]) -> float:
         return min(pcc(x, y) if y.size > 1 else 1 - scaled_error(x, y) for x, y in zip(found, wanted, strict=True))
 
-    arrays = {name: tensor.numpy() for name, tensor in given.items()}
-    reached = worst(list(compiled.run(arrays, "emulator").values()))
+    reached = worst(_emulated(compiled, given))
     if reached < BF16_LIMIT:
         own = worst(_outputs(lambda: copy.deepcopy(model).bfloat16()(**{name: _bf16(x) for name, x in given.items()})))
         if reached < own:
@@ -115,6 +113,10 @@ def _in_bf16(trial: Trial, model: torch.nn.Module, compiled: Any, given: dict, w
     if not report.ok:
         return Trial(trial.family, UNTAKEN, report.faults[0], trial.fp32, reached)
     return Trial(trial.family, RIGHT, "", trial.fp32, reached)
+
+
+def _emulated(compiled: Compiled, given: dict[str, torch.Tensor]) -> list[np.ndarray]:
+    return list(compiled.run({name: tensor.numpy() for name, tensor in given.items()}, "emulator").values())
 
 
 def _outputs(call: Callable[[], Any]) -> list[np.ndarray]:
