@@ -147,3 +147,8 @@ def test_classes_of_results_that_make_tensors_of_their_own():
     found = ttc.compile(torch.export.export(Makes(), (x,)), dtype="fp32")(x)
     assert isinstance(found, Pair)
     torch.testing.assert_close(found.first, x * 2)
+
+
+def test_places_of_windows_of_several_sizes_are_refused():
+    with pytest.raises(Refused, match="adaptive max pooling with indices needs output sizes that divide"):
+        ttc.compile(Function(lambda x: F.adaptive_max_pool2d(x, 3, return_indices=True)), (images(1, 2, 8, 8),))

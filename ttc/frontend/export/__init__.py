@@ -20,10 +20,12 @@ from ttc.frontend.export import (
     recurrent,
     reduce,
     refused,
+    resize,
     sampling,
     scatter,
     shape,
     signal,
+    special,
 )
 from ttc.frontend.export.frozen import frozen, frozen_weights, tensors_of
 from ttc.frontend.export.reader import load
@@ -32,7 +34,7 @@ from ttc.frontend.export.tracing import Exported, export, read_program, require_
 
 FAMILIES = (
     activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, random,
-    recurrent, reduce, refused, sampling, scatter, shape, signal,
+    recurrent, reduce, refused, resize, sampling, scatter, shape, signal, special,
 )  # fmt: skip
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Readings of convolutions, pools and resizing."""
+"""Readings of convolutions and pools."""
 
 from __future__ import annotations
 
@@ -221,11 +221,28 @@ def adaptive_avg_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> Expr
 
 @aten("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
 def adaptive_max_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> tuple[Expr, ...]:
+    """Take the largest of each window: windows of one size where sizes divide, else of each dimension by itself."""
     kernel = _divided(x.shape[-len(output_size) :], output_size)
-    if not kernel:
-        sizes = list(x.shape[-len(output_size) :])
-        raise Refusal(f"adaptive max pooling of sizes {sizes} to {list(output_size)}, which do not divide them")
-    return max_pool_with_indices(b, x, list(kernel))
+    if kernel:
+        return max_pool_with_indices(b, x, list(kernel))
+    if b.wants(1):
+        raise Refusal("adaptive max pooling with indices needs output sizes that divide those of the input")
+    for dim, out in enumerate(output_size, start=x.rank - len(output_size)):
+        x = _largest_of_windows(b, x, dim, out)
+    return (x,)
+
+
+def _largest_of_windows(b: ExportBuilder, x: Expr, dim: int, count: int) -> Expr:
+    """Reduce one dimension to `count` windows: window i is from floor(i n / count) to ceil((i + 1) n / count).
+
+    A shorter window repeats its last element, so that all are of one size.
+    """
+    size = x.shape[dim]
+    ends = [-(-(i + 1) * size // count) for i in range(count)]
+    starts = [i * size // count for i in range(count)]
+    longest = max(end - start for start, end in zip(starts, ends, strict=True))
+    windows = [[min(start + k, end - 1) for k in range(longest)] for start, end in zip(starts, ends, strict=True)]
+    return compose.take(x, dim, b.constant(torch.tensor(windows))).max((dim + 1,))
 
 
 def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
@@ -233,70 +250,3 @@ def _divided(sizes: tuple[int, ...], output_size: list[int]) -> tuple[int, ...]:
     if any(size % out for size, out in zip(sizes, output_size, strict=True)):
         return ()
     return tuple(size // out for size, out in zip(sizes, output_size, strict=True))
-
-
-def _resize(mode: str):
-    """Make a reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
-
-    def read(b: ExportBuilder, x: Expr, *args: object, **keywords: object) -> Expr:
-        align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
-        scales = [arg for arg in args[1:] if isinstance(arg, list)]
-        return resize(b, x, mode, bool(align), scales[0] if scales else None)
-
-    return read
-
-
-def resize(b: ExportBuilder, x: Expr, mode: str, align_corners: bool, factors: list[float] | None) -> Expr:
-    """Resize x [N, C, *spatial] to the declared sizes: by whole factors as Upsample, else one dimension at a time."""
-    spatial, sizes = x.shape[2:], b.result.shape[2:]
-    whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
-    natural = factors is None or all(f == new / old for f, old, new in zip(factors, spatial, sizes, strict=True))
-    scales = tuple(new // old for old, new in zip(spatial, sizes, strict=True))
-    if whole and natural and mode in ("nearest", "nearest-exact"):
-        return apply(ops.Upsample, x, scales)
-    if whole and natural and mode == "linear" and not align_corners:
-        return apply(ops.Upsample, x, scales, "linear")
-    for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
-        factor = None if factors is None else factors[dim - 2]
-        if natural and mode == "linear" and not align_corners and old % new == 0:
-            x = _middles(x, dim, new)
-        elif old != new or not natural:
-            x = _resize_dim(b, x, dim, new, mode, align_corners, factor)
-    return x
-
-
-def _middles(x: Expr, dim: int, size: int) -> Expr:
-    """Reduce one dimension to the element in the middle of each of `size` equal parts, or the mean of the two there."""
-    each = x.shape[dim] // size
-    if each == 1:
-        return x
-    parts = x.reshape(*x.shape[:dim], size, each, *x.shape[dim + 1 :])
-    before, after = (parts.part(dim + 1, at, at + 1) for at in ((each - 1) // 2, each // 2))
-    middle = before if each % 2 else (before + after) * 0.5
-    return middle.reshape(*x.shape[:dim], size, *x.shape[dim + 1 :])
-
-
-def _resize_dim(
-    b: ExportBuilder, x: Expr, dim: int, size: int, mode: str, align_corners: bool, factor: float | None
-) -> Expr:
-    """Interpolate along one dimension by torch's own result on an identity matrix; nearest picks positions."""
-    eye = torch.eye(x.shape[dim])[None, :, :, None]  # [1, in, in, 1]: a line for each input position
-    plane = {"linear": "bilinear", "cubic": "bicubic"}.get(mode, mode)
-    corners = align_corners if plane != mode else None
-    if factor is None:
-        lines = F.interpolate(eye, size=(size, 1), mode=plane, align_corners=corners)
-    else:
-        lines = F.interpolate(
-            eye, scale_factor=(factor, 1.0), mode=plane, align_corners=corners, recompute_scale_factor=False
-        )
-    matrix = lines[0, :, :, 0].T
-    if plane == mode:
-        return compose.take(x, dim, b.constant(matrix.argmax(1)))
-    return compose.along(b, x, dim, matrix)
-
-
-for _rank, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
-    aten(f"upsample_nearest{_rank}d")(_resize("nearest"))
-    aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact"))
-    aten(f"upsample_{_linear}{_rank}d")(_resize("linear"))
-aten("upsample_bicubic2d")(_resize("cubic"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from ttc import ops
@@ -39,6 +41,22 @@ def linspace(b: ExportBuilder, start: Number, end: Number, steps: int, dtype: DT
 def eye(b: ExportBuilder, *sizes: int, dtype: DType | None = None) -> Expr:
     check_table(b.result.numel)
     return _table(b, torch.eye(*sizes))
+
+
+def _by_torch(make: Callable[..., torch.Tensor]):
+    """Make a reading of a tensor that torch makes of sizes and numbers alone."""
+
+    def read(b: ExportBuilder, *numbers: Number, dtype: DType | None = None) -> Expr:
+        check_table(b.result.numel)
+        return _table(b, make(*numbers))
+
+    return read
+
+
+aten("tril_indices")(_by_torch(torch.tril_indices))
+aten("triu_indices")(_by_torch(torch.triu_indices))
+aten("fft_fftfreq")(_by_torch(torch.fft.fftfreq))
+aten("fft_rfftfreq")(_by_torch(torch.fft.rfftfreq))
 
 
 @aten("scalar_tensor")
