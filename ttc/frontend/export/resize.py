@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -37,11 +38,11 @@ class _Lines:
         eye = torch.eye(old)[None, None]  # a row for each input position
         mode = {"linear": "bilinear", "cubic": "bicubic"}.get(self.mode, self.mode)
         corners = self.align_corners if mode != self.mode else None
-        given = {"size": (old, new)} if factor is None else {"scale_factor": (1.0, factor)}
-        exact = None if factor is None else False
-        rows = F.interpolate(
-            eye, **given, mode=mode, align_corners=corners, antialias=self.antialias, recompute_scale_factor=exact
-        )  # fmt: skip
+        resized = partial(F.interpolate, mode=mode, align_corners=corners, antialias=self.antialias)
+        if factor is None:
+            rows = resized(eye, size=(old, new))
+        else:
+            rows = resized(eye, scale_factor=(1.0, factor), recompute_scale_factor=False)
         return rows[0, 0].T
 
 
