@@ -42,6 +42,16 @@ def test_state_and_structure_are_those_of_the_model():
 
 
 @torch.no_grad()
+def test_an_acceleration_is_called_as_its_model():
+    model, x = net()
+    wanted = model(x)
+    with accelerated(model, ["head"]) as acceleration:
+        close(acceleration(x), wanted)
+        close(acceleration(x=x), wanted)
+        assert acceleration.tables["ops"].rows
+
+
+@torch.no_grad()
 def test_a_restored_model_has_its_own_forwards():
     model, x = net()
     wanted = model(x)

@@ -65,6 +65,10 @@ class Acceleration:
         if self.mode is Mode.DPL:
             self._hook = model.register_forward_hook(without_twins)
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the model, as `acceleration.model(...)` does."""
+        return self.model(*args, **kwargs)
+
     def __enter__(self) -> Acceleration:
         return self
 
