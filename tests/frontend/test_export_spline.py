@@ -1,8 +1,9 @@
-"""Splines of VITS while a module is traced: the package's own bits, without sizes that depend on data."""
+"""Splines of VITS and OpenVoice while a module is traced: the packages' own bits, without sizes that depend on data."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -44,6 +45,33 @@ def test_the_choice_gives_the_package_s_own_bits(inputs: Callable[[], Tensor], r
         found = modeling_vits._unconstrained_rational_quadratic_spline(*given, reverse=reverse, tail_bound=BOUND)
     for own, package in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(own.numpy(), package.numpy())
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("inputs", [near_and_far, at_the_ends])
+@pytest.mark.parametrize("bound", [BOUND, None])
+def test_the_choice_gives_openvoice_s_own_bits(inputs: Callable[[], Tensor], inverse: bool, bound: float | None):
+    transforms = openvoice()
+    given, kwargs = parameters(inputs()), {"inverse": inverse, "tails": "linear"}
+    kwargs |= {} if bound is None else {"tail_bound": bound}
+    own = transforms.unconstrained_rational_quadratic_spline
+    wanted = transforms.piecewise_rational_quadratic_transform(*given, **kwargs)
+    with static_splines():
+        assert transforms.unconstrained_rational_quadratic_spline is not own
+        found = transforms.piecewise_rational_quadratic_transform(*given, **kwargs)
+    assert transforms.unconstrained_rational_quadratic_spline is own
+    for ours, package in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(ours.numpy(), package.numpy())
+
+
+def test_other_tails_are_openvoice_s_own_error():
+    transforms, given = openvoice(), parameters(near_and_far())
+    with static_splines(), pytest.raises(RuntimeError, match="round tails are not implemented"):
+        transforms.unconstrained_rational_quadratic_spline(*given, tails="round")
+
+
+def openvoice() -> ModuleType:
+    return pytest.importorskip("openvoice_cli.transforms", reason="needs the package openvoice-cli")
 
 
 def test_the_package_is_as_it_was_after_tracing():

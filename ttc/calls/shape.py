@@ -24,8 +24,12 @@ from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Spec, Value
 
 MOVABLE = FLOATS | INTEGERS
-LONGEST_ROW = 640 << 10
-"""Bytes of a row that a reshape in ROW_MAJOR layout holds in L1, twice (the smaller card's L1 sets the limit)."""
+ROOM_FOR_ROWS = 1340 << 10
+"""Bytes of L1 for the rows that a reshape in ROW_MAJOR layout holds (the smaller card's L1 sets the limit)."""
+
+ALIGNED = 16
+"""Bytes whose multiples TTNN writes to L1 as they are."""
+
 RESHAPABLE = FLOATS | {DType.i32, DType.u32}
 PADDABLE = RESHAPABLE - {DType.bfp4}
 
@@ -48,11 +52,7 @@ class Reshape(Call, name="ttnn.reshape"):
         result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
         if not self.is_view:
             accept(self.input_tensor, None, RESHAPABLE, "input_tensor")
-        if (
-            not self.is_view
-            and spec.layout is Layout.ROW_MAJOR
-            and max(row_bytes(spec), row_bytes(result)) > LONGEST_ROW
-        ):
+        if not self.is_view and spec.layout is Layout.ROW_MAJOR and _held(spec, result) > ROOM_FOR_ROWS:
             raise Refusal(f"reshaping {list(spec.shape)} to {list(self.shape)} needs rows that do not fit into L1")
         return result
 
@@ -78,6 +78,14 @@ class Reshape(Call, name="ttnn.reshape"):
         pages = 8 * (row_bytes(spec) + row_bytes(result)) + 1024
         even = all(int(part.shape[-1] * part.dtype.bytes) % 64 == 0 for part in (spec, result) if part.rank)
         return Workspace(circular_buffers=min(pages if even and result.memory == DRAM else 2 * pages, target.l1_bytes))
+
+
+def _held(source: Spec, result: Spec) -> int:
+    """Return the bytes of rows in L1, twice as many where rows of one are whole rows of the other, as measured."""
+    read, written = (int(each.shape[-1] * each.dtype.bytes) if each.rank else 0 for each in (source, result))
+    longer, shorter = max(read, written), max(1, min(read, written))
+    whole = longer % shorter == 0 and (written > read or written % ALIGNED == 0)
+    return (4 * read + 2 * written) if whole else (2 * read + written)
 
 
 @dataclass(frozen=True)

@@ -27,10 +27,12 @@ FILES = {
         "a voice pack, a speaker's embedding (.npz, .npy, .safetensors, .pt) or prompt (.npz)",
     ),
     "tokenizer": ("DIR", "the files of the model's tokenizer, for --text"),
+    "base": ("DIR", "openvoice's base speakers: config.json, which has symbols and speakers, and checkpoint.pth"),
 }
 WORDS = {
     "phonemes": "IPA symbols to speak",
     "tokens": "tokens to speak: whole numbers with spaces or commas between",
+    "speaker": "the speaker of openvoice's speech: a name or a number of the base speakers (default 0)",
     "text": "words to speak, where the package that makes phonemes, or a tokenizer, is there",
 }
 """Options for the files and the text that systems are given."""
@@ -68,13 +70,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> int:
     """Compile or load the system, run it, write the sound and tell what each stage took."""
-    system = system_named(arguments.system)(arguments.size)
+    names = [name.replace("-", "_") for name in (*FILES, *WORDS, *NUMBERS)]
+    options = {name: option for name in names if (option := getattr(arguments, name)) is not None}
+    system = system_named(arguments.system).asked(arguments.size, options)
     _check_files(arguments)
     if arguments.seed < 0:
         raise InputError(f"a seed is a whole number of 0 or more, got {arguments.seed}")
-    names = [name.replace("-", "_") for name in (*FILES, *WORDS, *NUMBERS)]
-    options = {name: getattr(arguments, name) for name in names}
-    given = system.read({name: option for name, option in options.items() if option is not None})
+    given = system.read(options)
     with ProgressLine(arguments.system) as line:
         chain = _chain(system, arguments, line)
         with chain.session(arguments.device, arguments.mode) as session:

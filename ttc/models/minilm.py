@@ -50,7 +50,7 @@ def folder() -> Path:
 
 def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
     """Return int64 [B, length] token numbers and masks, padded and cut."""
-    tokenizer = AutoTokenizer.from_pretrained(folder())
+    tokenizer = AutoTokenizer.from_pretrained(folder(), local_files_only=True, trust_remote_code=False)
     tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
     return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
 
@@ -76,7 +76,7 @@ def build(size: str) -> Built:
     """Build the trained module and one tokenised sentence."""
     logging.disable_progress_bar()
     with torch.device("cpu"):
-        encoder = AutoModel.from_pretrained(folder())
+        encoder = AutoModel.from_pretrained(folder(), local_files_only=True, trust_remote_code=False)
         return SentenceEmbedder(encoder), tokenize(["A sentence to be turned into a vector."])
 
 

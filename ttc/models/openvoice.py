@@ -15,7 +15,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the package compiles a function with torch.jit.script
     from openvoice_cli import commons, models
 
-VOCABULARY, TAU = 219, 0.3
+VOCABULARY, TAU, SPREAD = 219, 0.3, 0.05
 CONFIGS = {
     "real": {"spec_channels": 513, "inter_channels": 192, "hidden_channels": 192, "filter_channels": 768, "n_layers": 6}
     | {"upsample_rates": [8, 8, 2, 2], "upsample_kernel_sizes": [16, 16, 4, 4], "upsample_initial_channel": 512}
@@ -39,9 +39,9 @@ commons.fused_add_tanh_sigmoid_multiply = gated
 class Converter(nn.Module):
     """A spectrogram [B, F, T] of one speaker to samples of another; the posterior's noise comes in as an input."""
 
-    def __init__(self, synthesizer: nn.Module):
+    def __init__(self, model: nn.Module):
         super().__init__()
-        self.posterior, self.flow, self.decoder = synthesizer.enc_q, synthesizer.flow, synthesizer.dec
+        self.posterior, self.flow, self.decoder = model.enc_q, model.flow, model.dec
 
     def forward(self, spectrogram: Tensor, lengths: Tensor, source: Tensor, target: Tensor, noise: Tensor) -> Tensor:
         mask = commons.sequence_mask(lengths, spectrogram.shape[2])[:, None].to(spectrogram.dtype)
@@ -79,9 +79,9 @@ class Spectrogram(nn.Module):
 class Tone(nn.Module):
     """Recordings [B, N] to the embeddings [B, gin] of their speakers."""
 
-    def __init__(self, spectrogram: Spectrogram, synthesizer: nn.Module):
+    def __init__(self, spectrogram: Spectrogram, model: nn.Module):
         super().__init__()
-        self.spectrogram, self.encoder = spectrogram, synthesizer.ref_enc
+        self.spectrogram, self.encoder = spectrogram, model.ref_enc
 
     def forward(self, samples: Tensor) -> Tensor:
         return self.encoder(self.spectrogram(samples).transpose(1, 2))
@@ -93,31 +93,49 @@ class Conversion(nn.Module):
     The noise of the posterior is drawn in the module.
     """
 
-    def __init__(self, spectrogram: Spectrogram, synthesizer: nn.Module):
+    def __init__(self, spectrogram: Spectrogram, model: nn.Module):
         super().__init__()
-        self.spectrogram, self.converter = spectrogram, Converter(synthesizer)
+        self.spectrogram, self.converter = spectrogram, Converter(model)
 
     def forward(self, samples: Tensor, embeddings: Tensor) -> Tensor:
+        return self.between(samples, embeddings[:1], embeddings[1:])
+
+    def between(self, samples: Tensor, source: Tensor, target: Tensor) -> Tensor:
+        """Convert samples [1, N] from one speaker's embedding [1, gin] to another's."""
         spectrogram = self.spectrogram(samples)
         mask = torch.ones_like(spectrogram[:, :1])
-        source, target = embeddings[:1, :, None], embeddings[1:, :, None]
         noise = torch.randn_like(mask.expand(-1, self.converter.flow.channels, -1))
-        return self.converter.convert(spectrogram, mask, source, target, noise)[:, 0]
+        return self.converter.convert(spectrogram, mask, source[..., None], target[..., None], noise)[:, 0]
 
 
 def conversion(size: str, weigh: Weigh) -> dict[str, Built]:
     """Build the stages of voice conversion, from recordings on; `weigh` gives the package's module its weights."""
-    synthesizer, config = _synthesizer(size, speakers=0), CONFIGS[size]
-    weigh(synthesizer)
-    spectrogram = Spectrogram(config["spec_channels"], hop(size))
+    tone, convert = converting(size, weigh)
     samples = FRAMES[size] * hop(size)
     return {
-        "tone": (Tone(spectrogram, synthesizer), {"samples": torch.randn(2, samples)}),
+        "tone": (tone, {"samples": torch.randn(2, samples)}),
         "convert": (
-            Conversion(spectrogram, synthesizer),
-            {"samples": torch.randn(1, samples), "embeddings": torch.randn(2, config["gin_channels"])},
+            convert,
+            {"samples": torch.randn(1, samples), "embeddings": torch.randn(2, CONFIGS[size]["gin_channels"])},
         ),
     }
+
+
+def converting(size: str, weigh: Weigh) -> tuple[Tone, Conversion]:
+    """Build the modules of voice conversion, of one module of the package."""
+    model = lively(synthesizer(size, speakers=0))
+    weigh(model)
+    spectrogram = Spectrogram(CONFIGS[size]["spec_channels"], hop(size))
+    return Tone(spectrogram, model), Conversion(spectrogram, model)
+
+
+@torch.no_grad()
+def lively(model: nn.Module) -> nn.Module:
+    """Draw the weights that begin as 0, with which random flows would do nothing; return the module."""
+    for parameter in model.parameters():
+        if not parameter.any():
+            nn.init.normal_(parameter, std=SPREAD)
+    return model
 
 
 def hop(size: str) -> int:
@@ -127,7 +145,7 @@ def hop(size: str) -> int:
 
 def converter(size: str) -> Built:
     """Build the voice conversion without the reference encoder, whose embeddings are inputs."""
-    model, config = _synthesizer(size, speakers=0), CONFIGS[size]
+    model, config = synthesizer(size, speakers=0), CONFIGS[size]
     frames, embedding = FRAMES[size], (1, config["gin_channels"], 1)
     return Converter(model), {
         "spectrogram": torch.rand(1, config["spec_channels"], frames),
@@ -141,13 +159,13 @@ def converter(size: str) -> Built:
 def reference_encoder(size: str) -> Built:
     """Build the encoder of a recording's spectrogram [B, T, F] to a speaker's embedding [B, gin]: a GRU's state."""
     shape = (1, FRAMES[size], CONFIGS[size]["spec_channels"])
-    return _synthesizer(size, speakers=0).ref_enc, {"inputs": torch.rand(shape)}
+    return synthesizer(size, speakers=0).ref_enc, {"inputs": torch.rand(shape)}
 
 
 def text_encoder(size: str) -> Built:
     """Build the encoder from phonemes to the mean and deviation of latents."""
     tokens = TOKENS[size]
-    return _synthesizer(size, speakers=4).enc_p, {
+    return synthesizer(size, speakers=4).enc_p, {
         "x": torch.randint(0, VOCABULARY, (1, tokens)),
         "x_lengths": torch.tensor([tokens - 3], device="cpu"),
     }
@@ -156,16 +174,17 @@ def text_encoder(size: str) -> Built:
 def durations(size: str) -> Built:
     """Build the model from encoded phonemes to the logarithms of their durations."""
     tokens, config = TOKENS[size], CONFIGS[size]
-    return _synthesizer(size, speakers=4).dp, {
+    return synthesizer(size, speakers=4).dp, {
         "x": torch.randn(1, config["hidden_channels"], tokens),
         "x_mask": torch.ones(1, 1, tokens),
         "g": torch.randn(1, config["gin_channels"], 1),
     }
 
 
-def _synthesizer(size: str, speakers: int) -> nn.Module:
+def synthesizer(size: str, speakers: int, symbols: int = VOCABULARY) -> nn.Module:
+    """Build the package's module: with speakers that of speech, without that of conversion."""
     return models.SynthesizerTrn(
-        VOCABULARY,
+        symbols,
         n_heads=2,
         kernel_size=3,
         p_dropout=0.1,

@@ -150,7 +150,7 @@ def test_a_folder_is_read_as_transformers_writes_it(tmp_path: Path):
 
 
 def test_a_folder_without_a_checkpoint_is_named(tmp_path: Path):
-    with pytest.raises(InputError, match=f"{tmp_path} has no model.safetensors or pytorch_model.bin"):
+    with pytest.raises(InputError, match=f"{tmp_path} has no model.safetensors, pytorch_model.bin or checkpoint.pth"):
         load_weights(nn.Linear(3, 2), tmp_path)
     with pytest.raises(InputError, match=f"{tmp_path / 'voice'} has no model.safetensors"):
         load_weights(nn.Linear(3, 2), tmp_path, part="voice")

@@ -205,7 +205,7 @@ def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[
         (["speecht5", "--tokens", "5 " * 449], "the text has 449 tokens; 448 are the most"),
         (["speecht5", "--tokens", "5 1"], "token 1 is padding: it cannot be spoken"),
         (["speecht5", "--tokens", "5", "--voice", "none.npy"], "none.npy"),
-        (["openvoice", "--phonemes", "a"], "openvoice takes no --phonemes: openvoice is given source and reference"),
+        (["openvoice", "--phonemes", "a"], "--phonemes needs --base DIR, whose config.json has"),
     ],
 )
 def test_what_cannot_be_spoken_is_told_before_anything_is_compiled(

@@ -54,3 +54,44 @@ def test_options_that_give_no_tokens(options: dict[str, str], message: str):
 def test_a_folder_without_a_tokenizer_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=f"{tmp_path} holds no tokenizer that can be read"):
         with_tokens("vits", {"text": "a", "tokenizer": tmp_path})
+
+
+EVIL = """
+from pathlib import Path
+Path({mark!r}).write_text("here")
+class Evil:
+    @classmethod
+    def from_pretrained(cls, *args, **kwargs):
+        return lambda text, **kwargs: {{"input_ids": [1]}}
+"""
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("file", "map"),
+    [
+        ("tokenizer_config.json", {"AutoTokenizer": ["evil.Evil", None]}),
+        ("tokenizer_config.json", {"AutoTokenizer": [None, "evil.Evil"]}),
+        ("config.json", {"AutoTokenizer": "evil.Evil", "AutoConfig": "evil.Evil"}),
+    ],
+)
+def test_the_code_of_a_folder_is_never_run(
+    file: str, map: dict, known: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Nor is the user asked, who would say yes. Where a folder has a tokenizer of transformers too, that one reads."""
+    mark = tmp_path / "mark"
+    (tmp_path / "evil.py").write_text(EVIL.format(mark=str(mark)))
+    if known:
+        tokenizer(tmp_path)
+    path = tmp_path / file
+    before = json.loads(path.read_text()) if known else {"model_type": "evil"}
+    path.write_text(json.dumps(before | {"auto_map": map}))
+    monkeypatch.setattr("builtins.input", lambda prompt="": "y")
+    if known:
+        found = with_tokens("vits", {"text": "ab", "tokenizer": tmp_path})
+        assert found == {"tokens": [0, 1, 0, 2, 0]}
+    else:
+        with pytest.raises(InputError, match=f"{tmp_path} holds no tokenizer that can be read: .") as caught:
+            with_tokens("vits", {"text": "ab", "tokenizer": tmp_path})
+        assert "\n" not in str(caught.value)
+    assert not mark.exists()

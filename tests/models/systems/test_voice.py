@@ -43,12 +43,12 @@ def test_arrays_that_are_no_voice_are_refused(voice: np.ndarray, tmp_path: Path)
         read_voice(stored(tmp_path, ".npz", voice))
 
 
-@pytest.mark.parametrize("voice", [VOICE[0, 0], VOICE[0]])
+@pytest.mark.parametrize("voice", [VOICE[0, 0], VOICE[0], VOICE[0][..., None]])
 def test_a_speaker_s_embedding_is_a_line(voice: np.ndarray, tmp_path: Path):
     np.testing.assert_array_equal(read_embedding(stored(tmp_path, ".npy", voice)), voice)
 
 
-@pytest.mark.parametrize("voice", [VOICE[:1], VOICE[:2, 0], VOICE[0].T, np.float32(3)])
+@pytest.mark.parametrize("voice", [VOICE[:1], VOICE[:2, 0], VOICE[0].T, VOICE[0, 0][:, None, None], np.float32(3)])
 def test_other_arrays_are_no_speaker_s_embedding(voice: np.ndarray, tmp_path: Path):
     with pytest.raises(InputError, match="a speaker's embedding is one line of numbers"):
         read_embedding(stored(tmp_path, ".npy", voice))

@@ -75,6 +75,15 @@ def test_every_other_row_of_a_table_is_no_cut():
     assert "slice(" not in str(run((fuse_skew,), graph_of(cut)))
 
 
+def test_a_table_with_other_rows_in_a_second_form_stays():
+    text = SCORES.format(start=15, end=31).replace("[1,9,8]", "[1,9,4]").replace("%0: f32[1,31,8]", "%00: f32[1,62,4]")
+    text = text.replace("[[0, 0], [11, 11], [0, 0]]", "[[0, 0], [26, 27], [0, 0]]")
+    reshaped = text.replace("%1: f32", "%0: f32[1,31,8] = reshape(x=%00, shape=[1, 31, 8])\n%1: f32")
+    after = str(run((fuse_skew,), graph_of(reshaped)))
+    assert "skew(" in after
+    assert "f32[1,62,4] = pad(" in after
+
+
 def test_weights_of_pairs_become_weights_of_distances():
     rewrites(
         fuse_skew,
@@ -101,33 +110,38 @@ def test_weights_of_pairs_become_weights_of_distances():
 
 
 class Relative(nn.Module):
-    """Self-attention with embeddings of clipped distances, for keys and for values, as VITS has it."""
+    """Self-attention with embeddings of clipped distances, for keys and for values, as VITS has it.
 
-    def __init__(self, window: int, channels: int = 8):
+    `lead` puts a dimension of one in front of tables and all else, as OpenVoice has it.
+    """
+
+    def __init__(self, window: int, lead: bool = False, channels: int = 8):
         super().__init__()
-        self.window = window
+        self.window, self.lead = window, lead
         self.keys = nn.Parameter(torch.randn(1, 2 * window + 1, channels) / 3)
         self.values = nn.Parameter(torch.randn(1, 2 * window + 1, channels) / 3)
 
     def table(self, rows, steps):
         more = max(steps - (self.window + 1), 0)
         first = max((self.window + 1) - steps, 0)
-        rows = F.pad(rows, (0, 0, more, more))
-        return rows[:, first : first + 2 * steps - 1]
+        rows = F.pad(rows, (0, 0, more, more))[:, first : first + 2 * steps - 1]
+        return rows.unsqueeze(0) if self.lead else rows
 
     def forward(self, q, v):
-        heads, steps, _ = q.shape
+        q, v = (x.unsqueeze(0) if self.lead else x for x in (q, v))
+        *heads, steps, _ = q.shape
         distances = q @ self.table(self.keys, steps).transpose(-2, -1)
-        flat = F.pad(F.pad(distances, (0, 1)).reshape(heads, -1), (0, steps - 1))
-        weights = torch.softmax(flat.view(heads, steps + 1, 2 * steps - 1)[:, :steps, steps - 1 :] + q @ q.mT, -1)
-        flat = F.pad(F.pad(weights, (0, steps - 1)).view(heads, -1), (steps, 0))
-        return weights @ v + flat.view(heads, steps, 2 * steps)[:, :, 1:] @ self.table(self.values, steps)
+        flat = F.pad(F.pad(distances, (0, 1)).reshape(*heads, -1), (0, steps - 1))
+        weights = torch.softmax(flat.view(*heads, steps + 1, 2 * steps - 1)[..., :steps, steps - 1 :] + q @ q.mT, -1)
+        flat = F.pad(F.pad(weights, (0, steps - 1)).view(*heads, -1), (steps, 0))
+        found = weights @ v + flat.view(*heads, steps, 2 * steps)[..., 1:] @ self.table(self.values, steps)
+        return found.squeeze(0) if self.lead else found
 
 
-@pytest.mark.parametrize(("steps", "window"), [*product((2, 5, 16, 33), (1, 4, 10))])
-def test_attention_by_relative_positions(steps, window):
+@pytest.mark.parametrize(("steps", "window", "lead"), [*product((2, 5, 16, 33), (1, 4, 10), (False, True))])
+def test_attention_by_relative_positions(steps, window, lead):
     torch.manual_seed(0)
-    graph = export(Relative(window).eval(), (torch.randn(2, steps, 8), torch.randn(2, steps, 8))).graph
+    graph = export(Relative(window, lead).eval(), (torch.randn(2, steps, 8), torch.randn(2, steps, 8))).graph
     fused = run((fuse_skew,), graph, twice=True)
     agree(graph, fused)
     skews = [node.op for node in fused.nodes if isinstance(node.op, ops.Skew)]
@@ -136,9 +150,10 @@ def test_attention_by_relative_positions(steps, window):
     assert not kinds & {ops.Pad, ops.Slice}
 
 
-def test_attention_by_relative_positions_in_buckets():
+@pytest.mark.parametrize("lead", [False, True])
+def test_attention_by_relative_positions_in_buckets(lead):
     torch.manual_seed(1)
-    model = Relative(4).eval()
+    model = Relative(4, lead).eval()
     named = {"q": {1: "T"}, "v": {1: "T"}}
     args = (torch.randn(2, 16, 8),) * 2
     compiled = ttc.compile(model, args, dynamic_shapes=named, lengths={"T": [8, 32]}, dtype="fp32")

@@ -1,8 +1,9 @@
-"""Rational quadratic splines of transformers' VITS (Durkan et al. 2019) as selects, while a module is traced.
+"""Rational quadratic splines of VITS (Durkan et al. 2019) as selects, while a module is traced.
 
-The package computes the spline where an input is within the tails and copies it elsewhere: tensors whose size depends
-on data. Here the spline is computed of every input, of 0 in place of one that is beyond the tails, and a choice takes
-the result or the input itself. The numbers are the package's own, bit for bit.
+Packages compute the spline where an input is within the tails and copy it elsewhere: tensors whose size depends on
+data. Here the spline is computed of every input, of 0 in place of one that is beyond the tails, and a choice takes the
+result or the input itself. The numbers are the packages' own, bit for bit. The spline within the tails is that of
+transformers, in OpenVoice's package too, whose own asks whether all inputs are within them.
 """
 
 from __future__ import annotations
@@ -10,27 +11,46 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from importlib import import_module
+from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
-MODULE = "transformers.models.vits.modeling_vits"
+VITS, OPENVOICE = "transformers.models.vits.modeling_vits", "openvoice_cli.transforms"
 
 
 @contextmanager
 def static_splines() -> Iterator[None]:
-    """Let splines of VITS have a static form; where transformers' VITS is not imported there are none."""
-    module = sys.modules.get(MODULE)
-    if module is None:
+    """Let splines have a static form; where neither package's module of them is imported there are none."""
+    openvoice = sys.modules.get(OPENVOICE)
+    vits = sys.modules.get(VITS) if openvoice is None else import_module(VITS)
+    if vits is None:
         yield
         return
-    with (
-        patch.object(module, "_unconstrained_rational_quadratic_spline", _chosen(module._rational_quadratic_spline)),
-        patch.object(module, "torch_compilable_check", lambda *_: None),  # all inputs are within the tails
-    ):
+    chosen = _chosen(vits._rational_quadratic_spline)
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(vits, "_unconstrained_rational_quadratic_spline", chosen))
+        patches.enter_context(patch.object(vits, "torch_compilable_check", lambda *_: None))  # all are within the tails
+        if openvoice is not None:
+            own = "unconstrained_rational_quadratic_spline"
+            patches.enter_context(patch.object(openvoice, own, _linear(chosen)))
         yield
+
+
+def _linear(chosen: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:
+    """Return a spline with linear tails under OpenVoice's names of arguments."""
+
+    def unconstrained(
+        *numbers: Tensor, inverse: bool = False, tails: str = "linear", tail_bound: float = 1.0, **named: Any
+    ) -> tuple[Tensor, Tensor]:
+        if tails != "linear":
+            raise RuntimeError(f"{tails} tails are not implemented.")  # as the package says
+        return chosen(*numbers, reverse=inverse, tail_bound=tail_bound, **named)
+
+    return unconstrained
 
 
 def _chosen(spline: Callable[..., tuple[Tensor, Tensor]]) -> Callable[..., tuple[Tensor, Tensor]]:

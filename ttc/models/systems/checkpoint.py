@@ -25,8 +25,8 @@ WEIGHT_NORM = {
 }
 """The names of a weight norm's two tensors, and those in checkpoints of torch before 2.1."""
 
-IN_FOLDERS = ("model.safetensors", "pytorch_model.bin")
-"""The names that transformers gives to checkpoints, the preferred one first."""
+IN_FOLDERS = ("model.safetensors", "pytorch_model.bin", "checkpoint.pth")
+"""The names that transformers and OpenVoice give to checkpoints, the preferred one first."""
 
 PICKLED = (".pth", ".pt", ".bin")
 """Suffixes of torch's own files."""
@@ -60,7 +60,7 @@ def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collect
 
 
 def checkpoint_file(path: str | PathLike[str], part: str = "") -> Path:
-    """Return the file of a checkpoint: that file itself, or of a folder the one that transformers writes there.
+    """Return the file of a checkpoint: that file itself, or of a folder the one that its package writes there.
 
     Where weights are several checkpoints, each is in a folder `part` of its own. InputError for a folder without one.
     """
@@ -72,7 +72,7 @@ def checkpoint_file(path: str | PathLike[str], part: str = "") -> Path:
     folder = given / part
     found = next((folder / name for name in IN_FOLDERS if (folder / name).is_file()), None)
     if found is None:
-        raise InputError(f"{folder} has no {' or '.join(IN_FOLDERS)}")
+        raise InputError(f"{folder} has no {', '.join(IN_FOLDERS[:-1])} or {IN_FOLDERS[-1]}")
     return found
 
 

@@ -1,14 +1,17 @@
-"""OpenVoice V2, voice conversion: one speaker's recording in the voice of another."""
+"""OpenVoice V2: tokens to speech, and one speaker's speech or recording in the voice of another."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ttc.errors import InputError
+from ttc.models.systems.openvoice_base import Base, read_base
 from ttc.models.systems.system import Runner, Stage, System
+from ttc.models.systems.tokens import read_tokens, token_array
+from ttc.models.systems.voice import read_embedding
 
 if TYPE_CHECKING:
     from ttc.models.model import Built, Weigh
@@ -16,18 +19,38 @@ if TYPE_CHECKING:
 LENGTHS = {"real": (49152, 114688, 229376), "tiny": (512, 1024)}
 """Samples: 2.2, 5.2 and 10.4 seconds."""
 
+TOKENS = {"real": (64, 160, 320), "tiny": (12, 24)}
+"""Tokens; a text of the published models has a blank before, between and after its symbols."""
+
+HOP = {"real": 256, "tiny": 8}
+"""Samples of a frame."""
+
+EMBEDDING = {"real": 256, "tiny": 16}
+"""Numbers of a speaker's embedding."""
+
+SPEAKING = ("tokens", "phonemes")
+"""Options that ask for speech, where conversion has a source."""
+
 
 class VoiceConversion(System):
     """Two recordings: the words of `source` in the voice of `reference`."""
 
     name = "openvoice"
-    summary = "OpenVoice V2, a recording in another speaker's voice"
+    summary = "OpenVoice V2, speech, and a recording in another speaker's voice"
     takes = ("source", "reference")
     stages = (
         Stage("tone", {"samples": {1: "N"}}),
         Stage("convert", {"samples": {1: "N"}}, {"embeddings": ("tone", "output")}),
     )
     rate = 22050
+
+    @classmethod
+    def asked(cls, size: str, options: Mapping[str, Any]) -> System:
+        """Return the system for options: speech where tokens or phonemes are given, in a reference's voice or not."""
+        if not any(name in options for name in SPEAKING):
+            return cls(size)
+        base = read_base(options["base"]) if "base" in options else Base()
+        return (ConvertedSpeech if "reference" in options else Speech)(size, base)
 
     def build(self, weigh: Weigh) -> Mapping[str, Built]:
         from ttc.models.openvoice import conversion
@@ -49,6 +72,165 @@ class VoiceConversion(System):
         tone = session.run("tone", {"samples": samples, "N": [len(each) for each in both]}, keep=("output",))
         inputs = {"samples": both[0][None], "embeddings": tone["output"]}
         return session.run("convert", inputs, seed=seed)["output"][0]
+
+
+class Speech(System):
+    """Tokens, spoken by one of the speakers of a base model."""
+
+    name = "openvoice"
+    summary = VoiceConversion.summary
+    takes = ("tokens",)
+    may_take = ("phonemes", "speaker", "base")
+    rate = VoiceConversion.rate
+    stages = (
+        Stage("encode", {"tokens": {1: "T"}}, decides=True),
+        Stage(
+            "align",
+            {"frames": {1: "F"}, "durations": {1: "T"}, "means": {1: "T"}, "log_variances": {1: "T"}},
+            {name: ("encode", name) for name in ("durations", "means", "log_variances")},
+        ),
+        Stage(
+            "synthesize",
+            {"means": {2: "F"}, "log_variances": {2: "F"}},
+            {name: ("align", name) for name in ("means", "log_variances")},
+        ),
+    )
+
+    def __init__(self, size: str = "real", base: Base | None = None):
+        super().__init__(size)
+        self.base = Base() if base is None else base
+
+    def build(self, weigh: Weigh) -> Mapping[str, Built]:
+        from ttc.models.model import as_built
+
+        if self.base.folder is not None and weigh is not as_built:
+            raise InputError(f"{self.base.folder} has the weights of speech: --weights is for conversion after it")
+        return self.speaking(weigh)
+
+    def speaking(self, weigh: Weigh) -> Mapping[str, Built]:
+        """Build the stages of speech, with the weights of the base speakers' folder where there is one."""
+        from functools import partial
+
+        from ttc.models.openvoice_speech import speech
+        from ttc.models.systems.checkpoint import load_weights
+
+        if self.base.folder is not None:
+            weigh = partial(load_weights, path=self.base.folder)
+        return speech(self.size, self.base.symbols, self.base.speakers, weigh)
+
+    @property
+    def lengths(self) -> Mapping[str, tuple[int, ...]]:
+        return {"T": TOKENS[self.size], "F": tuple(length // HOP[self.size] for length in LENGTHS[self.size])}
+
+    def read(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return tokens, made of phonemes where they are given, and the number of the speaker."""
+        options = dict(options)
+        if "phonemes" in options:
+            if "tokens" in options:
+                raise InputError("openvoice speaks --phonemes or --tokens, not both")
+            options["tokens"] = self.base.tokens(options.pop("phonemes"))
+        elif "tokens" in options:
+            options["tokens"] = read_tokens(options["tokens"])
+        given = super().read(options)
+        if "speaker" in options:
+            given["speaker"] = self.base.speaker(options["speaker"])
+        self.inputs(given["tokens"], given.get("speaker", 0))  # what does not fit is told before anything is compiled
+        return given
+
+    def run(self, session: Runner, seed: int = 0, *, tokens: Sequence[int], speaker: int = 0) -> np.ndarray:
+        """Return the samples of tokens; InputError for unknown ones, none, and more than the largest bucket takes."""
+        return self.spoken(session, seed, tokens, speaker, keep=())[0]
+
+    def spoken(self, session: Runner, seed: int, tokens: Sequence[int], speaker: int, keep: tuple[str, ...]) -> Any:
+        """Return the samples [1, N] of tokens, which may stay on the device.
+
+        The host reads nothing between the stages but how many frames there are. Durations, latents and conversion
+        draw from three numbers of their own for each seed.
+        """
+        names = ("durations", "means", "log_variances")
+        given = self.inputs(tokens, speaker)
+        left = session.run("encode", given, keep=names, seed=3 * seed)
+        frames, most = int(left.pop("total")[0]), self.lengths["F"][-1]
+        if not 0 < frames <= most:
+            raise InputError(f"the speech would have {frames:,} frames of 12 ms; {most:,} are the most: give less text")
+        places = np.arange(frames, dtype=np.float32)[None]
+        aligned = session.run("align", {"frames": places, **left}, keep=names[1:])
+        inputs = {**aligned, "speaker": given["speaker"]}
+        return session.run("synthesize", inputs, keep=keep, seed=3 * seed + 1)["output"]
+
+    def inputs(self, tokens: Sequence[int], speaker: int) -> dict[str, np.ndarray]:
+        """Return tokens as i64[1, T] and the speaker as i64[1]; InputError for what cannot be spoken."""
+        numbers = token_array(tokens, self.base.symbols, self.lengths["T"][-1])
+        if not 0 <= speaker < self.base.speakers:
+            raise InputError(f"there is no speaker {speaker}: speakers are 0 to {self.base.speakers - 1}")
+        return {"tokens": numbers, "speaker": np.array([speaker])}
+
+
+class ConvertedSpeech(Speech):
+    """Tokens, spoken in the voice of a recording.
+
+    The base speaker's own embedding is a published one, or else that of the speech.
+    """
+
+    takes = ("tokens", "reference")
+    may_take = (*Speech.may_take, "voice")
+    stages = (
+        *Speech.stages,
+        Stage("tone", {"samples": {1: "N"}}),
+        Stage("own_tone", {"samples": {1: "N"}}, {"samples": ("synthesize", "output")}),
+        Stage(
+            "convert",
+            {"samples": {1: "N"}},
+            {"samples": ("synthesize", "output"), "source": ("own_tone", "output"), "target": ("tone", "output")},
+        ),
+    )
+
+    def build(self, weigh: Weigh) -> Mapping[str, Built]:
+        from ttc.models.model import as_built
+        from ttc.models.openvoice_speech import conversion_of_speech
+
+        if (self.base.folder is None) != (weigh is as_built):
+            raise InputError("speech in another voice needs the weights of both: --base DIR and --weights FILE")
+        return {**self.speaking(weigh), **conversion_of_speech(self.size, weigh)}
+
+    @property
+    def lengths(self) -> Mapping[str, tuple[int, ...]]:
+        return {**super().lengths, "N": LENGTHS[self.size]}
+
+    def read(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what speech takes, the recording, and the base speaker's embedding where one is given."""
+        given = super().read(options)
+        if "voice" in options:
+            given["voice"] = self.embedding(read_embedding(options["voice"]))
+        return given
+
+    def run(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        session: Runner,
+        seed: int = 0,
+        *,
+        tokens: Sequence[int],
+        reference: np.ndarray,
+        speaker: int = 0,
+        voice: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return the samples of tokens in the voice of a recording; InputError for what is too long, or unknown."""
+        recording = _recording("reference", reference)[None]
+        target = session.run("tone", {"samples": recording}, keep=("output",))["output"]
+        samples = self.spoken(session, seed, tokens, speaker, keep=("output",))
+        if voice is None:
+            source = session.run("own_tone", {"samples": samples}, keep=("output",))["output"]
+        else:
+            source = self.embedding(voice)
+        given = {"samples": samples, "source": source, "target": target}
+        return session.run("convert", given, seed=3 * seed + 2)["output"][0]
+
+    def embedding(self, voice: np.ndarray) -> np.ndarray:
+        """Return a speaker's embedding as f32[1, D]; InputError for one of another size."""
+        wanted = EMBEDDING[self.size]
+        if voice.size != wanted:
+            raise InputError(f"the voice has {voice.size} numbers, this model takes an embedding of {wanted}")
+        return voice.astype(np.float32).reshape(1, wanted)
 
 
 def _recording(name: str, samples: np.ndarray) -> np.ndarray:

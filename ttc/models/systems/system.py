@@ -72,6 +72,11 @@ class System(ABC):
             raise InputError(f"{self.name} has the sizes {', '.join(self.sizes)}, not {size!r}")
         self.size = size
 
+    @classmethod
+    def asked(cls, size: str, options: Mapping[str, Any]) -> System:
+        """Return the system of this size that options of the command ask for, where a package has several."""
+        return cls(size)
+
     @abstractmethod
     def build(self, weigh: Weigh) -> Mapping[str, Built]:
         """Build the module and the example inputs of each stage; `weigh` gives the package's own modules weights."""

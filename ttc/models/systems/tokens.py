@@ -39,7 +39,7 @@ def tokens_of(text: str, folder: str | PathLike[str], marks: bool = True) -> lis
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         return list(tokenizer(text, add_special_tokens=marks)["input_ids"])
     except Exception as error:  # whatever the files, or a package that the tokenizer lacks, make transformers raise
         raise InputError(f"{path} holds no tokenizer that can be read: {str(error).splitlines()[0][:200]}") from None

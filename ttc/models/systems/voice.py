@@ -23,9 +23,9 @@ def read_voice(path: str | PathLike[str]) -> np.ndarray:
 
 
 def read_embedding(path: str | PathLike[str]) -> np.ndarray:
-    """Read the embedding of a speaker, f32[D] or [1, D]; InputError for a file that holds none."""
+    """Read the embedding of a speaker, f32[D], [1, D] or [1, D, 1]; InputError for a file that holds none."""
     voice = read_array(path)
-    if voice.ndim not in (1, 2) or voice.size != voice.shape[-1]:
+    if voice.shape not in ((voice.size,), (1, voice.size), (1, voice.size, 1)):
         raise InputError(f"{path} holds {list(voice.shape)}: a speaker's embedding is one line of numbers")
     return voice
 

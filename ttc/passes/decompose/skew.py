@@ -9,6 +9,9 @@ from ttc.ops.expr import Expr, concat
 LONGEST_LINE = 160 << 10
 """Elements of all rows in one line: TTNN reshapes rows of up to 640 KiB, and an element may take four bytes."""
 
+ODD = 4
+"""Elements whose multiples TTNN reads off a line only if the line lies in L1 four times instead of twice."""
+
 TILE = 32
 
 
@@ -32,10 +35,13 @@ def _skewed(x: Expr, slope: int, offset: int, size: int) -> Expr:
 
 
 def _width(rows: int, columns: int, before: int, slope: int, offset: int, size: int) -> int:
-    """Return the width of rows in which each column that x does not have meets zeros."""
+    """Return the width of rows in which each column that x does not have meets zeros; one more for a long line."""
     if slope < 0:
-        return max(before + columns + max(0, rows - 1 - offset), offset + size + 1)
-    return max(before + columns, offset + size + rows - 1)
+        width = max(before + columns + max(0, rows - 1 - offset), offset + size + 1)
+    else:
+        width = max(before + columns, offset + size + rows - 1)
+    long = rows * (width + slope) > LONGEST_LINE // 2
+    return width + 1 if long and (width + slope) % ODD == 0 else width
 
 
 def _in_one_line(x: Expr, slope: int, before: int, offset: int, size: int, width: int) -> Expr:

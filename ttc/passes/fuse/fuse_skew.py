@@ -130,12 +130,12 @@ def _with_own_columns(op: ops.Skew, builder: Builder) -> Value:
         case _:
             return builder(op)
     # row t of the table is row t - shift of inner, so the offset moves by -shift
-    inner, shift = _rows(table)
+    inner, shift, cut = _rows(table, builder)
     # columns j - i + offset go from offset - (rows - 1) to offset + size - 1: those beyond a cut table are 0 here, but
     # would not be 0 in scores with the whole table
     reads_cut = offset - (a.shape[-2] - 1) < 0 or offset + op.size > table.shape[-2]
     swaps = (dims[before], dims[last]) == (last, before)
-    if inner is table or not swaps or (isinstance(table.op, ops.Slice) and reads_cut):
+    if inner is table or not swaps or (cut and reads_cut):
         return builder(op)
     product = Expr(a, builder) @ Expr(inner, builder).permute(*dims)
     return _with_own_columns(ops.Skew(product.value, -1, offset - shift, op.size), builder)
@@ -150,24 +150,31 @@ def _into_a_product(op: ops.Matmul, builder: Builder) -> Value | None:
         case _:
             return None
     # row t of the table is row t - shift of inner: x[i, t' + i + offset + shift] * inner[t']
-    inner, shift = _rows(table)
+    inner, shift, cut = _rows(table, builder)
     rows, columns = x.shape[-2:]
     # rows that a cut removed have t < 0 or t >= the cut's size: these must lie outside x, where the skew is 0
     others_are_zero = rows + offset <= 1 and table.shape[-2] + offset >= columns
-    if inner is table or (isinstance(table.op, ops.Slice) and not others_are_zero):
+    if inner is table or (cut and not others_are_zero):
         return None
     op = replace(op, a=builder(ops.Skew(x, 1, offset + shift, inner.shape[-2])), b=inner)
     return _into_a_product(op, builder) or builder(op)
 
 
-def _rows(table: Value) -> tuple[Value, int]:
-    """Return the table without zero rows around, or before a cut, and where that table's first row is in `table`."""
+def _rows(table: Value, builder: Builder) -> tuple[Value, int, bool]:
+    """Return the table without zero rows around, or before a cut, its first row in `table`, whether rows are cut.
+
+    Dimensions of one that stand in front of such a table stand in front of what is returned, too.
+    """
     match table.op:
         case ops.Pad(x=x, pads=pads, mode="constant", value=0) if not any(map(any, (*pads[:-2], pads[-1]))):
-            return x, pads[-2][0]
+            return x, pads[-2][0], False
         case ops.Slice(x=x, starts=starts, steps=steps) if set(steps) == {1} and _others(x) == _others(table):
-            return x, -starts[-2]
-    return table, 0
+            return x, -starts[-2], True
+        case ops.Reshape(x=x) if (lead := table.shape[: -x.type.rank]) and table.shape == (*lead, *x.shape):
+            inner, shift, cut = _rows(x, builder)
+            if inner is not x:
+                return builder(ops.Reshape(inner, (*lead, *inner.shape))), shift, cut
+    return table, 0, False
 
 
 def _others(table: Value) -> tuple[int, ...]:
