@@ -271,3 +271,46 @@ def test_an_entry_of_a_stack_costs_the_same_in_a_long_one():
 
     assert written(4).seconds == written(512).seconds
     assert written(4).dram_bytes == written(512).dram_bytes == 2 * 32 * 256 * 2
+
+
+SWAPS = {
+    "(256, 128), [1, 0]": "HW",
+    "(12, 120, 60), [0, 2, 1]": "HW",
+    "(16, 12, 120, 60), [0, 1, 3, 2]": "HW",
+    "(16, 12, 120, 60), [0, 2, 1, 3]": "CH",
+    "(12, 120, 60), [1, 0, 2]": "CH",
+    "(3, 16, 128, 64), [1, 0, 2, 3]": "NC",
+    "(16, 12, 120, 60), [0, 3, 2, 1]": "",
+    "(16, 12, 120, 60), [0, 2, 3, 1]": "",
+    "(3, 16, 12, 128, 64), [0, 1, 2, 4, 3]": "",
+}
+"""Dimensions that the library's program for transposes swaps, as a mock card's traces name the program."""
+
+
+@pytest.mark.parametrize("case", SWAPS)
+def test_swaps_of_neighbours_are_priced_as_transposes(case: str):
+    shape, dims = case.split("), ")
+    sizes, swaps = [int(size) for size in shape[1:].split(",")], SWAPS[case]
+    result = [sizes[int(dim)] for dim in dims[1:-1].split(",")]
+    for layout in ("tile", "row_major"):
+        node = call(f"""
+          %x: bf16{sizes} {layout} dram = input(name="x")
+          %y: bf16{result} {layout} dram = ttnn.permute(%x, {dims})
+        """)
+        work = works(node, N150)[0][0]
+        expected = ("transpose", f"Transpose {swaps}") if swaps and layout == "tile" else ("permute", "PERMUTE")
+        assert (work.family, work.op) == expected
+
+
+def test_rows_that_change_places_within_tiles_cost_more():
+    found = [
+        cost(
+            call(f"""
+              %x: bf16[16,32,64,64] tile dram = input(name="x")
+              %y: bf16{shape} tile dram = ttnn.permute(%x, {dims})
+            """),
+            N150,
+        ).seconds
+        for shape, dims in (("[16,32,64,64]", "[0, 1, 3, 2]"), ("[16,64,32,64]", "[0, 2, 1, 3]"))
+    ]
+    assert 2 * found[0] < found[1]

@@ -44,6 +44,12 @@ class Arena:
         self._free = [(0, size)]  # (start, end), ascending, never adjacent
         self._taken: dict[int, int] = {}
 
+    def copy(self) -> Arena:
+        """Return a bank of its own with the same blocks taken."""
+        other = Arena(self.size)
+        other._free, other._taken = list(self._free), dict(self._taken)
+        return other
+
     def take(self, size: int) -> int | None:
         """Allocate `size` bytes and return the address, None if no block is large enough."""
         for index in range(len(self._free) - 1, -1, -1):

@@ -23,7 +23,7 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
-from ttc.calls.shards import is_sharded
+from ttc.calls.shards import is_sharded, own_shards
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, is_reshaped, windowed
 from ttc.calls.target import L1_ALIGNMENT, Target
 from ttc.calls.window import Window, shard_rows
@@ -115,6 +115,11 @@ class Convolution(Call, abstract=True):
     def parts(self) -> tuple[Window, ...]:
         """Return the windows that the convolution runs in, one of each size, the largest first."""
         return (self.slices or WHOLE).parts(self.window)
+
+    def weights_dtype(self, dtype: DType) -> DType:
+        """Return the dtype that the weights are prepared in, `dtype` where nothing says."""
+        weight = getattr(self, "weight_tensor", None)
+        return self.conv_config.weights_dtype or (spec_of(weight).dtype if weight is not None else dtype)
 
     @property
     def window(self) -> Window:
@@ -263,10 +268,22 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         return Dispatch(3 + extra + untilized, 1 + untilized)
 
     def workspace(self, target: Target) -> Workspace:
-        """Return the bound of `sharded_bytes` where slices and shards are stated, else all of L1."""
+        """Return the bound of `sharded_bytes` where slices and shards are stated, else all of L1.
+
+        An operand or a result in shards is a buffer of its own, which that bound holds too; the operand as long as
+        the halo does not take its place. The halo, and the shards of an interleaved operand, have their blocks before
+        a result in shards.
+        """
         if self.slice_config is None or self.conv_config.folded:
             return Workspace(circular_buffers=target.l1_bytes)
-        return Workspace(circular_buffers=sharded_bytes(self, spec_of(self.input_tensor).dtype, target))
+        given, result = spec_of(self.input_tensor), self.infer()
+        bound = sharded_bytes(self, given.dtype, target)
+        if not self.whole or not is_sharded(result):
+            return Workspace(circular_buffers=bound - own_shards(given) * self.keeps_input)
+        buffers = halo_bytes(self, given.dtype, target)
+        buffers += 0 if is_sharded(given) else shard_bytes(self, given.dtype, target)
+        held = own_shards(result, *([given] if self.keeps_input else []))
+        return Workspace(circular_buffers=max(0, bound - held - buffers), l1=buffers)
 
 
 def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:
@@ -320,23 +337,38 @@ def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
     and its block's fp32 partial sums, index tables; plus a twentieth. The measured need is 0.75 to 0.95 of the bound
     over the convolutions of nine networks that run whole, bf16 and fp32, n150 and p150.
     """
-    config, part = call.conv_config, call.parts[0]
-    cores = call.shard_cores(target.grid)
-    tiles_in, tiles_out = -(-call.in_channels // TILE), -(-call.out_channels // TILE)
-    in_blocks = config.shard_layout is Sharding.BLOCK_SHARDED
-    if in_blocks:
-        columns = config.core_grid.columns if config.core_grid else target.grid[0]
-        tiles_in, tiles_out = -(-tiles_in // columns), -(-tiles_out // columns)
-    channels_in, channels_out = tiles_in * TILE, tiles_out * TILE
-    here = shard_rows(part.output_pixels, cores)
-    block = min(config.act_block_h_override, here) or here
+    part, in_blocks = call.parts[0], call.conv_config.shard_layout is Sharding.BLOCK_SHARDED
+    channels_in, channels_out = (core_channels(call, count, target) for count in (call.in_channels, call.out_channels))
+    here = shard_rows(part.output_pixels, call.shard_cores(target.grid))
+    block = min(call.conv_config.act_block_h_override, here) or here
     taps = call.kernel_size[1] if in_blocks or block == here else call.taps
-    shard = call.input_rows(part, cores) * channels_in * dtype.bytes
-    halo = part.halo(here) * channels_in * dtype.bytes
-    weights = taps * channels_in * channels_out * dtype.bytes
+    shard, halo = shard_bytes(call, dtype, target), halo_bytes(call, dtype, target)
+    weights = taps * channels_in * channels_out * call.weights_dtype(dtype).bytes
     blocks = 2 * block * call.kernel_size[1] * channels_in * dtype.bytes
     partial = 2 * block * DType.f32.bytes + (here * dtype.bytes if block < here else 0)
     results = partial * channels_out
     computing = weights + blocks + results + (shard if call.keeps_input else 0)
     spreading = 1.2 * shard  # where strides skip lines the halo was found larger than its estimate
     return int(1.05 * (halo + max(spreading, computing))) + 4096
+
+
+def shard_bytes(call: Convolution, dtype: DType, target: Target) -> int:
+    """Return the bytes of each core's shard of the input of the largest slice."""
+    part = call.parts[0]
+    rows = call.input_rows(part, call.shard_cores(target.grid))
+    return int(rows * core_channels(call, call.in_channels, target) * dtype.bytes)
+
+
+def halo_bytes(call: Convolution, dtype: DType, target: Target) -> int:
+    """Return the bytes of all rows that a core reads of the input of the largest slice."""
+    part = call.parts[0]
+    rows = part.halo(shard_rows(part.output_pixels, call.shard_cores(target.grid)))
+    return int(rows * core_channels(call, call.in_channels, target) * dtype.bytes)
+
+
+def core_channels(call: Convolution, channels: int, target: Target) -> int:
+    """Return the channels, whole tiles, that a core holds: all, or in block shards a core column's."""
+    config, tiles = call.conv_config, -(-channels // TILE)
+    if config.shard_layout is Sharding.BLOCK_SHARDED:
+        tiles = -(-tiles // (config.core_grid.columns if config.core_grid else target.grid[0]))
+    return tiles * TILE

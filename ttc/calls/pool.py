@@ -75,28 +75,47 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         return windowed(self.dram_slice_config, moves_halo, (self.window.pixels, self.input_w), sharded=sharded)
 
     def workspace(self, target: Target) -> Workspace:
-        """Return the bound of `pool_bytes` where the pool runs whole, else all of L1."""
+        """Return the bound of `pool_bytes` where the pool runs whole, else all of L1.
+
+        An operand or a result in shards is a buffer of its own; between both the halo has its block first.
+        """
         shard = spec_of(self.input_tensor).memory.shard
         layout = self.applied_shard_scheme or spec_of(self.input_tensor).memory.sharding
         if self.dram_slice_config != WHOLE:
             return Workspace(circular_buffers=target.l1_bytes)
         grid = shard.grid if shard else target.grid
-        return Workspace(circular_buffers=pool_bytes(self.window, self.channels, layout, grid))
+        held = is_sharded(spec_of(self.input_tensor)), is_sharded(self.infer())
+        bound = pool_bytes(self.window, self.channels, layout, grid, held)
+        halo = halo_bytes(self.window, self.channels, layout, grid) if all(held) else 0
+        return Workspace(circular_buffers=bound - halo, l1=halo)
 
 
-def pool_bytes(window: Window, channels: int, layout: Sharding, grid: tuple[int, int]) -> int:
+def pool_bytes(
+    window: Window, channels: int, layout: Sharding, grid: tuple[int, int], held: tuple[bool, bool] = (False, False)
+) -> int:
     """Bound the L1 per core that a bf16 pool run whole takes, buffers and circular buffers, from above, in bytes.
 
-    The terms are the input shard, its halo, the result, and 64 rows in fp32; plus a fifth. In block layout TTNN gives
-    each core column the same number of whole tiles of channels. The measured need is 0.4 to 0.9 of the bound over the
-    pools of nine networks.
+    The terms are the input shard and the result, unless they are `held` in buffers of their own, the halo, and 64 rows
+    in fp32; plus a fifth. In block layout TTNN gives each core column the same number of whole tiles of channels. The
+    measured need is 0.4 to 0.9 of the bound over the pools of nine networks.
     """
+    cores, row = _divided(channels, layout, grid)
+    here = shard_rows(window.output_pixels, cores)
+    pixels = shard_rows(window.pixels, cores) * (not held[0]) + window.halo(here) + here * (not held[1])
+    return int(1.2 * row * (pixels + 128)) + 24_576
+
+
+def halo_bytes(window: Window, channels: int, layout: Sharding, grid: tuple[int, int]) -> int:
+    """Return the bytes of all rows that a core of a bf16 pool reads."""
+    cores, row = _divided(channels, layout, grid)
+    return row * window.halo(shard_rows(window.output_pixels, cores))
+
+
+def _divided(channels: int, layout: Sharding, grid: tuple[int, int]) -> tuple[int, int]:
+    """Return the cores that pixels are spread over, and the bytes that each of them holds of a pixel."""
     columns, rows = grid
     tiles, cores = -(-channels // TILE), columns * rows
     if layout is Sharding.BLOCK_SHARDED:
         tiles //= max(count for count in range(1, columns + 1) if tiles % count == 0)
         cores = rows
-    here = shard_rows(window.output_pixels, cores)
-    pixels = shard_rows(window.pixels, cores) + window.halo(here) + here
-    row = tiles * TILE * int(DType.bf16.bytes)
-    return int(1.2 * row * (pixels + 128)) + 24_576
+    return cores, tiles * TILE * int(DType.bf16.bytes)

@@ -114,6 +114,18 @@ class Permute(Call, name="ttnn.permute"):
         same = spec.layout is Layout.ROW_MAJOR and self.infer().shape == spec.shape
         return not moved or (same and all(spec.shape[place] == 1 for place, _ in moved))
 
+    @property
+    def swaps(self) -> str:
+        """Return the two dimensions of N, C, H and W that TTNN's program for transposes swaps, as "HW"; else "".
+
+        Tiles of at most four dimensions of which two neighbours change places take that program.
+        """
+        moved = [place for place, dim in enumerate(self.dims) if place != dim]
+        tiled = spec_of(self.input_tensor).layout is Layout.TILE and len(self.dims) <= len("NCHW")
+        if not tiled or len(moved) != 2 or moved[1] != moved[0] + 1:
+            return ""
+        return "".join("NCHW"[place - len(self.dims)] for place in moved)
+
     def alias(self) -> Value | None:
         return self.input_tensor if self.keeps_order and self.infer() == self.input_tensor.type else None
 

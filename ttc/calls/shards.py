@@ -31,6 +31,12 @@ def even(count: int, parts: int) -> int | None:
     return each if -(-count // each) == parts else None
 
 
+def own_shards(*specs: Spec) -> int:
+    """Return the bytes of each core's L1 that the shards of those tensors take that lie in shards."""
+    shards = ((spec.memory.shard, spec.dtype.bytes) for spec in specs)
+    return sum(int(shard.shape[0] * shard.shape[1] * size) for shard, size in shards if shard is not None)
+
+
 def height_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
     """Return the memory with rows over all cores of a grid; None if a core would hold none."""
     rows, columns = matrix_tiles(spec)

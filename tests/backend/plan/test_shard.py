@@ -1,5 +1,6 @@
 """Sharding: every form put to the real library, the search beside all ways there are, networks whole."""
 
+from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -12,9 +13,11 @@ import ttc
 from tests.cards import swept
 from ttc import backend
 from ttc.analysis.cost.call_work import works
+from ttc.analysis.memory import Arena
 from ttc.backend.plan.shard import _rebuilt, shard
 from ttc.backend.plan.sharding.forms import Form, forms, tensors
 from ttc.backend.plan.sharding.layouts import Grids, grids_of
+from ttc.backend.plan.sharding.places import Places
 from ttc.backend.plan.sharding.price import Prices
 from ttc.backend.plan.sharding.search import Step, Way, _Search, cheapest
 from ttc.calls.binary import Add
@@ -23,7 +26,7 @@ from ttc.calls.conv import Conv2d
 from ttc.calls.norm import LayerNorm
 from ttc.calls.shards import is_sharded
 from ttc.calls.target import TARGETS, Target
-from ttc.ir import DRAM, DType, Graph, Node, Sharding, Spec, verify
+from ttc.ir import DRAM, DType, Graph, MemoryConfig, Node, Sharding, Spec, verify
 from ttc.runtime.check import check, check_many
 from ttc.runtime.run.program import parse_program
 
@@ -179,7 +182,7 @@ def test_the_search_finds_the_cheapest_of_all_ways():
     graph = parse_program(ADDED)
     prices = Prices(grids(graph, N150), N150)
     search = _Search(graph, prices, {})
-    ways = [Way({})]
+    ways = [search.start]
     for position, node in enumerate(graph.nodes):
         offers = search._offers(node)
         ways = [past for way in ways for past in search._past(position, node, way, offers, {})]
@@ -189,7 +192,7 @@ def test_the_search_finds_the_cheapest_of_all_ways():
     found = []
     while best.step is not None:
         found.append(best.step)
-        best = Way({}, 0.0, best.step.before)
+        best = replace(best, step=best.step.before)
     assert [(step.node, step.form, step.moves) for step in steps] == [
         (step.node, step.form, step.moves) for step in reversed(found)
     ]
@@ -208,7 +211,8 @@ def test_a_sum_lies_in_place_of_an_operand_that_nobody_reads_again(ttnn_python: 
     prices = Prices(grids(graph, N150), N150)
     for text, places in ((ADDED, {0, 1, None}), (ADDED.replace("ttnn.relu(%c)", "ttnn.add(%c, %a)"), {1, None})):
         graph = parse_program(text)
-        search, ways = _Search(graph, prices, {}), [Way({})]
+        search = _Search(graph, prices, {})
+        ways = [search.start]
         at = next(at for at, node in enumerate(graph.nodes) if isinstance(node.op, Add))
         past = search._past(at, graph.nodes[at], ways[0], search._offers(graph.nodes[at]), {})
         assert {way.step.form.into for way in past if way.step and way.step.form} == places
@@ -290,6 +294,39 @@ def test_bottlenecks_stay_in_shards(target: str, ttnn_python: str):
     assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)
     assert predicted.layout_conversions <= 6
     assert found.peak_l1_per_core <= predicted.l1_with_circular_buffers
+
+
+def test_a_large_batch_finds_its_room_in_l1(ttnn_python: str):
+    """At batch 16 shards, halos and circular buffers fill L1: the real allocator takes them where they were planned."""
+    torch.manual_seed(0)
+    stem = nn.Sequential(nn.Conv2d(3, 64, 7, 2, 3), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
+    model = nn.Sequential(stem, Bottleneck(64, 64, 1), Bottleneck(256, 64, 1)).eval()
+    compiled = ttc.compile(model, torch.zeros(16, 3, 224, 224), dtype="bfp8")
+    predicted, found = compiled.report, check(compiled.build.program, N150)
+    assert found.ok, found.faults
+    assert (predicted.device_programs, predicted.layout_conversions) == (found.device_programs, found.conversions)
+    calls = [node for node in compiled.build.program.graph.nodes if isinstance(node.op, Conv2d)]
+    assert all(is_sharded(spec_of(node.results[0])) for node in calls)
+    assert predicted.dram_bytes < 8 * predicted.minimum_dram_bytes
+
+
+def test_ways_with_more_room_are_kept():
+    """A dearer way stays if the cheaper one, once its values have moved there, leaves less room."""
+    graph = parse_program(ADDED)
+    search = _Search(graph, Prices(grids(graph, N150), N150), {})
+    value = graph.nodes[3].results[0]
+    one, other = list(search._prices.grids.all(spec_of(value)))[:2]
+
+    def lying(memory: MemoryConfig, above: int, seconds: float) -> Way:
+        found = Places(Arena(2**20)).running(value, search._size(value, memory), above)
+        assert found is not None
+        return Way({value: memory}, found[0], seconds)
+
+    first = lying(one, 2**18, 1.0)
+    assert not search._better(lying(other, 2**18, 2.0), first)
+    assert search._better(lying(other, 2**18, 0.9), first)
+    assert search._better(lying(one, 0, 2.0), first)
+    assert not search._better(lying(one, 2**18, 2.0), first)
 
 
 def test_shards_save_programs_traffic_and_time_and_change_no_number(plain):

@@ -128,6 +128,8 @@ def _family(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
         return ("reshard", _direction(inputs[0], outputs[0])) if _sharded(inputs[0], outputs[0]) else ("move", "Copy")
     if isinstance(call, RmsNorm):
         name = "RMSNORM"
+    if isinstance(call, Permute) and call.swaps:
+        return "transpose", f"Transpose {call.swaps}"
     for kind, family in FAMILIES:
         if isinstance(call, kind):
             return family, name

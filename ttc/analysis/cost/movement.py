@@ -141,7 +141,7 @@ def _far_rows(rows: Tensor, tiled: Tensor, work: Work, card: Card) -> int:
 def transpose(work: Work, card: Card) -> Amounts:
     """Count the tiles that change places, and those whose rows do (HC)."""
     given, made = work.inputs[0], work.outputs[0]
-    inside = tiles_held(made, work, card) * ("HC" in work.op)
+    inside = tiles_held(made, work, card) * ("CH" in work.op or "HC" in work.op)
     return {"start": 1, "tile": tiles_held(made, work, card), "mixed": inside, **stream((given,), (made,), work, card)}
 
 

@@ -9,6 +9,7 @@ from ttc.ir import Value
 from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
 from ttc.ops.spatial import Spatial
+from ttc.passes.channels_last.fold_strides import folded
 from ttc.passes.channels_last.forms import Forms, to_first, to_last
 
 
@@ -17,6 +18,8 @@ def spatial(op: Spatial, result: Value, forms: Forms) -> bool:
     x = op.x
     if op.rows or x.type.rank < 3:
         return False
+    if isinstance(op, ops.Conv) and folded(op, result, forms):
+        return True
     moved = op.with_operands(lambda value: forms.rows_of(x) if value is x else forms.plain_of(value))
     forms.rows[result] = forms.builder(replace(moved, rows=(x.shape[0], *x.shape[2:])))
     return True

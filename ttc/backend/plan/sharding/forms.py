@@ -51,7 +51,7 @@ def tensors(call: Call) -> tuple[Value, ...]:
     """Return the operands of a call that may lie in shards; none of calls that have no form on shards."""
     match call:
         case Conv2d() if call.slices == WHOLE and not call.conv_config.folded and call.groups == 1:
-            return () if call.conv_config.act_block_h_override else (call.input_tensor,)  # its blocks divide its shard
+            return (call.input_tensor,)
         case MaxPool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
             return (call.input_tensor,)
         case Linear(transpose_a=False, transpose_b=False) if call.activation is None or call.activation in FUSED:
@@ -120,12 +120,13 @@ def _sides(x: MemoryConfig, y: MemoryConfig) -> Iterator[tuple[MemoryConfig | No
 def _height_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
     results = grids.in_height(call.infer())
     for grid, x in grids.in_height(spec_of(call.input_tensor)).items():
-        if grid in results and call.in_channels % TILE == 0:
-            for block in _blocks(results[grid]):
+        for block in _blocks(results[grid]) if grid in results else ():
+            fields = _convolution(call, Sharding.HEIGHT_SHARDED, grid, block)
+            if call.in_channels % TILE == 0:
                 for before, after in _sides(x, results[grid]):
-                    yield Form((before,), after, _convolution(call, Sharding.HEIGHT_SHARDED, grid, block))
-        elif grid in results:  # TTNN pads the channels on the way to shards
-            yield Form((None,), results[grid], _convolution(call, Sharding.HEIGHT_SHARDED, grid))
+                    yield Form((before,), after, fields)
+            else:  # TTNN pads the channels on the way to shards
+                yield Form((None,), results[grid], fields)
 
 
 def _blocks(result: MemoryConfig) -> list[int]:

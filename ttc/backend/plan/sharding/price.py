@@ -12,7 +12,7 @@ from ttc.analysis.memory import bank_bytes
 from ttc.backend.plan.place import runs_alike_in_l1
 from ttc.backend.plan.sharding.forms import Form, forms, over_banks, stated, tensors
 from ttc.backend.plan.sharding.layouts import Grids
-from ttc.calls.call import Call, kind_of, spec_of
+from ttc.calls.call import Call, Workspace, kind_of, spec_of
 from ttc.calls.conv import Conv2d, prepared_bias, prepared_weights
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.target import Target
@@ -25,11 +25,15 @@ DOUBT = 12e-6
 
 @dataclass(frozen=True)
 class Offer:
-    """A form of a call with its price: seconds, and bytes of L1 per core beside the operands, the result included."""
+    """A form of a call with its price: seconds, and bytes of L1 per core.
+
+    These are `workspace`, beside operands and result, and `made`, a result in shards that has a place of its own.
+    """
 
     form: Form
     seconds: float
-    room: int
+    workspace: Workspace
+    made: int
 
 
 class Prices:
@@ -80,9 +84,8 @@ class Prices:
             result = changed.infer()
         except TtcError:
             return None
-        held = bank_bytes(result, self.target) if form.result and form.into is None else 0
-        workspace = changed.workspace(self.target)
-        return Offer(form, self._seconds(changed, result), held + workspace.circular_buffers + workspace.l1)
+        made = bank_bytes(result, self.target) if form.result and form.into is None else 0
+        return Offer(form, self._seconds(changed, result), changed.workspace(self.target), made)
 
     def _banked(self, call: Any) -> Any:
         """Return a product with weights and bias over the banks of DRAM."""
