@@ -23,6 +23,11 @@ def _is_plain(char: str) -> bool:
     return (char.isascii() and char.isprintable()) or category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, of up to 200 characters; the type's name where there is no text."""
+    return next(iter(str(error).splitlines()), "")[:200] or type(error).__name__
+
+
 class TtcError(Exception):
     """Sentence that names the culprit and, where possible, what to do; names in the sentence are safe to print."""
 

@@ -23,7 +23,7 @@ from tests.test_cli import artifact, model, sentence  # noqa: F401 (fixtures)
 from ttc import models
 from ttc.cli import main
 from ttc.errors import InputError
-from ttc.guard.files import DRAFT, check_output, open_file, write_bytes, writing
+from ttc.guard.files import DRAFT, check_output, filling_folder, open_file, write_bytes, writing
 from ttc.models.model import Model
 
 ROOT = Path(__file__).parent.parent.parent
@@ -251,3 +251,35 @@ def test_what_cannot_be_read_is_named(tmp_path: Path):
     for path, why in ((tmp_path, "is a directory"), (tmp_path / "no", "no such file"), ("a\0", "null byte")):
         with pytest.raises(InputError, match=why):
             open_file(path)
+
+
+def test_a_folder_appears_when_it_is_full(tmp_path: Path):
+    folder = tmp_path / "new" / "programs"
+    with filling_folder(folder) as draft:
+        (draft / "a").write_text("a")
+        assert not folder.exists()
+    assert [path.name for path in folder.iterdir()] == ["a"]
+    with filling_folder(folder) as again:
+        (again / "b").write_text("b")
+    assert sorted(path.name for path in folder.iterdir()) == ["a", "b"]
+    assert [path.name for path in folder.parent.iterdir()] == ["programs"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_a_folder_that_is_not_filled_is_none(error: type[BaseException], tmp_path: Path):
+    def fill() -> None:
+        with filling_folder(tmp_path / "programs") as draft:
+            (draft / "a").write_text("a")
+            raise error
+
+    with pytest.raises(error):
+        fill()
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_cannot_be_made_are_named(tmp_path: Path):
+    (tmp_path / "file").write_text("here")
+    for path in (tmp_path / "file", tmp_path / "file" / "programs"):
+        with pytest.raises(InputError, match=f"cannot write {path}: "), filling_folder(path) as draft:
+            (draft / "a").write_text("a")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

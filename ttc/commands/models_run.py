@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ttc.calls.target import TARGETS
-from ttc.commands.options import DTYPES, add_json, add_mode, path
+from ttc.commands.options import DTYPES, add_json, add_mode, path, seed
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.stage_table import print_stages, stage_rows
@@ -58,7 +58,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", "--output", metavar="OUT.wav", type=path, required=True, help="the sound to write")
     parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
     parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
-    parser.add_argument("--seed", type=int, default=0, help="of random weights, and of what the models draw")
+    parser.add_argument("--seed", type=seed, default=0, help="of random weights, and of what the models draw")
     parser.add_argument("--compiled", metavar="DIR", type=path, help="load programs from here, or save them here")
     parser.add_argument("--target", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", choices=DTYPES, help="numbers on the card (default bf16)")
@@ -74,8 +74,6 @@ def run(arguments: Namespace) -> int:
     options = {name: option for name in names if (option := getattr(arguments, name)) is not None}
     system = system_named(arguments.system).asked(arguments.size, options)
     _check_files(arguments)
-    if arguments.seed < 0:
-        raise InputError(f"a seed is a whole number of 0 or more, got {arguments.seed}")
     given = system.read(options)
     with ProgressLine(arguments.system) as line:
         chain = _chain(system, arguments, line)
@@ -97,16 +95,20 @@ def run(arguments: Namespace) -> int:
 def _check_files(arguments: Namespace) -> None:
     """Require that what is to be written can be."""
     inputs = [item for name in (*FILES, "weights") if (item := getattr(arguments, name))]
-    for output in filter(None, (arguments.output, arguments.plot)):
+    for output, ending, kind in ((arguments.output, ".wav", "the sound"), (arguments.plot, ".png", "the picture")):
+        if output is None:
+            continue
+        if output.suffix.lower() != ending:
+            raise InputError(f"{kind} is written as {ending[1:].upper()}: {output} does not end in {ending}")
         check_output(output, inputs)
     if arguments.plot and arguments.plot.resolve() == arguments.output.resolve():
         raise InputError(f"{arguments.plot} is to hold the sound and its picture: give them two names")
 
 
 def _chain(system: System, arguments: Namespace, line: ProgressLine) -> Chain:
-    """Load the system's programs from a folder, or compile them, and save them where a folder is named."""
+    """Load the system's programs from a folder, or compile them, and save them where a new or empty one is named."""
     folder: Path | None = arguments.compiled
-    if folder is not None and folder.exists():
+    if folder is not None and folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         chain = system.load(folder)
         _require_asked(chain, arguments)
         return chain

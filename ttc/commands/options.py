@@ -30,6 +30,13 @@ def path(text: str) -> Path:
     return Path(text)
 
 
+def seed(text: str) -> int:
+    """Return a seed that numpy and torch both take."""
+    if not re.fullmatch(r"\d{1,19}", text, re.ASCII) or int(text) >= 1 << 63:
+        raise ArgumentTypeError(f"a seed is a whole number from 0 to 2^63 - 1, got {text[:30]!r}")
+    return int(text)
+
+
 def add_model(parser: ArgumentParser, by_weight: bool = False) -> None:
     """Add the model file and the options of its compilation."""
     parser.add_argument("model", metavar="MODEL", type=path, help="a .onnx or .pt2 file")

@@ -12,7 +12,7 @@ from ttc.compiled.chain_session import ChainSession
 from ttc.compiled.executable import Executable
 from ttc.compiled.link import linked, wanted_forms
 from ttc.errors import InputError
-from ttc.guard.files import as_path
+from ttc.guard.files import as_path, filling_folder
 from ttc.runtime.file.artifact import load as load_artifact
 from ttc.runtime.run.device import Device
 from ttc.runtime.run.devices import on_card, open_device
@@ -51,11 +51,10 @@ class Chain:
         return chain
 
     def save(self, folder: str | PathLike[str], progress: Callable[[str], None] | None = None) -> None:
-        """Write each executable as `NAME.ttc` into a folder, which is made if there is none."""
-        path = as_path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        for name, executable in self.stages.items():
-            executable.save(path / f"{name}.ttc", progress)
+        """Write each executable as `NAME.ttc` into a folder; one that is made for them appears with all of them."""
+        with filling_folder(folder) as path:
+            for name, executable in self.stages.items():
+                executable.save(path / f"{name}.ttc", progress)
 
     def session(self, device: str | None = None, mode: str = "exact", trace: bool = True) -> ChainSession:
         """Open a session of every stage on one device; on a card runs are traced unless `trace` is false."""

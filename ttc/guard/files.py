@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -90,6 +91,27 @@ def write_bytes(path: AnyPath, content: bytes) -> None:
     """Write a whole file, as `writing` does."""
     with writing(path) as file:
         file.write(content)
+
+
+@contextmanager
+def filling_folder(path: AnyPath) -> Iterator[Path]:
+    """Yield a folder to fill, which becomes `path` when the block ends; if the block raises, there is no such folder.
+
+    A folder that exists is filled as it is. InputError, with the folder's name, for refusals of the system.
+    """
+    folder = as_path(path)
+    if folder.is_dir():
+        yield folder
+        return
+    with _said("write", folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = folder.parent / f".ttc-{secrets.token_hex(8)}.part"
+        draft.mkdir()
+        try:
+            yield draft
+            draft.rename(folder)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)  # after success the draft has the folder's name
 
 
 def _target(path: AnyPath) -> tuple[Path, os.stat_result | None]:

@@ -127,6 +127,7 @@ def test_the_table_has_every_stage_and_their_sum(folder: Path, tmp_path: Path, c
 def test_programs_are_compiled_once_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     recording(tmp_path / "a.wav", 30, 0.1), recording(tmp_path / "b.wav", 40, 0.1)
     made = tmp_path / "programs"
+    made.mkdir()  # an empty folder is as good as none
     assert main(command(tmp_path, "--compiled", str(made), "--target", "p150", "--size", "tiny")) == 0
     assert sorted(path.name for path in made.iterdir()) == ["level.ttc", "louder.ttc"]
     assert ttc.load(made / "level.ttc").program.target == "p150"
@@ -162,8 +163,8 @@ def test_recordings_that_do_not_fit_are_refused(
         (["--weights", "{a}"], "has its own weights: name another folder for"),
         (["--size", "tiny"], "is not of toy, size tiny: level has buckets of N=64; N=128"),
         (["--size", "huge"], "toy has the sizes real, tiny, not 'huge'"),
-        (["--plot", "{c}"], "is to hold the sound and its picture: give them two names"),
-        (["--seed", "-1"], "a seed is a whole number of 0 or more, got -1"),
+        (["-o", "{c}.mp3"], "the sound is written as WAV: "),
+        (["--plot", "{c}"], "the picture is written as PNG: "),
         (["-o", "{a}"], "it is an input of the same command"),
     ],
 )
@@ -177,6 +178,32 @@ def test_options_that_contradict_are_refused(
     assert main(command(tmp_path, "--compiled", str(folder), *written)) == 2
     assert message in capsys.readouterr().err
     assert not (tmp_path / "c.wav").exists()
+
+
+@pytest.mark.parametrize("seed", ["-1", "1.5", "", "x", str(1 << 63), "9" * 40, "\u0661"])
+def test_other_seeds_are_refused(seed: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as caught:
+        main([*command(tmp_path, "--seed", seed)])
+    assert caught.value.code == 2
+    assert "a seed is a whole number from 0 to 2^63 - 1, got" in capsys.readouterr().err
+
+
+def test_the_largest_seed_is_taken(folder: Path, tmp_path: Path):
+    recording(tmp_path / "a.wav", 30, 0.1), recording(tmp_path / "b.wav", 40, 0.1)
+    assert main(command(tmp_path, "--compiled", str(folder), "--seed", str((1 << 63) - 1))) == 0
+
+
+def test_a_sound_and_a_picture_that_are_one_file(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    recording(tmp_path / "a.wav", 30, 0.1), recording(tmp_path / "b.wav", 40, 0.1)
+    (tmp_path / "c.png").symlink_to(tmp_path / "c.wav")
+    assert main(command(tmp_path, "--compiled", str(folder), "--plot", str(tmp_path / "c.png"))) == 2
+    assert "is to hold the sound and its picture: give them two names" in capsys.readouterr().err
+
+
+def test_a_capital_ending_is_one_too(folder: Path, tmp_path: Path):
+    recording(tmp_path / "a.wav", 30, 0.1), recording(tmp_path / "b.wav", 40, 0.1)
+    assert main(command(tmp_path, "--compiled", str(folder), "-o", str(tmp_path / "d.WAV"))) == 0
+    assert (tmp_path / "d.WAV").exists()
 
 
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

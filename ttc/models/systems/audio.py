@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from ttc.errors import InputError, require
+from ttc.errors import InputError, first_line, require
 from ttc.guard.files import as_path, open_file
 
 FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31}
@@ -60,7 +60,7 @@ def _read(name: str, opened: BinaryIO) -> tuple[int, np.ndarray]:
             warnings.simplefilter("ignore", wavfile.WavFileWarning)  # about chunks that hold no samples
             return wavfile.read(opened)
     except Exception as error:  # whatever a damaged header makes scipy run into
-        raise InputError(f"{name} is no WAV file that can be read: {error}") from None
+        raise InputError(f"{name} is no WAV file that can be read: {first_line(error)}") from None
 
 
 def _scaled(name: str, samples: np.ndarray) -> np.ndarray:

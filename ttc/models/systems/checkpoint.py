@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import warnings
 from collections.abc import Collection, Mapping
 from os import PathLike
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttc.errors import InputError
+from ttc.errors import InputError, first_line
 from ttc.guard.files import as_path, open_file
 
 WRAPPERS = ("model", "state_dict")
@@ -104,9 +106,15 @@ def read_stored(file: Path) -> Any:
         raise InputError(f"{file} is no checkpoint: give a .safetensors, .pth, .pt or .bin file")
     open_file(file).close()
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about protocols of other writers
+            return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError:  # whose text advises to run what the file holds
+        raise InputError(
+            f"{file} cannot be read as tensors alone: the file is damaged, or holds more than tensors, numbers and text"
+        ) from None
     except Exception as error:  # torch raises whatever the file makes it run into
-        raise InputError(f"{file} cannot be read as tensors alone: {str(error).splitlines()[0][:200]}") from None
+        raise InputError(f"{file} cannot be read as tensors alone: {first_line(error)}") from None
 
 
 def _flat(found: Any) -> Any:

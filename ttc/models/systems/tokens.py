@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ttc.errors import InputError, require
+from ttc.errors import InputError, first_line, require
 from ttc.guard.files import as_path
 
 WRITTEN = re.compile(r"\d{1,9}")
@@ -42,7 +42,7 @@ def tokens_of(text: str, folder: str | PathLike[str], marks: bool = True) -> lis
         tokenizer = AutoTokenizer.from_pretrained(path, local_files_only=True, trust_remote_code=False)
         return list(tokenizer(text, add_special_tokens=marks)["input_ids"])
     except Exception as error:  # whatever the files, or a package that the tokenizer lacks, make transformers raise
-        raise InputError(f"{path} holds no tokenizer that can be read: {str(error).splitlines()[0][:200]}") from None
+        raise InputError(f"{path} holds no tokenizer that can be read: {first_line(error)}") from None
 
 
 def with_tokens(system: str, options: Mapping[str, Any], marks: bool = True) -> dict[str, Any]:

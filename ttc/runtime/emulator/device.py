@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
-from ttc.errors import InputError
+from ttc.errors import InputError, first_line
 from ttc.ir import DType, Spec
 from ttc.ir.operands import operand_places, tensors_by_field
 from ttc.runtime.emulator.numerics import Mode, load, store
@@ -58,7 +58,7 @@ class EmulatorDevice:
             try:
                 results = emulation(call, self.mode, **given)
             except (IndexError, RuntimeError) as error:  # a user's index is beyond its table, or memory ran out
-                raise InputError(f"the emulator cannot run {call.mnemonic}: {str(error).splitlines()[0]}") from error
+                raise InputError(f"the emulator cannot run {call.mnemonic}: {first_line(error)}") from error
             results = results if isinstance(results, tuple) else (results,)
             return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, specs, strict=True))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ttc.errors import InputError
+from ttc.errors import InputError, first_line
 from ttc.ir import DType, Spec, TensorType
 from ttc.ir.random import NORMAL, UNIFORM, random_kind
 from ttc.ir.state import is_given, state_name
@@ -91,7 +91,7 @@ def numbers_of(name: str, item: Any) -> np.ndarray:
     try:
         array = np.asarray(_of_tensor(item) if hasattr(item, "detach") else item)
     except (TypeError, ValueError, RuntimeError, MemoryError) as error:
-        raise InputError(f"input {name!r} is no array: {str(error).splitlines()[0]}") from None
+        raise InputError(f"input {name!r} is no array: {first_line(error)}") from None
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 

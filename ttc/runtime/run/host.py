@@ -10,7 +10,7 @@ import numpy as np
 
 from ttc.calls.call import spec_of
 from ttc.calls.host import HostOp
-from ttc.errors import InputError, TtcError
+from ttc.errors import InputError, TtcError, first_line
 from ttc.ir import Graph, parse_graph, verify
 from ttc.ir.verify import MISFITS
 from ttc.runtime.run.convert import from_device, to_device, user_dtype
@@ -36,7 +36,7 @@ def run_on_host(call: HostOp, operands: Sequence[Tensor], device: Device) -> tup
     try:
         found = vocabulary.evaluate(graph, inputs)
     except (*MISFITS, RuntimeError) as error:  # numbers that the op does not take, such as an index beyond its table
-        raise InputError(f"the host cannot do {call.name}: {str(error).splitlines()[0]}") from error
+        raise InputError(f"the host cannot do {call.name}: {first_line(error)}") from error
     results = []
     for type, (name, result), spec in zip(call.gives, found.items(), call.results, strict=True):
         array = (result.float() if not _in_numpy(result) else result).contiguous().numpy()
