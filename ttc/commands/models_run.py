@@ -11,7 +11,7 @@ from ttc.calls.target import TARGETS
 from ttc.commands.options import DTYPES, add_json, add_mode, path, seed
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
-from ttc.commands.stage_table import print_stages, stage_rows
+from ttc.commands.stage_table import pace, print_stages, stage_rows
 from ttc.compiled.chain import Chain
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output, writing
@@ -85,7 +85,7 @@ def run(arguments: Namespace) -> int:
     seconds = len(samples) / system.rate
     if arguments.json:
         print_json({"ok": True, "output": str(arguments.output), "seconds": seconds, "rate": system.rate,
-                    "stages": rows})  # fmt: skip
+                    **pace(rows, seconds), "stages": rows})  # fmt: skip
         return 0
     print_stages(rows, seconds)
     print(printable(f"wrote {arguments.output}: {seconds:.2f} s"))

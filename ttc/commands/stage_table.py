@@ -44,6 +44,16 @@ def _row(runs: Sequence[StageRun]) -> dict[str, Any]:
     }
 
 
+def pace(rows: Sequence[Mapping[str, Any]], seconds: float) -> dict[str, float]:
+    """Return the predicted seconds from one item's inputs to its sound, items in a second, and the real-time factor.
+
+    Traced runs follow one another without a gap: a card's second queue writes the next item's inputs meanwhile.
+    `seconds` is the length of the sound.
+    """
+    latency = sum(row["predicted_seconds"] for row in rows)
+    return {"latency_seconds": latency, "items_per_second": 1 / latency, "real_time_factor": latency / seconds}
+
+
 def print_stages(rows: Sequence[Mapping[str, Any]], seconds: float) -> None:
     """Print a line for each stage in each bucket, and their sum; `seconds` is the length of the sound."""
     total: dict[str, Any] = {
@@ -51,8 +61,10 @@ def print_stages(rows: Sequence[Mapping[str, Any]], seconds: float) -> None:
     }
     total |= {"stage": "total", "bucket": {}, "peak_l1_per_core": max(row["peak_l1_per_core"] for row in rows)}
     print_table(COLUMNS, [_words(row) for row in rows], [_words(total)])
-    predicted, measured = total["predicted_seconds"] / seconds, total["seconds"] / seconds
-    print(f"real-time factor {predicted:.4f} predicted, traced; {measured:.3f} measured here")
+    paced, measured = pace(rows, seconds), total["seconds"] / seconds
+    print(f"real-time factor {paced['real_time_factor']:.4f} predicted, traced; {measured:.3f} measured here")
+    one, items = paced["latency_seconds"] * 1e3, paced["items_per_second"]
+    print(f"one item {one:.1f} ms predicted, {total['seconds'] * 1e3:.1f} ms measured; {items:.1f} items/s in a row")
 
 
 def _words(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -110,6 +110,10 @@ def test_the_command_writes_a_sound(folder: Path, tmp_path: Path, capsys: pytest
     assert [stage["bucket"] for stage in facts["stages"]] == [{"N": 128}, {"N": 128}]
     assert [stage["host_ops"] for stage in facts["stages"]] == [0, 0]
     assert [stage["downloaded_bytes"] > 0 for stage in facts["stages"]] == [False, True]
+    predicted = sum(stage["predicted_seconds"] for stage in facts["stages"])
+    assert facts["latency_seconds"] == predicted > 0
+    assert facts["items_per_second"] == 1 / predicted
+    assert facts["real_time_factor"] == predicted / facts["seconds"]
     rate, samples = wavfile.read(tmp_path / "c.wav")
     assert (rate, samples.dtype) == (16000, np.int16)
     wanted = source * np.sqrt((reference**2).mean() / (source**2).mean())
@@ -121,7 +125,7 @@ def test_the_table_has_every_stage_and_their_sum(folder: Path, tmp_path: Path, c
     recording(tmp_path / "a.wav", 30, 0.1), recording(tmp_path / "b.wav", 40, 0.1)
     assert main(command(tmp_path, "--compiled", str(folder))) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == ["stage", "level", "louder", "total", "real-time", "wrote"]
+    assert [line.split()[0] for line in lines] == ["stage", "level", "louder", "total", "real-time", "one", "wrote"]
 
 
 def test_programs_are_compiled_once_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
