@@ -35,6 +35,20 @@ HF = (
     "cos_cache=bf16[1,1,33,64] tile dram, "
     "sin_cache=bf16[1,1,33,64] tile dram)"
 )
+CORE = "bf16[1,1,{},{}] tile l1 height_sharded 1x1 of 32x{}"
+TURNED = (
+    HF.replace("bf16[1,3,33,64] tile dram", CORE.format(3, 64, 64))
+    .replace("bf16[1,1,33,64] tile dram", CORE.format(1, 64, 64))
+    .replace(")", ", is_decode_mode=true)")
+)
+CREATE = (
+    "ttnn.experimental.nlp_create_qkv_heads_decode(input_tensor=bf16[1,1,1,256] tile dram, num_heads=4, num_kv_heads=2)"
+)
+ONE_ROW = (
+    f"ttnn.experimental.nlp_concat_heads_decode(input_tensor={CORE.format(4, 32, 32)}, num_heads=4, "
+    "sub_core_grids=CoreRectangle(columns=4, rows=1))"
+)
+FIRST = "ttnn.reshape(input_tensor=bf16[1,1,32,64] tile dram, shape=[1, 1, 3, 64], padded_shape=[1, 1, 32, 64])"
 LLAMA = HF.replace("_hf", "_llama").replace(")", ", trans_mat=bf16[1,1,32,32] tile dram)")
 ATTEND = (
     "ttnn.transformer.scaled_dot_product_attention(input_tensor_q=bf16[2,4,64,32] tile dram, "
@@ -130,7 +144,22 @@ REFUSED = [
     (ATTEND, "attn_mask=bf16[2,1,1,96] tile dram", "the mask [2, 1, 1, 96] does not fit scores [2, 4, 64, 96]"),
     (ATTEND, "attn_mask=bf16[1,64,96] tile dram", "the mask [1, 64, 96] does not fit scores [2, 4, 64, 96]"),
     (DECODE, "input_tensor_q=bf16[2,4,32] tile dram", "attention takes rank 4, got [2, 4, 32]"),
-    (DECODE, "input_tensor_v=bf16[2,2,96,32] tile l1", "q, k and v must be in DRAM"),
+    (DECODE, "input_tensor_v=bf16[2,2,96,32] tile l1", "k and v must be in DRAM, and q too or on one core"),
+    (DECODE, "input_tensor_q=bf16[1,2,4,32] tile l1", "k and v must be in DRAM, and q too or on one core"),
+    (TURNED, "input_tensor=bf16[1,1,3,64] tile l1", "in decode mode heads [1, 1, H, D] of one token"),
+    (TURNED, "cos_cache=bf16[1,1,1,64] tile l1", "in decode mode heads [1, 1, H, D] of one token"),
+    (TURNED, "memory_config=MemoryConfig(buffer=L1)", "in decode mode heads [1, 1, H, D] of one token"),
+    (TURNED, f"sin_cache={CORE.format(2, 64, 64)}", "cos_cache [1, 1, 1, 64] and sin_cache [1, 1, 2, 64] must be"),
+    (CREATE, "input_tensor=bf16[1,1,2,256] tile dram", "[1, 1, 2, 256] is no row of 4 + 2 * 2 heads"),
+    (CREATE, "input_tensor=bf16[1,1,256] tile dram", "[1, 1, 256] is no row of 4 + 2 * 2 heads"),
+    (CREATE, "num_kv_heads=3", "[1, 1, 1, 256] is no row of 4 + 2 * 3 heads"),
+    (CREATE, "input_tensor=bf16[1,1,1,320] tile dram", "head dim 40 is no multiple of the tile (32)"),
+    (CREATE, "input_tensor=bf16[1,1,1,256] tile l1 block_sharded 1x1 of 32x256",
+     "the row is in l1 block_sharded 1x1 of 32x256; accepted are"),
+    (CREATE, "memory_config=MemoryConfig(buffer=L1)", "the heads of one token lie in height shards"),
+    (ONE_ROW, "input_tensor=bf16[1,1,4,32] tile l1", "bf16[1,1,4,32] tile l1 is not 4 heads [1, 1, H, D]"),
+    (ONE_ROW, "num_heads=3", f"{CORE.format(4, 32, 32)} is not 3 heads [1, 1, H, D]"),
+    (ONE_ROW, "sub_core_grids=CoreRectangle(columns=4, rows=2)", "4 heads are not joined on 4 x 2 cores"),
     (DECODE, "input_tensor_v=bf16[2,2,64,32] tile dram", "q [1, 2, 4, 32], k [2, 2, 96, 32] and v [2, 2, 64, 32] do"),
     (DECODE, "input_tensor_q=bf16[2,2,4,32] tile dram", "q [2, 2, 4, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
     (DECODE, "input_tensor_q=bf16[1,3,4,32] tile dram", "q [1, 3, 4, 32], k [2, 2, 96, 32] and v [2, 2, 96, 32] do"),
@@ -272,6 +301,12 @@ REFUSED = [
      "input_tensor=bf16[1,64] tile dram", "in TILE layout ttc repeats whole tiles only"),
     ("ttnn.repeat(input_tensor=bf16[2,1,64] tile dram, repeat_dims=[3, 1, 1])", "repeat_dims=[1, 3, 1]",
      "in TILE layout ttc repeats whole tiles only"),
+    (FIRST, "shape=[1, 3, 1, 64]", "[1, 3, 1, 64] is not the first rows of [1, 1, 32, 64] in the same tiles"),
+    (FIRST, "padded_shape=[1, 1, 64, 64]", "[1, 1, 3, 64] is not the first rows of [1, 1, 32, 64] in the same tiles"),
+    (FIRST, "input_tensor=bf16[1,1,32,64] row_major dram", "[1, 1, 3, 64] is not the first rows of [1, 1, 32, 64]"),
+    (FIRST, "memory_config=MemoryConfig(buffer=L1)", "[1, 1, 3, 64] is not the first rows of [1, 1, 32, 64]"),
+    (FIRST, "input_tensor=bf16[1,1,64,64] tile dram, padded_shape=[1, 1, 64, 64]", "3 rows do not fill the tiles of"),
+    (FIRST, "input_tensor=bf16[1,1,2,64] tile dram", "3 rows do not fill the tiles of 2"),
     ("ttnn.reshape(input_tensor=bf16[4,64] tile dram, shape=[64, 4])", "shape=[64, 5]", "cannot reshape [4, 64] to"),
     ("ttnn.reshape(input_tensor=bf16[4,64] tile dram, shape=[64, 4])", "shape=[-64, -4]", "cannot reshape [4, 64] to"),
     ("ttnn.permute(input_tensor=bf16[4,64] tile dram, dims=[1, 0])", "dims=[1, 1]", "dims [1, 1] do not permute"),

@@ -18,6 +18,7 @@ from ttc.backend.derived import DerivedWeights
 from ttc.backend.host import host_op, host_ops
 from ttc.backend.in_place import written_in_place
 from ttc.backend.naming import named_after_ops
+from ttc.backend.one_token import rows_of_one_token
 from ttc.backend.precision import wide_values
 from ttc.backend.weight_dtypes import WeightDtypes
 from ttc.calls.call import Call, MathFidelity, spec_of
@@ -102,6 +103,7 @@ class Lowering:
         self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
         self.in_place = written_in_place(graph)
+        self.one_token = rows_of_one_token(graph, self.in_place, target)  # rows whose heads go onto one core
         self.uses = graph.uses()  # the number of readers of each of the model's values
         self.readers = graph.readers()
         self.refusals: list[tuple[str, str]] = []

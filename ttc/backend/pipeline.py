@@ -8,6 +8,7 @@ from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.hold_in_loops import hold_in_loops
+from ttc.backend.plan.meet_in_shards import meet_in_shards
 from ttc.backend.plan.place import place
 from ttc.backend.plan.place_exactly import place_exactly
 from ttc.backend.plan.separate_operands import separate_operands
@@ -27,6 +28,7 @@ PIPELINE: tuple[Pass, ...] = (
     view_columns,  # after operands are separated, whose rule views of shards of their own do not break
     view_steps,  # after columns, which one take of a step gives
     shard,  # before placement, which fills the L1 that shards leave
+    meet_in_shards,  # after shards are chosen, between which moves stand
     cut_blocks,  # before placement, which takes the room that products leave
     hold_in_loops,  # before placement, which takes the room that is left
     place,

@@ -7,6 +7,7 @@ from math import prod
 
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.heads_decode import is_on_one_core
 from ttc.calls.sizes import tile_bytes, tiles_along
 from ttc.calls.target import Target
 from ttc.errors import Refusal
@@ -29,7 +30,7 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
     """softmax(scale * q @ k.T + attn_mask) @ v: q [1, B, H, D], k and v [B, Hkv, S, D]; the result is as q.
 
     The cores share the keys of a sequence, in chunks whose size is a power of two and divides S. All but the result and
-    the mask [1 or B, 1, H, S] are in DRAM.
+    the mask [1 or B, 1, H, S] are in DRAM; q may lie on one core instead.
     """
 
     input_tensor_q: Value
@@ -48,8 +49,8 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
             accept(operand, Layout.TILE, TAKEN, "q, k and v")
             if operand.type.rank != 4:
                 raise Refusal(f"attention takes rank 4, got {list(operand.shape)}")
-            if spec_of(operand).memory != DRAM:
-                raise Refusal("q, k and v must be in DRAM")
+            if spec_of(operand).memory != DRAM and not (operand is self.input_tensor_q and self._on_one_core):
+                raise Refusal("k and v must be in DRAM, and q too or on one core")
         q, k, v = self.input_tensor_q.shape, self.input_tensor_k.shape, self.input_tensor_v.shape
         if k != v or (q[0], q[1], q[3]) != (1, k[0], k[3]) or q[2] % k[1]:
             raise Refusal(f"q {list(q)}, k {list(k)} and v {list(v)} do not fit")
@@ -77,6 +78,10 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
         mask = self.attn_mask.shape
         if len(mask) != 4 or mask[0] not in (1, q[1]) or mask[1:] != (1, q[2], k[2]):
             raise Refusal(f"the mask {list(mask)} does not fit scores {[q[1], 1, q[2], k[2]]}")
+
+    @property
+    def _on_one_core(self) -> bool:
+        return is_on_one_core(spec_of(self.input_tensor_q))
 
     @property
     def cores_per_head(self) -> int:

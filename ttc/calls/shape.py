@@ -36,17 +36,24 @@ PADDABLE = RESHAPABLE - {DType.bfp4}
 
 @dataclass(frozen=True)
 class Reshape(Call, name="ttnn.reshape"):
-    """The same elements under another shape; a view where rows, and the tiles of these rows, keep their places."""
+    """The same elements under another shape; a view where rows, and the tiles of these rows, keep their places.
+
+    With `padded_shape`, that of the operand, the result is a view of the first rows of each tile: the others become
+    padding.
+    """
 
     moves: ClassVar[bool] = True
     input_tensor: Value
     shape: tuple[int, ...]
     _: KW_ONLY
+    padded_shape: tuple[int, ...] | None = None
     memory_config: MemoryConfig | None = None
     flexible: ClassVar[bool] = True
 
     def infer(self) -> Spec:
         spec = spec_of(self.input_tensor)
+        if self.padded_shape is not None:
+            return self._first_rows(spec)
         if prod(self.shape) != spec.numel or min(self.shape, default=0) < 0:
             raise Refusal(f"cannot reshape {list(spec.shape)} to {list(self.shape)}")
         result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
@@ -56,9 +63,21 @@ class Reshape(Call, name="ttnn.reshape"):
             raise Refusal(f"reshaping {list(spec.shape)} to {list(self.shape)} needs rows that do not fit into L1")
         return result
 
+    def _first_rows(self, spec: Spec) -> Spec:
+        result = replace(spec, shape=self.shape)
+        same = (self.shape[:-2], self.shape[-1:]) == (spec.shape[:-2], spec.shape[-1:])
+        same = same and self.padded_shape == spec.padded_shape
+        if spec.layout is not Layout.TILE or self.memory_config not in (None, spec.memory) or not same:
+            raise Refusal(f"{list(self.shape)} is not the first rows of {list(spec.shape)} in the same tiles")
+        if result.padded_shape != spec.padded_shape or self.shape[-2] > spec.shape[-2]:
+            raise Refusal(f"{self.shape[-2]} rows do not fill the tiles of {spec.shape[-2]}")
+        return result
+
     @property
     def is_view(self) -> bool:
         """Return whether the result is the operand's buffer under another name."""
+        if self.padded_shape is not None:
+            return True
         spec = spec_of(self.input_tensor)
         if self.memory_config not in (None, spec.memory):
             return False

@@ -30,7 +30,7 @@ class Step(nn.Module):
 
     def __init__(self, model: Any, caches: Sequence[tuple[Tensor, Tensor]], capacity: int):
         super().__init__()
-        self.model, self.layers = model, len(caches)
+        self.model, self.layers, self.capacity = model, len(caches), capacity
         for number, pair in enumerate(caches):
             for kind, one in zip(("keys", "values"), pair, strict=True):
                 batch, heads, _, size = one.shape
@@ -43,6 +43,11 @@ class Step(nn.Module):
 
         `attention_mask` [batch, capacity] is 0 at the rows of padding before a prompt.
         """
+        if input_ids.shape[1] == 1:
+            # a single token is in its cache and sees itself: so no layer has to ask whether a query sees any key
+            start = start.clamp(0, self.capacity - 1)
+            own = torch.arange(self.capacity, device=start.device) == start
+            attention_mask = torch.where(own, 1, attention_mask)
         inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
         if takes(self.model, "position_ids"):
             inputs["position_ids"] = position_ids

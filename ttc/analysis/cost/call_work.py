@@ -13,6 +13,7 @@ from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.heads_decode import NlpConcatHeadsDecode, NlpCreateQkvHeadsDecode
 from ttc.calls.index import Embedding, Gather
 from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
@@ -39,6 +40,7 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     ((Matmul, Linear), "product"),
     ((Conv2d, ConvTranspose2d), "convolution"),
     ((ScaledDotProductAttention, ScaledDotProductAttentionDecode, JointScaledDotProductAttention), "attention"),
+    ((NlpCreateQkvHeadsDecode, NlpConcatHeadsDecode), "one_token"),
     ((RotaryEmbeddingHf, RotaryEmbeddingLlama), "rotary"),
     ((SplitQueryKeyValueAndSplitHeads, ConcatenateHeads), "heads"),
     ((LayerNorm, RmsNorm), "norm"),
@@ -130,6 +132,8 @@ def _family(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
         name = "RMSNORM"
     if isinstance(call, Permute) and call.swaps:
         return "transpose", f"Transpose {call.swaps}"
+    if isinstance(call, RotaryEmbeddingHf) and call.is_decode_mode:
+        return "one_token", name
     for kind, family in FAMILIES:
         if isinstance(call, kind):
             return family, name

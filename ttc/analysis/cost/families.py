@@ -23,6 +23,7 @@ AMOUNTS: Mapping[str, Callable[[Work, Card], Amounts]] = {
     "heads": movement.heads,
     "move": movement.move,
     "norm": reduction.norm,
+    "one_token": movement.one_token,
     "permute": movement.permute,
     "pool": window.pool,
     "reduction": reduction.reduction,
@@ -50,7 +51,7 @@ RESOURCES = {
         (
             "wait", "wait_dram", "far_kilobyte", "block_kilobyte", "kilobyte_in", "kilobyte_out",
             "kilobyte_ahead", "foreign", "row", "row_in", "row_out", "row_alone", "row_untiled", "part", "piece",
-            "weight", "key", "stall", "first_block",
+            "weight", "key", "stall", "first_block", "line",
         ),
         "NoC",
     ),

@@ -181,3 +181,15 @@ def heads(work: Work, card: Card) -> Amounts:
     most = max((*work.inputs, *work.outputs), key=lambda tensor: tensor.tiles)
     given = replace(most, buffer=work.inputs[0].buffer)
     return {"start": 1, **stream((given,), (most,), work, card), **dram((*work.inputs, *work.outputs), card)}
+
+
+def one_token(work: Work, card: Card) -> Amounts:
+    """Count the tiles of heads turned on one core, or the half lines that a core takes of heads cut or joined.
+
+    Two readers of a core take half of each line: of a head's tiles as many as of the heads that the core makes.
+    """
+    made = work.outputs[0]
+    if work.op.startswith("ROTARY"):
+        return {"start": 1, "tile": made.tiles}
+    heads = sum(tensor.logical[-2] for tensor in work.outputs) if len(work.outputs) > 1 else 1
+    return {"start": 1, "line": heads * tiles_along((made if heads > 1 else work.inputs[0]).shape[-1])}

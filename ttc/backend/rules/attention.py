@@ -6,7 +6,8 @@ import math
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.attention_decode import decoded, decodes
+from ttc.backend.one_token import decodes
+from ttc.backend.rules.attention_decode import decoded, joined
 from ttc.backend.rules.attention_mask import additive_mask, score_mask, seen_queries
 from ttc.backend.rules.heads import split_heads
 from ttc.backend.rules.matmul import product
@@ -37,9 +38,9 @@ def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
     seen = seen_queries(op, to)
     fused = to.dtype is DType.bf16 and op.q.shape[3] == op.v.shape[3]
     by_rows = fused and join and (seen is None or seen.shape[1] == 1)
-    if fused and decodes(op, to):
-        batch, heads, _, size = op.q.shape
-        y = reshaped(decoded(op, q, k, v, to), (batch, 1, 1, heads * size) if by_rows else op.q.shape, to)
+    if fused and decodes(op, to.target):
+        y = decoded(op, q, k, v, to)
+        y = joined(y, to) if by_rows else reshaped(y, op.q.shape, to)
     elif fused:
         y = _fused(op, q, k, v, to, by_rows)
     else:

@@ -5,31 +5,27 @@ from __future__ import annotations
 from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.attention_mask import additive_mask
+from ttc.backend.rules.heads import on_core
 from ttc.backend.rules.moves import reshaped
 from ttc.calls.attention import SDPAProgramConfig
-from ttc.calls.attention_decode import ScaledDotProductAttentionDecode, takes_heads
+from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.binary import Add
-from ttc.calls.shape import Permute
-from ttc.ir import TILE, DType, TensorType, Value
+from ttc.calls.conv import CoreRectangle
+from ttc.calls.heads_decode import NlpConcatHeadsDecode, on_one_core
+from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.shape import Permute, Reshape
+from ttc.calls.shards import rectangle
+from ttc.ir import DRAM, TILE, DType, TensorType, Value
 
 MOST_KEYS = 256
 """The most keys of a chunk: larger chunks take more of L1, and leave cores without one."""
 
 
-def decodes(op: ops.Attention, to: Lowering) -> bool:
-    """Return whether TTNN's call for one query takes this attention: rows of caches in whole tiles, no causality."""
-    batch, heads, queries, size = op.q.shape
-    whole = op.k.shape[2] % TILE == 0 and size % TILE == 0 and takes_heads(heads)
-    return queries == 1 and whole and not op.causal and batch <= to.target.cores
-
-
 def decoded(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) -> Value:
     """Attend with q [B, H, 1, D] as [1, B, H, D]; return that shape."""
-    batch, heads, _, size = q.shape
-    by_sequence = to.call(Permute(to.tile(q), (0, 2, 1, 3)))  # one query: a reshape, which takes three times as long
     return to.call(
         ScaledDotProductAttentionDecode(
-            to.tile(reshaped(by_sequence, (1, batch, heads, size), to)),
+            on_core(q) or _by_sequence(q, to),
             k,
             v,
             program_config=SDPAProgramConfig(to.target.grid, TILE, _chunk(k.shape[2]), False),
@@ -38,6 +34,28 @@ def decoded(op: ops.Attention, q: Value, k: Value, v: Value, to: Lowering) -> Va
             scale=op.scale,
         )
     )
+
+
+def joined(y: Value, to: Lowering) -> Value:
+    """Return the heads [1, B, H, D] of one token of each sequence as rows [B, 1, 1, H * D]."""
+    _, batch, heads, size = y.shape
+    cores = rectangle(heads, to.target.grid)
+    if batch > 1 or cores is None:
+        return reshaped(y, (batch, 1, 1, heads * size), to)
+    # a reshape of tiles takes ten times as long as the way over one core
+    y = to.call(
+        NlpConcatHeadsDecode(
+            to.call(ToMemoryConfig(y, on_one_core(heads, size))), num_heads=heads, sub_core_grids=CoreRectangle(*cores)
+        )
+    )
+    first = to.call(Reshape(y, (1, 1, 1, heads * size), padded_shape=y.shape))
+    return to.call(ToMemoryConfig(first, DRAM))
+
+
+def _by_sequence(q: Value, to: Lowering) -> Value:
+    batch, heads, _, size = q.shape
+    turned = to.call(Permute(to.tile(q), (0, 2, 1, 3)))  # one query: a reshape, which takes three times as long
+    return to.tile(reshaped(turned, (1, batch, heads, size), to))
 
 
 def _mask(op: ops.Attention, to: Lowering) -> Value | None:

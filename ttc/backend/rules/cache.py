@@ -8,6 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.backend.lowering import Lowering
+from ttc.backend.rules.heads import on_core
 from ttc.backend.rules.moves import expanded, reshaped
 from ttc.calls.binary import Lt, Maximum, Where
 from ttc.calls.cache import SKIPPED, PagedUpdateCache, shards, shares
@@ -28,6 +29,9 @@ def row_written(op: ops.Where, to: Lowering) -> Value | None:
     if place is None or cache.dtype is not DType.bf16 or not isinstance(buffer_of(cache).op, Input) or item[-2] != 1:
         return None
     *outer, size, width = cache.shape
+    rows = on_core(to(op.a))
+    if rows is not None and rows.shape == (1, cache.shape[0], cache.shape[1], width):
+        return to.call(PagedUpdateCache(cache, rows, update_idxs_tensor=_positions(place, 1, size, to)))
     share = shares(prod(outer), to.target)
     if share is None:
         return None

@@ -6,26 +6,16 @@ padded from H rows to 32. TTNN's own calls cut between tiles.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ttc import ops
+from ttc.backend.heads import Heads, counts_of, cut_of, heads_of
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.moves import concatenated, reshaped
 from ttc.calls.attention import SplitQueryKeyValueAndSplitHeads
-from ttc.ir import TILE, Value
-
-
-@dataclass(frozen=True)
-class Heads:
-    """Origin of heads [B, H, S, D]: columns of `source` from `start` on, one head after another."""
-
-    source: Value
-    start: int
-    shape: tuple[int, int, int, int]
-
-    @property
-    def width(self) -> int:
-        return self.shape[1] * self.shape[3]
+from ttc.calls.call import spec_of
+from ttc.calls.heads_decode import NlpCreateQkvHeadsDecode, is_on_one_core
+from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.shape import Permute
+from ttc.ir import DRAM, TILE, DType, Value
 
 
 def cut_heads(op: ops.Permute | ops.Reshape, to: Lowering) -> Value | None:
@@ -33,31 +23,37 @@ def cut_heads(op: ops.Permute | ops.Reshape, to: Lowering) -> Value | None:
 
     The builder shares the split between the three parts.
     """
-    heads = _cut(op, op.infer().shape)
+    heads = cut_of(op, op.infer().shape)
     if heads is None or heads.shape[3] % TILE or not op.x.dtype.is_float:
         return None
-    counts = _counts(heads)
+    counts = counts_of(heads)
     if counts is None:
         return None
     queries, keys = counts
     source = heads.source
+    place = (0, queries * heads.shape[3], (queries + keys) * heads.shape[3]).index(heads.start)
+    if source in to.one_token and to.dtype is DType.bf16:
+        row = reshaped(to.tile(to(source)), (1, 1, 1, source.shape[-1]), to)
+        parts = to.call(NlpCreateQkvHeadsDecode(row, num_heads=queries, num_kv_heads=keys))
+        return off_core(parts[place], to)
     rows = reshaped(to.tile(to(source)), (*heads.shape[:1], heads.shape[2], source.shape[-1]), to)
-    parts = to.call(_split(rows, queries, keys))
-    starts = (0, queries * heads.shape[3], (queries + keys) * heads.shape[3])
-    return parts[starts.index(heads.start)]
+    return to.call(_split(rows, queries, keys))[place]
 
 
-def _counts(heads: Heads) -> tuple[int, int] | None:
-    """Return how many heads are queries and how many keys if `heads` are one of q, k and v side by side; else None."""
-    own, size = heads.shape[1], heads.shape[3]
-    total, before = heads.source.shape[-1] // size, heads.start // size
-    if heads.source.shape[-1] % size or heads.start % size:
-        return None
-    queries = own if before == 0 else total - 2 * own  # q comes first, then k and v with `own` heads each
-    keys = (total - queries) // 2
-    behind = before in (0, queries, queries + keys)
-    whole = queries + 2 * keys == total and min(queries, keys) > 0 and queries % keys == 0
-    return (queries, keys) if behind and whole else None
+def off_core(heads: Value, to: Lowering) -> Value:
+    """Return the heads [1, 1, H, D] of one token, on one core, as [1, H, 1, D] in DRAM.
+
+    What takes heads on one core looks through these two calls by `on_core`, and leaves them without a reader.
+    """
+    return to.call(Permute(to.call(ToMemoryConfig(heads, DRAM)), (0, 2, 1, 3)))
+
+
+def on_core(heads: Value) -> Value | None:
+    """Return heads [1, H, 1, D] of one token as [1, 1, H, D] on one core, where they come from there."""
+    match heads.op:
+        case Permute(input_tensor=Value(ToMemoryConfig(tensor=x)), dims=(0, 2, 1, 3)) if is_on_one_core(spec_of(x)):
+            return x
+    return None
 
 
 def _split(rows: Value, queries: int, keys: int) -> SplitQueryKeyValueAndSplitHeads:
@@ -90,71 +86,3 @@ def _together(q: Heads, k: Heads, v: Heads, to: Lowering) -> Value | None:
     if len({row.shape[:-1] for row in rows}) > 1:
         return None
     return concatenated([to.tile(to(row)) for row in rows], rows[0].type.rank - 1, to)
-
-
-def heads_of(value: Value) -> Heads | None:
-    """Match a value [B, H, S, D] that was cut from rows in a usual way, D a multiple of 32; None for others."""
-    if value.type.rank != 4 or value.shape[3] % TILE:
-        return None
-    match value.op:
-        case ops.Permute() as op:
-            return _cut(op, value.shape)
-        case ops.Reshape() as op:
-            # [n, B, H, S, D] -> one of the n -> [B, H, S, D]
-            stacked = _stacked(op.x.op, value.shape) if isinstance(op.x.op, ops.Slice) else None
-            return stacked or _cut(op, value.shape)
-    return None
-
-
-def _cut(op: ops.Permute | ops.Reshape, shape: tuple[int, ...]) -> Heads | None:
-    """Match rows [B, S, H * D] that become [B, S, H, D] and by `op` [B, H, S, D]."""
-    match op:
-        # one row of each sequence, S = 1: [B, 1, H * D] -> [B, H, 1, D] keeps the order of elements
-        case ops.Reshape(x=x) if (
-            len(shape) == 4 and shape[1] > 1 and shape[2] == 1 and x.shape[-1] == shape[1] * shape[3]
-        ):
-            return _columns(x, shape)
-        case ops.Permute(x=Value(ops.Reshape(x=x)) as split, dims=(0, 2, 1, 3)) if (
-            split.shape == (shape[0], shape[2], shape[1], shape[3]) and x.shape[-1] == shape[1] * shape[3]
-        ):
-            return _columns(x, shape)
-    return None
-
-
-def _columns(x: Value, shape: tuple[int, ...]) -> Heads:
-    """Return the heads of the rows of x, looking through a slice of the columns."""
-    match x.op:
-        # all rows and only some columns, without a step
-        case ops.Slice(x=source, starts=starts, ends=ends, steps=steps) if set(steps) == {1} and (
-            *starts[:-1],
-            *ends[:-1],
-        ) == (*(0,) * (len(starts) - 1), *source.shape[:-1]):
-            return Heads(source, starts[-1], shape)  # type: ignore[arg-type]
-    return Heads(x, 0, shape)  # type: ignore[arg-type]
-
-
-def _stacked(part: ops.Slice, shape: tuple[int, ...]) -> Heads | None:
-    """Match heads from [B, S, n, H, D] permuted to [n, B, H, S, D], of which `part` takes one."""
-    batch, heads, rows, head = shape
-    match part.x.op:
-        # rows [B, S, n * H * D] -> [B, S, n, H, D] -> [n, B, H, S, D]: part i of n begins at column i * H * D
-        case ops.Permute(x=Value(ops.Reshape(x=source, shape=(b, s, n, h, d))), dims=(2, 0, 3, 1, 4)) if (
-            (b, s, h, d) == (batch, rows, heads, head)
-            and source.shape[-1] == n * heads * head
-            and part.starts[1:] == (0, 0, 0, 0)
-            and part.ends[1:] == part.x.shape[1:]
-            and part.ends[0] == part.starts[0] + 1
-        ):
-            return Heads(source, part.starts[0] * heads * head, shape)  # type: ignore[arg-type]
-    return None
-
-
-def joins_heads(op: ops.Reshape) -> Value | None:
-    """Match the value [B, H, S, D] that `op` joins into rows [.., H * D], D a multiple of 32."""
-    match op.x.op:
-        case ops.Permute(x=x, dims=(0, 2, 1, 3)) if x.shape[3] % TILE == 0:
-            return x if op.shape and op.shape[-1] == x.shape[1] * x.shape[3] else None
-        # one row of each sequence, whose permutation keeps the order of elements
-        case ops.Attention() if op.x.shape[2] == 1 and op.x.shape[3] % TILE == 0:
-            return op.x if op.shape and op.shape[-1] == op.x.shape[1] * op.x.shape[3] else None
-    return None

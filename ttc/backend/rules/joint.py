@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ttc import ops
+from ttc.backend.heads import joins_heads
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.attention import program_config
-from ttc.backend.rules.heads import joins_heads
 from ttc.backend.rules.moves import reshaped
 from ttc.calls.attention import ConcatenateHeads
 from ttc.calls.joint_attention import JointScaledDotProductAttention, as_float32

@@ -7,9 +7,13 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.one_token import is_table, turns_whole_tiles
+from ttc.backend.rules.heads import off_core, on_core
 from ttc.backend.rules.matmul import product
 from ttc.backend.rules.moves import concatenated, reshaped
 from ttc.calls.binary import Add, Multiply
+from ttc.calls.heads_decode import on_one_core
+from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.shape import Slice
 from ttc.calls.unary import Neg
@@ -21,23 +25,20 @@ def rotary(op: ops.Rotary, to: Lowering) -> Value:
     """Lower to one call for heads [B, H, S, D] in bf16 with one table for all of them, to products and a sum else."""
     x, cos, sin = (to.tile(to(value)) for value in (op.x, op.cos, op.sin))
     size = op.x.shape[-1]
-    if _is_table(op) and size % TILE == 0 and {x.dtype, cos.dtype, sin.dtype} == {DType.bf16}:
+    if is_table(op) and size % TILE == 0 and {x.dtype, cos.dtype, sin.dtype} == {DType.bf16}:
         shape = (1, 1, *op.x.shape[2:])
         cos, sin = (reshaped(table, shape, to) for table in (cos, sin))
         # halves of whole tiles change places; within a tile, a product with a matrix of 0, 1 and -1 moves elements
-        if not op.pairs and size % (2 * TILE) == 0:
+        if turns_whole_tiles(op):
+            if (heads := on_core(x)) is not None:
+                cos, sin = (to.call(ToMemoryConfig(table, on_one_core(1, size))) for table in (cos, sin))
+                return off_core(to.call(RotaryEmbeddingHf(heads, cos, sin, is_decode_mode=True)), to)
             return to.call(RotaryEmbeddingHf(x, cos, sin))
         if op.pairs or size == TILE:
             matrix = to.constant(turning(TILE, op.pairs)[None, None])
             return to.call(RotaryEmbeddingLlama(x, cos, sin, to.upload(matrix, x.dtype)))
     turned = _turned(x, op.pairs, to)
     return to.call(Add(to.call(Multiply(x, cos)), to.call(Multiply(turned, sin))))
-
-
-def _is_table(op: ops.Rotary) -> bool:
-    """Return whether x is [B, H, S, D] and cos and sin hold S rows of D elements, the same for all heads."""
-    shape = (*(1,) * (4 - op.cos.type.rank), *op.cos.shape)
-    return op.x.type.rank == 4 and shape == (1, 1, *op.x.shape[2:])
 
 
 def _turned(x: Value, pairs: bool, to: Lowering) -> Value:

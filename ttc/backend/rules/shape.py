@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ttc import ops
+from ttc.backend.heads import joins_heads
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.attention import attend
-from ttc.backend.rules.heads import cut_heads, joins_heads
+from ttc.backend.rules.heads import cut_heads
 from ttc.backend.rules.joint import joint_rows
 from ttc.backend.rules.moves import DEEPEST, concatenated, expanded, padded, permuted, reshaped
 from ttc.backend.rules.take import flipped_indices, padded_indices, take

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from ttc import ops
 from ttc.errors import TypeRuleError
-from ttc.ir import Builder, Graph, Value
+from ttc.ir import Builder, DType, Graph, Value
 from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, where
 from ttc.passes.fuse.match import factors
+from ttc.passes.fuse.seen_keys import lets_a_key_through
 from ttc.passes.normal import rebuild
 
 LAST_TWO = (0, 1, 3, 2)
@@ -34,7 +35,7 @@ def fuse_attention(graph: Graph) -> Graph:
     After:
         %y: f32[1,2,5,4] = attention(q=%q, k=%k, v=%v, mask=%mask, scale=0.5)
     """
-    return rebuild(graph, _attention, _grouped)
+    return rebuild(graph, _attention, _never_empty, _grouped)
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ def _grouped(op: ops.Attention, builder: Builder) -> Value | None:
             first, second = _unrepeated(k), _unrepeated(v)
             if first is not None and second is not None and first.shape[1] == second.shape[1]:
                 return builder(replace(op, k=first, v=second))
+    return None
+
+
+def _never_empty(op: ops.Attention, builder: Builder) -> Value | None:
+    """State that every query sees a key where the mask says so."""
+    match op:
+        case ops.Attention(mask=Value() as mask, causal=False) if op.empty != "never" and mask.dtype is DType.bool:
+            if lets_a_key_through(mask, builder):
+                sure = replace(op, empty="never")
+                return _grouped(sure, builder) or builder(sure)
     return None
 
 

@@ -6,6 +6,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     cache,
     conv,
     conv_transpose,
+    heads_decode,
     index,
     layout,
     loop,

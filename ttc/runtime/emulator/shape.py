@@ -15,7 +15,9 @@ from ttc.runtime.emulator.registry import emulates
 
 @emulates(Reshape, stored=True)
 def reshape(call: Reshape, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Return the same elements in row-major order."""
+    """Return the same elements in row-major order, or a view of the first rows."""
+    if call.padded_shape is not None:
+        return input_tensor[..., : call.shape[-2], :]
     return input_tensor.reshape(call.shape)
 
 
