@@ -5,12 +5,16 @@ from __future__ import annotations
 from math import prod
 
 from ttc import ops
+from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering, lowers
-from ttc.backend.rules.moves import expanded, reshaped
-from ttc.calls.call import CoreGrid
+from ttc.backend.plan.sharding.banks import LARGE
+from ttc.backend.rules.moves import concatenated, expanded, reshaped
+from ttc.calls.call import CoreGrid, spec_of
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.shards import matrix_tiles
+from ttc.calls.sizes import tile_bytes
 from ttc.errors import Refusal
-from ttc.ir import DType, Value
+from ttc.ir import TILE, DType, Value
 from ttc.ir.types import broadcast
 
 
@@ -21,9 +25,11 @@ def linear(op: ops.Linear, to: Lowering) -> Value:
     The core grid is always stated: with a grid, bias and activation are part of the product in every memory.
     """
     w = to.static(op.w)
-    weight = to.upload(to.derive(ops.Permute(w, (1, 0))), to.weight_dtype) if w else to.tile(to(op.w))
     x = to.tile(to(op.x))
     row = reshaped(x, (1, *x.shape), to) if x.type.rank == 1 else x
+    if w is not None and (parts := parts_of(op, row, to)) > 1:
+        return reshaped(_in_parts(op, row, w, parts, to), op.infer().shape, to)
+    weight = to.upload(to.derive(ops.Permute(w, (1, 0))), to.weight_dtype) if w else to.tile(to(op.w))
     y = to.call(
         Linear(
             row,
@@ -35,6 +41,48 @@ def linear(op: ops.Linear, to: Lowering) -> Value:
         )
     )
     return reshaped(y, op.infer().shape, to)
+
+
+MOST_PARTS = 16
+"""The most parts of a product's columns: each of them reads the operand again."""
+
+
+def parts_of(op: ops.Linear, row: Value, to: Lowering) -> int:
+    """Return the fewest parts of a product's columns that read weights from the banks of DRAM; 1 if it is one product.
+
+    The weights are large, one product alone reads them, and the operand is one row of tiles. A core beside a bank holds
+    a part's columns of the bank in fp32 and as stored, and strips of weights three times.
+    """
+    bytes_read = op.w.type.numel * to.weight_dtype.bytes
+    alone = sum(isinstance(reader, ops.Linear) for reader in to.readers[op.w]) == 1
+    if bytes_read <= LARGE * to.target.dram_bytes_per_second or not alone or matrix_tiles(spec_of(row))[0] > 1:
+        return 1
+    tiles = op.w.shape[0] // TILE
+    each = tile_bytes(DType.f32) + (1 + (op.bias is not None)) * tile_bytes(to.dtype) + 3 * tile_bytes(to.weight_dtype)
+
+    def fits(parts: int) -> bool:
+        return -(-tiles // parts // to.target.dram_banks) * each <= BESIDE_A_BANK * l1_bank(to.target)
+
+    whole = op.w.shape[0] % TILE == 0
+    return next((parts for parts in range(1, MOST_PARTS + 1) if whole and tiles % parts == 0 and fits(parts)), 1)
+
+
+BESIDE_A_BANK = 0.75
+"""Part of L1 that a part of a product takes of a core beside a bank: operand and result lie there, too."""
+
+
+def _in_parts(op: ops.Linear, row: Value, w: Value, parts: int, to: Lowering) -> Value:
+    """Return x @ w.T as that many products of columns side by side."""
+    count, inner = op.w.shape[0] // parts, op.w.shape[1]
+    bias = to.static(op.bias) if op.bias else None
+    products: list[Value] = []
+    for start in range(0, op.w.shape[0], count):
+        columns = to.derive(ops.Slice(w, (start, 0), (start + count, inner)))
+        added = bias and to.upload(to.derive(ops.Slice(bias, (start,), (start + count,))), to.dtype)
+        weight = to.upload(to.derive(ops.Permute(columns, (1, 0))), to.weight_dtype)
+        call = Linear(row, weight, bias=added, activation=op.activation or None, core_grid=core_grid(to))
+        products.append(to.call(call))
+    return concatenated(products, row.type.rank - 1, to)
 
 
 def core_grid(to: Lowering) -> CoreGrid:

@@ -104,7 +104,10 @@ class _Search:
         offers = self._offers(node)
         if offers is None and self._passes(node, ways):
             return ways
-        found = self._found(position, node, ways, offers) or self._found(position, node, ways, offers, alone=True)
+        found = self._found(position, node, ways, offers)
+        if not found or any(offer.form.banks for offer in offers or ()):  # whose results may be large
+            alone = self._found(position, node, ways, offers, alone=True)
+            found |= {key: way for key, way in alone.items() if key not in found or way.seconds < found[key].seconds}
         first, *others = sorted(found.values(), key=lambda way: way.seconds)
         return [first, *(way for way in others if self._better(way, first))][:BEAM]
 
