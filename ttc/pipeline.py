@@ -72,7 +72,8 @@ class Options:
 
     `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each. At level 0 of `optimize` each op
     is alone: nothing is fused, and every value is in DRAM; at level 3 a solver chooses what lies in L1. `weight_dtypes`
-    is the storage of weights of products and convolutions by their names, where it is another than `dtype` says.
+    is the storage of weights of products and convolutions by their names, where it is another than `dtype` says;
+    `cache_dtype` that of floating states in which rows are written in place, None that of `dtype`.
     """
 
     target: Target
@@ -81,6 +82,7 @@ class Options:
     fidelity: MathFidelity | None = None
     optimize: int = 1
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)
+    cache_dtype: DType | None = None
 
 
 @dataclass(frozen=True)
@@ -211,7 +213,13 @@ def _lowered_ops(ops: Graph, options: Options) -> Lowered:
     """Lower a graph of ops; InputError for names of weights that none has."""
     dtypes = options.weight_dtypes
     lowered = backend.lower(
-        ops, options.target, *DTYPES[options.dtype], options.allow_host, options.fidelity, weight_dtypes=dtypes
+        ops,
+        options.target,
+        *DTYPES[options.dtype],
+        options.allow_host,
+        options.fidelity,
+        weight_dtypes=dtypes,
+        cache_dtype=options.cache_dtype,
     )
     if unknown := sorted(set(dtypes) - set(lowered.elements)):
         raise InputError(f"no weight of a product or convolution is called {unknown[0]!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.calls.programs import BF16, assert_as_predicted, one, spec, values
@@ -9,6 +11,7 @@ from tests.cards import EACH_CARD
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.attention_decode import MOST_CORES, ScaledDotProductAttentionDecode
 from ttc.calls.target import TARGETS
+from ttc.ir import DType
 
 FORMS = [
     # sequences, heads, heads of keys, keys, size of a head, keys of a chunk
@@ -37,7 +40,11 @@ def test_real_ttnn_decodes_as_predicted(target: str, ttnn_python: str):
             )
 
         q, k = spec(BF16, 1, batch, heads, size), spec(BF16, batch, groups, keys, size)
-        programs += [one(decode, q, k), one(decode, q, k, spec(BF16, batch, 1, heads, keys))]
+        programs += [
+            one(decode, q, replace(k, dtype=DType.bfp8)),
+            one(decode, q, k),
+            one(decode, q, k, spec(BF16, batch, 1, heads, keys)),
+        ]
     assert_as_predicted(programs, target)
 
 

@@ -9,8 +9,9 @@ from ttc.calls.shape import Reshape
 from ttc.calls.target import TARGETS
 from ttc.calls.unary import Relu
 from ttc.errors import InputError, Refusal
-from ttc.ir import L1, Builder, Input, Spec
+from ttc.ir import L1, Builder, DType, Input, Spec
 from ttc.runtime.emulator.device import EmulatorDevice
+from ttc.runtime.emulator.numerics import round_block_float
 
 CACHE, ROW_SHAPE = (6, 2, 64, 40), (1, 6, 2, 40)
 
@@ -40,8 +41,14 @@ def test_as_predicted(target: str, ttnn_python: str):
             spec(I32, count, layout=ROWS),
         )
 
+    in_blocks = one(
+        lambda cache, rows, places: PagedUpdateCache(cache, rows, update_idxs_tensor=places),
+        spec(DType.bfp8, 6, 2, 64, 64),
+        spec(BF16, 1, 6, 2, 64, memory=shards((3, 2), 64)),
+        spec(I32, 6, layout=ROWS),
+    )
     sizes = [(1, 8, 1024, 64), (1, 1, 50, 40), (2, 32, 64, 128), (3, 40, 33, 256), (9, 8, 64, 32)]
-    programs = [program(*size) for size in sizes]
+    programs = [in_blocks, *(program(*size) for size in sizes)]
     assert_as_predicted(programs, target)
 
 
@@ -82,6 +89,17 @@ def test_rows_are_put_at_their_positions_and_none_at_minus_one():
             device.run(call, given, (call.infer(),))
 
 
+def test_rows_are_rounded_to_the_blocks_of_a_cache_in_bfp8():
+    call = written(spec(DType.bfp8, *CACHE))
+    cache = torch.zeros(CACHE, dtype=torch.bfloat16)
+    rows = torch.randn(ROW_SHAPE).bfloat16()
+    given = {"cache_tensor": cache, "input_tensor": rows, "update_idxs_tensor": torch.arange(6)}
+    EmulatorDevice().run(call, given, (call.infer(),))
+    found = cache[3, :, 3].float()
+    assert torch.equal(found, round_block_float(rows[0, 3].float(), 7))
+    assert not torch.equal(found, rows[0, 3].float())
+
+
 def test_the_result_lies_in_the_cache_and_views_of_it_are_overwritten():
     builder = Builder()
     cache = builder(Input(spec(BF16, 3, 4, 64, 40), "x"))
@@ -98,7 +116,7 @@ def test_the_result_lies_in_the_cache_and_views_of_it_are_overwritten():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"cache": spec(F32, *CACHE)}, "the cache is f32; accepted are bf16"),
+        ({"cache": spec(F32, *CACHE)}, "the cache is f32; accepted are bf16, bfp8"),
         ({"cache": spec(BF16, *CACHE, layout=ROWS)}, "the cache is in ROW_MAJOR layout"),
         ({"cache": spec(BF16, *CACHE, memory=L1)}, "the cache and the positions must be in DRAM"),
         ({"cache": spec(BF16, *CACHE[1:])}, r"a cache is \[B, H, S, D\] of at most 32 heads, got \[2, 64, 40\]"),

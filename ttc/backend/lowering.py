@@ -72,16 +72,17 @@ def lower(
     allow_host: Collection[str] = (),
     fidelity: MathFidelity | None = None,
     weight_dtypes: Mapping[str, DType] | None = None,
+    cache_dtype: DType | None = None,
 ) -> Lowered:
     """Lower every op for `target`; Refused with every reason if some ops cannot be lowered.
 
     Floating values become `dtype` (bf16 or f32), weights of matrix products and convolutions `weight_dtype`, or what
-    `weight_dtypes` says by their names. The host does the ops named in `allow_host` where the card cannot. `fidelity`
-    overrules the choice of ttc.calls.fidelity.
+    `weight_dtypes` says by their names, and states in which rows are written in place `cache_dtype` if given. The host
+    does the ops named in `allow_host` where the card cannot. `fidelity` overrules the choice of ttc.calls.fidelity.
     """
     to = Lowering(graph, target, dtype, WeightDtypes(weight_dtype, weight_dtypes or {}))
     to.on_host = host_ops(allow_host)
-    to.fidelity = fidelity
+    to.fidelity, to.cache_dtype = fidelity, cache_dtype
     for node in graph.nodes:
         to.lower_node(node.op, node.results)
     if to.refusals:
@@ -109,6 +110,7 @@ class Lowering:
         self.refusals: list[tuple[str, str]] = []
         self.on_host: frozenset[type[Op]] = frozenset()
         self.fidelity: MathFidelity | None = None
+        self.cache_dtype: DType | None = None
         self._program = Builder()
         self._weights = DerivedWeights(graph.weights)
         self._op: Op = Op()  # the op being lowered
@@ -125,8 +127,16 @@ class Lowering:
         if (static := self.static(value)) is not None:
             self._lowered[value] = self.upload(static)  # the builder shares equal ones
         lowered = self._lowered[value]
-        wide = value in self._wide or self.dtype is not self._narrow
-        return self.cast(lowered, self.dtype) if wide and value.dtype.is_float else lowered
+        other = value in self._wide or self.dtype is not self._narrow or lowered.dtype is self.cache_dtype
+        return self.cast(lowered, self.dtype) if other and value.dtype.is_float else lowered
+
+    def stored(self, value: Value) -> Value:
+        """Return an operand as `__call__` does, but a cache in the dtype in which the cache is kept."""
+        return self._lowered[value] if self.is_cached(value) else self(value)
+
+    def is_cached(self, value: Value) -> bool:
+        """Return whether an operand is a cache that is kept in a dtype of its own."""
+        return value in self._lowered and self._lowered[value].dtype is self.cache_dtype
 
     @property
     def location(self) -> str:
@@ -259,13 +269,14 @@ class Lowering:
 
     def _output(self, value: Value) -> Value:
         self.dtype = self.float_of(value)
-        return self(value)
+        return self.stored(value)
 
     def _lower(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         if isinstance(op, Input):
             if state_name(op.name) is not None:
                 self._weights.start(op)
-            return (self._program(replace(op, type=Spec(self.device_dtype(op.type), op.type.shape))),)
+            dtype = self.device_dtype(op.type) if not self._is_cache(op, results[0]) else self.cache_dtype
+            return (self._program(replace(op, type=Spec(dtype or self.dtype, op.type.shape))),)
         if isinstance(op, (Const, Full, Literal)) or (op.operands() and all(v in self._weights for v in op.operands())):
             self._weights.take(op, results)
             return ()
@@ -278,6 +289,11 @@ class Lowering:
             if value.shape != result.shape:
                 raise AssertionError(f"lowering {op.mnemonic} turned %{result.name} {result.type} into {value.type}")
         return lowered
+
+    def _is_cache(self, op: Input, value: Value) -> bool:
+        """Return whether an input is a floating state in which rows are written in place, of a dtype of its own."""
+        written = state_name(op.name) is not None and not self.in_place.isdisjoint(self.readers.get(value, ()))
+        return self.cache_dtype is not None and written and op.type.dtype.is_float
 
     def _by_host(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         """Return the results of an op that the host does, on the card in the card's dtypes for them."""

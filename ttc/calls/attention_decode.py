@@ -6,6 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from math import prod
 
 from ttc.calls.attention import SDPAProgramConfig
+from ttc.calls.cache import CACHED
 from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
 from ttc.calls.heads_decode import is_on_one_core
 from ttc.calls.sizes import tile_bytes, tiles_along
@@ -29,7 +30,8 @@ def takes_heads(heads: int) -> bool:
 class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_product_attention_decode"):
     """softmax(scale * q @ k.T + attn_mask) @ v: q [1, B, H, D], k and v [B, Hkv, S, D]; the result is as q.
 
-    The cores share the keys of a sequence, in chunks whose size is a power of two and divides S. All but the result and
+    The cores share the keys of a sequence, in chunks whose size is a power of two and divides S. Keys and values may be
+    bfp8. All but the result and
     the mask [1 or B, 1, H, S] are in DRAM; q may lie on one core instead.
     """
 
@@ -46,7 +48,8 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
 
     def infer(self) -> Spec:
         for operand in (self.input_tensor_q, self.input_tensor_k, self.input_tensor_v):
-            accept(operand, Layout.TILE, TAKEN, "q, k and v")
+            taken = TAKEN if operand is self.input_tensor_q else CACHED
+            accept(operand, Layout.TILE, taken, "q, k and v")
             if operand.type.rank != 4:
                 raise Refusal(f"attention takes rank 4, got {list(operand.shape)}")
             if spec_of(operand).memory != DRAM and not (operand is self.input_tensor_q and self._on_one_core):

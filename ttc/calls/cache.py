@@ -24,6 +24,9 @@ from ttc.ir import (
     round_up,
 )
 
+CACHED = frozenset({DType.bf16, DType.bfp8})
+"""The dtypes of caches that rows are written into."""
+
 SKIPPED = -1
 """The position at which nothing is written; at others beyond the cache, TTNN writes into whatever lies there."""
 
@@ -32,7 +35,7 @@ SKIPPED = -1
 class PagedUpdateCache(Call, name="ttnn.experimental.paged_update_cache"):
     """cache_tensor[b, :, update_idxs_tensor[b]] = input_tensor[0, b] for every b, in place; at -1 nothing.
 
-    The cache is bf16 [B, H, S, D] in tiles in DRAM, H at most 32, and a program's input. The rows to write are
+    The cache is bf16 or bfp8 [B, H, S, D] in tiles in DRAM, H at most 32, and a program's input. The rows to write are
     [1, B, H, D], in L1, those of one b on a core (`shards`); the positions are i32 [B] in rows in DRAM.
     """
 
@@ -45,8 +48,8 @@ class PagedUpdateCache(Call, name="ttnn.experimental.paged_update_cache"):
 
     def infer(self) -> Spec:
         cache, rows, places = map(spec_of, (self.cache_tensor, self.input_tensor, self.update_idxs_tensor))
-        for value, words in ((self.cache_tensor, "the cache"), (self.input_tensor, "the rows to write")):
-            accept(value, Layout.TILE, frozenset({DType.bf16}), words)
+        accept(self.cache_tensor, Layout.TILE, CACHED, "the cache")
+        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16}), "the rows to write")
         accept(self.update_idxs_tensor, Layout.ROW_MAJOR, frozenset({DType.i32}), "the positions")
         if not isinstance(buffer_of(self.cache_tensor).op, Input):
             raise Refusal(f"%{self.cache_tensor.name} is written in place, and is no input")
@@ -81,7 +84,7 @@ class PagedUpdateCache(Call, name="ttnn.experimental.paged_update_cache"):
     def moved_bytes(self) -> int:
         """Return the bytes of the tiles in which the rows lie, which are read and written back."""
         batch, heads, _, width = self.cache_tensor.shape
-        return 2 * batch * heads * round_up(width, TILE) // TILE * tile_bytes(DType.bf16)
+        return 2 * batch * heads * round_up(width, TILE) // TILE * tile_bytes(self.cache_tensor.dtype)
 
 
 def shards(grid: tuple[int, int], width: int) -> MemoryConfig:

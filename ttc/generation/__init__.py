@@ -26,6 +26,7 @@ def compile(
     batch: int = 1,
     tokens: tuple[int, ...] = (32, 128),
     inputs: Tensor | None = None,
+    cache_dtype: str | None = None,
     device: str | None = None,
     **options: Any,
 ) -> Any:
@@ -33,12 +34,14 @@ def compile(
 
     A cache on the device has `capacity` rows for each of `batch` sequences, prompt and new tokens together. A step
     takes one token, or up to each number of `tokens`; a longer prompt is taken in pieces. A model with an encoder needs
-    `inputs`, an example of the largest that its encoder takes. `options` are those of `ttc.compile`: target, dtype, and
+    `inputs`, an example of the largest that its encoder takes. Keys and values are kept in `cache_dtype`: "bf16", or
+    "bfp8", half as many bytes for each step to read. `options` are those of `ttc.compile`: target, dtype, and
     so on. The model that is given stays as it is.
 
     Raises InputError for a model that does not generate, Refused with every reason why it cannot be compiled.
     """
-    compiled = programs(model, capacity=capacity, batch=batch, tokens=tokens, inputs=inputs, **options)
+    how = {"inputs": inputs, "cache_dtype": cache_dtype, **options}
+    compiled = programs(model, capacity=capacity, batch=batch, tokens=tokens, **how)
     return on_device(model, compiled, device)
 
 
@@ -60,13 +63,15 @@ def programs(
     batch: int = 1,
     tokens: tuple[int, ...] = (32, 128),
     inputs: Tensor | None = None,
+    cache_dtype: str | None = None,
     **options: Any,
 ) -> Chain:
     """Compile the programs of `compile`, for a look at them or to save them; weights may be on the meta device."""
     _require()
-    from ttc.generation.compiling import compile_programs, sizes_of
+    from ttc.generation.compiling import cache_dtype_named, compile_programs, sizes_of
 
-    return compile_programs(model, sizes_of(capacity, batch, tokens), inputs, options)
+    kept = cache_dtype_named(cache_dtype, options.get("dtype"))
+    return compile_programs(model, sizes_of(capacity, batch, tokens), inputs, options, kept)
 
 
 def on_device(model: Any, programs: Chain, device: str | None = None) -> Any:

@@ -16,6 +16,7 @@ from ttc.compiled.chain import Chain
 from ttc.compiled.executable import Executable
 from ttc.errors import InputError
 from ttc.generation.step import DecoderStep, Encoder, Step
+from ttc.ir import DType
 from ttc.ir.lengths import Extent, Length
 from ttc.ir.state import state_input
 from ttc.pipeline import Build, in_one_memory
@@ -54,18 +55,38 @@ def sizes_of(capacity: Any, batch: Any, tokens: Any) -> Sizes:
     return Sizes(batch, capacity, tuple(sorted({1, *(size for size in tokens if size <= capacity)})))
 
 
-def compile_programs(model: Any, sizes: Sizes, inputs: Tensor | None, options: Mapping[str, Any]) -> Chain:
-    """Compile a generative model of transformers; InputError for one that generates nothing."""
+CACHE_DTYPES = {"bf16": None, "bfp8": DType.bfp8}
+"""The dtypes that users may keep keys and values in, in programs whose other numbers are bf16."""
+
+
+def cache_dtype_named(name: Any, dtype: Any) -> DType | None:
+    """Return the storage of keys and values that a user names, None for that of the program; InputError for others."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in CACHE_DTYPES:
+        raise InputError(f"cache_dtype takes {' or '.join(CACHE_DTYPES)}, not {name!r}")
+    if str(dtype) in ("fp32", "torch.float32"):
+        raise InputError(f"a program in fp32 keeps keys and values in fp32, not in {name}")
+    return CACHE_DTYPES[name]
+
+
+def compile_programs(
+    model: Any, sizes: Sizes, inputs: Tensor | None, options: Mapping[str, Any], cache_dtype: DType | None = None
+) -> Chain:
+    """Compile a generative model of transformers; InputError for one that generates nothing.
+
+    Keys and values are kept in `cache_dtype`, None for the program's.
+    """
     if not isinstance(model, GenerationMixin) or not isinstance(model, nn.Module):
         raise InputError(f"{type(model).__name__} has no generate: give a generative model of transformers")
     config: Any = model.config
     if not config.is_encoder_decoder:
         if inputs is not None:
             raise InputError(f"{type(model).__name__} has no encoder that takes inputs")
-        return Chain.of({STEP: _causal(model, sizes, options)}, {})
+        return Chain.of({STEP: _causal(model, sizes, options, cache_dtype)}, {})
     if inputs is None:
         raise InputError(f"{type(model).__name__} has an encoder: give inputs, an example of the largest it takes")
-    return _with_encoder(model, inputs, sizes, options)
+    return _with_encoder(model, inputs, sizes, options, cache_dtype)
 
 
 def load_programs(model: Any, folder: str | PathLike[str]) -> Chain:
@@ -85,7 +106,7 @@ def cross_links(stages: Mapping[str, Executable]) -> dict[str, dict[str, tuple[s
     return {STEP: {name: (ENCODER, output) for name, output in zip(inputs, outputs, strict=True)}}
 
 
-def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any]) -> Executable:
+def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any], cache_dtype: DType | None) -> Executable:
     """Compile the step of a model without an encoder."""
     with torch.no_grad(), torch.device(model.device):
         cache = model(torch.zeros(sizes.batch, 1, dtype=torch.long), use_cache=True).past_key_values
@@ -96,10 +117,12 @@ def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any]) -> Executable:
         ids = _ids(model, sizes, tokens)
         return {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)}
 
-    return compile_steps(step, sizes.tokens, arguments, options)
+    return compile_steps(step, sizes.tokens, arguments, options, cache_dtype=cache_dtype)
 
 
-def _with_encoder(model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str, Any]) -> Chain:
+def _with_encoder(
+    model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str, Any], cache_dtype: DType | None
+) -> Chain:
     """Compile a model's encoder for inputs of this size, and a step of its decoder, which reads what that leaves."""
     encoder = Encoder(model).eval()
     with torch.no_grad(), torch.device(model.device):
@@ -112,7 +135,7 @@ def _with_encoder(model: Any, inputs: Tensor, sizes: Sizes, options: Mapping[str
 
     stages = {
         ENCODER: ttc.compile(encoder, (inputs, mask), **options).executable,
-        STEP: compile_steps(step, sizes.tokens, arguments, options),
+        STEP: compile_steps(step, sizes.tokens, arguments, options, cache_dtype=cache_dtype),
     }
     return Chain.of(stages, cross_links(stages))
 
@@ -128,13 +151,15 @@ def compile_steps(
     options: Mapping[str, Any],
     length: str = TOKENS,
     by_token: Collection[str] = BY_TOKEN,
+    cache_dtype: DType | None = None,
 ) -> Executable:
     """Compile a step for each number of tokens: each program takes as many tokens or fewer.
 
     `arguments` gives those of a call with so many tokens; `by_token` names the inputs [batch, tokens], whose length
-    is called `length`.
+    is called `length`. The rows of the caches are kept in `cache_dtype`, None for that of the program.
     """
     compiled = ttc.compile(step.eval(), **options)
+    compiled.options = replace(compiled.options, cache_dtype=cache_dtype)
     builds = []
     for tokens in sizes:
         given = arguments(tokens)

@@ -9,7 +9,7 @@ from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.calls.call import spec_of
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
-from ttc.ir import DRAM, Builder, Graph, Input, Spec, Value
+from ttc.ir import DRAM, Builder, Graph, Input, Layout, Spec, Value
 from ttc.ir.rewrite import settled
 
 
@@ -43,8 +43,10 @@ def link_inputs(graph: Graph, forms: Mapping[str, Spec], target: Target) -> Grap
 
 
 def _converted(value: Value, wanted: Spec, builder: Builder) -> Value:
-    """Return the value in the dtype and layout that the program reads."""
+    """Return the value in the dtype and layout that the program reads; block formats exist in tiles alone."""
     name = value.name
+    if wanted.layout is Layout.TILE is not spec_of(value).layout:
+        value = builder(ToLayout(value, Layout.TILE, memory_config=DRAM), f"{name}.tile")
     if value.dtype is not wanted.dtype:
         value = builder(Typecast(value, wanted.dtype, memory_config=DRAM), f"{name}.{wanted.dtype}")
     if spec_of(value).layout is not wanted.layout:

@@ -10,7 +10,6 @@ from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig as ByBanks
 from ttc.calls.shape import Reshape
-from ttc.calls.shards import in_order
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import Builder, Graph, Op, Sharding, Spec, Value
@@ -38,7 +37,7 @@ def meet_in_shards(graph: Graph, target: Target) -> Graph:
                 row = _in_shards(x, builder)
                 return builder.add(replace(op, input_tensor=row)) if row else None
             case Linear(program_config=ByBanks(), input_tensor_a=Value(ToMemoryConfig(tensor=row))):
-                return builder(replace(op, input_tensor_a=row)) if _reads(op, row, target) else None
+                return builder(replace(op, input_tensor_a=row)) if _reads(op, row) else None
         return None
 
     return rewrite(graph, rule)
@@ -58,16 +57,15 @@ def _in_shards(x: Value, builder: Builder) -> Value | None:
     return builder(view) if view.is_view else None
 
 
-def _reads(op: Linear, row: Value, target: Target) -> bool:
-    """Return whether a product of weights in the banks of DRAM reads a row in shards that lie in the cores' order."""
-    shard = spec_of(row).memory.shard
-    if not _by_width(spec_of(row)) or shard is None:
+def _reads(op: Linear, row: Value) -> bool:
+    """Return whether a product of weights in the banks of DRAM reads a row in the width shards that the row lies in."""
+    if not _by_width(spec_of(row)):
         return False
     try:
         replace(op, input_tensor_a=row).infer()
     except Refusal:
         return False
-    return shard.grid == in_order(shard.grid[0] * shard.grid[1], target.grid[0])
+    return True
 
 
 def _by_width(spec: Spec) -> bool:

@@ -39,6 +39,7 @@ def attend(op: ops.Attention, to: Lowering, join: bool = False) -> Value:
     fused = to.dtype is DType.bf16 and op.q.shape[3] == op.v.shape[3]
     by_rows = fused and join and (seen is None or seen.shape[1] == 1)
     if fused and decodes(op, to.target):
+        k, v = (to.stored(x) if to.is_cached(x) else own for x, own in ((op.k, k), (op.v, v)))
         y = decoded(op, q, k, v, to)
         y = joined(y, to) if by_rows else reshaped(y, op.q.shape, to)
     elif fused:

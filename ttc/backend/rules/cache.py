@@ -11,7 +11,7 @@ from ttc.backend.lowering import Lowering
 from ttc.backend.rules.heads import on_core
 from ttc.backend.rules.moves import expanded, reshaped
 from ttc.calls.binary import Lt, Maximum, Where
-from ttc.calls.cache import SKIPPED, PagedUpdateCache, shards, shares
+from ttc.calls.cache import CACHED, SKIPPED, PagedUpdateCache, shards, shares
 from ttc.calls.call import buffer_of
 from ttc.calls.layout import ToMemoryConfig
 from ttc.ir import DType, Input, Layout, Value
@@ -24,9 +24,9 @@ def row_written(op: ops.Where, to: Lowering) -> Value | None:
     """
     if op not in to.in_place:
         return None
-    cache, item = to(op.b), _with_rank(op.a.shape, op.b.type.rank)
+    cache, item = to.stored(op.b), _with_rank(op.a.shape, op.b.type.rank)
     place = _place(op.condition, cache.shape, to)
-    if place is None or cache.dtype is not DType.bf16 or not isinstance(buffer_of(cache).op, Input) or item[-2] != 1:
+    if place is None or cache.dtype not in CACHED or not isinstance(buffer_of(cache).op, Input) or item[-2] != 1:
         return None
     *outer, size, width = cache.shape
     rows = on_core(to(op.a))

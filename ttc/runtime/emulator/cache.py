@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from ttc.calls.cache import SKIPPED, PagedUpdateCache
-from ttc.runtime.emulator.numerics import Mode
+from ttc.calls.call import spec_of
+from ttc.runtime.emulator.numerics import Mode, store
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -19,5 +22,6 @@ def paged_update_cache(
             continue
         if not 0 <= position < cache_tensor.shape[2]:
             raise IndexError(f"position {position} is beyond a cache of {cache_tensor.shape[2]} rows")
-        cache_tensor[batch, :, position] = input_tensor[0, batch]
+        rows = input_tensor[0, batch].float()
+        cache_tensor[batch, :, position] = store(rows, replace(spec_of(call.cache_tensor), shape=tuple(rows.shape)))
     return cache_tensor
