@@ -176,11 +176,19 @@ def test_near_misses_of_one_row(changes):
 
 
 def test_heads_of_one_row_are_joined_behind_the_attention():
-    text = lowered("""
+    ops = """
         %q: f32[1,2,1,32] = input(name="q")
         %k: f32[1,2,64,32] = input(name="k")
         %a: f32[1,2,1,32] = attention(q=%q, k=%k, v=%k)
         %r: f32[1,1,64] = reshape(x=%a, shape=[1, 1, 64])
         return "r"=%r
-    """)
-    assert "ttnn.reshape(%a, [1, 1, 1, 64])" in text  # and none to [1, 2, 1, 32] before
+    """
+    text = lowered(ops)
+    assert "nlp_concat_heads_decode" in text
+    assert "[1, 2, 1, 32]" not in text
+    # of two sequences by a reshape
+    text = lowered(ops.replace("[1,", "[2,").replace("shape=[1", "shape=[2"))
+    assert "ttnn.reshape(%a, [2, 1, 1, 64])" in text  # and none to [2, 2, 1, 32] before
+    # of more heads than any rectangle of cores has
+    many = ops.replace("[1,2,1,32]", "[1,59,1,32]").replace("[1,2,64,32]", "[1,59,64,32]").replace("64]", "1888]")
+    assert "ttnn.reshape(%a, [1, 1, 1, 1888])" in lowered(many)
