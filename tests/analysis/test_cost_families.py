@@ -100,6 +100,10 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
         {"group": 320, "tile_group": 192, "far_tile": 0},
     ),
     "rotary": (Work("rotary", "RotaryEmbeddingLlama", (BIG,), (BIG,), 20), {"tile": 96, "wait": 192}),
+    "one_token": (
+        Work("one_token", "ROTARY_EMBEDDING_HF", (shards(32, 128),), (shards(32, 128),), 1),
+        {"tile": 4},
+    ),
     "convolution": (
         Work(
             "convolution",
@@ -142,6 +146,14 @@ def test_amounts_by_hand(family: str):
     found = AMOUNTS[family](work, CUT)
     assert found["start"] == 1
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
+def test_heads_of_one_token_are_taken_by_lines():
+    q, k = (shards(1, 1, 32, 128, logical=(1, 1, heads, 128)) for heads in (28, 4))
+    cut = Work("one_token", "NLP_CREATE_QKV_HEADS_DECODE", (tensor(1, 1, 32, 4608),), (q, k, k), 1)
+    assert AMOUNTS["one_token"](cut, CUT) == {"start": 1, "line": (28 + 4 + 4) * 4}
+    joined = Work("one_token", "NLP_CONCAT_HEADS_DECODE", (q,), (shards(1, 1, 32, 3584),), 28)
+    assert AMOUNTS["one_token"](joined, CUT) == {"start": 1, "line": 4}
 
 
 @pytest.mark.parametrize("family", AMOUNTS)
