@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bench import blocks, check_time, compile_time, emulator, host_cost, networks, plans, recurrence, steps
+from bench import blocks, check_time, compile_time, emulator, full_size, host_cost, networks, plans, recurrence, steps
 from bench.cost_model import table as cost_model
 from bench.table import Table, of_times
 from bench.timing import Row
@@ -40,7 +40,7 @@ TABLES: Mapping[str, Callable[[], Iterator[Table]]] = {
 }
 """Sources of tables by name, in the order of the page."""
 
-LONG: Mapping[str, Callable[[], Iterator[Table]]] = {"blocks": blocks.tables}
+LONG: Mapping[str, Callable[[], Iterator[Table]]] = {"blocks": blocks.tables, "full_size": full_size.tables}
 
 
 def main() -> None:

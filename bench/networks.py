@@ -58,15 +58,17 @@ NETWORKS: Mapping[str, Callable[[], Compiled]] = {
     "ResNet-50, batch 16, bfp8": partial(convolutional, "resnet50", 16, "bfp8"),
     "ViT-B/16, batch 1": partial(encoder, "vit", 1),
     "ViT-B/16, batch 8": partial(encoder, "vit", 8),
+    "ViT-B/16, batch 8, bfp8": partial(encoder, "vit", 8, dtype="bfp8"),
     "BERT-base, 128 tokens": partial(encoder, "bert", 1),
     "BERT-base, batch 8 of 384": partial(encoder, "bert", 8, 384),
+    "BERT-base, batch 8 of 384, bfp8": partial(encoder, "bert", 8, 384, "bfp8"),
     "MiniLM": partial(encoder, "minilm", 1),
 }
 
 PUBLISHED = {
     "ResNet-50, batch 16, bfp8": 16 / 4700,
-    "ViT-B/16, batch 8": 8 / 1370,
-    "BERT-base, batch 8 of 384": 8 / 433,
+    "ViT-B/16, batch 8, bfp8": 8 / 1370,
+    "BERT-base, batch 8 of 384, bfp8": 8 / 433,
 }
 """Seconds of a batch on N150, host included, as published: models.csv, of November 2025 (Sentence-BERT for BERT)."""
 

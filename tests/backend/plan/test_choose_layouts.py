@@ -106,6 +106,42 @@ def test_a_value_read_in_both_layouts_is_converted_once():
     )
 
 
+LINES = """graph {{
+  %x: bf16[2,3,32,64] tile dram = input(name="x")
+  %s: bf16[{split}] tile dram = ttnn.reshape(%x, [{split}])
+  %p: bf16[{turned}] tile dram = ttnn.permute(%s, [{dims}])
+  return "y"=%p
+}}"""
+
+
+def test_lines_of_an_input_change_places_in_rows():
+    """Splitting the height is a view in rows, whatever reads the permute's result."""
+    text = LINES.format(split="2,3,4,8,64", turned="2,8,3,4,64", dims="0, 3, 1, 2, 4")
+    after = chosen(text)
+    assert after.count("row_major") == 3
+    assert "to_layout" not in after
+    tiled = text.replace('return "y"=%p', '%z: bf16[2,8,3,4,1] tile dram = ttnn.sum(%p, [4], true)\n  return "y"=%z')
+    assert chosen(tiled).count("ttnn.to_layout") == 1
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        {"split": "2,3,4,8,64", "turned": "3,2,4,8,64", "dims": "1, 0, 2, 3, 4"},  # lines stay in their planes
+        {"split": "2,3,4,8,64", "turned": "2,3,4,64,8", "dims": "0, 1, 2, 4, 3"},  # elements of a line change places
+        {"split": "2,3,64,32", "turned": "2,64,3,32", "dims": "0, 2, 1, 3"},  # the reshape cuts lines
+    ],
+)
+def test_other_permutes_of_an_input_stay_in_tiles(near: dict[str, str]):
+    assert "row_major" not in chosen(LINES.format(**near))
+
+
+def test_lines_of_what_a_call_gives_stay_in_tiles():
+    text = LINES.format(split="2,3,4,8,64", turned="2,8,3,4,64", dims="0, 3, 1, 2, 4")
+    relu = "%r: bf16[2,3,32,64] tile dram = ttnn.relu(%x)\n  %s: "
+    assert "row_major" not in chosen(text.replace("%s: ", relu, 1).replace("reshape(%x", "reshape(%r"))
+
+
 def test_block_formats_stay_in_tiles():
     check(
         """graph {

@@ -3,11 +3,15 @@
 from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
+import ttc
 from tests.cards import EACH_CARD
 from tests.mock_cards import check_many
 from ttc.backend import lower
 from ttc.backend.rules.conv_plan import fits
+from ttc.calls.call import spec_of
 from ttc.calls.conv import Conv2d, Convolution
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
@@ -245,6 +249,20 @@ def test_patches_are_folded():
         "rows=[1, 64, 64])",
     )
     assert call.conv_config.folded
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("target", EACH_CARD)
+def test_the_real_library_takes_patches_of_weights_in_blocks(target: str, bias: bool, ttnn_python: str):
+    """With a bias the weights stay plain, in whose dtype TTNN takes the bias."""
+    compiled = ttc.compile(
+        nn.Conv2d(3, 96, 16, 16, bias=bias).eval(), torch.zeros(2, 3, 64, 64), target=target, dtype="bfp8"
+    )
+    program = compiled.build.program
+    weights = [spec_of(node.op.weight_tensor).dtype for node in program.graph.nodes if isinstance(node.op, Conv2d)]
+    assert weights == [DType.bf16 if bias else DType.bfp8]
+    (report,) = check_many([str(program.graph)], TARGETS[target])
+    assert report.ok, report.faults
 
 
 @pytest.mark.parametrize(("stride", "length", "size"), [(1, 100, (100, 1)), (2, 50, (1, 100))])

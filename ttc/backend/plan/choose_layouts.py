@@ -14,6 +14,7 @@ import networkx
 
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToLayout, ToMemoryConfig
+from ttc.calls.shape import Permute, Reshape
 from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import Buffer, Builder, Const, Graph, Input, Layout, Node, Op, Spec, Value
@@ -40,7 +41,7 @@ def choose_layouts(graph: Graph, target: Target) -> Graph:
     and reads outputs in either; a value read in both is converted once, a constant uploaded twice. What a run leaves of
     a state has the layout in which the next run takes the state.
     """
-    if not any(_in_rows_on_device(value) for value in graph.values()):
+    if not any(_in_rows_on_device(value) for value in graph.values()) and not any(map(_moves_lines, graph.nodes)):
         return graph
     sides = [_side(position, node) for position, node in enumerate(graph.nodes)]
     source = _sources(graph)
@@ -68,11 +69,25 @@ def _side(position: int, node: Node) -> Side | None:
     match node.op:
         case Input():
             return node.results[0]
+        case Permute() if _moves_lines(node):
+            return Layout.ROW_MAJOR
         case Call(flexible=True) as call:
             stands = spec_of(node.results[0]).layout
             other = Layout.TILE if stands is Layout.ROW_MAJOR else Layout.ROW_MAJOR
             return position if _runs_in(call, other, node.results) else stands
     return None
+
+
+def _moves_lines(node: Node) -> bool:
+    """Return whether whole lines of a model's input change places.
+
+    In rows such an input is uploaded as it is, and splitting its lines into groups is a view; in tiles that is a device
+    program as the permute is, both over the padding of each group.
+    """
+    match node.op:
+        case Permute(input_tensor=Value(op=Reshape(input_tensor=Value(op=Input()) as source)) as split, dims=dims):
+            return dims[-1] == len(dims) - 1 and dims[-2] != len(dims) - 2 and split.shape[-1] == source.shape[-1]
+    return False
 
 
 def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:

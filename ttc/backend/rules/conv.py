@@ -21,6 +21,7 @@ from ttc.backend.rules.conv_plan import (
     plane,
     plane_weight,
     taken_as_prepared,
+    with_plain_weights,
 )
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
@@ -148,11 +149,13 @@ def prepared_bias(prepare: PrepareConvWeights, b: Value, shared: dict[str, Any],
 def planned(layer: Layer, x: Value, to: Lowering) -> PrepareConvWeights:
     """Plan the preparation of a layer's weight: folded where the windows tile the image, else as L1 demands.
 
+    Beside folded weights TTNN takes a bias in their dtype only, and prepares none in a block format.
     A single dimension lies on the height, where TTNN needs less L1, unless strides or slices demand the width.
     """
     wide = on_width(layer.stride)
     if layer.tiles_image:
-        return replace(described(layer, x, wide, to), slice_config=WHOLE)
+        call = replace(described(layer, x, wide, to), slice_config=WHOLE)
+        return call if layer.b is None else with_plain_weights(call, to.dtype)
     sides = (False, True) if len(layer.stride) == 1 and not wide else (wide,)
 
     def describe(images: int, side: bool) -> PrepareConvWeights:

@@ -1,0 +1,72 @@
+"""Models of repeated blocks at full size on fake weights: compiling beside exporting, the library's check, memory.
+
+`python -m bench.full_size [NAME ...] [--no-check]` measures each model in a process of its own, so that the peak of
+memory is that model's. Times are of one run each: quote the ratios.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from bench.table import Table
+
+NAMES = ("flux", "sd3", "wan", "mochi")
+HEAD = ("model", "calls", "export s", "compile s", "compile / export", "us a call", "check s", "MB")
+
+
+def tables(names: Sequence[str] = NAMES, check: bool = True) -> Iterator[Table]:
+    """Yield the figures by model."""
+    yield Table("Full size on fake weights, n150", HEAD, [_measured(name, check) for name in names])
+
+
+def _measured(name: str, check: bool) -> tuple[str | float, ...]:
+    """Measure a model in another process."""
+    command = [sys.executable, "-m", "bench.full_size", "--one", name, *([] if check else ["--no-check"])]
+    return tuple(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
+
+
+def figures(name: str, check: bool) -> tuple[str | float, ...]:
+    """Return a model's figures; memory is the most that this process has held, export included."""
+    import torch
+
+    import ttc
+    from ttc import models
+    from ttc.runtime.check import check as check_program
+
+    module, inputs = models.named(name).build("real", fake=True)
+    started = time.perf_counter()
+    exported = torch.export.export(module, (), inputs, strict=False)
+    exporting = time.perf_counter() - started
+    started = time.perf_counter()
+    compiled = ttc.compile(exported)
+    compiling = time.perf_counter() - started
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    started = time.perf_counter()
+    if check and (report := check_program(compiled.build.program)) and not report.ok:
+        raise SystemExit(f"the library does not take {name}: {report.faults[:3]}")
+    checking = time.perf_counter() - started if check else "-"
+    calls = compiled.report.calls
+    return name, calls, exporting, compiling, compiling / exporting, 1e6 * compiling / calls, checking, held
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.full_size", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*NAMES, []], help="these models alone")
+    parser.add_argument("--no-check", action="store_true", help="leave the library's check out")
+    parser.add_argument("--one", choices=NAMES, help="print one model's figures as JSON, measured in this process")
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(figures(options.one, not options.no_check)))
+        return
+    for table in tables(options.names or NAMES, not options.no_check):
+        print(table)
+
+
+if __name__ == "__main__":
+    main()
