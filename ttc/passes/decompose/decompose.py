@@ -12,6 +12,7 @@ from ttc.ir import Builder, Graph, Op
 from ttc.ops.expr import Expr, apply, concat, constant, where
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose.conv import decomposed_conv, decomposed_conv_transpose
+from ttc.passes.decompose.framed_conv import framed_conv
 from ttc.passes.decompose.recurrent import decomposed_recurrence
 from ttc.passes.decompose.skew import decomposed_skew
 from ttc.passes.decompose.topk import decomposed_topk
@@ -28,8 +29,8 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    Also skews, topk of integers, scatters to one place of each line, convolutions that TTNN has no call for,
-    recurrences with weights of run time.
+    Also skews, topk of integers, scatters to one place of each line, convolutions that TTNN has no call for, or with a
+    long kernel along a line of few channels, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -46,7 +47,8 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     """Return an op in terms of ops that TTNN has; None for an op that stays."""
     match op:
         case ops.Conv():
-            return decomposed_conv(op, builder)
+            found = decomposed_conv(op, builder)
+            return framed_conv(op, builder) if found is None else found
         case ops.ConvTranspose():
             return decomposed_conv_transpose(op, builder)
         case ops.Topk():
