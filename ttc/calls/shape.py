@@ -59,7 +59,7 @@ class Reshape(Call, name="ttnn.reshape"):
         result = replace(spec, shape=self.shape, memory=self.memory_config or spec.memory)
         if not self.is_view:
             accept(self.input_tensor, None, RESHAPABLE, "input_tensor")
-        if not self.is_view and spec.layout is Layout.ROW_MAJOR and _held(spec, result) > ROOM_FOR_ROWS:
+        if not self.is_view and not self.fits:
             raise Refusal(f"reshaping {list(spec.shape)} to {list(self.shape)} needs rows that do not fit into L1")
         return result
 
@@ -72,6 +72,12 @@ class Reshape(Call, name="ttnn.reshape"):
         if result.padded_shape != spec.padded_shape or self.shape[-2] > spec.shape[-2]:
             raise Refusal(f"{self.shape[-2]} rows do not fill the tiles of {spec.shape[-2]}")
         return result
+
+    @property
+    def fits(self) -> bool:
+        """Return whether the rows that a move in ROW_MAJOR layout holds fit into L1."""
+        spec = spec_of(self.input_tensor)
+        return spec.layout is not Layout.ROW_MAJOR or _held(spec, replace(spec, shape=self.shape)) <= ROOM_FOR_ROWS
 
     @property
     def is_view(self) -> bool:

@@ -9,7 +9,7 @@ from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.repeat import Expand
-from ttc.calls.shape import Pad, Permute, Reshape
+from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.ir import Layout, Value
 
 DEEPEST = 6
@@ -17,8 +17,20 @@ DEEPEST = 6
 
 
 def reshaped(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
-    """Return x under another shape."""
-    return x if x.shape == shape else to.call(Reshape(x, shape))
+    """Return x under another shape; lines too long for L1 that become whole rows are cut, and the rows joined."""
+    if x.shape == shape:
+        return x
+    call = Reshape(x, shape)
+    if call.is_view or call.fits or x.shape[-1] % shape[-1]:
+        return to.call(call)
+    # [.., rows * width] -> [.., rows, width], by halves
+    lead, width = x.shape[:-1], shape[-1]
+    rows = x.shape[-1] // width
+    parts = []
+    for first, last in ((0, rows // 2), (rows // 2, rows)):
+        part = to.call(Slice(x, (*(0 for _ in lead), first * width), (*lead, last * width)))
+        parts.append(reshaped(part, (*lead, last - first, width), to))
+    return reshaped(concatenated(parts, len(lead), to), shape, to)
 
 
 def permuted(x: Value, dims: tuple[int, ...], to: Lowering) -> Value:
