@@ -16,7 +16,8 @@ import numpy as np
 
 from tests.calls.claims import claims, distinct_calls
 from tests.calls.programs import One, fault_of
-from tests.samples import SAMPLES, Sample
+from tests.samples import SAMPLES
+from tests.samples.form import Sample
 from ttc import ops
 from ttc.calls.call import spec_of
 from ttc.calls.layout import Deallocate
@@ -54,7 +55,7 @@ def samples_of(name: str) -> list[Sample]:
     kinds = {kind for kind, entry in recorded().items() if name in entry["calls"]}
     found = [s for s in SAMPLES if name in (s.kind.mnemonic, s.kind.__name__) or s.kind.mnemonic in kinds]
     if not found:
-        raise InputError(f"no sample in tests/samples.py has an op or a TTNN call named {name!r}")
+        raise InputError(f"no sample in tests/samples has an op or a TTNN call named {name!r}")
     return found
 
 

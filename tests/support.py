@@ -1,7 +1,7 @@
 """Writes what `ttc ops` says from the front ends' source and from what really happens: python -m tests.support
 
 The operators that make an op are those whose functions spell it (`tests/spellings.py`). The calls and element types
-of an op are those in the programs of its samples (`tests/samples.py`), in every dtype, on the first card of each
+of an op are those in the programs of its samples (`tests/samples`), in every dtype, on the first card of each
 architecture. The record goes to ttc/commands/supported.json, the page to docs/ops.md.
 """
 

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.samples import SAMPLES, Pattern, Sample
+from tests.samples import SAMPLES
+from tests.samples.form import Pattern, Sample
 from tests.special_values import run
 from ttc import ops
 from ttc.calls.target import TARGETS

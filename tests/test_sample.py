@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.sample import Row, built, main, number_fault, sample_rows, samples_of, type_fault
-from tests.samples import S
+from tests.samples.form import S
 from ttc import ops
 from ttc.calls import binary
 from ttc.calls.call import Workspace
@@ -37,7 +37,7 @@ def test_other_names_are_refused(name: str, capsys: pytest.CaptureFixture[str]):
         samples_of(name)
     assert main([name]) == 2
     said = capsys.readouterr()
-    assert said.err == f"sample: no sample in tests/samples.py has an op or a TTNN call named {name!r}\n"
+    assert said.err == f"sample: no sample in tests/samples has an op or a TTNN call named {name!r}\n"
     assert said.out == ""
 
 

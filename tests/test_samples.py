@@ -14,7 +14,8 @@ from tests.calls.claims import calls_in
 from tests.cards import CARD_AND_DTYPE, FIRST
 from tests.mock_cards import check_many
 from tests.sample import DTYPES, built, number_fault, results, type_fault
-from tests.samples import SAMPLES, Sample
+from tests.samples import SAMPLES
+from tests.samples.form import Sample
 from ttc import calls
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS

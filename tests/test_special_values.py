@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from tests.samples import SAMPLES, Sample
+from tests.samples import SAMPLES
+from tests.samples.form import Sample
 from tests.special_values import DIFFERENT, HUGE_KINDS, SPECIAL, differs, fault, floats_of, put, run
 from ttc import ops
 from ttc.calls.target import TARGETS

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.samples import S, Sample
+from tests.samples.form import S, Sample
 from ttc import ops
 from ttc.ir import DType, Op
 

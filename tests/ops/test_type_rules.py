@@ -15,7 +15,8 @@ import pytest
 import ttc.ops
 from tests.ops.refused import REFUSED
 from tests.ops.written import changed, evaluated, inferred, op_of
-from tests.samples import SAMPLES, Pattern, Sample
+from tests.samples import SAMPLES
+from tests.samples.form import Pattern, Sample
 from ttc.errors import TypeRuleError
 from ttc.ir import Const, DType, Input, Op, TensorType, Value
 from ttc.ir.verify import MISFITS

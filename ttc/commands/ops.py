@@ -53,7 +53,7 @@ def page(rows: list[tuple[str, ...]]) -> str:
         "# Supported ops",
         "",
         "By `ttc ops --markdown`: each op, the ONNX and aten operators that become it or use it, the TTNN calls in the",
-        "programs of its samples (tests/samples.py, in every dtype for a card of each architecture) and the element",
+        "programs of its samples (tests/samples, in every dtype for a card of each architecture) and the element",
         "types that these computed with. Calls that only convert a tensor are left out. A model's own types become",
         "these at the edges and by explicit casts.",
         "",

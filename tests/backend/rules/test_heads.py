@@ -2,7 +2,7 @@ import pytest
 
 from tests.backend.lowered import lowered
 from tests.passes.check import random, retyped
-from tests.samples import PATTERN
+from tests.samples.patterns import PATTERN
 from ttc import ops
 from ttc.backend import lower
 from ttc.calls.target import TARGETS

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tests.passes.check import random, retyped
-from tests.samples import JOINT
+from tests.samples.patterns import JOINT
 from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.pipeline import Options, compile_graph

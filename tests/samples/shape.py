@@ -1,0 +1,120 @@
+"""Ops that move, choose or make elements."""
+
+from __future__ import annotations
+
+from tests.samples.form import S, Sample
+from ttc import ops
+from ttc.ir import DType, TensorType
+
+SHAPE: list[Sample] = [
+    S(ops.Reshape, x="f32[1,197,768]", shape=[197, 768]),
+    S(ops.Reshape, x="f32[1,197,768]", shape=[1, 197, 12, 64]),
+    S(ops.Reshape, x="f32[2,64,96]", shape=[4, 32, 96]),
+    S(ops.Reshape, x="f32[2,3,40]", shape=[240]),
+    S(ops.Reshape, x="f32[1]", shape=[]),
+    S(ops.Reshape, x="f32[]", shape=[1, 1, 1]),
+    S(ops.Reshape, x="i64[2,3,4,5,6]", shape=[6, 4, 30]),
+    S(ops.Reshape, x="bool[2,33]", shape=[33, 2]),
+    S(ops.Permute, x="f32[1,197,12,64]", dims=[0, 2, 1, 3]),
+    S(ops.Permute, x="f32[2,3,33,40]", dims=[0, 2, 3, 1]),
+    S(ops.Permute, x="f32[33,40]", dims=[1, 0]),
+    S(ops.Permute, x="f32[1,33,1,40]", dims=[2, 1, 0, 3]),
+    S(ops.Permute, x="i64[2,3,4,5,6,7]", dims=[5, 4, 3, 2, 1, 0]),
+    S(ops.Permute, x="f32[2,3,1,4,5,6,7,1]", dims=[0, 2, 3, 4, 1, 6, 5, 7]),
+    S(ops.Permute, x="f32[2,3,2,2,2,2,2]", dims=[6, 5, 4, 3, 2, 1, 0]),
+    S(ops.Skew, x="f32[2,33,9]", slope=-1, offset=4, size=33),
+    S(ops.Skew, x="f32[1,2,33,33]", slope=1, offset=-4, size=9),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 64], ends=[1, 197, 128]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 0, 0], ends=[1, 1, 192]),
+    S(ops.Slice, x="f32[1,197,192]", starts=[0, 1, 3], ends=[1, 197, 99]),
+    S(ops.Slice, x="f32[2,3,33,40]", starts=[1, 0, 0, 1], ends=[2, 3, 33, 40], steps=[1, 2, 1, 3]),
+    S(ops.Slice, x="f32[40]", starts=[3], ends=[9]),
+    S(ops.Slice, x="i64[2,3,4,5,6]", starts=[0, 1, 0, 0, 1], ends=[2, 3, 4, 5, 4]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 0], ends=[2, 33]),
+    S(ops.Slice, x="f32[2,33]", starts=[0, 4], ends=[2, 4]),
+    S(ops.Flip, x="f32[2,33,40]", dims=[2]),
+    S(ops.Flip, x="f32[2,33,40]", dims=[0, 1]),
+    S(ops.Flip, x="i64[5]", dims=[0]),
+    S(ops.Concat, xs=["f32[1,197,64]", "f32[1,197,32]"], dim=2),
+    S(ops.Concat, xs=["f32[1,1,96]", "f32[1,196,96]"], dim=1),
+    S(ops.Concat, xs=["f32[2,3,40]", "f32[2,3,24]", "f32[2,3,3]"], dim=2),
+    S(ops.Concat, xs=["i64[2,3,40]", "i64[2,3,24]"], dim=2),
+    S(ops.Concat, xs=["f32[33,1040]", "f32[33,24]"], dim=1),
+    S(ops.Concat, xs=["f32[3]", "f32[5]"], dim=0),
+    S(ops.Concat, xs=["bool[2,33]", "bool[1,33]"], dim=0),
+    S(ops.Concat, xs=["f32[2,1,3,4,5]", "f32[2,2,3,4,5]"], dim=1),
+    S(ops.Pad, x="f32[2,3,40,40]", pads=[(0, 0), (0, 0), (1, 1), (2, 3)]),
+    S(ops.Pad, x="f32[1,197,40]", pads=[(0, 0), (0, 27), (0, 5)]),
+    S(ops.Pad, x="f32[1,197,40]", pads=[(0, 1), (0, 0), (0, 50)]),
+    S(ops.Pad, x="f32[5,40]", pads=[(0, 3), (0, 1)], value=-1.5),
+    S(ops.Pad, x="i64[5,40]", pads=[(1, 0), (0, 1)], value=7),
+    S(ops.Pad, x="f32[1,3,33]", pads=[(0, 0), (0, 0), (5, 4)], mode="reflect"),
+    S(ops.Pad, x="f32[2,5,33]", pads=[(0, 0), (2, 1), (5, 40)], mode="replicate"),
+    S(ops.Expand, x="f32[1,1,96]", shape=[2, 197, 96]),
+    S(ops.Expand, x="f32[2,1,33,40]", shape=[2, 4, 33, 40]),
+    S(ops.Expand, x="f32[40,1]", shape=[3, 40, 50]),
+    S(ops.Expand, x="f32[]", shape=[3, 5]),
+    S(ops.Expand, x="i64[1,5]", shape=[33, 5]),
+    S(ops.Expand, x="f32[33,40]", shape=[1, 33, 40]),
+    S(ops.Repeat, x="f32[2,33,40]", repeats=[2, 1, 1]),
+    S(ops.Repeat, x="f32[1,33,40]", repeats=[1, 2, 3]),
+    S(ops.Repeat, x="i64[5]", repeats=[3]),
+    S(ops.Repeat, x="f32[33,40]", repeats=[1, 1]),
+]
+
+INDEX: list[Sample] = [
+    *(
+        S(ops.Embedding, w=w, index=index, ranges={"index": (0, 50)}, **rest)
+        for w, index, rest in (
+            ("weight f32[50,64]", "i64[1,128]", {}),
+            ("weight f32[50,40]", "i64[2,33]", {}),
+            ("weight f32[50,3,8]", "i64[7]", {}),
+            ("weight f32[50]", "i64[2,3,4]", {}),
+            ("weight f32[50,32]", "i64[]", {}),
+            ("weight i64[50,3]", "i64[2,3]", {}),
+            ("f32[50,40]", "i64[2,3]", {}),
+            ("f32[50,40]", "weight i64[7]", {}),
+        )
+    ),
+    S(ops.Gather, x="f32[2,33,40]", index="i64[2,33,7]", dim=2, ranges={"index": (0, 40)}),
+    S(ops.Gather, x="f32[5,33,40]", index="i64[2,7,9]", dim=0, ranges={"index": (0, 5)}),
+    S(ops.Gather, x="i64[10]", index="i64[4]", dim=0, ranges={"index": (0, 10)}),
+    S(
+        ops.Scatter,
+        x="f32[2,33,40]",
+        index="weight i64[2,33,1]",
+        updates="f32[2,33,1]",
+        dim=2,
+        ranges={"index": (0, 40)},
+    ),
+    S(ops.Scatter, x="f32[4,4000]", index="i64[4,2]", updates="f32[4,2]", dim=1, ranges={"index": (0, 4000)}),
+    S(ops.Scatter, x="f32[9,2,3]", index="i64[1,2,3]", updates="f32[1,2,3]", dim=0, ranges={"index": (0, 9)}),
+    S(
+        ops.Scatter,
+        x="f32[2,33,40]",
+        index="i64[2,33,7]",
+        updates="f32[2,33,7]",
+        dim=2,
+        reduce="add",
+        ranges={"index": (0, 40)},
+    ),
+    S(
+        ops.Scatter,
+        x="f32[5,4]",
+        index="i64[2,4]",
+        updates="f32[2,4]",
+        dim=1,
+        ranges={"index": (0, 4)},
+        refused=("bf16", "fp32"),
+    ),
+    S(ops.OneHot, index="i64[2,33]", depth=10, ranges={"index": (0, 10)}),
+    S(ops.OneHot, index="i64[5]", depth=40, ranges={"index": (0, 40)}),
+]
+
+CONSTANT: list[Sample] = [
+    S(ops.Full, type=TensorType(DType.f32, (2, 33)), value=-0.5),
+    S(ops.Full, type=TensorType(DType.i64, ()), value=70000),
+    S(ops.Full, type=TensorType(DType.bool, (3,)), value=True),
+    S(ops.Literal, type=TensorType(DType.f32, (2, 2)), data=(0.5, -1.25, 3.0, 0.0)),
+    S(ops.Literal, type=TensorType(DType.i64, (3,)), data=(-5, 0, 2**31 - 1)),
+]
