@@ -2,8 +2,9 @@
 
     python -m bench.speech [--only NAME ...] [--inputs N] [--write]
 
-`--write` renews the rows of docs/speech.md of the systems measured. The exit status is 1 if a card takes a program
-not as predicted, or a system misses its accuracy.
+Steps of generation are run in the emulator once, and priced once and multiplied. `--write` renews the rows of
+docs/speech.md of the systems measured. The exit status is 1 if a card takes a program not as predicted, or a system
+misses its accuracy.
 """
 
 from __future__ import annotations
@@ -13,33 +14,27 @@ import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.speech_beside import LEAST, Beside, beside, counted
 from bench.speech_inputs import inputs_of
+from bench.speech_programs import SYSTEMS, Programs
 from ttc.analysis.run_calls import run_calls
 from ttc.calls.target import TARGETS
-from ttc.compiled.chain import Chain
 from ttc.compiled.chain_session import StageRun
-from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
-from ttc.models.model import Built
-from ttc.models.systems import SYSTEMS, system_named
-from ttc.models.systems.compile import built_stages, compile_stages
-from ttc.models.systems.system import System
 from ttc.runtime.check import check_many
+from ttc.runtime.run.buckets import size_words
 from ttc.validation.accuracy import pcc
-from ttc.validation.system import Package, exact_transforms, spectrogram_pcc
+from ttc.validation.system import exact_transforms, spectrogram_pcc
 
 PAGE = Path(__file__).parents[1] / "docs" / "speech.md"
-LEAST = {"fp32": 0.9999, "bf16": 0.99}
-"""The correlation that logarithmic spectrograms must reach; beside the package's own no more than "itself"."""
-
-MEASURED = tuple(name for name in SYSTEMS if not any(stage.step for stage in system_named(name)().stages))
-"""The systems measured: those without steps of generation, whose caches a package's own modules keep elsewhere."""
+IN_STEPS = ("bark", "speecht5")
+"""The systems that generate by steps, each of which is compared after the package's own steps before it."""
 
 HEAD = """# Speech
 
@@ -48,18 +43,32 @@ inputs of `bench/speech_inputs.py` to samples. Compared is with the package's ow
 emulator: the correlation (PCC) of the samples and of their logarithmic spectrograms, and for how many inputs all whole
 numbers (durations) are equal. "itself" is the package beside the package with Fourier transforms in float64: where a
 spectrum is real, as that of a mirrored edge is, rounding decides between the phases of pi and -pi. "exact" are the
-spectrograms beside the latter. Programs and conversions are those of one run in bf16 on the card, steps of recurrences
-beside the rest; the real-time factor (RTF) is the predicted time of the traced run by the seconds of sound. "taken"
-says that the real ttnn takes every program of these buckets as predicted, on a mock card. Written by
-`python -m bench.speech --write`.
+spectrograms beside the latter. Written by `python -m bench.speech --write`.
+
+Systems that generate by steps are compared stage by stage, in all runs of one speech, each after the package's own
+tokens and values before it: the least correlation of what the runs leave (logits, a step's frames, samples), and how
+many whole numbers (chosen tokens, codes) are equal. Random weights give logits that lie closer together than trained
+ones: bf16 chooses other tokens where the package's best two are almost equal.
+
+On cards programs and conversions are those of all runs in bf16, steps of recurrences beside the rest. The predicted
+time is that of the traced runs, one after the other: the latency of one item. While it is computed the inputs of the
+next are written by the card's second queue, so its inverse is also how many items there are in a second. The
+real-time factor (RTF) is that time by the seconds of sound. "taken" says that the real ttnn takes every program of
+these buckets as predicted, on a mock card.
 """
 CLOSE = """
 | system | numbers | itself | samples | spectrograms | exact | whole numbers |
 |---|---|---:|---:|---:|---:|---:|
 """
 CARDS = """
-| system | card | sound | stage | programs, steps | rest | conversions | predicted | RTF | ttnn |
-|---|---|---:|---|---:|---:|---:|---:|---:|---|
+| system | card | sound | stage | runs | programs, steps | rest | conversions | predicted | RTF | ttnn |
+|---|---|---:|---|---:|---:|---:|---:|---:|---:|---|
+"""
+
+
+STEPS = """
+| system | numbers | stage | runs | least PCC | whole numbers |
+|---|---|---|---:|---:|---:|
 """
 
 
@@ -95,6 +104,7 @@ class Stage:
     target: str
     sound: float
     stage: str
+    runs: int
     steps: int
     programs: int
     conversions: int
@@ -107,60 +117,19 @@ class Stage:
         return self.word == "taken"
 
     def __str__(self) -> str:
-        counts = f"{self.steps:,} | {self.programs:,} | {self.conversions:,}"
+        counts = f"{self.runs:,} | {self.steps:,} | {self.programs:,} | {self.conversions:,}"
         times = f"{self.predicted * 1e3:.2f} ms | {self.predicted / self.sound:.4f}"
         return (
             f"| {self.system} | {self.target} | {self.sound:.2f} s | {self.stage} | {counts} | {times} | {self.word} |"
         )
 
 
-def short(name: str) -> System:
-    """Return a system with the two smallest buckets of each of its lengths."""
-    kind: Any = system_named(name)
-
-    class Short(kind):
-        @property
-        def lengths(self) -> Mapping[str, tuple[int, ...]]:
-            return {name: sizes[:2] for name, sizes in super().lengths.items()}
-
-    return Short()
+TABLES: Mapping[type, str] = {Closeness: CLOSE, Beside: STEPS, Stage: CARDS}
+"""The head of the table of each kind of rows."""
 
 
-@dataclass
-class Programs:
-    """The stages of a system with random weights, each compiled once; other cards and dtypes are variants."""
-
-    system: System
-    built: Mapping[str, Built] = field(init=False)
-    _known: dict[tuple[str, str], Mapping[str, Compiled]] = field(default_factory=dict)
-
-    def __post_init__(self):
-        self.built = built_stages(self.system, None, 0)
-
-    def stages(self, dtype: str, target: str = "n150") -> Mapping[str, Compiled]:
-        """Return the stages for a card."""
-        key = dtype, target
-        if not self._known:
-            self._known[key] = compile_stages(self.system, self.built, target, dtype, lambda what: None)
-        elif key not in self._known:
-            first = next(iter(self._known.values()))
-            self._known[key] = {
-                each.name: first[each.name].variant(dtype=each.dtype_in(dtype), target=target)
-                for each in self.system.stages
-            }
-        return self._known[key]
-
-    def package(self) -> Package:
-        """Return a session of the package's own modules."""
-        return Package(self.built, {each.name: each.axes for each in self.system.stages})
-
-    def chain(self, dtype: str) -> Chain:
-        """Link the stages for the first card."""
-        return Chain.of({name: each.executable for name, each in self.stages(dtype).items()}, self.system.links)
-
-
-def closeness(programs: Programs, dtype: str, inputs: int) -> tuple[Closeness, list[StageRun]]:
-    """Run a system in a dtype and beside the package; return also what each stage's run was."""
+def closeness(name: str, programs: Programs, dtype: str, inputs: int) -> tuple[Closeness, list[StageRun], int]:
+    """Run a system in a dtype and beside the package; return also its runs, and how many samples there are."""
     system, given = programs.system, inputs_of(programs.system)
     package = programs.package()
     wanted = system.run(package, 0, **given(0))
@@ -170,11 +139,11 @@ def closeness(programs: Programs, dtype: str, inputs: int) -> tuple[Closeness, l
         found = system.run(session, 0, **given(0))
         runs = list(session.runs)
     same = found.shape == wanted.shape
-    itself, beside = spectrogram_pcc(exact, wanted), spectrogram_pcc(found, exact)
+    itself, beside_exact = spectrogram_pcc(exact, wanted), spectrogram_pcc(found, exact)
     equal = sum(whole_numbers_are_equal(programs, dtype, given(seed), seed) for seed in range(inputs))
     samples = pcc(found, wanted) if same else 0.0
-    figures = (itself, samples, spectrogram_pcc(found, wanted), beside)
-    return Closeness(system.name, dtype, *figures, equal, inputs), runs
+    figures = (itself, samples, spectrogram_pcc(found, wanted), beside_exact)
+    return Closeness(name, dtype, *figures, equal, inputs), runs, len(wanted)
 
 
 class Enough(Exception):
@@ -195,7 +164,7 @@ class Deciding:
         whole = [name for name, array in wanted.items() if np.array_equal(array, np.round(array))]
         if not whole:
             raise Enough
-        found = self._compiled[stage].executable.run(inputs, "emulator", seed=seed or 0)
+        found = self._compiled[stage].run(inputs, "emulator", seed=seed or 0)
         self.equal = self.equal and all(np.array_equal(found[name], wanted[name]) for name in whole)
         return wanted
 
@@ -208,75 +177,77 @@ def whole_numbers_are_equal(programs: Programs, dtype: str, given: Mapping[str, 
     return deciding.equal
 
 
-def on_card(programs: Programs, target: str, runs: list[StageRun], sound: float) -> Iterator[Stage]:
-    """Yield what each stage of a run takes on a card, in bf16, and their sum; all buckets are put to the library."""
-    compiled, rows = programs.stages("bf16", target), []
-    for run in runs:
-        buckets = compiled[run.stage].buckets
-        bucket = next(each for each in buckets if each.sizes == run.bucket.sizes)
-        reports = check_many([str(each.program.graph) for each in buckets], TARGETS[target])
-        faults = [fault for report in reports for fault in report.faults]
+def on_card(name: str, programs: Programs, target: str, runs: list[StageRun], sound: float) -> Iterator[Stage]:
+    """Yield what all runs of each stage take on a card, in bf16, and their sum; all buckets are put to the library."""
+    stages, rows = programs.stages("bf16", target), list[Stage]()
+    words = {
+        stage: check_many([str(each.program.graph) for each in stages[stage].buckets], TARGETS[target])
+        for stage in dict.fromkeys(run.stage for run in runs)
+    }
+    for run, count in counted(runs):
+        bucket = next(each for each in stages[run.stage].buckets if each.sizes == run.bucket.sizes)
         costs = [(bool(call.loops), call.cost) for call in run_calls(bucket.program.graph, TARGETS[target])]
+        several = sum(other.stage == run.stage for other, _ in counted(runs)) > 1
         rows.append(
             Stage(
-                programs.system.name,
+                name,
                 target,
                 sound,
-                run.stage,
-                sum(cost.programs for inside, cost in costs if inside),
-                sum(cost.programs for inside, cost in costs if not inside),
-                sum(cost.dispatch.conversions for _, cost in costs),
-                sum(cost.seconds for _, cost in costs),
-                "; ".join(faults) or "taken",
+                f"{run.stage}, {size_words(run.bucket.sizes)}" if several else run.stage,
+                count,
+                count * sum(cost.programs for inside, cost in costs if inside),
+                count * sum(cost.programs for inside, cost in costs if not inside),
+                count * sum(cost.dispatch.conversions for _, cost in costs),
+                count * sum(cost.seconds for _, cost in costs),
+                "; ".join(fault for report in words[run.stage] for fault in report.faults) or "taken",
             )
         )
         yield rows[-1]
-    numbers = ("steps", "programs", "conversions", "predicted")
-    sums: dict[str, Any] = {name: sum(getattr(row, name) for row in rows) for name in numbers}
+    numbers = ("runs", "steps", "programs", "conversions", "predicted")
+    sums: dict[str, Any] = {each: sum(getattr(row, each) for row in rows) for each in numbers}
     word = "taken" if all(row.good for row in rows) else "not all taken"
-    yield Stage(programs.system.name, target, sound, "all", **sums, word=word)
+    yield Stage(name, target, sound, "all", **sums, word=word)
 
 
-def measured(name: str, inputs: int) -> tuple[list[Closeness], list[Stage]]:
-    """Measure one system in both dtypes, on all cards, and print each row as soon as it is known."""
-    programs = Programs(short(name))
-    close, cards, runs = [], [], []
+def measured(name: str, inputs: int) -> Iterator[Closeness | Beside | Stage]:
+    """Yield the rows of one system in both dtypes, and on all cards."""
+    programs, runs, samples = Programs(SYSTEMS[name]()), list[StageRun](), 0
     for dtype in LEAST:
-        row, runs = closeness(programs, dtype, inputs)
-        close.append(row)
-        print(row, flush=True)
-    sound = len(programs.system.run(programs.package(), 0, **inputs_of(programs.system)(0))) / programs.system.rate
+        if name in IN_STEPS:
+            stages, runs, samples = beside(name, programs, dtype, inputs_of(programs.system)(0))
+            yield from stages
+        else:
+            row, runs, samples = closeness(name, programs, dtype, inputs)
+            yield row
     for target in TARGETS:
-        for stage in on_card(programs, target, runs, sound):
-            cards.append(stage)
-            print(stage, flush=True)
-    return close, cards
+        yield from on_card(name, programs, target, runs, samples / programs.system.rate)
 
 
-def with_others(rows: Sequence[Closeness] | Sequence[Stage], head: str) -> str:
-    """Return the lines of a table, with those that the page has of systems not measured now, in the systems' order."""
-    page = PAGE.read_text() if PAGE.is_file() else ""
+def with_others(rows: Sequence[Closeness | Beside | Stage], head: str, page: str) -> str:
+    """Return the lines of a table, with those that a page has of systems not measured now, in the systems' order."""
     before = page.partition(head)[2].partition("\n\n")[0].splitlines()
     lines = [*map(str, rows), *(line for line in before if line.split()[1] not in {row.system for row in rows})]
-    return "".join(f"{line}\n" for name in SYSTEMS for line in lines if line.split()[1] == name)
+    return head + "".join(f"{line}\n" for name in SYSTEMS for line in lines if line.split()[1] == name)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.speech", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=MEASURED, help="these systems alone")
+    parser.add_argument("--only", nargs="+", choices=SYSTEMS, help="these systems alone")
     parser.add_argument("--inputs", type=int, default=20, help="seeded inputs whose whole numbers are compared")
     parser.add_argument("--write", action="store_true", help=f"renew these rows of docs/{PAGE.name}")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # the packages' own
-    close: list[Closeness] = []
-    cards: list[Stage] = []
-    for name in options.only or MEASURED:
-        found = measured(name, options.inputs)
-        close += found[0]
-        cards += found[1]
-    if options.write:
-        PAGE.write_text(HEAD + CLOSE + with_others(close, CLOSE) + CARDS + with_others(cards, CARDS))
-    return 0 if all(row.good for row in (*close, *cards)) else 1
+    rows: dict[type, list[Any]] = {kind: [] for kind in TABLES}
+    good = True
+    for name in options.only or SYSTEMS:
+        for row in measured(name, options.inputs):
+            print(row, flush=True)
+            rows[type(row)].append(row)
+            good = good and row.good
+        if options.write:
+            page = PAGE.read_text() if PAGE.is_file() else ""
+            PAGE.write_text(HEAD + "".join(with_others(rows[kind], head, page) for kind, head in TABLES.items()))
+    return 0 if good else 1
 
 
 if __name__ == "__main__":

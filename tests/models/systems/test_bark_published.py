@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import ttc
+from bench.speech_programs import weigh
 from tests.mock_cards import check
 from tests.models.systems.test_bark import configs
 from ttc.analysis.report import report as report_of
@@ -38,26 +39,18 @@ PER_SECOND = 92
 """Semantic tokens a second that are predicted for n150, at the least."""
 
 
-@torch.no_grad()
-def spread(model: Any, defaults: Collection[str] = ()) -> None:
-    """Draw embeddings so wide that tokens vary: with the package's own initial weights few are chosen."""
-    for part in (model.semantic, model.coarse_acoustics):
-        for embedding in (part.input_embeds_layer, part.position_embeds_layer):
-            embedding.weight.normal_(std=0.2)
-
-
 @cache
 def package() -> Any:
     with seeded(0):
         model = whole("real").eval()
-        spread(model)
+        weigh(model)
     return model
 
 
 def chain(name: str, target: str, dtype: str) -> Chain:
     """Return a chain of one stage."""
     with seeded(0):
-        module, inputs = speech("real", spread)[name]
+        module, inputs = speech("real", weigh)[name]
     stage = next(stage for stage in SYSTEM.stages if stage.name == name)
     return Chain.of(
         {name: compiled_stage(SYSTEM, stage, (module.eval(), inputs), target, dtype, lambda what: None)}, {}
