@@ -10,7 +10,7 @@ import numpy as np
 from ttc.models.systems.phonemes import NUMBERS
 from ttc.models.systems.system import SOUNDS, System
 
-PHONEMES, TOKENS, SECONDS = 9, 40, 2.0
+PHONEMES, TOKENS, SECONDS = 24, 40, 2.0
 """How many phonemes and tokens a text has, and the length of a recording, and of a speech that is told its own."""
 
 FEW = 6

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from math import ceil
 from typing import ClassVar
 
 from ttc.calls.call import (
@@ -92,9 +93,21 @@ class Concat(Call, name="ttnn.concat"):
         result = self.infer()
         tile = tile_bytes(result.dtype)
         if result.layout is Layout.ROW_MAJOR:
-            return Workspace(circular_buffers=max(2 * row_bytes(result), 7 * tile))
+            return Workspace(max(2 * row_bytes(result), 7 * tile), self._columns(result, target))
         whole = 4 if result.dtype in BLOCK_FORMATS else 2
         return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else whole) * tile)
+
+    def _columns(self, result: Spec, target: Target) -> int:
+        """Count the bytes per core of what lies in L1 by columns, a page each: rows that are not aligned are turned."""
+        specs = [spec_of(tensor) for tensor in self.tensors]
+        if self.dim != result.rank - 1 or all(is_aligned(spec, target) for spec in specs):
+            return 0
+        held = 0
+        for spec in (*specs, result):
+            rows = spec.shape[-2] if spec.rank > 1 else 1
+            if spec.memory.buffer is Buffer.L1 and rows > 1:
+                held += ceil(spec.numel / rows / target.cores) * int(rows * spec.dtype.bytes)
+        return held
 
     @property
     def merges_rows(self) -> bool:

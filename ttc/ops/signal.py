@@ -14,6 +14,9 @@ from ttc.ops.rules import check_floating, same_dtype
 
 __all__ = ["Istft", "Stft"]
 
+LONGEST_ROW = 64 << 10
+"""Elements of the longest row that is moved whole: a slice holds four rows of f32 in L1, 1 MiB of these."""
+
 
 def bins(n_fft: int, onesided: bool) -> int:
     """Count the frequencies that a spectrum of n_fft samples keeps."""

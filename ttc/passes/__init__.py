@@ -3,6 +3,7 @@
 from ttc.passes.channels_last.channels_last import channels_last
 from ttc.passes.decompose.decompose import decompose
 from ttc.passes.decompose.decompose_stft import decompose_stft
+from ttc.passes.decompose.lines import cut_lines
 from ttc.passes.fold import fold
 from ttc.passes.fuse.fuse_activation import fuse_activation
 from ttc.passes.fuse.fuse_affine import fuse_affine
@@ -46,10 +47,11 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_pad,  # any time before channels_last
     decompose_stft,  # before decompose, for it leaves pads
     decompose,  # after the fusions, which look for whole ops
+    cut_lines,  # after both decompositions, which make and read lines of blocks
     channels_last,  # last: it hides shapes that patterns look for
 )
 
-NEEDED: tuple[Pass, ...] = (share, fold, simplify, decompose_stft, decompose)
+NEEDED: tuple[Pass, ...] = (share, fold, simplify, decompose_stft, decompose, cut_lines)
 """Passes without which ops cannot be lowered, in the order of the pipeline; the others make programs better."""
 
 __all__ = ["NEEDED", "PIPELINE", "Pass", "channels_last", "decompose", "run"]

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.mock_cards import check_many
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
@@ -197,3 +198,23 @@ def test_long_programs_take_little_time():
     placed = place(graph, N150)
     assert time.process_time() - start < 15
     assert len(in_l1(placed)) > 100
+
+
+@pytest.mark.parametrize(("rows", "in_l1"), [(92160, False), (4096, True)])
+def test_rows_that_are_turned_on_the_way_need_room_for_their_columns(rows: int, in_l1: bool, ttnn_python: str):
+    """Rows of 20 bytes are joined by columns, each of which lies in one bank: 360 KiB four times do not fit there."""
+    taken = "".join(
+        f"%s{i}: f32[1,{rows},5] row_major dram = ttnn.slice(%x, [0, {i}, 0], [1, {rows + i}, 5])\n" for i in range(4)
+    )
+    program = f"""graph {{
+        %x: f32[1,{rows + 3},5] row_major dram = input(name="x")
+        {taken}%c: f32[1,{rows},20] row_major dram = ttnn.concat([%s0, %s1, %s2, %s3], 2)
+        %y: f32[1,{rows},20] row_major dram = ttnn.relu(%c)
+        return "y"=%y
+    }}"""
+    placed = place(verify(parse_program(program)), N150)
+    assert all(
+        (value.type.memory.buffer is Buffer.L1) == in_l1 for value in placed.values() if value.name.startswith("s")
+    )
+    (report,) = check_many([str(deallocate_after_last_use(placed, N150))], N150)
+    assert report.ok, report.faults

@@ -78,3 +78,35 @@ def test_real_ttnn_accepts_a_waveform_there_and_back(target: str, dtype: str, tt
     compiled = ttc.compile(RoundTrip(1024, 256), (torch.randn(1, 16384),), target=target, dtype=dtype)
     report = check(compiled.build.program, TARGETS[target])
     assert report.ok, report.faults
+
+
+BLOCKS = """
+    %x: f32[1,6,{width}] = input(name="x")
+    %w: f32[8] = const(ref="w")
+    %p: f32[1,1,{line}] = reshape(x=%x, shape=[1, 1, {line}])
+    %q: f32[1,1,20] = slice(x=%p, starts=[0, 0, {start}], ends=[1, 1, {end}])
+    %r: f32[1,20] = reshape(x=%q, shape=[1, 20])
+    %re: f32[1,5,4], %im: f32[1,5,4] = stft(x=%r, window=%w, hop=4)
+    return "re"=%re, "im"=%im
+"""
+
+
+@pytest.mark.parametrize(("width", "start", "by_rows"), [(4, 0, True), (8, 0, True), (5, 0, False), (4, 1, False)])
+def test_a_line_of_rows_is_cut_without_the_line(width: int, start: int, by_rows: bool):
+    """Not where the rows hold no whole hops, nor where the signal begins within them."""
+    line = 6 * width
+    graph = graph_of(BLOCKS.format(width=width, line=line, start=start, end=start + 20))
+    after = run((decompose_stft,), graph, twice=True)
+    assert (f"shape=[1, 1, {line}]" not in body(after)) == by_rows
+    agree(graph, after)
+
+
+def test_a_line_is_made_last():
+    """Of whole blocks: the sum of frames is cut and scaled by blocks, and no row is as long as the signal before."""
+    graph = graph_of(
+        '%re: f32[1,11,9] = input(name="re")\n%im: f32[1,11,9] = input(name="im")\n%w: f32[20] = const(ref="w.var")\n'
+        '%y: f32[1,40] = istft(real=%re, imag=%im, window=%w, hop=5, start=10, length=40)\nreturn "y"=%y'
+    )
+    *_, last, _ = body(run((decompose_stft,), graph, twice=True)).splitlines()
+    assert "reshape" in last
+    assert "shape=[1, 40]" in last

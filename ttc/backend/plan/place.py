@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from ttc.analysis.liveness import Life, Liveness
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
-from ttc.calls.call import Call, spec_of
+from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.conv import Convolution
 from ttc.calls.layout import Deallocate
@@ -72,9 +72,11 @@ def place(graph: Graph, target: Target, choice: Choice = greedy) -> Graph:
     if not candidates:
         return graph
     chosen = choice(list(candidates.values()), free_bytes(graph, candidates, target))
+    bare = replay(schedule(_with_l1(graph, candidates, set()), target), target).clashes
     while True:
         placed = _with_l1(graph, candidates, chosen)
-        misfits = _misfits(placed, {position: candidates[position] for position in chosen}, target)
+        misfits = _crowded(placed, chosen, bare, target)
+        misfits = misfits or _misfits(placed, {position: candidates[position] for position in chosen}, target)
         if not misfits:
             return placed
         chosen -= misfits
@@ -208,6 +210,21 @@ def free_bytes(graph: Graph, candidates: dict[int, Candidate], target: Target) -
         if spec_of(life.value).memory.buffer is Buffer.L1:  # its L1 is taken whatever is chosen
             free[life.start : life.end + 1] -= bank_bytes(spec_of(life.value), target)
     return free
+
+
+def _crowded(graph: Graph, chosen: Collection[int], bare: Sequence[int], target: Target) -> set[int]:
+    """Return the chosen that the first call reads or makes whose workspace does not fit because they are in L1.
+
+    `bare` are the nodes that clash while nothing is chosen.
+    """
+    alone = replay(schedule(graph, target), target, frozenset(chosen)).clashes
+    made = {value: position for position in chosen for value in graph.nodes[position].results}
+    for position in alone:
+        node = graph.nodes[position]
+        near = {made[buffer] for value in (*node.op.operands(), *node.results) if (buffer := buffer_of(value)) in made}
+        if position not in bare and near:
+            return near
+    return set()
 
 
 def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:

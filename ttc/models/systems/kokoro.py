@@ -10,6 +10,7 @@ import numpy as np
 from ttc.errors import InputError
 from ttc.models.systems.phonemes import numbered, phonemes_of
 from ttc.models.systems.system import Runner, Stage, System
+from ttc.models.systems.tokens import written_or_spoken
 from ttc.models.systems.voice import read_voice
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 PHONEMES = {"real": (32, 128, 512), "tiny": (8, 16)}
 """Phonemes, the edges of a text included: the package's own limit is 512."""
 
-FRAMES = {"real": (48, 96), "tiny": (48, 96)}
-"""Frames of 25 ms: 1.2 and 2.4 seconds. For more the samples' rows, and tables of interpolation, are too long."""
+FRAMES = {"real": (48, 96, 384, 1536), "tiny": (48, 96)}
+"""Frames of 25 ms: 1.2 to 38.4 seconds, as long as 510 phonemes take."""
 
 STYLES = {"real": 256, "tiny": 32}
 """Numbers of a voice: half are of sound, half of prosody."""
@@ -58,11 +59,9 @@ class Speech(System):
 
     def read(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return phonemes, made of a text where one is given, and the voice."""
-        options = dict(options)
-        if "text" in options:
-            if "phonemes" in options:
-                raise InputError("kokoro speaks --text or --phonemes, not both")
-            options["phonemes"] = phonemes_of(options.pop("text"))
+        text, options = written_or_spoken(self.name, options, "phonemes")
+        if text is not None:
+            options["phonemes"] = phonemes_of(text)
         given = super().read(options)
         if "voice" in options:
             given["voice"] = read_voice(options["voice"])

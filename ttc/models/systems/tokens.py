@@ -50,10 +50,8 @@ def with_tokens(system: str, options: Mapping[str, Any], marks: bool = True) -> 
 
     InputError for a text and tokens, for a text without a tokenizer, and for a tokenizer without a text.
     """
-    found = dict(options)
-    text, folder = found.pop("text", None), found.pop("tokenizer", None)
-    if text is not None and "tokens" in found:
-        raise InputError(f"{system} speaks --text or --tokens, not both")
+    text, found = written_or_spoken(system, options, "tokens")
+    folder = found.pop("tokenizer", None)
     if (text is None) != (folder is None):
         raise InputError("--text needs --tokenizer DIR" if folder is None else "--tokenizer is for --text alone")
     if text is not None and folder is not None:
@@ -61,6 +59,15 @@ def with_tokens(system: str, options: Mapping[str, Any], marks: bool = True) -> 
     elif "tokens" in found:
         found["tokens"] = read_tokens(found["tokens"])
     return found
+
+
+def written_or_spoken(system: str, options: Mapping[str, Any], spoken: str) -> tuple[str | None, dict[str, Any]]:
+    """Return the text, None without one, and the other options; InputError for a text beside the option `spoken`."""
+    found = dict(options)
+    text = found.pop("text", None)
+    if text is not None and spoken in found:
+        raise InputError(f"{system} speaks --text or --{spoken}, not both")
+    return text, found
 
 
 def token_array(tokens: Sequence[int], vocabulary: int, most: int) -> np.ndarray:

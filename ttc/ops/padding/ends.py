@@ -15,6 +15,7 @@ from ttc.ops.binary import Add, Ge, Minimum, Sub, Where
 from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, dim_of, joined
 from ttc.ops.padding.realign import positions, realigned
 from ttc.ops.padding.transfer import Flow, transfers
+from ttc.ops.padding.windows import block_width, reflected_in_windows
 from ttc.ops.unary import Abs, Clamp
 
 
@@ -210,6 +211,9 @@ def _mirrored_end(
     size = axis.size + sum(pair)
     if mode == "reflect":
         flow.require(axis.length, max(pair) + 1)
+        width = block_width(axis, pair[0] + 2 * pair[1]) if dim == y.type.rank - 1 else 0
+        if width:
+            return reflected_in_windows(y, abstract, pair, width, flow)
     index = positions(abstract, dim, size, flow, Length.number(-pair[0]))
     last = flow.length(axis.length - 1, abstract)
     if mode == "reflect":  # i, but 2 * last - i beyond the last: the smaller of both

@@ -16,6 +16,7 @@ from ttc.passes.decompose.framed_conv import framed_conv
 from ttc.passes.decompose.recurrent import decomposed_recurrence
 from ttc.passes.decompose.skew import decomposed_skew
 from ttc.passes.decompose.topk import decomposed_topk
+from ttc.passes.decompose.upsample import decomposed_upsample
 from ttc.passes.normal import rebuild
 
 MOST_CLASSES = 1 << 24
@@ -29,8 +30,8 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    Also skews, topk of integers, scatters to one place of each line, convolutions that TTNN has no call for, or with a
-    long kernel along a line of few channels, recurrences with weights of run time.
+    Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions that
+    TTNN has no call for, or with a long kernel along a line of few channels, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -53,6 +54,8 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
             return decomposed_conv_transpose(op, builder)
         case ops.Topk():
             return decomposed_topk(op, builder)
+        case ops.Upsample():
+            return decomposed_upsample(op, builder)
         case ops.Skew():
             return decomposed_skew(op, builder)
         case ops.Lstm() | ops.Gru() | ops.Rnn():

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.guard.budget import check_table
-from ttc.ir import Builder, Graph
+from ttc.ir import Builder, Graph, Value
 from ttc.ops.expr import Expr, concat, constant, reciprocal
 from ttc.ops.torch_types import to_torch
 from ttc.ops.waves import inverse_of_half, waves
@@ -48,10 +48,10 @@ def _decomposed(op: ops.Stft | ops.Istft, builder: Builder) -> Expr | tuple[Expr
 def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
     """Compute real and imaginary parts [N, bins, frames]: frames [N, frames, n_fft] times windowed waves."""
     real, _ = op.infer()
-    batch, count, frames = real.shape
+    _, count, frames = real.shape
     steps = -(-op.window.shape[0] // op.hop)
     blocks = frames + steps - 1
-    x = _fitted(Expr(op.x, builder), 1, blocks * op.hop).reshape(batch, blocks, op.hop)
+    x = _in_blocks(Expr(op.x, builder), blocks, op.hop)
     rows = _side_by_side(x, range(steps), frames)
     window = Expr(op.window, builder).reshape(op.window.shape[0], 1)
     known = (constant(builder, wave.to(to_torch(window.dtype))) for wave in _forward(op, count))
@@ -78,10 +78,35 @@ def _signal(op: ops.Istft, builder: Builder) -> Expr:
     windowed = constant(builder, _inverse(op, count)) * Expr(op.window, builder)
     parts = _fitted(windowed, 1, steps * hop).reshape(2 * count, steps, hop)
     weight = parts.permute(1, 0, 2).reshape(steps * 2 * count, hop)
-    line = (rows @ weight).reshape(batch, blocks * hop)
     end = min(op.start + op.length, op.whole)
-    kept = line.part(1, op.start, end) * reciprocal(_envelope(op, steps, end, builder))
+    added, envelope = rows @ weight, _envelope(op, steps, builder)
+    if op.start % hop == 0 and end % hop == 0:  # whole blocks: the line is made last
+        added, envelope = (x.part(1, op.start // hop, end // hop) for x in (added, envelope))
+        kept = (added * reciprocal(envelope)).reshape(batch, end - op.start)
+    else:
+        added, envelope = (x.reshape(x.shape[0], blocks * hop).part(1, op.start, end) for x in (added, envelope))
+        kept = added * reciprocal(envelope)
     return _fitted(kept, 1, op.length)
+
+
+def _in_blocks(x: Expr, blocks: int, hop: int) -> Expr:
+    """Cut a signal [N, samples] into blocks [N, blocks, hop]; the rows that a signal is made of without the line."""
+    needed = blocks * hop
+    if x.shape[0] == 1 and needed <= x.shape[1]:
+        rows = _rows_of_line(x.value)
+        if rows.type.numel % hop == 0:
+            return Expr(rows, x.builder).reshape(1, rows.type.numel // hop, hop).part(1, 0, blocks)
+    return _fitted(x, 1, needed).reshape(x.shape[0], blocks, hop)
+
+
+def _rows_of_line(line: Value) -> Value:
+    """Return the rows that a line is made of, or the beginning of which the line is; the line itself without such."""
+    match line.op:
+        case ops.Reshape(x=x):
+            return _rows_of_line(x) if x.type.numel == max(x.shape) else x
+        case ops.Slice(x=x, starts=starts, steps=steps) if x.type.numel == max(x.shape):
+            return line if any(starts) or set(steps) != {1} else _rows_of_line(x)
+    return line
 
 
 def _inverse(op: ops.Istft, count: int) -> Tensor:
@@ -92,8 +117,8 @@ def _inverse(op: ops.Istft, count: int) -> Tensor:
     return torch.cat((cosines * scale, sines * scale)).to(to_torch(op.window.dtype))
 
 
-def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
-    """Sum, for each sample [1, end - start], the squared windows of the frames that cover the sample."""
+def _envelope(op: ops.Istft, steps: int, builder: Builder) -> Expr:
+    """Sum, for each sample of each block [1, blocks, hop], the squared windows of the frames that cover the sample."""
     frames, hop = op.real.shape[2], op.hop
     check_table(frames + steps, steps)
     window = Expr(op.window, builder)
@@ -101,8 +126,7 @@ def _envelope(op: ops.Istft, steps: int, end: int, builder: Builder) -> Expr:
     block, step = torch.arange(frames + steps - 1)[:, None], torch.arange(steps)
     reached = (block >= step) & (block - step < frames)
     table = constant(builder, reached.to(to_torch(window.dtype)))
-    line = table @ square.reshape(steps, hop)
-    return line.reshape(1, (frames + steps - 1) * hop).part(1, op.start, end)
+    return (table @ square.reshape(steps, hop)).reshape(1, frames + steps - 1, hop)
 
 
 def _side_by_side(x: Expr, starts: Iterable[int], count: int) -> Expr:
