@@ -26,11 +26,11 @@ PHONEMES = (3, 300)
 
 
 class Largest(Speech):
-    """Kokoro with the largest bucket of each length alone."""
+    """Kokoro with the largest bucket of each length, and one that is too small for any text."""
 
     @property
     def lengths(self) -> Mapping[str, tuple[int, ...]]:
-        return {name: sizes[-1:] for name, sizes in super().lengths.items()}
+        return {name: (4, sizes[-1]) for name, sizes in super().lengths.items()}
 
 
 @dataclass(frozen=True)

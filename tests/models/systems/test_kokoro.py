@@ -12,10 +12,12 @@ import pytest
 import torch
 
 import ttc
+from tests.mock_cards import check
 from ttc.compiled.chain import Chain
 from ttc.models.model import as_built, seeded
 from ttc.models.systems.kokoro import Speech
 from ttc.validation.accuracy import pcc, scaled_error
+from ttc.validation.system import Package, spectrogram_pcc
 
 kokoro = pytest.importorskip("ttc.models.kokoro", reason="needs the package kokoro")
 speech = pytest.importorskip("ttc.models.kokoro_speech", reason="needs the package kokoro")
@@ -109,6 +111,27 @@ def test_published_checkpoints_lack_what_is_fixed():
     for name in lacking:
         tensor = module.state_dict()[name]
         assert bool((tensor == (name.endswith("weight"))).all())
+
+
+@pytest.mark.sweep  # two exports of the decoder, 60 s of processor time
+def test_a_short_and_a_long_sound_in_one_long_bucket(ttnn_python: str):
+    """A row of 81,920 samples is too long for L1: the real library takes every call; both sounds are the module's."""
+    with seeded(0):
+        module, inputs = speech.speech("tiny", as_built)["synthesize"]
+    axes = next(stage.axes for stage in SYSTEM.stages if stage.name == "synthesize")
+    shapes = {name: axes.get(name) for name in inputs}
+    compiled = ttc.compile(module.eval(), kwargs=inputs, dynamic_shapes=shapes, lengths={"F": [8, 1024]}, dtype="fp32")
+    report = check(compiled.buckets[-1].program)
+    assert report.ok, report.faults
+    package = Package({"synthesize": (module, inputs)}, {"synthesize": axes})
+    for frames in (9, 900):
+        given = {name: x.numpy() for name, x in inputs.items()}
+        for name in axes:
+            given[name] = np.random.default_rng(0).standard_normal((*inputs[name].shape[:2], frames), np.float32)
+        wanted = package.run("synthesize", given, seed=0)["output"]
+        found = compiled.executable.run(given, "emulator", seed=0)["output"]
+        assert found.shape == wanted.shape == (1, 80 * frames)
+        assert spectrogram_pcc(found[0], wanted[0]) >= 0.9999
 
 
 @pytest.mark.sweep  # four exports of the decoder, 140 s of processor time
