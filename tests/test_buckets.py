@@ -187,6 +187,30 @@ def test_two_lengths_have_buckets_of_both():
     assert [type.shape for _, type in ran.program.inputs[:2]] == [(1, 32, 8), (1, 16, 8)]
 
 
+class Positions(nn.Module):
+    """A table of 16 positions of which a text takes as many as it is long, as models of the BERT family do."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("positions", torch.arange(16)[None])
+        self.table = nn.Embedding(16, 4)
+
+    def forward(self, x):
+        return x + self.table(self.positions[:, : x.shape[1]])
+
+
+def test_the_largest_bucket_may_be_a_whole_table():
+    """torch.export leaves out the slice of everything, which is a part of the table at all other lengths."""
+    module = Positions().eval()
+    model = ttc.compile(
+        module, (torch.zeros(1, 8, 4),), dynamic_shapes={"x": {1: "T"}}, lengths={"T": [8, 16]}, dtype="fp32"
+    )
+    for length in (5, 8, 16):
+        x = torch.randn(1, length, 4)
+        found = model.run({"x": x.numpy()}, "emulator")["output"]
+        np.testing.assert_allclose(found, module(x).detach().numpy(), atol=1e-6)
+
+
 def test_what_mixes_samples_has_one_length_for_all():
     class Mixing(nn.Module):
         def forward(self, x):

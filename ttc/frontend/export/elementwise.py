@@ -260,7 +260,7 @@ def lerp(b: ExportBuilder, x: Expr, end: Expr, weight: Expr | Number) -> Expr:
     return where(abs(weight) < 0.5, from_x, from_end)
 
 
-@aten("_to_copy", "to", "type_as", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "lift_fresh")
+@aten("_to_copy", "to", "type_as", "clone", "detach", "contiguous", "lift_fresh_copy", "lift_fresh")
 def to_copy(b: ExportBuilder, x: Expr, *_: object, **__: object) -> Expr:
     """Copy a tensor, perhaps in another dtype (the declared one); devices and memory formats mean nothing here."""
     return result_as(b, x)

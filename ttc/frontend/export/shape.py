@@ -7,7 +7,7 @@ from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten
-from ttc.ir import DType
+from ttc.ir import Const, DType
 from ttc.ops.expr import Expr, apply
 
 
@@ -63,6 +63,14 @@ def slice_(
 ) -> Expr:
     start, end, step = slice(start, end, step).indices(x.shape[dim])
     return x.part(dim, start, max(start, end), step)
+
+
+@aten("alias")
+def alias(b: ExportBuilder, x: Expr) -> Expr:
+    """Read a view of everything; of a table of the model as a slice, which other lengths take a part of."""
+    if not isinstance(x.op, Const) or not x.rank:
+        return x
+    return x.new(ops.Slice(x.value, (0,) * x.rank, x.shape))
 
 
 @aten("narrow")
