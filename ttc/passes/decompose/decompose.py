@@ -30,8 +30,8 @@ DIRECT_FLIP = 8
 def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
-    Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions that
-    TTNN has no call for, or with a long kernel along a line of few channels, recurrences with weights of run time.
+    Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions
+    that TTNN has no call for, or with a long kernel along a line of few channels, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
