@@ -3,7 +3,7 @@
     python -m bench.speech_lengths [--phonemes N ...]
 
 Both are spoken in fp32 by the programs of the largest buckets alone, and beside the package's own modules at the true
-lengths. The rows of docs/speech.md are written by hand from here: the longest text takes minutes.
+lengths. The table in docs/systems.md is written by hand from here: the longest text takes minutes.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.speech import LEAST, Programs
+from bench.speech_beside import LEAST
 from bench.speech_inputs import LETTERS
+from bench.speech_programs import Programs
 from ttc.models.systems.kokoro import Speech
 from ttc.validation.accuracy import pcc
 from ttc.validation.system import exact_transforms, spectrogram_pcc
