@@ -7,6 +7,8 @@ import pytest
 import torch
 
 import ttc
+from tests.cards import FIRST
+from tests.mock_cards import assert_accepted
 from ttc.compiled.chain import Chain
 from ttc.models.model import seeded
 from ttc.models.systems.openvoice import VoiceConversion
@@ -58,3 +60,9 @@ def test_the_stages_at_one_size_are_the_package_s_own():
         wanted = module.eval()(**inputs).numpy()
     found = ttc.compile(module, kwargs=inputs, dtype="fp32").run(inputs, "emulator")["output"]
     np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", FIRST)
+def test_real_ttnn_accepts_every_program_of_the_published_size(target: str, ttnn_python: str):
+    assert_accepted(VoiceConversion().pipeline(target, "bf16"))

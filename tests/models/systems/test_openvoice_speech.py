@@ -129,11 +129,30 @@ def test_real_ttnn_accepts_every_stage(name: str, target: str, ttnn_python: str)
     assert "host.run" not in str(program.graph)
 
 
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (SYSTEM.base, ""),
+        (Base(symbols=31, speakers=3), "DIR was compiled for 30 symbols, not 31: give the same --base as then"),
+        (Base(symbols=30, speakers=2), "DIR was compiled for 3 speakers, not 2"),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["fp32", "bf16"])
+def test_programs_of_other_base_speakers_are_refused(base: Base, message: str, dtype: str):
+    program = compiled("encode").variant(dtype=dtype, target="n150").build.program
+    if not message:
+        Speech("tiny", base).require_tables(program, "DIR")
+        return
+    with pytest.raises(InputError, match=message):
+        Speech("tiny", base).require_tables(program, "DIR")
+
+
 @pytest.mark.sweep  # four exports of two stages, seven of one and three of the others
-def test_speech_in_buckets_is_the_package_s_own():
+def test_speech_in_buckets_is_the_package_s_own(tmp_path: Path):
     """Texts of several lengths in the same buckets: padding never changes the sound, nor values that stay there."""
     stages, recording = {name: built(name) for name in STAGES}, heard(700)
-    with SYSTEM.pipeline(dtype="fp32").session("emulator") as session:
+    SYSTEM.pipeline(dtype="fp32").save(tmp_path)
+    with SYSTEM.load(tmp_path).session("emulator") as session:
         for tokens in TEXTS:
             wanted = package(SYSTEM, stages, tokens, 1, 3)
             found = Speech.run(SYSTEM, session, seed=3, tokens=tokens, speaker=1)
@@ -281,6 +300,12 @@ def test_speech_beyond_the_largest_bucket_is_refused(total: int, spoken: bool):
         with pytest.raises(InputError, match=f"the speech would have {total} frames of 12 ms; 128 are the most"):
             Speech("tiny").run(session, tokens=[1])
     assert session.run.call_count == (3 if spoken else 1)
+
+
+@pytest.mark.parametrize("speaker", [-1, 3])
+def test_numbers_of_no_speaker(speaker: int):
+    with pytest.raises(InputError, match=f"there is no speaker {speaker}: speakers are 0 to 2"):
+        SYSTEM.inputs([1], speaker)
 
 
 @pytest.mark.parametrize("size", [15, 17])

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ttc.errors import InputError
+from ttc.ir import Const
 from ttc.models.systems.openvoice_base import Base, read_base
 from ttc.models.systems.system import Runner, Stage, System
 from ttc.models.systems.tokens import read_tokens, token_array
 from ttc.models.systems.voice import read_embedding
 
 if TYPE_CHECKING:
+    from ttc.compiled.chain import Chain
     from ttc.models.model import Built, Weigh
+    from ttc.runtime.run.program import Program
 
 LENGTHS = {"real": (49152, 114688, 229376), "tiny": (512, 1024)}
 """Samples: 2.2, 5.2 and 10.4 seconds."""
@@ -121,6 +125,22 @@ class Speech(System):
     @property
     def lengths(self) -> Mapping[str, tuple[int, ...]]:
         return {"T": TOKENS[self.size], "F": tuple(length // HOP[self.size] for length in LENGTHS[self.size])}
+
+    def load(self, folder: str | PathLike[str]) -> Chain:
+        """Load what `Chain.save` wrote; InputError for a folder of another system, size, or number of symbols."""
+        chain = super().load(folder)
+        self.require_tables(chain.stages["encode"].program, folder)
+        return chain
+
+    def require_tables(self, program: Program, folder: str | PathLike[str]) -> None:
+        """Require that the tables of a program have a row for each symbol and speaker of the base."""
+        counts = {"symbols": ("text.emb.", self.base.symbols), "speakers": ("speakers.", self.base.speakers)}
+        tables = [node for node in program.graph.nodes if isinstance(node.op, Const)]
+        for kind, (name, count) in counts.items():
+            found = {node.results[0].shape[0] for node in tables if node.op.ref.startswith(name)}
+            if found != {count}:
+                has = " or ".join(map(str, sorted(found)))
+                raise InputError(f"{folder} was compiled for {has} {kind}, not {count}: give the same --base as then")
 
     def read(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return tokens, made of phonemes where they are given, and the number of the speaker."""
