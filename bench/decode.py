@@ -2,9 +2,11 @@
 
     python -m bench.decode [NAME ...] [--write]
 
-A step takes one token of one sequence, with caches of 8,192 rows. The least time is that of reading each weight of a
-product and all rows of the caches once, at the peak rate of the card's DRAM. Each program is put to the real library on
-a mock card. `--write` renews docs/decode.md. The exit status is 1 where the library refuses a program.
+A step takes one token of one sequence, with caches of 8,192 rows; prompts are taken by 128 and by 2,048 tokens, in
+programs that share the weights and the caches. The least time is that of reading each weight of a product and all rows
+of the caches once, at the peak rate of the card's DRAM. All programs are put to the real library on a mock card. A NAME
+is `model@card`, or `model@card@bfp8` for caches in bfp8. `--write` renews docs/decode.md. The exit status is 1 where
+the library refuses a program.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from ttc.analysis.run_calls import run_calls
 from ttc.calls.call import spec_of
 from ttc.calls.index import Embedding
 from ttc.calls.target import target_named
-from ttc.generation.compiling import STEP, compile_programs, sizes_of
+from ttc.generation.compiling import STEP, cache_dtype_named, compile_programs, sizes_of
 from ttc.ir import Const, Graph
 from ttc.runtime.check import check
 
@@ -34,14 +36,19 @@ LAYER = re.compile(r"\.layers\.(\d+)\b")
 
 HEAD = """# Decoding
 
-A step of generation takes one token of one sequence, with caches of 8,192 rows in bf16. It is compiled from weights on
-the meta device; `python -m bench.decode --write` writes this page. The least time is that of reading each weight of a
+A step of generation takes one token of one sequence, with caches of 8,192 rows, and a prompt is taken by 128 or by 2,048
+tokens at a time, in programs that share the step's weights and caches. All layers are compiled, from weights on the
+meta device; `python -m bench.decode --write` writes this page. The least time is that of reading each weight of a
 product, and all rows of the caches, once at the peak rate of the card's DRAM; the predicted time is that of the
 [cost model](cost-model.md). Programs are the device programs of a layer in the middle. The real library on a mock card
-takes each step whole, with as many device programs as predicted, or says what is at fault.
+takes all of these programs whole, in the GB of the card's DRAM that the largest of them needs with weights and caches,
+and with as many device programs as predicted, or says what is at fault.
 
-| model | card | weights | GB read | least ms | predicted ms | ratio | tokens/s | programs a layer | real library |
-|---|---|---|---:|---:|---:|---:|---:|---:|---|
+Of weights in the banks of DRAM a Wormhole card is known to read 240 of 288 GB/s (a ratio of 1.20), of interleaved
+caches 190 GB/s (1.52).
+
+| model | card | weights | caches | GB read | least ms | predicted ms | ratio | tokens/s | programs a layer | 128 tokens ms | 2,048 tokens ms | GB needed | real library |
+|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|
 """
 
 SIZES: Mapping[str, tuple[Any, Any, Mapping[str, Any]]] = {
@@ -79,20 +86,29 @@ SIZES: Mapping[str, tuple[Any, Any, Mapping[str, Any]]] = {
 CARDS = {"n150": "bfp8", "p150": "bf16"}
 """The dtype whose weights fit into the memory of each card."""
 
-NAMES = tuple(f"{model}@{card}" for model in SIZES for card in CARDS)
+PROMPTS = (128, 2048)
+"""Tokens of a prompt that are taken at a time."""
+
+NAMES = tuple(f"{model}@{name}" for model in SIZES for name in (*CARDS, "n150@bfp8"))
 
 
 @dataclass(frozen=True)
 class Decode:
-    """A step's bytes that are read at least, seconds at the peak rate and predicted, and programs of a layer."""
+    """A step's bytes that are read at least, seconds at the peak rate and predicted, and programs of a layer.
+
+    `prompts` are the predicted seconds of steps of more tokens, and `held` the bytes of DRAM that the largest needs.
+    """
 
     model: str
     card: str
     dtype: str
+    caches: str
     bytes_read: int
     least: float
     predicted: float
     programs: int
+    prompts: tuple[float, ...]
+    held: int
     faults: str
 
     @property
@@ -102,27 +118,40 @@ class Decode:
 
     def __str__(self) -> str:
         return (
-            f"| {self.model} | {self.card} | {self.dtype} | {self.bytes_read / 1e9:.2f} | {1e3 * self.least:.1f} "
-            f"| {1e3 * self.predicted:.1f} | {self.predicted / self.least:.2f} | {1 / self.predicted:.1f} "
-            f"| {self.programs} | {self.faults or 'takes it'} |"
+            f"| {self.model} | {self.card} | {self.dtype} | {self.caches} | {self.bytes_read / 1e9:.2f} "
+            f"| {1e3 * self.least:.1f} | {1e3 * self.predicted:.1f} | {self.predicted / self.least:.2f} "
+            f"| {1 / self.predicted:.1f} | {self.programs} | {' | '.join(f'{1e3 * s:,.0f}' for s in self.prompts)} "
+            f"| {self.held / 1e9:.2f} | {self.faults or 'takes them'} |"
         )
 
 
-def measured(name: str, rows: int = ROWS, **smaller: Any) -> Decode:
-    """Compile and check the step of a model for a card, `model@card`; with other sizes if they are given."""
-    model, _, card = name.partition("@")
+def measured(name: str, rows: int = ROWS, prompts: tuple[int, ...] = PROMPTS, **smaller: Any) -> Decode:
+    """Compile and check the steps of a model for a card, `model@card` or `model@card@bfp8`; in other sizes if given."""
+    model, card, *caches = name.split("@")
     kind, config, sizes = SIZES[model]
     with torch.device("meta"):
         made = kind(config(**{**sizes, **smaller})).eval().bfloat16()
-    chain = compile_programs(made, sizes_of(rows, 1, (1,)), None, {"dtype": CARDS[card], "target": card})
-    program, target = chain.stages[STEP].buckets[0].program, target_named(card)
-    read = bytes_read(program.graph)
-    calls = list(run_calls(program.graph, target))
-    predicted = sum(call.cost.seconds for call in calls)
-    middle = str(made.config.num_hidden_layers // 2)
-    programs = sum(call.cost.programs for call in calls if LAYER.findall(call.location)[:1] == [middle])
-    faults = "; ".join(map(str, check(program).faults))
-    return Decode(model, card, CARDS[card], read, read / target.dram_bytes_per_second, predicted, programs, faults)
+    options = {"dtype": CARDS[card], "target": card}
+    kept = cache_dtype_named(caches[0], CARDS[card]) if caches else None
+    chain = compile_programs(made, sizes_of(rows, 1, (1, *prompts)), None, options, kept)
+    programs, target = [bucket.program for bucket in chain.stages[STEP].buckets], target_named(card)
+    calls = [list(run_calls(program.graph, target)) for program in programs]
+    predicted, *longer = (sum(call.cost.seconds for call in each) for each in calls)
+    reports = [check(program) for program in programs]
+    read, middle = bytes_read(programs[0].graph), str(made.config.num_hidden_layers // 2)
+    return Decode(
+        model,
+        card,
+        CARDS[card],
+        "".join(caches) or "bf16",
+        read,
+        read / target.dram_bytes_per_second,
+        predicted,
+        sum(call.cost.programs for call in calls[0] if LAYER.findall(call.location)[:1] == [middle]),
+        tuple(longer),
+        max(report.dram_bytes for report in reports),
+        "; ".join(str(fault) for report in reports for fault in report.faults),
+    )
 
 
 def bytes_read(graph: Graph) -> int:
