@@ -10,6 +10,7 @@ from typing import Any
 
 from ttc.analysis.cost import fidelity, traffic
 from ttc.analysis.cost.product import CYCLES
+from ttc.analysis.experts import DenseExperts, dense_experts, described
 from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
@@ -32,7 +33,8 @@ class Report:
     bytes, and in L1 those of buffers that calls make and free inside. L1 is in bytes per core;
     `l1_with_circular_buffers` adds the calls' circular buffers, as a bound. `limit_seconds` is the least time: the
     compulsory traffic at DRAM's peak rate, or all products at that of the matrix engine, whichever takes longer.
-    `trace_bytes` estimates the region that a traced run takes, 0 if the host does an op.
+    `trace_bytes` estimates the region that a traced run takes, 0 if the host does an op. `dense_experts` are the layers
+    of experts that all run on all tokens.
     """
 
     target: str
@@ -56,10 +58,13 @@ class Report:
     predicted_seconds: float = 0.0
     limit_seconds: float = 0.0
     trace_bytes: int = 0
+    dense_experts: tuple[DenseExperts, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        return asdict(self)
+        given = ("chosen_flops", "chosen_weight_bytes")
+        layers = [asdict(layer) | {name: getattr(layer, name) for name in given} for layer in self.dense_experts]
+        return asdict(self) | {"dense_experts": layers}
 
     def _host(self) -> str:
         if not self.host_ops:
@@ -83,6 +88,7 @@ class Report:
                 f"with circular buffers below {_kb(self.l1_with_circular_buffers)}",
                 f"predicted {self.predicted_seconds * 1e3:.3f} ms a run, {self.flops / 1e9:.2f} GFLOP; "
                 + (f"its trace at most about {_mb(self.trace_bytes)}" if self.trace_bytes else "it cannot be traced"),
+                *described(self.dense_experts, self.predicted_seconds),
             ]
         )
 
@@ -127,6 +133,7 @@ def report(graph: Graph, target: Target) -> Report:
         predicted_seconds=sum(cost.seconds for cost in costs),
         limit_seconds=max(compulsory / target.dram_bytes_per_second, sum(map(_engine_seconds, calls, repeat(target)))),
         trace_bytes=trace_bytes(graph, calls, target),
+        dense_experts=dense_experts(calls),
     )
 
 
