@@ -34,11 +34,19 @@ PAGE = Path(__file__).parents[1] / "docs" / "decode.md"
 ROWS = 8192
 LAYER = re.compile(r"\.layers\.(\d+)\b")
 
-HEAD = """# Decoding
+COLUMNS = {
+    **dict.fromkeys(("model", "card", "weights", "caches"), "---"),
+    **dict.fromkeys(("GB read", "least ms", "predicted ms", "ratio", "tokens/s", "programs a layer"), "---:"),
+    **dict.fromkeys(("128 tokens ms", "2,048 tokens ms", "GB needed"), "---:"),
+    "real library": "---",
+}
+"""The columns of the page's table, and how their entries stand."""
 
-A step of generation takes one token of one sequence, with caches of 8,192 rows, and a prompt is taken by 128 or by 2,048
-tokens at a time, in programs that share the step's weights and caches. All layers are compiled, from weights on the
-meta device; `python -m bench.decode --write` writes this page. The least time is that of reading each weight of a
+HEAD = f"""# Decoding
+
+A step of generation takes one token of one sequence, with caches of 8,192 rows, and a prompt is taken by 128 or by
+2,048 tokens at a time, in programs that share the step's weights and caches. All layers are compiled, from weights on
+the meta device; `python -m bench.decode --write` writes this page. The least time is that of reading each weight of a
 product, and all rows of the caches, once at the peak rate of the card's DRAM; the predicted time is that of the
 [cost model](cost-model.md). Programs are the device programs of a layer in the middle. The real library on a mock card
 takes all of these programs whole, in the GB of the card's DRAM that the largest of them needs with weights and caches,
@@ -47,8 +55,8 @@ and with as many device programs as predicted, or says what is at fault.
 Of weights in the banks of DRAM a Wormhole card is known to read 240 of 288 GB/s (a ratio of 1.20), of interleaved
 caches 190 GB/s (1.52).
 
-| model | card | weights | caches | GB read | least ms | predicted ms | ratio | tokens/s | programs a layer | 128 tokens ms | 2,048 tokens ms | GB needed | real library |
-|---|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|
+| {" | ".join(COLUMNS)} |
+|{"|".join(COLUMNS.values())}|
 """
 
 SIZES: Mapping[str, tuple[Any, Any, Mapping[str, Any]]] = {
@@ -87,7 +95,7 @@ CARDS = {"n150": "bfp8", "p150": "bf16"}
 """The dtype whose weights fit into the memory of each card."""
 
 PROMPTS = (128, 2048)
-"""Tokens of a prompt that are taken at a time."""
+"""Tokens of a prompt that are taken at a time, by programs of models with caches in bf16."""
 
 NAMES = tuple(f"{model}@{name}" for model in SIZES for name in (*CARDS, "n150@bfp8"))
 
@@ -120,9 +128,12 @@ class Decode:
         return (
             f"| {self.model} | {self.card} | {self.dtype} | {self.caches} | {self.bytes_read / 1e9:.2f} "
             f"| {1e3 * self.least:.1f} | {1e3 * self.predicted:.1f} | {self.predicted / self.least:.2f} "
-            f"| {1 / self.predicted:.1f} | {self.programs} | {' | '.join(f'{1e3 * s:,.0f}' for s in self.prompts)} "
+            f"| {1 / self.predicted:.1f} | {self.programs} | {' | '.join(self._prompts())} "
             f"| {self.held / 1e9:.2f} | {self.faults or 'takes them'} |"
         )
+
+    def _prompts(self) -> list[str]:
+        return [f"{1e3 * seconds:,.0f}" for seconds in self.prompts] or ["-"] * len(PROMPTS)
 
 
 def measured(name: str, rows: int = ROWS, prompts: tuple[int, ...] = PROMPTS, **smaller: Any) -> Decode:
@@ -133,7 +144,8 @@ def measured(name: str, rows: int = ROWS, prompts: tuple[int, ...] = PROMPTS, **
         made = kind(config(**{**sizes, **smaller})).eval().bfloat16()
     options = {"dtype": CARDS[card], "target": card}
     kept = cache_dtype_named(caches[0], CARDS[card]) if caches else None
-    chain = compile_programs(made, sizes_of(rows, 1, (1, *prompts)), None, options, kept)
+    tokens = (1,) if caches else (1, *prompts)
+    chain = compile_programs(made, sizes_of(rows, 1, tokens), None, options, kept)
     programs, target = [bucket.program for bucket in chain.stages[STEP].buckets], target_named(card)
     calls = [list(run_calls(program.graph, target)) for program in programs]
     predicted, *longer = (sum(call.cost.seconds for call in each) for each in calls)

@@ -23,7 +23,7 @@ def test_figures_of_a_tiny_model(name: str, ttnn_python: str):
     layer = 256 * 512 + 256 * 256 + 3 * 256 * 512  # queries, keys and values; the output; gate, up and down
     weights = size * (2 * layer + 256 * 320)
     caches = 2 * 2 * 4 * 64 * 32 * {"bfp8": 1.0625, "bf16": 2}[found.caches]
-    assert len(found.prompts) == 2
+    assert len(found.prompts) == (2 if found.caches == "bf16" else 0)
     assert found.held > found.bytes_read
     assert found.good, found.faults
     assert weights + caches < found.bytes_read < 1.05 * (weights + caches) + 50_000  # norms, biases, rotary angles
