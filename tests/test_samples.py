@@ -119,8 +119,6 @@ def test_every_call_has_an_emulation_and_every_emulation_a_call():
 
 CALLS_OF_PATTERNS = {
     "host.run",  # where a user allows it: tests/test_host.py
-    "ttnn.experimental.nlp_concat_heads_decode",  # one token of one sequence: tests/backend/rules/test_one_token.py
-    "ttnn.experimental.nlp_create_qkv_heads_decode",
 }
 """Calls that no single op is lowered to, and where they are tested."""
 

@@ -1,8 +1,8 @@
-"""Rows that are written into a state."""
+"""Rows that are written into states, and attention to them."""
 
 from __future__ import annotations
 
-from tests.samples.form import Pattern, Sample
+from tests.samples.form import P, Pattern, Sample
 from ttc import ops
 
 
@@ -22,8 +22,36 @@ def written(name: str, size: int, width: int, heads: int = 2) -> Pattern:
     return Pattern(ops.Where, {"name": name}, {"position": (0, size)}, text=text)
 
 
+ONE_TOKEN = """graph {
+  %k0: f32[1,2,64,64] = input(name="@state.k")
+  %v0: f32[1,2,64,64] = input(name="@state.v")
+  %start: i64[1] = input(name="start")
+  %cos: f32[1,1,1,64] = input(name="cos")
+  %sin: f32[1,1,1,64] = input(name="sin")
+  %qkv: f32[1,1,512] = input(name="qkv")
+  %q0: f32[1,1,256] = slice(x=%qkv, starts=[0, 0, 0], ends=[1, 1, 256])
+  %q: f32[1,4,1,64] = reshape(x=%q0, shape=[1, 4, 1, 64])
+  %k1: f32[1,1,128] = slice(x=%qkv, starts=[0, 0, 256], ends=[1, 1, 384])
+  %k: f32[1,2,1,64] = reshape(x=%k1, shape=[1, 2, 1, 64])
+  %v1: f32[1,1,128] = slice(x=%qkv, starts=[0, 0, 384], ends=[1, 1, 512])
+  %v: f32[1,2,1,64] = reshape(x=%v1, shape=[1, 2, 1, 64])
+  %qr: f32[1,4,1,64] = rotary(x=%q, cos=%cos, sin=%sin)
+  %kr: f32[1,2,1,64] = rotary(x=%k, cos=%cos, sin=%sin)
+  %line: i64[1,1,64,1] = literal(data=[LINE])
+  %at: i64[1,1,1,1] = reshape(x=%start, shape=[1, 1, 1, 1])
+  %here: bool[1,1,64,1] = eq(a=%at, b=%line)
+  %keys: f32[1,2,64,64] = where(condition=%here, a=%kr, b=%k0)
+  %values: f32[1,2,64,64] = where(condition=%here, a=%v, b=%v0)
+  %a: f32[1,4,1,64] = attention(q=%qr, k=%keys, v=%values, scale=0.125)
+  %rows: f32[1,1,256] = reshape(x=%a, shape=[1, 1, 256])
+  return "output"=%rows, "@state.k"=%keys, "@state.v"=%values
+}
+""".replace("LINE", ", ".join(map(str, range(64))))
+"""A token's keys and values are written into caches, to which its queries attend."""
+
 STATES: list[Sample] = [
     written("a row written into a state", 40, 48),
     written("a row written into a state of whole tiles", 64, 64),
     written("a row written into a state of more heads than cores", 33, 32, heads=128),
+    P("attention of one token to caches", ops.Attention, ONE_TOKEN),
 ]
