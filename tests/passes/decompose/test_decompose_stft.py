@@ -6,6 +6,7 @@ from tests.cards import CARD_AND_DTYPE
 from tests.mock_cards import check
 from tests.passes.check import agree, body, graph_of
 from ttc.calls.target import TARGETS
+from ttc.passes.decompose import decompose_stft as stft_pass
 from ttc.passes.decompose.decompose_stft import decompose_stft
 from ttc.passes.runner import run
 from ttc.validation.accuracy import scaled_error
@@ -110,3 +111,34 @@ def test_a_line_is_made_last():
     *_, last, _ = body(run((decompose_stft,), graph, twice=True)).splitlines()
     assert "reshape" in last
     assert "shape=[1, 40]" in last
+
+
+CENTRED = """
+    %x: f32[1,40] = input(name="x")
+    %w: f32[8] = const(ref="w")
+    %p: f32[1,{line}] = pad(x=%x, pads=[[0, 0], [{begin}, {end}]], mode="reflect")
+    %re: f32[1,5,{frames}], %im: f32[1,5,{frames}] = stft(x=%p, window=%w, hop=4)
+    return "re"=%re, "im"=%im
+"""
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "longest", "by_blocks"),
+    [(4, 4, 39, True), (8, 0, 39, True), (0, 12, 39, True), (4, 4, 40, False), (3, 4, 39, False), (4, 5, 39, False)],
+)
+def test_edges_of_long_lines_are_reflected_by_blocks(
+    begin: int, end: int, longest: int, by_blocks: bool, monkeypatch: pytest.MonkeyPatch
+):
+    """Not those of a line that is short enough, nor edges that are no whole hops."""
+    monkeypatch.setattr(stft_pass, "LONGEST_ROW", longest)
+    line = 40 + begin + end
+    graph = graph_of(CENTRED.format(line=line, begin=begin, end=end, frames=(line - 8) // 4 + 1))
+    after = run((decompose_stft,), graph, twice=True)
+    assert ("pad(" not in body(after)) == by_blocks
+    agree(graph, after)
+
+
+def test_a_repeated_edge_stays(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(stft_pass, "LONGEST_ROW", 39)
+    text = CENTRED.format(line=48, begin=4, end=4, frames=11).replace("reflect", "replicate")
+    assert "pad(" in body(run((decompose_stft,), graph_of(text), twice=True))

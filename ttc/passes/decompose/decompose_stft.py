@@ -16,7 +16,8 @@ from torch import Tensor
 from ttc import ops
 from ttc.guard.budget import check_table
 from ttc.ir import Builder, Graph, Value
-from ttc.ops.expr import Expr, concat, constant, reciprocal
+from ttc.ops.expr import Adds, Expr, concat, constant, reciprocal
+from ttc.ops.signal import LONGEST_ROW
 from ttc.ops.torch_types import to_torch
 from ttc.ops.waves import inverse_of_half, waves
 from ttc.passes.normal import rebuild
@@ -94,6 +95,8 @@ def _in_blocks(x: Expr, blocks: int, hop: int) -> Expr:
     needed = blocks * hop
     if x.shape[0] == 1 and needed <= x.shape[1]:
         rows = _rows_of_line(x.value)
+        if isinstance(rows.op, ops.Pad) and (reflected := _reflected(rows.op, hop, x.builder)) is not None:
+            return reflected.part(1, 0, blocks)
         if rows.type.numel % hop == 0:
             return Expr(rows, x.builder).reshape(1, rows.type.numel // hop, hop).part(1, 0, blocks)
     return _fitted(x, 1, needed).reshape(x.shape[0], blocks, hop)
@@ -107,6 +110,27 @@ def _rows_of_line(line: Value) -> Value:
         case ops.Slice(x=x, starts=starts, steps=steps) if x.type.numel == max(x.shape):
             return line if any(starts) or set(steps) != {1} else _rows_of_line(x)
     return line
+
+
+def _reflected(op: ops.Pad, hop: int, builder: Adds) -> Expr | None:
+    """Reflect the edges of a long line by blocks [1, blocks, hop]; None for short lines, and edges of no whole blocks.
+
+    Sample i before the first is sample i after the first, which the first blocks hold; likewise at the end.
+    """
+    (begin, end), size = op.pads[-1], op.x.shape[-1]
+    if op.mode != "reflect" or op.x.type.numel != size or size <= LONGEST_ROW:
+        return None
+    if any(count % hop for count in (begin, end, size)):
+        return None
+    blocks = Expr(_rows_of_line(op.x), builder).reshape(1, size // hop, hop)
+    parts = [blocks]
+    if begin:
+        first = blocks.part(1, 0, begin // hop + 1).reshape(1, begin + hop)
+        parts.insert(0, first.part(1, 1, begin + 1).flip(1).reshape(1, begin // hop, hop))
+    if end:
+        last = blocks.part(1, (size - end) // hop - 1).reshape(1, end + hop)
+        parts.append(last.part(1, hop - 1, hop - 1 + end).flip(1).reshape(1, end // hop, hop))
+    return concat(parts, 1)
 
 
 def _inverse(op: ops.Istft, count: int) -> Tensor:
