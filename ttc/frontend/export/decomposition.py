@@ -29,7 +29,7 @@ def run_decompositions(program: ExportedProgram, table: Mapping[OpOverload, Call
     the front end reads, as a decomposition may lead to one of these.
     """
     present = {node.target for node in program.graph.nodes if isinstance(node.target, OpOverload)}
-    composite = _read_composites() | set(filter(_is_preservable_cia_op, present | table.keys()))
+    composite = read_composites() | set(filter(_is_preservable_cia_op, present | table.keys()))
     with unset_fake_temporarily(), _told({op: table.get(op, _special_op_to_preserve_cia) for op in composite}):
         return _decompose_exported_program(
             program,
@@ -75,7 +75,7 @@ def _set_kernels(op: OpOverload, kernels: Kernels, on_fake: Callable | None) -> 
 
 
 @cache
-def _read_composites() -> frozenset[OpOverload]:
+def read_composites() -> frozenset[OpOverload]:
     """Return the composite ops of torch that the front end reads or refuses by name."""
     found = _collect_all_valid_cia_ops_for_aten_namespace()
     return frozenset(op for op in found if isinstance(op, OpOverload) and is_listed(op))

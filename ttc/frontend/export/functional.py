@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import traceback
 import warnings
 from copy import deepcopy
@@ -10,15 +11,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch._C import DispatchKey
+from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import is_fake
 from torch.export import ExportedProgram
 from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
+from torch.export.graph_signature import OutputKind
 from torch.fx import Graph, Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
 from ttc.frontend.export.branches import branches, inline_branches
-from ttc.frontend.export.decomposition import run_decompositions
+from ttc.frontend.export.decomposition import read_composites, run_decompositions
 from ttc.frontend.export.table import is_listed
 
 MAX_DECOMPOSITIONS = 4
@@ -55,7 +59,8 @@ def _shared(program: ExportedProgram) -> str:
 
 
 def _decomposed(program: ExportedProgram) -> ExportedProgram:
-    program = run_decompositions(program, {})
+    if not _is_functional(program):
+        program = run_decompositions(program, {})
     for _ in range(MAX_DECOMPOSITIONS):
         unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
         known = torch.export.default_decompositions() if unlisted else {}
@@ -64,6 +69,72 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
             break
         program = run_decompositions(program, table)
     return program
+
+
+def _is_functional(program: ExportedProgram) -> bool:
+    """Return whether the front end reads a program as exported: torch would trace the program once more for nothing.
+
+    Nothing is changed in place, and all ops but checks of metadata are read as they are. Some ops are read by which of
+    their results are: torch's trace leaves out those that nobody reads.
+    """
+    live, kinds = _live(program), {spec.kind for spec in program.graph_signature.output_specs}
+    if kinds != {OutputKind.USER_OUTPUT} or any(
+        node.op not in ("placeholder", "call_function", "output") for node in program.graph.nodes
+    ):
+        return False
+    return all(
+        _is_read(node) if node in live else node.target is not operator.getitem and not _changes(node)
+        for node in program.graph.nodes
+        if node.op == "call_function"
+    )
+
+
+def _live(program: ExportedProgram) -> set[Node]:
+    """Return the nodes that the outputs depend on."""
+    live: set[Node] = set()
+    waiting = list(program.graph.output_node().all_input_nodes)
+    while waiting:
+        node = waiting.pop()
+        if node not in live:
+            live.add(node)
+            waiting += node.all_input_nodes
+    return live
+
+
+def _changes(node: Node) -> bool:
+    """Return whether a node changes an operand, or may: only torch's operators tell."""
+    return not isinstance(node.target, OpOverload) or node.target._schema.is_mutable
+
+
+VIEWS = frozenset(
+    {
+        torch.ops.aten.chunk.default,
+        torch.ops.aten.contiguous.default,
+        torch.ops.aten.flatten.using_ints,
+        torch.ops.aten.reshape.default,
+        torch.ops.aten.to.device,
+        torch.ops.aten.to.dtype,
+        torch.ops.aten.to.dtype_layout,
+        torch.ops.aten.unflatten.int,
+    }
+)
+"""Composite ops that torch would trace through, and that the front end reads as they are."""
+
+
+def _is_read(node: Node) -> bool:
+    """Return whether a node chooses a result, or is of an op that is read alike whether torch traces it or not.
+
+    That is what the table lists and changes no operand: ops that torch does not trace through, or keeps whole.
+    """
+    op = node.target
+    if op is operator.getitem:
+        return True
+    if not isinstance(op, OpOverload) or not _is_aten(node) or not is_listed(op) or op._schema.is_mutable:
+        return False
+    if op is torch.ops.aten.dropout.default:
+        return not node.args[2]  # none outside of training
+    kept = op in VIEWS or op in read_composites()
+    return kept or not op.has_kernel_for_dispatch_key(DispatchKey.CompositeImplicitAutograd)
 
 
 def _flat(program: ExportedProgram) -> ExportedProgram:

@@ -1,0 +1,85 @@
+"""Programs that are read as exported, and those that torch traces once more."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ttc
+from ttc.frontend.export import functional
+
+Calls = list[object]
+
+
+class Of(nn.Module):
+    """A module of a function."""
+
+    def __init__(self, function: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)
+
+
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.zeros(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.count.copy_(x[0])
+        return x + self.count
+
+
+@pytest.fixture
+def traces(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    """The programs that torch traces once more."""
+    found: Calls = []
+    run = functional.run_decompositions
+
+    def counted(program, table):
+        found.append(program)
+        return run(program, table)
+
+    monkeypatch.setattr(functional, "run_decompositions", counted)
+    return found
+
+
+X = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
+
+READ = {
+    "composite ops": lambda x: nn.functional.layer_norm(x, (4,)).reshape(4, 2),
+    "dropout outside of training": lambda x: nn.functional.dropout(x, 0.5, training=False) * 2,
+    "several results": lambda x: torch.cat(x.chunk(2, dim=1)[::-1], 1),
+    "a cast, whose metadata exporting checks": lambda x: (x > 0).to(torch.float32) + x,
+}
+
+TRACED = {
+    "a change in place": lambda x: (x * 1).add_(2),
+    "a part that nobody reads": lambda x: nn.functional.adaptive_max_pool2d(x[None], (1, 3), return_indices=True)[0],
+    "statistics of the batch itself": lambda x: nn.functional.batch_norm(x, None, None, training=True),
+    "an op that torch decomposes": lambda x: torch.diff(x, dim=1),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_the_table_lists_is_read_as_exported(case: str, traces: Calls):
+    module = Of(READ[case])
+    compiled = ttc.compile(module, X, dtype="fp32")
+    assert traces == []
+    torch.testing.assert_close(torch.from_numpy(compiled.run(X.numpy())["output"]), module(X))
+
+
+@pytest.mark.parametrize("case", TRACED)
+def test_other_programs_are_traced(case: str, traces: Calls):
+    module = Of(TRACED[case])
+    compiled = ttc.compile(module, X, dtype="fp32")
+    assert traces
+    torch.testing.assert_close(torch.from_numpy(compiled.run(X.numpy())["output"]), module(X))
+
+
+def test_programs_with_state_are_traced(traces: Calls):
+    ttc.compile(Counter(), X, dtype="fp32")
+    assert traces
