@@ -51,6 +51,10 @@ CANNOT_RUN = {
 UNKNOWN = {"RSQRT"}
 """Functions inside binary calls that golden functions have in no table; the samples compare these with torch."""
 
+VIEWS = "padded_shape"
+"""An argument of reshapes that are views of the first rows of tiles: golden functions know no padding. The samples of
+one token compare these with torch."""
+
 PLACES = {"memory_config", "compute_kernel_config"}
 """Keywords that say where and how exactly a card works: not every golden function takes them, none reads them."""
 
@@ -70,7 +74,7 @@ class Listener(EmulatorDevice):
         function = self.golden.get(call.mnemonic)
         if function is None:
             self.without.add(call.mnemonic)
-        elif any(each.op_type in UNKNOWN for each in getattr(call, "activations", ())):
+        elif any(each.op_type in UNKNOWN for each in getattr(call, "activations", ())) or getattr(call, VIEWS, None):
             pass
         elif call.mnemonic not in CANNOT_RUN and (fault := self._fault(function, call, operands, results)):
             self.faults.setdefault(call.mnemonic, []).append(f"{call}: {fault}")
