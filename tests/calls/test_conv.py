@@ -10,8 +10,8 @@ from ttc.calls.conv import (
     Convolution,
     CoreRectangle,
     PrepareConvWeights,
-    sharded_bytes,
 )
+from ttc.calls.conv_bytes import sharded_bytes
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.spelling import spelled, text
 from ttc.calls.target import TARGETS

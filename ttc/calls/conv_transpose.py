@@ -13,8 +13,8 @@ from ttc.calls.conv import (
     on_host,
     prepared_bias,
     prepared_weights,
-    sharded_bytes,
 )
+from ttc.calls.conv_bytes import sharded_bytes
 from ttc.calls.slicing import Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
