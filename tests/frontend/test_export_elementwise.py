@@ -68,6 +68,10 @@ def test_activations():
         F.elu(x, 0.5)
         F.selu(x)
         F.celu(x, 2.0)
+        F.celu(x, -2.0)
+        torch.ops.aten.elu(x, 1.5, 2, -1)
+        torch.ops.aten.elu(x, 1.5, 2, 0)
+        torch.ops.aten.elu(x, 1.5, 2, 0.7)
         F.softplus(x)
         F.softplus(x, 2.0, 1.0)
         F.logsigmoid(x)
@@ -79,6 +83,7 @@ def test_activations():
         F.glu(x)
         F.glu(x, 0)
         F.prelu(x, torch.tensor([0.1, 0.2, 0.3]))
+        F.prelu(x[0, 0, 0] - 9, torch.tensor(0.5))
         F.softmin(x, 1)
         F.dropout(x, 0.5, False)
         """,

@@ -31,6 +31,15 @@ def test_products():
         torch.addmm(s, s, s, beta=0.5, alpha=2)
         torch.addmm(s[0], s, s)
         torch.baddbmm(x @ y.mT, x, y.mT)
+        torch.addbmm(s[:3, :3], x, y.mT, beta=0.5, alpha=2)
+        torch.addbmm(s[:3, :3], x, y.mT, beta=0)
+        torch.inner(s, s)
+        torch.inner(x, y)
+        torch.inner(x, y[0, 0])
+        torch.inner(y[0, 0], x)
+        torch.inner(s[0], s[1])
+        torch.inner(s[0, 0], x)
+        torch.inner(x, s[0, 0])
         torch.outer(s[0], s[1])
         torch.dot(s[0], s[1])
         torch.mv(s, s[0])
@@ -176,6 +185,8 @@ def test_pools():
         F.adaptive_max_pool2d(x, (3, 4))
         F.adaptive_max_pool2d(x, (9, 11))
         F.adaptive_max_pool1d(-x[0].abs(), 4)
+        F.adaptive_avg_pool2d(x, (0, 3))
+        F.adaptive_max_pool2d(x, (3, 0), return_indices=True)
         """,
         x=IMAGE,
     )
@@ -256,6 +267,29 @@ def test_reductions():
 def test_a_stable_sort_is_refused():
     with pytest.raises(Refused, match="a stable sort is not supported"):
         each_agrees("x.sort(stable=True, dim=1)", x=X)
+    with pytest.raises(Refused, match="a stable sort is not supported"):
+        each_agrees("x.argsort(stable=True, dim=1)", x=X)
+    each_agrees("x.argsort(stable=False, dim=1, descending=True)", x=X)
+
+
+def test_reductions_of_no_elements():
+    each_agrees(
+        """
+        torch.linalg.norm(x, 1, keepdim=True)
+        torch.linalg.norm(x, float("inf"))
+        torch.linalg.norm(s[:, :0], 1)
+        torch.linalg.norm(s[:0], float("inf"))
+        x.sum(), x.prod(1)
+        s[:0].amax(1), s[:0].amin(1)
+        """,
+        x=X[0, :0, :0],
+        s=SQUARE,
+    )
+
+
+def test_a_tensor_where_a_number_is_read_is_refused():
+    with pytest.raises(Refused, match=r"aten\.linspace\.Tensor_Scalar is not supported in this form"):
+        each_agrees("torch.linspace(x[0, 0, 0], 2, 5)", x=X)
 
 
 def test_weight_norm_and_a_transposed_convolution_of_a_vocoder():
@@ -278,6 +312,10 @@ def test_blocks_and_pools_with_a_divisor():
         F.fold(F.unfold(x, 2)[0], (7, 9), 2)
         F.avg_pool2d(x, 2, divisor_override=3)
         F.avg_pool2d(x, 3, 2, 1, divisor_override=5)
+        F.avg_pool2d(x, 3, 2, 1, count_include_pad=False, divisor_override=5)
+        F.avg_pool2d(x, (2, 4), 3, (1, 2), ceil_mode=True, divisor_override=3)
+        F.avg_pool2d(x[0], 2, 3, divisor_override=-2)
+        F.avg_pool3d(x, 2, ceil_mode=True, divisor_override=7)
         """,
         x=IMAGE,
     )
@@ -293,6 +331,13 @@ def test_diagonals_determinants_and_norms_of_matrices():
         torch.diag(s)
         torch.diag(s[0], 1)
         torch.diag_embed(x[0])
+        torch.diagonal_scatter(x, y[:, 0, :3], 0, 1, 2)
+        torch.diagonal_scatter(x, y[0, :, :2], -1, 2, 0)
+        torch.diagonal_scatter(s, s[0, :3], -2)
+        torch.diagonal_scatter(s[:, :3], s[0, :2], 1)
+        torch.diagonal_scatter(s[:3], s[0, :3])
+        torch.diagonal_scatter(s[:3], s[0, :3], 2)
+        torch.diagonal_scatter(s[:, :3], s[0, :3], -2)
         torch.det(s[:4, :4])
         torch.linalg.det(x[:, :3, :3])
         torch.linalg.norm(s, "fro")

@@ -51,6 +51,17 @@ def test_sums_and_products_into_places():
     )  # fmt: skip
 
 
+@pytest.mark.parametrize("reduce", ["sum", "amax", "amin"])
+def test_flags_into_places(reduce):
+    each_agrees(
+        f"""
+        torch.scatter_reduce(x > 0, 0, i, y > 0, "{reduce}")
+        torch.scatter_reduce(x > 0, 0, i, y > 0, "{reduce}", include_self=False)
+        """,
+        x=X, y=Y, i=PLACES,
+    )  # fmt: skip
+
+
 def test_part_of_the_other_dimensions_is_refused():
     with pytest.raises(Refused, match="into part of"):
         each_agrees('torch.scatter_reduce(x, 0, i[:, :2], y, "amax")', x=X, y=Y, i=PLACES)
@@ -63,6 +74,7 @@ def test_elements_where_a_mask_holds():
         torch.masked_scatter(x, x > 9, y)
         torch.masked_scatter(x, x < 9, y)
         torch.masked_scatter(x, (i == 1)[0], y)
+        torch.masked_scatter(x[0], i == 1, y)
         torch.masked_scatter(x, (i[:, :1] == 1).expand(3, 4), y)
         torch.masked_scatter(x, (i[:, :1] < 9).expand(3, 4), y[:, None])
         torch.masked_scatter(x, (i[:, :1] > 9).expand(3, 4), y[:0])

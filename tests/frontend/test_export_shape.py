@@ -1,6 +1,8 @@
+import pytest
 import torch
 
 from tests.frontend.exporting import each_agrees
+from ttc.errors import Refused
 
 torch.manual_seed(0)
 X = torch.randn(2, 3, 4)
@@ -105,6 +107,7 @@ def test_padding():
         F.pad(x > 0, (1, 2))
         F.pad(x, (1, 1), mode="reflect")
         F.pad(x, (2, 1), mode="replicate")
+        F.pad(x, (-3, 2), mode="replicate")
         F.pad(x, (1, 2), mode="circular")
         F.pad(x[None], (1, 2, 1, 0), mode="circular")
         F.pixel_shuffle(x.repeat(1, 4, 1).reshape(2, 4, 3, 4), 2)
@@ -112,6 +115,12 @@ def test_padding():
         """,
         x=X,
     )
+
+
+def test_nothing_is_left_to_replicate():
+    with pytest.raises(Refused, match="cannot replicate 0, 5 of 0 elements"):
+        each_agrees('F.pad(x, (-4, 5), mode="replicate")', x=X)
+    each_agrees('F.pad(x[:0], (1, 1), mode="replicate")', x=X)
 
 
 def test_made_from_numbers():

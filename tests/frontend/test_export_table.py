@@ -6,7 +6,6 @@ from ttc.frontend.export.reader import MEANINGLESS
 from ttc.frontend.export.table import REFUSED, TABLE, binds
 
 OTHER_FORMS = {
-    "aten.argsort.stable",
     "aten.where.default",
     *(f"aten.{name}.dtype" for name in ("mm", "bmm", "addmm", "baddbmm")),
 }

@@ -77,14 +77,29 @@ class Mean(Reduce):
         return super().infer()
 
 
-class Max(Reduce):
+@dataclass(frozen=True)
+class Extreme(Reduce, abstract=True):
+    """The largest or the smallest element over dims, which must have one."""
+
+    def infer(self) -> TensorType:
+        result = super().infer()
+        _check_choice(self.x, self.dims)
+        return result
+
+
+def _check_choice(x: Value, dims: tuple[int, ...]) -> None:
+    """Refuse to choose among no elements."""
+    require(all(x.shape[dim] for dim in dims), f"{x.type} has no element to choose from")
+
+
+class Max(Extreme):
     """Largest element over dims."""
 
     facts = Facts(Finite.ALL, Exactness.KEPT, within=("x",))
     function = torch.amax
 
 
-class Min(Reduce):
+class Min(Extreme):
     """Smallest element over dims."""
 
     facts = Facts(Finite.ALL, Exactness.KEPT, within=("x",))
@@ -109,6 +124,7 @@ class Argmax(Op):
 
     def infer(self) -> TensorType:
         check_dim(self.dim, self.x)
+        _check_choice(self.x, (self.dim,))
         return TensorType(DType.i64, reduced(self.x, (self.dim,), self.keep))
 
     def eval(self, x: Tensor) -> Tensor:

@@ -138,11 +138,8 @@ class Pad(Op):
         check_number(self.value, self.x.dtype)
         for (begin, end), size in zip(self.pads, self.x.shape, strict=True):
             require(begin >= 0 and end >= 0, "pads cannot be negative; slice instead")
-            limit = size - 1 if self.mode == "reflect" else size if self.mode == "constant" else max(size, 1)
-            require(
-                self.mode == "constant" or max(begin, end) <= limit or self.mode == "replicate",
-                f"cannot {self.mode} {begin}, {end} of {size} elements",
-            )
+            fits = max(begin, end) < size if self.mode == "reflect" else self.mode == "constant" or size > 0
+            require(fits or begin == end == 0, f"cannot {self.mode} {begin}, {end} of {size} elements")
         shape = tuple(size + begin + end for (begin, end), size in zip(self.pads, self.x.shape, strict=True))
         return TensorType(self.x.dtype, shape)
 

@@ -48,6 +48,8 @@ def rrelu(b: ExportBuilder, x: Expr, *operands: object, **keywords: object) -> E
 @aten("elu")
 def elu(b: ExportBuilder, x: Expr, alpha: float = 1, scale: float = 1, input_scale: float = 1) -> Expr:
     """Compute scale * x where x > 0, else scale * alpha * (exp(input_scale * x) - 1)."""
+    if input_scale <= 0:  # the sign of x decides, not that of input_scale * x
+        return where(x > 0, x, apply(ops.Expm1, x * input_scale) * alpha) * scale
     inner = x if input_scale == 1 else x * input_scale
     y = apply(ops.Elu, inner, float(alpha * input_scale))
     factor = scale / input_scale
@@ -92,7 +94,7 @@ def softshrink(b: ExportBuilder, x: Expr, lambd: Number = 0.5) -> Expr:
 @aten("prelu")
 def prelu(b: ExportBuilder, x: Expr, weight: Expr) -> Expr:
     slopes = weight.view(*(1, -1, *(1,) * (x.rank - 2)) if x.rank > 1 else (-1,))
-    return where(x > 0, x, x * slopes)
+    return where(x > 0, x, x * slopes).reshape(*x.shape)
 
 
 @aten("glu")

@@ -15,6 +15,7 @@ from ttc.frontend.blocks import summed_blocks
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten, full
 from ttc.frontend.places import places
+from ttc.ir import DType
 from ttc.ops.conv import Pads
 from ttc.ops.expr import Expr, apply
 
@@ -191,13 +192,21 @@ def avg_pool(
     rank = _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
     if divisor_override is not None:
-        if ceil_mode:
-            raise Refusal("average pooling with divisor_override and ceil_mode is not supported")
-        y = avg_pool(b, x, kernel_size, stride, padding)
-        return y * (math.prod(kernel) / divisor_override)
-    steps = _strides(stride, kernel)
-    op = partial(ops.AvgPool, kernel=kernel, stride=steps, padding=_pads(padding, rank), dilation=(1,) * rank)
-    return _batched(x, rank, lambda x: apply(op, x, ceil=ceil_mode, count_padding=count_include_pad))
+        return _sum_pool(b, x, kernel, _strides(stride, kernel), _pads(padding, rank)) * (1 / divisor_override)
+    op = partial(ops.AvgPool, kernel=kernel, stride=_strides(stride, kernel), dilation=(1,) * rank)
+    return _batched(
+        x, rank, lambda x: apply(op, x, padding=_pads(padding, rank), ceil=ceil_mode, count_padding=count_include_pad)
+    )
+
+
+def _sum_pool(b: ExportBuilder, x: Expr, kernel: tuple[int, ...], steps: tuple[int, ...], pads: Pads) -> Expr:
+    """Sum windows as means of whole ones, so pad with zeros up to the end of the last window."""
+    rank = len(kernel)
+    spans = [(out - 1) * step + k for out, step, k in zip(b.result.shape[-rank:], steps, kernel, strict=True)]
+    ends = [span - size - begin for span, size, (begin, _) in zip(spans, x.shape[-rank:], pads, strict=True)]
+    whole = tuple((begin, max(end, given)) for end, (begin, given) in zip(ends, pads, strict=True))
+    op = partial(ops.AvgPool, kernel=kernel, stride=steps, dilation=(1,) * rank, padding=whole, count_padding=True)
+    return _batched(x, rank, lambda x: apply(op, x)) * math.prod(kernel)
 
 
 @aten(
@@ -205,6 +214,8 @@ def avg_pool(
 )
 def adaptive_avg_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> Expr:
     """Take a mean for one output per dimension, windows where sizes divide, else a product along each dimension."""
+    if 0 in output_size:
+        return full(b, b.result.shape, 0, b.result.dtype)
     rank = len(output_size)
     sizes = x.shape[-rank:]
     if set(output_size) == {1}:
@@ -222,6 +233,8 @@ def adaptive_avg_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> Expr
 @aten("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d")
 def adaptive_max_pool(b: ExportBuilder, x: Expr, output_size: list[int]) -> tuple[Expr, ...]:
     """Take the largest of each window: windows of one size where sizes divide, else of each dimension by itself."""
+    if 0 in output_size:
+        return tuple(full(b, b.result.shape, 0, dtype) for dtype in (b.result.dtype, DType.i64))
     kernel = _divided(x.shape[-len(output_size) :], output_size)
     if kernel:
         return max_pool_with_indices(b, x, list(kernel))

@@ -170,6 +170,22 @@ def diagonal(b: ExportBuilder, x: Expr, offset: int = 0, dim1: int = 0, dim2: in
     return rows.part(-1, start, start + (count - 1) * (columns + 1) + 1, columns + 1)
 
 
+@aten("diagonal_scatter")
+def diagonal_scatter(b: ExportBuilder, x: Expr, src: Expr, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Expr:
+    """Replace a diagonal of two dimensions by src: element k stands in row k, or in column k below the main one."""
+    first, second = compose.axis(x, dim1), compose.axis(x, dim2)
+    order = [*(dim for dim in range(x.rank) if dim not in (first, second)), first, second]
+    matrices = x.permute(*order)
+    rows, columns = matrices.shape[-2:]
+    at = -2 if offset >= 0 else -1
+    missing = matrices.shape[at] - src.shape[-1]
+    lines = apply(ops.Pad, result_as(b, src), (*((0, 0),) * (src.rank - 1), (0, missing)), "constant", 0.0)
+    here = torch.ones(rows, columns, dtype=torch.bool).tril(offset).triu(offset)
+    return where(b.constant(here), compose.unsqueeze(lines, -3 - at), matrices).permute(
+        *map(order.index, range(x.rank))
+    )
+
+
 @aten("unfold")
 def unfold(b: ExportBuilder, x: Expr, dimension: int, size: int, step: int) -> Expr:
     """Take windows of `size` every `step` along a dimension; their elements form a new last dimension."""

@@ -26,9 +26,18 @@ def linear(b: ExportBuilder, x: Expr, weight: Expr, bias: Expr | None = None) ->
     return apply(ops.Linear, x, weight, bias)
 
 
-@aten("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner")
+@aten("matmul", "mm", "bmm", "mv", "dot", "vdot")
 def matmul(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
     return compose.matmul(x, other)
+
+
+@aten("inner")
+def inner(b: ExportBuilder, x: Expr, other: Expr) -> Expr:
+    """Compute y[.., *rest] = x[.., i] other[*rest, i]; of a scalar, the product with each element."""
+    if not x.rank or not other.rank:
+        return x * other
+    rows = other.reshape(math.prod(other.shape[:-1]), other.shape[-1])
+    return compose.matmul(x, rows.permute(1, 0)).reshape(*b.result.shape)
 
 
 @aten("einsum")
@@ -43,6 +52,14 @@ def addmm(b: ExportBuilder, x: Expr, a: Expr, c: Expr, beta: Number = 1, alpha: 
     if beta == 0:
         return product
     return (x if beta == 1 else x * beta) + product
+
+
+@aten("addbmm")
+def addbmm(b: ExportBuilder, x: Expr, a: Expr, c: Expr, beta: Number = 1, alpha: Number = 1) -> Expr:
+    """Add the sum of a batch's products, which is one product: [N, n, k] as [n, N k] and [N, k, m] as [N k, m]."""
+    batch, rows, inner = a.shape
+    wide = a.permute(1, 0, 2).reshape(rows, batch * inner)
+    return addmm(b, x, wide, c.reshape(batch * inner, c.shape[2]), beta, alpha)
 
 
 @aten("outer", "ger")
@@ -130,6 +147,21 @@ def group_norm(
     cudnn_enabled: bool = True,
 ) -> Expr:
     return apply(ops.GroupNorm, x, weight, bias, num_groups, float(eps))
+
+
+@aten("native_group_norm")
+def native_group_norm(
+    b: ExportBuilder,
+    x: Expr,
+    weight: Expr | None,
+    bias: Expr | None,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    eps: float,
+) -> tuple[Expr]:
+    return (group_norm(b, x, group, weight, bias, eps),)
 
 
 @aten("instance_norm")

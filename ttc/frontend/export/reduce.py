@@ -8,7 +8,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import axes, axis, result_as
-from ttc.frontend.export.table import ExportBuilder, Number, aten, cast
+from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
 from ttc.frontend.log_sum_exp import log_sum_exp
 from ttc.ir import DType
 from ttc.ops.expr import Expr, apply, sqrt
@@ -169,6 +169,8 @@ def linalg_norm(
         raise Refusal(f"the matrix norm {ord} is not supported: it needs singular values")
     along = dims if abs(ord) == 1 else dims[::-1]
     lines = abs(result_as(b, x)).sum(axes(x, along[0]), keep=True)
+    if not lines.type.numel:  # the largest of no sums is 0, as sums are not negative
+        return full(b, b.result.shape, 0, b.result.dtype)
     y = apply(ops.Max if ord > 0 else ops.Min, lines, axes(x, along[1]), True)
     return y.reshape(*b.result.shape)
 
@@ -225,6 +227,11 @@ def sort_stable(
 @aten("argsort")
 def argsort(b: ExportBuilder, x: Expr, dim: int = -1, descending: bool = False) -> Expr:
     return sort(b, x, dim, descending)[1]
+
+
+@aten("argsort.stable")
+def argsort_stable(b: ExportBuilder, x: Expr, *, stable: bool, dim: int = -1, descending: bool = False) -> Expr:
+    return sort_stable(b, x, stable, dim, descending)[1]
 
 
 @aten("cosine_similarity")

@@ -3,24 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 
 from ttc import ops
 from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten
 from ttc.ops.expr import Expr, apply
 
+_OF_IMAGES = {
+    "nearest": "upsample_nearest2d",
+    "nearest-exact": "_upsample_nearest_exact2d",
+    "linear": "upsample_bilinear2d",
+    "cubic": "upsample_bicubic2d",
+}
+"""The aten op that resizes images, by mode."""
 
-def _resize(mode: str, antialias: bool = False):
-    """Make a reading of upsampling in one mode, for both of aten's forms (sizes or scale factors)."""
+_WITH_CORNERS = ("linear", "cubic")
+"""The modes that may align corners."""
 
-    def read(b: ExportBuilder, x: Expr, *args: object, **keywords: object) -> Expr:
-        align = args[1] if len(args) > 1 and isinstance(args[1], bool) else keywords.get("align_corners", False)
-        scales = [arg for arg in args[1:] if isinstance(arg, list)]
-        return resize(b, x, _Lines(mode, bool(align), antialias), scales[0] if scales else None)
+
+def _resize(mode: str, rank: int, antialias: bool = False):
+    """Make a reading of upsampling in one mode, for both of aten's forms (sizes with scales, or scale factors)."""
+    names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
+
+    def read(b: ExportBuilder, x: Expr, output_size: list[int] | None, *rest: Any, **keywords: Any) -> Expr:
+        corners = rest[:1] if mode in _WITH_CORNERS else ()
+        given = rest[len(corners) :]
+        if given and isinstance(given[0], list):
+            scales = given[0]
+        else:
+            by_name = keywords | dict(zip(names, given, strict=False))
+            scales = keywords.get("scale_factors") or [by_name.get(name) for name in names]
+        lines = _Lines(mode, any(corners) or keywords.get("align_corners", False), antialias)
+        return resize(b, x, lines, scales)
 
     return read
 
@@ -33,35 +50,34 @@ class _Lines:
     align_corners: bool
     antialias: bool
 
-    def matrix(self, old: int, new: int, factor: float | None) -> torch.Tensor:
+    def matrix(self, old: int, new: int, scale: float | None) -> torch.Tensor:
         """Return the matrix [new, old] of the resizing: torch's own result on an identity matrix."""
         eye = torch.eye(old)[None, None]  # a row for each input position
-        mode = {"linear": "bilinear", "cubic": "bicubic"}.get(self.mode, self.mode)
-        corners = self.align_corners if mode != self.mode else None
-        resized = partial(F.interpolate, mode=mode, align_corners=corners, antialias=self.antialias)
-        if factor is None:
-            rows = resized(eye, size=(old, new))
-        else:
-            rows = resized(eye, scale_factor=(1.0, factor), recompute_scale_factor=False)
-        return rows[0, 0].T
+        name = _OF_IMAGES[self.mode]
+        function = getattr(torch.ops.aten, f"_{name}_aa" if self.antialias else name)
+        corners = (self.align_corners,) if self.mode in _WITH_CORNERS else ()
+        return function(eye, [old, new], *corners, None, scale)[0, 0].T
 
 
-def resize(b: ExportBuilder, x: Expr, lines: _Lines, factors: list[float] | None) -> Expr:
-    """Resize x [N, C, *spatial] to the declared sizes: by whole factors as Upsample, else one dimension at a time."""
+def resize(b: ExportBuilder, x: Expr, lines: _Lines, scales: list[float | None]) -> Expr:
+    """Resize x [N, C, *spatial] to the declared sizes: by whole factors as Upsample, else one dimension at a time.
+
+    A scale that is given places the samples, though it may not be the quotient of the sizes.
+    """
     spatial, sizes = x.shape[2:], b.result.shape[2:]
     whole = all(new % old == 0 for old, new in zip(spatial, sizes, strict=True))
-    natural = factors is None or all(f == new / old for f, old, new in zip(factors, spatial, sizes, strict=True))
-    scales = tuple(new // old for old, new in zip(spatial, sizes, strict=True))
+    natural = all(s in (None, new / old) for s, old, new in zip(scales, spatial, sizes, strict=True))
+    factors = tuple(new // old for old, new in zip(spatial, sizes, strict=True))
     halves = lines == _Lines("linear", align_corners=False, antialias=False)
     if whole and natural and lines.mode in ("nearest", "nearest-exact"):
-        return apply(ops.Upsample, x, scales)
+        return apply(ops.Upsample, x, factors)
     if whole and natural and halves:
-        return apply(ops.Upsample, x, scales, "linear")
+        return apply(ops.Upsample, x, factors, "linear")
     for dim, (old, new) in enumerate(zip(spatial, sizes, strict=True), start=2):
         if natural and halves and old % new == 0:
             x = _middles(x, dim, new)
         elif old != new or not natural:
-            matrix = lines.matrix(old, new, None if factors is None else factors[dim - 2])
+            matrix = lines.matrix(old, new, scales[dim - 2])
             picks = lines.mode in ("nearest", "nearest-exact")
             x = compose.take(x, dim, b.constant(matrix.argmax(1))) if picks else compose.along(b, x, dim, matrix)
     return x
@@ -79,9 +95,9 @@ def _middles(x: Expr, dim: int, size: int) -> Expr:
 
 
 for _rank, _linear in ((1, "linear"), (2, "bilinear"), (3, "trilinear")):
-    aten(f"upsample_nearest{_rank}d")(_resize("nearest"))
-    aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact"))
-    aten(f"upsample_{_linear}{_rank}d")(_resize("linear"))
-aten("upsample_bicubic2d")(_resize("cubic"))
+    aten(f"upsample_nearest{_rank}d")(_resize("nearest", _rank))
+    aten(f"_upsample_nearest_exact{_rank}d")(_resize("nearest-exact", _rank))
+    aten(f"upsample_{_linear}{_rank}d")(_resize("linear", _rank))
+aten("upsample_bicubic2d")(_resize("cubic", 2))
 for _two, _mode in (("bilinear", "linear"), ("bicubic", "cubic")):
-    aten(f"_upsample_{_two}2d_aa")(_resize(_mode, antialias=True))
+    aten(f"_upsample_{_two}2d_aa")(_resize(_mode, 2, antialias=True))

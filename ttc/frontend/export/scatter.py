@@ -47,6 +47,8 @@ def _neutral(reduce: str, dtype: DType) -> Number:
     """Return the neutral element of a reduction."""
     if reduce not in ("amax", "amin"):
         return int(reduce == "prod")
+    if dtype is DType.bool:
+        return int(reduce == "amin")
     if dtype.is_float:
         return -math.inf if reduce == "amax" else math.inf
     limits = torch.iinfo(to_torch(dtype))
@@ -88,6 +90,7 @@ def masked_scatter(b: ExportBuilder, x: Expr, mask: Expr, source: Expr) -> Expr:
     The n-th true element of the mask takes element n of source, and n is a prefix sum. Where there are more of them
     than source has elements, which torch refuses at run time, the last element is repeated.
     """
+    x = x.expand(*b.result.shape)
     if source.type.numel == 0:
         return x
     inner = mask.op.x if isinstance(mask.op, ops.Expand) else mask.value

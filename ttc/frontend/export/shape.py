@@ -73,7 +73,7 @@ def alias(b: ExportBuilder, x: Expr) -> Expr:
     return x.new(ops.Slice(x.value, (0,) * x.rank, x.shape))
 
 
-@aten("narrow")
+@aten("narrow", "narrow_copy")
 def narrow(b: ExportBuilder, x: Expr, dim: int, start: int, length: int) -> Expr:
     start %= max(x.shape[dim], 1)
     return x.part(dim, start, start + length)

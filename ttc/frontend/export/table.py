@@ -72,17 +72,21 @@ def named(table: dict[str, Entry], target: torch._ops.OpOverload) -> Entry | Non
 
 
 def binds(function: Function, args: tuple, keywords: dict[str, Any]) -> bool:
-    """Return whether a function takes these operands: an overload that only TorchScript or a GPU knows may not fit."""
+    """Return whether a function takes these operands, and no tensor for a number: an overload may not fit."""
+    signature, numbers = _signature(function)
     try:
-        _signature(function).bind(None, *args, **keywords)
+        bound = signature.bind(None, *args, **keywords).arguments
     except TypeError:
         return False
-    return True
+    return not any(isinstance(bound.get(name), Expr) for name in numbers)
 
 
 @cache
-def _signature(function: Function) -> inspect.Signature:
-    return inspect.signature(function)
+def _signature(function: Function) -> tuple[inspect.Signature, tuple[str, ...]]:
+    """Return a function's signature, and the parameters that are numbers."""
+    signature = inspect.signature(function)
+    kinds = {name: set(str(each.annotation).split(" | ")) for name, each in signature.parameters.items()}
+    return signature, tuple(name for name, kind in kinds.items() if kind <= {"Number", "int", "float", "bool", "None"})
 
 
 def refused(target: torch._ops.OpOverload) -> bool:
