@@ -42,6 +42,7 @@ def compile(
     optimize: int = 1,
     min_pcc: float | None = None,
     inputs: Any = None,
+    activations: str | None = None,
     state: Mapping[str, str] | None = None,
     trust: bool = False,
     progress: Callable[[str], None] | None = None,
@@ -58,7 +59,8 @@ def compile(
     form and no saved file. Compile again for new weights; torch.compile(model, backend="ttc") sees changes by itself.
     `dtype` "auto" chooses bf16, bfp8 or bfp4 for each weight of a product or convolution: the cheapest with which each
     output of a run on `inputs` correlates with fp32's by `min_pcc` (0.99 if not given); `compiled.choice` tells them,
-    and `dtype` may be a dict of dtypes by the weights' names (docs/numbers.md).
+    and `dtype` may be a dict of dtypes by the weights' names (docs/numbers.md). `activations` "bfp8" stores in that
+    format what products, convolutions, sums and pools hand on to each other, which is bf16 otherwise.
     `state` binds inputs of an ONNX model to outputs, whose numbers they take in the next run of a session; a module's
     state is the buffers that it changes (docs/state.md).
     `allow_host` names ops that the host may do where the card cannot (`ttc ops` lists the names); `fidelity` ("LoFi",
@@ -88,7 +90,7 @@ def compile(
     least = automatic(dtype, inputs, min_pcc)
     weights = weight_formats(dtype) if isinstance(dtype, Mapping) else {}
     named = "bf16" if least is not None or isinstance(dtype, Mapping) else dtype
-    options = options_named(target, named, allow_host, fidelity, optimize, weights)
+    options = options_named(target, named, allow_host, fidelity, optimize, weights, activations)
     sizes = length_sizes(lengths)
     largest = {name: listed[-1] for name, listed in sizes.items()}
     with every_stage(options):

@@ -119,10 +119,16 @@ def widest(tensors: tuple[Value, ...]) -> Spec:
     return max(map(spec_of, tensors), key=lambda spec: spec.dtype.bytes)
 
 
+@dataclass(frozen=True)
 class Add(BinaryCall, name="ttnn.add"):
-    """a + b."""
+    """a + b, in the first tensor's dtype unless one is given."""
 
-    number_first = True
+    _: KW_ONLY
+    dtype: DType | None = None
+    number_first: ClassVar[bool] = True
+
+    def result_dtype(self) -> DType:
+        return self.dtype or super().result_dtype()
 
 
 class Subtract(BinaryCall, name="ttnn.subtract"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ttc.calls.call import BLOCK_FORMATS
 from ttc.calls.target import Target
 from ttc.calls.window import shard_rows
 from ttc.ir import TILE, DType, Sharding
@@ -27,7 +28,7 @@ def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
     taps = call.kernel_size[1] if in_blocks or block == here else call.taps
     shard, halo = shard_bytes(call, dtype, target), halo_bytes(call, dtype, target)
     weights = taps * channels_in * channels_out * call.weights_dtype(dtype).bytes
-    blocks = 2 * block * call.kernel_size[1] * channels_in * dtype.bytes
+    blocks = block * call.kernel_size[1] * channels_in * (row_dtype(dtype).bytes + dtype.bytes)
     partial = 2 * block * DType.f32.bytes + (here * dtype.bytes if block < here else 0)
     results = partial * channels_out
     computing = weights + blocks + results + (shard if call.keeps_input else 0)
@@ -43,10 +44,15 @@ def shard_bytes(call: Convolution, dtype: DType, target: Target) -> int:
 
 
 def halo_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """Return the bytes of all rows that a core reads of the input of the largest slice."""
+    """Return the bytes of all rows that a core reads of the input of the largest slice: a halo is no tiles."""
     part = call.parts[0]
     rows = part.halo(shard_rows(part.output_pixels, call.shard_cores(target.grid)))
-    return int(rows * core_channels(call, call.in_channels, target) * dtype.bytes)
+    return int(rows * core_channels(call, call.in_channels, target) * row_dtype(dtype).bytes)
+
+
+def row_dtype(dtype: DType) -> DType:
+    """Return the dtype of rows that tiles become: of block formats, which exist in tiles only, bf16."""
+    return DType.bf16 if dtype in BLOCK_FORMATS else dtype
 
 
 def core_channels(call: Convolution, channels: int, target: Target) -> int:

@@ -39,6 +39,7 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
     reallocate_halo_output: bool = True
     output_layout: Layout = Layout.ROW_MAJOR
     config_tensor_in_dram: bool = False
+    dtype: DType | None = None
 
     @property
     def window(self) -> Window:
@@ -46,7 +47,7 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         return Window(self.batch_size, size, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
 
     def infer(self) -> Spec:
-        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16}), "input_tensor")
+        accept(self.input_tensor, Layout.TILE, frozenset({DType.bf16, DType.bfp8}), "input_tensor")
         expected = (1, 1, self.window.pixels, self.channels)
         if self.input_tensor.shape != expected:
             raise Refusal(f"input_tensor must be {list(expected)}, got {self.input_tensor.type}")
@@ -61,7 +62,7 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         assert self.memory_config is not None
         self.dram_slice_config.check(self.window)
         rows = (1, 1, self.window.output_pixels) if self.dram_slice_config == WHOLE else self.images
-        return Spec(DType.bf16, (*rows, self.channels), self.output_layout, self.memory_config)
+        return Spec(self.dtype or DType.bf16, (*rows, self.channels), self.output_layout, self.memory_config)
 
     @property
     def images(self) -> tuple[int, int, int]:

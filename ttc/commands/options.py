@@ -11,6 +11,7 @@ from typing import Any
 from ttc.calls.call import MathFidelity
 from ttc.calls.target import TARGETS
 from ttc.compiled.arguments import LEVELS
+from ttc.compiled.options import ACTIVATIONS
 from ttc.errors import InputError
 from ttc.guard.files import open_file
 from ttc.runtime.file.safetensors_file import read_json
@@ -55,6 +56,10 @@ def add_compilation(parser: ArgumentParser, by_weight: bool = False) -> None:
     else:
         parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
+        "--activations", choices=tuple(ACTIVATIONS),
+        help="format of what products, convolutions, sums and pools hand on to each other (bf16 if not given)",
+    )  # fmt: skip
+    parser.add_argument(
         "--fidelity",
         choices=FIDELITIES,
         help="passes of the matrix engine in all calls; by card and weights if not given",
@@ -88,6 +93,7 @@ def compilation(arguments: Namespace) -> dict[str, Any]:
         "dtype": arguments.dtype,
         "lengths": _once(arguments.lengths),
         "allow_host": arguments.allow_host,
+        "activations": arguments.activations,
         "fidelity": arguments.fidelity,
         "optimize": arguments.optimize,
         "state": _states(arguments.state),

@@ -9,6 +9,7 @@ from typing import Any
 from ttc.calls.fidelity import fidelity_named
 from ttc.calls.target import target_named
 from ttc.compiled.arguments import host_names, optimization_level
+from ttc.errors import InputError
 from ttc.ir import DType
 from ttc.pipeline import Options, dtype_named
 
@@ -22,9 +23,27 @@ def options_named(
     fidelity: Any,
     optimize: Any,
     weight_dtypes: Mapping[str, DType] = NO_DTYPES,
+    activations: Any = None,
 ) -> Options:
     """Return the options that a user names: card, numbers, the host's ops; InputError for names that are not known."""
     card = target_named(target)
     passes = None if fidelity is None else fidelity_named(fidelity, card)
     level = optimization_level(optimize)
-    return Options(card, dtype_named(dtype), host_names(allow_host), passes, level, weight_dtypes)
+    numbers = dtype_named(dtype)
+    narrow = activation_dtype(activations, numbers)
+    return Options(card, numbers, host_names(allow_host), passes, level, weight_dtypes, activation_dtype=narrow)
+
+
+ACTIVATIONS: Mapping[str, DType] = MappingProxyType({"bfp8": DType.bfp8})
+"""Block formats that activations may be in, by name."""
+
+
+def activation_dtype(name: Any, dtype: str) -> DType | None:
+    """Return the block format of activations by its name, None for None; InputError unless `dtype` has bf16 values."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise InputError(f"activations can be in {' or '.join(ACTIVATIONS)}, not in {name!r}")
+    if dtype == "fp32":
+        raise InputError(f"activations in {name} stand for bf16 ones, of which a program in fp32 has none")
+    return ACTIVATIONS[name]

@@ -35,7 +35,8 @@ class Options:
     `fidelity` is that of every call, None the choice of `ttc.calls.fidelity` for each. At level 0 of `optimize` each op
     is alone: nothing is fused, and every value is in DRAM; at level 3 a solver chooses what lies in L1. `weight_dtypes`
     is the storage of weights of products and convolutions by their names, where it is another than `dtype` says;
-    `cache_dtype` that of floating states in which rows are written in place, None that of `dtype`.
+    `cache_dtype` that of floating states in which rows are written in place, None that of `dtype`;
+    `activation_dtype` the block format of bf16 values between calls that take that format, None for none.
     """
 
     target: Target
@@ -45,3 +46,4 @@ class Options:
     optimize: int = 1
     weight_dtypes: Mapping[str, DType] = field(default_factory=dict)
     cache_dtype: DType | None = None
+    activation_dtype: DType | None = None

@@ -9,6 +9,7 @@ from functools import partial, wraps
 
 from ttc import backend, passes
 from ttc.backend.lowering import Lowered
+from ttc.backend.narrow_activations import narrow_activations
 from ttc.backend.plan.shard import shard
 from ttc.backend.plan.sharding.banks import banks_of
 from ttc.calls.lints import lint
@@ -129,7 +130,9 @@ def _lowered_ops(ops: Graph, options: Options) -> Lowered:
     )
     if unknown := sorted(set(dtypes) - set(lowered.elements)):
         raise InputError(f"no weight of a product or convolution is called {unknown[0]!r}")
-    return lowered
+    if options.activation_dtype is None:
+        return lowered
+    return lowered._replace(program=narrow_activations(lowered.program, options.target, options.activation_dtype))
 
 
 def _bound(
