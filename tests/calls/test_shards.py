@@ -28,6 +28,9 @@ def test_height_shards():
     assert text(height_shards(rows, (7, 7))) == "l1 height_sharded 7x7 of 64x64"
     assert height_shards(rows, (8, 8)) is None  # of 98 rows of tiles 64 cores have 2, and 15 of them none
     assert text(height_shards(spec(BF16, 2, 33, 40), (4, 1))) == "l1 height_sharded 4x1 of 32x64"
+    longer = spec(BF16, 1, 1, 5761, 128)
+    assert text(height_shards(longer, (8, 7), 5)) == "l1 height_sharded 8x7 and 5 of 96x128"
+    assert height_shards(longer, (8, 7), 6) is None  # of 181 rows of tiles 62 cores have 3, and the last one none
 
 
 def test_block_shards():

@@ -42,6 +42,13 @@ from ttc.ir import L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec,
             "ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(7, 0))]), [32, 64], "
             "ttnn.ShardOrientation.ROW_MAJOR))",
         ),
+        (
+            MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED, ShardSpec((8, 7), (96, 64), rest=5)),
+            "ttnn.MemoryConfig(ttnn.TensorMemoryLayout.HEIGHT_SHARDED, ttnn.BufferType.L1, ttnn.ShardSpec("
+            "ttnn.CoreRangeSet([ttnn.CoreRange(ttnn.CoreCoord(0, 0), ttnn.CoreCoord(7, 6)), "
+            "ttnn.CoreRange(ttnn.CoreCoord(0, 7), ttnn.CoreCoord(4, 7))]), [96, 64], "
+            "ttnn.ShardOrientation.ROW_MAJOR))",
+        ),
     ],
 )
 def test_text(attribute, expected):

@@ -67,6 +67,8 @@ _CHANGES: list[tuple[str, str, int, str]] = [
     ("%y: f32[2,3] =", "%y: f32[2,3] tile l1 height_sharded 8 8 of 32x32 =", 3, "expected a word, found '8'"),
     ("%y: f32[2,3] =", "%y: f32[2,3] tile l1 height_sharded 8y8 of 32x32 =", 3, "expected two sizes such as 8x7"),
     ("%y: f32[2,3] =", "%y: f32[2,3] tile l1 height_sharded 8x8 by 32x32 =", 3, "expected 'of', found 'by'"),
+    ("%y: f32[2,3] =", "%y: f32[2,3] tile l1 height_sharded 8x7 and 8 of 32x32 =", 3, "8 cores are no part of a row"),
+    ("%y: f32[2,3] =", "%y: f32[2,3] tile l1 height_sharded 8x7 and -1 of 32x32 =", 3, "-1 cores are no part of a row"),
     ("clamp", "clomp", 3, "no op is called 'clomp'"),
     ("clamp(", "clamp[", 3, "expected '(', found '['"),
     ("x=%x", "x=%w", 3, "%w is not defined"),

@@ -18,6 +18,7 @@ from ttc.ir.weights import float32_to_bf16
 from ttc.runtime.mock import environment
 
 SHARDED = MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED, ShardSpec((4, 2), (32, 64)))
+IN_ROWS = MemoryConfig(Buffer.L1, Sharding.HEIGHT_SHARDED, ShardSpec((7, 1), (64, 64), rest=2))
 BANKS = MemoryConfig(Buffer.DRAM, Sharding.WIDTH_SHARDED, ShardSpec((7, 1), (96, 128)))
 BLOCKS = MemoryConfig(Buffer.L1, Sharding.BLOCK_SHARDED, ShardSpec((2, 2), (32, 32), column_major=True))
 SPECS = (
@@ -33,6 +34,7 @@ SPECS = (
     Spec(DType.bfp8, (64, 48)),
     Spec(DType.bfp4, (64, 48)),
     Spec(DType.bf16, (256, 64), Layout.TILE, SHARDED),
+    Spec(DType.bf16, (550, 64), Layout.TILE, IN_ROWS),
     Spec(DType.f32, (64, 64), Layout.TILE, BLOCKS),
     Spec(DType.bfp8, (96, 800), Layout.TILE, BANKS),
     Spec(DType.bf16, (8, 3, 3, 3), Layout.ROW_MAJOR, HOST),

@@ -170,6 +170,22 @@ PATTERN: list[Sample] = [
 }""",
     ),
     P(
+        "the inverse root of a variance scales a row",
+        ops.Mul,
+        """graph {
+  %x: f32[1,33,64] = input(name="x")
+  %g: f32[1,1,64] = input(name="g")
+  %h: f32[1,1,33] = full(value=0.25)
+  %e: f32[] = full(value=1.0)
+  %q: f32[1,33,64] = mul(a=%x, b=%x)
+  %p: f32[1,1,64] = matmul(a=%h, b=%q)
+  %v: f32[1,1,64] = add(a=%p, b=%e)
+  %r: f32[1,1,64] = rsqrt(x=%v)
+  %y: f32[1,1,64] = mul(a=%r, b=%g)
+  return "output"=%y
+}""",
+    ),
+    P(
         "rows of run time modulate a norm",
         ops.LayerNorm,
         """graph {

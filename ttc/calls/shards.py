@@ -1,7 +1,8 @@
 """Shards: the tiles of a tensor over a rectangle of cores, in L1, by rows, by columns, or by both.
 
 A tensor counts as one matrix: all dimensions but the last are its rows. The layouts made here leave no core of the
-rectangle without tiles, and give each core equally many columns: those TTNN's programs keep as they are stated.
+rectangle without tiles, and give each core equally many columns: those TTNN's programs keep as they are stated. Rows
+may also lie over the first cores of a card, row by row, the last row of which is no whole one.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ def own_shards(*specs: Spec) -> int:
     return sum(int(shard.shape[0] * shard.shape[1] * size) for shard, size in shards if shard is not None)
 
 
-def height_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
-    """Return the memory with rows over all cores of a grid; None if a core would hold none."""
+def height_shards(spec: Spec, grid: Grid, rest: int = 0) -> MemoryConfig | None:
+    """Return the memory with rows over a grid and `rest` cores of the row below; None if a core would hold none."""
     rows, columns = matrix_tiles(spec)
-    each = even(rows, grid[0] * grid[1])
-    return None if each is None else _sharded(Sharding.HEIGHT_SHARDED, grid, each, columns)
+    each = even(rows, grid[0] * grid[1] + rest)
+    return None if each is None else _sharded(Sharding.HEIGHT_SHARDED, grid, each, columns, rest=rest)
 
 
 def block_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
@@ -72,8 +73,10 @@ def in_banks(spec: Spec) -> bool:
     return shard is not None and spec.memory == bank_shards(spec, shard.grid[0])
 
 
-def _sharded(sharding: Sharding, grid: Grid, rows: int, columns: int, buffer: Buffer = Buffer.L1) -> MemoryConfig:
-    return MemoryConfig(buffer, sharding, ShardSpec(grid, (rows * TILE, columns * TILE)))
+def _sharded(
+    sharding: Sharding, grid: Grid, rows: int, columns: int, buffer: Buffer = Buffer.L1, rest: int = 0
+) -> MemoryConfig:
+    return MemoryConfig(buffer, sharding, ShardSpec(grid, (rows * TILE, columns * TILE), rest=rest))
 
 
 def rectangle(cores: int, grid: Grid) -> Grid | None:

@@ -163,12 +163,17 @@ def _memory_config(memory: MemoryConfig) -> Any:
 
 def _shard_spec(shard: ShardSpec) -> Made:
     order = Name(f"ShardOrientation.{'COL_MAJOR' if shard.column_major else 'ROW_MAJOR'}")
-    return Made("ShardSpec", (_cores(*shard.grid), list(shard.shape), order))
+    return Made("ShardSpec", (_cores(*shard.grid, shard.rest), list(shard.shape), order))
 
 
-def _cores(columns: int, rows: int) -> Made:
-    cores = Made("CoreRange", (Made("CoreCoord", (0, 0)), Made("CoreCoord", (columns - 1, rows - 1))))
-    return Made("CoreRangeSet", ([cores],))
+def _cores(columns: int, rows: int, rest: int = 0) -> Made:
+    corners = [((0, 0), (columns - 1, rows - 1)), *([((0, rows), (rest - 1, rows))] if rest else [])]
+    ranges = [Made("CoreRange", (_core(first), _core(last))) for first, last in corners]
+    return Made("CoreRangeSet", (ranges,))
+
+
+def _core(place: tuple[int, int]) -> Made:
+    return Made("CoreCoord", place)
 
 
 def _keywords(attribute: Any, all_fields: bool = False) -> tuple[tuple[str, Any], ...]:

@@ -122,11 +122,19 @@ class Sharding(Enum):
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """A shard per core: the core grid as (columns, rows), the shard's (height, width) in elements."""
+    """A shard per core: the core grid as (columns, rows), the shard's (height, width) in elements.
+
+    `rest` are cores of the row below the grid, the first ones: fewer than a row.
+    """
 
     grid: tuple[int, int]
     shape: tuple[int, int]
     column_major: bool = False
+    rest: int = 0
+
+    @property
+    def cores(self) -> int:
+        return self.grid[0] * self.grid[1] + self.rest
 
 
 @dataclass(frozen=True)
@@ -144,8 +152,9 @@ class MemoryConfig:
         if self.shard is None:
             return text
         (columns, rows), (height, width) = self.shard.grid, self.shard.shape
+        rest = f" and {self.shard.rest}" if self.shard.rest else ""
         order = " column_major" if self.shard.column_major else ""
-        return f"{text} {columns}x{rows} of {height}x{width}{order}"
+        return f"{text} {columns}x{rows}{rest} of {height}x{width}{order}"
 
 
 DRAM = MemoryConfig(Buffer.DRAM)

@@ -16,7 +16,7 @@ from ttc.analysis.cost.call_work import works
 from ttc.analysis.memory import Arena
 from ttc.backend.plan.shard import _rebuilt, shard
 from ttc.backend.plan.sharding.forms import Form, forms, tensors
-from ttc.backend.plan.sharding.layouts import Grids, grids_of
+from ttc.backend.plan.sharding.layouts import Grids, grids_of, most_in_rows
 from ttc.backend.plan.sharding.places import Places
 from ttc.backend.plan.sharding.price import Prices
 from ttc.backend.plan.sharding.search import Step, Way, _Search, cheapest
@@ -58,6 +58,7 @@ LAYERS = (
     ("conv", 64, 64, 112, 1),
     ("conv", 128, 128, 56, 2),
     ("conv", 256, 256, 14, 1),
+    ("conv", 64, 64, 20, 1),
     ("conv", 3, 64, 224, 2),
     ("strided", 256, 512, 28, 2),
     ("strided", 1024, 2048, 14, 2),
@@ -122,20 +123,22 @@ BROADCASTS = {
     "a row gates": "ttnn.addcmul(%x, %z, %r)",
     "rows of a snake": "ttnn.snake_beta(%x, %r, %s)",
 }
-"""Calls on whole tensors %x and %z of [1, 1, 1536, 64], rows %r and %s, and a column %c."""
+"""Calls on whole tensors %x and %z of [1, 1, N, 64], rows %r and %s, and a column %c."""
 
 
-@pytest.mark.parametrize("dtype", ["bf16", "f32"])
-@pytest.mark.parametrize("target", ["n150", "p150"])
-def test_the_library_takes_rows_and_columns_beside_shards(target: str, dtype: str, ttnn_python: str):
+@pytest.mark.parametrize(
+    ("target", "dtype", "high"),
+    [("n150", "bf16", 1536), ("n150", "f32", 416), ("p150", "bf16", 416), ("p150", "f32", 1536)],
+)
+def test_the_library_takes_rows_and_columns_beside_shards(target: str, dtype: str, high: int, ttnn_python: str):
     """Rows and columns stay interleaved; whole tensors, and the result, lie in shards or not, each by itself."""
     programs = []
     for call in BROADCASTS.values():
-        shapes = {"x": "1536,64", "z": "1536,64", "r": "1,64", "s": "1,64", "c": "1536,1"}
+        shapes = {"x": f"{high},64", "z": f"{high},64", "r": "1,64", "s": "1,64", "c": f"{high},1"}
         read = [name for name in shapes if f"%{name}" in call]
         inputs = [f'  %{name}: {dtype}[1,1,{shapes[name]}] tile dram = input(name="{name}")' for name in read]
         text = (
-            "\n".join(inputs) + f"\n  %y: {dtype}[1,1,1536,64] tile dram = {call[:-1]}, memory_config=MemoryConfig())"
+            "\n".join(inputs) + f"\n  %y: {dtype}[1,1,{high},64] tile dram = {call[:-1]}, memory_config=MemoryConfig())"
         )
         graph = parse_program(f'graph {{\n{text}\n  return "y"=%y\n}}\n')
         node = formed(graph)
@@ -145,9 +148,31 @@ def test_the_library_takes_rows_and_columns_beside_shards(target: str, dtype: st
         found = list(forms(node.op, grids(graph, TARGETS[target]), TARGETS[target]))
         sides = {tuple(map(bool, (*form.operands, form.result))) for form in found}
         assert len(sides) == 2 ** (wholes + 1) - 1, call
+        rests = {memory.shard.rest for form in found for memory in form.operands if memory and memory.shard}
+        assert rests == ({0} if high == 1536 else {0, 13 % TARGETS[target].grid[0]}), call
         programs += [in_form(graph, node, form) for form in found]
     for text, report in zip(programs, check_many(programs, TARGETS[target]), strict=True):
         assert report.ok, f"{report.faults}\n{text}"
+
+
+@pytest.mark.parametrize(
+    ("tiles", "target", "found"),
+    [
+        (181, "n150", ((8, 7), 5)),  # 61 cores with 3 rows of tiles each; a rectangle of 21 has 9
+        (181, "p150", ((11, 8), 3)),
+        (13, "n150", ((8, 1), 5)),
+        (11, "n150", ((8, 1), 3)),
+        (11, "p150", None),  # a whole row
+        (180, "n150", ((8, 7), 4)),
+        (98, "n150", None),  # 49 cores are a square
+        (118, "n150", None),  # 59 cores in rows, and 40 in a rectangle
+        (119, "n150", ((8, 7), 4)),  # 60 cores in rows
+        (7, "n150", None),
+        (64, "n150", None),
+    ],
+)
+def test_rows_of_cores_are_tried_where_rectangles_are_far_smaller(tiles: int, target: str, found: object):
+    assert most_in_rows(tiles, TARGETS[target]) == found
 
 
 def test_a_block_convolution_shares_its_channels_out():

@@ -148,3 +148,45 @@ def test_where_brings_its_predicate_to_the_values_dtype():
 def test_where_of_two_integers_keeps_one_as_a_tensor():
     text = choice("bool[33]", "i64[33] = full(value=1)", "i64[] = full(value=7)", "i64[33]")
     assert text.endswith("ttnn.where(%y_0, 1, %b.full)")
+
+
+ROOT = 'input_tensor_a_activations=[UnaryWithParam(op_type="RSQRT")]'
+
+
+def rooted(body: str, shape: str = "1,33", dtype: DType = DType.bf16) -> str:
+    return lowered(
+        f"""
+        %v: f32[1,33] = input(name="v")
+        %w: f32[{shape}] = input(name="w")
+        {body}
+        return "y"=%y
+    """,
+        dtype,
+    )
+
+
+def test_a_product_takes_the_inverse_root_of_an_operand():
+    for operands in ("a=%r, b=%w", "a=%w, b=%r"):
+        text = rooted(f"%r: f32[1,33] = rsqrt(x=%v)\n%y: f32[1,33] = mul({operands})")
+        assert text == f"%y: bf16[1,33] tile dram = ttnn.multiply(%v, %w, {ROOT})"
+
+
+@pytest.mark.parametrize(
+    ("body", "shape"),
+    [
+        ("%r: f32[1,33] = rsqrt(x=%v)\n%y: f32[5,33] = mul(a=%r, b=%w)", "5,33"),  # for each of 5 rows
+        ("%r: f32[1,33] = rsqrt(x=%v)\n%s: f32[1,33] = mul(a=%r, b=%w)\n%y: f32[1,33] = sub(a=%r, b=%s)", "1,33"),
+        ("%r: f32[1,33] = sqrt(x=%v)\n%y: f32[1,33] = mul(a=%r, b=%w)", "1,33"),
+        ("%r: f32[1,33] = rsqrt(x=%v)\n%y: f32[1,33] = add(a=%r, b=%w)", "1,33"),
+    ],
+)
+def test_other_roots_are_calls_of_their_own(body: str, shape: str):
+    assert "RSQRT" not in rooted(body, shape)
+
+
+def test_a_root_that_a_sum_takes_is_not_taken_again():
+    body = "%s: f32[1,33] = add(a=%v, b=%w)\n%r: f32[1,33] = rsqrt(x=%s)\n%y: f32[1,33] = mul(a=%r, b=%w)"
+    assert rooted(body) == calls("""
+        %r: bf16[1,33] tile dram = ttnn.add(%v, %w, activations=[UnaryWithParam(op_type="RSQRT")])
+        %y: bf16[1,33] tile dram = ttnn.multiply(%r, %w)
+    """)

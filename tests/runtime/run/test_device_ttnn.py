@@ -27,7 +27,7 @@ def test_dram_is_counted_as_ttnn_counts_it(probe):
 
 
 def test_tensors_are_what_their_spec_says(probe):
-    assert len(probe["specs"]) == 32
+    assert len(probe["specs"]) == 34
     for wanted, actual, padded, actual_padded, dtype, same_shape in probe["specs"]:
         assert actual == wanted
         assert actual_padded == padded, wanted

@@ -102,7 +102,7 @@ def _main(call: Call, node: Node) -> Work:
     config = _config(call, inputs, outputs) | (_sizes(shard) if shard else {})
     if isinstance(call, Conv2d):
         config["across"] = _across(call, node)
-    cores = prod(shard.grid) if shard else 0
+    cores = shard.cores if shard else 0
     if isinstance(call, ScaledDotProductAttentionDecode):
         cores = call.cores
     fp32 = bool(call.compute and call.compute.fp32_dest_acc_en)

@@ -12,11 +12,12 @@ from typing import Any
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.cache import row_written
+from ttc.backend.rules.matmul import with_bias
 from ttc.backend.rules.numbers import held
 from ttc.backend.rules.ternary import summed
 from ttc.calls import binary as calls
 from ttc.calls import unary as unary_calls
-from ttc.calls.call import spec_of
+from ttc.calls.call import FUSED, spec_of
 from ttc.ir import DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
 from ttc.ops.ranges import interval
@@ -76,8 +77,36 @@ def binary(op: Binary, to: Lowering) -> Value:
     """Lower to the call of the same meaning, with a number where TTNN takes one; a value times itself is read once."""
     if isinstance(op, ops.Mul) and op.a is op.b:
         return to.call(unary_calls.Square(to(op.a)))
-    of_three = summed(op, to) if isinstance(op, ops.Add) else None
-    return of_three if of_three is not None else combine(CALLS[type(op)], op, to)
+    match op:
+        case ops.Add():
+            found = _sum(op, to)
+        case ops.Mul():
+            found = _of_root(op, to)
+        case _:
+            found = None
+    return found if found is not None else combine(CALLS[type(op)], op, to)
+
+
+def _sum(op: ops.Add, to: Lowering) -> Value | None:
+    """Return a sum by a call that does more than add; None where none takes it."""
+    for x, other in ((op.a, op.b), (op.b, op.a)):
+        number = number_for(other, x, to) if op.a.dtype.is_float else None
+        if number is not None and (biased := with_bias(op, number, x, to)) is not None:
+            return biased
+    return summed(op, to)
+
+
+def _of_root(op: ops.Mul, to: Lowering) -> Value | None:
+    """Return 1 / sqrt(x) * y by one call, where no call before has taken the root; None for other products.
+
+    Broadcast roots are taken before: the product would take them for each element.
+    """
+    for root, y in ((op.a, op.b), (op.b, op.a)):
+        if isinstance(root.op, ops.Rsqrt) and to.uses[root] == 1 and root.shape == op.infer().shape:
+            alike = to.float_of(root) is to.dtype and to.static(root) is None
+            if alike and isinstance(to(root).op, unary_calls.Rsqrt):
+                return combine(calls.Multiply, ops.Mul(root.op.x, y), to, input_tensor_a_activations=(FUSED["rsqrt"],))
+    return None
 
 
 @lowers(*LOGIC)

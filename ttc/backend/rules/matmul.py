@@ -11,10 +11,11 @@ from ttc.backend.plan.sharding.banks import LARGE
 from ttc.backend.rules.moves import concatenated, expanded, reshaped
 from ttc.calls.call import CoreGrid, spec_of
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.shape import Reshape
 from ttc.calls.shards import matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.errors import Refusal
-from ttc.ir import TILE, DType, Value
+from ttc.ir import TILE, DType, TensorType, Value
 from ttc.ir.types import broadcast
 
 
@@ -103,6 +104,28 @@ def matmul(op: ops.Matmul, to: Lowering) -> Value:
         return reshaped(product(a, b, to, grid=core_grid(to)), op.infer().shape, to)
     batch = broadcast(batch_a, batch_b)
     return product(_widened(a, batch, to), _widened(b, batch, to), to)
+
+
+def with_bias(op: ops.Add, number: float, x: Value, to: Lowering) -> Value | None:
+    """Return a row of a product plus one number as one call, the number as its bias; None for other sums.
+
+    So the variance of a norm, a product of shares and squares, is added up with the epsilon.
+    """
+    row = x
+    while isinstance(row.op, ops.Reshape) and to.uses[row] == 1:
+        row = row.op.x
+    # (a @ b) + number = a @ b + [number, number, ..], of which a @ b is one row that nothing else reads
+    if not isinstance(row.op, ops.Matmul) or to.uses[row] > 1 or x.type.numel != row.shape[-1]:
+        return None
+    call = to(x)
+    while isinstance(call.op, Reshape):
+        call = call.op.input_tensor
+    if not isinstance(call.op, Matmul) or call.op.core_grid is None:
+        return None
+    known = to.derive(ops.Full(TensorType(x.dtype, row.shape[-1:]), number))
+    a, b, memory = call.op.input_tensor_a, call.op.input_tensor_b, call.op.memory_config
+    y = to.call(Linear(a, b, bias=to.upload(known), memory_config=memory, core_grid=call.op.core_grid))
+    return reshaped(y, op.infer().shape, to)
 
 
 def product(a: Value, b: Value, to: Lowering, transpose_b: bool = False, grid: CoreGrid | None = None) -> Value:

@@ -63,8 +63,8 @@ def unary(op: Op, to: Lowering) -> Value:
             ops.Relu(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x)
             | ops.Rsqrt(x=Value(ops.Add() | ops.Sub() | ops.Mul()) as x)
         ) if to.uses[x] == 1 and x.dtype.is_float:
-            alike = to.float_of(x) is to.dtype
-            if x.op.a is not x.op.b and to.static(x) is None and alike:  # type: ignore[attr-defined]
+            alike = to.float_of(x) is to.dtype and to.static(x) is None
+            if x.op.a is not x.op.b and alike and isinstance(to(x).op, binary_calls.BinaryCall):  # type: ignore[attr-defined]
                 after = (FUSED[op.mnemonic],)
                 return combine(BINARY[type(x.op)], x.op, to, activations=after)  # type: ignore[arg-type]
     return to.call(CALLS[type(op)](to(op.x)))  # type: ignore[attr-defined]

@@ -42,10 +42,13 @@ def _parse_memory(tokens: Tokens) -> MemoryConfig:
     sharding = Sharding(tokens.advance())
     if tokens.kind != "number":
         return MemoryConfig(buffer, sharding)
-    columns, rows = _pair(tokens)
+    grid = _pair(tokens)
+    rest = integer(tokens) if tokens.accept("and") else 0
+    if not 0 <= rest < grid[0]:
+        raise tokens.error(f"{rest} cores are no part of a row of {grid[0]}")
     tokens.expect("of")
-    height, width = _pair(tokens)
-    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), (height, width), tokens.accept("column_major")))
+    shape = _pair(tokens)
+    return MemoryConfig(buffer, sharding, ShardSpec(grid, shape, tokens.accept("column_major"), rest))
 
 
 def _pair(tokens: Tokens) -> tuple[int, int]:

@@ -229,7 +229,7 @@ def _uploadable(array: np.ndarray, spec: Spec) -> np.ndarray:
 def spec_of_tensor(tensor: ttnn.Tensor) -> tuple[Spec, tuple[int, ...]]:
     """Return the spec of a tensor as TTNN made the tensor, and its padded shape.
 
-    The shard is None where no `ShardSpec` can say it: cores that are no rectangle from the first core on.
+    The shard is None where no `ShardSpec` can say it: cores that are no rows from the first core on.
     """
     memory = _our_memory(tensor.memory_config()) if ttnn.is_tensor_storage_on_device(tensor) else HOST
     layout = Layout.TILE if tensor.layout == ttnn.TILE_LAYOUT else Layout.ROW_MAJOR
@@ -243,7 +243,17 @@ def _our_memory(config: ttnn.MemoryConfig) -> MemoryConfig:
         return MemoryConfig(buffer, sharding)
     end = shard.grid.bounding_box().end
     columns, rows = end.x + 1, end.y + 1
-    if shard.grid.num_cores() != columns * rows:
+    rest = shard.grid.num_cores() % columns
+    rows -= rest > 0
+    if shard.grid.num_cores() != columns * rows + rest or (rest and not _holds(shard.grid, columns, rows, rest)):
         return MemoryConfig(buffer, sharding)
     column_major = shard.orientation == ttnn.ShardOrientation.COL_MAJOR
-    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major))
+    return MemoryConfig(buffer, sharding, ShardSpec((columns, rows), tuple(shard.shape), column_major, rest))
+
+
+def _holds(cores: ttnn.CoreRangeSet, columns: int, rows: int, rest: int) -> bool:
+    """Return whether one or more whole rows of cores, and the first `rest` of the row below, are among cores."""
+    corners = (((0, 0), (columns - 1, rows - 1)), ((0, rows), (rest - 1, rows)))
+    return rows > 0 and all(
+        cores.contains(ttnn.CoreRange(ttnn.CoreCoord(*first), ttnn.CoreCoord(*last))) for first, last in corners
+    )

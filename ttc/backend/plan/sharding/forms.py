@@ -127,6 +127,20 @@ def _height_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
                     yield Form((before,), after, fields)
             else:  # TTNN pads the channels on the way to shards
                 yield Form((None,), results[grid], fields)
+    yield from _row_convolution(call, grids)
+
+
+def _row_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
+    """Yield the forms on rows of cores, which are TTNN's own choice for rows of as many tiles: no grid is stated."""
+    if call.conv_config.shard_layout is not Sharding.HEIGHT_SHARDED or call.conv_config.core_grid is not None:
+        return
+    results = grids.in_rows(call.infer())
+    for cores, x in grids.in_rows(spec_of(call.input_tensor)).items():
+        for block in _blocks(results[cores]) if cores in results else ():
+            config = replace(call.conv_config, reallocate_halo_output=False, act_block_h_override=block)
+            sides = _sides(x, results[cores]) if call.in_channels % TILE == 0 else [(None, results[cores])]
+            for before, after in sides:
+                yield Form((before,), after, {"conv_config": config})
 
 
 def _blocks(result: MemoryConfig) -> list[int]:

@@ -24,21 +24,34 @@ FEWEST = 4
 """Part of the most cores that a tensor may lie on, below which a layout is left out."""
 
 
+MANY_MORE = 1.5
+"""Times as many cores as a rectangle that cores in rows must be: another grid is one more to move between."""
+
+Rows = tuple[Grid, int]
+"""Columns and rows of cores, and the cores of the row below."""
+
+
 @dataclass(frozen=True)
 class Grids:
     """Grids of cores that a program's shards lie on: those of height, of block, and of width shards.
 
     There are few grids, so that values of different sizes meet on one, and calls between them need no resharding.
+    `rows` are grids of whole rows of cores, each with the cores of the row below that hold height shards, too.
     """
 
     height: tuple[Grid, ...]
     block: tuple[Grid, ...]
     width: tuple[Grid, ...] = ()
+    rows: tuple[Rows, ...] = ()
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def in_height(self, spec: Spec) -> dict[Grid, MemoryConfig]:
         """Return the memories of a tensor in height shards, by grid."""
         return self._layouts(spec)[0]
+
+    def in_rows(self, spec: Spec) -> dict[Rows, MemoryConfig]:
+        """Return the memories of a tensor in height shards over rows of cores, the last of which is no whole one."""
+        return self._layouts(spec)[3]
 
     def in_blocks(self, spec: Spec) -> dict[Grid, MemoryConfig]:
         """Return the memories of a tensor in block shards, by grid."""
@@ -52,8 +65,8 @@ class Grids:
         """List the memories of a tensor in shards."""
         return [memory for memories in self._layouts(spec) for memory in memories.values()]
 
-    def _layouts(self, spec: Spec) -> Sequence[dict[Grid, MemoryConfig]]:
-        """Return the memories of a tensor in height, in block (those on few cores left out), and in width shards.
+    def _layouts(self, spec: Spec) -> Sequence[dict[Any, MemoryConfig]]:
+        """Return the memories of a tensor in height, in block (those on few cores left out), in width shards, in rows.
 
         Memories of tensors of one size are one object each, so that they may be compared by identity.
         """
@@ -61,13 +74,15 @@ class Grids:
         if size not in self.known:
             height = {grid: memory for grid in self.height if (memory := height_shards(spec, grid))}
             block = {grid: memory for grid in self.block if (memory := block_shards(spec, grid))}
+            rows = {cores: memory for cores in self.rows if (memory := height_shards(spec, *cores))}
             most = max((width * rows for width, rows in (*height, *block)), default=0)
             many = [
                 {grid: memory for grid, memory in found.items() if FEWEST * grid[0] * grid[1] >= most}
                 for found in (height, block)
             ]
             grids = self.width if size[0] == 1 else ()
-            self.known[size] = *many, {grid: memory for grid in grids if (memory := width_shards(spec, grid))}
+            width = {grid: memory for grid in grids if (memory := width_shards(spec, grid))}
+            self.known[size] = *many, width, rows
         return self.known[size]
 
 
@@ -79,12 +94,14 @@ def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()
     sizes = {matrix_tiles(spec) for spec in specs}
     columns, rows = target.grid
     heights = {most_even(count, target) for count, _ in sizes}
+    in_rows = {cores for count, _ in sizes if (cores := most_in_rows(count, target))}
     lines = {most_rows(count, rows) for count, _ in sizes}
     widths = {most_columns(count, columns) for _, count in sizes} - {1}
     widths = {width for width in widths if 2 * width >= max(widths)}
     blocks = sorted((width, height) for width in widths for height in lines)
     orders = {most_in_order(count, target) for count in in_width}
-    return Grids(tuple(sorted(grid for grid in heights if grid[0] * grid[1] > 1)), tuple(blocks), tuple(sorted(orders)))
+    height = sorted(grid for grid in heights if grid[0] * grid[1] > 1)
+    return Grids(tuple(height), tuple(blocks), tuple(sorted(orders)), tuple(sorted(in_rows)))
 
 
 def most_in_order(tiles: int, target: Target) -> Grid:
@@ -100,6 +117,17 @@ def most_even(tiles: int, target: Target) -> Grid:
         if grid and even(tiles, cores):
             return grid
     return 1, 1
+
+
+def most_in_rows(tiles: int, target: Target) -> Rows | None:
+    """Return the most cores, row by row, that all have rows of tiles; None unless a rectangle has far fewer.
+
+    TTNN chooses these cores for the rows of a convolution.
+    """
+    cores = next(count for count in range(min(tiles, target.cores), 0, -1) if even(tiles, count))
+    columns, rows = most_even(tiles, target)
+    whole, rest = divmod(cores, target.grid[0])
+    return ((target.grid[0], whole), rest) if rest and whole and cores >= MANY_MORE * columns * rows else None
 
 
 def most_rows(tiles: int, limit: int) -> int:
