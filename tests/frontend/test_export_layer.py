@@ -280,6 +280,9 @@ def test_reductions_of_no_elements():
         torch.linalg.norm(s[:, :0], 1)
         torch.linalg.norm(s[:0], float("inf"))
         x.sum(), x.prod(1)
+        x.any(), x.all(), x.any(1), x.all(0, keepdim=True)
+        s.any([]), s[0, 0].norm(0), s[0, 0].norm(3.0)
+        s[:0].any(1), s[:0].all(0)
         s[:0].amax(1), s[:0].amin(1)
         """,
         x=X[0, :0, :0],

@@ -19,6 +19,7 @@ def test_reductions_into_places(reduce):
         torch.scatter_reduce(x, 0, i, y, "{reduce}", include_self=False)
         torch.scatter_reduce((x * 9).long(), 0, i, (y * 9).long(), "{reduce}", include_self=False)
         torch.scatter_reduce(x, 0, i[:2], y, "{reduce}")
+        torch.scatter_reduce(x, 0, i[:0], y, "{reduce}", include_self=False)
         """,
         x=X, y=Y, i=PLACES,
     )  # fmt: skip

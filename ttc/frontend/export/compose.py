@@ -115,16 +115,14 @@ def variance(x: Expr, dims: tuple[int, ...], correction: float, keep: bool) -> E
 
 def norm(x: Expr, order: float, dims: tuple[int, ...], keep: bool) -> Expr:
     """Compute (sum |x|^order)^(1 / order); inf, -inf and 0 as their limits."""
+    size = abs(x) if order else (x != 0).cast(x.dtype)
     if not dims:
-        return abs(x)
-    size = abs(x)
+        return size
     if order == math.inf:
         return size.max(dims, keep)
     if order == -math.inf:
         return size.min(dims, keep)
-    if order == 0:
-        return (x != 0).cast(x.dtype).sum(dims, keep)
-    if order == 1:
+    if order in (0, 1):
         return size.sum(dims, keep)
     if order == 2:
         return sqrt((x * x).sum(dims, keep))

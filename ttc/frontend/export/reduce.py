@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from ttc import ops
 from ttc.errors import Refusal
@@ -81,12 +82,20 @@ def argmin(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = Fa
 
 @aten("any", "any.dim", "any.dims")
 def any_(b: ExportBuilder, x: Expr, dim: Dims = None, keepdim: bool = False) -> Expr:
-    return amax(b, x.cast(DType.bool), dim, keepdim)
+    return _of_flags(b, x, dim, keepdim, amax)
 
 
 @aten("all", "all.dim", "all.dims")
 def all_(b: ExportBuilder, x: Expr, dim: Dims = None, keepdim: bool = False) -> Expr:
-    return amin(b, x.cast(DType.bool), dim, keepdim)
+    return _of_flags(b, x, dim, keepdim, amin)
+
+
+def _of_flags(b: ExportBuilder, x: Expr, dim: Dims, keepdim: bool, extreme: Callable[..., Expr]) -> Expr:
+    """Reduce flags to their largest or smallest; none is found among no elements, and an empty list reduces nothing."""
+    if not x.type.numel:
+        return full(b, b.result.shape, int(extreme is amin), DType.bool)
+    flags = x.cast(DType.bool)
+    return flags if dim == [] else extreme(b, flags, dim, keepdim)
 
 
 @aten("logsumexp")

@@ -23,6 +23,8 @@ def scatter_reduce(
     b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr, reduce: str, include_self: bool = True
 ) -> Expr:
     """Combine each element of src into its place in x; without x itself where an element is put."""
+    if not index.type.numel:
+        return x
     at = compose.axis(x, dim)
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)
