@@ -12,16 +12,11 @@ from ttc.frontend.export import compose
 from ttc.frontend.export.table import ExportBuilder, aten
 from ttc.ops.expr import Expr, apply
 
-_OF_IMAGES = {
-    "nearest": "upsample_nearest2d",
-    "nearest-exact": "_upsample_nearest_exact2d",
-    "linear": "upsample_bilinear2d",
-    "cubic": "upsample_bicubic2d",
-}
-"""The aten op that resizes images, by mode."""
+_PICKS = {"nearest": "upsample_nearest", "nearest-exact": "_upsample_nearest_exact"}
+"""The aten ops that pick elements, by mode; of one, two or three dimensions."""
 
-_WITH_CORNERS = ("linear", "cubic")
-"""The modes that may align corners."""
+_WEIGHS = {"linear": "upsample_bilinear2d", "cubic": "upsample_bicubic2d"}
+"""The aten ops that weigh elements of images, by mode."""
 
 
 def _resize(mode: str, rank: int, antialias: bool = False):
@@ -29,7 +24,7 @@ def _resize(mode: str, rank: int, antialias: bool = False):
     names = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[-rank:]
 
     def read(b: ExportBuilder, x: Expr, output_size: list[int] | None, *rest: Any, **keywords: Any) -> Expr:
-        corners = rest[:1] if mode in _WITH_CORNERS else ()
+        corners = rest[:1] if mode in _WEIGHS else ()
         given = rest[len(corners) :]
         if given and isinstance(given[0], list):
             scales = given[0]
@@ -50,13 +45,19 @@ class _Lines:
     align_corners: bool
     antialias: bool
 
-    def matrix(self, old: int, new: int, scale: float | None) -> torch.Tensor:
-        """Return the matrix [new, old] of the resizing: torch's own result on an identity matrix."""
+    def matrix(self, old: int, new: int, scale: float | None, images: bool) -> torch.Tensor:
+        """Return the matrix [new, old] of the resizing: torch's own result on an identity matrix.
+
+        Of images torch picks elements by the sizes where these are equal or doubled, whatever the scale.
+        """
         eye = torch.eye(old)[None, None]  # a row for each input position
-        name = _OF_IMAGES[self.mode]
+        if self.mode in _PICKS and images:
+            return getattr(torch.ops.aten, f"{_PICKS[self.mode]}2d")(eye, [old, new], None, scale)[0, 0].T
+        if self.mode in _PICKS:
+            return getattr(torch.ops.aten, f"{_PICKS[self.mode]}1d")(eye[0], [new], scale)[0].T
+        name = _WEIGHS[self.mode]
         function = getattr(torch.ops.aten, f"_{name}_aa" if self.antialias else name)
-        corners = (self.align_corners,) if self.mode in _WITH_CORNERS else ()
-        return function(eye, [old, new], *corners, None, scale)[0, 0].T
+        return function(eye, [old, new], self.align_corners, None, scale)[0, 0].T
 
 
 def resize(b: ExportBuilder, x: Expr, lines: _Lines, scales: list[float | None]) -> Expr:
@@ -69,7 +70,7 @@ def resize(b: ExportBuilder, x: Expr, lines: _Lines, scales: list[float | None])
     natural = all(s in (None, new / old) for s, old, new in zip(scales, spatial, sizes, strict=True))
     factors = tuple(new // old for old, new in zip(spatial, sizes, strict=True))
     halves = lines == _Lines("linear", align_corners=False, antialias=False)
-    if whole and natural and lines.mode in ("nearest", "nearest-exact"):
+    if whole and natural and lines.mode in _PICKS:
         return apply(ops.Upsample, x, factors)
     if whole and natural and halves:
         return apply(ops.Upsample, x, factors, "linear")
@@ -77,8 +78,8 @@ def resize(b: ExportBuilder, x: Expr, lines: _Lines, scales: list[float | None])
         if natural and halves and old % new == 0:
             x = _middles(x, dim, new)
         elif old != new or not natural:
-            matrix = lines.matrix(old, new, scales[dim - 2])
-            picks = lines.mode in ("nearest", "nearest-exact")
+            matrix = lines.matrix(old, new, scales[dim - 2], len(sizes) == 2)
+            picks = lines.mode in _PICKS
             x = compose.take(x, dim, b.constant(matrix.argmax(1))) if picks else compose.along(b, x, dim, matrix)
     return x
 
