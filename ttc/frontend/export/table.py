@@ -72,21 +72,27 @@ def named(table: dict[str, Entry], target: torch._ops.OpOverload) -> Entry | Non
 
 
 def binds(function: Function, args: tuple, keywords: dict[str, Any]) -> bool:
-    """Return whether a function takes these operands, and no tensor for a number: an overload may not fit."""
-    signature, numbers = _signature(function)
+    """Return whether a function takes these operands, each of its kind: an overload may not fit."""
+    signature, kinds = _signature(function)
     try:
         bound = signature.bind(None, *args, **keywords).arguments
     except TypeError:
         return False
-    return not any(isinstance(bound.get(name), Expr) for name in numbers)
+    return not any(_misplaced(value, kinds[name]) for name, value in bound.items())
+
+
+def _misplaced(value: object, kinds: set[str]) -> bool:
+    """Return whether a tensor stands where a number is read, or a dtype where none is."""
+    if isinstance(value, DType):
+        return "list[int]" in kinds
+    return isinstance(value, Expr) and kinds <= {"Number", "int", "float", "bool", "None"}
 
 
 @cache
-def _signature(function: Function) -> tuple[inspect.Signature, tuple[str, ...]]:
-    """Return a function's signature, and the parameters that are numbers."""
+def _signature(function: Function) -> tuple[inspect.Signature, dict[str, set[str]]]:
+    """Return a function's signature, and the kinds of each parameter by its annotation."""
     signature = inspect.signature(function)
-    kinds = {name: set(str(each.annotation).split(" | ")) for name, each in signature.parameters.items()}
-    return signature, tuple(name for name, kind in kinds.items() if kind <= {"Number", "int", "float", "bool", "None"})
+    return signature, {name: set(str(each.annotation).split(" | ")) for name, each in signature.parameters.items()}
 
 
 def refused(target: torch._ops.OpOverload) -> bool:
