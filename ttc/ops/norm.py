@@ -90,7 +90,7 @@ class GroupNorm(Spatial):
         return self.x.type
 
     def eval(self, x: Tensor, w: Tensor | None, bias: Tensor | None) -> Tensor:
-        return to_rows(F.group_norm(from_rows(x, self.rows), self.groups, w, bias, self.eps), self.rows)
+        return to_rows(torch.group_norm(from_rows(x, self.rows), self.groups, w, bias, self.eps), self.rows)
 
 
 @dataclass(frozen=True)

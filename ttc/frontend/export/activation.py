@@ -11,12 +11,13 @@ from ttc.ops.expr import Expr, apply, sigmoid, where
 
 @aten("hardtanh")
 def hardtanh(b: ExportBuilder, x: Expr, min_val: Number = -1, max_val: Number = 1) -> Expr:
-    return x.clamp(min_val, max_val)
+    ends = (min_val, max_val) if x.dtype.is_float else (int(min_val), int(max_val))
+    return x.clamp(*ends)
 
 
 @aten("relu6")
 def relu6(b: ExportBuilder, x: Expr) -> Expr:
-    return x.clamp(0.0, 6.0)
+    return hardtanh(b, x, 0, 6)
 
 
 @aten("hardsigmoid")

@@ -106,7 +106,7 @@ def matmul(x: Expr, y: Expr) -> Expr:
 def variance(x: Expr, dims: tuple[int, ...], correction: float, keep: bool) -> Expr:
     """Compute mean((x - mean)^2) * n / (n - correction)."""
     count = math.prod(x.shape[dim] for dim in dims)
-    if count - correction <= 0:
+    if min(count, count - correction) <= 0:
         raise Refusal(f"the variance of {count} elements with correction {correction} is not a number")
     centred = x - x.mean(dims, keep=True)
     total = (centred * centred).sum(dims, keep)

@@ -133,6 +133,8 @@ def scatter_add(b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr) -> 
 
 def _scatter(x: Expr, dim: int, index: Expr, src: Expr, reduce: Literal["", "add"]) -> Expr:
     """Scatter as much of `src` as the index is large, as torch does."""
+    if index.rank != src.rank:
+        raise Refusal(f"index {index.type} and {src.type} differ in rank")
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)
     return apply(ops.Scatter, x, index, src, compose.axis(x, dim), reduce)

@@ -67,6 +67,7 @@ def min_dim(b: ExportBuilder, x: Expr, dim: int, keepdim: bool = False) -> tuple
 
 @aten("argmax")
 def argmax(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = False) -> Expr:
+    x = x.cast(DType.i32) if x.dtype is DType.bool else x
     if dim is None:
         flat = x.view(-1).argmax(0)
         return flat.reshape(*b.result.shape)
@@ -77,7 +78,11 @@ def argmax(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = Fa
 
 @aten("argmin")
 def argmin(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = False) -> Expr:
-    return argmax(b, -x, dim, keepdim)
+    """Find the smallest as the largest in the opposite order, in which -1 - x keeps the ends of integers in range."""
+    if x.dtype.is_float:
+        return argmax(b, -x, dim, keepdim)
+    signed = x.cast(DType.i32) if x.dtype in (DType.bool, DType.u8) else x
+    return argmax(b, -1 - signed, dim, keepdim)
 
 
 @aten("any", "any.dim", "any.dims")

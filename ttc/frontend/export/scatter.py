@@ -25,6 +25,8 @@ def scatter_reduce(
     """Combine each element of src into its place in x; without x itself where an element is put."""
     if not index.type.numel:
         return x
+    if not x.rank == index.rank == src.rank:
+        raise Refusal(f"index {index.type}, x {x.type} and {src.type} differ in rank")
     at = compose.axis(x, dim)
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)

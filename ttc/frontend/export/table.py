@@ -16,8 +16,9 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.narrow import widen
 from ttc.guard import budget
-from ttc.ir import Builder, DType, TensorType, Value, Weights, operands_first
+from ttc.ir import Builder, DType, Rules, TensorType, Value, Weights, operands_first
 from ttc.ops.expr import Expr, as_kind, constant
 from ttc.ops.torch_types import FROM_TORCH, to_torch
 
@@ -109,6 +110,10 @@ def _packet(target: torch._ops.OpOverload) -> str:
     return target._schema.name.removeprefix("aten::")
 
 
+READ = Rules(ops.fold, widen)
+"""The normal form of programs as they are read."""
+
+
 class ExportBuilder(Builder):
     """A builder that evaluates known values at once, and holds torch's declarations for the node being read.
 
@@ -120,7 +125,7 @@ class ExportBuilder(Builder):
     read: frozenset[int] = frozenset()
 
     def __init__(self, weights: Weights | None = None):
-        super().__init__(weights, normal=ops.FOLDED)
+        super().__init__(weights, normal=READ)
         self.drawn = 0  # random inputs so far
         self.static: dict[Value, Tensor | None] = {}  # what `static` has found
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.narrow import overflows, widened
 from ttc.frontend.onnx.tensors import is_literal, tensor_data
 from ttc.guard.budget import LISTED, TABLE, check_table, within
 from ttc.ir import Builder, Const, DType, Graph, Input, Op, TensorType, Value, Weight, Weights, operands_first
@@ -73,15 +74,8 @@ class Emitter:
         for value in op.operands():
             if value.dtype in UNCOMPUTED and not value.dtype.is_integer:
                 raise Refusal(f"computes in {value.dtype}, which is not supported")
-        types = op.infer()
-        wide = op.with_operands(lambda v: self._cast(v, DType.i64) if _is_computed_wide(v.dtype, op) else v)
-        results = self(wide)
-        if isinstance(types, tuple):
-            return tuple(self._cast(y, t.dtype) for y, t in zip(results, types, strict=True))
-        return self._cast(results, types.dtype)
-
-    def _cast(self, x: Value, dtype: DType) -> Value:
-        return Expr(x, self).cast(dtype).value
+        results = widened(op, _is_computed_wide, self)
+        return results[0] if len(results) == 1 else results
 
     def _add(self, op: Op) -> Any:
         results = self.builder.add(op)
@@ -193,12 +187,10 @@ class Emitter:
 
 
 def _is_computed_wide(dtype: DType, op: Op) -> bool:
-    """Return whether `op` on this dtype is one on i64 and a cast: the card computes in 32 bits, and only casts wrap."""
+    """Return whether `op` on this dtype is one on i64 and a cast."""
     if dtype in UNCOMPUTED:
         return not isinstance(op, ops.Cast) and not facts_of(op).moves
-    if isinstance(op, ops.Matmul):  # the card multiplies no integers, and the refusal is to name the model's own dtype
-        return False
-    return dtype.is_integer and dtype.bytes < 4 and facts_of(op).overflows
+    return overflows(dtype, op)
 
 
 VALUE_LIMIT = 1024
