@@ -166,6 +166,10 @@ def test_pools():
         F.max_pool2d(x, 3, 2, 1, ceil_mode=True)
         F.max_pool2d(x, 2, dilation=2)
         F.max_pool2d(x[0], 2)
+        F.max_pool2d(x, [3], [2], [1], [1], True)
+        F.max_pool2d(x[0], [2], padding=[1, 0], return_indices=True)
+        F.avg_pool2d(x, [3], [2], [1, 0])
+        F.avg_pool3d(x, [2], [2], [0, 0, 1], divisor_override=3)
         F.max_pool2d(x, 2, return_indices=True)[0]
         F.max_pool1d(x[0], 2)
         F.max_pool3d(x[None], (2, 2, 2))

@@ -13,7 +13,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.blocks import summed_blocks
 from ttc.frontend.export import compose
-from ttc.frontend.export.table import ExportBuilder, aten, full
+from ttc.frontend.export.table import ExportBuilder, Reading, aten, full
 from ttc.frontend.places import places
 from ttc.ir import DType
 from ttc.ops.conv import Pads
@@ -100,7 +100,18 @@ def convolution(
     return conv(b, x, weight, bias, stride, padding, dilation, groups)
 
 
-@aten("max_pool1d", "max_pool2d", "max_pool3d")
+def _of_ranks(name: str) -> Callable[[Reading], Reading]:
+    """Register a pool under its names for one, two and three dimensions: lists of one number are for all of these."""
+
+    def register(function: Reading) -> Reading:
+        for rank in (1, 2, 3):
+            aten(name.format(rank))(partial(function, rank=rank))
+        return function
+
+    return register
+
+
+@_of_ranks("max_pool{}d")
 def max_pool(
     b: ExportBuilder,
     x: Expr,
@@ -112,7 +123,7 @@ def max_pool(
     *,
     rank: int = 0,
 ) -> Expr:
-    rank = rank or _spatial(x, kernel_size)
+    rank = rank or _spatial(kernel_size)
     kernel = _each(kernel_size, rank)
     steps = _strides(stride, kernel)
     op = partial(ops.MaxPool, kernel=kernel, stride=steps, padding=_pads(padding, rank))
@@ -124,12 +135,12 @@ def _strides(stride: Sizes, kernel: tuple[int, ...]) -> tuple[int, ...]:
     return kernel if stride in ((), []) else _each(stride, len(kernel))
 
 
-def _spatial(x: Expr, kernel_size: Sizes) -> int:
+def _spatial(kernel_size: Sizes) -> int:
     """Return the number of spatial dimensions: torch always lists the kernel's sizes."""
     return 1 if isinstance(kernel_size, int) else len(kernel_size)
 
 
-@aten("max_pool2d_with_indices", "max_pool3d_with_indices", "max_pool1d_with_indices")
+@_of_ranks("max_pool{}d_with_indices")
 def max_pool_with_indices(
     b: ExportBuilder,
     x: Expr,
@@ -138,12 +149,14 @@ def max_pool_with_indices(
     padding: Sizes = 0,
     dilation: Sizes = 1,
     ceil_mode: bool = False,
+    *,
+    rank: int = 0,
 ) -> tuple[Expr, ...]:
     """Return the largest elements, and their positions in their planes where the program reads these."""
-    y = max_pool(b, x, kernel_size, stride, padding, dilation, ceil_mode)
+    rank = rank or _spatial(kernel_size)
+    y = max_pool(b, x, kernel_size, stride, padding, dilation, ceil_mode, rank=rank)
     if not b.wants(1):
         return (y,)
-    rank = _spatial(x, kernel_size)
     kernel = _each(kernel_size, rank)
     steps = _strides(stride, kernel)
     flat = (math.prod(x.shape[:-rank]), 1)
@@ -178,7 +191,7 @@ def col2im(
     return y.reshape(*b.result.shape)
 
 
-@aten("avg_pool1d", "avg_pool2d", "avg_pool3d")
+@_of_ranks("avg_pool{}d")
 def avg_pool(
     b: ExportBuilder,
     x: Expr,
@@ -188,8 +201,10 @@ def avg_pool(
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
+    *,
+    rank: int = 0,
 ) -> Expr:
-    rank = _spatial(x, kernel_size)
+    rank = rank or _spatial(kernel_size)
     kernel = _each(kernel_size, rank)
     if divisor_override is not None:
         return _sum_pool(b, x, kernel, _strides(stride, kernel), _pads(padding, rank)) * (1 / divisor_override)
