@@ -62,6 +62,7 @@ def spellings() -> dict[str, dict[str, list[str]]]:
 
 def made(function: Callable, builder: type) -> frozenset[type[Op]]:
     """The classes of ops that a function makes."""
+    function = function.func if isinstance(function, partial) else function
     found: set[type[Op]] = set()
     seen: set[int] = set()
     part = function.__module__.split(".")[2]
