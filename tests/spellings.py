@@ -11,7 +11,7 @@ import ast
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from ttc import ops
