@@ -35,3 +35,10 @@ def test_encoders(name: str, batch: int, ttnn_python: str):
 @pytest.mark.parametrize("name", CONVOLUTIONAL)
 def test_convolutional_networks(name: str, batch: int, target: str, dtype: str, ttnn_python: str):
     assert_counted(networks.convolutional(name, batch, dtype, target))
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("target", FIRST)
+@pytest.mark.parametrize("name", ["resnet50", "squeezenet"])
+def test_activations_in_blocks(name: str, target: str, ttnn_python: str):
+    assert_counted(networks.convolutional(name, 16, "bfp8", target, "bfp8"))

@@ -6,12 +6,15 @@ from itertools import product
 
 import pytest
 
+from tests.mock_cards import check_many
 from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.calls.binary import Add
 from ttc.calls.layout import ToLayout, ToMemoryConfig
+from ttc.calls.shape import Reshape
 from ttc.calls.target import TARGETS
 from ttc.calls.unary import Relu
-from ttc.ir import DRAM, L1, Builder, Const, DType, Graph, Input, Layout, Spec, Value, parse_graph, verify
+from ttc.ir import DRAM, L1, Builder, Const, DType, Graph, Input, Layout, Spec, Value, parse_graph, print_graph, verify
+from ttc.runtime.run.program import parse_program
 
 N150 = TARGETS["n150"]
 TILE, ROWS = Layout.TILE, Layout.ROW_MAJOR
@@ -262,3 +265,37 @@ def test_long_programs_take_little_time():
     after = choose_layouts(graph, N150)
     assert time.process_time() - start < 10
     assert conversions(after)[0] == 999
+
+
+def pooled(shape: str, other: str, dtype: str = "bf16") -> Graph:
+    return parse_program(f"""graph {{
+      %x: {dtype}[{shape}] tile dram = input(name="x")
+      %a: {dtype}[{shape}] tile dram = ttnn.softmax(%x, 2)
+      %b: {dtype}[{other}] tile dram = ttnn.reshape(%a, [{other}])
+      %y: {dtype}[{other}] tile dram = ttnn.softmax(%b, 2)
+      return "y"=%y
+    }}""")
+
+
+def test_a_large_reshape_of_rows_that_fill_no_tiles_goes_through_rows():
+    after = choose_layouts(pooled("1,784,2048", "16,49,2048"), N150)
+    (reshape,) = [node.op for node in after.nodes if isinstance(node.op, Reshape)]
+    assert reshape.is_view
+    assert choose_layouts(after, N150) is after
+    assert str(after).count("ttnn.to_layout") == 2
+    (report,) = check_many([print_graph(after)], N150)
+    assert report.ok, report
+
+
+@pytest.mark.parametrize(
+    ("shape", "other", "dtype"),
+    [
+        ("1,98,2048", "2,49,2048", "bf16"),  # a few rows: two conversions take longer
+        ("1,1024,2048", "16,64,2048", "bf16"),  # a view in tiles
+        ("1,784,2048", "16,98,1024", "bf16"),  # no view in rows either
+        ("1,784,2048", "16,49,2048", "bfp8"),  # exists in tiles only
+    ],
+)
+def test_other_reshapes_stay_in_tiles(shape: str, other: str, dtype: str):
+    graph = pooled(shape, other, dtype)
+    assert choose_layouts(graph, N150) is graph

@@ -6,6 +6,7 @@ from tests.passes.check import agree, graph_of, rewrites
 from ttc.ir import Graph
 from ttc.ops import Conv
 from ttc.passes.channels_last.channels_last import channels_last
+from ttc.passes.channels_last.fold_strides import _strips
 from ttc.passes.runner import run
 
 
@@ -23,24 +24,24 @@ def test_text():
         """
         %x: f32[1,3,8,4] = input(name="x")
         %w: f32[8,3,3,3] = const(ref="w")
-        %y: f32[1,3,4,2,4] = reshape(x=%x, shape=[1, 3, 4, 2, 4])
-        %y_0: f32[1,2,3,4,4] = permute(x=%y, dims=[0, 3, 1, 2, 4])
+        %y: f32[1,3,1,4,2,4] = reshape(x=%x, shape=[1, 3, 1, 4, 2, 4])
+        %y_0: f32[1,1,2,3,4,4] = permute(x=%y, dims=[0, 2, 4, 1, 3, 5])
         %y_1: f32[1,6,4,4] = reshape(x=%y_0, shape=[1, 6, 4, 4])
         %y_2: f32[1,6,4,2] = slice(x=%y_1, starts=[0, 0, 0, 0], ends=[1, 6, 4, 4], steps=[1, 1, 1, 2])
         %y_3: f32[1,6,8] = reshape(x=%y_2, shape=[1, 6, 8])
         %y_4: f32[1,6,4,2] = slice(x=%y_1, starts=[0, 0, 0, 1], ends=[1, 6, 4, 4], steps=[1, 1, 1, 2])
         %y_5: f32[1,6,8] = reshape(x=%y_4, shape=[1, 6, 8])
         %y_6: f32[1,12,8] = concat(xs=[%y_3, %y_5], dim=1)
-        %y_9: f32[1,1,12,8] = reshape(x=%y_6, shape=[1, 1, 12, 8])
-        %y_10: f32[1,1,8,12] = permute(x=%y_9, dims=[0, 1, 3, 2])
+        %y_8: f32[1,1,12,8] = reshape(x=%y_6, shape=[1, 1, 12, 8])
+        %y_9: f32[1,1,8,12] = permute(x=%y_8, dims=[0, 1, 3, 2])
         %w_0: f32[8,3,4,3] = pad(x=%w, pads=[[0, 0], [0, 0], [1, 0], [0, 0]])
         %w_1: f32[8,3,4,4] = pad(x=%w_0, pads=[[0, 0], [0, 0], [0, 0], [1, 0]])
         %w_2: f32[8,3,2,2,2,2] = reshape(x=%w_1, shape=[8, 3, 2, 2, 2, 2])
         %w_3: f32[8,2,2,3,2,2] = permute(x=%w_2, dims=[0, 5, 3, 1, 2, 4])
         %w_4: f32[8,12,2,2] = reshape(x=%w_3, shape=[8, 12, 2, 2])
-        %y_11: f32[1,1,8,8] = conv(x=%y_10, w=%w_4, stride=[1, 1], padding=[[1, 0], [1, 0]], dilation=[1, 1], \
+        %y_10: f32[1,1,8,8] = conv(x=%y_9, w=%w_4, stride=[1, 1], padding=[[1, 0], [1, 0]], dilation=[1, 1], \
 rows=[1, 4, 2])
-        %m: f32[1,8,8] = reshape(x=%y_11, shape=[1, 8, 8])
+        %m: f32[1,8,8] = reshape(x=%y_10, shape=[1, 8, 8])
         %m_0: f32[1,8] = mean(x=%m, dims=[1])
         return "m"=%m_0
         """,
@@ -93,6 +94,30 @@ def test_strides_become_channels(case: str):
     agree(graph, after, tolerance=1e-5)
     found = convolution(after)
     assert (found.w.shape[1], found.stride, found.w.shape[2:]) == (channels, stride, kernel)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "strips"),
+    [
+        (112, 112, 7),
+        (32, 64, 1),  # as long as a strip may be
+        (64, 33, 2),  # one line of tiles more
+        (48, 64, 2),
+        (36, 64, 2),
+        (33, 63, 1),  # no whole tiles
+        (4, 1024, 2),
+        (1, 4096, 1),  # no line of 4,096 pixels is short
+    ],
+)
+def test_strips_are_the_fewest_that_are_short_and_whole_tiles(height: int, width: int, strips: int):
+    assert _strips(height, width) == strips
+
+
+def test_pixels_of_strips_stay_in_order():
+    graph = layer(size=(128, 128))
+    after = run((channels_last,), graph, twice=True)
+    agree(graph, after, tolerance=1e-5)
+    assert "f32[4,12,2048] = concat" in str(after)
 
 
 KEPT = {

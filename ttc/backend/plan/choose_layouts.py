@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import networkx
 
-from ttc.calls.call import Call, spec_of
+from ttc.analysis.cost.price import seconds
+from ttc.backend.plan.sharding.price import DOUBT
+from ttc.calls.call import PLAIN_FLOATS, Call, spec_of
 from ttc.calls.layout import ToLayout, ToMemoryConfig
 from ttc.calls.shape import Permute, Reshape
+from ttc.calls.sizes import same_places
 from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import Buffer, Builder, Const, Graph, Input, Layout, Node, Op, Spec, Value
@@ -41,9 +44,10 @@ def choose_layouts(graph: Graph, target: Target) -> Graph:
     and reads outputs in either; a value read in both is converted once, a constant uploaded twice. What a run leaves of
     a state has the layout in which the next run takes the state.
     """
-    if not any(_in_rows_on_device(value) for value in graph.values()) and not any(map(_moves_lines, graph.nodes)):
+    in_rows = any(_in_rows_on_device(value) for value in graph.values())
+    if not in_rows and not any(_moves_lines(node) or _cuts_tiles(node, target) for node in graph.nodes):
         return graph
-    sides = [_side(position, node) for position, node in enumerate(graph.nodes)]
+    sides = [_side(position, node, target) for position, node in enumerate(graph.nodes)]
     source = _sources(graph)
     rows = _rows_side(_flow(_demands(graph, sides, source)))
     layouts = [_decided(side, rows) for side in sides]
@@ -64,12 +68,14 @@ def _decided(side: Side | None, rows: set[Side]) -> Layout | None:
 # ---------------------------------------------------------------- who may choose
 
 
-def _side(position: int, node: Node) -> Side | None:
+def _side(position: int, node: Node, target: Target) -> Side | None:
     """Return the side of all of a node's tensors; None for a node that keeps every layout as it stands."""
     match node.op:
         case Input():
             return node.results[0]
         case Permute() if _moves_lines(node):
+            return Layout.ROW_MAJOR
+        case Reshape() if _cuts_tiles(node, target):
             return Layout.ROW_MAJOR
         case Call(flexible=True) as call:
             stands = spec_of(node.results[0]).layout
@@ -88,6 +94,34 @@ def _moves_lines(node: Node) -> bool:
         case Permute(input_tensor=Value(op=Reshape(input_tensor=Value(op=Input()) as source)) as split, dims=dims):
             return dims[-1] == len(dims) - 1 and dims[-2] != len(dims) - 2 and split.shape[-1] == source.shape[-1]
     return False
+
+
+def _cuts_tiles(node: Node, target: Target) -> bool:
+    """Return whether a reshape takes longer in tiles, row by row, than into rows, where it is a view, and back."""
+    if not isinstance(node.op, Reshape) or not _is_view_in_rows(node.op):
+        return False
+    tiles, rows = (_of_layout(node.op, layout) for layout in (Layout.TILE, Layout.ROW_MAJOR))
+    made = Value(rows, rows.infer(), "")
+    conversions = (ToLayout(tiles.input_tensor, Layout.ROW_MAJOR), ToLayout(made, Layout.TILE))
+    return _seconds(tiles, target) > sum(_seconds(conversion, target) + DOUBT for conversion in conversions)
+
+
+def _is_view_in_rows(call: Reshape) -> bool:
+    """Return whether a reshape of plain floats moves elements in tiles, and none in rows."""
+    spec = spec_of(call.input_tensor)
+    plain = spec.dtype in PLAIN_FLOATS and spec.memory.shard is None and call.padded_shape is None
+    return plain and same_places(spec.shape, call.shape, False) and not same_places(spec.shape, call.shape, True)
+
+
+def _of_layout(call: Reshape, layout: Layout) -> Reshape:
+    """Return a reshape of an operand in a layout."""
+    x = call.input_tensor
+    return replace(call, input_tensor=replace(x, type=replace(spec_of(x), layout=layout)))
+
+
+def _seconds(call: Call, target: Target) -> float:
+    result: Any = call.infer()
+    return seconds(Node(call, (Value(call, result, ""),)), target, call.dispatch(target))
 
 
 def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:

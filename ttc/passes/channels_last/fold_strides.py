@@ -26,12 +26,12 @@ def folded(op: ops.Conv, result: Value, forms: Forms) -> bool:
     if any(after < 0 for _, after in padding):
         return False
     starts = [fold * pads[0] - own[0] for fold, pads, own in zip(folds, padding, op.padding, strict=True)]
-    image = _phases(Expr(forms.plain_of(x), forms.builder), folds)
-    batch, channels, height, width = image.shape
-    rows = image.reshape(batch, channels, height * width).permute(0, 2, 1)
+    strips = _phases(Expr(forms.plain_of(x), forms.builder), folds)
+    channels, pixels = strips.shape[1], strips.shape[0] * strips.shape[2]
+    batch, height, width = x.shape[0], x.shape[2] // folds[0], x.shape[3] // folds[1]
     forms.rows[result] = forms.builder(
         ops.Conv(
-            rows.reshape(1, 1, batch * height * width, channels).value,
+            strips.permute(0, 2, 1).reshape(1, 1, pixels, channels).value,
             _weight(Expr(forms.plain_of(op.w), forms.builder), folds, starts),
             None if op.bias is None else forms.plain_of(op.bias),
             tuple(step // fold for step, fold in zip(op.stride, folds, strict=True)),
@@ -68,19 +68,31 @@ def _padding(size: int, taps: int, fold: int, pads: tuple[int, int]) -> tuple[in
     return begin, results - 1 + folded_taps - begin - size // fold
 
 
+LONGEST = 2048
+"""Pixels of a strip at the most, where lines allow: tiles are made of whole rows, in L1 where the rows are short."""
+
+
 def _phases(x: Expr, folds: tuple[int, int]) -> Expr:
-    """Return an image [N, C, H, W] as [N, fw * fh * C, H / fh, W / fw].
+    """Return an image [N, C, H, W] in strips of whole tiles of pixels: [N * strips, fw * fh * C, pixels of a strip].
 
     Whole lines change places along the height; along the width each phase is a slice.
     """
     (batch, channels, height, width), (down, across) = x.shape, folds
-    lines = x.reshape(batch, channels, height // down, down, width).permute(0, 3, 1, 2, 4)
-    image = lines.reshape(batch, down * channels, height // down, width)
+    strips = _strips(height // down, width // across)
+    high, pixels = height // down // strips, height // down // strips * width // across
+    lines = x.reshape(batch, channels, strips, high, down, width).permute(0, 2, 4, 1, 3, 5)
+    image = lines.reshape(batch * strips, down * channels, high, width)
+    flat = batch * strips, down * channels, pixels
     if across == 1:
-        return image
-    pixels = height // down * width // across
-    parts = [image.part(3, phase, step=across).reshape(batch, image.shape[1], pixels) for phase in range(across)]
-    return concat(parts, 1).reshape(batch, across * image.shape[1], height // down, width // across)
+        return image.reshape(*flat)
+    return concat([image.part(3, phase, step=across).reshape(*flat) for phase in range(across)], 1)
+
+
+def _strips(height: int, width: int) -> int:
+    """Return the fewest strips of an image that are short and of whole tiles; 1 where there are none."""
+    counts = (count for count in range(1, height + 1) if height % count == 0)
+    short = (count for count in counts if height // count * width <= LONGEST and height // count * width % TILE == 0)
+    return next(short, 1)
 
 
 def _weight(w: Expr, folds: tuple[int, int], starts: list[int]) -> Value:
