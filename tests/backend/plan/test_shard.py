@@ -16,7 +16,7 @@ from ttc.analysis.cost.call_work import works
 from ttc.analysis.memory import Arena
 from ttc.backend.plan.shard import _rebuilt, shard
 from ttc.backend.plan.sharding.forms import Form, forms, tensors
-from ttc.backend.plan.sharding.layouts import Grids, grids_of, most_in_rows
+from ttc.backend.plan.sharding.layouts import Grids, Rows, grids_of, most_in_rows
 from ttc.backend.plan.sharding.places import Places
 from ttc.backend.plan.sharding.price import Prices
 from ttc.backend.plan.sharding.search import Step, Way, _Search, cheapest
@@ -173,6 +173,15 @@ def test_the_library_takes_rows_and_columns_beside_shards(target: str, dtype: st
 )
 def test_rows_of_cores_are_tried_where_rectangles_are_far_smaller(tiles: int, target: str, found: object):
     assert most_in_rows(tiles, TARGETS[target]) == found
+
+
+@pytest.mark.parametrize(("rows", "taken"), [(((8, 3), 3), True), (((8, 1), 6), False)])
+def test_a_convolution_lies_on_rows_of_cores_that_ttnn_chooses(rows: Rows, taken: bool):
+    """27 rows of tiles lie on 27 cores; on 14, that another tensor lies on, TTNN would move them."""
+    node = formed(lowered("conv", 64, 64, 29, 1))
+    assert isinstance(node.op, Conv2d)
+    found = list(forms(node.op, Grids((), (), (), (rows,)), N150))
+    assert bool(found) is taken
 
 
 def test_a_block_convolution_shares_its_channels_out():

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
 
-from ttc.backend.plan.sharding.layouts import Grids
+from ttc.backend.plan.sharding.layouts import Grids, most_cores
 from ttc.calls.binary import BinaryCall, Where
 from ttc.calls.call import FUSED, Call, spec_of
 from ttc.calls.conv import Conv2d, CoreRectangle
@@ -85,6 +85,7 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
     match call:
         case Conv2d():
             yield from _height_convolution(call, grids)
+            yield from _row_convolution(call, grids, target)
             yield from _block_convolution(call, grids, target)
         case MaxPool2d():
             yield from _pool(call, grids)
@@ -127,15 +128,19 @@ def _height_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
                     yield Form((before,), after, fields)
             else:  # TTNN pads the channels on the way to shards
                 yield Form((None,), results[grid], fields)
-    yield from _row_convolution(call, grids)
 
 
-def _row_convolution(call: Conv2d, grids: Grids) -> Iterator[Form]:
-    """Yield the forms on rows of cores, which are TTNN's own choice for rows of as many tiles: no grid is stated."""
+def _row_convolution(call: Conv2d, grids: Grids, target: Target) -> Iterator[Form]:
+    """Yield the forms on rows of cores, where these are TTNN's own choice for operand and result: no grid is stated."""
     if call.conv_config.shard_layout is not Sharding.HEIGHT_SHARDED or call.conv_config.core_grid is not None:
         return
-    results = grids.in_rows(call.infer())
-    for cores, x in grids.in_rows(spec_of(call.input_tensor)).items():
+    operand, result = spec_of(call.input_tensor), call.infer()
+    own = {most_cores(matrix_tiles(spec)[0], target) for spec in (operand, result)}
+    results = grids.in_rows(result)
+    for cores, x in grids.in_rows(operand).items():
+        (columns, rows), rest = cores
+        if own != {columns * rows + rest}:
+            continue
         for block in _blocks(results[cores]) if cores in results else ():
             config = replace(call.conv_config, reallocate_halo_output=False, act_block_h_override=block)
             sides = _sides(x, results[cores]) if call.in_channels % TILE == 0 else [(None, results[cores])]

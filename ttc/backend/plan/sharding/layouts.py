@@ -124,10 +124,15 @@ def most_in_rows(tiles: int, target: Target) -> Rows | None:
 
     TTNN chooses these cores for the rows of a convolution.
     """
-    cores = next(count for count in range(min(tiles, target.cores), 0, -1) if even(tiles, count))
+    cores = most_cores(tiles, target)
     columns, rows = most_even(tiles, target)
     whole, rest = divmod(cores, target.grid[0])
     return ((target.grid[0], whole), rest) if rest and whole and cores >= MANY_MORE * columns * rows else None
+
+
+def most_cores(tiles: int, target: Target) -> int:
+    """Return the most cores that all have rows of tiles."""
+    return next(count for count in range(min(tiles, target.cores), 0, -1) if even(tiles, count))
 
 
 def most_rows(tiles: int, limit: int) -> int:
