@@ -61,6 +61,18 @@ DECODE = (
     f"program_config={CHUNKS}, attn_mask=bf16[2,1,4,96] tile dram, is_causal=false)"
 )
 MORE = "SDPAProgramConfig(compute_with_storage_grid_size=[8, 8], q_chunk_size=32, k_chunk_size={})"
+SERVED = (
+    "ttnn.transformer.paged_scaled_dot_product_attention_decode(input_tensor_q=bf16[1,3,4,32] tile dram, "
+    "input_tensor_k=bf16[6,2,64,32] tile dram, input_tensor_v=bf16[6,2,64,32] tile dram, "
+    "page_table_tensor=i32[3,2] row_major dram, cur_pos_tensor=i32[3] row_major dram, "
+    f"program_config={CHUNKS})"
+)
+PROMPT = (
+    "ttnn.transformer.chunked_scaled_dot_product_attention(input_tensor_q=bf16[1,4,96,32] tile dram, "
+    "input_tensor_k=bf16[6,2,32,32] tile dram, input_tensor_v=bf16[6,2,32,32] tile dram, "
+    "page_table_tensor=i32[1,8] row_major dram, chunk_start_idx_tensor=i32[1] row_major dram, scale=0.25, "
+    f"program_config={CHUNKS})"
+)
 SPLIT = (
     "ttnn.transformer.split_query_key_value_and_split_heads(input_tensor=bf16[2,5,256] tile dram, num_heads=4, "
     "num_kv_heads=2)"
@@ -125,6 +137,31 @@ TRANSPOSED = (
 FILL = "ttnn.fill_cache(cache=bf16[4,1,32,32] tile dram, input=bf16[1,1,32,32] tile dram, batch_idx=3)"
 
 REFUSED = [
+    (SERVED, "cur_pos_tensor=i32[3] tile dram", "a table of integers is in TILE layout"),
+    (SERVED, "page_table_tensor=i32[3,2] row_major l1", "k, v and tables of integers must be in DRAM"),
+    (SERVED, "input_tensor_v=bf16[6,2,32,32] tile dram",
+     "q [1, 3, 4, 32], k [6, 2, 64, 32] and v [6, 2, 32, 32] do not fit"),
+    (SERVED, "input_tensor_q=bf16[1,3,5,32] tile dram",
+     "q [1, 3, 5, 32], k [6, 2, 64, 32] and v [6, 2, 64, 32] do not fit"),
+    (SERVED, "input_tensor_k=bf16[6,2,48,32] tile dram, input_tensor_v=bf16[6,2,48,32] tile dram",
+     "heads of 32 and blocks of 48 must be multiples of the tile (32)"),
+    (SERVED, "page_table_tensor=i32[2,2] row_major dram", "[2, 2] and [3] are no tables of 3 sequences"),
+    (SERVED, "cur_pos_tensor=i32[2] row_major dram", "[3, 2] and [2] are no tables of 3 sequences"),
+    (SERVED, "input_tensor_q=bf16[2,3,4,32] tile dram",
+     "q [2, 3, 4, 32] is not one query of each sequence that sees the rows before"),
+    (SERVED, "is_causal=false", "q [1, 3, 4, 32] is not one query of each sequence that sees the rows before"),
+    (SERVED, "input_tensor_q=bf16[1,3,4,32] tile l1", "q must be in DRAM, or one sequence's heads on one core"),
+    (SERVED, "input_tensor_q=bf16[1,3,66,32] tile dram", "66 heads are 3 rows of tiles, no power of two"),
+    (SERVED, f"program_config={MORE.format(96)}", "chunks of 96 keys are no power of two of at least a tile (32)"),
+    (SERVED.replace("[1,3,", "[1,64,").replace("[3", "[64"), "input_tensor_q=bf16[1,65,4,32] tile dram, "
+     "page_table_tensor=i32[65,2] row_major dram, cur_pos_tensor=i32[65] row_major dram",
+     "65 sequences are more than 64 cores"),
+    (PROMPT, "input_tensor_q=bf16[2,4,96,32] tile dram",
+     "q [2, 4, 96, 32] is not of one sequence"),
+    (PROMPT, "page_table_tensor=i32[1,9] row_major dram", "a page table of 9 entries: no multiple of 8"),
+    (PROMPT, "input_tensor_q=bf16[1,4,257,32] tile dram", "257 queries are more than 256 rows"),
+    (PROMPT, "scale=0.3", "the scale 0.3 is no number of fp32"),
+    (PROMPT, "program_config=" + CHUNKS.replace("q_chunk_size=32", "q_chunk_size=16"), "chunks of 16 keys"),
     # what a call takes, which fields to change, what it says of that
     (ATTEND, "input_tensor_q=bf16[4,64,32] tile dram", "attention takes rank 4, got [4, 64, 32]"),
     (ATTEND, "input_tensor_q=f32[2,4,64,32] tile dram", "q, k and v is f32; accepted are"),

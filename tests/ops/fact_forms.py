@@ -79,6 +79,24 @@ FORMS: list[Sample] = [
         S(ops.Scatter, x=ROWS, index="i64[2,8]", updates="f32[2,8]", dim=0, reduce=way, ranges={"index": (0, 3)})
         for way in ("", "add")
     ),
+    S(ops.FillBlocks, pool="f32[3,1,4,2]", rows="f32[1,1,4,2]", blocks="i64[1]", ranges={"blocks": (-1, 3)}),
+    S(
+        ops.WriteRows,
+        pool="f32[3,1,4,2]",
+        rows="f32[2,1,1,2]",
+        table="i64[2,1]",
+        positions="i64[2]",
+        ranges={"table": (0, 3), "positions": (-1, 4)},
+    ),
+    S(
+        ops.PagedAttention,
+        q="f32[1,2,3,4]",
+        keys="f32[3,1,4,4]",
+        values="f32[3,1,4,4]",
+        table="i64[1,2]",
+        positions="i64[1]",
+        ranges={"table": (0, 3), "positions": (0, 5)},
+    ),
     S(ops.OneHot, index="i64[4]", depth=5, ranges={"index": (0, 5)}),
     S(ops.Matmul, a=ROWS, b="f32[8,2]"),
     *(S(ops.Linear, x=ROWS, w="f32[2,8]", bias="f32[2]", activation=name) for name in ("", "tanh", "relu")),

@@ -133,5 +133,5 @@ def S(
     return Sample(kind, fields, ranges or {}, bf16, fp32, refused)
 
 
-def P(name: str, kind: type[Op], text: str) -> Pattern:
-    return Pattern(kind, {"name": name}, text=text)
+def P(name: str, kind: type[Op], text: str, refused: tuple[str, ...] = (), **ranges: tuple[int, int]) -> Pattern:
+    return Pattern(kind, {"name": name}, ranges, refused=refused, text=text)

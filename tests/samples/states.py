@@ -49,9 +49,67 @@ ONE_TOKEN = """graph {
 """.replace("LINE", ", ".join(map(str, range(64))))
 """A token's keys and values are written into caches, to which its queries attend."""
 
+FILLED = """graph {
+  %pool: f32[6,2,32,64] = input(name="@state.pool")
+  %rows: f32[1,2,96,64] = input(name="rows")
+  %start: i64[1] = input(name="start")
+  %line: i64[3] = literal(data=[-1, 1, 0])
+  %blocks: i64[3] = add(a=%line, b=%start)
+  %new: f32[6,2,32,64] = fill_blocks(pool=%pool, rows=%rows, blocks=%blocks)
+  return "output"=%new, "@state.pool"=%new
+}
+"""
+"""Blocks of a pool that are filled; one is left out."""
+
+SERVED = """graph {
+  %k0: f32[8,2,32,64] = input(name="@state.k")
+  %v0: f32[8,2,32,64] = input(name="@state.v")
+  %q: f32[3,4,1,64] = input(name="q")
+  %k: f32[3,2,1,64] = input(name="k")
+  %v: f32[3,2,1,64] = input(name="v")
+  %table: i64[3,2] = literal(data=[5, 2, 0, 7, 1, 6])
+  %positions: i64[3] = input(name="positions")
+  %keys: f32[8,2,32,64] = write_rows(pool=%k0, rows=%k, table=%table, positions=%positions)
+  %values: f32[8,2,32,64] = write_rows(pool=%v0, rows=%v, table=%table, positions=%positions)
+  %a: f32[3,4,1,64] = paged_attention(q=%q, keys=%keys, values=%values, table=%table, positions=%positions, scale=0.125)
+  return "output"=%a, "@state.k"=%keys, "@state.v"=%values
+}
+"""
+"""A token of each of three sequences is written into blocks of a pool, and attends to its own sequence's."""
+
+PROMPT = """graph {
+  %k0: f32[8,2,64,64] = input(name="@state.k")
+  %v0: f32[8,2,64,64] = input(name="@state.v")
+  %q: f32[1,4,64,64] = input(name="q")
+  %k: f32[1,2,64,64] = input(name="k")
+  %v: f32[1,2,64,64] = input(name="v")
+  %block: i64[1] = literal(data=[3])
+  %table: i64[1,8] = literal(data=[5, 3, 0, 0, 0, 0, 0, 0])
+  %start: i64[1] = literal(data=[64])
+  %keys: f32[8,2,64,64] = fill_blocks(pool=%k0, rows=%k, blocks=%block)
+  %values: f32[8,2,64,64] = fill_blocks(pool=%v0, rows=%v, blocks=%block)
+  %a: f32[1,4,64,64] = paged_attention(q=%q, keys=%keys, values=%values, table=%table, positions=%start, scale=0.125)
+  return "output"=%a, "@state.k"=%keys, "@state.v"=%values
+}
+"""
+"""The second block of a prompt: its tokens are written, and attend to both blocks."""
+
+IN_BF16 = ("fp32",)
+"""TTNN attends to blocks in bf16 alone."""
+
 STATES: list[Sample] = [
     written("a row written into a state", 40, 48),
     written("a row written into a state of whole tiles", 64, 64),
     written("a row written into a state of more heads than cores", 33, 32, heads=128),
     P("attention of one token to caches", ops.Attention, ONE_TOKEN),
+    P("blocks of a pool are filled", ops.FillBlocks, FILLED, start=(1, 4)),
+    P("a token of each of three sequences in a pool", ops.WriteRows, SERVED, IN_BF16, positions=(0, 64)),
+    P(
+        "attention to a pool, by a token of each of three sequences",
+        ops.PagedAttention,
+        SERVED,
+        IN_BF16,
+        positions=(0, 64),
+    ),
+    P("attention to a pool, by many tokens of one sequence", ops.PagedAttention, PROMPT, IN_BF16),
 ]

@@ -10,29 +10,30 @@ from ttc.ir.state import state_name
 from ttc.ops.facts import facts_of
 
 
-def written_in_place(graph: Graph) -> frozenset[Op]:
-    """Return the choices between a state and something new (`ops.Where`) that may go into the state's own buffer.
+def written_in_place(graph: Graph) -> dict[Value, list[Op]]:
+    """Return the changes of each state that may go into the state's own buffer, of those states that have any.
 
-    Nothing else reads the old numbers, and what is left is left as this state alone: no other state is a part of it.
+    They are choices between the state and something new (`ops.Where`), and writes into blocks of a pool. Nothing else
+    reads the old numbers, and what is left is left as this state alone: no other state is a part of it.
     """
     uses, readers = graph.uses(), {value: node for node in graph.nodes for value in node.op.operands()}
     left = {name: _viewed(value) for name, value in graph.outputs if state_name(name) is not None}
-    found: set[Op] = set()
+    found: dict[Value, list[Op]] = {}
     for name, state in graph.states.items():
-        choices, last = _choices(state, uses, readers)
+        changes, last = _changes(state, uses, readers)
         others = {value for other, value in left.items() if other != name}
-        if choices and left.get(name) is _viewed(last) and others.isdisjoint(_moved(graph, last)):
-            found.update(choices)
-    return frozenset(found)
+        if changes and left.get(name) is _viewed(last) and others.isdisjoint(_moved(graph, last)):
+            found[state] = changes
+    return found
 
 
-def _choices(state: Value, uses: Mapping[Value, int], readers: Mapping[Value, Node]) -> tuple[list[Op], Value]:
-    """Follow a state as long as its numbers have one reader; return the choices on the way, and the end of the way."""
+def _changes(state: Value, uses: Mapping[Value, int], readers: Mapping[Value, Node]) -> tuple[list[Op], Value]:
+    """Follow a state as long as its numbers have one reader; return the changes on the way, and the end of the way."""
     value, found = state, list[Op]()
     while uses[value] == 1 and value in readers:
         node = readers[value]
         match node.op:
-            case ops.Where(b=old) if old is value:
+            case ops.Where(b=old) | ops.FillBlocks(pool=old) | ops.WriteRows(pool=old) if old is value:
                 found.append(node.op)
             case ops.Reshape():
                 pass

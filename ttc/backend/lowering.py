@@ -103,7 +103,8 @@ class Lowering:
         self.target, self.dtype, self._weight_dtypes = target, dtype, weight_dtypes
         self._narrow = dtype  # the value of `dtype` except where numbers need to be exact
         self._wide = wide_values(graph) if dtype is DType.bf16 else frozenset()
-        self.in_place = written_in_place(graph)
+        self._caches = written_in_place(graph)
+        self.in_place = frozenset(op for changes in self._caches.values() for op in changes)
         self.one_token = rows_of_one_token(graph, self.in_place, target)  # rows whose heads go onto one core
         self.uses = graph.uses()  # the number of readers of each of the model's values
         self.readers = graph.readers()
@@ -292,8 +293,7 @@ class Lowering:
 
     def _is_cache(self, op: Input, value: Value) -> bool:
         """Return whether an input is a floating state in which rows are written in place, of a dtype of its own."""
-        written = state_name(op.name) is not None and not self.in_place.isdisjoint(self.readers.get(value, ()))
-        return self.cache_dtype is not None and written and op.type.dtype.is_float
+        return self.cache_dtype is not None and value in self._caches and op.type.dtype.is_float
 
     def _by_host(self, op: Op, results: tuple[Value, ...]) -> tuple[Value, ...]:
         """Return the results of an op that the host does, on the card in the card's dtypes for them."""

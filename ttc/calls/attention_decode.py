@@ -89,8 +89,7 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
     @property
     def cores_per_head(self) -> int:
         """Return how many cores share the keys of one head of one sequence."""
-        batch, heads, _, _ = self.input_tensor_k.shape
-        return max(1, min(MOST_CORES, prod(self.program_config.compute_with_storage_grid_size) // batch // heads))
+        return cores_of_head(self.program_config, prod(self.input_tensor_k.shape[:2]))
 
     @property
     def cores(self) -> int:
@@ -100,7 +99,17 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
 
     def workspace(self, target: Target) -> Workspace:
         """Return two chunks each of k, v and scores, and the sums of all cores of a head: fitted to captures."""
-        _, _, heads, size = map(tiles_along, self.input_tensor_q.shape)
-        keys, cores = tiles_along(self.program_config.k_chunk_size), self.cores_per_head
-        sums = heads * ((cores + 6) * size + 2 * cores + 9) + 3
-        return Workspace(circular_buffers=(keys * (4 * size + 2 * heads) + sums) * tile_bytes(DType.bf16))
+        tiles = decode_tiles(self.input_tensor_q, self.program_config, self.cores_per_head)
+        return Workspace(circular_buffers=tiles * tile_bytes(DType.bf16))
+
+
+def cores_of_head(config: SDPAProgramConfig, groups: int) -> int:
+    """Return how many cores share the keys of each of `groups` heads of keys of all sequences."""
+    return max(1, min(MOST_CORES, prod(config.compute_with_storage_grid_size) // groups))
+
+
+def decode_tiles(q: Value, config: SDPAProgramConfig, cores: int) -> int:
+    """Count the tiles that a core needs for q [1, B, H, D], where `cores` share the keys of a head."""
+    _, _, heads, size = map(tiles_along, q.shape)
+    keys = tiles_along(config.k_chunk_size)
+    return keys * (4 * size + 2 * heads) + heads * ((cores + 6) * size + 2 * cores + 9) + 3

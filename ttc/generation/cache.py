@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+from torch import Tensor
 from transformers.cache_utils import Cache
 
 from ttc.errors import InputError
@@ -15,7 +17,7 @@ class DeviceCache(Cache):
     def __init__(self, capacity: int):
         super().__init__(layers=[])
         self.capacity, self.length = capacity, 0
-        self.encoded: dict[str, Any] = {}
+        self._taken: dict[str, Tensor] = {}
         self.replaced = False
 
     def get_seq_length(self, layer_idx: int = 0) -> int:
@@ -52,3 +54,13 @@ class DeviceCache(Cache):
             )
         start, self.length = self.length, self.length + tokens
         return start
+
+    def with_those_before(self, start: int, by_token: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the inputs [batch, n] of the tokens from row `start` on behind those of all rows before."""
+        batch = by_token["input_ids"].shape[0]
+        if start and self._taken["input_ids"].shape[0] != batch:
+            raise InputError(f"the cache holds {self._taken['input_ids'].shape[0]} sequences, and {batch} are given")
+        if start:
+            by_token = {name: torch.cat([self._taken[name][:, :start], item], 1) for name, item in by_token.items()}
+        self._taken = by_token
+        return by_token

@@ -24,6 +24,7 @@ class ChoosingStep(Step):
     """
 
     sequence: Tensor
+    aligned = False
 
     def __init__(
         self,

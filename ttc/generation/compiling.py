@@ -15,6 +15,7 @@ import ttc
 from ttc.compiled.chain import Chain
 from ttc.compiled.executable import Executable
 from ttc.errors import InputError
+from ttc.generation.rows import by_tiles
 from ttc.generation.step import DecoderStep, Encoder, Step
 from ttc.ir import DType
 from ttc.ir.lengths import Extent, Length
@@ -45,6 +46,16 @@ class Sizes:
         """Return the sizes that a step was compiled for."""
         batch, _, capacity, _ = dict(step.program.inputs)[state_input("keys_0")].shape
         return cls(batch, capacity, tuple(bucket.sizes[TOKENS] for bucket in step.buckets))
+
+    @property
+    def aligned(self) -> bool:
+        """Return whether a program writes whole tiles of rows."""
+        return any(by_tiles(tokens, self.capacity) for tokens in self.tokens)
+
+    @property
+    def piece(self) -> int:
+        """Return how many tokens of a prompt are taken at a time."""
+        return max((size for size in self.tokens if by_tiles(size, self.capacity)), default=self.tokens[-1])
 
 
 def sizes_of(capacity: Any, batch: Any, tokens: Any) -> Sizes:
@@ -77,8 +88,7 @@ def compile_programs(
 
     Keys and values are kept in `cache_dtype`, None for the program's.
     """
-    if not isinstance(model, GenerationMixin) or not isinstance(model, nn.Module):
-        raise InputError(f"{type(model).__name__} has no generate: give a generative model of transformers")
+    require_generative(model)
     config: Any = model.config
     if not config.is_encoder_decoder:
         if inputs is not None:
@@ -87,6 +97,12 @@ def compile_programs(
     if inputs is None:
         raise InputError(f"{type(model).__name__} has an encoder: give inputs, an example of the largest it takes")
     return _with_encoder(model, inputs, sizes, options, cache_dtype)
+
+
+def require_generative(model: Any) -> None:
+    """Require a model of transformers that generates; InputError otherwise."""
+    if not isinstance(model, GenerationMixin) or not isinstance(model, nn.Module):
+        raise InputError(f"{type(model).__name__} has no generate: give a generative model of transformers")
 
 
 def load_programs(model: Any, folder: str | PathLike[str]) -> Chain:
@@ -109,8 +125,7 @@ def cross_links(stages: Mapping[str, Executable]) -> dict[str, dict[str, tuple[s
 def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any], cache_dtype: DType | None) -> Executable:
     """Compile the step of a model without an encoder."""
     with torch.no_grad(), torch.device(model.device):
-        cache = model(torch.zeros(sizes.batch, 1, dtype=torch.long), use_cache=True).past_key_values
-        step = Step(model, [(layer.keys, layer.values) for layer in cache.layers], sizes.capacity)
+        step = Step(model, first_caches(model, sizes.batch), sizes.capacity)
         mask = torch.ones(sizes.batch, sizes.capacity, dtype=torch.long)
 
     def arguments(tokens: int) -> dict[str, Any]:
@@ -118,6 +133,12 @@ def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any], cache_dtype: D
         return {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)}
 
     return compile_steps(step, sizes.tokens, arguments, options, cache_dtype=cache_dtype)
+
+
+def first_caches(model: Any, batch: int) -> list[tuple[Tensor, Tensor]]:
+    """Return the keys and values of each layer after one token of each sequence."""
+    cache = model(torch.zeros(batch, 1, dtype=torch.long), use_cache=True).past_key_values
+    return [(layer.keys, layer.values) for layer in cache.layers]
 
 
 def _with_encoder(
@@ -164,7 +185,7 @@ def compile_steps(
     for tokens in sizes:
         given = arguments(tokens)
         one = torch.ones(1, dtype=torch.long, device=given["input_ids"].device)
-        build = compiled.build_for(**{**given, "start": torch.zeros_like(one), TOKENS: one * tokens})
+        build = compiled.build_for(**{"start": torch.zeros_like(one), **given, TOKENS: one * tokens})
         builds.append(replace(build, bucket=_of_tokens(build, tokens, length, by_token)))
     return Executable.of(in_one_memory(builds))
 

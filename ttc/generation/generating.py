@@ -14,6 +14,7 @@ from transformers.modeling_outputs import CausalLMOutputWithPast, Seq2SeqLMOutpu
 
 from ttc.errors import InputError
 from ttc.generation.cache import DeviceCache
+from ttc.generation.paged_steps import PagedSteps
 from ttc.generation.steps import EncoderOutput, Steps
 
 REFUSED = (
@@ -26,15 +27,17 @@ REFUSED = (
 )
 """Arguments of a forward that the programs have no inputs or outputs for."""
 
+AnySteps = Steps | PagedSteps
+
 ONE_TOKEN_A_STEP = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
 """The ways to generate that ask for the last token's logits, and leave each sequence's rows where they are."""
 
 
-def running(model: Any, steps: Steps) -> Any:
+def running(model: Any, steps: AnySteps) -> Any:
     """Return a copy of the model with a forward, and an encoder, of these programs."""
     compiled = copy.copy(model)
     signature = inspect.signature(model.forward)
-    run = _decode if model.config.is_encoder_decoder else _continue
+    run: Any = _decode if model.config.is_encoder_decoder else _continue
 
     @functools.wraps(type(model).forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
@@ -48,7 +51,7 @@ def running(model: Any, steps: Steps) -> Any:
     forward.__signature__ = signature  # pyright: ignore[reportAttributeAccessIssue]
     compiled.forward = forward
     compiled._prepare_cache_for_generation = functools.partial(_give_cache, steps)
-    if model.config.is_encoder_decoder:
+    if isinstance(steps, Steps) and model.config.is_encoder_decoder:
         compiled.get_encoder = lambda: EncoderOnDevice(steps, model.main_input_name)
     return compiled
 
@@ -66,7 +69,12 @@ class EncoderOnDevice(nn.Module):
 
 
 def _give_cache(
-    steps: Steps, generation_config: Any, model_kwargs: dict[str, Any], mode: GenerationMode, batch: int, length: int
+    steps: AnySteps,
+    generation_config: Any,
+    model_kwargs: dict[str, Any],
+    mode: GenerationMode,
+    batch: int,
+    length: int,
 ) -> None:
     """Give `generate` the device's cache; InputError where its rows or the programs are not made for the request."""
     if mode not in ONE_TOKEN_A_STEP:
@@ -79,7 +87,7 @@ def _give_cache(
         model_kwargs["past_key_values"] = steps.fresh()
 
 
-def _continue(steps: Steps, given: dict[str, Any]) -> CausalLMOutputWithPast:
+def _continue(steps: AnySteps, given: dict[str, Any]) -> CausalLMOutputWithPast:
     """Run the step of a model without an encoder."""
     ids, mask, positions = given["input_ids"], given.get("attention_mask"), given.get("position_ids")
     _require_last_alone(ids, given)
@@ -118,7 +126,7 @@ def _require_last_alone(ids: Tensor, given: dict[str, Any]) -> None:
         raise InputError("compiled generation gives the last token's logits: ask for logits_to_keep=1")
 
 
-def _cache_of(steps: Steps, given: dict[str, Any]) -> DeviceCache:
+def _cache_of(steps: AnySteps, given: dict[str, Any]) -> DeviceCache:
     """Return the cache that a call goes on from, or a new one."""
     cache = given.get("past_key_values")
     if isinstance(cache, DeviceCache):

@@ -8,25 +8,49 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicLayer, StaticLayer
 
+import ttc.frontend.export.paged_ops  # noqa: F401  (defines torch.ops.ttc)
+from ttc.ir import TILE
+
+
+def by_tiles(tokens: int, capacity: int) -> bool:
+    """Return whether so many tokens are written as whole tiles of rows."""
+    return tokens > 1 and tokens % TILE == capacity % TILE == 0
+
 
 class Rows(StaticLayer):
     """Keys and values [batch, heads, capacity, size] of a layer, whose rows from `start` (i64[1]) on are written.
 
-    A layer with a sliding window keeps all rows, too: the mask leaves out those before the window.
+    Where many tokens begin a tile (`aligned`), whole tiles of them are written, and no other row is touched. A layer
+    with a sliding window keeps all rows, too: the mask leaves out those before the window.
     """
 
     keys: Tensor
     values: Tensor
 
-    def __init__(self, keys: Tensor, values: Tensor, start: Tensor):
+    def __init__(self, keys: Tensor, values: Tensor, start: Tensor, aligned: bool):
         super().__init__(keys.shape[2])
-        self.keys, self.values, self.cumulative_length = keys, values, start
+        self.keys, self.values, self.cumulative_length, self.aligned = keys, values, start, aligned
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
         """Write rows [batch, heads, tokens, size]; return all rows."""
+        if self.aligned and by_tiles(key_states.shape[2], self.keys.shape[2]):
+            return self._filled(self.keys, key_states), self._filled(self.values, value_states)
         at = torch.arange(key_states.shape[2], device=self.keys.device) + self.cumulative_length
         return self.keys.index_copy_(2, at, key_states), self.values.index_copy_(2, at, value_states)
+
+    def _filled(self, cache: Tensor, rows: Tensor) -> Tensor:
+        """Write whole tiles of rows; those beyond the cache are left out.
+
+        A tile of a head's rows is a block of a pool with one head: that of head h begins at h * capacity / TILE.
+        """
+        batch, heads, capacity, size = cache.shape
+        each, count = capacity // TILE, rows.shape[2] // TILE
+        first = torch.arange(batch * heads, device=cache.device)[:, None] * each
+        tile = self.cumulative_length // TILE + torch.arange(count, device=cache.device)
+        blocks = torch.where(tile < each, first + tile, -1).flatten()
+        pool, tiles = cache.view(-1, 1, TILE, size), rows.reshape(1, 1, -1, size)
+        return cache.copy_(torch.ops.ttc.fill_blocks(pool, tiles, blocks).view_as(cache))
 
 
 class Fixed(DynamicLayer):

@@ -27,6 +27,8 @@ class Step(nn.Module):
     """
 
     model: Any
+    aligned: bool = True
+    """Whether many tokens begin at a row that is a multiple of TILE."""
 
     def __init__(self, model: Any, caches: Sequence[tuple[Tensor, Tensor]], capacity: int):
         super().__init__()
@@ -56,7 +58,7 @@ class Step(nn.Module):
     def rows(self, start: Tensor) -> Cache:
         """Return the buffers as the model's cache."""
         pairs = ((getattr(self, f"keys_{n}"), getattr(self, f"values_{n}")) for n in range(self.layers))
-        return Cache(layers=[Rows(keys, values, start) for keys, values in pairs])
+        return Cache(layers=[Rows(keys, values, start, self.aligned) for keys, values in pairs])
 
     def last_logits(self, tokens: Tensor, count: int, **inputs: Any) -> Tensor:
         """Run the model; return the logits of the last valid one of `count` tokens."""

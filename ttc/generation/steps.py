@@ -11,7 +11,8 @@ from transformers.modeling_outputs import BaseModelOutput
 from ttc.compiled.chain import Chain
 from ttc.errors import InputError
 from ttc.generation.cache import DeviceCache
-from ttc.generation.compiling import ENCODER, STEP, Sizes
+from ttc.generation.compiling import BY_TOKEN, ENCODER, STEP, Sizes
+from ttc.ir import TILE
 
 
 class EncoderOutput(BaseModelOutput):
@@ -51,16 +52,20 @@ class Steps:
 
     def run(self, ids: Tensor, cache: DeviceCache, others: dict[str, Any]) -> Tensor:
         """Return the logits [batch, vocabulary] of the last of the tokens [batch, n], which are taken in pieces."""
-        (batch, count), largest = ids.shape, self.sizes.tokens[-1]
-        if not 0 < batch <= self.sizes.batch or not count:
-            raise InputError(f"the programs take 1 to {self.sizes.batch} sequences, and ids are {list(ids.shape)}")
+        (batch, count), sizes = ids.shape, self.sizes
+        if not 0 < batch <= sizes.batch or not count:
+            raise InputError(f"the programs take 1 to {sizes.batch} sequences, and ids are {list(ids.shape)}")
         start = cache.take(count)
+        by_token = {name: item for name, item in others.items() if name in BY_TOKEN}
+        by_token = cache.with_those_before(start, {"input_ids": ids, **by_token})
+        # tiles are written whole: tokens in the tile that many begin in are taken again
+        begin = start - start % TILE if count > 1 and sizes.aligned else start
         found: dict[str, Any] = {}
-        for first in range(0, count, largest):
-            piece = slice(first, first + largest)
-            given = {name: item[:, piece] if name == "position_ids" else item for name, item in others.items()}
-            given |= {"input_ids": ids[:, piece], "start": torch.tensor([start + first])}
-            found = self.session.run(STEP, {name: _wide(item, self.sizes.batch) for name, item in given.items()})
+        for first in range(begin, start + count, sizes.piece):
+            rows = slice(first, min(first + sizes.piece, start + count))
+            given = {**others, **{name: item[:, rows] for name, item in by_token.items()}}
+            given["start"] = torch.tensor([first])
+            found = self.session.run(STEP, {name: _wide(item, sizes.batch) for name, item in given.items()})
         return torch.from_numpy(next(iter(found.values())))[:batch]
 
 

@@ -15,6 +15,7 @@ from ttc.ops.index import *
 from ttc.ops.interpret import *
 from ttc.ops.matmul import *
 from ttc.ops.norm import *
+from ttc.ops.paged import *
 from ttc.ops.recurrent import *
 from ttc.ops.reduce import *
 from ttc.ops.shape import *

@@ -8,6 +8,7 @@ from ttc.calls.cache import PagedUpdateCache
 from ttc.calls.call import Call
 from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
 from ttc.calls.layout import Bitcast
+from ttc.calls.paged_attention import ChunkedScaledDotProductAttention, PagedScaledDotProductAttentionDecode
 from ttc.ir import Graph, Value
 from ttc.ir.graph import field_names
 from ttc.runtime.run.convert import ON_DEVICE
@@ -52,6 +53,10 @@ POSITIVE = frozenset(
 """Calls whose integers are from 1 on."""
 
 
+TABLES = {"page_table": 0, "page_table_tensor": 1}
+"""Page tables by field, and which operand is the pool whose blocks they name."""
+
+
 def drawn(graph: Graph, seed: int) -> dict[str, np.ndarray]:
     """Draw the inputs of a program by name, each for the first call that reads it."""
     generator = np.random.default_rng(seed)
@@ -77,7 +82,13 @@ def _numbers(value: Value, call: Call, field: str, generator: np.random.Generato
     kind = ON_DEVICE[value.dtype]
     if isinstance(call, Bitcast):
         return generator.uniform(*PLAIN, shape).astype(np.float32).view(kind)
-    if field in ("index", "update_idxs_tensor") or isinstance(call, Embedding):
+    if field in TABLES:
+        blocks = _indices((value.type.numel,), call.operands()[TABLES[field]].shape[0], generator)
+        return blocks.reshape(shape).astype(kind)
+    if isinstance(call, ChunkedScaledDotProductAttention):
+        chunk = call.program_config.k_chunk_size
+        return np.full(shape, (call.keys - call.input_tensor_q.shape[2]) // chunk * chunk, kind)
+    if field in ("index", "update_idxs_tensor", "cur_pos_tensor") or isinstance(call, Embedding):
         return _indices(shape, _entries(call), generator).astype(kind)
     low = 1 if call.mnemonic in POSITIVE else 0 if kind.kind == "u" else -5
     return generator.integers(low, 6, shape).astype(kind)
@@ -88,8 +99,10 @@ def _entries(call: Call) -> int:
     match call:
         case Embedding(weight=table):
             return table.shape[-2]
-        case PagedUpdateCache(cache_tensor=cache):
-            return cache.shape[2]
+        case PagedUpdateCache(cache_tensor=cache, page_table=table):
+            return cache.shape[2] * (1 if table is None else table.shape[1])
+        case PagedScaledDotProductAttentionDecode():
+            return call.keys
         case Gather(input=x, dim=dim) | Scatter(input=x, dim=dim) | ScatterAdd(input=x, dim=dim):
             return x.shape[dim]
     raise AssertionError(f"{call.mnemonic} has no index")

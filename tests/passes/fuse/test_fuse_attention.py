@@ -362,3 +362,11 @@ def test_a_wholly_masked_row_still_gives_zero():
     assert not expected[:, :, 2].any()
     assert torch.equal(actual[:, :, 2], expected[:, :, 2])
     assert torch.allclose(actual, expected, atol=1e-6)
+
+
+def test_repeated_heads_of_a_view():
+    """Heads that are a view of something else are given their shape."""
+    text = REPEATED.replace('%k: f32[2,2,4,8] = input(name="k")', '%k: f32[4,4,8] = input(name="k")')
+    found = str(fuse_attention(retyped(text)))
+    assert "reshape(x=%k, shape=[2, 2, 4, 8])" in found
+    assert "expand" not in found

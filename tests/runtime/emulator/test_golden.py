@@ -31,6 +31,7 @@ WITHOUT = {
     "ttnn.conv_transpose2d",
     "ttnn.experimental.nlp_concat_heads_decode",
     "ttnn.experimental.nlp_create_qkv_heads_decode",
+    "ttnn.experimental.paged_fill_cache",
     "ttnn.experimental.paged_update_cache",
     "ttnn.experimental.rotary_embedding_hf",
     "ttnn.experimental.rotary_embedding_llama",

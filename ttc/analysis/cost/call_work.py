@@ -8,7 +8,7 @@ from ttc.analysis.cost.work import Card, Tensor, Work
 from ttc.calls.attention import ConcatenateHeads, ScaledDotProductAttention, SplitQueryKeyValueAndSplitHeads
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.binary import BinaryCall
-from ttc.calls.cache import PagedUpdateCache
+from ttc.calls.cache import CacheWrite, PagedFillCache
 from ttc.calls.call import Call, MathFidelity, spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.conv import Conv2d
@@ -20,6 +20,11 @@ from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
+from ttc.calls.paged_attention import (
+    ChunkedScaledDotProductAttention,
+    PagedAttentionCall,
+    PagedScaledDotProductAttentionDecode,
+)
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.program_config import (
     MatmulMultiCoreReuseMultiCast1DProgramConfig,
@@ -39,7 +44,8 @@ Config = dict[str, float]
 FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     ((Matmul, Linear), "product"),
     ((Conv2d, ConvTranspose2d), "convolution"),
-    ((ScaledDotProductAttention, ScaledDotProductAttentionDecode, JointScaledDotProductAttention), "attention"),
+    ((ScaledDotProductAttention, JointScaledDotProductAttention), "attention"),
+    ((ScaledDotProductAttentionDecode, PagedAttentionCall), "attention"),
     ((NlpCreateQkvHeadsDecode, NlpConcatHeadsDecode), "one_token"),
     ((RotaryEmbeddingHf, RotaryEmbeddingLlama), "rotary"),
     ((SplitQueryKeyValueAndSplitHeads, ConcatenateHeads), "heads"),
@@ -53,10 +59,13 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     (Concat, "concat"),
     (Reshape, "reshape"),
     (Permute, "permute"),
-    ((Slice, Pad, Take, Put, FillCache, PagedUpdateCache), "slice"),
+    ((Slice, Pad, Take, Put, FillCache, CacheWrite), "slice"),
     ((Embedding, Gather), "embedding"),
 )
 """Families of calls; what is not here moves elements, or reduces them."""
+
+ATTENDING_CHUNKS = (ScaledDotProductAttention, JointScaledDotProductAttention, ChunkedScaledDotProductAttention)
+"""Calls whose cores take chunks of queries."""
 
 
 def fidelity(call: Call) -> MathFidelity:
@@ -97,23 +106,25 @@ def _main(call: Call, node: Node) -> Work:
     inputs = tuple(tensor_of(spec_of(value)) for value in call.operands())
     outputs = tuple(tensor_of(spec_of(value)) for value in node.results)
     inputs = inputs or outputs
+    if isinstance(call, PagedAttentionCall):
+        inputs = (inputs[0], *(_of_sequences(call, pool) for pool in inputs[1:3]))
     family, name = _family(call, inputs, outputs)
     shard = _shard(node)
     config = _config(call, inputs, outputs) | (_sizes(shard) if shard else {})
     if isinstance(call, Conv2d):
         config["across"] = _across(call, node)
     cores = shard.cores if shard else 0
-    if isinstance(call, ScaledDotProductAttentionDecode):
+    if isinstance(call, (ScaledDotProductAttentionDecode, PagedScaledDotProductAttentionDecode)):
         cores = call.cores
     fp32 = bool(call.compute and call.compute.fp32_dest_acc_en)
     if isinstance(call, (Matmul, Linear)):
         inputs = (_turned(inputs[0], call.transpose_a), _turned(inputs[1], call.transpose_b), *inputs[2:])
     if isinstance(call, JointScaledDotProductAttention):
         inputs = tuple(_joined(*inputs[part::3]) for part in range(3))
-    if isinstance(call, (PagedUpdateCache, FillCache, Put)):
+    if isinstance(call, (CacheWrite, FillCache, Put)):
         inputs = inputs[1:]  # the rows, which are all that is written
-    if isinstance(call, (FillCache, Put)):
-        outputs = inputs
+    if isinstance(call, (FillCache, Put, PagedFillCache)):
+        outputs = inputs[:1]
     if isinstance(call, (Conv2d, ConvTranspose2d)):
         inputs = (inputs[0], _weights(call, inputs[1]), *inputs[2:])
     return Work(family, name, inputs, outputs, cores, fidelity(call), fp32, config)
@@ -164,15 +175,14 @@ def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
             sizes = (*(1,) * (len(out) - len(tensor.logical)), *tensor.logical)
             found["COL_B"] = float(found.get("COL_B", 0) or sizes[-1] < out[-1])
             found["ROW_B"] = float(found.get("ROW_B", 0) or (sizes[-1] == out[-1] and sizes[-2] < out[-2]))
-    elif isinstance(call, (ScaledDotProductAttention, JointScaledDotProductAttention)):
+    elif isinstance(call, ATTENDING_CHUNKS):
         chunks = call.program_config
         queries, keys = inputs[0].shape[-2], inputs[1].shape[-2]
         found = {"is_causal": float(isinstance(call, ScaledDotProductAttention) and call.is_causal)}
         found["q_chunk_size"] = getattr(chunks, "q_chunk_size", 0) or min(TILE, queries)
         found["k_chunk_size"] = getattr(chunks, "k_chunk_size", 0) or min(TILE, keys)
-    elif isinstance(call, ScaledDotProductAttentionDecode):
-        batch, heads, _, _ = call.input_tensor_k.shape
-        found = {"groups": batch * heads, "key_cores": call.cores_per_head}
+    elif isinstance(call, (ScaledDotProductAttentionDecode, PagedScaledDotProductAttentionDecode)):
+        found = {"groups": prod(inputs[1].shape[:2]), "key_cores": call.cores_per_head}
         found["k_chunk_size"] = call.program_config.k_chunk_size
     elif isinstance(call, (Conv2d, ConvTranspose2d)):
         found = {"taps": call.taps, "window": call.taps}
@@ -233,6 +243,12 @@ def _joined(first: Tensor, second: Tensor) -> Tensor:
     """Return two sequences as one, each padded to whole tiles."""
     shape = (*first.shape[:-2], first.shape[-2] + second.shape[-2], first.shape[-1])
     return Tensor(shape, shape, first.dtype, first.layout, first.buffer, first.sharding)
+
+
+def _of_sequences(call: PagedAttentionCall, pool: Tensor) -> Tensor:
+    """Return what a page table takes of a pool, if all blocks of all sequences are read: [B, H, P * S, D]."""
+    shape = (call.page_table_tensor.shape[0], pool.shape[1], call.keys, pool.shape[3])
+    return Tensor(shape, shape, pool.dtype, pool.layout, pool.buffer, pool.sharding)
 
 
 def _weights(call: Conv2d | ConvTranspose2d, weights: Tensor) -> Tensor:

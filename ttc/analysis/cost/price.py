@@ -18,7 +18,7 @@ from ttc.analysis.cost.families import price_work
 from ttc.analysis.cost.work import Card, Work
 from ttc.calls.attention import ScaledDotProductAttention
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
-from ttc.calls.cache import PagedUpdateCache
+from ttc.calls.cache import PagedFillCache, PagedUpdateCache
 from ttc.calls.call import Call, Dispatch, spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
@@ -26,6 +26,11 @@ from ttc.calls.index import Embedding
 from ttc.calls.joint_attention import JointScaledDotProductAttention
 from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.paged_attention import (
+    ChunkedScaledDotProductAttention,
+    PagedAttentionCall,
+    PagedScaledDotProductAttentionDecode,
+)
 from ttc.calls.program_config import BlocksConfig
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import count_tiles, tiles_along
@@ -140,6 +145,12 @@ def tile_products(call: Call) -> int:
             _, _, heads, head = call.input_tensor_q.shape
             batch, groups, keys, _ = call.input_tensor_k.shape
             return 2 * batch * groups * tiles_along(heads) * tiles_along(keys) * tiles_along(head)
+        case PagedScaledDotProductAttentionDecode():
+            _, _, heads, head = call.input_tensor_q.shape
+            return 2 * call.groups * tiles_along(heads) * tiles_along(call.keys) * tiles_along(head)
+        case ChunkedScaledDotProductAttention():
+            _, heads, queries, head = call.input_tensor_q.shape
+            return 2 * heads * tiles_along(queries) * tiles_along(call.keys) * tiles_along(head)
         case JointScaledDotProductAttention():
             batch, heads, _, head = call.input_tensor_q.shape
             rows = sum(tiles_along(q.shape[2]) for q, _, _ in call.sequences)
@@ -153,8 +164,12 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
     if isinstance(call, Call) and not call.dispatch(target).programs:
         return
     if isinstance(call, PagedUpdateCache):
-        yield from ((value, spec_of(value).stored_bytes) for value in (call.input_tensor, call.update_idxs_tensor))
+        yield from ((value, spec_of(value).stored_bytes) for value in call.operands()[1:])
         yield call.cache_tensor, call.moved_bytes
+        return
+    if isinstance(call, PagedFillCache):
+        yield from ((value, spec_of(value).stored_bytes) for value in call.operands()[1:])
+        yield call.cache_tensor, spec_of(call.input_tensor).stored_bytes
         return
     if isinstance(call, (Put, FillCache)):
         yield from ((value, spec_of(call.input).stored_bytes) for value in (call.input, call.cache))
@@ -164,6 +179,8 @@ def traffic(node: Node, target: Target) -> Iterator[tuple[Value, int]]:
         size = spec_of(value).stored_bytes
         if isinstance(call, (Slice, Take)) or (isinstance(call, Embedding) and value is call.weight):
             size = min(size, written)  # only what is taken of it
+        if isinstance(call, PagedAttentionCall) and value in (call.input_tensor_k, call.input_tensor_v):
+            size = size // value.shape[0] * call.page_table_tensor.type.numel  # the blocks that the table names
         if isinstance(call, Linear) and value is call.input_tensor_b and isinstance(call.program_config, BlocksConfig):
             size *= -(-call.program_config.per_core_M // call.program_config.block_rows)  # once for each block of rows
         yield value, size

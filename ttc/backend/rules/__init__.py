@@ -8,6 +8,7 @@ from ttc.backend.rules import (
     index,
     matmul,
     norm,
+    paged,
     pool,
     recurrent,
     reduce,
@@ -20,6 +21,6 @@ from ttc.backend.rules import (
 )
 
 __all__ = [
-    "attention", "binary", "conv", "conv_transpose", "index", "matmul", "norm", "pool", "recurrent", "reduce", "rotary",
-    "scan", "shape", "spatial", "special", "unary",
+    "attention", "binary", "conv", "conv_transpose", "index", "matmul", "norm", "paged", "pool", "recurrent", "reduce",
+    "rotary", "scan", "shape", "spatial", "special", "unary",
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.attention_mask import additive_mask
 from ttc.backend.rules.heads import on_core
-from ttc.backend.rules.moves import reshaped
+from ttc.backend.rules.moves import permuted, reshaped
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.binary import Add
@@ -50,6 +50,14 @@ def joined(y: Value, to: Lowering) -> Value:
     )
     first = to.call(Reshape(y, (1, 1, 1, heads * size), padded_shape=y.shape))
     return to.call(ToMemoryConfig(first, DRAM))
+
+
+def by_sequence(x: Value, to: Lowering) -> Value:
+    """Return one row of each sequence, [B, H, 1, D], as [1, B, H, D]."""
+    match x.op:
+        case ops.Permute(x=rows, dims=(2, 1, 0, 3)) if rows.shape[0] == 1:  # [1, H, B, D]: tokens of one row
+            return permuted(to.tile(to(rows)), (0, 2, 1, 3), to)
+    return _by_sequence(to(x), to)
 
 
 def _by_sequence(q: Value, to: Lowering) -> Value:

@@ -12,7 +12,7 @@ from ttc.backend.rules.moves import DEEPEST, concatenated, expanded, padded, per
 from ttc.backend.rules.take import flipped_indices, padded_indices, take
 from ttc.calls.attention import ConcatenateHeads
 from ttc.calls.repeat import Repeat
-from ttc.calls.shape import Slice
+from ttc.calls.shape import Reshape, Slice
 from ttc.errors import Refusal
 from ttc.ir import Value
 
@@ -22,6 +22,8 @@ def reshape(op: ops.Reshape, to: Lowering) -> Value:
     """Lower to a view where rows stay as they are; rows are split into heads, and heads joined, by one call."""
     heads = joins_heads(op)
     if heads is None:
+        if to.is_cached(op.x) and Reshape(to.stored(op.x), op.shape).is_view:
+            return to.call(Reshape(to.stored(op.x), op.shape))
         cut = cut_heads(op, to)
         return reshaped(to(op.x), op.shape, to) if cut is None else cut
     if isinstance(heads.op, ops.Attention):

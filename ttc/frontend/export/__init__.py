@@ -16,6 +16,7 @@ from ttc.frontend.export import (
     layer,
     number,
     order,
+    paged,
     random,
     recurrent,
     reduce,
@@ -33,10 +34,9 @@ from ttc.frontend.export.signature import Constant, Signature, call_key
 from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
 
 FAMILIES = (
-    activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, random,
-    recurrent, reduce, refused, resize, sampling, scatter, shape, signal, special,
+    activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, paged,
+    random, recurrent, reduce, refused, resize, sampling, scatter, shape, signal, special,
 )  # fmt: skip
-
 __all__ = [
     "Constant",
     "Exported",

@@ -80,7 +80,7 @@ def _grouped(op: ops.Attention, builder: Builder) -> Value | None:
     match op:
         # k, v: [B, Hkv, T, D] in place of [B, H, T, D], where H is a multiple of Hkv
         case ops.Attention(k=k, v=v):
-            first, second = _unrepeated(k), _unrepeated(v)
+            first, second = _unrepeated(k, builder), _unrepeated(v, builder)
             if first is not None and second is not None and first.shape[1] == second.shape[1]:
                 return builder(replace(op, k=first, v=second))
     return None
@@ -96,14 +96,18 @@ def _never_empty(op: ops.Attention, builder: Builder) -> Value | None:
     return None
 
 
-def _unrepeated(x: Value) -> Value | None:
+def _unrepeated(x: Value, builder: Builder) -> Value | None:
     """Return [B, Hkv, S, D] where x is [B, H, S, D] that repeats each head H / Hkv times, else None."""
     match x.op:
-        # [B, Hkv, S, D] -> [B, Hkv, 1, S, D] -> [B, Hkv, H / Hkv, S, D] -> [B, H, S, D]
+        # [B, Hkv, S, D], or a view of it -> [B, Hkv, 1, S, D] -> [B, Hkv, H / Hkv, S, D] -> [B, H, S, D]
         case ops.Reshape(x=Value(ops.Expand(x=Value(ops.Reshape(x=heads, shape=(b, h, 1, s, d))), shape=wide))):
-            fits = heads.shape == (b, h, s, d) and wide == (b, h, wide[2], s, d)
-            return heads if fits and x.shape == (b, h * wide[2], s, d) else None
+            fits = wide == (b, h, wide[2], s, d) and x.shape == (b, h * wide[2], s, d)
+            return _with_shape(heads, (b, h, s, d), builder) if fits else None
     return None
+
+
+def _with_shape(x: Value, shape: tuple[int, ...], builder: Builder) -> Value:
+    return x if x.shape == shape else builder(ops.Reshape(x, shape))
 
 
 def _guarded(where: Value) -> Value | None:

@@ -12,6 +12,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     loop,
     matmul,
     norm,
+    paged_attention,
     pool,
     reduce,
     repeat,

@@ -17,9 +17,14 @@ from ttc.calls.attention import (
 )
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.joint_attention import JointScaledDotProductAttention
+from ttc.calls.paged_attention import PagedAttentionCall
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
+
+Attending = (
+    ScaledDotProductAttention | ScaledDotProductAttentionDecode | JointScaledDotProductAttention | PagedAttentionCall
+)
 
 
 @emulates(ScaledDotProductAttention)
@@ -32,7 +37,7 @@ def attention(
     attn_mask: Tensor | None = None,
 ) -> Tensor:
     """Attend to the keys that the mask and causality leave."""
-    y = _attended(call, mode, (input_tensor_q, input_tensor_k, input_tensor_v), attn_mask, call.is_causal)
+    y = attended(call, mode, (input_tensor_q, input_tensor_k, input_tensor_v), attn_mask, call.is_causal)
     if call.output_concat_heads:
         y = y.permute(0, 2, 1, 3).reshape(y.shape[0], 1, y.shape[2], -1)
     return y
@@ -50,7 +55,7 @@ def attention_decode(
     """Attend by one query of each sequence: [1, B, H, D] as [B, H, 1, D]."""
     queries = input_tensor_q.permute(1, 2, 0, 3)
     mask = None if attn_mask is None else attn_mask.transpose(1, 2)
-    y = _attended(call, mode, (queries, input_tensor_k, input_tensor_v), mask, False)
+    y = attended(call, mode, (queries, input_tensor_k, input_tensor_v), mask, False)
     return y.permute(2, 0, 1, 3)
 
 
@@ -69,11 +74,14 @@ def joint_attention(
     rows = [input_tensor_q.shape[2], joint_tensor_q.shape[2]]
     pairs = (input_tensor_q, joint_tensor_q), (input_tensor_k, joint_tensor_k), (input_tensor_v, joint_tensor_v)
     sides = [torch.cat(pair, 2) for pair in pairs]
-    return _attended(call, mode, sides, None, False).split(rows, 2)
+    return attended(call, mode, sides, None, False).split(rows, 2)
 
 
-def _attended(
-    call: ScaledDotProductAttention | ScaledDotProductAttentionDecode | JointScaledDotProductAttention,
+def attended(
+    call: ScaledDotProductAttention
+    | ScaledDotProductAttentionDecode
+    | JointScaledDotProductAttention
+    | PagedAttentionCall,
     mode: Mode,
     sides: Sequence[Tensor],
     mask: Tensor | None,
