@@ -79,11 +79,11 @@ FORMS: list[Sample] = [
         S(ops.Scatter, x=ROWS, index="i64[2,8]", updates="f32[2,8]", dim=0, reduce=way, ranges={"index": (0, 3)})
         for way in ("", "add")
     ),
-    S(ops.FillBlocks, pool="f32[3,1,4,2]", rows="f32[1,1,4,2]", blocks="i64[1]", ranges={"blocks": (-1, 3)}),
+    S(ops.FillBlocks, pool="f32[3,1,4,2]", new="f32[1,1,4,2]", blocks="i64[1]", ranges={"blocks": (-1, 3)}),
     S(
         ops.WriteRows,
         pool="f32[3,1,4,2]",
-        rows="f32[2,1,1,2]",
+        new="f32[2,1,1,2]",
         table="i64[2,1]",
         positions="i64[2]",
         ranges={"table": (0, 3), "positions": (-1, 4)},

@@ -12,8 +12,8 @@ MAX_POOL = "max_pool(x=f32[1,2,5], kernel=[3], stride=[2], padding=[[1, 1]], dil
 AVG_POOL = MAX_POOL.replace("max_pool", "avg_pool")
 ATTENTION = "attention(q=f32[2,4,5,8], k=f32[2,2,6,8], v=f32[2,2,6,3], mask=f32[2,1,5,6])"
 ROTARY = "rotary(x=f32[2,5,4], cos=f32[5,4], sin=f32[5,4])"
-FILL = "fill_blocks(pool=f32[6,2,32,8], rows=f32[1,2,64,8], blocks=i32[2])"
-WRITE = "write_rows(pool=f32[6,2,32,8], rows=f32[3,2,1,8], table=i32[3,4], positions=i64[3])"
+FILL = "fill_blocks(pool=f32[6,2,32,8], new=f32[1,2,64,8], blocks=i32[2])"
+WRITE = "write_rows(pool=f32[6,2,32,8], new=f32[3,2,1,8], table=i32[3,4], positions=i64[3])"
 PAGED = (
     "paged_attention(q=f32[3,4,5,8], keys=f32[6,2,32,8], values=f32[6,2,32,8], table=i64[3,4], positions=i32[3], "
     "window=1)"
@@ -33,14 +33,14 @@ BATCH_NORM = "batch_norm(x=f32[2,6,5], w=f32[6], bias=f32[6], mean=f32[6], var=f
 REFUSED = [
     # what a rule takes, which fields to change, what it says of that
     (FILL, "pool=f32[6,2,32]", "a pool and rows have rank 4, got f32[6,2,32], f32[1,2,64,8]"),
-    (FILL, "rows=bf16[1,2,64,8]", "operands have different dtypes: bf16, f32"),
-    (FILL, "rows=f32[1,3,64,8]", "rows f32[1,3,64,8] do not fit a pool f32[6,2,32,8]"),
-    (FILL, "rows=f32[1,2,64,9]", "rows f32[1,2,64,9] do not fit a pool f32[6,2,32,8]"),
+    (FILL, "new=bf16[1,2,64,8]", "operands have different dtypes: bf16, f32"),
+    (FILL, "new=f32[1,3,64,8]", "rows f32[1,3,64,8] do not fit a pool f32[6,2,32,8]"),
+    (FILL, "new=f32[1,2,64,9]", "rows f32[1,2,64,9] do not fit a pool f32[6,2,32,8]"),
     (FILL, "blocks=f32[2]", "the blocks must be integers, got f32[2]"),
     (FILL, "blocks=i32[3]", "rows f32[1,2,64,8] are not those of blocks i32[3]"),
     (FILL, "blocks=i32[1,2]", "rows f32[1,2,64,8] are not those of blocks i32[1,2]"),
-    (FILL, "rows=f32[2,2,64,8]", "rows f32[2,2,64,8] are not those of blocks i32[2]"),
-    (WRITE, "rows=f32[3,2,2,8]", "needs one row for each sequence, got f32[3,2,2,8]"),
+    (FILL, "new=f32[2,2,64,8]", "rows f32[2,2,64,8] are not those of blocks i32[2]"),
+    (WRITE, "new=f32[3,2,2,8]", "needs one row for each sequence, got f32[3,2,2,8]"),
     (WRITE, "table=f32[3,4]", "needs integers, got f32[3,4], i64[3]"),
     (WRITE, "positions=f32[3]", "needs integers, got i32[3,4], f32[3]"),
     (WRITE, "table=i32[12]", "a table i32[12] and positions i64[3] are not of 3 sequences"),

@@ -80,9 +80,10 @@ def _of_elements(kind: type[Op], facts: Facts) -> Iterator[str]:
 
 
 KEPT = """
-    abs add and atan atan2 cast ceil clamp concat cumprod cumsum div embedding eq exp expand flip floor floor_div fmod
-    gather gcd ge gt le log log1p lt max maximum mean min minimum mul ne neg not or pad permute pow prod reciprocal relu
-    remainder repeat reshape round rsqrt scatter sign slice sqrt sub sum topk trunc upsample where xor
+    abs add and atan atan2 cast ceil clamp concat cumprod cumsum div embedding eq exp expand fill_blocks flip floor
+    floor_div fmod gather gcd ge gt le log log1p lt max maximum mean min minimum mul ne neg not or pad permute pow
+    prod reciprocal relu remainder repeat reshape round rsqrt scatter sign slice sqrt sub sum topk trunc upsample
+    where write_rows xor
 """
 SIGNAL = "conv cos linear matmul sin tanh"
 

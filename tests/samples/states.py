@@ -55,7 +55,7 @@ FILLED = """graph {
   %start: i64[1] = input(name="start")
   %line: i64[3] = literal(data=[-1, 1, 0])
   %blocks: i64[3] = add(a=%line, b=%start)
-  %new: f32[6,2,32,64] = fill_blocks(pool=%pool, rows=%rows, blocks=%blocks)
+  %new: f32[6,2,32,64] = fill_blocks(pool=%pool, new=%rows, blocks=%blocks)
   return "output"=%new, "@state.pool"=%new
 }
 """
@@ -69,8 +69,8 @@ SERVED = """graph {
   %v: f32[3,2,1,64] = input(name="v")
   %table: i64[3,2] = literal(data=[5, 2, 0, 7, 1, 6])
   %positions: i64[3] = input(name="positions")
-  %keys: f32[8,2,32,64] = write_rows(pool=%k0, rows=%k, table=%table, positions=%positions)
-  %values: f32[8,2,32,64] = write_rows(pool=%v0, rows=%v, table=%table, positions=%positions)
+  %keys: f32[8,2,32,64] = write_rows(pool=%k0, new=%k, table=%table, positions=%positions)
+  %values: f32[8,2,32,64] = write_rows(pool=%v0, new=%v, table=%table, positions=%positions)
   %a: f32[3,4,1,64] = paged_attention(q=%q, keys=%keys, values=%values, table=%table, positions=%positions, scale=0.125)
   return "output"=%a, "@state.k"=%keys, "@state.v"=%values
 }
@@ -86,8 +86,8 @@ PROMPT = """graph {
   %block: i64[1] = literal(data=[3])
   %table: i64[1,8] = literal(data=[5, 3, 0, 0, 0, 0, 0, 0])
   %start: i64[1] = literal(data=[64])
-  %keys: f32[8,2,64,64] = fill_blocks(pool=%k0, rows=%k, blocks=%block)
-  %values: f32[8,2,64,64] = fill_blocks(pool=%v0, rows=%v, blocks=%block)
+  %keys: f32[8,2,64,64] = fill_blocks(pool=%k0, new=%k, blocks=%block)
+  %values: f32[8,2,64,64] = fill_blocks(pool=%v0, new=%v, blocks=%block)
   %a: f32[1,4,64,64] = paged_attention(q=%q, keys=%keys, values=%values, table=%table, positions=%start, scale=0.125)
   return "output"=%a, "@state.k"=%keys, "@state.v"=%values
 }

@@ -13,8 +13,8 @@ from ttc.ops.facts import facts_of
 def written_in_place(graph: Graph) -> dict[Value, list[Op]]:
     """Return the changes of each state that may go into the state's own buffer, of those states that have any.
 
-    They are choices between the state and something new (`ops.Where`), and writes into blocks of a pool. Nothing else
-    reads the old numbers, and what is left is left as this state alone: no other state is a part of it.
+    Changes are choices between the state and something new (`ops.Where`), and writes into blocks of a pool. Nothing
+    else reads the old numbers, and what is left is left as this state alone: no other state is a part of it.
     """
     uses, readers = graph.uses(), {value: node for node in graph.nodes for value in node.op.operands()}
     left = {name: _viewed(value) for name, value in graph.outputs if state_name(name) is not None}

@@ -117,7 +117,8 @@ class PagedUpdateCache(CacheWrite, name="ttnn.experimental.paged_update_cache"):
     def workspace(self, target: Target) -> Workspace:
         """Return seven tiles for each tile of a row's width, two for each position, and a row of the page table."""
         width = tiles_along(self.cache_tensor.shape[3])
-        return Workspace((7 * width + 2 * self.batch) * tile_bytes(DType.bf16) + table_bytes(self.page_table))
+        pages = 0 if self.page_table is None else table_bytes(self.page_table.shape[1])
+        return Workspace((7 * width + 2 * self.batch) * tile_bytes(DType.bf16) + pages)
 
     @property
     def moved_bytes(self) -> int:
@@ -151,12 +152,12 @@ class PagedFillCache(CacheWrite, name="ttnn.experimental.paged_fill_cache"):
     def workspace(self, target: Target) -> Workspace:
         """Return two rows of tiles, and the page table."""
         width = tiles_along(self.cache_tensor.shape[3])
-        return Workspace(2 * width * tile_bytes(self.cache_tensor.dtype) + table_bytes(self.page_table))
+        return Workspace(2 * width * tile_bytes(self.cache_tensor.dtype) + table_bytes(self.page_table.shape[1]))
 
 
-def table_bytes(table: Value | None) -> int:
-    """Return the bytes that a row of a page table i32 [B, P] takes on a core."""
-    return 0 if table is None else round_up(4 * table.shape[1], ENTRY_BYTES)
+def table_bytes(entries: int) -> int:
+    """Return the bytes that a row of so many integers takes on a core."""
+    return round_up(4 * entries, ENTRY_BYTES)
 
 
 def shards(grid: tuple[int, int], width: int) -> MemoryConfig:

@@ -110,9 +110,11 @@ class PagedScaledDotProductAttentionDecode(
         return min(prod(self.program_config.compute_with_storage_grid_size), self.groups * self.cores_per_head)
 
     def workspace(self, target: Target) -> Workspace:
-        """Return two chunks each of k, v and scores, the sums of all cores of a head, and a row of the page table."""
+        """Return two chunks each of k, v and scores, the sums of all cores of a head, a window's mask, and integers."""
         tiles = decode_tiles(self.input_tensor_q, self.program_config, self.cores_per_head)
-        return Workspace(tiles * tile_bytes(DType.bf16) + table_bytes(self.page_table_tensor))
+        tiles += 0 if self.sliding_window_size is None else tiles_along(self.input_tensor_q.shape[2])
+        integers = table_bytes(self.page_table_tensor.shape[1]) + 2 * table_bytes(self.input_tensor_q.shape[1])
+        return Workspace(tiles * tile_bytes(DType.bf16) + integers)
 
 
 @dataclass(frozen=True)
@@ -151,4 +153,4 @@ class ChunkedScaledDotProductAttention(
     def workspace(self, target: Target) -> Workspace:
         """Return two chunks each of q, k and v, the scores, the output and row statistics, and the page table."""
         count = chunk_tiles(self.program_config, self.input_tensor_q.shape[3], False, True)
-        return Workspace(count * tile_bytes(DType.bf16) + table_bytes(self.page_table_tensor))
+        return Workspace(count * tile_bytes(DType.bf16) + table_bytes(self.page_table_tensor.shape[1]))

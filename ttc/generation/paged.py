@@ -19,7 +19,7 @@ from ttc.errors import InputError
 
 @dataclass(frozen=True)
 class Places:
-    """Where the tokens of a call lie: page table, the first token's position in each sequence, blocks to fill."""
+    """The places of a call's tokens: page table, the first token's position in each sequence, blocks to fill."""
 
     table: Tensor
     positions: Tensor

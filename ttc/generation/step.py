@@ -28,7 +28,7 @@ class Step(nn.Module):
 
     model: Any
     aligned: bool = True
-    """Whether many tokens begin at a row that is a multiple of TILE."""
+    """Many tokens begin at a row that is a multiple of TILE."""
 
     def __init__(self, model: Any, caches: Sequence[tuple[Tensor, Tensor]], capacity: int):
         super().__init__()

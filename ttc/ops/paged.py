@@ -39,53 +39,55 @@ def _check_sequences(batch: int, table: Value, positions: Value) -> None:
 
 @dataclass(frozen=True)
 class FillBlocks(Op):
-    """The pool with block blocks[i] = rows[0, :, i * S : (i + 1) * S] for every i; none for a number below 0.
+    """The pool with block blocks[i] = new[0, :, i * S : (i + 1) * S] for every i; none for a number below 0.
 
-    rows [1, H, n * S, D], blocks int[n].
+    new [1, H, n * S, D], blocks int[n].
     """
 
     pool: Value
-    rows: Value
+    new: Value
     blocks: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("pool", "rows"), moves=True)
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("pool", "new"), moves=True)
 
     def infer(self) -> TensorType:
-        _check_pool(self.pool, self.rows)
+        _check_pool(self.pool, self.new)
         require(self.blocks.dtype.is_integer, f"the blocks must be integers, got {self.blocks.type}")
-        whole = self.blocks.type.rank == 1 and self.rows.shape[2] == self.blocks.type.numel * self.pool.shape[2]
-        require(whole and self.rows.shape[0] == 1, f"rows {self.rows.type} are not those of blocks {self.blocks.type}")
+        whole = self.blocks.type.rank == 1 and self.new.shape[2] == self.blocks.type.numel * self.pool.shape[2]
+        require(whole and self.new.shape[0] == 1, f"rows {self.new.type} are not those of blocks {self.blocks.type}")
         return self.pool.type
 
-    def eval(self, pool: Tensor, rows: Tensor, blocks: Tensor) -> Tensor:
-        parts = rows[0].unflatten(1, (blocks.numel(), pool.shape[2])).transpose(0, 1)
-        given = blocks >= 0
-        return pool.index_copy(0, blocks[given].long(), parts[given])
+    def eval(self, pool: Tensor, new: Tensor, blocks: Tensor) -> Tensor:
+        found = pool.clone()
+        for block, part in zip(blocks.tolist(), new[0].split(pool.shape[2], 1), strict=True):
+            if block >= 0:
+                found[block] = part
+        return found
 
 
 @dataclass(frozen=True)
 class WriteRows(Op):
-    """The pool with rows[b, :, 0] at row positions[b] of every sequence b; none at a position below 0.
+    """The pool with new[b, :, 0] at row positions[b] of every sequence b; none at a position below 0.
 
-    rows [B, H, 1, D], table int[B, P], positions int[B].
+    new [B, H, 1, D], table int[B, P], positions int[B].
     """
 
     pool: Value
-    rows: Value
+    new: Value
     table: Value
     positions: Value
-    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("pool", "rows"), moves=True)
+    facts: ClassVar[Facts] = Facts(Finite.ALL, Exactness.KEPT, within=("pool", "new"), moves=True)
 
     def infer(self) -> TensorType:
-        _check_pool(self.pool, self.rows)
-        require(self.rows.shape[2] == 1, f"needs one row for each sequence, got {self.rows.type}")
-        _check_sequences(self.rows.shape[0], self.table, self.positions)
+        _check_pool(self.pool, self.new)
+        require(self.new.shape[2] == 1, f"needs one row for each sequence, got {self.new.type}")
+        _check_sequences(self.new.shape[0], self.table, self.positions)
         return self.pool.type
 
-    def eval(self, pool: Tensor, rows: Tensor, table: Tensor, positions: Tensor) -> Tensor:
+    def eval(self, pool: Tensor, new: Tensor, table: Tensor, positions: Tensor) -> Tensor:
         found, size = pool.clone(), pool.shape[2]
         for sequence, position in enumerate(positions.tolist()):
             if position >= 0:
-                found[table[sequence, position // size], :, position % size] = rows[sequence, :, 0]
+                found[table[sequence, position // size], :, position % size] = new[sequence, :, 0]
         return found
 
 
@@ -105,7 +107,7 @@ class PagedAttention(Op):
     positions: Value
     scale: float = 1.0
     window: int | None = None
-    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST)
+    facts: ClassVar[Facts] = Facts(Finite.ORDINARY, Exactness.LOST, within=("values",))
 
     def infer(self) -> TensorType:
         q, keys, values = self.q.type, self.keys.type, self.values.type

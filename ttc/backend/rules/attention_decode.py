@@ -5,7 +5,7 @@ from __future__ import annotations
 from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.attention_mask import additive_mask
-from ttc.backend.rules.heads import on_core
+from ttc.backend.rules.heads import cut_from_one_row, on_core
 from ttc.backend.rules.moves import permuted, reshaped
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
@@ -57,7 +57,8 @@ def by_sequence(x: Value, to: Lowering) -> Value:
     match x.op:
         case ops.Permute(x=rows, dims=(2, 1, 0, 3)) if rows.shape[0] == 1:  # [1, H, B, D]: tokens of one row
             return permuted(to.tile(to(rows)), (0, 2, 1, 3), to)
-    return _by_sequence(to(x), to)
+    rows = cut_from_one_row(x, to)
+    return _by_sequence(to(x), to) if rows is None else permuted(rows, (0, 2, 1, 3), to)
 
 
 def _by_sequence(q: Value, to: Lowering) -> Value:

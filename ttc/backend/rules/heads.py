@@ -40,6 +40,22 @@ def cut_heads(op: ops.Permute | ops.Reshape, to: Lowering) -> Value | None:
     return to.call(_split(rows, queries, keys))[place]
 
 
+def cut_from_one_row(x: Value, to: Lowering) -> Value | None:
+    """Return heads [B, H, 1, D] of tokens that lie in one row [1, B, ..] as [1, H, B, D], by the split of all three.
+
+    None for other heads.
+    """
+    heads = heads_of(x)
+    if heads is None or heads.source.shape[:-1] != (1, x.shape[0]) or x.shape[3] % TILE:
+        return None
+    counts = counts_of(heads)
+    if counts is None:
+        return None
+    queries, keys = counts
+    place = (0, queries * x.shape[3], (queries + keys) * x.shape[3]).index(heads.start)
+    return to.call(_split(to.tile(to(heads.source)), queries, keys))[place]
+
+
 def off_core(heads: Value, to: Lowering) -> Value:
     """Return the heads [1, 1, H, D] of one token, on one core, as [1, H, 1, D] in DRAM.
 

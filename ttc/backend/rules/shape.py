@@ -9,6 +9,7 @@ from ttc.backend.rules.attention import attend
 from ttc.backend.rules.heads import cut_heads
 from ttc.backend.rules.joint import joint_rows
 from ttc.backend.rules.moves import DEEPEST, concatenated, expanded, padded, permuted, reshaped
+from ttc.backend.rules.paged import attend_by_sequence
 from ttc.backend.rules.take import flipped_indices, padded_indices, take
 from ttc.calls.attention import ConcatenateHeads
 from ttc.calls.repeat import Repeat
@@ -20,6 +21,9 @@ from ttc.ir import Value
 @lowers(ops.Reshape)
 def reshape(op: ops.Reshape, to: Lowering) -> Value:
     """Lower to a view where rows stay as they are; rows are split into heads, and heads joined, by one call."""
+    if isinstance(op.x.op, ops.PagedAttention) and op.x.shape[2] == 1:
+        with to.instead_of(op.x):
+            return reshaped(attend_by_sequence(op.x.op, to), op.shape, to)
     heads = joins_heads(op)
     if heads is None:
         if to.is_cached(op.x) and Reshape(to.stored(op.x), op.shape).is_view:

@@ -1,7 +1,7 @@
 """Writes into pools of blocks, and attention to them, as one node of a trace each.
 
 `torch.ops.ttc.fill_blocks`, `write_rows` and `paged_attention` take the operands of the ops of these names
-(`ttc/ops/paged.py`). They have shapes and no kernels: they are only traced.
+(`ttc/ops/paged.py`). The ops have shapes and no kernels: they are only traced.
 """
 
 from __future__ import annotations
