@@ -186,6 +186,21 @@ PATTERN: list[Sample] = [
 }""",
     ),
     P(
+        "positions are added to the scores of keys that are seen",
+        ops.Attention,
+        """graph {
+  %q: f32[1,2,33,32] = input(name="q")
+  %k: f32[1,2,40,32] = input(name="k")
+  %r: f32[1,2,32,40] = input(name="r")
+  %c: bool[1,1,1,40] = input(name="c")
+  %low: f32[] = full(value=-inf)
+  %p: f32[1,2,33,40] = matmul(a=%q, b=%r)
+  %m: f32[1,2,33,40] = where(condition=%c, a=%p, b=%low)
+  %y: f32[1,2,33,32] = attention(q=%q, k=%k, v=%k, mask=%m, scale=0.25, empty="nan")
+  return "output"=%y
+}""",
+    ),
+    P(
         "rows of run time modulate a norm",
         ops.LayerNorm,
         """graph {

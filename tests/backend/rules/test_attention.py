@@ -184,3 +184,35 @@ def test_chunks_fit_the_cores(target, shape, keys):
 
 def test_one_round_over_the_cores_is_better_than_two():
     assert program_config((1, 12, 197, 64), 197, False, False, N150).q_chunk_size == 64
+
+
+BIASED = """
+    %c: bool[1,1,1,64] = input(name="c")
+    %t: f32[1,4,32,16] = input(name="t")
+    %r: f32[1,4,16,64] = input(name="r")
+    %low: f32[] = full(value=-inf)
+    %p: f32[1,4,32,64] = matmul(a=%t, b=%r)
+    %m: f32[1,4,32,64] = where(condition=%c, a=%p, b=%low)
+"""
+"""A mask of numbers that a product gave where a key is seen."""
+
+
+def test_numbers_that_a_product_gave_exclude_no_key():
+    found = attention("1,4,32,32", "1,4,64,32", ", mask=%m", more=BIASED)
+    assert found == ["matmul", "max", "where", FUSED, "where"]
+    reshaped = BIASED.replace("%p: f32[1,4,32,64] = matmul(a=%t, b=%r)", "%p0: f32[1,4,32,64] = matmul(a=%t, b=%r)\n"
+        "%p1: f32[4,32,64] = reshape(x=%p0, shape=[4, 32, 64])\n"
+        "%p: f32[1,4,32,64] = reshape(x=%p1, shape=[1, 4, 32, 64])")  # fmt: skip
+    assert "clamp" not in attention("1,4,32,32", "1,4,64,32", ", mask=%m", more=reshaped)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("matmul(a=%t, b=%r)", 'input(name="p")'),  # may be minus infinity
+        ("value=-inf", "value=-1e30"),
+        ("a=%p, b=%low", "a=%low, b=%p"),
+    ],
+)
+def test_other_numbers_are_asked_whether_they_exclude_a_key(old: str, new: str):
+    assert "clamp" in attention("1,4,32,32", "1,4,64,32", ", mask=%m", more=BIASED.replace(old, new))

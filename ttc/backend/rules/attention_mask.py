@@ -44,7 +44,8 @@ def seen_queries(op: ops.Attention, to: Lowering) -> Value | None:
         known = to.known(seen)
         return None if known is not None and bool(known.all()) else to.upload(seen, to.dtype)
     # A mask of run time: the same in 1 and 0, "and" as a product, "any" as a maximum over the keys.
-    allowed = to.tile(reshaped(_allowed(op.mask, to), shape, to))
+    allowed = _allowed(op.mask, to)
+    allowed = to.tile(reshaped(allowed, (1,) * (4 - allowed.type.rank) + allowed.shape, to))
     if op.causal:
         allowed = to.call(Multiply(allowed, to.upload(_causal(op, to), to.dtype)))
     return to.call(Max(allowed, (3,), True))
@@ -61,6 +62,8 @@ def additive_mask(op: ops.Attention, to: Lowering) -> Value | None:
         mask = to.upload(to.derive(ops.Reshape(_finite(static, to), shape)), to.dtype)
     elif op.mask.dtype is DType.bool:
         mask = to.call(Where(_allowed(op.mask, to), 0.0, EXCLUDED))
+    elif (chosen := _of_a_product(op.mask)) is not None:
+        mask = to.call(Where(_allowed(op.mask, to), to(chosen[1]), EXCLUDED))
     else:
         mask = to.call(Where(_allowed(op.mask, to), to.call(Clamp(to(op.mask), min=LEAST)), EXCLUDED))
     mask = to.tile(reshaped(mask, shape, to))
@@ -87,9 +90,25 @@ def _finite(static: Value, to: Lowering) -> Value:
 
 def _allowed(mask: Value, to: Lowering) -> Value:
     """Return 1 where a mask of run time lets a key through, else 0; a NaN, not below any number, lets keys through."""
-    if mask.dtype is DType.bool:
-        return to.cast(to(mask), to.dtype)
+    chosen = _of_a_product(mask)
+    seen = mask if chosen is None else chosen[0]
+    if seen.dtype is DType.bool:
+        return to.cast(to(seen), to.dtype)
     return to.call(LogicalNot(to.call(Lt(to(mask), lowest(to.dtype)))))
+
+
+def _of_a_product(mask: Value) -> tuple[Value, Value] | None:
+    """Return the condition and the numbers of where(condition, numbers, -inf), numbers that a product gave; else None.
+
+    Sums of products of finite numbers exclude no key: so relative positions are added.
+    """
+    match mask.op:
+        case ops.Where(condition=condition, a=numbers, b=low) if ops.number_of(low) == -math.inf:
+            given = numbers
+            while isinstance(given.op, (ops.Reshape, ops.Permute)):
+                given = given.op.x
+            return (condition, numbers) if isinstance(given.op, ops.Matmul) else None
+    return None
 
 
 def _allowed_static(mask: Value, to: Lowering) -> Value:

@@ -35,7 +35,7 @@ def fuse_attention(graph: Graph) -> Graph:
     After:
         %y: f32[1,2,5,4] = attention(q=%q, k=%k, v=%v, mask=%mask, scale=0.5)
     """
-    return rebuild(graph, _attention, _never_empty, _grouped)
+    return rebuild(graph, _attention, _of_merged_heads, _never_empty, _grouped)
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,58 @@ def _attention(op: ops.Matmul, builder: Builder) -> Value | None:
     if not fits:
         return None
     return _grouped(attention, builder) or builder(attention)
+
+
+def _of_merged_heads(op: ops.Matmul, builder: Builder) -> Value | None:
+    """Match attention over [B * H, S, D], where reshapes merged [B, H], as attention over [B, H, S, D].
+
+    Weights that something else reads, too, as the products with relative values do, stay.
+    """
+    match op:
+        # y = softmax(scores) @ reshape(v), the softmax over the keys
+        case ops.Matmul(a=Value(ops.Softmax(x=scores, dim=2)) as weights, b=merged) if builder.uses[weights] == 1:
+            v = _unmerged(merged)
+            found = None if v is None else _of_heads(scores, v.shape[:2], builder)
+            if v is None or found is None:
+                return None
+            empty = "zero" if _finite_rows(found.mask, builder) else "nan"
+            attention = ops.Attention(found.q, found.k, v, found.mask, scale=found.scale, empty=empty)
+            return builder(ops.Reshape(_grouped(attention, builder) or builder(attention), op.infer().shape))
+    return None
+
+
+def _of_heads(scores: Value, heads: tuple[int, ...], builder: Builder) -> _Scores | None:
+    """Match scores [B * H, S, T]: a product of merged heads, perhaps with a bias for each head, perhaps masked."""
+    match scores.op:
+        # where(condition, scores, low), the condition the same for all heads of all samples
+        case ops.Where(condition=condition, a=a, b=b) if (low := ops.number_of(b)) is not None and low <= EXCLUDED:
+            found = _of_heads(a, heads, builder)
+            if found is None or condition.type.rank > 3 or condition.shape[:-2] not in ((), (1,)):
+                return None
+            seen = _rank_four(condition, builder)
+            return replace(found, mask=_added(seen, low, True, scores, builder, found.mask))
+        # q @ k.T + bias
+        case ops.Add(a=a, b=b) if a.shape == b.shape:
+            for product, bias in ((a, b), (b, a)):
+                found = _of_heads(product, heads, builder)
+                if found is not None and found.mask is None:
+                    return replace(found, mask=builder(ops.Reshape(bias, (*heads, *bias.shape[1:]))))
+        # q @ k.T, from which no scale is taken that something else reads, too
+        case ops.Matmul(a=merged, b=Value(ops.Permute(x=keys, dims=(0, 2, 1)))):
+            q, k = _unmerged(merged), _unmerged(keys)
+            if q is not None and k is not None and q.shape[:2] == k.shape[:2] == heads:
+                left, q = _unscaled(q, builder) if builder.uses[merged] == 1 else (1.0, q)
+                right, k = _unscaled(k, builder) if builder.uses[keys] == 1 else (1.0, k)
+                return _Scores(q, k, left * right)
+    return None
+
+
+def _unmerged(x: Value) -> Value | None:
+    """Return [B, H, S, D] where x is that reshaped to [B * H, S, D], else None."""
+    match x.op:
+        case ops.Reshape(x=heads, shape=(_, *sizes)) if heads.type.rank == 4 and heads.shape[2:] == tuple(sizes):
+            return heads
+    return None
 
 
 def _grouped(op: ops.Attention, builder: Builder) -> Value | None:
@@ -119,31 +171,42 @@ def _guarded(where: Value) -> Value | None:
 
 
 def _scores(value: Value, builder: Builder) -> _Scores | None:
-    """Match masked scores: a product and a mask that is added or selected, or the product alone."""
+    """Match masked scores: a product and a mask that is added or selected, or both, or the product alone."""
     match value.op:
-        # scale * q @ k.T + mask, the sum in either order
+        # where(condition, scale * q @ k.T + bias, low), or the branches swapped (keep=False), low being -inf or as good
+        case ops.Where(condition=condition, a=a, b=b):
+            for scores, other, keep in ((a, b, True), (b, a, False)):
+                found, low = _shifted(scores, builder) or _product(scores, builder), ops.number_of(other)
+                if found is not None and low is not None and low <= EXCLUDED and _broadcasts(condition, scores.shape):
+                    if found.mask is not None and found.mask.dtype is DType.bool:
+                        return None  # two masks
+                    condition = _rank_four(condition, builder)
+                    return replace(found, mask=_added(condition, low, keep, value, builder, found.mask))
+    # scale * q @ k.T without a mask
+    return _shifted(value, builder) or _product(value, builder)
+
+
+def _shifted(value: Value, builder: Builder) -> _Scores | None:
+    """Match scale * q @ k.T + mask, the sum in either order."""
+    match value.op:
         case ops.Add(a=a, b=b):
             for product, mask in ((a, b), (b, a)):
                 found = _product(product, builder)
                 if found is not None and _broadcasts(mask, product.shape):
                     return replace(found, mask=_rank_four(_choice(mask, builder), builder))
-        # where(condition, scale * q @ k.T, low), or the branches swapped (keep=False), low being -inf or as good as
-        case ops.Where(condition=condition, a=a, b=b):
-            for product, other, keep in ((a, b, True), (b, a, False)):
-                found, low = _product(product, builder), ops.number_of(other)
-                if found is not None and low is not None and low <= EXCLUDED and _broadcasts(condition, product.shape):
-                    condition = _rank_four(condition, builder)
-                    return replace(found, mask=_added(condition, low, keep, value, builder))
-    # scale * q @ k.T without a mask
-    return _product(value, builder)
+    return None
 
 
-def _added(condition: Value, low: float, keep: bool, like: Value, builder: Builder) -> Value:
-    """Return the mask that adds `low` where where(condition, ..) selects `low`: scores vanish beside `low`."""
-    if low == -math.inf:
+def _added(condition: Value, low: float, keep: bool, like: Value, builder: Builder, bias: Value | None = None) -> Value:
+    """Return the mask that adds `low` where where(condition, ..) selects `low`, and elsewhere a bias, if any.
+
+    Scores vanish beside `low`.
+    """
+    if low == -math.inf and bias is None:
         return condition if keep else builder(ops.Not(condition))
     zero, excluded = (Expr(like, builder).number(number) for number in (0.0, low))
-    return where(Expr(condition, builder), *((zero, excluded) if keep else (excluded, zero))).value
+    kept = zero if bias is None else Expr(bias, builder)
+    return where(Expr(condition, builder), *((kept, excluded) if keep else (excluded, kept))).value
 
 
 def _choice(mask: Value, builder: Builder) -> Value:
