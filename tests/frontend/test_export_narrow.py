@@ -28,6 +28,7 @@ ARITHMETIC = """
     torch.cat([x + 100, x]).float()
     table[(x + 100).long() & 255]
     x.cumsum(1)
+    x.any(1), x.all(0, keepdim=True), x.any()
     x.argmin(1), x.argmax(1), x.argmin(), x.min(1)[1]
 """
 

@@ -98,9 +98,9 @@ def all_(b: ExportBuilder, x: Expr, dim: Dims = None, keepdim: bool = False) -> 
 def _of_flags(b: ExportBuilder, x: Expr, dim: Dims, keepdim: bool, extreme: Callable[..., Expr]) -> Expr:
     """Reduce flags to their largest or smallest; none is found among no elements, and an empty list reduces nothing."""
     if not x.type.numel:
-        return full(b, b.result.shape, int(extreme is amin), DType.bool)
+        return full(b, b.result.shape, int(extreme is amin), b.result.dtype)
     flags = x.cast(DType.bool)
-    return flags if dim == [] else extreme(b, flags, dim, keepdim)
+    return result_as(b, flags if dim == [] else extreme(b, flags, dim, keepdim))  # of uint8 torch gives uint8
 
 
 @aten("logsumexp")
