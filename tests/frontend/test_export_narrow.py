@@ -48,6 +48,13 @@ def test_results_wrap_before_the_next_op(dtype: torch.dtype):
         assert (mine == theirs.numpy()).all(), name
 
 
+def test_flags_are_padded_with_flags():
+    model = Expressions("F.pad(x, (1, 0), value=2).to(torch.uint8) // 2")
+    inputs = {"x": torch.tensor([True, False])}
+    (found,) = ttc.compile(model, (), inputs, dtype="fp32").run(inputs).values()
+    assert found.tolist() == [0, 0, 0]
+
+
 def test_the_smallest_of_the_ends_of_integers():
     """The opposite of the least integer is itself: order is turned by -1 - x."""
     x = torch.tensor([[3, -(2**31), 5], [2**31 - 1, 0, -(2**31) + 1]], dtype=torch.int32)

@@ -290,10 +290,12 @@ class Topk(Call, name="ttnn.topk"):
         spec = spec_of(self.input_tensor)
         pair = int(TILE * TILE * (spec.dtype.bytes + self.index_dtype.bytes))
         taken, across = ceil(self.k / TILE), ceil(spec.shape[self.dim] / TILE)
-        pages = 8 + 4 * taken
+        buffers = (6 + 3 * taken) * pair
+        if self.index_dtype.bytes > spec.dtype.bytes:  # indices of results are converted
+            buffers += int((2 + taken) * TILE * TILE * self.index_dtype.bytes)
         if taken <= 2 and across >= 32 and across & (across - 1) == 0:
-            pages = max(pages, 48 + 16 * taken + 3 * across // 32)
-        return Workspace(pages * pair, 3 * scratch(self, self.input_tensor, target))
+            buffers = max(buffers, (48 + 16 * taken + 3 * across // 32) * pair)
+        return Workspace(buffers, 3 * scratch(self, self.input_tensor, target))
 
 
 def check_dims(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:

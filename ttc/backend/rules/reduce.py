@@ -61,7 +61,11 @@ def topk(op: ops.Topk, to: Lowering) -> tuple[Value, Value]:
         raise Refusal("topk needs a dimension")
     if not op.x.dtype.is_float:
         raise Refusal(f"TTNN has no topk of {op.x.dtype}")
-    values, indices = to.call(calls.Topk(to.tile(to(op.x)), op.k, op.dim, op.largest, stable=True))
+    call = calls.Topk(to.tile(to(op.x)), op.k, op.dim, op.largest, stable=True)
+    needed, there = call.workspace(to.target).circular_buffers, to.target.l1_bytes
+    if needed > there:
+        raise Refusal(f"the {op.k} largest of {op.x.type} take {needed:,} bytes of one core's L1, which has {there:,}")
+    values, indices = to.call(call)
     return values, to.cast(indices, DType.i32)
 
 

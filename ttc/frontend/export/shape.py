@@ -166,7 +166,8 @@ def pad(b: ExportBuilder, x: Expr, pad: list[int], mode: str = "constant", value
         return _circular(x, pads)
     if not any(map(any, pads)):
         return x
-    return apply(ops.Pad, x, pads, mode, float(value or 0))  # type: ignore[arg-type] (the type rule knows the modes)
+    number = float(bool(value) if x.dtype is DType.bool else value or 0)
+    return apply(ops.Pad, x, pads, mode, number)  # type: ignore[arg-type] (the type rule knows the modes)
 
 
 def _circular(x: Expr, pads: tuple[tuple[int, int], ...]) -> Expr:
