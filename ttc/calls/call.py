@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import Enum
 from math import isfinite
 from typing import Any, ClassVar, Literal
@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DType, Layout, Op, Spec, Value
+from ttc.ir.graph import field_names
 
 PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
 BLOCK_FORMATS = frozenset({DType.bfp8, DType.bfp4})
@@ -178,8 +179,8 @@ def kind_of(call: Call, without: str = "") -> Hashable:
             return tuple(part.type for part in field_value)
         return field_value
 
-    names = (f.name for f in fields(call) if f.name != without)  # type: ignore[arg-type]
-    return (type(call), *(item(getattr(call, name)) for name in names))
+    own = call.__dict__
+    return (type(call), *[item(own[name]) for name in field_names(type(call)) if name != without])
 
 
 def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType], what: str) -> None:

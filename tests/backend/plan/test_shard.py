@@ -1,6 +1,5 @@
 """Sharding: every form put to the real library, the search beside all ways there are, networks whole."""
 
-from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -19,7 +18,7 @@ from ttc.backend.plan.sharding.forms import Form, forms, tensors
 from ttc.backend.plan.sharding.layouts import Grids, Rows, grids_of, most_in_rows
 from ttc.backend.plan.sharding.places import Places
 from ttc.backend.plan.sharding.price import Prices
-from ttc.backend.plan.sharding.search import Step, Way, _Search, cheapest
+from ttc.backend.plan.sharding.search import Step, Way, _assignment, _Search, cheapest
 from ttc.calls.binary import Add
 from ttc.calls.call import Call, spec_of
 from ttc.calls.conv import Conv2d
@@ -212,21 +211,32 @@ ADDED = """graph {
 """
 
 
+def every_way_past(search: _Search, position: int, node: Node, way: Way) -> list[Way]:
+    """All ways past a call, each under the assignment that it leads to, however dear."""
+    leaving = dict.fromkeys(value for value in node.op.operands() if value in way.memories)
+    choices = search._choices(position, node)
+    if choices is None:
+        past = search._plainly(position, node, way, leaving)
+        return [past] if past else []
+    found = list(search._past(position, node, way, choices, leaving, {}))
+    assert all(key == _assignment(past.memories) for key, past in found)
+    return [past for _, past in found]
+
+
 def test_the_search_finds_the_cheapest_of_all_ways():
     graph = parse_program(ADDED)
     prices = Prices(grids(graph, N150), N150)
     search = _Search(graph, prices, {})
     ways = [search.start]
     for position, node in enumerate(graph.nodes):
-        offers = search._offers(node)
-        ways = [past for way in ways for past in search._past(position, node, way, offers, {})]
+        ways = [past for way in ways for past in every_way_past(search, position, node, way)]
     steps = cheapest(graph, prices)
     assert len(ways) > 500
     best = min(ways, key=lambda way: way.seconds)
     found = []
     while best.step is not None:
         found.append(best.step)
-        best = replace(best, step=best.step.before)
+        best = best._replace(step=best.step.before)
     assert [(step.node, step.form, step.moves) for step in steps] == [
         (step.node, step.form, step.moves) for step in reversed(found)
     ]
@@ -248,7 +258,7 @@ def test_a_sum_lies_in_place_of_an_operand_that_nobody_reads_again(ttnn_python: 
         search = _Search(graph, prices, {})
         ways = [search.start]
         at = next(at for at, node in enumerate(graph.nodes) if isinstance(node.op, Add))
-        past = search._past(at, graph.nodes[at], ways[0], search._offers(graph.nodes[at]), {})
+        past = every_way_past(search, at, graph.nodes[at], ways[0])
         assert {way.step.form.into for way in past if way.step and way.step.form} == places
 
 

@@ -51,15 +51,20 @@ class Prices:
             plain = Form((None,) * len(tensors(call)), None)
             every = [plain, *forms(call, self.grids, self.target)]
             offers = [offer for form in every if (offer := self._offer(call, form))]
-            best = min(offers, key=lambda offer: offer.seconds)
-            self._offers[key] = [x for x in offers if x.form == plain or x.seconds <= self._around(call, best, x.form)]
+            self._offers[key] = self._competitive(call, offers, plain)
         return self._offers[key]
 
-    def _around(self, call: Call, best: Offer, form: Form) -> float:
-        """Return the seconds of the cheapest form between moves from, and to, the memories of another form."""
-        there = sum(map(self.moving, map(spec_of, tensors(call)), form.operands, best.form.operands))
-        result: Any = call.infer()
-        return there + best.seconds + self.moving(result, best.form.result, form.result)
+    def _competitive(self, call: Call, offers: list[Offer], plain: Form) -> list[Offer]:
+        """Leave out all forms but the plain one that take longer than the cheapest between moves from and to theirs."""
+        best = min(offers, key=lambda offer: offer.seconds)
+        specs, result = [spec_of(value) for value in tensors(call)], call.result_types()[0]
+        assert isinstance(result, Spec)
+
+        def around(form: Form) -> float:
+            there = sum(map(self.moving, specs, form.operands, best.form.operands))
+            return there + best.seconds + self.moving(result, best.form.result, form.result)
+
+        return [offer for offer in offers if offer.form is plain or offer.seconds <= around(offer.form)]
 
     def moving(self, spec: Spec, before: MemoryConfig | None, after: MemoryConfig | None) -> float:
         """Return the seconds that a tensor takes from one memory to another within L1."""

@@ -9,8 +9,8 @@ kept. Each way knows the addresses of its shards, as a call may find its room in
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import NamedTuple
 
 from ttc.analysis.memory import Arena, bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank, workspace
@@ -38,8 +38,11 @@ Memories = dict[Value, MemoryConfig]
 """The live values in shards; all others are interleaved."""
 
 
-@dataclass(frozen=True)
-class Step:
+Assignment = frozenset[tuple[Value, int]]
+"""Live values in shards with the identities of their memories: a key."""
+
+
+class Step(NamedTuple):
     """A decision on one call: the moves before the call, and its form; `before` is the decision before this one."""
 
     node: Node
@@ -48,14 +51,21 @@ class Step:
     before: Step | None
 
 
-@dataclass(frozen=True)
-class Way:
+class Way(NamedTuple):
     """The cheapest way to an assignment of memories: the places of the shards, its seconds, its last decision."""
 
     memories: Memories
     places: Places
     seconds: float = 0.0
     step: Step | None = None
+
+
+class Choice(NamedTuple):
+    """An offer of one call: the memories that the operands need, and what of these and of the result lives on."""
+
+    offer: Offer
+    needed: dict[Value, Memory]
+    left: Assignment
 
 
 def cheapest(
@@ -71,7 +81,7 @@ def cheapest(
     for position, node in enumerate(graph.nodes):
         ways = search.after(position, node, ways)
     steps: list[Step] = []
-    step = ways[0].step if ways[0].seconds < (1 - WORTH) * search.plain(graph) else None
+    step = ways[0].step if ways[0].seconds < (1 - WORTH) * search.plain else None
     while step is not None:
         steps.append(step)
         step = step.before
@@ -90,36 +100,35 @@ class _Search:
         self._lone, self._new_banks = lone_constants(graph), new_banks
         self._sizes: dict[tuple[Value, int], int] = {}
         self._moves: dict[tuple[Value, int, int], float] = {}
-
-    def plain(self, graph: Graph) -> float:
-        """Return the seconds of all calls with forms in interleaved memory."""
-        every = (self._offers(node) or [] for node in graph.nodes)
-        plain = (
-            next(x for x in offers if x.form.result is None and not any(x.form.operands)) for offers in every if offers
-        )
-        return sum(offer.seconds for offer in plain)
+        self.plain = 0.0
+        """The seconds of all calls with forms so far in interleaved memory."""
 
     def after(self, position: int, node: Node, ways: list[Way]) -> list[Way]:
         """Return the cheapest ways past a call, one for each assignment, the cheapest first."""
-        offers = self._offers(node)
-        if offers is None and self._passes(node, ways):
+        choices = self._choices(position, node)
+        if choices is None and self._passes(node, ways):
             return ways
-        found = self._found(position, node, ways, offers)
-        if not found or any(offer.form.banks for offer in offers or ()):  # whose results may be large
-            alone = self._found(position, node, ways, offers, alone=True)
+        found = self._found(position, node, ways, choices)
+        if not found or any(choice.offer.form.banks for choice in choices or ()):  # whose results may be large
+            alone = self._found(position, node, ways, choices, alone=True)
             found |= {key: way for key, way in alone.items() if key not in found or way.seconds < found[key].seconds}
         first, *others = sorted(found.values(), key=lambda way: way.seconds)
         return [first, *(way for way in others if self._better(way, first))][:BEAM]
 
     def _found(
-        self, position: int, node: Node, ways: list[Way], offers: list[Offer] | None, alone: bool = False
-    ) -> dict[Any, Way]:
+        self, position: int, node: Node, ways: list[Way], choices: list[Choice] | None, alone: bool = False
+    ) -> dict[Assignment, Way]:
         """Return the cheapest way past a call to each assignment; `alone`: other values leave their shards first."""
-        found: dict[Any, Way] = {}
+        found: dict[Assignment, Way] = {}
         for way in ways:
-            others: dict[Value, Memory] = dict.fromkeys(way.memories) if alone else {}
-            for past in self._past(position, node, way, offers, others, found):
-                key = _assignment(past.memories)
+            read = (value for value in node.op.operands() if value in way.memories)
+            leaving: dict[Value, Memory] = dict.fromkeys((*way.memories, *read) if alone else read)
+            if choices is None:
+                past = self._plainly(position, node, way, leaving)
+                every = [(_assignment(past.memories), past)] if past else []
+            else:
+                every = self._past(position, node, way, choices, leaving, found)
+            for key, past in every:
                 if key not in found or past.seconds < found[key].seconds:
                     found[key] = past
         return found
@@ -139,17 +148,31 @@ class _Search:
     def _better(self, way: Way, first: Way) -> bool:
         """Return whether a way is cheaper than the first way and the moves to these memories, or has more room then."""
         needed = {value: way.memories.get(value) for value in (*first.memories, *way.memories)}
+        if way.seconds < self._arriving(first, needed):
+            return True
         found = self._moved(first, needed)
-        return found is None or way.seconds < found[1].seconds or way.places.free > found[1].places.free
+        return found is None or way.places.free > found[1].places.free
 
-    def _offers(self, node: Node) -> list[Offer] | None:
-        """Return the offers of a call, None of a call that has no form on shards."""
-        if not isinstance(node.op, Call) or not tensors(node.op):
+    def _choices(self, position: int, node: Node) -> list[Choice] | None:
+        """Return the offers that a call may take, None of a call that has no form on shards."""
+        if not isinstance(node.op, Call) or not (operands := tensors(node.op)):
             return None
-        outside = not self._outside.isdisjoint(node.results)
-        banked = self._banked(node.op)
-        offers = self._prices.offers(node.op)
-        return [x for x in offers if not (outside and x.form.result) and (banked or not x.form.banks)]
+        outside, banked = not self._outside.isdisjoint(node.results), self._banked(node.op)
+        found: list[Choice] = []
+        for offer in self._prices.offers(node.op):
+            form = offer.form
+            if (outside and form.result) or (form.banks and not banked):
+                continue
+            if form.result is None and not any(form.operands):
+                self.plain += offer.seconds
+            if form.into is None or self._end[operands[form.into]] <= position:
+                needed = dict(zip(operands, form.operands, strict=True))
+                found.append(Choice(offer, needed, self._left_by(position, {**needed, node.results[0]: form.result})))
+        return found
+
+    def _left_by(self, position: int, memories: Mapping[Value, Memory]) -> Assignment:
+        """Return the assignment of those values in shards that a later call reads."""
+        return _assignment({x: memory for x, memory in memories.items() if memory and self._end.get(x, -1) > position})
 
     def _banked(self, call: Call) -> bool:
         """Return whether a call's weights lie over the banks of DRAM, or may be laid there."""
@@ -157,32 +180,34 @@ class _Search:
             return False
         return reads_banks(call) or (self._new_banks and call.input_tensor_b in self._lone)
 
+    def _plainly(self, position: int, node: Node, way: Way, leaving: Mapping[Value, Memory]) -> Way | None:
+        """Return the way past a call without forms once values have left their shards; None if it has no room."""
+        past = self._moved(way, leaving)
+        if past is None or not _fits(past[1].memories, past[1].places, self._beside(node)):
+            return None
+        moves, there = past
+        return self._left(there, position, Step(node, moves, None, way.step) if moves else way.step)
+
     def _past(
         self,
         position: int,
         node: Node,
         way: Way,
-        offers: list[Offer] | None,
-        others: dict[Value, Memory],
-        found: Mapping[Any, Way] | None = None,
-    ) -> Iterator[Way]:
-        """Yield a way past a call for each offer that fits into L1 when `others` have their memories.
+        choices: list[Choice],
+        leaving: dict[Value, Memory],
+        found: Mapping[Assignment, Way],
+    ) -> Iterator[tuple[Assignment, Way]]:
+        """Yield a way past a call for each choice that fits into L1, with the assignment that it leads to.
 
-        Those dearer than a way that is `found` to the same assignment are left out before their places are sought.
+        The values `leaving` are interleaved unless a choice needs them in shards. What is dearer than a way that is
+        `found` to the same assignment is left out before its places are sought.
         """
-        plain: dict[Value, Memory] = {value: None for value in node.op.operands() if value in way.memories}
-        if offers is None:
-            past = self._moved(way, {**others, **plain})
-            if past and _fits(past[1].memories, past[1].places, self._beside(node)):
-                moves, there = past
-                yield self._left(there, position, Step(node, moves, None, way.step) if moves else way.step)
-            return
-        operands, taken = tensors(node.op), self._taken.get(node.results[0], 0)  # type: ignore[arg-type]
-        for offer in offers:
-            if offer.form.into is not None and self._end[operands[offer.form.into]] > position:
-                continue
-            needed = {**others, **plain, **dict(zip(operands, offer.form.operands, strict=True))}
-            if found and self._is_dearer(position, node, way, offer, needed, found):
+        taken = self._taken.get(node.results[0], 0)
+        staying = self._left_by(position, {x: memory for x, memory in way.memories.items() if x not in leaving})
+        for choice in choices:
+            key, offer = staying | choice.left, choice.offer
+            needed = {**leaving, **choice.needed}
+            if key in found and self._is_dearer(way, offer.seconds, needed, found[key].seconds):
                 continue
             past = self._moved(way, needed)
             made = past and self._made(past[1], node, offer, taken)
@@ -190,40 +215,34 @@ class _Search:
                 continue
             decided = past[0] or offer.form.result is not None or any(offer.form.operands)
             step = Step(node, past[0], offer.form, way.step) if decided else way.step
-            yield self._left(made, position, step)
+            yield key, self._left(made, position, step)
 
-    def _is_dearer(
-        self,
-        position: int,
-        node: Node,
-        way: Way,
-        offer: Offer,
-        needed: dict[Value, Memory],
-        found: Mapping[Any, Way],
-    ) -> bool:
-        """Return whether an offer, with the moves that it needs, costs more than a known way to the same memories."""
-        after = {**way.memories, **needed, node.results[0]: offer.form.result}
-        left = {value: memory for value, memory in after.items() if memory and self._end.get(value, -1) > position}
-        known = found.get(_assignment(left))
-        if known is None:
-            return False
-        moving = (self._moving(value, way.memories.get(value), memory) for value, memory in needed.items())
-        return known.seconds <= way.seconds + offer.seconds + sum(moving)
+    def _is_dearer(self, way: Way, seconds: float, needed: Mapping[Value, Memory], known: float) -> bool:
+        """Return whether a call of these seconds, after the moves to the memories needed, is no faster than known."""
+        return known <= way.seconds + seconds or known <= self._arriving(way, needed) + seconds
 
-    def _moved(self, way: Way, needed: dict[Value, Memory]) -> tuple[Moves, Way] | None:
+    def _moved(self, way: Way, needed: Mapping[Value, Memory]) -> tuple[Moves, Way] | None:
         """Return the moves to the needed memories, and the way there; None if a value finds no block."""
-        moves, seconds, places = [], way.seconds, way.places
+        moves, places = [], way.places
         for value, memory in needed.items():
             if way.memories.get(value) is not memory:
                 moves.append((value, memory))
-                seconds += self._moving(value, way.memories.get(value), memory)
                 found = places.moved(value, self._size(value, memory) if memory else 0)
                 if found is None:
                     return None
                 places = found
         after = {**way.memories, **dict(moves)}
         memories = {value: memory for value, memory in after.items() if memory is not None}
-        return tuple(moves), Way(memories, places, seconds, way.step)
+        return tuple(moves), Way(memories, places, self._arriving(way, needed), way.step)
+
+    def _arriving(self, way: Way, needed: Mapping[Value, Memory]) -> float:
+        """Return the seconds of a way and of the moves to the needed memories."""
+        seconds = way.seconds
+        for value, memory in needed.items():
+            before = way.memories.get(value)
+            if before is not memory:
+                seconds += self._moving(value, before, memory)
+        return seconds
 
     def _made(self, way: Way, node: Node, offer: Offer, taken: int) -> Way | None:
         """Return the way once a call has run as offered, the operands still there; None if the call finds no room."""
@@ -259,9 +278,9 @@ class _Search:
         return self._sizes[key]
 
 
-def _assignment(memories: Memories) -> frozenset[tuple[Value, int]]:
+def _assignment(memories: Memories) -> Assignment:
     """Return an assignment of memories as a key."""
-    return frozenset((value, id(memory)) for value, memory in memories.items())
+    return frozenset([(value, id(memory)) for value, memory in memories.items()])
 
 
 def _fits(memories: Memories, places: Places, workspace: int) -> bool:
