@@ -49,7 +49,71 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 X = torch.randn(2, 4, generator=torch.Generator().manual_seed(0))
 
+
+def without_gradients(x: Tensor) -> Tensor:
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        first, second = (x * 2).chunk(2, dim=1)
+    return first + second
+
+
+def under_autocast(x: Tensor) -> Tensor:
+    with torch.autocast("cpu", torch.bfloat16):
+        return (x.sign() @ x.sign().T).float()
+
+
+def rotated(x: Tensor) -> Tensor:
+    """Rotate pairs, as rotary embeddings often do."""
+    made = torch.empty_like(x)
+    made[..., 0::2] = -x[..., 1::2]
+    made[..., 1::2] = x[..., 0::2]
+    return made.type_as(x)
+
+
+def of_rows(x: Tensor) -> Tensor:
+    """A column that broadcasts, then a row that covers a part of it and is cast."""
+    made = torch.zeros_like(x)
+    made[:, 1:] = x[:, :1]
+    made[1] = x[0].double()
+    return made + 1
+
+
+def read_between(x: Tensor) -> Tensor:
+    made = torch.zeros_like(x)
+    made[:, :2] = x[:, 2:]
+    total = made.sum()
+    made[:, 2:] = x[:, :2]
+    return made + total
+
+
+def read_through_the_part(x: Tensor) -> Tensor:
+    made = torch.zeros_like(x)
+    part = made[:, :2]
+    part.copy_(x[:, 2:])
+    return made[:, 1:] + part.sum()
+
+
+def read_as_copied(x: Tensor) -> Tensor:
+    made = torch.zeros_like(x)
+    return made[:, :2].copy_(x[:, 2:]) + made[:, 1:3]
+
+
+def part_of_a_part(x: Tensor) -> Tensor:
+    made = torch.zeros_like(x)
+    made[0][:2] = x[1, 2:]
+    return made
+
+
+def of_what_is_given(x: Tensor) -> Tensor:
+    made = x.clone()
+    made[:, :2] = x[:, 2:]
+    return made
+
+
 READ = {
+    "regions that change nothing": without_gradients,
+    "parts written in turn": rotated,
+    "parts that cover others": of_rows,
+    "a result that nobody reads": lambda x: nn.functional.adaptive_max_pool2d(x[None], (1, 3), return_indices=True)[0],
     "composite ops": lambda x: nn.functional.layer_norm(x, (4,)).reshape(4, 2),
     "dropout outside of training": lambda x: nn.functional.dropout(x, 0.5, training=False) * 2,
     "several results": lambda x: torch.cat(x.chunk(2, dim=1)[::-1], 1),
@@ -57,8 +121,13 @@ READ = {
 }
 
 TRACED = {
+    "a region that casts": under_autocast,
+    "what is read between the parts": read_between,
+    "a part that is read": read_through_the_part,
+    "a copy that is read": read_as_copied,
+    "a part of a part": part_of_a_part,
+    "parts of what is not made for them": of_what_is_given,
     "a change in place": lambda x: (x * 1).add_(2),
-    "a part that nobody reads": lambda x: nn.functional.adaptive_max_pool2d(x[None], (1, 3), return_indices=True)[0],
     "statistics of the batch itself": lambda x: nn.functional.batch_norm(x, None, None, training=True),
     "an op that torch decomposes": lambda x: torch.diff(x, dim=1),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from ttc.analysis.liveness import Liveness
@@ -84,25 +86,49 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
 
     A node clashes where its buffers find no block, or circular buffers and head-room reach the lowest address.
     """
-    arena = Arena(l1_bank(target))
-    held: dict[int, list[int]] = {}
+    held = Held(Arena(l1_bank(target)))
     buffers = 0
     in_use: list[int] = []
     clashes: list[int] = []
     for position, moment in enumerate(moments):
-        interim = arena.take(moment.workspace.l1)
-        missing = interim is None and moment.workspace.l1 > 0
+        used, fits = held.past(moment, without)
+        buffers = max(buffers, used)
+        in_use.append(used + moment.workspace.circular_buffers)
+        if not fits:
+            clashes.append(position)
+    return Replay(buffers, tuple(in_use), tuple(clashes))
+
+
+class Held:
+    """The buffers in each core's L1 between two nodes, by the positions of their makers."""
+
+    def __init__(self, arena: Arena, addresses: Mapping[int, tuple[int, ...]] | None = None):
+        self._arena, self._addresses = arena, dict(addresses or {})
+
+    def copy(self) -> Held:
+        """Return an L1 of its own with the same buffers."""
+        return Held(self._arena.copy(), self._addresses)
+
+    def past(self, moment: Moment, without: AbstractSet[int] = frozenset()) -> tuple[int, bool]:
+        """Allocate and free what a node does, but for what the nodes `without` make.
+
+        Return the bytes that buffers take meanwhile, and whether these, the circular buffers and the head-room fit.
+        """
+        arena, workspace = self._arena, moment.workspace
+        interim = arena.take(workspace.l1)
+        missing = interim is None and workspace.l1 > 0
         for maker, size in moment.made:
             if maker in without:
                 continue
             address = arena.take(size)
             missing |= address is None
-            held.setdefault(maker, []).extend([] if address is None else [address])
+            own = () if address is None else (address,)
+            self._addresses[maker] = (*self._addresses.get(maker, ()), *own)
         used = arena.size - arena.lowest
-        buffers = max(buffers, used)
-        in_use.append(used + moment.workspace.circular_buffers)
-        if missing or (used and in_use[-1] + HEADROOM > arena.size):
-            clashes.append(position)
-        for address in ([] if interim is None else [interim]) + [a for m in moment.freed for a in held.pop(m, ())]:
-            arena.give_back(address)
-    return Replay(buffers, tuple(in_use), tuple(clashes))
+        fits = not missing and not (used and used + workspace.circular_buffers + HEADROOM > arena.size)
+        if interim is not None:
+            arena.give_back(interim)
+        for maker in moment.freed:
+            for address in self._addresses.pop(maker, ()):
+                arena.give_back(address)
+        return used, fits

@@ -7,10 +7,11 @@ import pytest
 
 from tests.mock_cards import check_many
 from ttc.analysis.memory import bank_bytes
-from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
+from ttc.analysis.residency import HEADROOM, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
-from ttc.backend.plan.place import place
+from ttc.backend.plan.place import Candidate, _misfits, place
 from ttc.calls.binary import Add
+from ttc.calls.call import Workspace
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.target import TARGETS
 from ttc.calls.unary import Relu
@@ -190,6 +191,37 @@ def test_what_just_fits_stays_and_a_tile_more_does_not(more: int, stays: bool):
     y = builder(Relu(builder(Relu(x), "a")), "y")
     placed = place(builder.finish({"y": y}), N150)
     assert bool(in_l1(placed)) is stays
+
+
+def by_whole_replays(moments: list[Moment], chosen: dict[int, Candidate]) -> set[int]:
+    """Find what must go as the definition says: the program is replayed from its start after each."""
+    standing = replay(moments, N150, frozenset(chosen)).clashes
+    gone: set[int] = set()
+    while True:
+        clashes = [at for at in replay(moments, N150, frozenset(gone)).clashes if at not in standing]
+        before = [c for c in chosen.values() if clashes and c.position <= clashes[0] and c.position not in gone]
+        if not before:
+            return gone
+        near = [c for c in before if clashes[0] <= c.end]
+        gone.add((max(near, key=lambda c: c.worth) if near else max(before, key=lambda c: c.end)).position)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_must_go_is_found_without_replaying_what_comes_before(seed: int, monkeypatch: pytest.MonkeyPatch):
+    """Buffers of a part of L1 each, some of which clash whatever goes, and workspaces that leave holes."""
+    draw, bank = random.Random(seed), l1_bank(N150) // 32
+    ends = [draw.randrange(at, min(at + 6, 40)) for at in range(40)]
+    sizes = [draw.choice([0, 1, 4, 9]) * bank for _ in ends]
+    spaces = [
+        Workspace(draw.choice([0, 8, 29, 33 if seed % 2 else 30]) * bank, draw.choice([0, 3]) * bank) for _ in ends
+    ]
+    freed = [tuple(at for at, end in enumerate(ends) if end == position) for position in range(40)]
+    moments = [Moment(spaces[at], ((at, sizes[at]),), freed[at]) for at in range(40)]
+    chosen = {at: Candidate(at, ends[at], sizes[at], draw.randrange(1, 9)) for at in range(40) if sizes[at] and at % 5}
+    monkeypatch.setattr("ttc.backend.plan.place.schedule", lambda graph, target: moments)
+    expected = by_whole_replays(moments, chosen)
+    assert expected
+    assert _misfits(Graph((), ()), chosen, N150) == expected
 
 
 def test_long_programs_take_little_time():

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ttc.analysis.liveness import Life, Liveness
-from ttc.analysis.memory import bank_bytes
-from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
+from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.residency import HEADROOM, Held, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
@@ -230,19 +230,34 @@ def _crowded(graph: Graph, chosen: Collection[int], bare: Sequence[int], target:
 def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:
     """Return the least worthy of the chosen that must go for a replay that clashes no more than without the chosen.
 
-    One that is gone before a clash leaves the buffers between at other addresses: the last such goes.
+    One that is gone before a clash leaves the buffers between at other addresses: the last such goes. The replay goes
+    on from the node whose result goes.
     """
     moments = schedule(graph, target)
     standing = {*replay(moments, target, frozenset(chosen)).clashes}
     misfits: set[int] = set()
-    while True:
-        found = replay(moments, target, frozenset(misfits)).clashes
-        clash = next((position for position in found if position not in standing), -1)
-        before = [c for c in chosen.values() if c.position not in misfits and c.position <= clash]
-        if not before:
-            return misfits
-        near = [c for c in before if clash <= c.end]
-        misfits.add((max(near, key=lambda c: c.worth) if near else max(before, key=lambda c: c.end)).position)
+    held, held_before, position = Held(Arena(l1_bank(target))), dict[int, Held](), 0
+    while position < len(moments):
+        if position in chosen:
+            held_before[position] = held.copy()
+        if held.past(moments[position], misfits)[1] or position in standing:
+            position += 1
+            continue
+        misfit = _least_worthy([c for c in chosen.values() if c.position not in misfits], position)
+        if misfit is None:
+            break
+        misfits.add(misfit)
+        held, position = held_before[misfit], misfit
+    return misfits
+
+
+def _least_worthy(chosen: Sequence[Candidate], clash: int) -> int | None:
+    """Return the position of the candidate that must go for a clash: of those in L1 meanwhile, else the last gone."""
+    before = [c for c in chosen if c.position <= clash]
+    near = [c for c in before if clash <= c.end]
+    if near:
+        return max(near, key=lambda c: c.worth).position
+    return max(before, key=lambda c: c.end).position if before else None
 
 
 # ---------------------------------------------------------------- rebuilding the program

@@ -35,10 +35,10 @@ def branches(module: GraphModule) -> list[Node]:
 def _inline(node: Node, module: GraphModule) -> None:
     condition, true, false, operands = node.args
     if not isinstance(condition, Node):
-        chosen = _copied(true if condition else false, operands, node, module)
+        chosen = copied(true if condition else false, operands, node, module)
         pairs = list(zip(chosen, chosen, strict=True))
     else:
-        pairs = list(zip(*(_copied(branch, operands, node, module) for branch in (true, false)), strict=True))
+        pairs = list(zip(*(copied(branch, operands, node, module) for branch in (true, false)), strict=True))
     for user in list(node.users):
         assert user.target is operator.getitem, "torch.export takes each result of a cond by its number"
         taken, other = pairs[user.args[1]]  # type: ignore[index]
@@ -63,7 +63,7 @@ def _require_one_size(taken: Node, other: Node, user: Node) -> None:
         )
 
 
-def _copied(branch: object, operands: object, place: Node, module: GraphModule) -> list[Node]:
+def copied(branch: object, operands: object, place: Node, module: GraphModule) -> list[Node]:
     """Copy a branch's nodes before a place; return the branch's results."""
     assert isinstance(branch, Node)
     assert isinstance(operands, (list, tuple))

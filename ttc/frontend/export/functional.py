@@ -23,7 +23,9 @@ from torch.utils import _pytree as pytree
 from ttc.errors import InputError, TtcError
 from ttc.frontend.export.branches import branches, inline_branches
 from ttc.frontend.export.decomposition import read_composites, run_decompositions
+from ttc.frontend.export.regions import inline_regions, regions
 from ttc.frontend.export.table import is_listed
+from ttc.frontend.export.written_parts import filled_by_parts, scatter_parts
 
 MAX_DECOMPOSITIONS = 4
 """The number of times that the ops of a decomposition are decomposed again."""
@@ -74,25 +76,24 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
 def _is_functional(program: ExportedProgram) -> bool:
     """Return whether the front end reads a program as exported: torch would trace the program once more for nothing.
 
-    Nothing is changed in place, and all ops but checks of metadata are read as they are. Some ops are read by which of
-    their results are: torch's trace leaves out those that nobody reads.
+    Nothing is changed in place, and all ops but checks of metadata are read as they are.
     """
-    live, kinds = _live(program), {spec.kind for spec in program.graph_signature.output_specs}
+    live, kinds = _live(program.graph), {spec.kind for spec in program.graph_signature.output_specs}
     if kinds != {OutputKind.USER_OUTPUT} or any(
         node.op not in ("placeholder", "call_function", "output") for node in program.graph.nodes
     ):
         return False
     return all(
-        _is_read(node) if node in live else node.target is not operator.getitem and not _changes(node)
+        _is_read(node) if node in live else not _changes(node)
         for node in program.graph.nodes
         if node.op == "call_function"
     )
 
 
-def _live(program: ExportedProgram) -> set[Node]:
+def _live(graph: Graph) -> set[Node]:
     """Return the nodes that the outputs depend on."""
     live: set[Node] = set()
-    waiting = list(program.graph.output_node().all_input_nodes)
+    waiting = list(graph.output_node().all_input_nodes)
     while waiting:
         node = waiting.pop()
         if node not in live:
@@ -102,8 +103,10 @@ def _live(program: ExportedProgram) -> set[Node]:
 
 
 def _changes(node: Node) -> bool:
-    """Return whether a node changes an operand, or may: only torch's operators tell."""
-    return not isinstance(node.target, OpOverload) or node.target._schema.is_mutable
+    """Return whether a node changes an operand, or may: only torch's operators tell, and a choice of a result."""
+    if isinstance(node.target, OpOverload):
+        return node.target._schema.is_mutable
+    return node.target is not operator.getitem
 
 
 VIEWS = frozenset(
@@ -143,7 +146,12 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     Decomposing calls the program in the structure of its arguments: a class of the user's may make tensors where its
     objects are put together, and torch then has no data for these tensors (transformers' DynamicCache does).
     """
-    module = deepcopy(program.graph_module) if branches(program.graph_module) else program.graph_module
+    module = program.graph_module
+    if branches(module) or regions(module) or filled_by_parts(module.graph) or _unread(module.graph):
+        module = deepcopy(module)
+        inline_regions(module)
+        scatter_parts(module.graph)
+        module.graph.eliminate_dead_code(_stays)
     _copy_anew(module.graph)
     signature = program.graph_signature
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
@@ -161,6 +169,17 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
         constants=program.constants,
         verifiers=program.verifiers,
     )
+
+
+def _unread(graph: Graph) -> bool:
+    """Return whether no output depends on one of an op's results: ops are read by which of their results are."""
+    live = _live(graph)
+    return any(node not in live for node in graph.find_nodes(op="call_function", target=operator.getitem))
+
+
+def _stays(node: Node) -> bool:
+    """Return whether a node stays that nobody reads: an input, and what changes an operand, or may."""
+    return node.op in ("placeholder", "output") or (node.op == "call_function" and _changes(node))
 
 
 def _copy_anew(graph: Graph) -> None:

@@ -55,7 +55,7 @@ class Prices:
         return self._offers[key]
 
     def _competitive(self, call: Call, offers: list[Offer], plain: Form) -> list[Offer]:
-        """Leave out all forms but the plain one that take longer than the cheapest between moves from and to theirs."""
+        """Return the plain offer, and those no slower than the cheapest between moves from, and to, their memories."""
         best = min(offers, key=lambda offer: offer.seconds)
         specs, result = [spec_of(value) for value in tensors(call)], call.result_types()[0]
         assert isinstance(result, Spec)
