@@ -38,6 +38,14 @@ def test_two_sequences_attend_by_one_call(changes):
     assert not {"ttnn.concat", "ttnn.slice", "ttnn.to_layout"} & set(calls)
 
 
+@pytest.mark.parametrize("dropped", [', "b"=%b', '"a"=%a, '])
+def test_the_rows_of_one_sequence_may_be_dropped(dropped: str):
+    calls = found((dropped, ""))
+    assert calls.count(TOGETHER) == 1
+    assert calls.count("ttnn.transformer.concatenate_heads") == 1
+    assert not {"ttnn.concat", "ttnn.slice", "ttnn.to_layout"} & set(calls)
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -81,6 +81,8 @@ NOTHING = [
     "%c: bool[3,4] = full(value=True)\n%a: f32[2,3,4] = abs(x=%x)\n%y: f32[2,3,4] = where(condition=%c, a=%x, b=%a)",
     "%a: f32[2,3,4] = abs(x=%x)\n%b: f32[2,6,4] = concat(xs=[%a, %x], dim=1)\n"
     "%y: f32[2,3,4] = slice(x=%b, starts=[0, 3, 0], ends=[2, 6, 4])",
+    "%a: f32[2,1,4] = slice(x=%x, starts=[0, 0, 0], ends=[2, 1, 4])\n"
+    "%b: f32[2,2,4] = slice(x=%x, starts=[0, 1, 0], ends=[2, 3, 4])\n%y: f32[2,3,4] = concat(xs=[%a, %b], dim=1)",
 ]
 
 
@@ -88,6 +90,49 @@ NOTHING = [
 def test_what_does_nothing_goes(lines):
     lines = lines.replace("True", "true")
     rewrites(simplify, f'{X}\n{lines}\nreturn "y"=%y', SAME, tolerance=0.0)
+
+
+def test_slices_side_by_side_are_one():
+    columns = "steps=[1, 1, 2]"
+    rewrites(
+        simplify,
+        f"{X}\n%a: f32[2,1,2] = slice(x=%x, starts=[0, 0, 1], ends=[2, 1, 4], {columns})\n"
+        f"%b: f32[2,1,2] = slice(x=%x, starts=[0, 1, 1], ends=[2, 2, 4], {columns})\n"
+        '%y: f32[2,2,2] = concat(xs=[%a, %b], dim=1)\nreturn "y"=%y',
+        f"{X}\n%y: f32[2,2,2] = slice(x=%x, starts=[0, 0, 1], ends=[2, 2, 4], {columns})\n" + 'return "y"=%y',
+        tolerance=0.0,
+    )
+
+
+SLICES = [
+    # another order, a gap, other columns, every other row, along another dimension
+    ("2,2,4", "[0, 1, 0], ends=[2, 3, 4]", "2,1,4", "[0, 0, 0], ends=[2, 1, 4]", "2,3,4", 1),
+    ("2,1,4", "[0, 0, 0], ends=[2, 1, 4]", "2,1,4", "[0, 2, 0], ends=[2, 3, 4]", "2,2,4", 1),
+    ("2,1,3", "[0, 0, 0], ends=[2, 1, 3]", "2,2,3", "[0, 1, 1], ends=[2, 3, 4]", "2,3,3", 1),
+    ("2,1,4", "[0, 0, 0], ends=[2, 1, 4], steps=[1, 2, 1]", "2,1,4", "[0, 1, 0], ends=[2, 2, 4], steps=[1, 2, 1]",
+     "2,2,4", 1),
+    ("2,1,4", "[0, 0, 0], ends=[2, 1, 4]", "2,1,4", "[0, 1, 0], ends=[2, 2, 4]", "4,1,4", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a", "first", "b", "second", "y", "dim"), SLICES)
+def test_other_slices_stay_a_concatenation(a: str, first: str, b: str, second: str, y: str, dim: int):
+    lines = f"""%a: f32[{a}] = slice(x=%x, starts={first})
+    %b: f32[{b}] = slice(x=%x, starts={second})
+    %y: f32[{y}] = concat(xs=[%a, %b], dim={dim})"""
+    leaves(simplify, f'{X}\n{lines}\nreturn "y"=%y')
+
+
+def test_slices_of_two_tensors_stay_a_concatenation():
+    leaves(
+        simplify,
+        f"""{X}
+        %z: f32[2,3,4] = abs(x=%x)
+        %a: f32[2,1,4] = slice(x=%x, starts=[0, 0, 0], ends=[2, 1, 4])
+        %b: f32[2,2,4] = slice(x=%z, starts=[0, 1, 0], ends=[2, 3, 4])
+        %y: f32[2,3,4] = concat(xs=[%a, %b], dim=1)
+        return "y"=%y""",
+    )
 
 
 STAYS = [

@@ -18,7 +18,8 @@ Sides = tuple[Value, Value, Value]
 def joint_rows(op: ops.Slice, to: Lowering) -> Value | None:
     """Return the rows of one of two sequences from their attention together; None where `op` takes no such rows.
 
-    The builder shares the attention between the two slices, which must be the only readers of all rows.
+    The builder shares the attention between the two slices. No other calls may read the rows; where the model drops the
+    rows of one sequence, as in its last block, one slice alone does.
     """
     attention = _attention(op.x)
     sides = _sides(attention) if attention is not None and to.dtype is DType.bf16 else None
@@ -27,7 +28,7 @@ def joint_rows(op: ops.Slice, to: Lowering) -> Value | None:
     first, second = (side[0].shape[2] for side in sides)
     bounds = [(0, first), (first, first + second)]
     taken = [_rows(reader) for reader in to.readers[op.x]]
-    if sorted(taken) != bounds or to.uses[op.x] != len(bounds):
+    if not {*taken} <= {*bounds} or to.uses[op.x] != len(taken):
         return None
     index = bounds.index(_rows(op))
     leading = int(second > first)  # the longer sequence leads, the other one joins

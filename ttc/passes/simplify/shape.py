@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 from ttc import ops
 from ttc.ir import Builder, Value
 
@@ -112,13 +115,29 @@ def _slice_of_concat(op: ops.Slice, xs: tuple[Value, ...], dim: int, builder: Bu
 
 
 def _concat(xs: tuple[Value, ...], dim: int, builder: Builder) -> Value | None:
-    """Drop empty operands of a concatenation, and the concatenation of one operand."""
+    """Drop empty operands of a concatenation, the concatenation of one operand, and that of slices side by side."""
     present = tuple(x for x in xs if x.shape[dim])
     if len(present) == 1:
         return present[0]
     if present and len(present) < len(xs):
         return builder(ops.Concat(present, dim))
-    return None
+    whole = _joined_slices(xs, dim)
+    return whole and builder(whole)
+
+
+def _joined_slices(xs: tuple[Value, ...], dim: int) -> ops.Slice | None:
+    """Return the slice that is the concatenation of slices of one tensor, each beginning where the one before ends.
+
+    So blocks of a model hand two sequences on that the next block puts together again.
+    """
+    parts = [x.op for x in xs if isinstance(x.op, ops.Slice)]
+    if not xs or len(parts) < len(xs):
+        return None
+    for before, part in pairwise(parts):
+        follows = (*before.starts[:dim], before.ends[dim], *before.starts[dim + 1 :])
+        if part.x is not before.x or part.starts != follows or part.steps != before.steps or part.steps[dim] != 1:
+            return None
+    return replace(parts[0], ends=(*parts[0].ends[:dim], parts[-1].ends[dim], *parts[0].ends[dim + 1 :]))
 
 
 def _repeat(op: ops.Repeat, x: Value, repeats: tuple[int, ...], builder: Builder) -> Value | None:
