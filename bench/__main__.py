@@ -15,7 +15,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from bench import blocks, check_time, compile_time, emulator, full_size, host_cost, networks, plans, recurrence, steps
+from bench import (
+    blocks,
+    check_time,
+    compile_time,
+    dtype_choice,
+    emulator,
+    full_size,
+    host_cost,
+    networks,
+    plans,
+    recurrence,
+    steps,
+)
 from bench.cost_model import table as cost_model
 from bench.table import Table, of_times
 from bench.timing import Row
@@ -40,7 +52,11 @@ TABLES: Mapping[str, Callable[[], Iterator[Table]]] = {
 }
 """Sources of tables by name, in the order of the page."""
 
-LONG: Mapping[str, Callable[[], Iterator[Table]]] = {"blocks": blocks.tables, "full_size": full_size.tables}
+LONG: Mapping[str, Callable[[], Iterator[Table]]] = {
+    "blocks": blocks.tables,
+    "full_size": full_size.tables,
+    "dtypes": dtype_choice.tables,
+}
 
 
 def main() -> None:

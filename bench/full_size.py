@@ -1,4 +1,4 @@
-"""Models of repeated blocks at full size on fake weights: compiling beside exporting, the library's check, memory.
+"""Models of repeated blocks at full size on fake weights: programs, compiling beside exporting, check, memory.
 
 `python -m bench.full_size [NAME ...] [--no-check]` measures each model in a process of its own, so that the peak of
 memory is that model's. Times are of one run each: quote the ratios.
@@ -21,14 +21,17 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
 import ttc
+from bench.blocks import BLOCKS
 from bench.table import Table
 from ttc import models
+from ttc.analysis.report import Report
 from ttc.runtime.check import check as check_program
 
 NAMES = ("flux", "sd3", "wan", "mochi")
 CARD = "p150"
 """In bf16 none of these models fits on an n150."""
-HEAD = ("model", "calls", "export s", "compile s", "compile / export", "us a call", "check s", "MB")
+HEAD = ("model", "calls", "programs a block", "conversions a block", "DRAM / compulsory", "predicted ms",
+        "export s", "compile s", "compile / export", "us a call", "check s", "MB")  # fmt: skip
 
 
 def tables(names: Sequence[str] = NAMES, check: bool = True) -> Iterator[Table]:
@@ -57,7 +60,15 @@ def figures(name: str, check: bool) -> tuple[str | float, ...]:
         raise SystemExit(f"the library does not take {name}: {report.faults[:3]}")
     checking = time.perf_counter() - started if check else "-"
     calls = compiled.report.calls
-    return name, calls, exporting, compiling, compiling / exporting, 1e6 * compiling / calls, checking, held
+    times = exporting, compiling, compiling / exporting, 1e6 * compiling / calls, checking
+    return name, calls, *_program(name, compiled.report), *times, held
+
+
+def _program(name: str, found: Report) -> tuple[str | float, ...]:
+    """Return device programs and conversions by block, DRAM bytes by the compulsory ones, predicted milliseconds."""
+    counts = found.device_programs, found.layout_conversions
+    each = [count / BLOCKS[name] if name in BLOCKS else "-" for count in counts]
+    return *each, found.dram_bytes / found.minimum_dram_bytes, 1e3 * found.predicted_seconds
 
 
 def _on_fake_cpu(module: nn.Module, inputs: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
