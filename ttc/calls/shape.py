@@ -259,6 +259,12 @@ class Pad(Call, name="ttnn.pad"):
             raise Refusal("a pad within the last tiles stays in the operand's memory")
         return result
 
+    @property
+    def buffered_rows(self) -> int:
+        """Return the bytes of L1 that a core takes in ROW_MAJOR at most: three rows of the result."""
+        spec = spec_of(self.input_tensor)
+        return 3 * row_bytes(replace(spec, shape=(spec.shape[-1] + sum(self.padding[-1]),), layout=Layout.ROW_MAJOR))
+
     def _in_place(self, result: Spec) -> bool:
         spec = spec_of(self.input_tensor)
         return spec.layout is Layout.TILE and result.padded_shape == spec.padded_shape

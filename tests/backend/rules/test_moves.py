@@ -71,3 +71,22 @@ def test_rows_of_several_lines_may_be_counted_as_one(ttnn_python: str):
 def test_a_line_that_becomes_other_rows_is_refused():
     with pytest.raises(Refused, match=r"reshaping \[2, 180000\] to \[3, 120000\] needs rows that do not fit into L1"):
         padded(180000, (3, 120000))
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp32"])
+@pytest.mark.parametrize("target", FIRST)
+def test_lines_too_long_for_pad_are_concatenated(target: str, dtype: str, ttnn_python: str):
+    """The longest row that TTNN pads, three of which L1 holds, and a row of 64 bytes more."""
+    longest = TARGETS[target].l1_bytes // 3 // 64 * 64 // (2 if dtype == "bf16" else 4)
+    for size, wanted in ((longest, "ttnn.pad"), (longest + 32, "ttnn.concat")):
+        text = f"""
+            %x: f32[2,{size - 3}] = input(name="x")
+            %y: f32[3,{size}] = pad(x=%x, pads=[[1, 0], [1, 2]], value=7.0)
+            return "y"=%y
+        """
+        build = compile_graph(graph_of(text), Options(TARGETS[target], dtype))
+        assert wanted in [node.op.mnemonic for node in build.program.graph.nodes]
+        assert check(build.program).faults == []
+        x = np.arange(2 * (size - 3), dtype=np.float32).reshape(2, -1) % 100
+        found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+        np.testing.assert_array_equal(found, np.pad(x, ((1, 0), (1, 2)), constant_values=7))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from math import prod
 
+from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
-from ttc.ir import Layout, Value
+from ttc.ir import Layout, TensorType, Value
 
 DEEPEST = 6
 """Highest rank that TTNN's permute and slice were tried with in all layouts."""
@@ -88,10 +89,20 @@ def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
 
 
 def padded(x: Value, pads: tuple[tuple[int, int], ...], number: float, to: Lowering) -> Value:
-    """Pad x with a constant."""
+    """Pad x with a constant; rows that are too long for TTNN's pad are concatenated with what they are padded with."""
     number = held(number, x.dtype)
+    if x.type.rank and Pad(x, pads, number).buffered_rows > to.target.l1_bytes:
+        for dim, sizes in enumerate(pads):
+            types = [TensorType(x.dtype, (*x.shape[:dim], size, *x.shape[dim + 1 :])) for size in sizes]
+            begin, end = ([_filled(type, number, to)] if type.numel else [] for type in types)
+            x = concatenated([*begin, x, *end], dim, to)
+        return x
     call = Pad(x, pads, number)
     return to.call(call if call.flexible else Pad(to.row_major(x), pads, number))
+
+
+def _filled(type: TensorType, number: float, to: Lowering) -> Value:
+    return to.upload(to.derive(ops.Full(type, number)), type.dtype, Layout.ROW_MAJOR)
 
 
 def expanded(x: Value, shape: tuple[int, ...], to: Lowering) -> Value:
