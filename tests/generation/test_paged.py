@@ -128,6 +128,15 @@ def test_rows_that_are_forgotten_are_written_again():
     assert chosen(server, [sequence], 3) == [wanted(tokens, 3)]
 
 
+@pytest.mark.parametrize("count", [-1, 41])
+def test_rows_that_are_not_there_cannot_be_forgotten(count: int):
+    server = serving()
+    sequence = server.begin(prompt(40))
+    with pytest.raises(InputError, match=f"a sequence of 40 rows cannot forget {count}"):
+        server.forget(sequence, count)
+    server.forget(sequence, 40)
+
+
 def test_generate_leaves_padding_out():
     model, chain = programs()
     compiled = ttc.generation.on_device(model, chain, "emulator")

@@ -29,7 +29,7 @@ class PagedCache(DeviceCache):
         """Drop the last rows of each sequence: the next tokens are written over them."""
         super().crop(tokens_to_remove)
         for sequence in self.sequences:
-            self._serving.forget(sequence, tokens_to_remove)
+            self._serving.forget(sequence, min(tokens_to_remove, sequence.length))
 
 
 class PagedSteps:

@@ -81,8 +81,10 @@ class Serving:
         sequence.ended = True
 
     def forget(self, sequence: Served, count: int) -> None:
-        """Drop the last rows of a sequence: its next tokens are written over them."""
-        sequence.length = max(0, sequence.length - count)
+        """Drop the last rows of a sequence, over which its next tokens are written; InputError for more than it has."""
+        if not 0 <= count <= sequence.length:
+            raise InputError(f"a sequence of {sequence.length} rows cannot forget {count}")
+        sequence.length -= count
 
     def _take(self, sequence: Served, count: int) -> None:
         """Take the blocks that so many more tokens lie in."""
