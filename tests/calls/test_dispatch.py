@@ -108,6 +108,9 @@ def joins() -> list[Row]:
         (first, (b(32, 64),) * 95, (3, 0)),
         (joined, (b(40, 33), b(40, 31)), (1, 0)),  # floats are joined inside tiles
         (joined, (b(2, 8),) * 32, (1, 0)),
+        (joined, (b(40, 1024), b(40, 64), b(40, 1), b(40, 1)), (1, 0)),
+        (joined, (b(40, 2016), b(40, 5)), (1, 0)),  # 64 tiles of bf16
+        (joined, (spec(F32, 40, 992), spec(F32, 40, 5)), (1, 0)),
         (joined, (b(64), b(32)), (4, 3)),
         (joined, (b(3), b(5)), (7, 3)),
         (joined, (rows(2, 8), rows(2, 8)), (1, 0)),  # 16 bytes are aligned in L1

@@ -24,8 +24,11 @@ from ttc.calls.target import L1_ALIGNMENT, Target
 from ttc.errors import Refusal
 from ttc.ir import DRAM, TILE, Buffer, Layout, MemoryConfig, Spec, Value
 
-WIDEST_ROW = 32
-"""Tiles of a row up to which TTNN joins floats that end inside tiles; it brings others to rows and back."""
+WIDEST_ROW = 131_072
+"""Bytes of a row of tiles up to which floats that end inside tiles are joined there: 64 tiles of bf16.
+
+TTNN brings rows that do not fit into the free L1 six times to ROW_MAJOR layout and back.
+"""
 JOINED = 47
 """Tensors that one device program concatenates."""
 
@@ -113,7 +116,8 @@ class Concat(Call, name="ttnn.concat"):
     def merges_rows(self) -> bool:
         """Return whether rows of plain floats are joined, which one device program does even inside tiles."""
         last = self.dim == self.tensors[0].type.rank - 1
-        return last and self.tensors[0].dtype in PLAIN_FLOATS and self.row_tiles <= WIDEST_ROW
+        dtype = self.tensors[0].dtype
+        return last and dtype in PLAIN_FLOATS and self.row_tiles * tile_bytes(dtype) <= WIDEST_ROW
 
     @property
     def row_tiles(self) -> int:

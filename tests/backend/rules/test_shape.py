@@ -78,13 +78,14 @@ def test_zeros_at_the_end_are_padded_as_tiles_and_else_rows():
     """)
 
 
-def joined_rows(a: str, b: str, dim: int, result: str) -> list[str]:
-    text = lowered(f"""
+def joined_rows(a: str, b: str, dim: int, result: str, dtype: DType = DType.bf16) -> list[str]:
+    body = f"""
         %a: {a} = input(name="a")
         %b: {b} = input(name="b")
         %y: {result} = concat(xs=[%a, %b], dim={dim})
         return "y"=%y
-    """)
+    """
+    text = lowered(body, dtype)
     return [line.split("= ")[1].split("(")[0].removeprefix("ttnn.") for line in text.splitlines()]
 
 
@@ -110,10 +111,18 @@ def test_expanding_leading_dimensions_stays_in_tiles():
     )
 
 
-@pytest.mark.parametrize(("wide", "names"), [(1023 - 31, ["concat"]), (1023, ["to_layout", "to_layout", "concat"])])
-def test_rows_are_joined_in_tiles_up_to_32_of_them(wide: int, names: list[str]):
-    """31 tiles and one are 32; 32 and one are one too many."""
-    assert joined_rows(f"f32[2,{wide}]", "f32[2,5]", 1, f"f32[2,{wide + 5}]") == names
+@pytest.mark.parametrize(
+    ("wide", "dtype", "names"),
+    [
+        (2047 - 31, DType.bf16, ["concat"]),
+        (2047, DType.bf16, ["to_layout", "to_layout", "concat"]),
+        (1023 - 31, DType.f32, ["concat"]),
+        (1023, DType.f32, ["to_layout", "to_layout", "concat"]),
+    ],
+)
+def test_rows_are_joined_in_tiles_up_to_128_kib(wide: int, dtype: DType, names: list[str]):
+    """63 tiles and one of bf16 are 64, 31 and one of fp32 are 32, of as many bytes; one more is too many."""
+    assert joined_rows(f"f32[2,{wide}]", "f32[2,5]", 1, f"f32[2,{wide + 5}]", dtype) == names
 
 
 def test_permutations_of_six_dimensions_are_one_call():
