@@ -27,7 +27,7 @@ class Rows(StaticLayer):
     keys: Tensor
     values: Tensor
 
-    def __init__(self, keys: Tensor, values: Tensor, start: Tensor, aligned: bool):
+    def __init__(self, keys: Tensor, values: Tensor, start: Tensor, aligned: bool = False):
         super().__init__(keys.shape[2])
         self.keys, self.values, self.cumulative_length, self.aligned = keys, values, start, aligned
         self.is_initialized = True
