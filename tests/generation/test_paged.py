@@ -38,9 +38,14 @@ def programs(name: str = "llama", **how: Any) -> tuple[Any, Chain]:
 
 
 @cache
+def without_blocks() -> Chain:
+    return ttc.generation.programs(causal("llama"), capacity=CAPACITY, tokens=(2 * SIZE,))
+
+
+@cache
 def alone() -> Any:
     """Return the model with a cache of one sequence's own."""
-    return ttc.generation.compile(causal("llama"), capacity=CAPACITY, tokens=(2 * SIZE,), device="emulator")
+    return ttc.generation.on_device(causal("llama"), without_blocks(), "emulator")
 
 
 def prompt(length: int, seed: int = 0) -> list[int]:
@@ -305,9 +310,8 @@ def test_misuse_is_named(how: dict[str, Any], message: str):
 
 
 def test_programs_without_blocks_are_not_served():
-    chain = ttc.generation.programs(causal("llama"), capacity=32, tokens=())
     with pytest.raises(InputError, match="to serve sequences"):
-        ttc.generation.serve(chain, "emulator")
+        ttc.generation.serve(without_blocks(), "emulator")
 
 
 def test_capped_scores_are_refused():
