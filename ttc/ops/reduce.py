@@ -89,7 +89,7 @@ class Extreme(Reduce, abstract=True):
 
 def _check_choice(x: Value, dims: tuple[int, ...]) -> None:
     """Refuse to choose among no elements."""
-    require(all(x.shape[dim] for dim in dims), f"{x.type} has no element to choose from")
+    require(all(x.shape[dim] for dim in dims if x.type.rank), f"{x.type} has no element to choose from")
 
 
 class Max(Extreme):

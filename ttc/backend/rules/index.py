@@ -8,6 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.long_rows import gathered
 from ttc.backend.rules.moves import expanded, permuted, reshaped
 from ttc.calls.binary import Add, Eq
 from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
@@ -89,7 +90,7 @@ def _gathered_rows(op: ops.Embedding, to: Lowering) -> Value:
     columns = permuted(reshaped(to.row_major(to(op.w)), (rows, width), to), (1, 0), to)
     index = reshaped(_index(op.index, to), (1, op.index.type.numel), to)
     wide = to.row_major(expanded(index, (width, op.index.type.numel), to))
-    found = to.call(Gather(columns, 1, wide))
+    found = gathered(Gather(columns, 1, wide), to)
     return reshaped(permuted(found, (1, 0), to), op.infer().shape, to)
 
 
@@ -103,7 +104,7 @@ def gather(op: ops.Gather, to: Lowering) -> Value:
     ends = (*index.shape[:-1], x.shape[-1])
     if ends != x.shape:
         x = to.call(Slice(x, (0,) * len(ends), ends))
-    found = to.call(Gather(x, len(order) - 1, index))
+    found = gathered(Gather(x, len(order) - 1, index), to)
     return reshaped(permuted(found, _inverse(order), to), op.infer().shape, to)
 
 

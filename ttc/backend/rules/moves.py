@@ -6,6 +6,7 @@ from math import prod
 
 from ttc import ops
 from ttc.backend.lowering import Lowering
+from ttc.backend.rules.long_rows import joined_rows
 from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
 from ttc.calls.concat import Concat
@@ -81,10 +82,10 @@ def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
     if len(values) == 1:
         return values[0]
     if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
-        return to.call(Concat(tuple(values), dim))
+        return joined_rows(Concat(tuple(values), dim), to)
     call = Concat(tuple(to.tile(value) for value in values), dim)
     if call.cuts_tiles and not call.merges_rows:
-        call = Concat(tuple(to.row_major(value) for value in values), dim)
+        return joined_rows(Concat(tuple(to.row_major(value) for value in values), dim), to)
     return to.call(call)
 
 

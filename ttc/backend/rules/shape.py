@@ -8,6 +8,7 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.attention import attend
 from ttc.backend.rules.heads import cut_heads
 from ttc.backend.rules.joint import joint_rows
+from ttc.backend.rules.long_rows import sliced
 from ttc.backend.rules.moves import DEEPEST, concatenated, expanded, padded, permuted, reshaped
 from ttc.backend.rules.paged import attend_by_sequence
 from ttc.backend.rules.take import flipped_indices, padded_indices, take
@@ -64,7 +65,7 @@ def slice_(op: ops.Slice, to: Lowering) -> Value:
     if x.type.rank > DEEPEST:
         raise Refusal(f"a slice of {x.type.rank} dimensions: TTNN takes up to {DEEPEST}")
     call = Slice(x, op.starts, op.ends, op.steps)
-    return to.call(call if call.by_tiles else Slice(to.row_major(x), op.starts, op.ends, op.steps))
+    return to.call(call) if call.by_tiles else sliced(Slice(to.row_major(x), op.starts, op.ends, op.steps), to)
 
 
 @lowers(ops.Flip)

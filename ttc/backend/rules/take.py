@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.backend.lowering import Lowering
+from ttc.backend.rules.long_rows import gathered
 from ttc.calls.index import Gather
 from ttc.calls.shape import Permute
 from ttc.guard.budget import check_table
@@ -22,7 +23,7 @@ def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
         rows = to.call(Permute(rows, order))
     shape = (*rows.shape[:-1], indices.numel())
     static = to.derive(ops.Expand(to.constant(indices), shape))
-    taken = to.call(Gather(rows, last, to.upload(static, DType.u32, Layout.ROW_MAJOR)))
+    taken = gathered(Gather(rows, last, to.upload(static, DType.u32, Layout.ROW_MAJOR)), to)
     if dim == last:
         return taken
     return to.call(Permute(taken, tuple(order.index(d) for d in range(last + 1))))
