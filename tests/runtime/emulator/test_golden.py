@@ -75,7 +75,7 @@ class Listener(EmulatorDevice):
         function = self.golden.get(call.mnemonic)
         if function is None:
             self.without.add(call.mnemonic)
-        elif any(each.op_type in UNKNOWN for each in getattr(call, "activations", ())) or getattr(call, VIEWS, None):
+        elif any(each.op_type in UNKNOWN for each in _activations(call)) or getattr(call, VIEWS, None):
             pass
         elif call.mnemonic not in CANNOT_RUN and (fault := self._fault(function, call, operands, results)):
             self.faults.setdefault(call.mnemonic, []).append(f"{call}: {fault}")
@@ -102,6 +102,12 @@ class Listener(EmulatorDevice):
         if isinstance(item, Value) or (isinstance(item, tuple) and item and isinstance(item[0], Value)):
             return _copy(operands[name])
         return build(spelled(item), self.ttnn)
+
+
+def _activations(call: Call) -> list[Any]:
+    """The functions of the result, and those of operands."""
+    names = [field.name for field in fields(call) if field.name.endswith("activations")]  # type: ignore[arg-type]
+    return [each for name in names for each in getattr(call, name)]
 
 
 def _packed(call: Call, item: Any) -> Any:
