@@ -10,8 +10,7 @@ from typing import Any
 
 from ttc.calls.call import MathFidelity
 from ttc.calls.target import TARGETS
-from ttc.compiled.arguments import LEVELS
-from ttc.compiled.options import ACTIVATIONS
+from ttc.compiled.arguments import ACTIVATIONS, LEVELS
 from ttc.errors import InputError
 from ttc.guard.files import open_file
 from ttc.runtime.file.safetensors_file import read_json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ttc.dtype_policy.choice import FORMATS
@@ -142,3 +143,18 @@ def _words(given: Any) -> str:
     return (
         f"{type(given).__name__} ({str(given)[:40]})" if isinstance(given, (str, int, float)) else type(given).__name__
     )
+
+
+ACTIVATIONS: Mapping[str, DType] = MappingProxyType({"bfp8": DType.bfp8})
+"""Block formats that activations may be in, by name."""
+
+
+def activation_dtype(name: Any, dtype: str) -> DType | None:
+    """Return the block format of activations by its name, None for None; InputError unless `dtype` has bf16 values."""
+    if name is None:
+        return None
+    if not isinstance(name, str) or name not in ACTIVATIONS:
+        raise InputError(f"activations can be in {' or '.join(ACTIVATIONS)}, not in {name!r}")
+    if dtype == "fp32":
+        raise InputError(f"activations in {name} stand for bf16 ones, of which a program in fp32 has none")
+    return ACTIVATIONS[name]

@@ -8,8 +8,7 @@ from typing import Any
 
 from ttc.calls.fidelity import fidelity_named
 from ttc.calls.target import target_named
-from ttc.compiled.arguments import host_names, optimization_level
-from ttc.errors import InputError
+from ttc.compiled.arguments import activation_dtype, host_names, optimization_level
 from ttc.ir import DType
 from ttc.pipeline import Options, dtype_named
 
@@ -32,18 +31,3 @@ def options_named(
     numbers = dtype_named(dtype)
     narrow = activation_dtype(activations, numbers)
     return Options(card, numbers, host_names(allow_host), passes, level, weight_dtypes, activation_dtype=narrow)
-
-
-ACTIVATIONS: Mapping[str, DType] = MappingProxyType({"bfp8": DType.bfp8})
-"""Block formats that activations may be in, by name."""
-
-
-def activation_dtype(name: Any, dtype: str) -> DType | None:
-    """Return the block format of activations by its name, None for None; InputError unless `dtype` has bf16 values."""
-    if name is None:
-        return None
-    if not isinstance(name, str) or name not in ACTIVATIONS:
-        raise InputError(f"activations can be in {' or '.join(ACTIVATIONS)}, not in {name!r}")
-    if dtype == "fp32":
-        raise InputError(f"activations in {name} stand for bf16 ones, of which a program in fp32 has none")
-    return ACTIVATIONS[name]

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import is_fake
 from torch.export import ExportedProgram
 from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
 from torch.export.graph_signature import OutputKind
-from torch.fx import Graph, Node
+from torch.fx import Graph, GraphModule, Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
@@ -148,7 +148,7 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     """
     module = program.graph_module
     if branches(module) or regions(module) or filled_by_parts(module.graph) or _unread(module.graph):
-        module = deepcopy(module)
+        module = _copied(module)
         inline_regions(module)
         scatter_parts(module.graph)
         module.graph.eliminate_dead_code(_stays)
@@ -171,6 +171,14 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     )
 
 
+def _copied(module: GraphModule) -> GraphModule:
+    """Copy a program's module with the names of nodes: a copy calls an input `input_1` that is called `input`."""
+    copy = deepcopy(module)
+    for old, new in zip(module.graph.nodes, copy.graph.nodes, strict=True):
+        new.name = old.name
+    return copy
+
+
 def _unread(graph: Graph) -> bool:
     """Return whether no output depends on one of an op's results: ops are read by which of their results are."""
     live = _live(graph)
@@ -179,7 +187,9 @@ def _unread(graph: Graph) -> bool:
 
 def _stays(node: Node) -> bool:
     """Return whether a node stays that nobody reads: an input, and what changes an operand, or may."""
-    return node.op in ("placeholder", "output") or (node.op == "call_function" and _changes(node))
+    if node.op != "call_function":
+        return node.op in ("placeholder", "output")
+    return _changes(node) or not (_is_aten(node) or node.target is operator.getitem)
 
 
 def _copy_anew(graph: Graph) -> None:
