@@ -23,6 +23,7 @@ from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused, TtcError
 from ttc.ir import DType
+from ttc.ir.state import state_name
 from ttc.pipeline import Options, compile_graph
 from ttc.validation.accuracy import pcc
 
@@ -99,7 +100,8 @@ def faults(sample: Sample) -> Iterator[str]:
             continue
         found = run(build, graph, inputs)
         for name, wanted in ops.evaluate(*of_dtype(variant, DType.f64).graph()).items():
-            yield from (f"{variant} {name}: {wrong}" for wrong in fault(variant, name, found[name], wanted.numpy()))
+            if state_name(name) is None:  # the session keeps states; the samples give their numbers as outputs too
+                yield from (f"{variant} {name}: {wrong}" for wrong in fault(variant, name, found[name], wanted.numpy()))
 
 
 def fault(sample: Sample, name: str, found: np.ndarray, wanted: np.ndarray) -> Iterator[str]:
