@@ -1,4 +1,4 @@
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ttc.ir.lengths import Length, from_json, same, to_json
@@ -22,6 +22,7 @@ def built(steps, start, number):
     return length, number
 
 
+@settings(deadline=None)  # a machine may be busy
 @given(STEPS, st.integers(1, 500))
 def test_a_length_is_what_its_steps_are_in_whole_numbers(steps, number):
     length, wanted = built(steps, T, number)
