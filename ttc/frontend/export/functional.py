@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import traceback
 import warnings
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
@@ -78,28 +79,28 @@ def _is_functional(program: ExportedProgram) -> bool:
 
     Nothing is changed in place, and all ops but checks of metadata are read as they are.
     """
-    live, kinds = _live(program.graph), {spec.kind for spec in program.graph_signature.output_specs}
+    alive, kinds = live(program.graph), {spec.kind for spec in program.graph_signature.output_specs}
     if kinds != {OutputKind.USER_OUTPUT} or any(
         node.op not in ("placeholder", "call_function", "output") for node in program.graph.nodes
     ):
         return False
     return all(
-        _is_read(node) if node in live else not _changes(node)
+        _is_read(node) if node in alive else not _changes(node)
         for node in program.graph.nodes
         if node.op == "call_function"
     )
 
 
-def _live(graph: Graph) -> set[Node]:
-    """Return the nodes that the outputs depend on."""
-    live: set[Node] = set()
-    waiting = list(graph.output_node().all_input_nodes)
+def live(graph: Graph, kept: Iterable[Node] = ()) -> set[Node]:
+    """Return the nodes that the outputs, and the nodes `kept`, depend on."""
+    found: set[Node] = set()
+    waiting = [*graph.output_node().all_input_nodes, *kept]
     while waiting:
         node = waiting.pop()
-        if node not in live:
-            live.add(node)
+        if node not in found:
+            found.add(node)
             waiting += node.all_input_nodes
-    return live
+    return found
 
 
 def _changes(node: Node) -> bool:
@@ -181,8 +182,8 @@ def _copied(module: GraphModule) -> GraphModule:
 
 def _unread(graph: Graph) -> bool:
     """Return whether no output depends on one of an op's results: ops are read by which of their results are."""
-    live = _live(graph)
-    return any(node not in live for node in graph.find_nodes(op="call_function", target=operator.getitem))
+    alive = live(graph)
+    return any(node not in alive for node in graph.find_nodes(op="call_function", target=operator.getitem))
 
 
 def _stays(node: Node) -> bool:

@@ -132,12 +132,16 @@ def scatter_add(b: ExportBuilder, x: Expr, dim: int, index: Expr, src: Expr) -> 
 
 
 def _scatter(x: Expr, dim: int, index: Expr, src: Expr, reduce: Literal["", "add"]) -> Expr:
-    """Scatter as much of `src` as the index is large, as torch does."""
-    if index.rank != src.rank:
-        raise Refusal(f"index {index.type} and {src.type} differ in rank")
+    return apply(ops.Scatter, x, index, indexed_part(x, index, src), compose.axis(x, dim), reduce)
+
+
+def indexed_part(x: Expr, index: Expr, src: Expr) -> Expr:
+    """Return as much of `src` as the index is large: torch scatters no more of `src` into x."""
+    if not x.rank == index.rank == src.rank:
+        raise Refusal(f"index {index.type}, x {x.type} and {src.type} differ in rank")
     for axis, size in enumerate(index.shape):
         src = src.part(axis, 0, size)
-    return apply(ops.Scatter, x, index, src, compose.axis(x, dim), reduce)
+    return src
 
 
 @aten("index_add")

@@ -23,7 +23,7 @@ from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
 from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
-from ttc.frontend.export.functional import functional
+from ttc.frontend.export.functional import functional, live
 from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
 from ttc.frontend.export.signature import Signature
 from ttc.frontend.export.stand_in_op import STAND_IN, name_and_reason
@@ -94,14 +94,15 @@ class _Reader:
 
     def graph(self) -> Graph:
         self._refuse_mutations()
-        live = _live(self.program) | dict(self._states).keys()
-        self.builder.weights = Weights(dict(self._weights(live)))
+        stand_ins = (node for node in self.program.graph.nodes if node.target is STAND_IN)
+        alive = live(self.program.graph, stand_ins) | dict(self._states).keys()  # others are assertions and leftovers
+        self.builder.weights = Weights(dict(self._weights(alive)))
         inputs = iter(self.signature.inputs)
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
             name = next(inputs) if spec.kind is InputKind.USER_INPUT else None
-            self._read(node, partial(self._placeholder, node, spec, name, node in live))
+            self._read(node, partial(self._placeholder, node, spec, name, node in alive))
         for node in self.program.graph.nodes:
-            if node in live and node.op not in ("placeholder", "output"):
+            if node in alive and node.op not in ("placeholder", "output"):
                 self._read(node, partial(self._call, node))
         for node in self.program.graph.output_node().all_input_nodes:
             if isinstance(self.values.get(node), Complex) and node not in dict(self._states).values():
@@ -156,10 +157,10 @@ class _Reader:
         pairs = zip(_placeholders(self.program), signature.input_specs, strict=True)
         return [(before, nodes[changed[spec.target]]) for before, spec in pairs if spec.target in changed]
 
-    def _weights(self, live: set[Node]) -> Iterator[tuple[str, Weight]]:
+    def _weights(self, alive: set[Node]) -> Iterator[tuple[str, Weight]]:
         for node, spec in zip(_placeholders(self.program), self.program.graph_signature.input_specs, strict=True):
             tensor = self._tensor(spec)
-            if node not in live or tensor is None:
+            if node not in alive or tensor is None:
                 continue
             has_data = not isinstance(tensor, FakeTensor) and not tensor.is_meta
             for suffix, part in _real_tensors(tensor).items():
@@ -267,19 +268,6 @@ def _place(node: Node) -> str:
     """Return a node's name and location; of a stand-in the name of the node that it stands for."""
     name, place = name_and_reason(node)[0] if node.target is STAND_IN else node.name, location(node)
     return f"{name} in {place}" if place else name
-
-
-def _live(program: ExportedProgram) -> set[Node]:
-    """Return the nodes that an output depends on, and stand-ins; the others are assertions and leftovers."""
-    stand_ins = (node for node in program.graph.nodes if node.target is STAND_IN)
-    pending = [*program.graph.output_node().all_input_nodes, *stand_ins]
-    live: set[Node] = set()
-    while pending:
-        node = pending.pop()
-        if node not in live:
-            live.add(node)
-            pending.extend(node.all_input_nodes)
-    return live
 
 
 def _ref(spec: InputSpec) -> str:

@@ -9,6 +9,7 @@ import torch
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.export import compose
+from ttc.frontend.export.index import indexed_part
 from ttc.frontend.export.table import ExportBuilder, Number, aten, full
 from ttc.frontend.scatter import reduced_scatter
 from ttc.ir import DType
@@ -25,11 +26,8 @@ def scatter_reduce(
     """Combine each element of src into its place in x; without x itself where an element is put."""
     if not index.type.numel:
         return x
-    if not x.rank == index.rank == src.rank:
-        raise Refusal(f"index {index.type}, x {x.type} and {src.type} differ in rank")
+    src = indexed_part(x, index, src)
     at = compose.axis(x, dim)
-    for axis, size in enumerate(index.shape):
-        src = src.part(axis, 0, size)
     ones = full(b, index.shape, 1, x.dtype)
     if not include_self:
         put = apply(ops.Scatter, full(b, x.shape, 0, x.dtype), index, ones, at)

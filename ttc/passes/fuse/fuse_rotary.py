@@ -54,17 +54,15 @@ def _from_products(straight: Op, across: Op) -> ops.Rotary | None:
             continue
         x, pairs = found
         for same, cos in ((straight.a, straight.b), (straight.b, straight.a)):
-            if same is x and x.shape == rows.shape and cos.shape == sin.shape and _narrower(cos, x):
+            if same is x and x.shape == rows.shape and cos.shape == sin.shape and _narrower(cos.shape, x.shape):
                 return ops.Rotary(x, cos, sin, pairs)
     return None
 
 
-def _narrower(cos: Value, x: Value) -> bool:
-    """Return whether the table is broadcast to x, and not x to the table."""
-    rank = cos.type.rank
-    return rank <= x.type.rank and all(
-        a in (1, b) for a, b in zip(cos.shape, x.shape[x.type.rank - rank :], strict=True)
-    )
+def _narrower(table: tuple[int, ...], rows: tuple[int, ...]) -> bool:
+    """Return whether a table is broadcast to rows, and not the rows to the table."""
+    inner = rows[len(rows) - len(table) :]
+    return len(table) <= len(rows) and all(a in (1, b) for a, b in zip(table, inner, strict=True))
 
 
 def _by_halves(rows: Value) -> Turned | None:
@@ -185,12 +183,7 @@ def _factor(whole: ops.Mul, known: Value) -> Value | None:
 def _are_narrow(tables: Tables, x: Value) -> bool:
     """Return whether all have one type, and are broadcast to x's pairs but for the last dimension."""
     shape, halves = tables[0].shape, (*x.shape[:-1], x.shape[-1] // 2)
-    return (
-        {table.type for table in tables} == {tables[0].type}
-        and 0 < len(shape) <= len(halves)
-        and shape[-1] == halves[-1]
-        and all(a in (1, b) for a, b in zip(shape, halves[len(halves) - len(shape) :], strict=True))
-    )
+    return len({table.type for table in tables}) == 1 and shape[-1:] == halves[-1:] and _narrower(shape, halves)
 
 
 def _alternating(even: Value, odd: Value, builder: Builder) -> Value:
