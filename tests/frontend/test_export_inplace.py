@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from tests.frontend.exporting import agree
+from ttc.errors import Refused
+from ttc.frontend.export import export
 
 X = torch.linspace(-2, 2, 24).reshape(2, 3, 4)
 Y = torch.linspace(1, 3, 24).reshape(2, 3, 4)
@@ -82,6 +84,19 @@ def of_what_is_expanded(x, y):
     return total.expand(2, 3, 2, 4) + 0
 
 
+def of_inputs_that_keep_their_shape(x, y):
+    """Neither changes a shape or a stride, so that the caller's tensors can take the numbers."""
+    x.squeeze_().detach_().mul_(2)
+    y.clone().transpose_(0, 1).add_(1)
+    return x + 1, y + 1
+
+
+def of_sizes_of_one_that_are_expanded(x, y):
+    x = x[:1].clone()
+    x.expand(1, 3, 4).masked_fill_(y[:1] > 1.5, 0.0)
+    return x
+
+
 class Function(torch.nn.Module):
     def __init__(self, function):
         super().__init__()
@@ -101,12 +116,14 @@ CASES = (
     before_and_after,
     with_an_activation,
     of_what_is_expanded,
+    of_inputs_that_keep_their_shape,
+    of_sizes_of_one_that_are_expanded,
 )
 
 
 @pytest.mark.parametrize("function", CASES, ids=lambda function: function.__name__)
 def test_assignment(function):
-    agree(Function(function), X, Y)
+    agree(Function(function), X.clone(), Y.clone())
 
 
 def test_results_of_any_structure():
@@ -114,3 +131,37 @@ def test_results_of_any_structure():
         return {"a": [x + 1, (y, None)], "b": {"again": x, "number": 3, "text": "t"}}
 
     agree(Function(structured), X, Y)
+
+
+def to_an_expanded_tensor(x, y):
+    x = x.clone()
+    x.expand(2, 2, 3, 4).masked_fill_(y > 1.5, 0.0)  # eager writes x itself; torch's functional form does not
+    return x
+
+
+def to_an_expanded_last_dimension(x, y):
+    x = x[..., :1].clone()
+    x.expand(2, 3, 4)[0].masked_fill_(torch.tensor(True), 1.0)
+    return x
+
+
+@pytest.mark.filterwarnings("ignore:Use of masked_fill_ on expanded tensors")
+@pytest.mark.parametrize("function", [to_an_expanded_tensor, to_an_expanded_last_dimension])
+def test_a_write_to_elements_that_share_memory_is_refused(function):
+    with pytest.raises(Refused, match=r"masked_fill_ writes to an expanded tensor"):
+        export(Function(function), (X.clone(), Y.clone()))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("transpose_", lambda x, y: (y.transpose_(0, 1), x + 1)[1]),
+        ("transpose_", lambda x, y: (y.mul_(2).transpose_(1, 2).add_(1), x + 1)[1]),
+        ("transpose_", lambda x, y: (x.transpose_(0, 1).transpose_(0, 1), y)[1]),
+        ("t_", lambda x, y: (x[0], y.t_())[0]),
+    ],
+)
+def test_a_change_of_an_inputs_own_shape_is_refused(name, change):
+    y = Y[0, :3, :3].clone() if name == "t_" else Y.clone()
+    with pytest.raises(Refused, match=rf"{name} reshapes the input y itself|{name} reshapes the input x itself"):
+        export(Function(change), (X.clone(), y))

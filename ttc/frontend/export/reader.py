@@ -19,17 +19,18 @@ from torch.export.graph_signature import (
     TensorArgument,
 )
 from torch.fx import Node
-from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
-from ttc.frontend.export.complex import PARTS, Complex, complex_function_for
+from ttc.frontend.export.complex import Complex, complex_function_for
+from ttc.frontend.export.declared import check_declared, declared_types, dtype_of, gives_complex, type_of
 from ttc.frontend.export.functional import functional, live
 from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
 from ttc.frontend.export.signature import Signature
-from ttc.frontend.export.stand_in_op import STAND_IN, name_and_reason
+from ttc.frontend.export.stand_in_op import STAND_IN, name_and_reason, place_of
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
+from ttc.frontend.export.undecomposable import refuse_undecomposable
 from ttc.frontend.location import location
-from ttc.ir import Const, DType, Graph, Input, TensorType, Value, Weight, Weights
+from ttc.ir import Const, Graph, Input, Value, Weight, Weights
 from ttc.ir.stand_in import enumerated, stand_in
 from ttc.ir.state import state_input
 from ttc.ops.constant import names_literal
@@ -63,24 +64,10 @@ def read(program: ExportedProgram, signature: Signature) -> tuple[Graph, Signatu
     `Const`s under their own names, without data where they are fake or meta tensors; buffers that the program changes
     become states. Refused with every reason, and with the readable part, if ops cannot be read.
     """
-    _refuse_complex_inputs(program, signature)
+    refuse_undecomposable(program, signature)
     plain = functional(program)
     signature = signature.changing(plain)
     return _Reader(plain, signature).graph(), signature
-
-
-def _refuse_complex_inputs(program: ExportedProgram, signature: Signature) -> None:
-    """Refuse programs with complex inputs, which torch itself fails to decompose."""
-    user = set(program.graph_signature.user_inputs)
-    nodes = [node for node in _placeholders(program) if node.name in user]
-    names = [name for name in signature.inputs if isinstance(name, str)]
-    reasons = [
-        (name, f"the input {name} is complex: pass torch.view_as_real of it instead")
-        for name, node in zip(names, nodes, strict=False)
-        if _gives_complex(node)
-    ]
-    if reasons:
-        raise Refused(reasons)
 
 
 @dataclass
@@ -128,17 +115,17 @@ class _Reader:
         try:
             self.values[node] = read()
         except (Refusal, TypeRuleError) as error:
-            self.reasons.append((_place(node), str(error)))
+            self.reasons.append((place_of(node), str(error)))
             self.values[node] = self._stand_in(node)
 
     def _stand_in(self, node: Node) -> Any:
         """Add inputs of the declared types in place of a refused call that depends on inputs; None for other calls."""
         operands = [part for operand in node.all_input_nodes for part in self._parts(operand)]
         self.read += operands
-        if _gives_complex(node) or self.builder.constants.issuperset(operands):
+        if gives_complex(node) or self.builder.constants.issuperset(operands):
             return None
         try:
-            types = _declared_types(node)
+            types = declared_types(node)
         except Refusal:
             return None
         made = [self._expr(stand_in(self.builder, type, f"{node.name}.{number}")) for number, type in enumerate(types)]
@@ -165,7 +152,7 @@ class _Reader:
             has_data = not isinstance(tensor, FakeTensor) and not tensor.is_meta
             for suffix, part in _real_tensors(tensor).items():
                 if part.dtype in FROM_TORCH:
-                    yield _ref(spec) + suffix, Weight(_type(part), partial(array_of, part) if has_data else None)
+                    yield _ref(spec) + suffix, Weight(type_of(part), partial(array_of, part) if has_data else None)
 
     def _tensor(self, spec: InputSpec) -> torch.Tensor | None:
         """Return the parameter, buffer or constant behind a placeholder."""
@@ -179,7 +166,7 @@ class _Reader:
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, ConstantArgument):
             return spec.arg.value
         if spec.kind is InputKind.USER_INPUT and isinstance(spec.arg, TensorArgument):
-            return self._expr(self.builder(Input(_declared(node), name)))
+            return self._expr(self.builder(Input(type_of(node.meta["val"]), name)))
         if not live or spec.kind is InputKind.TOKEN:
             return None
         tensor = self._tensor(spec)
@@ -190,7 +177,7 @@ class _Reader:
             if constant is not None and not constant.is_meta:
                 parts = _real_tensors(constant.detach().cpu()).values()
                 return _whole([self.builder.constant(part) for part in parts])
-        parts = [(_type(part), _ref(spec) + suffix) for suffix, part in _real_tensors(tensor).items()]
+        parts = [(type_of(part), _ref(spec) + suffix) for suffix, part in _real_tensors(tensor).items()]
         if spec.target in self.program.graph_signature.buffers_to_mutate.values():
             return _whole([self._expr(self.builder(Input(type, state_input(ref)))) for type, ref in parts])
         return _whole([self._expr(self.builder(Const(type, ref))) for type, ref in parts])
@@ -209,11 +196,11 @@ class _Reader:
         if node.target is STAND_IN:
             raise Refusal(name_and_reason(node)[1])
         operands = [self.values.get(operand) for operand in node.all_input_nodes]
-        complex = any(map(_gives_complex, (node, *node.all_input_nodes)))
+        complex = any(map(gives_complex, (node, *node.all_input_nodes)))
         function = (complex_function_for if complex else function_for)(node.target)
         if any(operand is None for operand in operands):
             return None
-        types = _declared_types(node)
+        types = declared_types(node)
         self.builder.result = types[0]
         self.builder.hint, self.builder.location = node.name, location(node)
         users = [user for user in node.users if user.target is operator.getitem]
@@ -225,7 +212,7 @@ class _Reader:
         along = names_dimension(node.target, args, keywords)
         found = function(self.builder, *(as_vectors(args) if along else args), **keywords)
         found = of_types(found, types) if along else found
-        _check(found if isinstance(found, (tuple, list)) else (found,), types)
+        check_declared(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
 
     def _result(self, source: Node, number: Any) -> Any:
@@ -240,7 +227,7 @@ class _Reader:
             case Node():
                 return self.values[item]
             case torch.dtype():
-                return _dtype(item)
+                return dtype_of(item)
             case list() | tuple():
                 return [self._operand(part) for part in item]
         return item
@@ -264,61 +251,10 @@ def _placeholders(program: ExportedProgram) -> list[Node]:
     return [node for node in program.graph.nodes if node.op == "placeholder"]
 
 
-def _place(node: Node) -> str:
-    """Return a node's name and location; of a stand-in the name of the node that it stands for."""
-    name, place = name_and_reason(node)[0] if node.target is STAND_IN else node.name, location(node)
-    return f"{name} in {place}" if place else name
-
-
 def _ref(spec: InputSpec) -> str:
     """Return a weight's own name; "literal." is taken by known tensors."""
     assert spec.target is not None
     return f"weight.{spec.target}" if names_literal(spec.target) else spec.target
-
-
-def _dtype(dtype: torch.dtype) -> DType:
-    """Return the dtype of a tensor, or of the parts of a complex one."""
-    dtype = PARTS.get(dtype, dtype)
-    if dtype not in FROM_TORCH:
-        raise Refusal(f"{dtype} is not supported")
-    return FROM_TORCH[dtype]
-
-
-def _type(tensor: torch.Tensor) -> TensorType:
-    if free_unbacked_symbols(tensor):
-        raise Refusal(f"its size {list(tensor.shape)} depends on data")
-    if not all(isinstance(size, int) for size in tensor.shape):
-        raise Refusal(f"its size {list(tensor.shape)} is not fixed: export with fixed sizes")
-    return TensorType(_dtype(tensor.dtype), tuple(tensor.shape))
-
-
-def _declared(node: Node) -> TensorType:
-    return _type(node.meta["val"])
-
-
-def _declared_types(node: Node) -> list[TensorType]:
-    """Return the result types that torch declares, one for each result."""
-    value = node.meta.get("val")
-    if isinstance(value, torch.Tensor):
-        return [_type(value)]
-    if isinstance(value, (tuple, list)) and value and all(isinstance(part, torch.Tensor) for part in value):
-        return [_type(part) for part in value]
-    raise Refusal(f"{node.target} gives no tensor")
-
-
-def _check(found: Any, declared: list[TensorType]) -> None:
-    """Check that our results have the types that torch declares, for as many results as the reading gives."""
-    for result, type in zip(found, declared, strict=False):
-        for value in (result.real, result.imag) if isinstance(result, Complex) else (result,):
-            if value.type != type:
-                raise Refusal(f"it was read as {value.type}, but torch declares {type}")
-
-
-def _gives_complex(node: Node) -> bool:
-    """Return whether a result is complex."""
-    value = node.meta.get("val")
-    results = value if isinstance(value, (tuple, list)) else (value,)
-    return any(isinstance(result, torch.Tensor) and result.is_complex() for result in results)
 
 
 def _real_tensors(tensor: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from torch.fx import Node
 from torch.fx.node import has_side_effect
 
 from ttc.frontend.export.recurrent_ops import LIBRARY
+from ttc.frontend.location import location
 
 LIBRARY.define(
     "stand_in(Tensor[] operands, int[] text, str[] dtypes, int[] ranks, int[] sizes) -> Tensor[]",
@@ -45,3 +46,9 @@ def name_and_reason(node: Node) -> tuple[str, str]:
     """Return the two texts of a stand-in."""
     name, _, reason = "".join(map(chr, cast(list[int], node.args[1]))).partition("\n")
     return name, reason
+
+
+def place_of(node: Node) -> str:
+    """Return a node's name and location; of a stand-in the name of the node that it stands for."""
+    name, place = name_and_reason(node)[0] if node.target is STAND_IN else node.name, location(node)
+    return f"{name} in {place}" if place else name
