@@ -204,6 +204,8 @@ def test_what_generate_cannot_do_is_refused(how: dict[str, Any], message: str):
 CALLS = [
     ({"input_ids": torch.ones(1, 4, dtype=torch.long)}, "ask for logits_to_keep=1"),
     ({"inputs_embeds": torch.zeros(1, 1, 128)}, "takes no inputs_embeds"),
+    ({"input_ids": torch.tensor([[VOCABULARY]])}, f"there is no token {VOCABULARY}: tokens are 0 to {VOCABULARY - 1}"),
+    ({"input_ids": torch.tensor([[-1]])}, "there is no token -1"),
     ({"input_ids": torch.ones(4, 1, dtype=torch.long)}, r"take 1 to 3 sequences, and ids are \[4, 1\]"),
     ({"input_ids": torch.ones(0, 1, dtype=torch.long)}, r"ids are \[0, 1\]"),
     ({"input_ids": torch.ones(1, 65, dtype=torch.long), "logits_to_keep": 1}, "64 rows: 0 tokens are in it, 65 more"),

@@ -270,6 +270,9 @@ CALLS = [
     (lambda s, a: s.begin([]), r"tokens are a list of whole numbers, one or more, not \[\]"),
     (lambda s, a: s.begin([[1]]), "tokens are a list of whole numbers"),
     (lambda s, a: s.begin([0.5]), "tokens are a list of whole numbers"),
+    (lambda s, a: s.begin([1, VOCABULARY]), f"there is no token {VOCABULARY}: tokens are 0 to {VOCABULARY - 1}"),
+    (lambda s, a: s.extend(a, [-1]), "there is no token -1"),
+    (lambda s, a: s.step({a: VOCABULARY + 7}), f"there is no token {VOCABULARY + 7}"),
     (lambda s, a: s.extend(a, [1] * 254), "a sequence has up to 256 rows, 257 are wanted"),
     (lambda s, a: (s.end(a), s.step({a: 1})), "the sequence has ended: its blocks may be another's"),
 ]

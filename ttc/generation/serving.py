@@ -13,6 +13,8 @@ from ttc.errors import InputError
 from ttc.generation.blocks import Blocks
 from ttc.generation.compiling import STEP
 from ttc.generation.paged_programs import TABLE, PagedSizes
+from ttc.generation.vocabulary import vocabulary_of
+from ttc.models.systems.tokens import require_known
 
 
 @dataclass(eq=False)
@@ -32,6 +34,7 @@ class Serving:
         self.programs, self.sizes = programs, PagedSizes.of(programs)
         self.session = programs.session(device)
         self.blocks = Blocks(self.sizes.blocks, self.sizes.block_size)
+        self._vocabulary = vocabulary_of(programs.stages[STEP], "input_ids")
 
     def begin(self, tokens: Sequence[int]) -> Served:
         """Return a new sequence that has taken a prompt; InputError, and nothing taken, where it does not fit."""
@@ -45,7 +48,7 @@ class Serving:
 
     def extend(self, sequence: Served, tokens: Sequence[int]) -> None:
         """Take more tokens of a sequence; its logits are those after the last one."""
-        ids = _ids(tokens)
+        ids = self._known(tokens)
         self._take(sequence, len(ids))
         first, (largest, size) = 0, (self.sizes.tokens[-1], self.sizes.block_size)
         while first < len(ids):
@@ -64,7 +67,7 @@ class Serving:
         """
         if not 0 < len(tokens) <= self.sizes.batch:
             raise InputError(f"a step takes 1 to {self.sizes.batch} sequences, not {len(tokens)}")
-        _ids(list(tokens.values()))
+        self._known(list(tokens.values()))
         before = {sequence: len(sequence.held) for sequence in tokens}
         try:
             for sequence in tokens:
@@ -95,6 +98,14 @@ class Serving:
             raise InputError(f"a sequence has up to {self.sizes.capacity} rows, {rows} are wanted")
         self.blocks.extend(sequence.held, rows)
 
+    def _known(self, tokens: Sequence[int]) -> np.ndarray:
+        """Return token numbers i64 [n]; InputError for none, and for what is no token of the model."""
+        ids = np.asarray(tokens)
+        if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
+            raise InputError(f"tokens are a list of whole numbers, one or more, not {tokens!r:.60}")
+        require_known(ids, self._vocabulary)
+        return ids.astype(np.int64)
+
     def _run_one(self, tokens: Mapping[Served, int]) -> None:
         """Run one token of each sequence."""
         sizes = self.sizes
@@ -121,11 +132,3 @@ class Serving:
 
     def _run(self, given: dict[str, Any]) -> np.ndarray:
         return next(iter(self.session.run(STEP, given).values()))
-
-
-def _ids(tokens: Sequence[int]) -> np.ndarray:
-    """Return token numbers i64 [n]; InputError for none, and for others."""
-    ids = np.asarray(tokens)
-    if ids.ndim != 1 or not ids.size or ids.dtype.kind not in "iu":
-        raise InputError(f"tokens are a list of whole numbers, one or more, not {tokens!r:.60}")
-    return ids.astype(np.int64)

@@ -12,7 +12,9 @@ from ttc.compiled.chain import Chain
 from ttc.errors import InputError
 from ttc.generation.cache import DeviceCache
 from ttc.generation.compiling import BY_TOKEN, ENCODER, STEP, Sizes
+from ttc.generation.vocabulary import vocabulary_of
 from ttc.ir import TILE
+from ttc.models.systems.tokens import require_known
 
 
 class EncoderOutput(BaseModelOutput):
@@ -28,6 +30,7 @@ class Steps:
         self.programs, self.sizes = programs, Sizes.of(programs.stages[STEP])
         self.session = programs.session(device)
         self._cache = DeviceCache(self.sizes.capacity)
+        self._vocabulary = vocabulary_of(programs.stages[STEP], "input_ids")
 
     def fresh(self) -> DeviceCache:
         """Return the cache of a new generation, whose rows are written over those of the one before."""
@@ -40,6 +43,7 @@ class Steps:
         encoder = self.programs.stages[ENCODER].program
         mask = torch.ones(inputs.shape[:2], dtype=torch.long) if mask is None else mask.long()
         if inputs.dim() == 2:
+            require_known(inputs.numpy(), vocabulary_of(self.programs.stages[ENCODER], "inputs"))
             shape = dict(encoder.inputs)["inputs"].shape
             inputs, mask = _filled(inputs, shape), _filled(mask, shape)
         (first, _), *others = encoder.outputs
@@ -55,6 +59,7 @@ class Steps:
         (batch, count), sizes = ids.shape, self.sizes
         if not 0 < batch <= sizes.batch or not count:
             raise InputError(f"the programs take 1 to {sizes.batch} sequences, and ids are {list(ids.shape)}")
+        require_known(ids.numpy(), self._vocabulary)
         start = cache.take(count)
         by_token = {name: item for name, item in others.items() if name in BY_TOKEN}
         by_token = cache.with_those_before(start, {"input_ids": ids, **by_token})

@@ -79,7 +79,14 @@ def token_array(tokens: Sequence[int], vocabulary: int, most: int) -> np.ndarray
     numbers = np.asarray(tokens)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
         raise InputError(f"tokens are a line of whole numbers, got {numbers.dtype} of shape {list(numbers.shape)}")
+    require_known(numbers, vocabulary)
+    return numbers.astype(np.int64)[None]
+
+
+def require_known(numbers: np.ndarray, vocabulary: int | None) -> None:
+    """Require tokens of a vocabulary, None where there is none; InputError that names the first other one."""
+    if vocabulary is None:
+        return
     unknown = numbers[(numbers < 0) | (numbers >= vocabulary)]
     if unknown.size:
         raise InputError(f"there is no token {unknown[0]}: tokens are 0 to {vocabulary - 1}")
-    return numbers.astype(np.int64)[None]
