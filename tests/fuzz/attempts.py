@@ -119,7 +119,7 @@ def try_archive(random: Random, folder: Path, whole: bool) -> None:
 
 
 def _bound(path: Path, executable: Executable) -> Executable:
-    graph = verify(parse_graph(executable.derivation))
+    graph = verify(parse_graph(str(executable.derivation)))
     consts = [node.op for node in graph.nodes if isinstance(node.op, Const)]
     small = [op for op in consts if op.type.numel <= SMALL]
     return ttc.load(path, weights={op.ref: _array(op.type.shape, op.type.dtype) for op in small})

@@ -146,7 +146,7 @@ def _saved(build: Build, with_data: bool) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed.ttc"
         weights = ((ref, build.weights.read(ref)) for ref in build.weights) if with_data else None
-        artifact.save(path, executable.buckets, executable.derivation, weights)
+        artifact.save(path, executable.buckets, str(executable.derivation), weights)
         return path.read_bytes()
 
 

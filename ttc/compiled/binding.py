@@ -35,7 +35,7 @@ def bind_weights(executable: Executable, given: Mapping[str, Any]) -> Executable
     if not isinstance(given, Mapping):
         raise InputError(f"weights are given by name, in a dict; got {type(given).__name__}")
     assert ops.__name__ == "ttc.ops"  # importing the vocabulary lets the text be read
-    graph = verify(parse_graph(executable.derivation))
+    graph = verify(parse_graph(str(executable.derivation)))
     needed = {node.op.ref: node.op.type for node in graph.nodes if isinstance(node.op, Const)}
     types = weight_types(*(bucket.program for bucket in executable.buckets))
     _check_sizes(graph, types)

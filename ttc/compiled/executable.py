@@ -13,7 +13,7 @@ import numpy as np
 
 from ttc.errors import InputError, enough_memory
 from ttc.guard.files import as_path
-from ttc.ir import Weights
+from ttc.ir import Graph, Weights
 from ttc.runtime.file import artifact
 from ttc.runtime.run.buckets import Bucket, choose, true_lengths
 from ttc.runtime.run.device import Device
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 class Executable:
     """The programs of one model, one for each bucket, and the weights that they share (perhaps without data).
 
-    `derivation` is the text of the graph that derives the weights from the model's own; `literals` are the known
-    tensors that it needs beside these.
+    `derivation` is the graph that derives the weights from the model's own, of an artifact as text; `literals` are the
+    known tensors that the graph needs beside these.
     """
 
     buckets: tuple[Bucket, ...]
-    derivation: str
+    derivation: Graph | str
     weights: Weights
     literals: Weights = field(default_factory=Weights)
     _sessions: dict[tuple[str | None, str], Session] = field(default_factory=dict, init=False, repr=False)
@@ -57,7 +57,7 @@ class Executable:
         shared, derivations = share_weights(builds)
         buckets = with_same_states(shared)
         types = weight_types(*(bucket.program for bucket in buckets))
-        return cls(buckets, str(derivations), derived_weights(types, derivations), literals(derivations))
+        return cls(buckets, derivations, derived_weights(types, derivations), literals(derivations))
 
     @property
     def program(self) -> Program:
@@ -144,7 +144,7 @@ class Executable:
         """
         arrays = None if self.weights.fake else self._arrays(progress or (lambda what: None))
         with enough_memory("computing the weights"):
-            artifact.save(as_path(path), self.buckets, self.derivation, arrays, self.literals)
+            artifact.save(as_path(path), self.buckets, str(self.derivation), arrays, self.literals)
 
     def _arrays(self, progress: Callable[[str], None]) -> Iterator[tuple[str, np.ndarray]]:
         """Yield each weight by reference, computed when it is asked for."""

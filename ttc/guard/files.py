@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import mmap
 import os
 import re
 import secrets
@@ -58,6 +59,14 @@ def read_bytes(path: AnyPath) -> bytes:
     """Read the whole of a regular file; InputError, with its name, if the file cannot be read."""
     with open_file(path) as file, _said("read", path):
         return file.read()
+
+
+def map_file(path: AnyPath) -> bytes | mmap.mmap:
+    """Map a file into memory, so that only pages used are read; changes stay private. InputError as `open_file`."""
+    with open_file(path) as file, _said("read", path):
+        if not os.fstat(file.fileno()).st_size:
+            return b""
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def check_output(path: AnyPath, inputs: Iterable[AnyPath] = ()) -> None:

@@ -15,6 +15,7 @@ from ttc.backend.plan.sharding.banks import banks_of
 from ttc.calls.lints import lint
 from ttc.calls.target import Target
 from ttc.errors import InputError
+from ttc.guard.collector import collector_waiting
 from ttc.ir import Graph
 from ttc.ops.default_device import on_host
 from ttc.pipeline.buckets import Reader, padding
@@ -36,6 +37,7 @@ STAGES = (
 Observer = Callable[[str, Graph], None]
 
 
+@collector_waiting()
 @on_host()
 def compile_graph(
     graph: Graph, options: Options, observe: Observer | None = None, reader: Reader | None = None

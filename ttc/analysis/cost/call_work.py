@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 
 from ttc.analysis.cost.work import Card, Tensor, Work
@@ -73,6 +74,7 @@ def fidelity(call: Call) -> MathFidelity:
     return call.compute.math_fidelity if call.compute else MathFidelity.HiFi4
 
 
+@cache
 def card_of(target: Target) -> Card:
     """Return a target as the formulas see it."""
     return Card(target.arch, target.grid, target.dram_banks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import prod
 
 from ttc.calls.call import MathFidelity
@@ -44,7 +45,7 @@ class Tensor:
     buffer: Buffer
     sharding: Sharding
 
-    @property
+    @cached_property
     def tiles(self) -> int:
         """Count the 32 x 32 tiles that hold the tensor."""
         return count_tiles(self.shape)
@@ -53,7 +54,7 @@ class Tensor:
     def tile_bytes(self) -> int:
         return tile_bytes(self.dtype)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         if self.layout is Layout.TILE:
             return self.tiles * self.tile_bytes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from mmap import mmap
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ttc.errors import InputError
 from ttc.frontend.onnx.tensors import Store
-from ttc.guard.files import read_bytes
+from ttc.guard.files import map_file
 
 OLDEST_OPSET = 1
 
@@ -34,17 +35,18 @@ def open_model(model: str | PathLike | bytes | onnx.ModelProto | Opened) -> Open
         raise InputError(f"there is no file {str(path)!r}")
     if path.is_dir():
         raise InputError(f"{str(path)!r} is a folder, not an .onnx file")
-    return _checked(_parse(read_bytes(path), str(path)), repr(str(path))), Store(path)
+    return _checked(_parse(map_file(path), str(path)), repr(str(path))), Store(path)
 
 
-def _parse(data: bytes, path: str) -> onnx.ModelProto:
+def _parse(data: bytes | mmap, path: str) -> onnx.ModelProto:
     if not data:
         raise InputError(f"{path!r} is empty")
-    if _is_text(data[:512]):
-        hint = " (a Git LFS pointer: fetch the real file)" if data.startswith(b"version https://git-lfs") else ""
+    start = data[:512]
+    if _is_text(start):
+        hint = " (a Git LFS pointer: fetch the real file)" if start.startswith(b"version https://git-lfs") else ""
         raise InputError(f"{path!r} is a text file, not an ONNX model{hint}")
     try:
-        model = onnx.ModelProto.FromString(data)
+        model = onnx.ModelProto.FromString(memoryview(data))  # type: ignore[arg-type]  # which takes a mapped file without a copy
     except DecodeError:
         raise InputError(f"{path!r} is not an ONNX model, or it is cut short or damaged") from None
     if not _is_readable(model):

@@ -24,6 +24,7 @@ from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.states import bound_states
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.guard.budget import DEPTH, within
+from ttc.guard.collector import collector_waiting
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.stand_in import enumerated
 from ttc.ir.state import state_input
@@ -42,6 +43,7 @@ Environment = dict[str, "Expr | Sequence | Poison"]
 DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
+@collector_waiting()
 @on_host()
 def load(
     model: str | PathLike | ModelProto | Opened,

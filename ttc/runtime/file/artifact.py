@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ttc.errors import InputError, TtcError
-from ttc.guard.files import writing
+from ttc.guard.files import map_file, writing
 from ttc.ir import DType, Graph, TensorType, Weight, Weights, print_graph
 from ttc.ir.weights import NUMPY, float32_to_bf16, kept_finite
 from ttc.runtime.file.bucket_file import bucket_from_json, bucket_to_json
@@ -29,7 +29,6 @@ from ttc.runtime.file.safetensors_file import (
     array_at,
     check_places,
     make_header,
-    map_file,
     read_header,
     read_json,
 )

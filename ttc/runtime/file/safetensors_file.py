@@ -7,17 +7,15 @@ computed) and read here because a program must load where there is nothing but n
 from __future__ import annotations
 
 import json
-import mmap
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from mmap import mmap
 from typing import Any
 
 import numpy as np
 
 from ttc.errors import InputError
-from ttc.guard.files import open_file
 from ttc.ir import DType, TensorType
 from ttc.ir.weights import NUMPY
 
@@ -79,7 +77,7 @@ def make_header(metadata: dict[str, str], types: Mapping[str, TensorType]) -> He
     return read_header(len(text).to_bytes(LENGTH_BYTES, "little") + text)
 
 
-def read_header(file: bytes | mmap.mmap) -> Header:
+def read_header(file: bytes | mmap) -> Header:
     """Read the header of a file; InputError in a few words if there is none."""
     size = int.from_bytes(file[:LENGTH_BYTES], "little")
     if len(file) < LENGTH_BYTES or not 2 <= size <= MAX_HEADER_BYTES:
@@ -139,15 +137,7 @@ def _place(entry: dict[str, Any], start: int) -> Place:
     return Place(stored, start + first, start + last)
 
 
-def map_file(path: str | os.PathLike[str]) -> bytes | mmap.mmap:
-    """Map a file into memory, so that only pages used are read; changes stay private. InputError as `open_file`."""
-    with open_file(path) as file:
-        if not os.fstat(file.fileno()).st_size:
-            return b""
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-
-
-def array_at(file: bytes | mmap.mmap, place: Place) -> np.ndarray:
+def array_at(file: bytes | mmap, place: Place) -> np.ndarray:
     """Read a tensor of a mapped file without a copy (bf16 as bit patterns)."""
     count = prod(place.type.shape)
     if not count:
