@@ -52,7 +52,7 @@ class CoreGrid:
     x: int
 
 
-FusedFunction = Literal["RELU", "GELU", "SILU", "TANH", "SIGMOID", "RSQRT"]
+FusedFunction = Literal["RELU", "GELU", "GELU_TANH", "SILU", "TANH", "SIGMOID", "RSQRT"]
 """TTNN's UnaryOpType names of the elementwise functions that other calls may do on the way."""
 
 
@@ -67,6 +67,7 @@ class UnaryWithParam:
 FUSED = {
     "relu": UnaryWithParam("RELU"),
     "gelu": UnaryWithParam("GELU", 0.0),
+    "gelu_tanh": UnaryWithParam("GELU_TANH"),
     "silu": UnaryWithParam("SILU"),
     "tanh": UnaryWithParam("TANH"),
     "sigmoid": UnaryWithParam("SIGMOID"),

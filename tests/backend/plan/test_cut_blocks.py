@@ -1,17 +1,22 @@
 """Blocks of products: program text before and after, near misses, the library's word, and what is saved."""
 
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import ttc
+from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.calls.call import spec_of
-from ttc.calls.matmul import Linear
+from ttc.calls.matmul import Activation, Linear
+from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastProgramConfig
 from ttc.calls.target import TARGETS
-from ttc.ir import Buffer, Graph, verify
+from ttc.ir import L1, Buffer, Graph, verify
 from ttc.runtime.check import check, check_many
 from ttc.runtime.run.program import parse_program
 
@@ -56,7 +61,7 @@ def test_a_large_block_is_cut_into_columns():
     [
         (product(1024, 768, 1024), "its block is small"),
         (product(24576, 768, 3072), "operand and result do not fit into L1"),
-        (product(3072, 768, 3072, ', activation="gelu_tanh"'), "no config fuses the activation"),
+        (product(3072, 8192, 1792), "the blocks that fit beside operand and result are too slow for the bytes saved"),
         (product(96, 768, 24576), "TTNN shares narrow results out another way"),
     ],
 )
@@ -64,10 +69,30 @@ def test_near_misses(graph: Graph, why: str):
     assert cut_blocks(graph, N150) is graph, why
 
 
-def test_columns_that_nothing_divides_are_computed_one_by_one():
-    config = linear(cut_blocks(product(3072, 768, 3328), N150)).program_config  # 13 columns of tiles for each core
-    assert config
-    assert config.block_columns == 1
+@pytest.mark.parametrize(("columns", "of_a_core", "at_a_time"), [(3328, 15, 5), (2560, 10, 5), (2816, 12, 4)])
+def test_a_core_computes_columns_that_are_none_where_only_so_blocks_are_wide(
+    columns: int, of_a_core: int, at_a_time: int
+):
+    config = linear(cut_blocks(product(4096, 768, columns), N150)).program_config  # 13, 10, 11 columns for each core
+    assert isinstance(config, MatmulMultiCoreReuseMultiCastProgramConfig)
+    assert (config.per_core_N, config.block_columns) == (of_a_core, at_a_time)
+
+
+def test_less_than_half_of_l1_is_taken_where_operand_and_result_leave_no_more():
+    graph = product(3072, 4096, 5888)
+    after = linear(cut_blocks(graph, N150))
+    inside = [replace(spec_of(after.input_tensor_a), memory=L1), replace(after.infer(), memory=L1)]
+    room = l1_bank(N150) - HEADROOM - sum(bank_bytes(spec, N150) for spec in inside)
+    assert after.workspace(N150).circular_buffers <= room < (l1_bank(N150) - HEADROOM) // 2
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_every_activation_is_part_of_a_config(activation: str, ttnn_python: str):
+    graph = cut_blocks(product(3072, 768, 3072, f', activation="{activation}"'), N150)
+    assert (linear(graph).activation, linear(graph).fused) == (None, activation)
+    report = check_many([str(graph)], N150)[0]
+    assert report.ok, report.faults
+    assert report.device_programs == 1
 
 
 def test_transposed_weights_stay_as_they_are():
@@ -84,7 +109,8 @@ def test_transposed_weights_stay_as_they_are():
 def test_the_library_takes_the_blocks_and_needs_the_l1_that_is_said(target: str, ttnn_python: str):
     card = TARGETS[target]
     grid = f"(y={card.grid[1]}, x={card.grid[0]})"
-    sizes = [(3072, 768, 3072, "bf16"), (3072, 768, 3328, "bf16"), (2048, 768, 4096, "f32"), (5120, 768, 5120, "bfp8")]
+    sizes = [(3072, 4096, 5888, "bf16")]
+    sizes += [(3072, 768, 3072, "bf16"), (3072, 768, 3328, "bf16"), (2048, 768, 4096, "f32"), (5120, 768, 5120, "bfp8")]
     graphs = [cut_blocks(product(*size, "", dtype, grid), card) for *size, dtype in sizes]  # type: ignore[arg-type]
     cut = [graph for graph in graphs if linear(graph).program_config is not None]
     assert cut

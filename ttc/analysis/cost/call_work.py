@@ -204,7 +204,7 @@ def _share(stated: object) -> Config:
     found |= {"block_rows": stated.block_rows, "block_columns": stated.block_columns}
     if isinstance(stated, MatmulMultiCoreReuseMultiCast1DProgramConfig):
         return found | {"one_dimension": 1, "send_a": stated.mcast_in0}
-    return found | {"two_dimensions": 1}
+    return found | {"two_dimensions": 1, "N_block_size": stated.per_core_N}
 
 
 def _shard(node: Node) -> ShardSpec | None:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
 from ttc.analysis.residency import HEADROOM, l1_bank
-from ttc.backend.plan.cut_blocks import within
+from ttc.backend.plan.cut_blocks import by_config, fastest
 from ttc.calls.call import FUSED, spec_of
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import by_blocks
@@ -77,9 +77,8 @@ def _in_blocks(call: Linear, target: Target) -> Linear | None:
     """Return a product in blocks, as large as half of L1 takes; None if no config can state the product."""
     if call.input_tensor_b.type.rank != 2 or call.transpose_a or call.transpose_b or call.program_config is not None:
         return None
-    if call.activation is not None and call.activation not in FUSED:
-        return None
     (rows, inner), columns = matrix_tiles(spec_of(call.input_tensor_a)), matrix_tiles(call.infer())[1]
     grid = min(target.grid[0], columns), min(target.grid[1], rows)
     whole = by_blocks(grid, rows, inner, columns, FUSED[call.activation] if call.activation else None)
-    return within(call, whole, (l1_bank(target) - HEADROOM) // 2, target)
+    config = fastest(call, whole, (l1_bank(target) - HEADROOM) // 2, target)
+    return config and by_config(call, config)

@@ -54,7 +54,7 @@ def tensors(call: Call) -> tuple[Value, ...]:
             return (call.input_tensor,)
         case MaxPool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
             return (call.input_tensor,)
-        case Linear(transpose_a=False, transpose_b=False) if call.activation is None or call.activation in FUSED:
+        case Linear(transpose_a=False, transpose_b=False):
             return (call.input_tensor_a,) if call.input_tensor_b.type.rank == 2 else ()
         case BinaryCall(output_tensor=None) if len(call.tensors) == 2:
             return _whole(call.tensors, call)
