@@ -14,16 +14,71 @@ from ttc.validation.accuracy import scaled_error
 
 def test_frames_are_shifted_views_of_blocks():
     graph = graph_of(
-        '%x: f32[1,12] = input(name="x")\n%w: f32[8] = const(ref="w")\n'
-        '%re: f32[1,5,2], %im: f32[1,5,2] = stft(x=%x, window=%w, hop=4)\nreturn "re"=%re, "im"=%im'
+        '%x: f32[1,96] = input(name="x")\n%w: f32[64] = const(ref="w")\n'
+        '%re: f32[1,33,2], %im: f32[1,33,2] = stft(x=%x, window=%w, hop=32)\nreturn "re"=%re, "im"=%im'
     )
-    assert body(run((decompose_stft,), graph)).startswith("""%x: f32[1,12] = input(name="x")
-%w: f32[8] = const(ref="w")
-%re: f32[1,3,4] = reshape(x=%x, shape=[1, 3, 4])
-%re_0: f32[1,2,4] = slice(x=%re, starts=[0, 0, 0], ends=[1, 2, 4])
-%re_1: f32[1,2,4] = slice(x=%re, starts=[0, 1, 0], ends=[1, 3, 4])
-%re_2: f32[1,2,8] = concat(xs=[%re_0, %re_1], dim=2)
+    after = run((decompose_stft,), graph)
+    assert body(after).startswith("""%x: f32[1,96] = input(name="x")
+%w: f32[64] = const(ref="w")
+%re: f32[1,3,32] = reshape(x=%x, shape=[1, 3, 32])
+%re_0: f32[1,2,32] = slice(x=%re, starts=[0, 0, 0], ends=[1, 2, 32])
+%re_1: f32[1,2,32] = slice(x=%re, starts=[0, 1, 0], ends=[1, 3, 32])
+%re_2: f32[1,2,64] = concat(xs=[%re_0, %re_1], dim=2)
 """)
+    assert "conv(" not in body(after)
+    agree(graph, after)
+
+
+def stft(hop: int, size: int) -> str:
+    frames, count = (96 - size) // hop + 1, size // 2 + 1
+    return (
+        f'%x: f32[1,96] = input(name="x")\n%w: f32[{size}] = const(ref="w")\n'
+        f"%re: f32[1,{count},{frames}], %im: f32[1,{count},{frames}] = stft(x=%x, window=%w, hop={hop})\n"
+        'return "re"=%re, "im"=%im'
+    )
+
+
+@pytest.mark.parametrize(("hop", "size", "narrow"), [(5, 20, True), (31, 62, True), (32, 64, False), (5, 5, False)])
+def test_blocks_that_are_no_whole_tiles_are_convolved(hop: int, size: int, narrow: bool):
+    """Not whole tiles, nor blocks that are frames by themselves."""
+    after = run((decompose_stft,), graph := graph_of(stft(hop, size)), twice=True)
+    assert (body(after).count("conv("), "concat(" in body(after)) == (
+        (2, False) if narrow else (0, not narrow and hop < size)
+    )
+    agree(graph, after)
+
+
+def istft(bins: int, size: int, hop: int, start: int, length: int) -> str:
+    return (
+        f'%re: f32[1,{bins},9] = input(name="re")\n%im: f32[1,{bins},9] = input(name="im")\n'
+        f'%w: f32[{size}] = const(ref="w.var")\n%y: f32[1,{length}] = istft(real=%re, imag=%im, window=%w, hop={hop}, '
+        f'start={start}, length={length})\nreturn "y"=%y'
+    )
+
+
+@pytest.mark.parametrize(
+    ("start", "length", "pads"),
+    [
+        (10, 40, "[[1, 1]]"),  # 2 of the 3 blocks before the first whole one are cut off, and 2 behind the last
+        (0, 60, "[[3, 3]]"),
+        (15, 30, "[[0, 0]]"),
+        (9, 40, "[[3, 3]]"),  # no whole blocks: all, and the line is cut
+        (20, 30, None),  # more than those before the first
+        (10, 30, None),
+    ],
+)
+def test_narrow_spectra_are_convolved(start: int, length: int, pads: str | None):
+    after = run((decompose_stft,), graph := graph_of(istft(11, 20, 5, start, length)), twice=True)
+    assert ("conv(" in body(after)) == (pads is not None)
+    assert pads is None or f"padding={pads}" in body(after)
+    agree(graph, after, tolerance=2e-6)
+
+
+def test_spectra_of_whole_tiles_lie_side_by_side():
+    """16 bins are 32 numbers of a frame: a tile."""
+    after = run((decompose_stft,), graph := graph_of(istft(16, 30, 10, 10, 60)), twice=True)
+    assert "conv(" not in body(after)
+    agree(graph, after, tolerance=2e-6)
 
 
 @pytest.mark.parametrize("attributes", ["hop=5", "hop=5, normalized=true", "hop=7, onesided=false", "hop=20", "hop=33"])

@@ -6,6 +6,7 @@ from ttc import ops
 from ttc.backend.heads import joins_heads
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.attention import attend
+from ttc.backend.rules.entries import entry_of_rows
 from ttc.backend.rules.heads import cut_heads
 from ttc.backend.rules.joint import joint_rows
 from ttc.backend.rules.long_rows import sliced
@@ -64,6 +65,9 @@ def slice_(op: ops.Slice, to: Lowering) -> Value:
         return x
     if x.type.rank > DEEPEST:
         raise Refusal(f"a slice of {x.type.rank} dimensions: TTNN takes up to {DEEPEST}")
+    entry = entry_of_rows(op, to)
+    if entry is not None:
+        return entry
     call = Slice(x, op.starts, op.ends, op.steps)
     return to.call(call) if call.by_tiles else sliced(Slice(to.row_major(x), op.starts, op.ends, op.steps), to)
 

@@ -4,6 +4,9 @@ A signal is cut into blocks of one hop, and a frame is r = n_fft / hop blocks in
 matrix has zeros there). So r shifted views of the blocks, side by side, are all the frames. The other way round, a
 block is what r frames in a row add up to: the r shifted views of the spectra, side by side, times a matrix that has
 a part for each, give the overlapped and added signal in one product.
+
+Rows side by side are one call where they are whole tiles. Narrower ones TTNN turns into columns and back; there a
+convolution along the blocks, or the spectra, multiplies each by a part of the matrix of its own, and adds up.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.guard.budget import check_table
-from ttc.ir import Builder, Graph, Value
+from ttc.ir import TILE, Builder, Graph, Value
 from ttc.ops.expr import Adds, Expr, concat, constant, reciprocal
 from ttc.ops.signal import LONGEST_ROW
 from ttc.ops.torch_types import to_torch
@@ -53,10 +56,14 @@ def _spectra(op: ops.Stft, builder: Builder) -> tuple[Expr, ...]:
     steps = -(-op.window.shape[0] // op.hop)
     blocks = frames + steps - 1
     x = _in_blocks(Expr(op.x, builder), blocks, op.hop)
-    rows = _side_by_side(x, range(steps), frames)
+    narrow = _is_narrow(op.hop, steps)
+    rows = x.permute(0, 2, 1) if narrow else _side_by_side(x, range(steps), frames)
     window = Expr(op.window, builder).reshape(op.window.shape[0], 1)
     known = (constant(builder, wave.to(to_torch(window.dtype))) for wave in _forward(op, count))
     waves = (_fitted(wave * window, 0, steps * op.hop) for wave in known)
+    if narrow:
+        parts = (wave.reshape(steps, op.hop, count).permute(2, 1, 0) for wave in waves)
+        return tuple(_convolved(rows, part, (0, 0)) for part in parts)
     return tuple((rows @ wave).permute(0, 2, 1) for wave in waves)
 
 
@@ -74,20 +81,43 @@ def _signal(op: ops.Istft, builder: Builder) -> Expr:
     size, hop = op.window.shape[0], op.hop
     steps = -(-size // hop)
     blocks = frames + steps - 1
-    spectra = concat((Expr(op.real, builder), Expr(op.imag, builder)), 1).permute(0, 2, 1)
-    rows = _side_by_side(spectra.pad(1, steps - 1, steps - 1), reversed(range(steps)), blocks)
+    spectra = concat((Expr(op.real, builder), Expr(op.imag, builder)), 1)
     windowed = constant(builder, _inverse(op, count)) * Expr(op.window, builder)
     parts = _fitted(windowed, 1, steps * hop).reshape(2 * count, steps, hop)
-    weight = parts.permute(1, 0, 2).reshape(steps * 2 * count, hop)
     end = min(op.start + op.length, op.whole)
-    added, envelope = rows @ weight, _envelope(op, steps, builder)
-    if op.start % hop == 0 and end % hop == 0:  # whole blocks: the line is made last
-        added, envelope = (x.part(1, op.start // hop, end // hop) for x in (added, envelope))
-        kept = (added * reciprocal(envelope)).reshape(batch, end - op.start)
-    else:
+    whole = op.start % hop == 0 and end % hop == 0  # whole blocks: the line is made last
+    first, last = (op.start // hop, end // hop) if whole else (0, blocks)
+    added, envelope = _added(spectra, parts, (first, last)), _envelope(op, steps, builder).part(1, first, last)
+    if not whole:
         added, envelope = (x.reshape(x.shape[0], blocks * hop).part(1, op.start, end) for x in (added, envelope))
-        kept = added * reciprocal(envelope)
+    kept = (added * reciprocal(envelope)).reshape(batch, end - op.start)
     return _fitted(kept, 1, op.length)
+
+
+def _added(spectra: Expr, parts: Expr, between: tuple[int, int]) -> Expr:
+    """Return the blocks [N, blocks, hop] between two that spectra [N, 2 bins, frames] add up to.
+
+    `parts` [2 bins, steps, hop] give the blocks that a frame begins with, and the `steps` - 1 after that.
+    """
+    (first, last), (double, steps, hop), frames = between, parts.shape, spectra.shape[2]
+    # before the first frame there are steps - 1 that are zero
+    begin, end = steps - 1 - first, last - frames
+    if _is_narrow(double, steps) and min(begin, end) >= 0:
+        return _convolved(spectra, parts.flip(1).permute(2, 0, 1), (begin, end)).permute(0, 2, 1)
+    rows = _side_by_side(
+        spectra.permute(0, 2, 1).pad(1, steps - 1, steps - 1), reversed(range(steps)), frames + steps - 1
+    )
+    return (rows @ parts.permute(1, 0, 2).reshape(steps * double, hop)).part(1, first, last)
+
+
+def _is_narrow(width: int, steps: int) -> bool:
+    """Return whether rows of `width` numbers, `steps` of them side by side, begin within tiles."""
+    return steps > 1 and width % TILE > 0
+
+
+def _convolved(x: Expr, w: Expr, pads: tuple[int, int]) -> Expr:
+    """Convolve lines x [N, C, T], with zeros around, by w [O, C, K]."""
+    return x.new(ops.Conv(x.value, w.value, stride=(1,), padding=(pads,), dilation=(1,)))
 
 
 def _in_blocks(x: Expr, blocks: int, hop: int) -> Expr:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import accumulate
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Node, Value, operands_first
-from ttc.ops.expr import Expr, apply, concat
-from ttc.passes.normal import builder_for
-
-Group = tuple[Node, ...]
+from ttc.ir import Graph, Node, Value
+from ttc.ops.expr import Expr
+from ttc.passes.fuse.merged import Group, merged, widths
 
 
 def merge_linear(graph: Graph) -> Graph:
@@ -25,20 +22,7 @@ def merge_linear(graph: Graph) -> Graph:
         %q_0: f32[1,5,8] = slice(x=%q, starts=[0, 0, 0], ends=[1, 5, 8])
         %k: f32[1,5,8] = slice(x=%q, starts=[0, 0, 8], ends=[1, 5, 16])
     """
-    groups = {node.results[0]: group for group in _groups(graph) for node in group}
-    if not groups:
-        return graph
-    builder = builder_for(graph)
-    new: dict[Value, Value] = {}
-    for node in _weights_first(graph, groups):
-        builder.at(node.results)
-        group = groups.get(node.results[0]) if node.results else None
-        if group:
-            new[node.results[0]] = _part(group, group.index(node), new, builder)
-            continue
-        results = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, results, strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+    return merged(graph, _groups(graph), _columns)
 
 
 def _groups(graph: Graph) -> list[Group]:
@@ -92,27 +76,8 @@ def _head_size(reading: list[Node]) -> int | None:
     return None
 
 
-def _weights_first(graph: Graph, groups: dict[Value, Group]) -> list[Node]:
-    """Order the nodes so that all weights of a group come before the group's first member."""
-    producer = {value: node for node in graph.nodes for value in node.results}
-    order: dict[int, Node] = {}
-
-    for node in graph.nodes:
-        group = groups.get(node.results[0], ()) if node.results else ()
-        needed = (value for member in group for value in member.op.operands())
-        for value in operands_first(needed, lambda value: id(producer[value]) not in order):
-            order[id(producer[value])] = producer[value]
-        order.setdefault(id(node), node)
-    return list(order.values())
-
-
-def _part(group: Group, index: int, new: dict[Value, Value], builder: Builder) -> Value:
+def _columns(group: Group, index: int, product: Expr) -> Expr:
     """Build one member's result [.., N], which is a slice of the merged product [.., members * N]."""
-    linears = [node.op for node in group if isinstance(node.op, ops.Linear)]
-    first = linears[0]
-    # x @ [w0; w1; ..].T + [b0; b1; ..] = [x @ w0.T + b0, x @ w1.T + b1, ..]
-    w = concat([Expr(new[op.w], builder) for op in linears], 0)
-    biases = [Expr(new[op.bias], builder) for op in linears if op.bias is not None]
-    product = apply(ops.Linear, Expr(new[first.x], builder), w, concat(biases, 0) if biases else None)
-    ends = list(accumulate(op.w.shape[0] for op in linears))
-    return product.part(-1, ends[index] - linears[index].w.shape[0], ends[index]).value
+    sizes = widths(group)
+    start = sum(sizes[:index])
+    return product.part(-1, start, start + sizes[index])
