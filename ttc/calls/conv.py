@@ -259,7 +259,23 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         before = self.window.pixels, self.input_width
         after = self.window.output_pixels, self.window.output[1]
         sharded = is_sharded(spec_of(self.input_tensor)) + is_sharded(self.infer())
-        return windowed(self.slices, not self.keeps_input, before, after, sharded=sharded) + self.reshards()
+        programs = windowed(self.slices, not self.keeps_input, before, after, sharded=sharded)
+        return programs + self._moved_slices(target) + self.reshards()
+
+    def _moved_slices(self, target: Target) -> Dispatch:
+        """Count the ways of slices to other shards: two programs, one of them a conversion, for each that is moved.
+
+        A slice is read into block shards on all rows of cores that are stated; one whose results need fewer is moved.
+        """
+        if self.slices is None or self.whole or self.conv_config.shard_layout is not Sharding.BLOCK_SHARDED:
+            return NO_PROGRAM
+        rows = self.shard_cores(target.grid)
+        moved = sum(
+            count
+            for part, count in self.slices.counted_parts(self.window)
+            if -(-part.output_pixels // shard_rows(part.output_pixels, rows)) < rows
+        )
+        return Dispatch(2 * moved, moved)
 
     def _folded(self) -> Dispatch:
         """Count the reshape into lines, the way to rows, the fold, the way back, the product and its activation."""

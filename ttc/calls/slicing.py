@@ -56,11 +56,15 @@ class Op2DSliceConfig:
 
     def parts(self, window: Window) -> tuple[Window, ...]:
         """Return the windows of the slices of different size, the largest first: over what such a slice reads."""
+        return tuple(part for part, _ in self.counted_parts(window))
+
+    def counted_parts(self, window: Window) -> tuple[tuple[Window, int], ...]:
+        """Return the windows of the slices of different size, and how many slices have that size."""
         if self.slice_type is SliceType.L1Full:
-            return (window,)
+            return ((window, 1),)
         smaller, larger = divmod(self.most(window), self.num_slices)
-        sizes = [smaller + 1] * bool(larger) + [smaller] * (larger < self.num_slices)
-        return tuple(window.part(self.axis, size * self.unit) for size in sizes)
+        sizes = ((smaller + 1, larger), (smaller, self.num_slices - larger))
+        return tuple((window.part(self.axis, size * self.unit), count) for size, count in sizes if count)
 
 
 WHOLE = Op2DSliceConfig(SliceType.L1Full)

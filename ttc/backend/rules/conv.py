@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.batches import by_parts
+from ttc.backend.rules.conv_layer import Layer
 from ttc.backend.rules.conv_plan import (
     bias_config,
     bias_memory,
@@ -23,6 +24,7 @@ from ttc.backend.rules.conv_plan import (
     taken_as_prepared,
     with_plain_weights,
 )
+from ttc.backend.rules.dilated import Phases
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.call import FUSED, CoreGrid
@@ -34,45 +36,12 @@ from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import DRAM, Layout, Value
-from ttc.ops.activation import Epilogue
-from ttc.ops.conv import Pads
 from ttc.ops.rules import window_output
 from ttc.ops.spatial import images
 from ttc.ops.torch_types import to_torch
 
 CALLED = {"sigmoid": Sigmoid, "gelu_tanh": partial(Gelu, variant=GeluVariant.Tanh)}
 """Activations that a convolution cannot end in."""
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A convolution in one or two spatial dimensions; `w` [O, I / groups, *kernel] and `b` [O] are static."""
-
-    batch: int
-    channels: int
-    spatial: tuple[int, ...]
-    stride: tuple[int, ...]
-    padding: Pads
-    dilation: tuple[int, ...]
-    groups: int
-    activation: Epilogue
-    w: Value
-    b: Value | None
-
-    @property
-    def kernel(self) -> tuple[int, ...]:
-        return self.w.shape[2:]
-
-    @property
-    def pointwise(self) -> bool:
-        """Return whether every output pixel depends on the input pixel at its place, and on no other."""
-        return {*self.kernel, *self.stride} == {1} and not any(map(any, self.padding))
-
-    @property
-    def tiles_image(self) -> bool:
-        """Return whether the windows lie side by side and cover the image exactly."""
-        whole = all(size % length == 0 for size, length in zip(self.spatial, self.kernel, strict=True))
-        return whole and self.kernel == self.stride and not any(map(any, self.padding)) and set(self.dilation) == {1}
 
 
 @lowers(ops.Conv)
@@ -119,8 +88,17 @@ def dense(layer: Layer, to: Lowering) -> Value:
 
 
 def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
-    """Call conv2d, on as many images at a time as fit, with weight and bias prepared once."""
-    prepare = planned(layer, x, to)
+    """Call conv2d, on as many images at a time as fit, with weight and bias prepared once.
+
+    A dilated convolution of which not one image fits, for its windows reach far, goes over the phases of an axis.
+    """
+    try:
+        prepare = planned(layer, x, to)
+    except Refusal:
+        phases = Phases.of(layer)
+        if phases is None:
+            raise
+        return phases.joined(convolution(phases.plain, phases.cut(x, to), to), to)
     return by_parts(x, layer.batch // prepare.batch_size, lambda part: convolved(layer, prepare, part, to), to)
 
 

@@ -16,6 +16,7 @@ from ttc.passes.decompose.framed_conv import framed_conv
 from ttc.passes.decompose.recurrent import decomposed_recurrence
 from ttc.passes.decompose.skew import decomposed_skew
 from ttc.passes.decompose.topk import decomposed_topk
+from ttc.passes.decompose.unread_taps import without_unread_taps
 from ttc.passes.decompose.upsample import decomposed_upsample
 from ttc.passes.normal import rebuild
 
@@ -31,7 +32,8 @@ def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
     Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions
-    that TTNN has no call for, or with a long kernel along a line of few channels, recurrences with weights of run time.
+    that TTNN has no call for, with a long kernel along a line of few channels, or of which parts of the kernel read
+    padding alone, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -48,8 +50,8 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     """Return an op in terms of ops that TTNN has; None for an op that stays."""
     match op:
         case ops.Conv():
-            found = decomposed_conv(op, builder)
-            return framed_conv(op, builder) if found is None else found
+            rules = (decomposed_conv, framed_conv, without_unread_taps)
+            return next((found for rule in rules if (found := rule(op, builder)) is not None), None)
         case ops.ConvTranspose():
             return decomposed_conv_transpose(op, builder)
         case ops.Topk():
