@@ -139,6 +139,15 @@ def test_slices_are_as_few_as_fit():
         assert not fits(replace(call, slice_config=fewer, conv_config=block), DType.bf16, target)
 
 
+@pytest.mark.parametrize("weights", BLOCKS)
+def test_slices_leave_room_for_weights_that_lose_their_block_format(weights: DType):
+    target = TARGETS["p150"]  # two slices fit beside weights in bfp8 alone
+    program = lower(parse_graph(f"graph {{{image(16, 56, 56, 256, 256)}\n}}"), target, DType.bf16, weights)[0]
+    (call,) = [node.op for node in program.nodes if isinstance(node.op, Conv2d)]
+    assert call.conv_config.weights_dtype is DType.bf16 or call.slices == WHOLE
+    assert fits(call, DType.bf16, target)
+
+
 @pytest.mark.parametrize(
     ("batch", "size", "channels", "block", "slices"),
     [

@@ -55,10 +55,9 @@ def in_l1(calls: list[Call], dtype: DType, target: Target) -> Call | None:
 
 def in_fewest_slices(call: Call, dtype: DType, target: Target) -> Call | None:
     """Return the call in the fewest slices that fit into L1 and that TTNN computes right; None if none do."""
-    kinds = sound_slices(call)
-    cuts = [fewest_slices(layout, kind, dtype, target) for layout in sliced_layouts(call, target) for kind in kinds]
-    fewest = min(filter(None, cuts), key=number_of_slices, default=None)
-    return fewest and with_plain_weights(fewest, dtype)
+    kinds, plain = sound_slices(call), with_plain_weights(call, dtype)  # plain first: these take more of L1
+    cuts = [fewest_slices(layout, kind, dtype, target) for layout in sliced_layouts(plain, target) for kind in kinds]
+    return min(filter(None, cuts), key=number_of_slices, default=None)
 
 
 def with_plain_weights(call: Call, dtype: DType) -> Call:
