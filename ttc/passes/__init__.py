@@ -22,6 +22,7 @@ from ttc.passes.fuse.heads_first import heads_first
 from ttc.passes.fuse.merge_linear import merge_linear
 from ttc.passes.fuse.merge_rows import merge_rows
 from ttc.passes.fuse.split_linear import split_linear
+from ttc.passes.fuse.sum_linears import sum_linears
 from ttc.passes.runner import Pass, run
 from ttc.passes.share import share
 from ttc.passes.simplify.simplify import simplify
@@ -43,6 +44,7 @@ PIPELINE: tuple[Pass, ...] = (
     fuse_batch_norm,
     fuse_scale,  # before merge_linear, which makes one weight of queries, keys and values
     fuse_epilogue,  # after whatever can stand between a product and its activation
+    sum_linears,  # after fuse_epilogue: a sum has no activation inside
     heads_first,  # after fuse_norm and fuse_rotary; before merge_linear, which follows projections to the attention
     merge_linear,
     merge_rows,  # after fuse_modulation and fuse_epilogue, which change the linears that are to be one
