@@ -440,6 +440,7 @@ REFUSED = [
 
 ELSEWHERE = {
     "bank_product.py": "weights over the banks of DRAM: tests/calls/test_bank_product.py",
+    "column_product.py": "columns shared out over cores: tests/calls/test_column_product.py",
     "cache.py": "rows that are written into caches, by views and shards: tests/calls/test_cache.py",
     "host.py": "what a host op takes and gives: tests/test_host.py",
     "program_config.py": "blocks that are no shares of a product: tests/calls/test_program_config.py",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig as Config
 from ttc.calls.program_config import padded_columns
-from ttc.calls.shards import in_banks, matrix_tiles, width_shards
+from ttc.calls.shards import columns_held, in_banks, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.errors import Refusal
 from ttc.ir import TILE, DType, Spec
@@ -22,7 +22,7 @@ def check_banks(config: Config, x: Spec, weight: Spec, bias: Spec | None, result
         raise Refusal("a DRAM-sharded program config takes weights whose columns lie over the banks of DRAM")
     if bias is not None and not (in_banks(bias) and _banks(bias) == _banks(weight)):
         raise Refusal("the bias of weights in the banks of DRAM lies over the same banks")
-    held, made = _held(x), _held(result)
+    held, made = columns_held(x), columns_held(result)
     if held is None or made is None:
         raise Refusal("operand and result of weights in the banks of DRAM lie in width shards")
     if config.in0_block_w < 1 or held % config.in0_block_w:
@@ -44,12 +44,6 @@ def banks_workspace(config: Config, x: Spec, weight: Spec, bias: Spec | None, re
     each = tile_bytes(DType.f32) + (tile_bytes(result.dtype) if result.dtype is not DType.f32 else 0)
     each += tile_bytes(bias.dtype) if bias is not None else 0
     return strips * config.in0_block_w + padded_columns(columns) * each
-
-
-def _held(side: Spec) -> int | None:
-    """Return the tiles of a tensor in width shards that a core holds; None of other tensors."""
-    shard = side.memory.shard
-    return shard.shape[1] // TILE if shard and side.memory == width_shards(side, shard.grid) else None
 
 
 def _banks(side: Spec) -> int:

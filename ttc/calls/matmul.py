@@ -20,6 +20,7 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
+from ttc.calls.column_product import check_columns, sent_from_others
 from ttc.calls.program_config import (
     MatmulMultiCoreReuseMultiCast1DProgramConfig,
     MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig,
@@ -121,6 +122,8 @@ class Linear(Call, name="ttnn.linear"):
             raise Refusal("a product by blocks reads weights that are interleaved, or in columns over banks of DRAM")
         rows, columns = matrix_tiles(result)
         check_config(config, rows, matrix_tiles(spec_of(self.input_tensor_a))[1], columns)
+        if isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig) and config.mcast_in0:
+            check_columns(config, spec_of(self.input_tensor_a), result)
 
     def dispatch(self, target: Target) -> Dispatch:
         """Count the product, and without a core grid the activation and, beside L1, the bias."""
@@ -142,15 +145,16 @@ def configured_workspace(call: Linear, config: ProgramConfig) -> int:
 
     A core has strips of both operands, twice where several come one after another; its block of the result in fp32,
     and in the result's own memory or, interleaved, in a buffer beside; and its part of the bias. Rows in shards are
-    read where they lie.
+    read where they lie, by columns they are sent.
     """
     x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
     if isinstance(config, MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig):
         return banks_workspace(config, x, weight, call.bias and spec_of(call.bias), result)
-    by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig)
+    by_rows = isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig) and not config.mcast_in0
     rows = 0 if by_rows and is_sharded(x) else config.block_rows
     strips = (1 if config.in0_block_w == matrix_tiles(x)[1] else 2) * config.in0_block_w
     needed = strips * (rows * tile_bytes(x.dtype) + config.block_columns * tile_bytes(weight.dtype))
+    needed += sent_from_others(config, x, matrix_tiles(result)[1])
     block = config.block_rows * config.block_columns
     needed += block * tile_bytes(DType.f32) if result.dtype is not DType.f32 or not is_sharded(result) else 0
     needed += block * tile_bytes(result.dtype) if result.dtype is not DType.f32 and not is_sharded(result) else 0

@@ -59,6 +59,7 @@ class MatmulMultiCoreReuseMultiCast1DProgramConfig:
     """A product in one dimension: a core computes whole rows of the result, and gets all of the second operand.
 
     A core computes `out_block_h` rows of tiles at a time, all if not given, and gets the second operand for each block.
+    With `mcast_in0` a core computes whole columns, gets all of the first operand, and reads its columns of the second.
     """
 
     compute_with_storage_grid_size: Grid
@@ -147,6 +148,26 @@ def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWi
     )
 
 
+def by_columns(
+    grid: Grid, held: int, columns: int, activation: UnaryWithParam | None
+) -> MatmulMultiCoreReuseMultiCast1DProgramConfig:
+    """Return the config of a product of one row of tiles whose columns are spread over a grid.
+
+    A core holds `held` tiles of the operand and `columns` tiles of the result.
+    """
+    return MatmulMultiCoreReuseMultiCast1DProgramConfig(
+        compute_with_storage_grid_size=grid,
+        in0_block_w=divisor(held, max(1, STRIPS // (2 * (1 + columns)))),
+        out_subblock_h=1,
+        out_subblock_w=divisor(columns, SUBBLOCK),
+        per_core_M=1,
+        per_core_N=columns,
+        fuse_batch=True,
+        fused_activation=activation,
+        mcast_in0=True,
+    )
+
+
 def by_banks(
     held: int, columns: int, strip_bytes: int, activation: UnaryWithParam | None
 ) -> MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig:
@@ -183,6 +204,6 @@ def check_config(config: BlocksConfig, rows: int, inner: int, columns: int) -> N
         raise Refusal(f"{config.per_core_M} rows of a core are not computed {config.block_rows} at a time")
     width, height = config.compute_with_storage_grid_size
     if isinstance(config, MatmulMultiCoreReuseMultiCast1DProgramConfig):
-        width, height = 1, width * height
+        width, height = (width * height, 1) if config.mcast_in0 else (1, width * height)
     if -(-rows // config.per_core_M) > height or -(-columns // config.per_core_N) > width:
         raise Refusal(f"{rows} x {columns} tiles need more cores than the program config has")

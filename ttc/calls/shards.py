@@ -61,6 +61,12 @@ def width_shards(spec: Spec, grid: Grid) -> MemoryConfig | None:
     return None if columns % cores else _sharded(Sharding.WIDTH_SHARDED, grid, rows, columns // cores)
 
 
+def columns_held(spec: Spec) -> int | None:
+    """Return the tiles across of a tensor in width shards that a core holds; None of other tensors."""
+    shard = spec.memory.shard
+    return shard.shape[1] // TILE if shard and spec.memory == width_shards(spec, shard.grid) else None
+
+
 def bank_shards(spec: Spec, banks: int) -> MemoryConfig:
     """Return the memory with columns over the banks of DRAM; the last banks may hold fewer, or none."""
     rows, columns = matrix_tiles(spec)

@@ -25,6 +25,21 @@ BANKED = """graph {
 }
 """  # noqa: E501
 
+BY_COLUMNS = """graph {
+  %x: bf16[1,1,32,256] tile dram = input(name="x")
+  %w: bf16[256,768] tile dram = const(ref="w")
+  %s: bf16[1,1,32,256] tile l1 width_sharded 4x1 of 32x64 = ttnn.to_memory_config(%x, MemoryConfig(buffer=L1, sharding=WIDTH_SHARDED, shard=ShardSpec(grid=[4, 1], shape=[32, 64])))
+  %r: bf16[1,1,1,256] tile l1 width_sharded 4x1 of 32x64 = ttnn.reshape(%s, [1, 1, 1, 256], padded_shape=[1, 1, 32, 256])
+  %d: bf16[1,1,1,256] tile dram = ttnn.to_memory_config(%r, MemoryConfig())
+  %v: bf16[1,1,256] tile dram = ttnn.reshape(%d, [1, 1, 256])
+  %y: bf16[1,1,768] tile l1 width_sharded 8x3 of 32x32 = ttnn.linear(%v, %w, memory_config=MemoryConfig(buffer=L1, sharding=WIDTH_SHARDED, shard=ShardSpec(grid=[8, 3], shape=[32, 32])), compute_kernel_config=ComputeKernelConfig(), program_config=MatmulMultiCoreReuseMultiCast1DProgramConfig(compute_with_storage_grid_size=[8, 3], in0_block_w=8, out_subblock_h=1, out_subblock_w=1, per_core_M=1, per_core_N=1, fuse_batch=true, fused_activation=none, mcast_in0=true))
+  %z: bf16[1,1,768] tile dram = ttnn.to_memory_config(%y, MemoryConfig())
+  return "z"=%z
+}
+"""  # noqa: E501
+
+ROWS = "%y: bf16[1,1,768] tile dram"
+
 CUT = """graph {
   %x: bf16[1,1,256] tile dram = input(name="x")
   %s: bf16[1,1,256] tile l1 width_sharded 4x1 of 32x64 = ttnn.to_memory_config(%x, MemoryConfig(buffer=L1, sharding=WIDTH_SHARDED, shard=ShardSpec(grid=[4, 1], shape=[32, 64])))
@@ -45,7 +60,7 @@ def moves(text: str) -> int:
     return after.count(MOVE)
 
 
-@pytest.mark.parametrize(("text", "before", "after"), [(BANKED, 4, 2), (CUT, 3, 2)])
+@pytest.mark.parametrize(("text", "before", "after"), [(BANKED, 4, 2), (BY_COLUMNS, 3, 2), (CUT, 3, 2)])
 def test_a_row_is_read_from_the_shards_that_it_lies_in(text: str, before: int, after: int):
     assert text.count(MOVE) == before
     assert moves(text) == after
@@ -53,6 +68,25 @@ def test_a_row_is_read_from_the_shards_that_it_lies_in(text: str, before: int, a
 
 def test_a_row_is_read_from_any_rectangle_of_cores():
     assert moves(BANKED.replace("4x1 of 32x64", "2x2 of 32x64").replace("grid=[4, 1]", "grid=[2, 2]")) == 2
+
+
+def test_a_product_by_columns_reads_a_row_as_deep_as_a_core_holds_it():
+    after = str(meet_in_shards(parse_program(BY_COLUMNS), N150))
+    assert "in0_block_w=2" in after
+    assert "compute_with_storage_grid_size=[8, 3]" in after
+
+
+def test_a_row_on_other_cores_than_the_first_is_left_in_memory():
+    """2 x 2 cores are not the first of 8 x 3, row by row."""
+    assert moves(BY_COLUMNS.replace("4x1 of 32x64", "2x2 of 32x64").replace("grid=[4, 1]", "grid=[2, 2]")) == 3
+
+
+def test_a_product_by_rows_reads_no_row_from_width_shards():
+    made = "MemoryConfig(buffer=L1, sharding=WIDTH_SHARDED, shard=ShardSpec(grid=[8, 3], shape=[32, 32]))"
+    text = BY_COLUMNS.replace(made, "MemoryConfig()").replace(
+        "%y: bf16[1,1,768] tile l1 width_sharded 8x3 of 32x32", ROWS
+    )
+    assert moves(text.replace("mcast_in0=true", "mcast_in0=false").replace("per_core_N=1", "per_core_N=24")) == 3
 
 
 def test_a_row_that_is_read_deeper_than_it_lies_goes_into_other_shards_by_one_move():

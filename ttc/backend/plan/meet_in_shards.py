@@ -8,8 +8,11 @@ from ttc.calls.call import spec_of
 from ttc.calls.heads_decode import NlpCreateQkvHeadsDecode
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.matmul import Linear
+from ttc.calls.program_config import MatmulMultiCoreReuseMultiCast1DProgramConfig as ByColumns
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig as ByBanks
+from ttc.calls.program_config import divisor
 from ttc.calls.shape import Reshape
+from ttc.calls.shards import columns_held
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import Builder, Graph, Op, Sharding, Spec, Value
@@ -24,8 +27,8 @@ def meet_in_shards(graph: Graph, target: Target) -> Graph:
         %c: .. width_sharded 8x8 = ttnn.to_memory_config(%b, ..)
         %y = ttnn.linear(%c, %w, ..)                                       ->  %y = ttnn.linear(%a, %w, ..)
 
-    Products of weights in the banks of DRAM, and the cut of a token's heads, read any width shards; from other shards a
-    row goes into those that its reader needs by one move.
+    Products of weights in the banks of DRAM, products by columns, and the cut of a token's heads read any width shards;
+    from other shards a row goes into those that its reader needs by one move.
     """
 
     def rule(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
@@ -38,6 +41,10 @@ def meet_in_shards(graph: Graph, target: Target) -> Graph:
                 return builder.add(replace(op, input_tensor=row)) if row else None
             case Linear(program_config=ByBanks(), input_tensor_a=Value(ToMemoryConfig(tensor=row))):
                 return builder(replace(op, input_tensor_a=row)) if _reads(op, row) else None
+            case Linear(program_config=ByColumns(mcast_in0=True) as config, input_tensor_a=x):
+                row = _in_shards(x, builder)
+                fitted = replace(op, program_config=_from(config, row)) if row else op
+                return builder(replace(fitted, input_tensor_a=row)) if row and _reads(fitted, row) else None
         return None
 
     return rewrite(graph, rule)
@@ -57,8 +64,17 @@ def _in_shards(x: Value, builder: Builder) -> Value | None:
     return builder(view) if view.is_view else None
 
 
+def _from(config: ByColumns, row: Value) -> ByColumns:
+    """Return the config of a product that reads a row as deep as a core holds the row, on all cores that do."""
+    shard = spec_of(row).memory.shard
+    assert shard is not None
+    grid = max(shard.grid, config.compute_with_storage_grid_size, key=lambda grid: grid[0] * grid[1])
+    depth = divisor(columns_held(spec_of(row)) or 1, config.in0_block_w)
+    return replace(config, compute_with_storage_grid_size=grid, in0_block_w=depth)
+
+
 def _reads(op: Linear, row: Value) -> bool:
-    """Return whether a product of weights in the banks of DRAM reads a row in the width shards that the row lies in."""
+    """Return whether a product of one row of tiles reads the row in the width shards that the row lies in."""
     if not _by_width(spec_of(row)):
         return False
     try:

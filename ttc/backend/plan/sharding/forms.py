@@ -18,8 +18,8 @@ from ttc.calls.conv import Conv2d, CoreRectangle
 from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.program_config import by_banks, by_blocks, by_rows, divisor
-from ttc.calls.shards import bank_shards, in_banks, matrix_tiles
+from ttc.calls.program_config import by_banks, by_blocks, by_columns, by_rows, divisor
+from ttc.calls.shards import bank_shards, in_banks, in_order, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
@@ -92,6 +92,7 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
         case Linear():
             yield from _height_product(call, grids)
             yield from _block_product(call, grids)
+            yield from _width_product(call, grids, target)
             yield from _bank_product(call, grids, target)
         case BinaryCall() | UnaryCall() | Where() | Addcmul() | SnakeBeta():
             count = len(tensors(call))
@@ -218,13 +219,37 @@ def _block_product(call: Linear, grids: Grids) -> Iterator[Form]:
         yield Form((None,), y, _product(by_blocks(grid, rows, inner, columns, _activation(call))))
 
 
+def _width_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
+    """Yield forms of one row of tiles: a core reads its columns of interleaved weights, and gets the operand.
+
+    An interleaved result may be uneven, and so lie on more cores: on all rows of the operand's columns of cores.
+    """
+    x, result = spec_of(call.input_tensor_a), call.infer()
+    inner, columns = matrix_tiles(x)[1], matrix_tiles(result)[1]
+    made = {grid: (y, columns // (grid[0] * grid[1])) for grid, y in grids.in_width(result).items()}
+    for grid, (y, share) in made.items():
+        yield Form((None,), y, _product(by_columns(grid, inner, share, _activation(call))))
+    for own, memory in grids.in_width(x).items():
+        held = inner // (own[0] * own[1])
+        for grid, (y, share) in made.items():
+            cores = max(own, grid, key=lambda cores: cores[0] * cores[1])
+            yield Form((memory,), y, _product(by_columns(cores, held, share, _activation(call))))
+        most = own[0], target.grid[1]
+        share = -(-columns // (most[0] * most[1]))
+        yield Form((memory,), None, _product(by_columns(most, held, share, _activation(call))))
+
+
 def _bank_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
-    """Yield forms of one row of tiles: each bank of DRAM holds columns of the weights, which a core beside it reads."""
+    """Yield forms of one row of tiles: each bank of DRAM holds columns of the weights, which a core beside it reads.
+
+    The cores of operand and result are the first of the card, row by row.
+    """
     x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
     columns = -(-matrix_tiles(weight)[1] // target.dram_banks)
     strip = 3 * columns * tile_bytes(weight.dtype)
-    for memory in grids.in_width(x).values():
-        for y in grids.in_width(result).values():
+    first = [grid for grid in grids.width if grid == in_order(grid[0] * grid[1], target.grid[0])]
+    for memory in (memory for grid, memory in grids.in_width(x).items() if grid in first):
+        for y in (memory for grid, memory in grids.in_width(result).items() if grid in first):
             assert memory.shard is not None
             assert y.shard is not None
             held, made = (shard.shape[1] // TILE for shard in (memory.shard, y.shard))

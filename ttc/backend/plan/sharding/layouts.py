@@ -99,7 +99,7 @@ def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()
     widths = {most_columns(count, columns) for _, count in sizes} - {1}
     widths = {width for width in widths if 2 * width >= max(widths)}
     blocks = sorted((width, height) for width in widths for height in lines)
-    orders = {most_in_order(count, target) for count in in_width}
+    orders = {grid for count in in_width for grid in (most_in_order(count, target), most_in_rectangle(count, target))}
     height = sorted(grid for grid in heights if grid[0] * grid[1] > 1)
     return Grids(tuple(height), tuple(blocks), tuple(sorted(orders)), tuple(sorted(in_rows)))
 
@@ -107,6 +107,12 @@ def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()
 def most_in_order(tiles: int, target: Target) -> Grid:
     """Return the most cores, the first of the card row by row, that share columns of tiles out evenly."""
     grids = (in_order(cores, target.grid[0]) for cores in range(min(tiles, target.cores), 0, -1) if tiles % cores == 0)
+    return next(grid for grid in grids if grid)
+
+
+def most_in_rectangle(tiles: int, target: Target) -> Grid:
+    """Return the largest rectangle of cores that share columns of tiles out evenly."""
+    grids = (rectangle(cores, target.grid) for cores in range(min(tiles, target.cores), 0, -1) if tiles % cores == 0)
     return next(grid for grid in grids if grid)
 
 
