@@ -146,6 +146,7 @@ REFUSED = [
     (SERVED, "input_tensor_k=bf16[6,2,48,32] tile dram, input_tensor_v=bf16[6,2,48,32] tile dram",
      "heads of 32 and blocks of 48 must be multiples of the tile (32)"),
     (SERVED, "page_table_tensor=i32[2,2] row_major dram", "[2, 2] and [3] are no tables of 3 sequences"),
+    (SERVED, "page_table_tensor=i32[4,2] row_major dram", "[4, 2] and [3] are no tables of 3 sequences"),
     (SERVED, "cur_pos_tensor=i32[2] row_major dram", "[3, 2] and [2] are no tables of 3 sequences"),
     (SERVED, "input_tensor_q=bf16[2,3,4,32] tile dram",
      "q [2, 3, 4, 32] is not one query of each sequence that sees the rows before"),
