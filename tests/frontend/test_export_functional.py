@@ -152,3 +152,17 @@ def test_other_programs_are_traced(case: str, traces: Calls):
 def test_programs_with_state_are_traced(traces: Calls):
     ttc.compile(Counter(), X, dtype="fp32")
     assert traces
+
+
+def swapped(x: Tensor) -> Tensor:
+    y = x.clone()
+    y[0], y[1] = x[1], x[0]
+    return y
+
+
+@pytest.mark.parametrize("module", [Counter(), Of(swapped), Of(lambda x: torch.topk(x, 2).values)])
+def test_the_users_own_program_stays_as_it_was(module: nn.Module):
+    program = torch.export.export(module, (torch.rand(4, 4),))
+    before = str(program.graph)
+    ttc.compile(program)
+    assert str(program.graph) == before

@@ -148,12 +148,13 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
     objects are put together, and torch then has no data for these tensors (transformers' DynamicCache does).
     """
     module = program.graph_module
-    if branches(module) or regions(module) or filled_by_parts(module.graph) or _unread(module.graph):
+    changed = (branches(module), regions(module), filled_by_parts(module.graph), _copies(module.graph))
+    if any(changed) or _unread(module.graph):
         module = _copied(module)
         inline_regions(module)
         scatter_parts(module.graph)
+        _copy_anew(module.graph)
         module.graph.eliminate_dead_code(_stays)
-    _copy_anew(module.graph)
     signature = program.graph_signature
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
     in_spec, out_spec = (pytree.tree_flatten(item)[1] for item in ((arguments, {}), results))
@@ -193,15 +194,20 @@ def _stays(node: Node) -> bool:
     return _changes(node) or not (_is_aten(node) or node.target is operator.getitem)
 
 
+def _copies(graph: Graph) -> list[tuple[Node, Node]]:
+    """List each `copy_` with the computed tensor that is copied."""
+    found = graph.find_nodes(op="call_function", target=torch.ops.aten.copy_.default)
+    pairs = ((node, node.args[1]) for node in found)
+    return [(node, source) for node, source in pairs if isinstance(source, Node) and source.op != "get_attr"]
+
+
 def _copy_anew(graph: Graph) -> None:
     """Let each `copy_` take a copy of its source: torch mixes up buffers that are left with one and the same value."""
-    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.copy_.default):
-        source = node.args[1]
-        if isinstance(source, Node) and source.op != "get_attr":
-            with graph.inserting_before(node):
-                copy = graph.call_function(torch.ops.aten.clone.default, (source,))
-            copy.meta = dict(source.meta)
-            node.update_arg(1, copy)
+    for node, source in _copies(graph):
+        with graph.inserting_before(node):
+            copy = graph.call_function(torch.ops.aten.clone.default, (source,))
+        copy.meta = dict(source.meta)
+        node.update_arg(1, copy)
 
 
 def _is_aten(node: Node) -> bool:
