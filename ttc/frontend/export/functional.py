@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 import traceback
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -66,12 +68,17 @@ def _decomposed(program: ExportedProgram) -> ExportedProgram:
         program = run_decompositions(program, {})
     for _ in range(MAX_DECOMPOSITIONS):
         unlisted = {node.target for node in program.graph.nodes if _is_aten(node) and not is_listed(node.target)}
-        known = torch.export.default_decompositions() if unlisted else {}
-        table = {target: known[target] for target in unlisted if target in known}
+        table = {target: _known()[target] for target in unlisted if target in _known()}
         if not table:
             break
         program = run_decompositions(program, table)
     return program
+
+
+@cache
+def _known() -> Mapping[Any, Callable]:
+    """Return torch's decompositions of its own ops: torch lists the rules of all composite ops anew at every call."""
+    return torch.export.default_decompositions()
 
 
 def _is_functional(program: ExportedProgram) -> bool:
