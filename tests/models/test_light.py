@@ -42,6 +42,12 @@ def imported(name: str) -> Compiled:
 
 
 @cache
+def shipped(name: str) -> Compiled:
+    """The program of a graph as the onnx package has it: to draw the weights of a large one takes 7 seconds."""
+    return ttc.compile(light.path(name))
+
+
+@cache
 def compiled(name: str, dtype: str, target: str = FIRST[0]) -> Compiled:
     return imported(name).variant(dtype=dtype, target=target)
 
@@ -91,7 +97,7 @@ def test_bf16_correlates_with_onnxruntime(name: str):
 
 @pytest.mark.parametrize(("name", "target", "dtype"), in_turn(light.NAMES), indirect=["name"])
 def test_real_ttnn_accepts_every_call_as_predicted(name: str, target: str, dtype: str, ttnn_python: str):
-    program = compiled(name, dtype, target)
+    program = shipped(name).variant(dtype=dtype, target=target) if name in LARGE else compiled(name, dtype, target)
     report = check(program.build.program)
     assert report.ok, report.faults
     predicted = program.report
