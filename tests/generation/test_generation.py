@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import GPTNeoConfig, GPTNeoForCausalLM
 from transformers.generation.streamers import BaseStreamer
 
 import ttc.generation
@@ -241,8 +242,11 @@ def test_a_cache_forgets_its_last_rows():
     assert cache.get_seq_length() == 11 + NEW - 7
 
 
+NEO = GPTNeoConfig(vocab_size=97, hidden_size=32, num_layers=1, num_heads=2, attention_types=[[["local"], 1]])
+
 MISUSE = [
     (lambda: torch.nn.Linear(2, 2), {}, "Linear has no generate"),
+    (lambda: GPTNeoForCausalLM(NEO), {}, "GPTNeoForCausalLM takes no cache of a fixed size"),
     (lambda: causal("gpt2"), {"capacity": 0}, "capacity takes positive whole numbers, not 0"),
     (lambda: causal("gpt2"), {"batch": True}, "batch takes positive whole numbers, not True"),
     (lambda: causal("gpt2"), {"tokens": (8, -1)}, "tokens takes positive whole numbers, not -1"),

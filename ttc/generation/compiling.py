@@ -100,9 +100,15 @@ def compile_programs(
 
 
 def require_generative(model: Any) -> None:
-    """Require a model of transformers that generates; InputError otherwise."""
+    """Require a model of transformers that generates with caches of a fixed size; InputError otherwise.
+
+    Others compute masks from a cache's size, and are wrong in silence where the cache has rows to spare (GPT-Neo).
+    """
+    name = type(model).__name__
     if not isinstance(model, GenerationMixin) or not isinstance(model, nn.Module):
-        raise InputError(f"{type(model).__name__} has no generate: give a generative model of transformers")
+        raise InputError(f"{name} has no generate: give a generative model of transformers")
+    if not getattr(model, "_can_compile_fullgraph", False):
+        raise InputError(f"{name} takes no cache of a fixed size: its class does not declare _can_compile_fullgraph")
 
 
 def load_programs(model: Any, folder: str | PathLike[str]) -> Chain:

@@ -203,19 +203,19 @@ def test_layers_in_a_row_hand_on_their_parts():
     ("text", "reason"),
     [
         (
-            image(1, 40_000, 20, 512, 512),
-            r"512 to 512 channels and 1 x 40000 x 20 to 40000 x 20 pixels with a kernel of 3 x 3 does not fit into L1, "
+            image(1, 2, 2, 200_000, 32),
+            r"200000 to 32 channels and 1 x 2 x 2 to 2 x 2 pixels with a kernel of 3 x 3 does not fit into L1, "
             "and TTNN cuts it into no slices that are right",
         ),
-        (image(1, 4000, 100, 1024, 1024), "does not fit into L1, not even in the thinnest slices along the width"),
-        (image(4, 4000, 100, 1024, 1024), "not even one image at a time in the thinnest slices along the width"),
+        (image(1, 2, 100, 200_000, 32), "does not fit into L1, not even in the thinnest slices along the width"),
+        (image(4, 2, 100, 200_000, 32), "not even one image at a time in the thinnest slices along the width"),
         (
-            image(2, 40_000, 20, 512, 512),
+            image(2, 2, 2, 200_000, 32),
             "does not fit into L1, not even one image at a time, and TTNN cuts it into no slices that are right",
         ),
     ],
 )
-def test_what_no_slices_are_right_for_is_refused_with_its_numbers(text, reason):
+def test_of_which_no_window_fits_is_refused_with_its_numbers(text, reason):
     with pytest.raises(Refused, match=reason):
         calls(text)
 
@@ -321,12 +321,6 @@ def test_the_real_library_cuts_long_transposed_convolutions(target, dtype, ttnn_
             '%x: f32[1,8,6,6] = input(name="x")\n%w: f32[8,8,3,3] = input(name="w")\n'
             "%y: f32[1,8,4,4] = conv(x=%x, w=%w, stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1])\n",
             "must be known before the first run",
-        ),
-        (
-            '%x: f32[1,1,800,8] = input(name="x")\n%w: f32[8,8,3,3] = const(ref="w")\n'
-            "%y: f32[1,1,800,8] = conv(x=%x, w=%w, stride=[1, 1], padding=[[1, 1], [1, 1]], dilation=[1, 1], "
-            "rows=[1, 800, 1])\n",
-            "no room for the index of a result 1 pixels wide",
         ),
         (
             '%x: f32[1,1,50,1026] = input(name="x")\n%w: f32[1026,1,1024] = const(ref="w")\n'

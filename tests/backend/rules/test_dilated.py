@@ -7,6 +7,7 @@ from torch import nn
 import ttc
 from tests.mock_cards import check
 from ttc.backend.rules import conv
+from ttc.backend.rules.dilated import Phases
 from ttc.calls.conv import Conv2d
 from ttc.errors import Refusal
 
@@ -41,7 +42,7 @@ def only_plain(monkeypatch):
     plan = conv.planned
 
     def planned(layer, x, to):
-        if conv.Phases.of(layer) is not None:
+        if Phases.of(layer) is not None:
             raise Refusal("too far")
         return plan(layer, x, to)
 
@@ -79,7 +80,7 @@ def test_which_axis_is_cut(options, axis, monkeypatch):
     """The first whose windows are dilated and not strided."""
     seen = []
     plan = conv.planned
-    monkeypatch.setattr(conv, "planned", lambda layer, x, to: seen.append(conv.Phases.of(layer)) or plan(layer, x, to))
+    monkeypatch.setattr(conv, "planned", lambda layer, x, to: seen.append(Phases.of(layer)) or plan(layer, x, to))
     ttc.compile(nn.Conv2d(3, 4, **options).eval(), (torch.randn(1, 3, 12, 12),))
     assert [phases and phases.axis for phases in seen] == [axis]
 

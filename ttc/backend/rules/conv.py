@@ -11,6 +11,7 @@ import torch
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.batches import by_parts
+from ttc.backend.rules.conv_halves import by_halves
 from ttc.backend.rules.conv_layer import Layer
 from ttc.backend.rules.conv_plan import (
     bias_config,
@@ -24,7 +25,8 @@ from ttc.backend.rules.conv_plan import (
     taken_as_prepared,
     with_plain_weights,
 )
-from ttc.backend.rules.dilated import Phases
+from ttc.backend.rules.conv_turned import turned
+from ttc.backend.rules.dilated import over_phases
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.call import FUSED, CoreGrid
@@ -90,16 +92,30 @@ def dense(layer: Layer, to: Lowering) -> Value:
 def convolution(layer: Layer, x: Value, to: Lowering) -> Value:
     """Call conv2d, on as many images at a time as fit, with weight and bias prepared once.
 
-    A dilated convolution of which not one image fits, for its windows reach far, goes over the phases of an axis.
+    One of which not one image fits is turned where its results are narrow, goes over the phases of an axis where its
+    windows are dilated and reach far, or by halves. Refusal, with the sizes of the whole, where none of it is left.
     """
     try:
         prepare = planned(layer, x, to)
-    except Refusal:
-        phases = Phases.of(layer)
-        if phases is None:
-            raise
-        return phases.joined(convolution(phases.plain, phases.cut(x, to), to), to)
+    except Refusal as refusal:
+        y = _in_pieces(layer, x, to)
+        if y is None:
+            raise refusal from None
+        return y
     return by_parts(x, layer.batch // prepare.batch_size, lambda part: convolved(layer, prepare, part, to), to)
+
+
+def _in_pieces(layer: Layer, x: Value, to: Lowering) -> Value | None:
+    """Compute a convolution turned, over phases or by halves; None where a piece does not fit either."""
+
+    def convolve(part: Layer, of: Value) -> Value:
+        return convolution(part, of, to)
+
+    ways = (turned, over_phases, by_halves)
+    try:
+        return next((y for way in ways if (y := way(layer, x, convolve, to)) is not None), None)
+    except Refusal:
+        return None
 
 
 def convolved(layer: Layer, prepare: PrepareConvWeights, x: Value, to: Lowering) -> Value:

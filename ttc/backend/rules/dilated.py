@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import prod
-from typing import TypeVar
 
 from ttc.backend.lowering import Lowering
-from ttc.backend.rules.conv_layer import Layer
+from ttc.backend.rules.conv_layer import Convolve, Layer, along, around
 from ttc.backend.rules.moves import permuted, reshaped
 from ttc.calls.shape import Pad, Slice
 from ttc.ir import Value
-from ttc.ops.rules import window_output
 
-T = TypeVar("T")
+
+def over_phases(layer: Layer, x: Value, convolve: Convolve, to: Lowering) -> Value | None:
+    """Compute a dilated convolution as one of phases; None for one that has none."""
+    phases = Phases.of(layer)
+    return phases and phases.joined(convolve(phases.plain, phases.cut(x, to)), to)
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,9 @@ class Phases:
         return self.layer.dilation[self.axis]
 
     @property
-    def counts(self) -> tuple[int, ...]:
-        """Return the number of windows along each axis."""
-        layer = self.layer
-        axes = zip(layer.spatial, layer.kernel, layer.stride, layer.padding, layer.dilation, strict=True)
-        return tuple(window_output(*axis) for axis in axes)
-
-    @property
     def blocks(self) -> int:
         """Return the number of windows of each phase: enough for all windows of the axis."""
-        return -(-self.counts[self.axis] // self.step)
+        return -(-self.layer.counts[self.axis] // self.step)
 
     @property
     def plain(self) -> Layer:
@@ -61,15 +56,15 @@ class Phases:
         return replace(
             layer,
             batch=layer.batch * self.step,
-            spatial=self._along(layer.spatial, elements),
-            padding=self._along(layer.padding, (0, 0)),
-            dilation=self._along(layer.dilation, 1),
+            spatial=along(self.axis, layer.spatial, elements),
+            padding=along(self.axis, layer.padding, (0, 0)),
+            dilation=along(self.axis, layer.dilation, 1),
         )
 
     def cut(self, x: Value, to: Lowering) -> Value:
         """Cut images, in rows [1, 1, pixels, I], into phases: padded, [N, .., blocks, step, ..] -> [N, step, ..]."""
         layer, plain = self.layer, self.plain
-        before, size, after = self._around(layer.spatial)
+        before, size, after = around(self.axis, layer.spatial)
         begin, elements = layer.padding[self.axis][0], plain.spatial[self.axis]
         lines = reshaped(to.row_major(x), (layer.batch * before, size, after, layer.channels), to)
         pads = (begin, elements * self.step - size - begin)
@@ -81,18 +76,10 @@ class Phases:
     def joined(self, y: Value, to: Lowering) -> Value:
         """Join results, in rows, [N, step, .., blocks, ..] -> [N, .., blocks * step, ..], without windows too many."""
         batch, out = self.layer.batch, y.shape[-1]
-        before, count, after = self._around(self.counts)
+        before, count, after = around(self.axis, self.layer.counts)
         phases = reshaped(to.row_major(y), (batch, self.step, before, self.blocks, after, out), to)
         together = permuted(phases, (0, 2, 3, 1, 4, 5), to)
         lines = reshaped(together, (batch * before, self.blocks * self.step, after, out), to)
         if lines.shape[1] > count:
             lines = to.call(Slice(lines, (0, 0, 0, 0), (batch * before, count, after, out)))
         return to.tile(reshaped(lines, (1, 1, batch * before * count * after, out), to))
-
-    def _around(self, sizes: tuple[int, ...]) -> tuple[int, int, int]:
-        """Return the elements before the axis, along the axis, and behind the axis."""
-        return prod(sizes[: self.axis]), sizes[self.axis], prod(sizes[self.axis + 1 :])
-
-    def _along(self, of_axes: tuple[T, ...], here: T) -> tuple[T, ...]:
-        """Replace what a tuple has for the axis."""
-        return (*of_axes[: self.axis], here, *of_axes[self.axis + 1 :])

@@ -16,7 +16,7 @@ from ttc.passes.decompose.framed_conv import framed_conv
 from ttc.passes.decompose.recurrent import decomposed_recurrence
 from ttc.passes.decompose.skew import decomposed_skew
 from ttc.passes.decompose.topk import decomposed_topk
-from ttc.passes.decompose.unread_taps import without_unread_taps
+from ttc.passes.decompose.unread import without_unread_edges, without_unread_taps
 from ttc.passes.decompose.upsample import decomposed_upsample
 from ttc.passes.normal import rebuild
 
@@ -32,8 +32,8 @@ def decompose(graph: Graph) -> Graph:
     """Decompose one_hot, hard sigmoids other than torch's, products over several dimensions, flips, reflections.
 
     Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions
-    that TTNN has no call for, with a long kernel along a line of few channels, or of which parts of the kernel read
-    padding alone, recurrences with weights of run time.
+    that TTNN has no call for, with a long kernel along a line of few channels, or of which parts of kernel or image are
+    not read, recurrences with weights of run time.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -50,7 +50,7 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
     """Return an op in terms of ops that TTNN has; None for an op that stays."""
     match op:
         case ops.Conv():
-            rules = (decomposed_conv, framed_conv, without_unread_taps)
+            rules = (decomposed_conv, framed_conv, without_unread_taps, without_unread_edges)
             return next((found for rule in rules if (found := rule(op, builder)) is not None), None)
         case ops.ConvTranspose():
             return decomposed_conv_transpose(op, builder)

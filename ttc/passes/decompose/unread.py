@@ -1,4 +1,4 @@
-"""Convolutions of which elements of the kernel read padding alone: the kernel without them.
+"""Parts of convolutions that meet nothing: elements of a kernel that read padding alone, pixels that no patch reaches.
 
 Pyramids of dilated convolutions (DeepLab's) have dilations wider than a small input: the middle of the kernel is left.
 """
@@ -51,3 +51,19 @@ def _read(size: int, taps: int, count: int, stride: int, pads: tuple[int, int], 
     while (taps - last + 1) * dilation <= pads[1] and (last - 1) * dilation >= pads[0] + size:
         last -= 1
     return range(first, last) if first < last else range(taps)
+
+
+def without_unread_edges(op: ops.Conv, builder: Builder) -> Expr | None:
+    """Cut the last lines and columns of x that no patch reaches, so that patches tile what is left; None for others.
+
+    SigLIP's patches of 14 pixels leave 6 of 384. TTNN folds patches that tile their image into one product.
+    """
+    sizes = tuple(zip(op.x.shape[2:], op.w.shape[2:], strict=True))
+    if op.rows or op.stride != op.w.shape[2:] or any(map(any, op.padding)) or set(op.dilation) != {1}:
+        return None
+    if all(size % taps == 0 for size, taps in sizes):
+        return None
+    x = Expr(op.x, builder)
+    for dim, (size, taps) in enumerate(sizes, start=2):
+        x = x.part(dim, 0, size // taps * taps)
+    return Expr(builder(replace(op, x=x.value)), builder)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from tests.passes.check import agree, graph_of, rewrites
+from tests.passes.check import agree, graph_of, near_miss, rewrites
 from ttc import ops
 from ttc.passes.decompose.decompose import decompose
 from ttc.passes.runner import run
@@ -65,3 +65,38 @@ def test_taps_that_are_left(size, taps, stride, pads, dilation, left):
     (conv,) = (node.op for node in after.nodes if isinstance(node.op, ops.Conv))
     assert conv.w.shape[2] == left
     agree(graph, after)
+
+
+PATCHES = """
+%x: f32[1,3,9,8] = input(name="x")
+%w: f32[5,3,4,4] = const(ref="w")
+%y: f32[1,5,2,2] = conv(x=%x, w=%w, stride=[4, 4], padding=[[0, 0], [0, 0]], dilation=[1, 1])
+return "y"=%y
+"""
+
+
+def test_lines_that_no_patch_reaches_are_cut():
+    rewrites(
+        decompose,
+        PATCHES,
+        """
+        %x: f32[1,3,9,8] = input(name="x")
+        %w: f32[5,3,4,4] = const(ref="w")
+        %y: f32[1,3,8,8] = slice(x=%x, starts=[0, 0, 0, 0], ends=[1, 3, 8, 8])
+        %y_0: f32[1,5,2,2] = conv(x=%y, w=%w, stride=[4, 4], padding=[[0, 0], [0, 0]], dilation=[1, 1])
+        return "y"=%y_0
+        """,
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("stride=[4, 4]", "stride=[4, 3]"),
+        ("padding=[[0, 0], [0, 0]]", "padding=[[0, 0], [0, 1]]"),
+        ("f32[1,3,9,8]", "f32[1,3,8,8]"),
+        ("dilation=[1, 1]", "dilation=[2, 1]"),
+    ],
+)
+def test_other_images_stay_whole(old, new):
+    near_miss(PATCHES, old, new, "slice(x=%x", decompose)
