@@ -25,7 +25,7 @@ def by_halves(layer: Layer, x: Value, convolve: Convolve, to: Lowering) -> Value
 
 
 def _by_windows(layer: Layer, x: Value, convolve: Convolve, to: Lowering) -> Value | None:
-    """Compute half of the windows along the longest axis at a time; both halves read pixels that windows of both reach."""
+    """Compute half of the windows along the longest axis at a time; both read pixels that windows of both reach."""
     count = max(layer.counts)
     axis = layer.counts.index(count)
     parts = [_part(layer, axis, first, last) for first, last in ((0, count // 2), (count // 2, count))]
