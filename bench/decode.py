@@ -26,7 +26,8 @@ from ttc.analysis.run_calls import run_calls
 from ttc.calls.call import spec_of
 from ttc.calls.index import Embedding
 from ttc.calls.target import target_named
-from ttc.generation.compiling import STEP, cache_dtype_named, compile_programs, sizes_of
+from ttc.generation.compiling import ROWS as ATTENDED
+from ttc.generation.compiling import STEP, TOKENS, cache_dtype_named, compile_programs, sizes_of
 from ttc.ir import Const, Graph
 from ttc.runtime.check import check
 
@@ -146,10 +147,11 @@ def measured(name: str, rows: int = ROWS, prompts: tuple[int, ...] = PROMPTS, **
     kept = cache_dtype_named(caches[0], CARDS[card]) if caches else None
     tokens = (1,) if caches else (1, *prompts)
     chain = compile_programs(made, sizes_of(rows, 1, tokens), None, options, kept)
-    programs, target = [bucket.program for bucket in chain.stages[STEP].buckets], target_named(card)
+    buckets, target = chain.stages[STEP].buckets, target_named(card)
+    programs = [bucket.program for bucket in buckets if bucket.sizes[TOKENS] in (1, bucket.sizes[ATTENDED])]
     calls = [list(run_calls(program.graph, target)) for program in programs]
     predicted, *longer = (sum(call.cost.seconds for call in each) for each in calls)
-    reports = [check(program) for program in programs]
+    reports = [check(bucket.program) for bucket in buckets]
     read, middle = bytes_read(programs[0].graph), str(made.config.num_hidden_layers // 2)
     return Decode(
         model,

@@ -66,7 +66,7 @@ def compiled_for(step: Step, *sizes: int) -> Executable:
     def arguments(tokens: int) -> dict[str, torch.Tensor]:
         return {"input_ids": one.expand(1, tokens), "codebook": one}
 
-    return compile_steps(step, sizes, arguments, {"dtype": "fp32"}, "N", ("input_ids",))
+    return compile_steps(step, list(map(arguments, sizes)), {"dtype": "fp32"}, "N", ("input_ids",))
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,10 +14,15 @@ from tests.cards import swept
 from tests.generation.models import VOCABULARY, causal
 from tests.mock_cards import assert_accepted
 from ttc.analysis.cost import traffic
+from ttc.analysis.report import report
+from ttc.calls.attention import ScaledDotProductAttention
 from ttc.calls.target import target_named
-from ttc.compiled.chain import Chain
+from ttc.compiled.chain import Chain, ChainSession
 from ttc.errors import InputError
+from ttc.generation.compiling import sizes_of
 from ttc.generation.rows import by_tiles
+from ttc.ir import Graph
+from ttc.runtime.run.buckets import choose
 
 CAPACITY, BATCH, NEW = 96, 2, 6
 GREEDY = {"max_new_tokens": NEW, "do_sample": False, "eos_token_id": None, "pad_token_id": 0}
@@ -65,6 +71,7 @@ def test_the_same_sequences_go_on():
         other(input_ids=torch.ones(1, 2, dtype=torch.long), past_key_values=before.past_key_values)
 
 
+@cache
 def programs(**how: Any) -> Chain:
     return ttc.generation.programs(causal("llama"), **{"capacity": CAPACITY, "tokens": (64,), **how})
 
@@ -73,8 +80,8 @@ def programs(**how: Any) -> Chain:
 def test_a_prompt_writes_its_own_rows(how: dict[str, Any]):
     chain = programs(**how)
     assert_accepted(chain)
-    _, many = (bucket.program.graph for bucket in chain.stages["step"].buckets)
-    assert str(many).count(FILL) == 4
+    _, first, many = (bucket.program.graph for bucket in chain.stages["step"].buckets)
+    assert str(many).count(FILL) == str(first).count(FILL) == 4
     target, states = target_named("n150"), set(many.states.values())
     readers = [node for node in many.nodes if not states.isdisjoint(node.op.operands())]
     assert {node.op.mnemonic for node in readers} == {"ttnn.reshape"}, "views of the caches"
@@ -85,12 +92,70 @@ def test_a_prompt_writes_its_own_rows(how: dict[str, Any]):
             assert pool == rows, "as many bytes as the prompt's rows have"
 
 
+def keys(graph: Graph) -> set[int]:
+    """The numbers of keys that the attentions of a program go over."""
+    fused = [node.op for node in graph.nodes if isinstance(node.op, ScaledDotProductAttention)]
+    return {op.input_tensor_k.shape[2] for op in fused}
+
+
+def test_a_first_piece_attends_to_its_own_rows():
+    one, *many = programs().stages["step"].buckets
+    assert [dict(bucket.sizes) for bucket in (one, *many)] == [
+        {"tokens": 1, "rows": CAPACITY}, {"tokens": 64, "rows": 64}, {"tokens": 64, "rows": CAPACITY},
+    ]  # fmt: skip
+    assert [keys(bucket.program.graph) for bucket in many] == [{64}, {CAPACITY}]
+    (first, all_rows) = (report(bucket.program.graph, target_named("n150")).dram_bytes for bucket in many)
+    assert first < all_rows
+
+
+@pytest.mark.parametrize(
+    ("length", "rows"),
+    [(1, [CAPACITY]), (2, [2]), (64, [64]), (65, [64, CAPACITY]), (90, [64, 90])],
+    ids=["one token", "two", "a piece", "a piece and one token", "two pieces"],
+)
+def test_pieces_of_a_prompt_see_the_rows_up_to_their_own(length: int, rows: list[int], monkeypatch: pytest.MonkeyPatch):
+    _, other = compiled()
+    given: list[int] = []
+    run = ChainSession.run
+
+    def spied(self: Any, stage: str, inputs: dict[str, Any], *args: Any) -> Any:
+        given.append(inputs["attention_mask"].shape[1])
+        return run(self, stage, inputs, *args)
+
+    monkeypatch.setattr(ChainSession, "run", spied)
+    other(**prompt(length, 0), logits_to_keep=1)
+    assert given == rows
+
+
+def test_the_program_of_a_piece():
+    buckets = programs().stages["step"].buckets
+    for sizes, found in (((1, 96), 0), ((1, 64), 0), ((2, 64), 1), ((64, 64), 1), ((64, 65), 2), ((2, 65), 2)):
+        lengths = {name: np.array([size]) for name, size in zip(("tokens", "rows"), sizes, strict=True)}
+        assert choose(buckets, lengths) == found, sizes
+
+
+@pytest.mark.parametrize(
+    ("capacity", "tokens", "found"),
+    [
+        (96, (64,), [(1, 96), (64, 64), (64, 96)]),
+        (64, (64,), [(1, 64), (64, 64)]),
+        (96, (40,), [(1, 96), (40, 96)]),
+        (80, (64,), [(1, 80), (64, 80)]),
+        (96, (), [(1, 96)]),
+    ],
+    ids=["both", "a piece that fills the cache", "no whole tiles", "a cache of parts", "one token"],
+)
+def test_the_rows_that_programs_attend_to(capacity: int, tokens: tuple[int, ...], found: list[tuple[int, int]]):
+    assert list(sizes_of(capacity, 1, tokens).attended) == found
+
+
 @pytest.mark.parametrize(
     "how", [swept({"tokens": (40,)}), {"capacity": 80}], ids=["no whole tiles", "a cache of parts"]
 )
 def test_rows_that_are_written_otherwise(how: dict[str, Any]):
     for bucket in programs(**how).stages["step"].buckets:
         assert FILL not in str(bucket.program.graph)
+        assert bucket.sizes["rows"] == how.get("capacity", CAPACITY)
 
 
 def test_whole_tiles_are_multiples_of_32():

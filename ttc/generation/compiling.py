@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
@@ -29,6 +29,12 @@ STEP, ENCODER = "step", "encoder"
 TOKENS = "tokens"
 """The name of a step's length: the number of valid tokens, which the step takes as a tensor."""
 
+ROWS = "rows"
+"""The name of another length: the rows of the caches that tokens attend to, as many as the mask has."""
+
+MASK = "attention_mask"
+"""The input [batch, ROWS] of a step without an encoder."""
+
 BY_TOKEN = ("input_ids", "position_ids")
 """The inputs [batch, tokens] of a step."""
 
@@ -45,12 +51,23 @@ class Sizes:
     def of(cls, step: Executable) -> Sizes:
         """Return the sizes that a step was compiled for."""
         batch, _, capacity, _ = dict(step.program.inputs)[state_input("keys_0")].shape
-        return cls(batch, capacity, tuple(bucket.sizes[TOKENS] for bucket in step.buckets))
+        return cls(batch, capacity, tuple(sorted({bucket.sizes[TOKENS] for bucket in step.buckets})))
 
     @property
     def aligned(self) -> bool:
         """Return whether a program writes whole tiles of rows."""
         return any(by_tiles(tokens, self.capacity) for tokens in self.tokens)
+
+    @property
+    def attended(self) -> Iterator[tuple[int, int]]:
+        """Yield the tokens of each program with the rows that they attend to, the smallest first.
+
+        Where a prompt's rows are whole tiles, its first piece has a program that attends to these rows alone.
+        """
+        for tokens in self.tokens:
+            if by_tiles(tokens, self.capacity) and tokens < self.capacity:
+                yield tokens, tokens
+            yield tokens, self.capacity
 
     @property
     def piece(self) -> int:
@@ -134,11 +151,12 @@ def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any], cache_dtype: D
         step = Step(model, first_caches(model, sizes.batch), sizes.capacity)
         mask = torch.ones(sizes.batch, sizes.capacity, dtype=torch.long)
 
-    def arguments(tokens: int) -> dict[str, Any]:
+    def arguments(tokens: int, rows: int) -> dict[str, Any]:
         ids = _ids(model, sizes, tokens)
-        return {"input_ids": ids, "attention_mask": mask, "position_ids": torch.zeros_like(ids)}
+        return {"input_ids": ids, MASK: mask[:, :rows], "position_ids": torch.zeros_like(ids)}
 
-    return compile_steps(step, sizes.tokens, arguments, options, cache_dtype=cache_dtype)
+    calls = [arguments(*each) for each in sizes.attended]
+    return compile_steps(step, calls, options, by_row=MASK, cache_dtype=cache_dtype)
 
 
 def first_caches(model: Any, batch: int) -> list[tuple[Tensor, Tensor]]:
@@ -162,7 +180,7 @@ def _with_encoder(
 
     stages = {
         ENCODER: ttc.compile(encoder, (inputs, mask), **options).executable,
-        STEP: compile_steps(step, sizes.tokens, arguments, options, cache_dtype=cache_dtype),
+        STEP: compile_steps(step, list(map(arguments, sizes.tokens)), options, cache_dtype=cache_dtype),
     }
     return Chain.of(stages, cross_links(stages))
 
@@ -173,32 +191,35 @@ def _ids(model: Any, sizes: Sizes, tokens: int) -> Tensor:
 
 def compile_steps(
     step: nn.Module,
-    sizes: Sequence[int],
-    arguments: Callable[[int], Mapping[str, Any]],
+    calls: Sequence[Mapping[str, Any]],
     options: Mapping[str, Any],
     length: str = TOKENS,
     by_token: Collection[str] = BY_TOKEN,
+    by_row: str | None = None,
     cache_dtype: DType | None = None,
 ) -> Executable:
     """Compile a step for each number of tokens: each program takes as many tokens or fewer.
 
-    `arguments` gives those of a call with so many tokens; `by_token` names the inputs [batch, tokens], whose length
-    is called `length`. The rows of the caches are kept in `cache_dtype`, None for that of the program.
+    `calls` are the arguments of a call of each size, the smallest first; `by_token` names the inputs [batch, tokens],
+    whose length is called `length`, and `by_row` the one [batch, ROWS], shorter where fewer rows are attended to. The
+    rows of the caches are kept in `cache_dtype`, None for that of the program.
     """
     compiled = ttc.compile(step.eval(), **options)
     compiled.options = replace(compiled.options, cache_dtype=cache_dtype)
     builds = []
-    for tokens in sizes:
-        given = arguments(tokens)
-        one = torch.ones(1, dtype=torch.long, device=given["input_ids"].device)
-        build = compiled.build_for(**{"start": torch.zeros_like(one), **given, TOKENS: one * tokens})
-        builds.append(replace(build, bucket=_of_tokens(build, tokens, length, by_token)))
+    for given in calls:
+        ids = given["input_ids"]
+        one = torch.ones(1, dtype=torch.long, device=ids.device)
+        build = compiled.build_for(**{"start": torch.zeros_like(one), **given, TOKENS: one * ids.shape[1]})
+        named = dict.fromkeys(by_token, length) | ({by_row: ROWS} if by_row else {})
+        sizes = {own: given[name].shape[1] for name, own in named.items() if name in given}
+        builds.append(replace(build, bucket=_of_tokens(build, sizes, length, named)))
     return Executable.of(in_one_memory(builds))
 
 
-def _of_tokens(build: Build, tokens: int, length: str, by_token: Collection[str]) -> Bucket:
-    """Return the bucket of a step: inputs by token are filled up to `tokens`, and the step takes the number of them."""
+def _of_tokens(build: Build, sizes: Mapping[str, int], length: str, named: Mapping[str, str]) -> Bucket:
+    """Return the bucket of a step: inputs [batch, n] are filled up, and the step takes the number of valid tokens."""
     exact = build.bucket
     inputs = {name: extent for name, extent in exact.inputs.items() if name != TOKENS}
-    inputs |= {name: Extent((None, Length.named(length))) for name in by_token if name in inputs}
-    return replace(exact, sizes={length: tokens}, names={length: TOKENS}, inputs=inputs)
+    inputs |= {name: Extent((None, Length.named(own))) for name, own in named.items() if name in inputs}
+    return replace(exact, sizes=sizes, names={length: TOKENS}, inputs=inputs)

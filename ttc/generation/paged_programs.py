@@ -86,9 +86,9 @@ def compile_paged(
         raise InputError(f"{name} takes no {missing[0]}, which sequences in blocks need: compile without blocks")
     with torch.no_grad(), torch.device(model.device):
         step = PagedStep(model, first_caches(model, 1), sizes.blocks, sizes.block_size, sizes.capacity)
-        examples = {tokens: example(sizes, tokens) for tokens in sizes.tokens}
+        examples = [example(sizes, tokens) for tokens in sizes.tokens]
     kept = {"cache_dtype": cache_dtype, "by_token": ("input_ids",)}
-    return Chain.of({STEP: compile_steps(step, sizes.tokens, examples.__getitem__, options, **kept)}, {})
+    return Chain.of({STEP: compile_steps(step, examples, options, **kept)}, {})
 
 
 def example(sizes: PagedSizes, tokens: int) -> Mapping[str, Tensor]:

@@ -20,6 +20,7 @@ def by_tiles(tokens: int, capacity: int) -> bool:
 class Rows(StaticLayer):
     """Keys and values [batch, heads, capacity, size] of a layer, whose rows from `start` (i64[1]) on are written.
 
+    Tokens attend to the first `attended` rows, which theirs must be among.
     Where many tokens begin a tile (`aligned`), whole tiles of them are written, and no other row is touched. A layer
     with a sliding window keeps all rows, too: the mask leaves out those before the window.
     """
@@ -27,17 +28,23 @@ class Rows(StaticLayer):
     keys: Tensor
     values: Tensor
 
-    def __init__(self, keys: Tensor, values: Tensor, start: Tensor, aligned: bool = False):
-        super().__init__(keys.shape[2])
+    def __init__(self, keys: Tensor, values: Tensor, start: Tensor, attended: int, aligned: bool = False):
+        super().__init__(attended)
         self.keys, self.values, self.cumulative_length, self.aligned = keys, values, start, aligned
         self.is_initialized = True
 
     def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
-        """Write rows [batch, heads, tokens, size]; return all rows."""
-        if self.aligned and by_tiles(key_states.shape[2], self.keys.shape[2]):
-            return self._filled(self.keys, key_states), self._filled(self.values, value_states)
-        at = torch.arange(key_states.shape[2], device=self.keys.device) + self.cumulative_length
-        return self.keys.index_copy_(2, at, key_states), self.values.index_copy_(2, at, value_states)
+        """Write rows [batch, heads, tokens, size]; return those that are attended to."""
+        keys, values = self._written(self.keys, key_states), self._written(self.values, value_states)
+        if self.max_cache_len == keys.shape[2]:
+            return keys, values
+        return keys[:, :, : self.max_cache_len], values[:, :, : self.max_cache_len]
+
+    def _written(self, cache: Tensor, rows: Tensor) -> Tensor:
+        if self.aligned and by_tiles(rows.shape[2], cache.shape[2]):
+            return self._filled(cache, rows)
+        at = torch.arange(rows.shape[2], device=cache.device) + self.cumulative_length
+        return cache.index_copy_(2, at, rows)
 
     def _filled(self, cache: Tensor, rows: Tensor) -> Tensor:
         """Write whole tiles of rows; those beyond the cache are left out.

@@ -43,8 +43,10 @@ class Step(nn.Module):
     ) -> Tensor:
         """Return logits [batch, vocabulary] of the last valid token of `input_ids` [batch, n].
 
-        `attention_mask` [batch, capacity] is 0 at the rows of padding before a prompt.
+        `attention_mask` [batch, rows] is 0 at the rows of padding before a prompt: the tokens' own rows are among these
+        rows, and no others are read.
         """
+        rows = attention_mask.shape[1]
         if input_ids.shape[1] == 1:
             # a single token is in its cache and sees itself: so no layer has to ask whether a query sees any key
             start = start.clamp(0, self.capacity - 1)
@@ -53,12 +55,13 @@ class Step(nn.Module):
         inputs: dict[str, Any] = {"input_ids": input_ids, "attention_mask": attention_mask}
         if takes(self.model, "position_ids"):
             inputs["position_ids"] = position_ids
-        return self.last_logits(tokens, input_ids.shape[1], past_key_values=self.rows(start), **inputs)
+        return self.last_logits(tokens, input_ids.shape[1], past_key_values=self.rows(start, rows), **inputs)
 
-    def rows(self, start: Tensor) -> Cache:
-        """Return the buffers as the model's cache."""
+    def rows(self, start: Tensor, attended: int | None = None) -> Cache:
+        """Return the buffers as the model's cache, of which tokens attend to the first rows, by default to all."""
+        attended = attended or self.capacity
         pairs = ((getattr(self, f"keys_{n}"), getattr(self, f"values_{n}")) for n in range(self.layers))
-        return Cache(layers=[Rows(keys, values, start, self.aligned) for keys, values in pairs])
+        return Cache(layers=[Rows(keys, values, start, attended, self.aligned) for keys, values in pairs])
 
     def last_logits(self, tokens: Tensor, count: int, **inputs: Any) -> Tensor:
         """Run the model; return the logits of the last valid one of `count` tokens."""

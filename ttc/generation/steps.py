@@ -11,7 +11,7 @@ from transformers.modeling_outputs import BaseModelOutput
 from ttc.compiled.chain import Chain
 from ttc.errors import InputError
 from ttc.generation.cache import DeviceCache
-from ttc.generation.compiling import BY_TOKEN, ENCODER, STEP, Sizes
+from ttc.generation.compiling import BY_TOKEN, ENCODER, MASK, STEP, Sizes
 from ttc.generation.vocabulary import vocabulary_of
 from ttc.ir import TILE
 from ttc.models.systems.tokens import require_known
@@ -70,6 +70,8 @@ class Steps:
             rows = slice(first, min(first + sizes.piece, start + count))
             given = {**others, **{name: item[:, rows] for name, item in by_token.items()}}
             given["start"] = torch.tensor([first])
+            if rows.stop > first + 1 and MASK in given:  # many tokens need no rows behind their own
+                given[MASK] = given[MASK][:, : rows.stop]
             found = self.session.run(STEP, {name: _wide(item, sizes.batch) for name, item in given.items()})
         return torch.from_numpy(next(iter(found.values())))[:batch]
 

@@ -64,6 +64,17 @@ def test_what_does_not_fit_the_program_is_refused(change: Callable[[dict[str, An
         changed(change)
 
 
+def test_a_length_may_be_told_by_shapes_alone():
+    """Of a length that the program takes no number of."""
+    length, size = [[[["N", 1]], 0]], dict(bucket().program.inputs)["x"].shape[2]
+
+    def told(item: dict[str, Any]) -> None:
+        item["sizes"].update(N=size)
+        item["inputs"]["x"][0][2] = length[0]
+
+    assert changed(told).sizes == {**bucket().sizes, "N": size}
+
+
 @pytest.mark.parametrize("field", ["samples", "sizes", "multiples", "names", "masks"])
 @pytest.mark.parametrize("wrong", [True, 0, -1, 1.5, None, [1], 1 << 63])
 def test_what_is_no_number_or_name_is_malformed(field: str, wrong: Any):

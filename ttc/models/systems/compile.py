@@ -75,7 +75,7 @@ def _step(system: System, stage: Stage, built: Built, options: Mapping[str, Any]
             for name, item in inputs.items()
         }
 
-    return compile_steps(module, system.lengths[length], arguments, options, length, tuple(stage.axes))
+    return compile_steps(module, list(map(arguments, system.lengths[length])), options, length, tuple(stage.axes))
 
 
 def _lengths(system: System, stage: Stage, inputs: tuple[str, ...]) -> dict[str, Any]:

@@ -45,7 +45,9 @@ def bucket_from_json(item: Mapping[str, Any], program: Program) -> Bucket:
 def _check(bucket: Bucket) -> None:
     """Check the facts that a run relies on: names, shapes, sizes and samples."""
     inputs, outputs = dict(bucket.program.inputs), dict(bucket.program.outputs)
-    if set(bucket.names) != set(bucket.sizes) or set(inputs) != {*bucket.inputs, *bucket.names.values()}:
+    told = {length for extent in bucket.inputs.values() for length in extent.lengths}
+    unnamed = [name for name in bucket.sizes if name not in bucket.names and Length.named(name) not in told]
+    if unnamed or not set(bucket.names) <= set(bucket.sizes) or set(inputs) != {*bucket.inputs, *bucket.names.values()}:
         raise InputError("its bucket does not name the program's inputs")
     if set(outputs) != set(bucket.outputs):
         raise InputError("its bucket does not name the program's outputs")
