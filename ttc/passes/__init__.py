@@ -22,6 +22,7 @@ from ttc.passes.fuse.heads_first import heads_first
 from ttc.passes.fuse.merge_linear import merge_linear
 from ttc.passes.fuse.merge_rows import merge_rows
 from ttc.passes.fuse.split_linear import split_linear
+from ttc.passes.fuse.stack_lstm import stack_lstm
 from ttc.passes.fuse.sum_linears import sum_linears
 from ttc.passes.runner import Pass, run
 from ttc.passes.share import share
@@ -48,6 +49,7 @@ PIPELINE: tuple[Pass, ...] = (
     heads_first,  # after fuse_norm and fuse_rotary; before merge_linear, which follows projections to the attention
     merge_linear,
     merge_rows,  # after fuse_modulation and fuse_epilogue, which change the linears that are to be one
+    stack_lstm,  # any time after simplify
     fuse_pad,  # any time before channels_last
     decompose_stft,  # before decompose, for it leaves pads
     decompose,  # after the fusions, which look for whole ops
