@@ -7,6 +7,7 @@ from collections.abc import Callable
 from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
+from ttc.backend.plan.delay_calls import delay_calls
 from ttc.backend.plan.hold_in_loops import hold_in_loops
 from ttc.backend.plan.meet_in_shards import meet_in_shards
 from ttc.backend.plan.place import place
@@ -30,6 +31,7 @@ PIPELINE: tuple[Pass, ...] = (
     shard,  # before placement, which fills the L1 that shards leave
     meet_in_shards,  # after shards are chosen, between which moves stand
     cut_blocks,  # before placement, which takes the room that products leave
+    delay_calls,  # after shards are chosen, beside which no call comes; before placement, which takes the room
     hold_in_loops,  # before placement, which takes the room that is left
     place,
     deallocate_after_last_use,  # last: it holds for exactly the program that runs

@@ -27,8 +27,8 @@ def test_each_part_by_its_own_columns_of_the_weight():
         + """\
         %w_0: f32[40,256] = slice(x=%w, starts=[0, 0], ends=[40, 256])
         %w_1: f32[40,768] = slice(x=%w, starts=[0, 256], ends=[40, 1024])
-        %y: f32[2,2048,40] = linear(x=%a, w=%w_0, bias=%c)
-        %y_0: f32[2,2048,40] = linear(x=%b, w=%w_1)
+        %y: f32[2,2048,40] = linear(x=%b, w=%w_1, bias=%c)
+        %y_0: f32[2,2048,40] = linear(x=%a, w=%w_0)
         %y_1: f32[2,2048,40] = add(a=%y, b=%y_0)
         return "y"=%y_1
         """,
@@ -49,8 +49,8 @@ def test_three_parts_without_a_bias():
         %w_0: f32[40,256] = slice(x=%w, starts=[0, 0], ends=[40, 256])
         %w_1: f32[40,768] = slice(x=%w, starts=[0, 256], ends=[40, 1024])
         %w_2: f32[40,256] = slice(x=%w, starts=[0, 1024], ends=[40, 1280])
-        %y: f32[2,2048,40] = linear(x=%a, w=%w_0)
-        %y_0: f32[2,2048,40] = linear(x=%b, w=%w_1)
+        %y: f32[2,2048,40] = linear(x=%b, w=%w_1)
+        %y_0: f32[2,2048,40] = linear(x=%a, w=%w_0)
         %y_1: f32[2,2048,40] = add(a=%y, b=%y_0)
         %y_2: f32[2,2048,40] = linear(x=%a, w=%w_2)
         %y_3: f32[2,2048,40] = add(a=%y_1, b=%y_2)

@@ -22,24 +22,28 @@ def sum_linears(graph: Graph) -> Graph:
     After:
         %w_0: f32[64,512] = slice(x=%w, starts=[0, 0], ends=[64, 512])
         %w_1: f32[64,1024] = slice(x=%w, starts=[0, 512], ends=[64, 1536])
-        %y: f32[4096,64] = linear(x=%a, w=%w_0, bias=%c)
-        %y_0: f32[4096,64] = linear(x=%b, w=%w_1)
+        %y: f32[4096,64] = linear(x=%b, w=%w_1, bias=%c)
+        %y_0: f32[4096,64] = linear(x=%a, w=%w_0)
         %y_1: f32[4096,64] = add(a=%y, b=%y_0)
     """
     return rebuild(graph, _summed)
 
 
 def _summed(op: ops.Linear, builder: Builder) -> Expr | None:
-    """Match [a, b] @ w.T + c = (a @ w[:, :A].T + c) + b @ w[:, A:].T for constants w, and parts read once."""
+    """Match [a, b] @ w.T + c = (b @ w[:, A:].T + c) + a @ w[:, :A].T for constants w, and parts read once."""
     match op:
         case ops.Linear(x=Value(op=ops.Concat(xs=xs, dim=dim)) as x, w=w, bias=bias, activation=""):
             last = dim in (-1, x.type.rank - 1)
             if not last or w not in builder.constants or builder.uses[x] > 1 or not _saves(x, w, len(xs)):
                 return None
             ends = accumulate(part.shape[-1] for part in xs)
-            weights = [Expr(w, builder).part(1, end - part.shape[-1], end) for part, end in zip(xs, ends, strict=True)]
-            total = apply(ops.Linear, Expr(xs[0], builder), weights[0], None if bias is None else Expr(bias, builder))
-            for part, columns in zip(xs[1:], weights[1:], strict=True):
+            cut = [
+                (part, Expr(w, builder).part(1, end - part.shape[-1], end)) for part, end in zip(xs, ends, strict=True)
+            ]
+            cut.sort(key=lambda piece: -piece[0].shape[-1])  # the widest first, while L1 holds no other result
+            (widest, columns), *others = cut
+            total = apply(ops.Linear, Expr(widest, builder), columns, None if bias is None else Expr(bias, builder))
+            for part, columns in others:
                 total = total + apply(ops.Linear, Expr(part, builder), columns)
             return total
     return None
