@@ -31,14 +31,16 @@ TTNN brings rows that do not fit into the free L1 six times to ROW_MAJOR layout 
 """
 JOINED = 47
 """Tensors that one device program concatenates."""
+MERGED = 32
+"""Tensors that one device program joins inside tiles; of more TTNN brings each to ROW_MAJOR layout and back."""
 
 
 @dataclass(frozen=True)
 class Concat(Call, name="ttnn.concat"):
     """The operands one after another along `dim`; the result goes to DRAM unless stated.
 
-    TILE layout needs operands that end with whole tiles, except for floats along the last dimension: there one device
-    program joins rows inside tiles, with 6 tiles of circular buffers for each tile of a row.
+    TILE layout needs operands that end with whole tiles, except for up to 32 of floats along the last dimension: there
+    one device program joins rows inside tiles, with 6 tiles of circular buffers for each tile of a row.
     """
 
     moves: ClassVar[bool] = True
@@ -117,7 +119,8 @@ class Concat(Call, name="ttnn.concat"):
         """Return whether rows of plain floats are joined, which one device program does even inside tiles."""
         last = self.dim == self.tensors[0].type.rank - 1
         dtype = self.tensors[0].dtype
-        return last and dtype in PLAIN_FLOATS and self.row_tiles * tile_bytes(dtype) <= WIDEST_ROW
+        few = len(self.tensors) <= MERGED and self.row_tiles * tile_bytes(dtype) <= WIDEST_ROW
+        return last and few and dtype in PLAIN_FLOATS
 
     @property
     def row_tiles(self) -> int:

@@ -9,7 +9,7 @@ from ttc.backend.lowering import Lowering
 from ttc.backend.rules.long_rows import joined_rows
 from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
-from ttc.calls.concat import Concat
+from ttc.calls.concat import MERGED, Concat
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.ir import Layout, TensorType, Value
@@ -78,13 +78,16 @@ def joined(shape: tuple[int, ...], dims: tuple[int, ...]) -> tuple[tuple[int, ..
 
 
 def concatenated(values: list[Value], dim: int, to: Lowering) -> Value:
-    """Concatenate the values along `dim`, all brought into one layout."""
+    """Concatenate the values along `dim`, all brought into one layout; many rows inside tiles in groups."""
     if len(values) == 1:
         return values[0]
     if all(spec_of(value).layout is Layout.ROW_MAJOR for value in values):
         return joined_rows(Concat(tuple(values), dim), to)
     call = Concat(tuple(to.tile(value) for value in values), dim)
     if call.cuts_tiles and not call.merges_rows:
+        groups = [call.tensors[first : first + MERGED] for first in range(0, len(values), MERGED)]
+        if len(groups) > 1 and all(Concat(group, dim).merges_rows for group in groups):
+            return concatenated([concatenated(list(group), dim, to) for group in groups], dim, to)
         return joined_rows(Concat(tuple(to.row_major(value) for value in values), dim), to)
     return to.call(call)
 
