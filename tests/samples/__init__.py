@@ -21,6 +21,7 @@ from tests.samples.shape import CONSTANT, INDEX, SHAPE
 from tests.samples.states import STATES
 
 SAMPLES: list[Sample] = [
+    *CONV,
     *PATTERN,
     *ELEMENTWISE,
     *REDUCE,
@@ -29,7 +30,6 @@ SAMPLES: list[Sample] = [
     *ATTENTION,
     *SHAPE,
     *INDEX,
-    *CONV,
     *SPATIAL,
     *CONSTANT,
     *RECURRENT,
