@@ -37,10 +37,11 @@ def pytest_collection_finish() -> None:
 def forgotten(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let a module's caches, compiled models of real sizes among them, end with the module's last test."""
     yield
-    for item in vars(request.module).values():
-        if isinstance(item, _lru_cache_wrapper):
-            item.cache_clear()
-    gc.collect()
+    caches = [item for item in vars(request.module).values() if isinstance(item, _lru_cache_wrapper)]
+    for cache in caches:
+        cache.cache_clear()
+    if caches:
+        gc.collect()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -196,12 +196,12 @@ class Builder:
         """Return the graph, without the nodes that no output, effect or input signature needs."""
         listed = outputs.items() if isinstance(outputs, Mapping) else outputs
         pairs = tuple(cast("Iterable[tuple[str, Value]]", listed))
-        live: set[int] = {id(value) for _, value in pairs}
+        live = {value for _, value in pairs}
         kept: list[Node] = []
         for node in reversed(self._nodes):
-            if node.op.effect or isinstance(node.op, Input) or any(id(r) in live for r in node.results):
+            if node.op.effect or isinstance(node.op, Input) or not live.isdisjoint(node.results):
                 kept.append(node)
-                live.update(id(value) for value in node.op.operands())
+                live.update(node.op.operands())
         kept.reverse()
         graph = Graph(tuple(kept), pairs, shared=self.shares)
         refs = {node.op.ref for node in kept if isinstance(node.op, Const)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from ttc.analysis.liveness import Life, Liveness
 from ttc.analysis.memory import Arena, bank_bytes
-from ttc.analysis.residency import HEADROOM, Held, l1_bank, replay, schedule
+from ttc.analysis.residency import HEADROOM, Held, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
@@ -71,12 +71,15 @@ def place(graph: Graph, target: Target, choice: Choice = greedy) -> Graph:
     candidates = {candidate.position: candidate for candidate in candidates_of(graph, target)}
     if not candidates:
         return graph
-    chosen = choice(list(candidates.values()), free_bytes(graph, candidates, target))
-    bare = replay(schedule(_with_l1(graph, candidates, set()), target), target).clashes
+    unplaced = with_l1(graph, candidates, set())
+    moments = schedule(unplaced, target)
+    chosen = choice(list(candidates.values()), free_bytes(unplaced, moments, target))
+    bare = replay(moments, target).clashes
     while True:
-        placed = _with_l1(graph, candidates, chosen)
-        misfits = _crowded(placed, chosen, bare, target)
-        misfits = misfits or _misfits(placed, {position: candidates[position] for position in chosen}, target)
+        placed = with_l1(graph, candidates, chosen)
+        moments = schedule(placed, target)
+        misfits = _crowded(placed, moments, chosen, bare, target)
+        misfits = misfits or _misfits(moments, {position: candidates[position] for position in chosen}, target)
         if not misfits:
             return placed
         chosen -= misfits
@@ -199,10 +202,8 @@ def _stating(call: Op, memory: MemoryConfig) -> Any:
 # ---------------------------------------------------------------- choosing
 
 
-def free_bytes(graph: Graph, candidates: dict[int, Candidate], target: Target) -> np.ndarray:
-    """Return the bytes of each core's L1 that are free at each node while no candidate is in L1."""
-    graph = _with_l1(graph, candidates, set())
-    moments = schedule(graph, target)
+def free_bytes(graph: Graph, moments: Sequence[Moment], target: Target) -> np.ndarray:
+    """Return the bytes of each core's L1 that are free at each node of a program, whose schedule is `moments`."""
     free = np.array(
         [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.l1 for m in moments], np.int64
     )
@@ -212,12 +213,14 @@ def free_bytes(graph: Graph, candidates: dict[int, Candidate], target: Target) -
     return free
 
 
-def _crowded(graph: Graph, chosen: Collection[int], bare: Sequence[int], target: Target) -> set[int]:
+def _crowded(
+    graph: Graph, moments: list[Moment], chosen: Collection[int], bare: Sequence[int], target: Target
+) -> set[int]:
     """Return the chosen that the first call reads or makes whose workspace does not fit because they are in L1.
 
     `bare` are the nodes that clash while nothing is chosen.
     """
-    alone = replay(schedule(graph, target), target, frozenset(chosen)).clashes
+    alone = replay(moments, target, frozenset(chosen)).clashes
     made = {value: position for position in chosen for value in graph.nodes[position].results}
     for position in alone:
         node = graph.nodes[position]
@@ -227,13 +230,12 @@ def _crowded(graph: Graph, chosen: Collection[int], bare: Sequence[int], target:
     return set()
 
 
-def _misfits(graph: Graph, chosen: dict[int, Candidate], target: Target) -> set[int]:
+def _misfits(moments: list[Moment], chosen: dict[int, Candidate], target: Target) -> set[int]:
     """Return the least worthy of the chosen that must go for a replay that clashes no more than without the chosen.
 
     One that is gone before a clash leaves the buffers between at other addresses: the last such goes. The replay goes
     on from the node whose result goes.
     """
-    moments = schedule(graph, target)
     standing = {*replay(moments, target, frozenset(chosen)).clashes}
     misfits: set[int] = set()
     held, held_before, position = Held(Arena(l1_bank(target))), dict[int, Held](), 0
@@ -263,7 +265,7 @@ def _least_worthy(chosen: Sequence[Candidate], clash: int) -> int | None:
 # ---------------------------------------------------------------- rebuilding the program
 
 
-def _with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -> Graph:
+def with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -> Graph:
     """Return the program with the results of the chosen calls in L1, of other candidates in DRAM, all else as it was.
 
     Memory is stated only where TTNN's own default would be another; views follow the viewed buffer.

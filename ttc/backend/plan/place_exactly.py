@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ttc.backend.plan.place import Candidate, candidates_of, free_bytes, greedy, place
+from ttc.analysis.residency import schedule
+from ttc.backend.plan.place import Candidate, candidates_of, free_bytes, greedy, place, with_l1
 from ttc.calls.call import spec_of
 from ttc.calls.loop import Loop
 from ttc.calls.target import Target
@@ -54,7 +55,8 @@ def spills(graph: Graph, target: Target) -> Spills:
     proven = True
     for part, times in _parts(graph):
         candidates = list(candidates_of(part, target))
-        _, saved, exact = _solve(candidates, free_bytes(part, {c.position: c for c in candidates}, target))
+        unplaced = with_l1(part, {c.position: c for c in candidates}, set())
+        _, saved, exact = _solve(candidates, free_bytes(unplaced, schedule(unplaced, target), target))
         planned += times * _planned(part, target)
         least += times * (sum(c.saved for c in candidates) - saved)
         proven &= exact
