@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers import GPTNeoConfig, GPTNeoForCausalLM
+from transformers import GPTNeoConfig, GPTNeoForCausalLM, JambaConfig, JambaForCausalLM
 from transformers.generation.streamers import BaseStreamer
 
 import ttc.generation
@@ -243,9 +243,14 @@ def test_a_cache_forgets_its_last_rows():
 
 
 NEO = GPTNeoConfig(vocab_size=97, hidden_size=32, num_layers=1, num_heads=2, attention_types=[[["local"], 1]])
+JAMBA = JambaConfig(
+    vocab_size=97, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+    num_key_value_heads=2, use_mamba_kernels=False, attn_layer_period=2, attn_layer_offset=1, num_experts=1,
+)  # fmt: skip
 
 MISUSE = [
     (lambda: torch.nn.Linear(2, 2), {}, "Linear has no generate"),
+    (lambda: JambaForCausalLM(JAMBA), {}, "layer 0 of JambaForCausalLM keeps a LinearAttentionLayer, not keys"),
     (lambda: GPTNeoForCausalLM(NEO), {}, "GPTNeoForCausalLM takes no cache of a fixed size"),
     (lambda: causal("gpt2"), {"capacity": 0}, "capacity takes positive whole numbers, not 0"),
     (lambda: causal("gpt2"), {"batch": True}, "batch takes positive whole numbers, not True"),

@@ -160,8 +160,12 @@ def _causal(model: Any, sizes: Sizes, options: Mapping[str, Any], cache_dtype: D
 
 
 def first_caches(model: Any, batch: int) -> list[tuple[Tensor, Tensor]]:
-    """Return the keys and values of each layer after one token of each sequence."""
+    """Return the keys and values of each layer after a token of each sequence; InputError for layers of other state."""
     cache = model(torch.zeros(batch, 1, dtype=torch.long), use_cache=True).past_key_values
+    for number, layer in enumerate(cache.layers):
+        if not isinstance(getattr(layer, "keys", None), Tensor):
+            kind = type(layer).__name__
+            raise InputError(f"layer {number} of {type(model).__name__} keeps a {kind}, not keys and values alone")
     return [(layer.keys, layer.values) for layer in cache.layers]
 
 
