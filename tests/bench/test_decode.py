@@ -4,6 +4,7 @@ import pytest
 
 from bench.decode import HEAD, NAMES, PAGE, bytes_read, measured
 from tests.cards import swept
+from ttc.calls.target import TARGETS
 from ttc.runtime.run.program import parse_program
 
 TINY = {
@@ -14,6 +15,8 @@ TINY = {
     "num_key_value_heads": 4,
     "vocab_size": 320,
 }
+
+CARD_BYTES = {name: TARGETS[name].dram_bytes_per_second for name in ("n150", "p150")}
 
 
 @pytest.mark.parametrize("name", ["llama-3-8b@n150", *map(swept, ("qwen2.5-7b@p150", "llama-3-8b@n150@bfp8"))])
@@ -29,6 +32,12 @@ def test_figures_of_a_tiny_model(name: str, ttnn_python: str):
     assert weights + caches < found.bytes_read < 1.05 * (weights + caches) + 50_000  # norms, biases, rotary angles
     assert found.least < found.predicted
     assert 14 <= found.programs <= 30
+    parts = found.layer
+    assert parts.least_of_products * CARD_BYTES[found.card] == size * layer
+    assert parts.least_of_attention * CARD_BYTES[found.card] == caches / 2
+    assert parts.products > parts.least_of_products
+    assert parts.attention > parts.least_of_attention
+    assert 0 < parts.rest < found.predicted - parts.products - parts.attention
     assert str(found).count("|") == HEAD.splitlines()[-1].count("|")
 
 
