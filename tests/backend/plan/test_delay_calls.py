@@ -73,7 +73,9 @@ GROWN = """graph {
 def test_operands_that_live_on_for_a_call_may_be_smaller_than_the_result():
     assert order(verify(delay_calls(parse_program(GROWN), N150))) == ["m", "o", "u", "n", "y"]
     wide = GROWN.replace("[2048,512]", "[2048,1024]").replace("[512,1024]", "[1024,1024]")
-    assert delay_calls(wide_graph := parse_program(wide), N150) is wide_graph
+    assert delay_calls(graph := parse_program(wide), N150) is graph
+    both = parse_program(wide.replace("ttnn.add(%x, %n)", "ttnn.add(%m, %n)"))  # the operand lives as long anyway
+    assert order(verify(delay_calls(both, N150))) == ["m", "o", "u", "n", "y"]
 
 
 def test_a_call_stays_before_what_overwrites_the_operand():
@@ -89,3 +91,10 @@ def test_no_call_comes_where_another_value_is_in_l1(reader: str, moved: bool):
     text = TWO_STREAMS.replace("  %u:", held).replace(f"  %{reader}:", read).replace('"v"=%v', '"v"=%v, "e"=%e')
     graph = verify(parse_program(text))
     assert (order(graph).index("n") < order(delay_calls(graph, N150)).index("n")) is moved
+
+
+def test_no_call_comes_right_before_the_last_reader_of_a_value_in_l1():
+    held = "  %h: bf16[2048,1024] tile l1 = ttnn.relu(%x, memory_config=MemoryConfig(buffer=L1))\n  %u:"
+    text = GROWN.replace("  %u:", held).replace("ttnn.add(%x, %n)", "ttnn.add(%h, %n, memory_config=MemoryConfig())")
+    graph = verify(parse_program(text))
+    assert delay_calls(graph, N150) is graph
