@@ -7,7 +7,7 @@ import torch
 import ttc
 from tests.cards import EACH_CARD
 from tests.mock_cards import check
-from tests.passes.check import agree, body, leaves, near_miss, retyped
+from tests.passes.check import agree, body, leaves, near_miss, random, retyped
 from ttc import ops
 from ttc.passes.fuse.stack_lstm import SHORTEST, SMALL, stack_lstm
 from ttc.passes.runner import run
@@ -43,6 +43,22 @@ def test_the_second_is_a_step_behind(first: bool, second: bool, zeros: str):
     (stacked,) = (node.op for node in after.nodes if isinstance(node.op, ops.Lstm))
     assert (stacked.hidden, stacked.x.shape) == (64, (7, 2, 6 if second else 5))
     agree(graph, after)
+
+
+@pytest.mark.parametrize("ends", [[6, 6], [1, 6], [4, 2], [6, 5]])
+def test_the_second_ends_a_step_after_the_first(ends: list[int]):
+    """Where both have the same lengths; nothing that stands behind an end is read."""
+    text = BEFORE.replace('%n: i64[2] = const(ref="n")', '%n: i64[2] = input(name="n")')
+    text = text.replace(FIRST, FIRST + ", lengths=%n").replace(SECOND, SECOND + ", lengths=%n")
+    after = run((stack_lstm,), graph := retyped(text), twice=True)
+    assert [node.op.hidden for node in after.nodes if isinstance(node.op, ops.Lstm)] == [64]
+    x = random(graph.inputs[0].type, "x")
+    for sample, end in enumerate(ends):
+        x[end:, sample] = torch.nan
+    given = {"x": x, "n": torch.tensor(ends)}
+    wanted, found = ops.evaluate(graph, given), ops.evaluate(after, given)
+    for name, value in wanted.items():
+        torch.testing.assert_close(found[name], value, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(

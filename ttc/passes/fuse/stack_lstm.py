@@ -8,7 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.ir import TILE, Builder, Graph, Op, Value
-from ttc.ops.expr import Expr, apply, concat, constant
+from ttc.ops.expr import Expr, apply, concat, constant, where
 from ttc.ops.torch_types import to_torch
 from ttc.passes.normal import builder_for
 
@@ -63,17 +63,17 @@ def _below(graph: Graph) -> dict[Op, ops.Lstm]:
         alone = len(read) == 1 and not any(readers.get(state) for state in states) and outputs.isdisjoint(node.results)
         # y2 = lstm(lstm(x)), both of H hidden numbers
         match read[0] if alone else None:
-            case ops.Lstm(x=x) as second if x is y and second.hidden == node.op.hidden:
-                if _is_plain(second, graph.constants):
+            case ops.Lstm(x=x, lengths=lengths) as second if x is y and lengths is node.op.lengths:
+                if second.hidden == node.op.hidden and _is_plain(second, graph.constants):
                     found[second] = node.op
     return found
 
 
 def _is_plain(op: ops.Lstm, constants: Set[Value]) -> bool:
-    """Return whether an LSTM goes forward from zeros over whole samples, by known weights that L1 holds stacked."""
+    """Return whether an LSTM goes forward from zeros, by known weights that L1 holds stacked."""
     weights = (op.w, op.r, *(() if op.bias is None else (op.bias,)))
     return (
-        op == ops.Lstm(op.x, op.w, op.r, op.bias, h=op.h, c=op.c)  # and nothing else that an LSTM may have
+        op == ops.Lstm(op.x, op.w, op.r, op.bias, op.lengths, op.h, op.c)  # and nothing else that an LSTM may have
         and all(state is None or ops.number_of(state) == 0 for state in (op.h, op.c))
         and op.directions == 1
         and constants >= {*weights}
@@ -87,6 +87,11 @@ def _stacked(first: ops.Lstm, second: ops.Lstm, new: dict[Value, Value], builder
     """Build the second layer's results, y and the final states, of both layers in one."""
     steps, hidden = second.x.shape[0], second.hidden
     x, w1, r1, w2, r2 = (Expr(new[value], builder) for value in (first.x, first.w, first.r, second.w, second.r))
+    lengths = None if second.lengths is None else Expr(new[second.lengths], builder)
+    if lengths is not None:
+        # the first layer's step behind a sample's end reads no padding: the second layer's last step follows
+        position = constant(builder, torch.arange(steps)[:, None, None])
+        x = where(position < lengths.cast(position.dtype).reshape(1, x.shape[1], 1), x, 0.0)
     w, rows = _layers(_gates(w1, hidden), None), x.pad(0, 0, 1)
     if second.bias is not None:
         # the second layer's bias is the weight of a column of ones, but in step 0: from zeros without a bias come zeros
@@ -99,9 +104,8 @@ def _stacked(first: ops.Lstm, second: ops.Lstm, new: dict[Value, Value], builder
     if first.bias is not None:
         bias = _layers(_gates(Expr(new[first.bias], builder).reshape(1, 4 * hidden, 1), hidden), None)
         bias = bias.reshape(1, 8 * hidden)
-    y, *states = apply(
-        ops.Lstm, rows, w.reshape(1, 8 * hidden, rows.shape[2]), r.reshape(1, 8 * hidden, 2 * hidden), bias
-    )
+    w, r = w.reshape(1, 8 * hidden, rows.shape[2]), r.reshape(1, 8 * hidden, 2 * hidden)
+    y, *states = apply(ops.Lstm, rows, w, r, bias, None if lengths is None else lengths + 1)
     return tuple(value.value for value in (y.part(0, 1).part(2, hidden), *(state.part(2, hidden) for state in states)))
 
 
