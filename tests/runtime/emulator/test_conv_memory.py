@@ -14,7 +14,7 @@ from ttc import ops
 from ttc.calls.conv import Conv2d, Conv2dConfig
 from ttc.calls.conv_transpose import ConvTranspose2d
 from ttc.ir import Builder, DType, Input, TensorType
-from ttc.runtime.emulator.conv import conv2d
+from ttc.runtime.emulator.conv import in_bf16, in_float32
 from ttc.runtime.emulator.conv_transpose import conv_transpose2d
 from ttc.runtime.emulator.numerics import Mode
 
@@ -67,8 +67,16 @@ def operand(builder: Builder, tensor: torch.Tensor, name: str):
     return builder(Input(TensorType(DType.f32, tuple(tensor.shape)), name))
 
 
+WAYS = {
+    torch.float32: lambda call, rows, weight: in_float32(call, Mode.exact, rows, weight, None),
+    torch.bfloat16: lambda call, rows, weight: in_bf16(call, rows, weight, None),
+}
+"""How the emulator computes a convolution of numbers of a dtype."""
+
+
+@pytest.mark.parametrize("dtype", WAYS, ids=str)
 @pytest.mark.parametrize("channels", CHANNELS, ids=str)
-def test_convolutions_read_what_was_written(channels):
+def test_convolutions_read_what_was_written(channels, dtype):
     inner, outer, groups = channels
     generator, builder = torch.Generator().manual_seed(0), Builder()
     for batch, size, kernel, stride, dilation in GEOMETRIES:
@@ -82,11 +90,11 @@ def test_convolutions_read_what_was_written(channels):
         fields = call_fields(batch, channels, size, kernel, stride, dilation)
         call = Conv2d(**fields, input_tensor=operand(builder, rows, "x"), weight_tensor=operand(builder, prepared, "w"))
         leave_garbage()
-        found = conv2d(call, Mode.exact, rows, prepared)
-        images = rows.reshape(batch, *size, inner).permute(0, 3, 1, 2)
-        wanted = correlated(images, w, groups, kernel, stride, dilation)
-        wanted = wanted.permute(0, 2, 3, 1).reshape(1, 1, -1, outer)
-        assert torch.allclose(found.double(), wanted, atol=1e-4), fields
+        found = WAYS[dtype](call, rows.to(dtype), prepared.to(dtype))
+        images = rows.to(dtype).reshape(batch, *size, inner).permute(0, 3, 1, 2)
+        wanted = correlated(images.float(), w.to(dtype).float(), groups, kernel, stride, dilation)
+        rounding = 2.0**-7 if dtype is torch.bfloat16 else 0
+        assert torch.allclose(found.double(), wanted, rtol=rounding, atol=1e-4), fields
 
 
 @pytest.mark.parametrize("channels", CHANNELS, ids=str)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls.matmul import Linear, Matmul
-from ttc.runtime.emulator import matmul
+from ttc.runtime.emulator import native
 from ttc.runtime.emulator.activations import ACTIVATIONS
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -23,7 +23,7 @@ def test_bf16_is_rounded_once_however_it_is_computed(activation: str | None, mon
         return emulated(lambda x, w, b: Linear(x, w, bias=b, activation=activation), x, w, b)[0]
 
     first = run()
-    monkeypatch.setattr(matmul, "native_bf16", lambda: False)
+    monkeypatch.setattr(native, "native_bf16", lambda: False)
     second = run()
     exact = x.double() @ w.double() + b.double()
     exact = (ACTIVATIONS[activation](exact) if activation else exact).bfloat16().float().numpy()

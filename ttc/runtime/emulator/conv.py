@@ -12,15 +12,20 @@ from torch import Tensor
 
 from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.runtime.emulator.activations import fused
-from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.native import ONEDNN, takes_native_bf16
+from ttc.runtime.emulator.numerics import Mode, load, store
 from ttc.runtime.emulator.passes import product
 from ttc.runtime.emulator.registry import emulates
 
 
 @emulates(PrepareConvWeights)
 def prepare_conv_weights(call: PrepareConvWeights, mode: Mode, weight_tensor: Tensor) -> Tensor:
-    """Return [O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks."""
-    return dense(weight_tensor, call.groups).permute(2, 3, 1, 0).reshape(1, 1, -1, call.out_channels)
+    """Return [O, I / groups, h, w] as [1, 1, h * w * I, O], zero outside the groups' blocks.
+
+    In memory an output channel's numbers stay together, channels last, as convolutions on this machine read them.
+    """
+    weight = dense(weight_tensor, call.groups).contiguous(memory_format=torch.channels_last)
+    return weight.permute(2, 3, 1, 0).reshape(1, 1, -1, call.out_channels)
 
 
 @emulates(PrepareConvBias)
@@ -29,25 +34,49 @@ def prepare_conv_bias(call: PrepareConvBias, mode: Mode, bias_tensor: Tensor) ->
     return bias_tensor
 
 
-@emulates(Conv2d)
+@emulates(Conv2d, stored=True)
 def conv2d(
     call: Conv2d, mode: Mode, input_tensor: Tensor, weight_tensor: Tensor, bias_tensor: Tensor | None = None
 ) -> Tensor:
-    """Cross-correlate in fp32, add the bias, apply the activation; round once at the end."""
-    top, bottom, left, right = call.padding
-    x = F.pad(images(call, input_tensor), (left, right, top, bottom))
-    w = grouped(call, weight_tensor)
+    """Cross-correlate in fp32, add the bias, apply the activation; round once at the end.
 
+    Products of bf16 are computed in bf16 where the CPU can: sums are in fp32 there too.
+    """
+    result = call.infer()
     bias = None if bias_tensor is None else bias_tensor.reshape(-1)
+    operands = (input_tensor, weight_tensor) if bias is None else (input_tensor, weight_tensor, bias)
+    if mode is Mode.exact and takes_native_bf16(result, operands):
+        y = in_bf16(call, input_tensor, weight_tensor, bias)
+    else:
+        y = in_float32(call, mode, load(input_tensor), load(weight_tensor), None if bias is None else load(bias))
+    return store(y.permute(0, 2, 3, 1).reshape(1, 1, -1, call.out_channels), result)
+
+
+def in_bf16(call: Conv2d, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute in bf16: [N, O, H', W'], rounded once."""
+    top, bottom, left, right = call.padding
+    even = top == bottom and left == right
+    x = images(call, x) if even else F.pad(images(call, x), (left, right, top, bottom))
+    fused_activation = call.conv_config.activation
+    activation = None if fused_activation is None else fused_activation.op_type.lower()
+    name, algorithm = ONEDNN[activation]
+    window = (top, left) if even else (0, 0), call.stride, call.dilation, call.groups
+    y = torch.ops.mkldnn._convolution_pointwise(x, grouped(call, weight), bias, *window, name, [], algorithm)
+    return torch.relu(y) if activation == "relu" else y
+
+
+def in_float32(call: Conv2d, mode: Mode, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Compute in fp32: [N, O, H', W'], not rounded."""
+    top, bottom, left, right = call.padding
+    x = F.pad(images(call, x), (left, right, top, bottom))
+    w = grouped(call, weight)
 
     def correlate(x: Tensor, w: Tensor, bias: Tensor | None = None) -> Tensor:
         return F.conv2d(x, w, bias, call.stride, 0, call.dilation, call.groups)
 
     if mode is Mode.exact:
-        y = correlate(x, w, bias)
-    else:
-        y = product(x, w, call.compute, correlate) + (0.0 if bias is None else bias[:, None, None])
-    return activated(call, y).permute(0, 2, 3, 1).reshape(1, 1, -1, call.out_channels)
+        return activated(call, correlate(x, w, bias))
+    return activated(call, product(x, w, call.compute, correlate) + (0.0 if bias is None else bias[:, None, None]))
 
 
 def images(call: Convolution, x: Tensor) -> Tensor:
@@ -83,6 +112,8 @@ def dense(weight: Tensor, groups: int) -> Tensor:
 
 def blocks(weight: Tensor, groups: int) -> Tensor:
     """Return the result of `dense` as [A, B / groups, h, w]."""
+    if groups == 1:
+        return weight
     first, second, *kernel = weight.shape
     split = weight.reshape(groups, first // groups, groups, second // groups, *kernel)
     group = torch.arange(groups)
