@@ -101,7 +101,7 @@ class Step(nn.Module):
     def _caches(self, start: Tensor, cross: Mapping[str, Tensor]) -> tuple[list[Rows], list[Fixed]]:
         pairs = [[getattr(self, f"own_{kind}_{n}") for kind in ("keys", "values")] for n in range(self.layers)]
         read = [Fixed(cross[f"keys_{n}"], cross[f"values_{n}"]) for n in range(self.layers)]
-        return [Rows(keys, values, start) for keys, values in pairs], read
+        return [Rows(keys, values, start, keys.shape[2]) for keys, values in pairs], read
 
 
 class Synthesize(nn.Module):
