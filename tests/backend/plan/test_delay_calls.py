@@ -98,3 +98,12 @@ def test_no_call_comes_right_before_the_last_reader_of_a_value_in_l1():
     text = GROWN.replace("  %u:", held).replace("ttnn.add(%x, %n)", "ttnn.add(%h, %n, memory_config=MemoryConfig())")
     graph = verify(parse_program(text))
     assert delay_calls(graph, N150) is graph
+
+
+def test_two_results_that_wait_for_one_call_stay_as_they_are():
+    text = TWO_STREAMS.replace("  %u:", "  %m: bf16[2048,1024] tile dram = ttnn.relu(%x)\n  %u:").replace(
+        "ttnn.linear(%n, %w)", "ttnn.add(%n, %m)"
+    )
+    after = verify(delay_calls(parse_program(text), N150))
+    assert order(after) == ["u", "v", "n", "m", "y", "z"]
+    assert delay_calls(after, N150) is after

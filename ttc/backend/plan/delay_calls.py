@@ -68,12 +68,21 @@ class _Order:
 
     def delay(self, node: Node) -> None:
         """Move a node right before the first that reads one of its results, if fewer bytes live meanwhile."""
-        here = self._at[id(node)]
-        there = min((self._at[id(reader)] for value in node.results for reader in self._readers[value]), default=0)
+        here, there = self._at[id(node)], self._first_reader(node)
+        last = there
+        # calls that wait for the same reader, or for one another, stay: they would change places for ever
+        while there > here + 1 and self.is_movable(before := self.nodes[there - 1]):
+            if self._first_reader(before) > last:
+                break
+            there -= 1
         if there > here + 1 and self._is_better(node, here, there):
             self.nodes.insert(there - 1, self.nodes.pop(here))
             self._at |= {id(self.nodes[at]): at for at in range(here, there)}
             self.changed = True
+
+    def _first_reader(self, node: Node) -> int:
+        """Return where the first node stands that reads a result; 0 without one."""
+        return min((self._at[id(reader)] for value in node.results for reader in self._readers[value]), default=0)
 
     def _is_better(self, node: Node, here: int, there: int) -> bool:
         """Return whether a call may stand before the node at `there`, and operands kept for that are the smaller."""
