@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 import ttc
+from tests.backend.rules.padded_conv import PaddedConv
 from tests.mock_cards import check
 from ttc.backend.rules import conv
 from ttc.calls.conv import Conv2d
@@ -21,16 +22,6 @@ def only(monkeypatch: pytest.MonkeyPatch, windows: int, channels: int = 10**6) -
         return plan(layer, x, to)
 
     monkeypatch.setattr(conv, "planned", planned)
-
-
-class Net(nn.Module):
-    def __init__(self, rank: int, channels: int, out: int, kernel, pads, **options):
-        super().__init__()
-        self.conv = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1](channels, out, kernel, **options)
-        self.pads = pads
-
-    def forward(self, x):
-        return torch.relu(self.conv(nn.functional.pad(x, self.pads)))
 
 
 CASES = {
@@ -59,7 +50,7 @@ def test_halves_of_windows_give_the_convolutions_numbers(name, windows, monkeypa
     only(monkeypatch, windows)
     shape, out, kernel, pads, options = CASES[name]
     torch.manual_seed(0)
-    calls = compare(Net(len(shape) - 2, shape[1], out, kernel, pads, **options), torch.randn(shape))
+    calls = compare(PaddedConv(len(shape) - 2, shape[1], out, kernel, pads, **options), torch.randn(shape))
     assert len(calls) > 1
     assert all(max(call.window.output) <= windows for call in calls)
 
@@ -68,7 +59,7 @@ def test_halves_of_windows_give_the_convolutions_numbers(name, windows, monkeypa
 def test_halves_of_channels_are_whole_tiles(bias, monkeypatch):
     only(monkeypatch, 100, channels=64)
     torch.manual_seed(0)
-    calls = compare(Net(1, 3, 129, 3, (1, 1), bias=bias), torch.randn(1, 3, 7))
+    calls = compare(PaddedConv(1, 3, 129, 3, (1, 1), bias=bias), torch.randn(1, 3, 7))
     assert [call.out_channels for call in calls] == [64, 32, 33]
 
 
@@ -83,13 +74,13 @@ def test_halves_of_channels_are_whole_tiles(bias, monkeypatch):
 def test_a_refusal_has_the_sizes_of_the_whole(shape, out, options, windows, channels, monkeypatch):
     only(monkeypatch, windows, channels)
     with pytest.raises(Refused, match="too large"):
-        ttc.compile(Net(1, shape[1], out, 3, (0, 0), **options).eval(), (torch.randn(shape),))
+        ttc.compile(PaddedConv(1, shape[1], out, 3, (0, 0), **options).eval(), (torch.randn(shape),))
 
 
 def test_a_half_of_padding_alone_is_none(monkeypatch):
     only(monkeypatch, 3)
     with pytest.raises(Refused, match="too large"):
-        ttc.compile(Net(1, 3, 5, 1, (9, 0)).eval(), (torch.randn(1, 3, 1),))
+        ttc.compile(PaddedConv(1, 3, 5, 1, (9, 0)).eval(), (torch.randn(1, 3, 1),))
 
 
 @pytest.mark.parametrize(

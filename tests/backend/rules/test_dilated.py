@@ -5,22 +5,12 @@ import torch
 from torch import nn
 
 import ttc
+from tests.backend.rules.padded_conv import PaddedConv
 from tests.mock_cards import check
 from ttc.backend.rules import conv
 from ttc.backend.rules.dilated import Phases
 from ttc.calls.conv import Conv2d
 from ttc.errors import Refusal
-
-
-class Dilated(nn.Module):
-    def __init__(self, rank: int, channels: int, out: int, kernel, pads, **options):
-        super().__init__()
-        self.conv = (nn.Conv1d, nn.Conv2d, nn.Conv3d)[rank - 1](channels, out, kernel, **options)
-        self.pads = pads
-
-    def forward(self, x):
-        return torch.relu(self.conv(nn.functional.pad(x, self.pads)))
-
 
 CASES = {
     "line": ((2, 3, 11), 5, 3, (4, 4), {"dilation": 4}),
@@ -53,7 +43,7 @@ def only_plain(monkeypatch):
 def test_phases_give_the_convolutions_numbers(name, only_plain):
     shape, out, kernel, pads, options = CASES[name]
     torch.manual_seed(0)
-    model = Dilated(len(shape) - 2, shape[1], out, kernel, pads, **options).eval()
+    model = PaddedConv(len(shape) - 2, shape[1], out, kernel, pads, **options).eval()
     x = torch.randn(shape)
     compiled = ttc.compile(model, (x,), dtype="fp32")
     calls = [node.op for node in compiled.build.program.graph.nodes if isinstance(node.op, Conv2d)]
