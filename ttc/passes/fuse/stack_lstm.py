@@ -36,11 +36,11 @@ def stack_lstm(graph: Graph) -> Graph:
     below = _below(graph)
     if not below:
         return graph
-    builder = builder_for(graph)
+    builder, firsts = builder_for(graph), frozenset[Op](below.values())
     new: dict[Value, Value] = {}
     for node in graph.nodes:
         builder.at(node.results)
-        if node.op in below.values():
+        if node.op in firsts:
             continue
         first = below.get(node.op)
         if first is not None and isinstance(node.op, ops.Lstm):
