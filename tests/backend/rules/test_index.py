@@ -66,6 +66,26 @@ def test_integer_tables_are_gathered():
     assert "gather" in embedding("i64[50,3]", "i64[2,3]", "i64[2,3,3]")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "calls"),
+    [
+        (DType.bf16, ["to_layout", "typecast", "to_layout", "embedding", "to_layout"]),
+        (DType.f32, ["to_layout", "typecast", "to_layout", "expand", "permute", "gather", "permute"]),
+    ],
+)
+def test_a_computed_table_is_looked_up_in_bf16(dtype: DType, calls: list[str]):
+    text = lowered(
+        """
+        %w: f32[50,40] = input(name="w")
+        %i: i64[7] = input(name="i")
+        %y: f32[7,40] = embedding(w=%w, index=%i)
+        return "y"=%y
+        """,
+        dtype,
+    )
+    assert [name for name in names(text) if name != "reshape"] == calls
+
+
 def test_gather_takes_the_rows_that_the_index_covers():
     text = lowered("""
         %x: f32[5,33,40] = input(name="x")

@@ -21,22 +21,21 @@ from ttc.ir import DType, Layout, TensorType, Value
 
 @lowers(ops.Embedding)
 def embedding(op: ops.Embedding, to: Lowering) -> Value:
-    """Lower to TTNN's embedding for tables of floats; tables of integers are gathered.
+    """Lower to TTNN's embedding for tables of bf16, known or computed; other computed tables and integers are gathered.
 
-    The table is bf16. In an fp32 program three bf16 tables stand for the f32 table, whose sum is the table exactly:
-    each holds the 8 leading bits of the remainder that the tables before it leave.
+    In an fp32 program three bf16 tables stand for a known f32 table, whose sum is the table exactly: each holds the 8
+    leading bits of the remainder that the tables before it leave.
     """
     static = to.static(op.w)
     if static is None or not op.w.dtype.is_float:
-        return _gathered_rows(op, to)
-    rows, width = op.w.shape[0], prod(op.w.shape[1:])
-    table = to.derive(ops.Reshape(static, (rows, width)))
-    index = _index(op.index, to)
-    flat = index if index.type.rank <= 2 else reshaped(index, (prod(index.shape[:-1]), index.shape[-1]), to)
+        return _computed_rows(op, to)
+    table = to.derive(ops.Reshape(static, (op.w.shape[0], prod(op.w.shape[1:]))))
+    flat = _flat_index(op, to)
     if to.dtype is DType.bf16:
-        found = _looked_up(flat, table, to)
+        found = _looked_up(flat, to.upload(table, DType.bf16, Layout.ROW_MAJOR), to)
     else:
-        first, second, third = (_looked_up(flat, part, to) for part in _parts(table, to))
+        parts = (to.upload(part, DType.bf16, Layout.ROW_MAJOR) for part in _parts(table, to))
+        first, second, third = (_looked_up(flat, part, to) for part in parts)
         found = to.call(Add(to.call(Add(to.call(Typecast(third, DType.f32)), second)), first))
     return reshaped(found, op.infer().shape, to)
 
@@ -51,11 +50,16 @@ def _index(value: Value, to: Lowering) -> Value:
     return reshaped(index, (1,), to) if index.type.rank == 0 else index
 
 
+def _flat_index(op: ops.Embedding, to: Lowering) -> Value:
+    """Return the index of a look-up with the rank that TTNN's embedding takes, 1 or 2."""
+    index = _index(op.index, to)
+    return index if index.type.rank <= 2 else reshaped(index, (prod(index.shape[:-1]), index.shape[-1]), to)
+
+
 def _looked_up(index: Value, table: Value, to: Lowering) -> Value:
-    """Look up rows of a static table, in TILE layout: by the call itself where tiles come out whole."""
-    weight = to.upload(table, DType.bf16, Layout.ROW_MAJOR)
-    call = Embedding(index, weight, layout=Layout.TILE)
-    return to.call(call) if call.fused else to.tile(to.call(Embedding(index, weight)))
+    """Look up rows of a bf16 table, in TILE layout: by the call itself where tiles come out whole."""
+    call = Embedding(index, table, layout=Layout.TILE)
+    return to.call(call) if call.fused else to.tile(to.call(Embedding(index, table)))
 
 
 def _parts(table: Value, to: Lowering) -> tuple[Value, Value, Value]:
@@ -84,13 +88,15 @@ def _leading_bits(x: Value, to: Lowering) -> Value:
     return to.derive(ops.BitCast(kept, DType.f32))
 
 
-def _gathered_rows(op: ops.Embedding, to: Lowering) -> Value:
-    """Look up rows by gathering each column of the table: exact in every dtype, and the table may be computed."""
+def _computed_rows(op: ops.Embedding, to: Lowering) -> Value:
+    """Look up rows of a computed table: of bf16 by one call, others by gathering each column, exact in every dtype."""
     rows, width = op.w.shape[0], prod(op.w.shape[1:])
-    columns = permuted(reshaped(to.row_major(to(op.w)), (rows, width), to), (1, 0), to)
+    table = reshaped(to.row_major(to(op.w)), (rows, width), to)
+    if table.dtype is DType.bf16:
+        return reshaped(_looked_up(_flat_index(op, to), table, to), op.infer().shape, to)
     index = reshaped(_index(op.index, to), (1, op.index.type.numel), to)
     wide = to.row_major(expanded(index, (width, op.index.type.numel), to))
-    found = gathered(Gather(columns, 1, wide), to)
+    found = gathered(Gather(permuted(table, (1, 0), to), 1, wide), to)
     return reshaped(permuted(found, (1, 0), to), op.infer().shape, to)
 
 

@@ -13,6 +13,7 @@ from ttc.ops.expr import Expr, apply, concat, constant, where
 from ttc.ops.torch_types import to_torch
 from ttc.passes.decompose.conv import decomposed_conv, decomposed_conv_transpose
 from ttc.passes.decompose.framed_conv import framed_conv
+from ttc.passes.decompose.lookup import lookup_in_place
 from ttc.passes.decompose.recurrent import decomposed_recurrence
 from ttc.passes.decompose.skew import decomposed_skew
 from ttc.passes.decompose.topk import decomposed_topk
@@ -33,7 +34,7 @@ def decompose(graph: Graph) -> Graph:
 
     Also skews, topk of integers, scatters to one place of each line, linear upsampling by large scales, convolutions
     that TTNN has no call for, with a long kernel along a line of few channels, or of which parts of kernel or image are
-    not read, recurrences with weights of run time.
+    not read, recurrences with weights of run time, look-ups along a later dimension.
 
     Before:
         %y: i64[2,5] = one_hot(index=%i, depth=5)
@@ -54,6 +55,8 @@ def _decomposed(op: Op, builder: Builder) -> Expr | tuple[Expr, ...] | None:
             return next((found for rule in rules if (found := rule(op, builder)) is not None), None)
         case ops.ConvTranspose():
             return decomposed_conv_transpose(op, builder)
+        case ops.Embedding():
+            return lookup_in_place(op, builder)
         case ops.Topk():
             return decomposed_topk(op, builder)
         case ops.Upsample():
