@@ -27,8 +27,8 @@ from ttc.analysis.run_calls import run_calls
 from ttc.calls.target import TARGETS
 from ttc.compiled.chain_session import StageRun
 from ttc.errors import InputError
+from ttc.ir.lengths import size_words
 from ttc.runtime.check import check_many
-from ttc.runtime.run.buckets import size_words
 from ttc.validation.accuracy import pcc
 from ttc.validation.system import exact_transforms, spectrogram_pcc
 

@@ -19,10 +19,6 @@ class Mode(Enum):
     CPU = "torch computes"
 
 
-COMPARING = (Mode.SEL, Mode.DPL, Mode.DPL_NO_ERROR_PROP)
-"""The modes in which each module runs on both sides, and the results are compared."""
-
-
 def mode_named(name: Any) -> Mode:
     """Return a run mode by its name; InputError with the names for any other."""
     if isinstance(name, Mode):

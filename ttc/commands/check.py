@@ -8,8 +8,8 @@ from ttc.commands.options import add_json, artifact_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
+from ttc.ir.lengths import size_words
 from ttc.runtime.check import CheckReport
-from ttc.runtime.run.buckets import size_words
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 
 from ttc.errors import TtcError, require
 from ttc.runtime.check import ttnn_interpreter
 from ttc.runtime.run.devices import CARDS, no_card
-from ttc.version import VERSION
+from ttc.version import VERSION, version_of
 
 PACKAGES = ("numpy", "torch", "onnx", "networkx", "rich", "onnxruntime", "transformers", "ttnn")
 
@@ -24,7 +23,7 @@ def run(arguments: Namespace) -> int:
     print(f"ttc {VERSION}")
     print(f"python {platform.python_version()}")
     for name in PACKAGES:
-        print(f"{name} {_version(name) or '(not installed)'}")
+        print(f"{name} {version_of(name) or '(not installed)'}")
     cards = sorted(map(str, CARDS.glob("*"))) if CARDS.is_dir() else []
     print(f"cards: {', '.join(cards) or 'none'}")
     can = [_say(what, ask) for what, ask in CAN.items()]
@@ -69,10 +68,3 @@ CAN = {
     "check against the real ttnn": _check,
 }
 """Tasks of ttc, each with a function that returns the means or raises the reason why there is none."""
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

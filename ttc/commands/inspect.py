@@ -16,8 +16,9 @@ from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, TtcError, printable, require
 from ttc.guard.files import check_output
 from ttc.ir import print_graph
+from ttc.ir.lengths import size_words
 from ttc.ir.state import state_name
-from ttc.runtime.run.buckets import Bucket, size_words
+from ttc.runtime.run.buckets import Bucket
 from ttc.runtime.run.program import Program
 
 

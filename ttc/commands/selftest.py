@@ -7,7 +7,6 @@ import platform
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ttc.analysis.trace_region import region_sizes
@@ -26,7 +25,7 @@ from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
 from ttc.selftest.rows import NOT_RUN, Bench, Row, Trial
 from ttc.selftest.trials import Progress, chosen, on_device, on_mock, prepared
-from ttc.version import VERSION
+from ttc.version import VERSION, version_of
 
 PACKAGES = ("ttnn", "torch", "numpy", "onnx")
 COLUMNS = ("", "what", "PCC", "scaled error", "time", "traced", "predicted", "found")
@@ -129,15 +128,8 @@ def _facts(kind: str, target: Target) -> dict[str, Any]:
         "target": asdict(target),
         "python": platform.python_version(),
         "machine": platform.platform(),
-        "packages": {name: _version(name) for name in PACKAGES},
+        "packages": {name: version_of(name) for name in PACKAGES},
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
 
 
 def _print(kind: str, target: Target, rows: Sequence[Row]) -> None:

@@ -9,7 +9,7 @@ from ttc.analysis.report import report
 from ttc.calls.target import target_named
 from ttc.commands.table import print_table
 from ttc.compiled.chain_session import StageRun
-from ttc.runtime.run.buckets import size_words
+from ttc.ir.lengths import size_words
 
 COLUMNS = ("stage", "bucket", "runs", "calls", "programs", "conversions", "predicted", "measured",
            "DRAM moved", "L1 per core", "to card", "from card", "host ops")  # fmt: skip

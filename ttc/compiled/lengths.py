@@ -7,9 +7,10 @@ from itertools import product
 
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
+from ttc.ir.lengths import size_words
 from ttc.passes.padding.fit import LARGEST_QUOTIENT
 from ttc.pipeline import Reading
-from ttc.runtime.run.buckets import Sizes, size_words
+from ttc.runtime.run.buckets import Sizes
 from ttc.sources.source import Source
 
 MOST = 32

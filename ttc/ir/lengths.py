@@ -162,3 +162,8 @@ def same(a: Length, b: Length, limits: Mapping[str, int], steps: Mapping[str, in
     limit = max((limits[name] for name in names), default=1)
     step = max(((steps or {}).get(name, 1) for name in names), default=1)
     return all(a.at(sizes) == b.at(sizes) for sizes in (dict.fromkeys(names, n) for n in range(step, limit + 1, step)))
+
+
+def size_words(sizes: Mapping[str, int]) -> str:
+    """Print the sizes of lengths as users write them: `T=64, S=16`."""
+    return ", ".join(f"{name}={size}" for name, size in sizes.items())

@@ -17,6 +17,7 @@ from ttc.calls.shape import Slice
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import DType, Layout, TensorType, Value
+from ttc.ir.permutation import inverse_of, to_last
 
 
 @lowers(ops.Embedding)
@@ -104,20 +105,20 @@ def _computed_rows(op: ops.Embedding, to: Lowering) -> Value:
 def gather(op: ops.Gather, to: Lowering) -> Value:
     """Lower to a gather along the last dimension, in rows; x is cut to the index's other, perhaps smaller, sizes."""
     x, index = to.row_major(to(op.x)), _index(op.index, to)
-    order = _last(op.dim, op.x.type.rank)
+    order = to_last(op.dim, op.x.type.rank)
     x = permuted(reshaped(x, op.x.shape or (1,), to), order, to)
     index = permuted(index, order, to)
     ends = (*index.shape[:-1], x.shape[-1])
     if ends != x.shape:
         x = to.call(Slice(x, (0,) * len(ends), ends))
     found = gathered(Gather(x, len(order) - 1, index), to)
-    return reshaped(permuted(found, _inverse(order), to), op.infer().shape, to)
+    return reshaped(permuted(found, inverse_of(order), to), op.infer().shape, to)
 
 
 @lowers(ops.Scatter)
 def scatter(op: ops.Scatter, to: Lowering) -> Value:
     """Lower to a scatter along the last dimension, in rows: TILE scatter refuses fp32."""
-    order = _last(op.dim, op.x.type.rank)
+    order = to_last(op.dim, op.x.type.rank)
     rest = [(op.x.shape[dim], op.index.shape[dim]) for dim in order[:-1]]
     if any(size != given for size, given in rest):
         raise Refusal(f"cannot scatter by {op.index.type} into only some of the rows of {op.x.type}")
@@ -125,7 +126,7 @@ def scatter(op: ops.Scatter, to: Lowering) -> Value:
     updates = permuted(to.row_major(to.cast(to(op.updates), x.dtype)), order, to)
     kind = ScatterAdd if op.reduce == "add" else Scatter
     found = to.call(kind(x, len(order) - 1, permuted(_index(op.index, to), order, to), updates))
-    return permuted(found, _inverse(order), to)
+    return permuted(found, inverse_of(order), to)
 
 
 @lowers(ops.OneHot)
@@ -136,12 +137,3 @@ def one_hot(op: ops.OneHot, to: Lowering) -> Value:
     column = to.tile(reshaped(index, (*index.shape, 1), to))
     positions = to.upload(to.constant(torch.arange(op.depth)), index.dtype)
     return to.call(Eq(column, reshaped(positions, (1,) * index.type.rank + (op.depth,), to)))
-
-
-def _last(dim: int, rank: int) -> tuple[int, ...]:
-    """Return the order of dimensions that brings `dim` to the end."""
-    return (*(d for d in range(max(rank, 1)) if d != dim), dim)
-
-
-def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(order.index(dim) for dim in range(len(order)))

@@ -24,6 +24,7 @@ from ttc.calls.shape import Slice
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table
 from ttc.ir import Value
+from ttc.ir.permutation import inverse_of, to_last
 
 SHORT = 512
 """Most elements of a line that one call sums: at a tile each, 2 MB."""
@@ -39,11 +40,11 @@ def cumsum(op: ops.Cumsum, to: Lowering) -> Value:
     if op.x.type.rank == 0:
         return _zeros(x, to) if op.exclusive else x
     x = to.tile(x)
-    last = (*(dim for dim in range(x.type.rank) if dim != op.dim), op.dim)
+    last = to_last(op.dim, x.type.rank)
     if x.shape[op.dim] <= SHORT:
         sums = to.call(calls.Cumsum(x, op.dim, reverse_order=op.reverse))
     else:
-        sums = permuted(_blocked(permuted(x, last, to), op.reverse, to), _inverse(last), to)
+        sums = permuted(_blocked(permuted(x, last, to), op.reverse, to), inverse_of(last), to)
     return _shifted(sums, op.dim, op.reverse, to) if op.exclusive else sums
 
 
@@ -61,10 +62,6 @@ def _zeros(x: Value, to: Lowering) -> Value:
     """Return as many zeros as x has elements."""
     check_table(*x.shape)
     return to.upload(to.constant(torch.zeros(x.shape)), x.dtype)
-
-
-def _inverse(order: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(order.index(dim) for dim in range(len(order)))
 
 
 def _blocked(x: Value, reverse: bool, to: Lowering) -> Value:

@@ -12,12 +12,13 @@ from ttc.calls.index import Gather
 from ttc.calls.shape import Permute
 from ttc.guard.budget import check_table
 from ttc.ir import DType, Layout, Value
+from ttc.ir.permutation import inverse_of, to_last
 
 
 def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
     """Gather y[.., i, ..] = x[.., indices[i], ..] along `dim`, exact in every dtype; the result is ROW_MAJOR."""
     last = x.type.rank - 1
-    order = (*(d for d in range(last + 1) if d != dim), dim)
+    order = to_last(dim, x.type.rank)
     rows = to.row_major(x)
     if dim != last:
         rows = to.call(Permute(rows, order))
@@ -26,7 +27,7 @@ def take(x: Value, dim: int, indices: Tensor, to: Lowering) -> Value:
     taken = gathered(Gather(rows, last, to.upload(static, DType.u32, Layout.ROW_MAJOR)), to)
     if dim == last:
         return taken
-    return to.call(Permute(taken, tuple(order.index(d) for d in range(last + 1))))
+    return to.call(Permute(taken, inverse_of(order)))
 
 
 def flipped_indices(size: int) -> Tensor:

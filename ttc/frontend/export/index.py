@@ -14,6 +14,7 @@ from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, full
 from ttc.guard.budget import check_table
 from ttc.ir import DType
+from ttc.ir.permutation import inverse_of
 from ttc.ir.types import broadcast
 from ttc.ops.expr import Expr, apply, where
 
@@ -61,13 +62,13 @@ def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Exp
     shape = (*position.shape, *rows.shape[1:])
     order = _order(dims, position.rank, len(shape))
     wide = result_as(b, values).expand(*[shape[dim] for dim in order])
-    updates = wide.permute(*[order.index(dim) for dim in range(len(shape))]).reshape(count, width)
+    updates = wide.permute(*inverse_of(order)).reshape(count, width)
     at = position.reshape(count, 1).expand(count, width)
     flat = rows.reshape(rows.shape[0], width)
     flat = apply(ops.Scatter, flat, at, updates, 0, "add" if accumulate else "")
     rest = [dim for dim in range(x.rank) if dim not in dims]
     wide = flat.reshape(*[x.shape[dim] for dim in (*dims, *rest)])
-    return wide.permute(*[(*dims, *rest).index(dim) for dim in range(x.rank)])
+    return wide.permute(*inverse_of((*dims, *rest)))
 
 
 def _integers(b: ExportBuilder, indices: list[Expr | None]) -> list[Expr | None]:
@@ -187,9 +188,7 @@ def diagonal_scatter(b: ExportBuilder, x: Expr, src: Expr, offset: int = 0, dim1
     missing = matrices.shape[at] - src.shape[-1]
     lines = apply(ops.Pad, result_as(b, src), (*((0, 0),) * (src.rank - 1), (0, missing)), "constant", 0.0)
     here = torch.ones(rows, columns, dtype=torch.bool).tril(offset).triu(offset)
-    return where(b.constant(here), compose.unsqueeze(lines, -3 - at), matrices).permute(
-        *map(order.index, range(x.rank))
-    )
+    return where(b.constant(here), compose.unsqueeze(lines, -3 - at), matrices).permute(*inverse_of(order))
 
 
 @aten("unfold")

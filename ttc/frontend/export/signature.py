@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.export import ExportedProgram
 from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
@@ -184,3 +185,9 @@ def _leaves(paths: list[tuple[str, ...]], arguments: list[Any]) -> tuple[str | C
             continue
         slots.append(require_plain(take_name(".".join(path) or "_", taken, first=1)))
     return tuple(slots)
+
+
+def user_inputs(program: ExportedProgram) -> list[Node]:
+    """Return the placeholders of a call's tensors, in order; parameters and buffers have placeholders of their own."""
+    user = set(program.graph_signature.user_inputs)
+    return [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]

@@ -28,7 +28,7 @@ from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
 from ttc.frontend.export.packed import NO_RESULT, Rows, lengths_kept
 from ttc.frontend.export.reader import read
-from ttc.frontend.export.signature import Signature
+from ttc.frontend.export.signature import Signature, user_inputs
 from ttc.frontend.export.spline import static_splines
 from ttc.ir import Graph
 
@@ -84,10 +84,8 @@ def read_program(program: ExportedProgram) -> Exported:
 
 def symbolic_dims(program: ExportedProgram) -> dict[int, dict[int, str]]:
     """Name the sizes that an exported program leaves open, by number of the argument's leaf and axis."""
-    user = set(program.graph_signature.user_inputs)
-    nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
     found: dict[int, dict[int, str]] = {}
-    for number, node in enumerate(nodes):
+    for number, node in enumerate(user_inputs(program)):
         sizes = enumerate(getattr(node.meta.get("val"), "shape", ()))
         open_sizes = {axis: str(size) for axis, size in sizes if isinstance(size, torch.SymInt)}
         if open_sizes:

@@ -12,7 +12,7 @@ from torch.fx import Node
 
 from ttc.errors import Refused
 from ttc.frontend.export.declared import gives_complex
-from ttc.frontend.export.signature import Signature
+from ttc.frontend.export.signature import Signature, user_inputs
 from ttc.frontend.export.stand_in_op import place_of
 
 
@@ -24,9 +24,8 @@ def refuse_undecomposable(program: ExportedProgram, signature: Signature) -> Non
       to, and not the tensor that the view is of.
     - Changes of an input's own shape or strides: numbers are written into the caller's tensor, which keeps both.
     """
-    user = set(program.graph_signature.user_inputs)
-    nodes = [node for node in program.graph.nodes if node.op == "placeholder" and node.name in user]
-    names = {node: name for node, name in zip(nodes, signature.inputs, strict=False) if isinstance(name, str)}
+    pairs = zip(user_inputs(program), signature.inputs, strict=False)
+    names = {node: name for node, name in pairs if isinstance(name, str)}
     reasons = [
         (name, f"the input {name} is complex: pass torch.view_as_real of it instead")
         for node, name in names.items()

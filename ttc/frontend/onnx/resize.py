@@ -15,6 +15,7 @@ from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.interpolation import Sampling, matrix
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, Numbers, onnx_op
+from ttc.ir.permutation import inverse_of, to_last
 from ttc.ops.expr import Expr, apply, where
 from ttc.ops.torch_types import to_torch
 
@@ -148,16 +149,16 @@ def _along(b: Emitter, x: Expr, axis: int, found: Tensor) -> Expr:
     rank = x.rank
     if axis == rank - 2:
         return b.constant(found.to(to_torch(x.dtype))) @ x
-    order = (*(i for i in range(rank) if i != axis), axis)
+    order = to_last(axis, rank)
     y = x.permute(*order) if rank > 1 else x.reshape(1, *x.shape)
     y = y @ b.constant(found.T.contiguous().to(to_torch(x.dtype)))
-    return y.permute(*(order.index(i) for i in range(rank))) if rank > 1 else y.reshape(*y.shape[1:])
+    return y.permute(*inverse_of(order)) if rank > 1 else y.reshape(*y.shape[1:])
 
 
 def _looked_up(b: Emitter, x: Expr, axis: int, picked: list[int]) -> Expr:
     order = (axis, *(i for i in range(x.rank) if i != axis))
     y = apply(ops.Embedding, x.permute(*order), b.constant(torch.tensor(picked)))
-    return y.permute(*(order.index(i) for i in range(x.rank)))
+    return y.permute(*inverse_of(order))
 
 
 def _picked(found: Tensor) -> list[int] | None:

@@ -14,6 +14,7 @@ from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Int, Number, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.guard.budget import LISTED, check_table, within
+from ttc.ir.permutation import inverse_of, to_last
 from ttc.ops.expr import Expr, apply, concat
 from ttc.ops.torch_types import to_torch
 from ttc.ops.waves import inverse_of_half, waves
@@ -41,13 +42,13 @@ def _transformed(b: Emitter, x: Expr, length: int | None, axis: int, inverse: bo
     length = (2 * (x.shape[axis] - 1) if halved else x.shape[axis]) if length is None else int(length)
     x = _fitted(x, axis, length // 2 + 1 if halved else length)
     size, parts = x.shape[axis], x.shape[-1]
-    order = (*(i for i in range(rank - 1) if i != axis), axis, rank - 1)
+    order = (*to_last(axis, rank - 1), rank - 1)
     turned = x.permute(*order)
     rows = turned.reshape(math.prod(turned.shape[:-2]), size * parts)
     table = _half_spectrum(parts, length) if halved else _table(parts, length, inverse, onesided)
     y = rows @ b.constant(table.to(to_torch(x.dtype)))
     y = y.reshape(*turned.shape[:-2], y.shape[-1] // (1 if halved else 2), 1 if halved else 2)
-    return y.permute(*(order.index(i) for i in range(rank)))
+    return y.permute(*inverse_of(order))
 
 
 def _fitted(x: Expr, axis: int, size: int) -> Expr:

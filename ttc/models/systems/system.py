@@ -13,8 +13,8 @@ import numpy as np
 
 from ttc.compiled.chain import Chain, Links
 from ttc.errors import InputError, require
+from ttc.ir.lengths import size_words
 from ttc.models.systems.audio import read_wav
-from ttc.runtime.run.buckets import size_words
 
 if TYPE_CHECKING:
     from ttc.models.model import Built, Weigh

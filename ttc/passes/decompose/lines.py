@@ -10,6 +10,7 @@ from math import prod
 
 from ttc import ops
 from ttc.ir import Builder, Const, Graph, Op, TensorType, Value
+from ttc.ir.permutation import inverse_of
 from ttc.ops.binary import Binary
 from ttc.ops.signal import LONGEST_ROW
 from ttc.ops.unary import Unary
@@ -53,8 +54,7 @@ def _slice(op: ops.Slice, builder: Builder) -> Value | None:
     """Take elements of a long line before the line is permuted, or one element of each block before blocks are made."""
     match op.x.op:
         case ops.Permute(x=x, dims=dims) if op.x.shape[-1] > LONGEST_ROW:
-            where = [dims.index(dim) for dim in range(len(dims))]
-            bounds = (tuple(each[place] for place in where) for each in (op.starts, op.ends, op.steps))
+            bounds = (tuple(each[place] for place in inverse_of(dims)) for each in (op.starts, op.ends, op.steps))
             return builder(ops.Permute(builder(ops.Slice(x, *bounds)), dims))
         case ops.Reshape(x=line) if line.shape[-1:] > (LONGEST_ROW,) and line.shape == (
             *op.x.shape[:-2],

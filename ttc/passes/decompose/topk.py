@@ -6,6 +6,7 @@ import torch
 
 from ttc import ops
 from ttc.ir import Builder, DType
+from ttc.ir.permutation import inverse_of, to_last
 from ttc.ops.expr import Expr, apply, constant, where
 
 SIZE_LIMIT = 256
@@ -20,14 +21,14 @@ def decomposed_topk(op: ops.Topk, builder: Builder) -> tuple[Expr, Expr] | None:
     rank, size = op.x.type.rank, op.x.shape[op.dim] if op.x.type.rank else 0
     if not op.x.dtype.is_integer or not 0 < size <= SIZE_LIMIT:
         return None
-    order = (*(i for i in range(rank) if i != op.dim), op.dim)
+    order = to_last(op.dim, rank)
     x = Expr(op.x, builder).permute(*order)
     places = _ranks(x, op.largest, builder)
     wanted = constant(builder, torch.arange(op.k).reshape(op.k, 1))
     chosen = places.reshape(*x.shape[:-1], 1, size) == wanted
     elements = x.reshape(*x.shape[:-1], 1, size)
     numbers = constant(builder, torch.arange(size))
-    back = tuple(order.index(i) for i in range(rank))
+    back = inverse_of(order)
     return _picked(chosen, elements).permute(*back), _picked(chosen, numbers).permute(*back)
 
 

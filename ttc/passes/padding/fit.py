@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import gcd
 
 from ttc.errors import Refusal
-from ttc.ir.lengths import Length, Quotient, same
+from ttc.ir.lengths import Length, Quotient, same, size_words
 from ttc.ir.symbolic import SymbolicSize
 
 ROUNDED = 1e-6
@@ -122,7 +122,7 @@ class Fits:
 
     def _words(self) -> str:
         """Print the sizes of the readings."""
-        return "; ".join(", ".join(f"{name}={size}" for name, size in sizes.items()) for sizes in self.sizes)
+        return "; ".join(map(size_words, self.sizes))
 
 
 INVERSES: dict[str, Callable[[float], float]] = {

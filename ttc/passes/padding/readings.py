@@ -15,6 +15,7 @@ from torch import Tensor
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.ir import Const, Graph, Input, Node, Op, Value
+from ttc.ir.lengths import size_words
 from ttc.ops.constant import is_known
 from ttc.ops.torch_types import tensor_of
 
@@ -87,7 +88,9 @@ class Readings:
         """Give the operands of a value's op; Refusal if the readings' ops are different."""
         ops_of = [value.op for value in values]
         if len({type(op) for op in ops_of}) > 1 or len({len(op.operands()) for op in ops_of}) > 1:
-            names = ", ".join(f"{op.mnemonic} at {_words(sizes)}" for op, sizes in zip(ops_of, self.sizes, strict=True))
+            names = ", ".join(
+                f"{op.mnemonic} at {size_words(sizes)}" for op, sizes in zip(ops_of, self.sizes, strict=True)
+            )
             raise Refusal(f"%{values[0].name} is computed in another way at each length: {names}")
         return list(zip(*(op.operands() for op in ops_of), strict=True))
 
@@ -107,11 +110,6 @@ class Readings:
                         found = ops.evaluate_op(op, lambda operand: self._tensor(operand, graph))
             self._tensors[value] = found[value.index]
         return self._tensors[value]
-
-
-def _words(sizes: Mapping[str, int]) -> str:
-    """Print the sizes of a reading."""
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
 
 
 def _known(graph: Graph) -> set[Value]:

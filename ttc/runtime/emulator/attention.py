@@ -25,6 +25,7 @@ from ttc.runtime.emulator.registry import emulates
 Attending = (
     ScaledDotProductAttention | ScaledDotProductAttentionDecode | JointScaledDotProductAttention | PagedAttentionCall
 )
+"""Calls that attend: they differ in where queries, keys and values lie, and in the keys that a query sees."""
 
 
 @emulates(ScaledDotProductAttention)
@@ -78,10 +79,7 @@ def joint_attention(
 
 
 def attended(
-    call: ScaledDotProductAttention
-    | ScaledDotProductAttentionDecode
-    | JointScaledDotProductAttention
-    | PagedAttentionCall,
+    call: Attending,
     mode: Mode,
     sides: Sequence[Tensor],
     mask: Tensor | None,

@@ -97,11 +97,6 @@ class Bucket:
         return tuple(np.array([size]) if length is None else _numbers(length, lengths) for size, length in pairs)
 
 
-def size_words(sizes: Sizes) -> str:
-    """Write the sizes of lengths as users do: `T=64, S=16`."""
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())
-
-
 def choose(buckets: Sequence[Bucket], lengths: Lengths, named: Mapping[str, Any] | None = None) -> int:
     """Return the index of the smallest bucket for these lengths; InputError, with the limits, if all are too small.
 
