@@ -39,7 +39,10 @@ def moment(buffers: int = 0, interim: int = 0, made=(), freed=()) -> Moment:
         ([moment(interim=5000), moment(made=[(1, 3000)])], (5000, 5000, ())),
         ([moment(made=[(0, 3000)], freed=[0]), moment(made=[(1, 4000)])], (4000, 4000, ())),
         ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0])], (7000, 7000, ())),
-        ([moment(made=[(0, 3000), (0, 2000)]), moment(50, freed=[0]), moment(70)], (5000, 5050, ())),
+        # one of two buffers that a node makes may live on
+        ([moment(made=[(0, 3000), (1, 2000)]), moment(50, freed=[0, 1]), moment(70)], (5000, 5050, ())),
+        ([moment(made=[(0, 3000), (1, 2000)]), moment(freed=[0]), moment(70)], (5000, 5070, ())),
+        ([moment(made=[(0, 3000), (1, 2000)]), moment(freed=[1]), moment(70)], (5000, 5000, ())),
         # a hole counts: circular buffers grow towards the lowest address
         ([moment(made=[(0, 3000)]), moment(made=[(1, 4000)], freed=[0]), moment(10)], (7000, 7010, ())),
         ([moment(made=[(0, BANK)]), moment(freed=[0]), moment(made=[(2, 10)])], (BANK, BANK, (0, 1))),
@@ -75,17 +78,40 @@ PROGRAM = """graph {
 
 def test_a_schedule_makes_and_frees_what_is_in_l1():
     graph = parse_program(PROGRAM)
-    size = bank_bytes(graph.nodes[1].results[0].type, N150)
+    a, b = (node.results[0] for node in graph.nodes[1:3])
+    size = bank_bytes(a.type, N150)
     found = schedule(graph, N150)
-    assert [m.made for m in found] == [(), ((1, size),), ((2, size),), (), ()]
-    assert [m.freed for m in found] == [(), (), (), (1, 2), ()]
+    assert [m.made for m in found] == [(), ((a, size),), ((b, size),), (), ()]
+    assert [m.freed for m in found] == [(), (), (), (a, b), ()]
     assert found[0].workspace == Workspace()
     assert all(m.workspace.circular_buffers > 0 for m in found[1:])
 
 
 def test_what_lives_until_the_end_is_never_freed():
     graph = parse_program(PROGRAM.replace('"z"=%z', '"z"=%z, "a"=%a'))
-    assert [m.freed for m in schedule(graph, N150)] == [(), (), (), (2,), ()]
+    assert [m.freed for m in schedule(graph, N150)] == [(), (), (), (graph.nodes[2].results[0],), ()]
+
+
+PARTS = """graph {
+  %x: bf16[1,32,192] tile dram = input(name="x")
+  %q: bf16[1,2,32,32] tile l1, %k: bf16[1,2,32,32] tile l1, %v: bf16[1,2,32,32] tile l1 = \
+ttnn.transformer.split_query_key_value_and_split_heads(%x, num_heads=2, \
+memory_config=MemoryConfig(buffer=L1))
+  %a: bf16[1,2,32,32] tile dram = ttnn.relu(%q, memory_config=MemoryConfig())
+  %b: bf16[1,2,32,32] tile dram = ttnn.relu(%v, memory_config=MemoryConfig())
+  %c: bf16[1,2,32,32] tile dram = ttnn.add(%a, %b)
+  return "c"=%c
+}"""
+
+
+def test_each_result_of_a_call_is_freed_by_itself():
+    graph = parse_program(PARTS)
+    q, k, v = graph.nodes[1].results
+    assert [m.freed for m in schedule(graph, N150)] == [(), (k,), (q,), (v,), ()]
+    size = bank_bytes(q.type, N150)
+    found = replay(schedule(graph, N150), N150)
+    assert found.buffers == 3 * size
+    assert found.in_use[4] == schedule(graph, N150)[4].workspace.circular_buffers
 
 
 LOOP = """graph {
@@ -112,8 +138,9 @@ def test_a_loop_takes_what_the_fullest_moment_of_its_body_does():
     loop = graph.nodes[-1].op
     body = loop.body
     inner = schedule(body, N150)
-    size = bank_bytes(body.nodes[3].results[0].type, N150)
-    assert [m.made for m in inner] == [(), (), (), ((3, size),), (), ()]  # the state is the program's around it
+    taken = body.nodes[3].results[0]
+    size = bank_bytes(taken.type, N150)
+    assert [m.made for m in inner] == [(), (), (), ((taken, size),), (), ()]  # the state is the program's around it
     fullest = replay(inner, N150)
     assert fullest.buffers == size
     found = schedule(graph, N150)[-1].workspace

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 
 from ttc.analysis.liveness import Liveness
@@ -11,7 +10,7 @@ from ttc.analysis.memory import Arena, bank_bytes
 from ttc.calls.call import Call, Workspace, spec_of
 from ttc.calls.loop import Loop
 from ttc.calls.target import L1_SMALL_BYTES, Target
-from ttc.ir import Body, Buffer, Graph, Op
+from ttc.ir import Body, Buffer, Graph, Op, Value
 
 HEADROOM = 32 * 1024
 """Bytes per core left free beside the known buffers.
@@ -23,11 +22,11 @@ addresses may differ from the replayed ones.
 
 @dataclass(frozen=True)
 class Moment:
-    """A node of a program: its call's workspace, and the buffers (by the position of their makers) made and freed."""
+    """A node of a program: its call's workspace, the buffers that the node makes, with their sizes, and those freed."""
 
     workspace: Workspace
-    made: tuple[tuple[int, int], ...]  # (position, bytes per core)
-    freed: tuple[int, ...]
+    made: tuple[tuple[Hashable, int], ...]  # (buffer, bytes per core)
+    freed: tuple[Hashable, ...]
 
 
 @dataclass(frozen=True)
@@ -50,19 +49,18 @@ def l1_bank(target: Target) -> int:
 
 
 def schedule(graph: Graph, target: Target) -> list[Moment]:
-    """List the L1 buffers made and freed at each node.
+    """List the L1 buffers made and freed at each node, each named by the value that it holds first.
 
     In a loop's body the inputs do not count: the program around the loop holds their buffers.
     """
-    made: dict[int, list[tuple[int, int]]] = {}
-    freed: dict[int, list[int]] = {}
+    made: dict[int, list[tuple[Value, int]]] = {}
+    freed: dict[int, list[Value]] = {}
     positions = {value: position for position, node in enumerate(graph.nodes) for value in node.results}
     for life in Liveness(graph).lives:
         spec = spec_of(life.value)
         if spec.memory.buffer is Buffer.L1 and not (life.kept and isinstance(graph, Body)):
-            position = positions[life.value]
-            made.setdefault(position, []).append((position, bank_bytes(spec, target)))
-            freed.setdefault(life.end, []).append(position)
+            made.setdefault(positions[life.value], []).append((life.value, bank_bytes(spec, target)))
+            freed.setdefault(life.end, []).append(life.value)
     return [
         Moment(
             workspace(node.op, target),
@@ -91,7 +89,7 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
     in_use: list[int] = []
     clashes: list[int] = []
     for position, moment in enumerate(moments):
-        used, fits = held.past(moment, without)
+        used, fits = held.past(moment, position in without)
         buffers = max(buffers, used)
         in_use.append(used + moment.workspace.circular_buffers)
         if not fits:
@@ -100,35 +98,32 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
 
 
 class Held:
-    """The buffers in each core's L1 between two nodes, by the positions of their makers."""
+    """The buffers in each core's L1 between two nodes, and their addresses."""
 
-    def __init__(self, arena: Arena, addresses: Mapping[int, tuple[int, ...]] | None = None):
+    def __init__(self, arena: Arena, addresses: Mapping[Hashable, int] | None = None):
         self._arena, self._addresses = arena, dict(addresses or {})
 
     def copy(self) -> Held:
         """Return an L1 of its own with the same buffers."""
         return Held(self._arena.copy(), self._addresses)
 
-    def past(self, moment: Moment, without: AbstractSet[int] = frozenset()) -> tuple[int, bool]:
-        """Allocate and free what a node does, but for what the nodes `without` make.
+    def past(self, moment: Moment, elsewhere: bool = False) -> tuple[int, bool]:
+        """Allocate and free what a node does; what the node makes only if that does not lie `elsewhere`.
 
         Return the bytes that buffers take meanwhile, and whether these, the circular buffers and the head-room fit.
         """
         arena, workspace = self._arena, moment.workspace
         interim = arena.take(workspace.l1)
         missing = interim is None and workspace.l1 > 0
-        for maker, size in moment.made:
-            if maker in without:
-                continue
+        for buffer, size in () if elsewhere else moment.made:
             address = arena.take(size)
             missing |= address is None
-            own = () if address is None else (address,)
-            self._addresses[maker] = (*self._addresses.get(maker, ()), *own)
+            if address is not None:
+                self._addresses[buffer] = address
         used = arena.size - arena.lowest
         fits = not missing and not (used and used + workspace.circular_buffers + HEADROOM > arena.size)
         if interim is not None:
             arena.give_back(interim)
-        for maker in moment.freed:
-            for address in self._addresses.pop(maker, ()):
-                arena.give_back(address)
+        for address in (self._addresses.pop(buffer) for buffer in moment.freed if buffer in self._addresses):
+            arena.give_back(address)
         return used, fits

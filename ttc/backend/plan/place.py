@@ -242,7 +242,7 @@ def _misfits(moments: list[Moment], chosen: dict[int, Candidate], target: Target
     while position < len(moments):
         if position in chosen:
             held_before[position] = held.copy()
-        if held.past(moments[position], misfits)[1] or position in standing:
+        if held.past(moments[position], position in misfits)[1] or position in standing:
             position += 1
             continue
         misfit = _least_worthy([c for c in chosen.values() if c.position not in misfits], position)
