@@ -9,9 +9,10 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from ttc.commands.options import with_flags
 from ttc.commands.output import failure, print_json
@@ -38,24 +39,59 @@ COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; errors become sentences on stderr, and JSON where asked for."""
-    given = _joined(with_flags(sys.argv[1:] if arguments is None else arguments))
+    if arguments is not None:
+        return _status(arguments)
+    # The command line itself: being asked to end is an interrupt, after which things are tidied.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with _streams():
+        return _status(sys.argv[1:])
+
+
+def _status(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit status, which is 0 only if all of the output is written."""
+    given = _joined(with_flags(arguments))
     as_json = "--json" in given
-    if arguments is None:  # the command line itself: being asked to end is an interrupt, after which things are tidied
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         parsed = _parser(given).parse_args(given)
-        return _module(parsed.command).run(parsed)
+        status = _module(parsed.command).run(parsed)
+        sys.stdout.flush()
+        return status
     except TtcError as error:
         return _failed(error, str(error), as_json)
     except BrokenPipeError:  # the reader of the output has closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:  # a folder that cannot be made, a file that cannot be read or written
-        return _failed(error, f"{error.filename or 'a file'}: {error.strerror or error}", as_json)
+    except OSError as error:  # a folder that cannot be made, a file or output that cannot be read or written
+        return _failed(error, f"{error.filename or 'a file or the output'}: {error.strerror or error}", as_json)
     except MemoryError as error:
         return _failed(error, "this needs more memory than this machine gives", as_json)
     except KeyboardInterrupt as error:
         return _failed(error, "interrupted", as_json, 130)
+
+
+@contextmanager
+def _streams() -> Iterator[None]:
+    """Let nothing that happens to stdin, stdout and stderr outside end the command inside.
+
+    A stream that is closed from the start becomes the null device: else the next file that is opened would take its
+    number, and get what libraries print. Text that a stream does not take goes nowhere in the end: Python would end
+    with an error and a status of its own.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            _empty(stream)
+
+
+def _empty(stream: TextIO) -> None:
+    """Write out what a stream holds; nowhere if the file or pipe behind the stream takes no more."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _joined(given: list[str]) -> list[str]:
@@ -69,10 +105,12 @@ def _module(command: str) -> Any:
 
 
 def _failed(error: BaseException, sentence: str, as_json: bool, status: int = 2) -> int:
-    """Print what went wrong, and return the exit status."""
-    print(printable(f"ttc: {sentence}"), file=sys.stderr)
-    if as_json:
-        print_json(failure(error, sentence))
+    """Print what went wrong, as far as the streams take any more, and return the exit status."""
+    with suppress(OSError):
+        print(printable(f"ttc: {sentence}"), file=sys.stderr)
+    with suppress(OSError):
+        if as_json:
+            print_json(failure(error, sentence))
     return status
 
 
