@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ttc.backend.plan.cast_in_calls import cast_in_calls
 from ttc.backend.plan.choose_layouts import choose_layouts
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
@@ -24,6 +25,7 @@ Pass = Callable[[Graph, Target], Graph]
 
 PIPELINE: tuple[Pass, ...] = (
     upload_as_used,  # first: a typecast that has been dropped demands no layout
+    cast_in_calls,  # after uploads, whose typecasts are gone; before layouts, as calls that cast run in either
     choose_layouts,  # before placement, which needs to know every buffer and its size
     separate_operands,  # after layouts, which decide what is a view; before placement, as copies are buffers too
     view_columns,  # after operands are separated, whose rule views of shards of their own do not break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar, Literal
 
 from ttc.calls.call import (
@@ -72,7 +72,12 @@ class BinaryCall(Call, abstract=True):
     def workspace(self, target: Target) -> Workspace:
         """Return two pages for each operand and the result, two more for a broadcast, one for each with functions."""
         fused = bool(self.input_tensor_a_activations) + bool(self.input_tensor_b_activations)
-        return Workspace(circular_buffers=tiles(8 + fused, widest(self.tensors)))
+        return Workspace(circular_buffers=tiles(8 + fused, self.widest_page()))
+
+    def widest_page(self) -> Spec:
+        """Return the spec of the operand with the most bytes per element, in the result's dtype if that has more."""
+        spec, result = widest(self.tensors), self.result_dtype()
+        return replace(spec, dtype=result) if result.bytes > spec.dtype.bytes else spec
 
 
 def written(spec: Spec, tensor: Value | None) -> Spec:
@@ -120,24 +125,29 @@ def widest(tensors: tuple[Value, ...]) -> Spec:
 
 
 @dataclass(frozen=True)
-class Add(BinaryCall, name="ttnn.add"):
-    """a + b, in the first tensor's dtype unless one is given."""
+class CastingCall(BinaryCall, abstract=True):
+    """A call whose device program converts the result to `dtype`, if one is given, as a typecast would."""
 
     _: KW_ONLY
     dtype: DType | None = None
-    number_first: ClassVar[bool] = True
 
     def result_dtype(self) -> DType:
         return self.dtype or super().result_dtype()
 
 
-class Subtract(BinaryCall, name="ttnn.subtract"):
+class Add(CastingCall, name="ttnn.add"):
+    """a + b."""
+
+    number_first = True
+
+
+class Subtract(CastingCall, name="ttnn.subtract"):
     """a - b."""
 
     number_first = True
 
 
-class Multiply(BinaryCall, name="ttnn.multiply"):
+class Multiply(CastingCall, name="ttnn.multiply"):
     """a * b."""
 
 
@@ -230,36 +240,40 @@ class Gcd(BinaryCall, name="ttnn.gcd"):
     number_second = False
 
 
-class Eq(BinaryCall, name="ttnn.eq"):
-    """1 where a == b, else 0, in a's dtype."""
+class Comparison(CastingCall, abstract=True):
+    """1 where two operands compare as the name says, else 0: in a's dtype unless one is given."""
 
 
-class Ne(BinaryCall, name="ttnn.ne"):
-    """1 where a != b, else 0, in a's dtype."""
+class Eq(Comparison, name="ttnn.eq"):
+    """1 where a == b, else 0."""
 
 
-class Lt(BinaryCall, name="ttnn.lt"):
-    """1 where a < b, else 0, in a's dtype."""
+class Ne(Comparison, name="ttnn.ne"):
+    """1 where a != b, else 0."""
 
 
-class Le(BinaryCall, name="ttnn.le"):
-    """1 where a <= b, else 0, in a's dtype."""
+class Lt(Comparison, name="ttnn.lt"):
+    """1 where a < b, else 0."""
 
 
-class Gt(BinaryCall, name="ttnn.gt"):
-    """1 where a > b, else 0, in a's dtype."""
+class Le(Comparison, name="ttnn.le"):
+    """1 where a <= b, else 0."""
 
 
-class Ge(BinaryCall, name="ttnn.ge"):
-    """1 where a >= b, else 0, in a's dtype."""
+class Gt(Comparison, name="ttnn.gt"):
+    """1 where a > b, else 0."""
 
 
-class LogicalCall(BinaryCall, abstract=True):
+class Ge(Comparison, name="ttnn.ge"):
+    """1 where a >= b, else 0."""
+
+
+class LogicalCall(CastingCall, abstract=True):
     """A logical function of two operands, each first reduced to 1 (not zero) or 0."""
 
     def workspace(self, target: Target) -> Workspace:
         """Return the circular buffers of other binary calls, and two pages for each reduced operand."""
-        return Workspace(circular_buffers=tiles(12, widest(self.tensors)))
+        return Workspace(circular_buffers=tiles(12, self.widest_page()))
 
 
 class LogicalAnd(LogicalCall, name="ttnn.logical_and"):

@@ -61,6 +61,29 @@ def test_a_flexible_call_between_calls_in_rows_runs_in_rows():
     )
 
 
+def in_rows(shape: str) -> str:
+    """A call between two that read and write rows."""
+    return f"""graph {{
+      %x: i32[{shape}] row_major dram = input(name="x")
+      %m: i32[{shape}] row_major dram = ttnn.to_memory_config(%x, MemoryConfig())
+      %a: i32[{shape}] row_major dram = ttnn.add(%m, %m)
+      %b: i32[{shape}] row_major dram = ttnn.minimum(%a, %m)
+      %y: i32[{shape}] row_major dram = ttnn.to_memory_config(%b, MemoryConfig())
+      return "y"=%y
+    }}"""
+
+
+def test_calls_whose_row_is_one_core_s_alone_run_in_tiles():
+    long = chosen(in_rows("1,57600"))
+    assert "tile dram = ttnn.add" in long
+    assert long.count("to_layout") == 2
+
+
+@pytest.mark.parametrize("shape", ["1,2000", "1,8191", "1800,32"])
+def test_calls_of_shorter_rows_run_in_rows(shape: str):
+    assert "to_layout" not in chosen(in_rows(shape))
+
+
 def test_inputs_and_constants_are_uploaded_as_wanted():
     check(
         """graph {

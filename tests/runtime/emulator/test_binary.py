@@ -4,6 +4,7 @@ import torch
 
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls import binary as calls
+from ttc.ir import DType
 
 
 def bf16(*numbers: float) -> torch.Tensor:
@@ -74,3 +75,12 @@ def test_where_asks_for_not_zero():
 def test_integers_wrap():
     (y,) = emulated(lambda x: calls.Add(x, 1), i32(2**31 - 1))
     assert y.tolist() == [-(2**31)]
+
+
+def test_results_are_converted_after_the_call_has_computed_in_the_operands_dtype():
+    (y,) = emulated(lambda a, b: calls.Lt(a, b, dtype=DType.bf16), i32(1, 2, 3), i32(2))
+    assert y.tolist() == [1.0, 0.0, 0.0]
+    (y,) = emulated(lambda a: calls.Multiply(a, 3, dtype=DType.bf16), i32(2**30, 86))  # the product wraps as i32
+    assert y.tolist() == [-(2.0**30), 258.0]
+    (y,) = emulated(lambda a, b: calls.Subtract(a, b, dtype=DType.bf16), torch.tensor([1.0]), torch.tensor([2**-9]))
+    assert y.tolist() == [1.0]

@@ -28,6 +28,9 @@ Side = Layout | int | Value
 CONVERSION = 1 << 48
 """Weight of a conversion beside its bytes: fewest calls first, then fewest bytes."""
 
+LONG = 1 << 13
+"""Elements of a result below which a call loses less time in rows, which a core has whole, than a conversion takes."""
+
 REFUSED = 1 << 80
 """Weight of a conversion that TTNN refuses."""
 
@@ -40,16 +43,21 @@ def choose_layouts(graph: Graph, target: Target) -> Graph:
         %b: ... row_major dram = ttnn.to_layout(%a, ROW_MAJOR)
         %c: ... row_major dram = ttnn.reads_rows(%b)      %c: ... row_major dram = ttnn.reads_rows(%a)
 
-    Flexible calls run in either layout, other calls as they stand. The host uploads inputs and constants
-    and reads outputs in either; a value read in both is converted once, a constant uploaded twice. What a run leaves of
-    a state has the layout in which the next run takes the state.
+    Flexible calls run in either layout, other calls as they stand. A call that loses more time in rows than conversions
+    of its result take weighs as these do. The host uploads inputs and constants and reads outputs in either; a value
+    read in both is converted once, a constant uploaded twice. What a run leaves of a state has the layout in which the
+    next run takes the state.
     """
     in_rows = any(_in_rows_on_device(value) for value in graph.values())
     if not in_rows and not any(_moves_lines(node) or _cuts_tiles(node, target) for node in graph.nodes):
         return graph
     sides = [_side(position, node, target) for position, node in enumerate(graph.nodes)]
     source = _sources(graph)
-    rows = _rows_side(_flow(_demands(graph, sides, source)))
+    flow = _flow(_demands(graph, sides, source))
+    for position, node in enumerate(graph.nodes):
+        if sides[position] == position and (conversions := _lost_in_rows(node, target)):
+            flow.add_edge(Layout.TILE, position, capacity=conversions * CONVERSION)
+    rows = _rows_side(flow)
     layouts = [_decided(side, rows) for side in sides]
     return _rebuilt(graph, layouts, source)
 
@@ -135,6 +143,20 @@ def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
         isinstance(new, Spec) and new.layout is layout and new.shape == old.shape and new.dtype is old.dtype
         for new, old in zip(types, results, strict=True)
     )
+
+
+def _lost_in_rows(node: Node, target: Target) -> int:
+    """Return how many conversions of its result a call's lost time is worth in rows: one core has all of a long row."""
+    if node.results[0].type.numel < LONG:
+        return 0
+    asked = [
+        node.op.with_operands(lambda value, layout=layout: replace(value, type=replace(spec_of(value), layout=layout)))
+        for layout in (Layout.ROW_MAJOR, Layout.TILE)
+    ]
+    in_rows, in_tiles = (_seconds(call, target) for call in asked)  # type: ignore[arg-type]
+    (result,) = asked[0].result_types()
+    conversion = ToLayout(Value(asked[0], result, ""), Layout.TILE)
+    return max(0, int((in_rows - in_tiles) / (_seconds(conversion, target) + DOUBT)))
 
 
 def _is_conversion(op: Op) -> TypeGuard[ToLayout]:

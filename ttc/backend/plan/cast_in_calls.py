@@ -1,0 +1,115 @@
+"""Dtypes of results: calls convert what they compute, in place of typecasts after them."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from ttc.calls.binary import CastingCall, Comparison, LogicalCall
+from ttc.calls.call import PLAIN_FLOATS, spec_of
+from ttc.calls.layout import Typecast
+from ttc.calls.repeat import Expand
+from ttc.calls.shape import Reshape
+from ttc.calls.target import Target
+from ttc.ir import Builder, DType, Graph, Value
+from ttc.ir.rewrite import settled
+
+EXACT = frozenset({DType.f32, DType.i32})
+"""Dtypes of operands that TTNN computes with as they are, and converts the result of by the typecast's own function."""
+
+MOVES = (Reshape, Expand)
+"""Calls that move elements of any dtype, which a typecast before them suits as well."""
+
+Wants = dict[Value, set[DType | None]]
+"""The floating dtypes that readers cast a value to, reshaped or not; None stands for all other readers."""
+
+
+def cast_in_calls(graph: Graph, target: Target) -> Graph:
+    """Let calls give their results in the dtypes that typecasts make of these.
+
+        %m: i32[1,96] = ttnn.lt(%steps, %length)     %m: bf16[1,96] = ttnn.lt(%steps, %length, dtype=bf16)
+        %r: i32[96,1] = ttnn.reshape(%m, ..)         %r: bf16[96,1] = ttnn.reshape(%m, ..)
+        %c: bf16[96,1] = ttnn.typecast(%r, bf16)  -> %y = ttnn.where(%r, %x, 0.0)
+        %y = ttnn.where(%c, %x, 0.0)
+
+    A result that is wanted in several dtypes is computed for each, if only one operand is as large: a typecast reads as
+    much.
+    """
+    wants = _wants(graph)
+    given = {value for value in graph.values() if isinstance(value.op, Typecast) and _gives(value.op, wants)}
+    read = _read(graph, given)
+    builder = Builder(graph.weights)
+    new: dict[Value, Value] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, (CastingCall, *MOVES)) and node.results[0] not in read:
+            continue
+        builder.at(node.results, node.op)
+        if isinstance(node.op, Typecast) and node.results[0] in given:
+            results: tuple[Value, ...] = (_cast(node.op.input_tensor, node.op.dtype, new, builder),)
+        else:
+            results = builder.again(node, node.op.with_operands(new.__getitem__))
+        new.update(zip(node.results, results, strict=True))
+    return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
+
+
+def _wants(graph: Graph) -> Wants:
+    wants: Wants = {value: set() for node in graph.nodes for value in node.results}
+    for value in (value for _, value in graph.outputs):
+        wants[value].add(None)
+    for node in reversed(graph.nodes):
+        for operand in node.op.operands():
+            match node.op:
+                case Typecast(dtype=dtype) if dtype in PLAIN_FLOATS:
+                    wants[operand].add(dtype)
+                case op if isinstance(op, MOVES):
+                    wants[operand] |= wants[node.results[0]]
+                case _:
+                    wants[operand].add(None)
+    return wants
+
+
+def _read(graph: Graph, given: AbstractSet[Value]) -> set[Value]:
+    """Return the values that are read once the casts `given` read the operands of the calls that give them."""
+    read = {value for _, value in graph.outputs}
+    for node in reversed(graph.nodes):
+        if not given.isdisjoint(node.results):
+            (value,) = node.op.operands()
+            while isinstance(value.op, MOVES):
+                (value,) = value.op.operands()
+            read.update(value.op.operands())
+        elif not isinstance(node.op, (CastingCall, *MOVES)) or node.results[0] in read:
+            read.update(node.op.operands())
+    return read
+
+
+def _gives(cast: Typecast, wants: Wants) -> bool:
+    """Return whether the call whose result is cast, reshaped or not, gives that dtype without a program more."""
+    value = cast.input_tensor
+    moved = isinstance(value.op, MOVES)
+    while isinstance(value.op, MOVES):
+        if None in wants[value]:
+            return False
+        value = value.op.operands()[0]
+    if cast.dtype not in PLAIN_FLOATS or not _converts(value) or (moved and None in wants[value]):
+        return False
+    if cast.memory_config not in (None, spec_of(cast.input_tensor).memory):
+        return False
+    whole = sum(operand.type.numel == value.type.numel for operand in value.op.operands())
+    return len(wants[value]) == 1 or whole <= 1
+
+
+def _converts(value: Value) -> bool:
+    """Return whether TTNN converts the result of a call as a typecast does: of 32 bits, or of the numbers 1 and 0."""
+    call = value.op
+    if not isinstance(call, CastingCall) or call.dtype or call.output_tensor or call.activations:
+        return False
+    return isinstance(call, (Comparison, LogicalCall)) or all(operand.dtype in EXACT for operand in call.tensors)
+
+
+def _cast(value: Value, dtype: DType, new: dict[Value, Value], builder: Builder) -> Value:
+    """Return a value in another dtype, as the call that computes the value gives it."""
+    call = value.op
+    if isinstance(call, MOVES):
+        return builder(call.with_operands(lambda moved: _cast(moved, dtype, new, builder)), value.name)
+    assert isinstance(call, CastingCall)
+    return builder(replace(call.with_operands(new.__getitem__), dtype=dtype), value.name)
