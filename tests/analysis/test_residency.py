@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ttc.analysis.memory import bank_bytes
-from ttc.analysis.residency import HEADROOM, Moment, Replay, l1_bank, replay, schedule
+from ttc.analysis.residency import HEADROOM, Moment, Replay, depths, l1_bank, replay, schedule
 from ttc.calls.call import Workspace
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.runtime.run.program import parse_program
@@ -102,6 +102,26 @@ memory_config=MemoryConfig(buffer=L1))
   %c: bf16[1,2,32,32] tile dram = ttnn.add(%a, %b)
   return "c"=%c
 }"""
+
+
+def test_depths_are_what_the_allocator_gives():
+    graph = parse_program(
+        PARTS.replace(
+            "%b: bf16[1,2,32,32] tile dram = ttnn.relu(%v, memory_config=MemoryConfig())",
+            "%b: bf16[1,2,32,32] tile l1 = ttnn.relu(%v, memory_config=MemoryConfig(buffer=L1))",
+        )
+    )
+    (q, k, v), b = graph.nodes[1].results, graph.nodes[3].results[0]
+    size = bank_bytes(q.type, N150)
+    # q and k are gone by then: the highest free bytes were q's
+    assert depths(graph, N150) == {q: size, k: 2 * size, v: 3 * size, b: size}
+
+
+def test_a_buffer_without_room_has_no_depth():
+    graph = parse_program(PARTS.replace("[1,2,32,32]", "[1,2,262144,32]").replace("[1,32,192]", "[1,262144,192]"))
+    q, k, _ = graph.nodes[1].results
+    assert 2 * bank_bytes(q.type, N150) <= BANK < 3 * bank_bytes(q.type, N150)
+    assert depths(graph, N150).keys() == {q, k}
 
 
 def test_each_result_of_a_call_is_freed_by_itself():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import Arena, bank_bytes
@@ -97,6 +97,16 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
     return Replay(buffers, tuple(in_use), tuple(clashes))
 
 
+def depths(graph: Graph, target: Target) -> dict[Hashable, int]:
+    """Return how many bytes below the end of L1 each buffer begins, in the replay of a program; loops' bodies aside."""
+    held, found = Held(Arena(l1_bank(target))), dict[Hashable, int]()
+    for moment in schedule(graph, target):
+        held.past(replace(moment, freed=()))
+        found.update((buffer, held.depth(buffer)) for buffer, _ in moment.made if buffer in held)
+        held.past(Moment(Workspace(), (), moment.freed))
+    return found
+
+
 class Held:
     """The buffers in each core's L1 between two nodes, and their addresses."""
 
@@ -106,6 +116,13 @@ class Held:
     def copy(self) -> Held:
         """Return an L1 of its own with the same buffers."""
         return Held(self._arena.copy(), self._addresses)
+
+    def __contains__(self, buffer: Hashable) -> bool:
+        return buffer in self._addresses
+
+    def depth(self, buffer: Hashable) -> int:
+        """Return how many bytes below the end of L1 a buffer begins."""
+        return self._arena.size - self._addresses[buffer]
 
     def past(self, moment: Moment, elsewhere: bool = False) -> tuple[int, bool]:
         """Allocate and free what a node does; what the node makes only if that does not lie `elsewhere`.

@@ -51,6 +51,7 @@ def describe(report: CheckReport) -> str:
     lines = [
         f"{report.calls} calls, {report.device_programs} device programs, {report.conversions} layout conversions",
         f"DRAM allocated {report.dram_bytes:,} B, peak L1 per core {report.peak_l1_per_core:,} B",
+        f"{report.l1_buffers - report.l1_misplaced} of {report.l1_buffers} buffers in L1 where they were planned",
     ]
     if report.host_ops:
         lines.append(f"{report.host_ops} host ops, which ttnn was not asked about")

@@ -50,6 +50,9 @@ class StandIn:
     def dram_buffer(self, tensor: Any) -> None:
         return None
 
+    def l1_address(self, tensor: Any) -> None:
+        return None
+
     def spec_of(self, tensor: Any) -> tuple[Spec, tuple[int, ...]]:
         return tensor, tensor.padded_shape
 

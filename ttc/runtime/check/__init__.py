@@ -52,7 +52,8 @@ class CheckReport:
     """The results of the real ttnn for a program, in one run (what is done once before the first is not counted).
 
     `conversions` are device programs that change a tensor's form only, `conversion_ops` which. `dram_bytes`
-    is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. `refusal`
+    is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. Of the program's
+    `l1_buffers`, bodies of loops aside, `l1_misplaced` lie at other addresses than the plan's replay gave. `refusal`
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
     call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
     about, as the host does them. `warnings` are ttnn's own, logged while the program ran; ttnn says each once in a
@@ -65,6 +66,8 @@ class CheckReport:
     conversions: int = 0
     dram_bytes: int = 0
     peak_l1_per_core: int = 0
+    l1_buffers: int = 0
+    l1_misplaced: int = 0
     spec_mismatches: tuple[str, ...] = ()
     refusal: str | None = None
     miscount: str | None = None

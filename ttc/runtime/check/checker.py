@@ -6,9 +6,11 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from ttc.analysis.residency import depths
 from ttc.calls.call import Call, Dispatch, kind_of, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
@@ -18,6 +20,7 @@ from ttc.calls.target import Target
 from ttc.errors import TtcError
 from ttc.ir import Graph, Node, Spec, Value
 from ttc.ir.text import print_node
+from ttc.runtime.check.addresses import Addresses, l1_top
 from ttc.runtime.check.padding import unfilled_padding
 from ttc.runtime.check.slices import unsound_slices
 from ttc.runtime.check.tensors import Buffer, Tensors
@@ -39,6 +42,7 @@ class Card(Protocol):
     def dram_allocated(self) -> int: ...
     def l1_allocated(self) -> int: ...
     def dram_buffer(self, tensor: Tensor) -> Buffer | None: ...
+    def l1_address(self, tensor: Tensor) -> int | None: ...
     @property
     def dram_banks(self) -> int: ...
     def spec_of(self, tensor: Tensor) -> tuple[Spec, tuple[int, ...]]: ...
@@ -66,6 +70,8 @@ class Findings:
     device_programs: int = 0
     dram_bytes: int = 0
     peak_l1_per_core: int = 0
+    l1_buffers: int = 0
+    l1_misplaced: int = 0
     conversions: Counter[str] = field(default_factory=Counter)
     spec_mismatches: list[str] = field(default_factory=list)
     unsafe: list[str] = field(default_factory=list)
@@ -80,6 +86,7 @@ class Checker:
 
     def __init__(self, card: Card, target: Target):
         self.card, self.target = card, target
+        self.l1_top = l1_top(card)
         self._traces: dict[Hashable, Trace] = {}
 
     def check(self, text: str, progress: Callable[[int, int, str], None]) -> Findings:
@@ -92,6 +99,8 @@ class Checker:
         try:
             program = parse_program(text)
             run.found.unsafe.extend(lint(program, self.target))
+            with suppress(TtcError):  # a program that is no program of ttc's has no plan: TTNN says why
+                run.addresses.planned = depths(program, self.target)
             steps = run.steps(program)
             for number, (node, step) in enumerate(steps):
                 line = print_node(node).partition("\n")[0]
@@ -101,6 +110,7 @@ class Checker:
         except TtcError as refusal:
             run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
         found = run.found
+        found.l1_buffers, found.l1_misplaced = run.addresses.found, run.addresses.misplaced
         del run
         if found.refusal is not None:
             gc.collect()  # what was raised may be in a cycle with the frames that hold tensors
@@ -132,6 +142,7 @@ class _Run:
     def __init__(self, checker: Checker, found: Findings):
         self.checker, self.card, self.found = checker, checker.card, found
         self.tensors = Tensors(checker.card)
+        self.addresses = Addresses(checker.card, checker.l1_top)
         self._banks = checker.card.dram_banks
         self._others = checker.card.dram_allocated()  # bytes of DRAM that are none of this program's
 
@@ -176,6 +187,7 @@ class _Run:
         for value, tensor in zip(step.results, results, strict=True):
             tensors[value] = tensor
             self._compare(value, tensor, call.mnemonic)
+            self.addresses.note(value, tensor)
         tensors.release(step.releases)
 
     def _call(self, call: Call, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:

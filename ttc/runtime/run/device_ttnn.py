@@ -155,6 +155,13 @@ class TtnnDevice:
             pages = -(-tensor.buffer_num_pages() // self.dram_banks)
         return tensor.buffer_unique_id(), pages * tensor.buffer_aligned_page_size()
 
+    def l1_address(self, tensor: ttnn.Tensor) -> int | None:
+        """Return where a tensor's buffer begins in L1, on all cores alike; None outside of L1."""
+        on_device = ttnn.is_tensor_storage_on_device(tensor) and tensor.is_allocated()
+        if not on_device or tensor.memory_config().buffer_type != ttnn.BufferType.L1:
+            return None
+        return tensor.buffer_address()
+
     def synchronize(self) -> None:
         """Let the card finish all calls."""
         self.queues.wait()
