@@ -97,12 +97,12 @@ def replay(moments: list[Moment], target: Target, without: frozenset[int] = froz
     return Replay(buffers, tuple(in_use), tuple(clashes))
 
 
-def depths(graph: Graph, target: Target) -> dict[Hashable, int]:
+def depths(graph: Graph, target: Target) -> dict[Value, int]:
     """Return how many bytes below the end of L1 each buffer begins, in the replay of a program; loops' bodies aside."""
-    held, found = Held(Arena(l1_bank(target))), dict[Hashable, int]()
-    for moment in schedule(graph, target):
+    held, found = Held(Arena(l1_bank(target))), dict[Value, int]()
+    for node, moment in zip(graph.nodes, schedule(graph, target), strict=True):
         held.past(replace(moment, freed=()))
-        found.update((buffer, held.depth(buffer)) for buffer, _ in moment.made if buffer in held)
+        found.update((value, held.depth(value)) for value in node.results if value in held)
         held.past(Moment(Workspace(), (), moment.freed))
     return found
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping
 
 from ttc.commands.options import add_json, artifact_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.errors import printable
+from ttc.ir import Value
 from ttc.ir.lengths import size_words
 from ttc.runtime.check import CheckReport
 
@@ -22,36 +24,48 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> int:
     """Check and print; return 1 if the library refused a call or returned another result than predicted."""
     import ttc
+    from ttc.analysis.residency import depths
     from ttc.calls.target import target_named
     from ttc.runtime.check import check
 
     buckets = ttc.load(artifact_file(arguments.artifact)).buckets
     programs = [bucket.program for bucket in buckets]
+    targets = [target_named(p.target if arguments.target is None else arguments.target) for p in programs]
     with ProgressLine("checking") as line:
 
         def progress(step: int, steps: int) -> None:
             line.at("the calls", step, steps)
 
-        named = arguments.target
-        reports = [check(p, target_named(p.target if named is None else named), progress) for p in programs]
+        reports = [check(program, target, progress) for program, target in zip(programs, targets, strict=True)]
+    planned = [depths(program.graph, target) for program, target in zip(programs, targets, strict=True)]
+    placed = [placement(*pair) for pair in zip(reports, planned, strict=True)]
     ok = all(report.ok for report in reports)
     if arguments.json:
-        others = {"buckets": [report.to_dict() for report in reports]} if buckets[-1].sizes else {}
-        print_json({**reports[-1].to_dict(), "ok": ok, **others})
+        found = [{**report.to_dict(), **places} for report, places in zip(reports, placed, strict=True)]
+        print_json({**found[-1], "ok": ok, **({"buckets": found} if buckets[-1].sizes else {})})
         return 0 if ok else 1
-    for bucket, report in zip(buckets, reports, strict=True):
+    for bucket, report, places in zip(buckets, reports, placed, strict=True):
         if bucket.sizes:
             print(printable(size_words(bucket.sizes)))
-        print(printable(describe(report)))
+        print(printable(describe(report, places)))
     return 0 if ok else 1
 
 
-def describe(report: CheckReport) -> str:
-    """Describe a check's result in a few lines for people."""
+def placement(report: CheckReport, planned: Mapping[Value, int]) -> dict[str, int]:
+    """Count the buffers in L1 that a check met, and those that begin elsewhere than planned, in bytes below L1's end."""
+    pairs = [
+        (report.l1_depths[value.name], depth) for value, depth in planned.items() if value.name in report.l1_depths
+    ]
+    return {"l1_buffers": len(pairs), "l1_misplaced": sum(found != depth for found, depth in pairs)}
+
+
+def describe(report: CheckReport, places: Mapping[str, int]) -> str:
+    """Describe a check's result, and where L1's buffers lie, in a few lines for people."""
+    buffers, misplaced = places["l1_buffers"], places["l1_misplaced"]
     lines = [
         f"{report.calls} calls, {report.device_programs} device programs, {report.conversions} layout conversions",
         f"DRAM allocated {report.dram_bytes:,} B, peak L1 per core {report.peak_l1_per_core:,} B",
-        f"{report.l1_buffers - report.l1_misplaced} of {report.l1_buffers} buffers in L1 where they were planned",
+        f"{buffers - misplaced} of {buffers} buffers in L1 where they were planned",
     ]
     if report.host_ops:
         lines.append(f"{report.host_ops} host ops, which ttnn was not asked about")

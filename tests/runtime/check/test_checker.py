@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from ttc.calls.target import TARGETS
-from ttc.commands.check import describe
-from ttc.ir import Spec
+from ttc.commands.check import describe, placement
+from ttc.ir import L1, Spec
 from ttc.runtime.check import CheckReport
 from ttc.runtime.check.checker import Checker
+from ttc.runtime.run.program import parse_program
 
 PROGRAM = """graph {
   %x: bf16[64,64] tile dram = input(name="x")
@@ -89,7 +90,42 @@ def test_a_miscount_is_a_fault():
     report = CheckReport(miscount="%a of ttnn.relu: one too many")
     assert not report.ok
     assert report.to_dict()["miscount"] == report.miscount
-    assert describe(report).splitlines()[-2:] == [
+    assert describe(report, placement(report, {})).splitlines()[-2:] == [
         "not as predicted: %a of ttnn.relu: one too many",
         "NOT accepted by ttnn",
     ]
+
+
+class InL1(StandIn):
+    """A card with an L1 that ends at 9,000, which gives each new tensor the next 1,000 bytes."""
+
+    def __init__(self):
+        super().__init__()
+        self.given: list[tuple[Any, int]] = []
+
+    def l1_address(self, tensor: Any) -> int | None:
+        if tensor.memory != L1:
+            return None
+        self.given.append((tensor, 9000 - 2048 - 1000 * len(self.given)))
+        return self.given[-1][1]
+
+
+def test_values_in_l1_are_told_by_their_depth():
+    text = """graph {
+  %x: bf16[32,32] tile dram = input(name="x")
+  %a: bf16[32,32] tile l1 = ttnn.relu(%x, memory_config=MemoryConfig(buffer=L1))
+  %b: bf16[32,32] tile dram = ttnn.relu(%a, memory_config=MemoryConfig())
+  %c: bf16[32,32] tile l1 = ttnn.relu(%b, memory_config=MemoryConfig(buffer=L1))
+  %y: bf16[32,32] tile dram = ttnn.relu(%c, memory_config=MemoryConfig())
+  return "y"=%y
+}"""
+    found = Checker(InL1(), TARGETS["n150"]).check(text, lambda step, steps, line: None)
+    assert found.l1_depths == {"a": 3048, "c": 4048}  # the first tensor of all found the end
+    graph = parse_program(text)
+    a, c = graph.nodes[1].results[0], graph.nodes[3].results[0]
+    report = CheckReport(l1_depths=found.l1_depths)
+    assert placement(report, {a: 3048, c: 4048}) == {"l1_buffers": 2, "l1_misplaced": 0}
+    assert placement(report, {a: 3048, c: 2048}) == {"l1_buffers": 2, "l1_misplaced": 1}
+    assert placement(report, {c: 2048}) == {"l1_buffers": 1, "l1_misplaced": 1}
+    assert placement(CheckReport(l1_depths={"a": 3048}), {a: 1, c: 2}) == {"l1_buffers": 1, "l1_misplaced": 1}
+    assert "1 of 2 buffers in L1 where they were planned" in describe(report, placement(report, {a: 3048, c: 2048}))

@@ -52,13 +52,13 @@ class CheckReport:
     """The results of the real ttnn for a program, in one run (what is done once before the first is not counted).
 
     `conversions` are device programs that change a tensor's form only, `conversion_ops` which. `dram_bytes`
-    is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. Of the program's
-    `l1_buffers`, bodies of loops aside, `l1_misplaced` lie at other addresses than the plan's replay gave. `refusal`
+    is what was allocated at the fullest moment, `peak_l1_per_core` the bytes of the fullest core. `refusal`
     is the first call that ttnn did not take, in its own words; counts then end there. `per_call` holds each
     call's node number, device programs, device ops and own L1 peak. `host_ops` are the calls that ttnn was not asked
     about, as the host does them. `warnings` are ttnn's own, logged while the program ran; ttnn says each once in a
     process. `miscount` is the first call that is more or fewer device programs, or conversions, than its report says.
-    `unsafe` is what ttnn takes and a card gets wrong: the program's lints, and what ttnn's trace shows.
+    `unsafe` is what ttnn takes and a card gets wrong: the program's lints, and what ttnn's trace shows. `l1_depths`
+    tells of each value in L1, by name, how many bytes below the end of L1 the buffer begins; not in bodies of loops.
     """
 
     calls: int = 0
@@ -66,8 +66,6 @@ class CheckReport:
     conversions: int = 0
     dram_bytes: int = 0
     peak_l1_per_core: int = 0
-    l1_buffers: int = 0
-    l1_misplaced: int = 0
     spec_mismatches: tuple[str, ...] = ()
     refusal: str | None = None
     miscount: str | None = None
@@ -76,6 +74,7 @@ class CheckReport:
     per_call: tuple[dict[str, Any], ...] = ()
     warnings: tuple[str, ...] = ()
     unsafe: tuple[str, ...] = ()
+    l1_depths: dict[str, int] = field(default_factory=dict)
 
     @property
     def faults(self) -> list[str]:

@@ -6,11 +6,9 @@ import gc
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from ttc.analysis.residency import depths
 from ttc.calls.call import Call, Dispatch, kind_of, spec_of
 from ttc.calls.host import HostOp
 from ttc.calls.layout import Deallocate
@@ -18,9 +16,8 @@ from ttc.calls.lints import lint
 from ttc.calls.loop import Loop
 from ttc.calls.target import Target
 from ttc.errors import TtcError
-from ttc.ir import Graph, Node, Spec, Value
+from ttc.ir import L1, TILE, DType, Graph, Node, Spec, Value
 from ttc.ir.text import print_node
-from ttc.runtime.check.addresses import Addresses, l1_top
 from ttc.runtime.check.padding import unfilled_padding
 from ttc.runtime.check.slices import unsound_slices
 from ttc.runtime.check.tensors import Buffer, Tensors
@@ -70,8 +67,7 @@ class Findings:
     device_programs: int = 0
     dram_bytes: int = 0
     peak_l1_per_core: int = 0
-    l1_buffers: int = 0
-    l1_misplaced: int = 0
+    l1_depths: dict[str, int] = field(default_factory=dict)
     conversions: Counter[str] = field(default_factory=Counter)
     spec_mismatches: list[str] = field(default_factory=list)
     unsafe: list[str] = field(default_factory=list)
@@ -86,7 +82,7 @@ class Checker:
 
     def __init__(self, card: Card, target: Target):
         self.card, self.target = card, target
-        self.l1_top = l1_top(card)
+        self.l1_end = l1_end(card)
         self._traces: dict[Hashable, Trace] = {}
 
     def check(self, text: str, progress: Callable[[int, int, str], None]) -> Findings:
@@ -99,8 +95,6 @@ class Checker:
         try:
             program = parse_program(text)
             run.found.unsafe.extend(lint(program, self.target))
-            with suppress(TtcError):  # a program that is no program of ttc's has no plan: TTNN says why
-                run.addresses.planned = depths(program, self.target)
             steps = run.steps(program)
             for number, (node, step) in enumerate(steps):
                 line = print_node(node).partition("\n")[0]
@@ -110,7 +104,6 @@ class Checker:
         except TtcError as refusal:
             run.found.refusal = f"{refusal} (in: {line})" if line else str(refusal)
         found = run.found
-        found.l1_buffers, found.l1_misplaced = run.addresses.found, run.addresses.misplaced
         del run
         if found.refusal is not None:
             gc.collect()  # what was raised may be in a cycle with the frames that hold tensors
@@ -142,7 +135,6 @@ class _Run:
     def __init__(self, checker: Checker, found: Findings):
         self.checker, self.card, self.found = checker, checker.card, found
         self.tensors = Tensors(checker.card)
-        self.addresses = Addresses(checker.card, checker.l1_top)
         self._banks = checker.card.dram_banks
         self._others = checker.card.dram_allocated()  # bytes of DRAM that are none of this program's
 
@@ -157,7 +149,7 @@ class _Run:
     def steps(self, graph: Graph) -> list[tuple[Node, Callable[[], None]]]:
         """List the steps of a session, in order, each with the line it comes from."""
         order = plan(graph)
-        makers = {value: node for node in graph.nodes for value in node.results}
+        makers = self._makers = {value: node for node in graph.nodes for value in node.results}
 
         def uploads(values: tuple[Value, ...]) -> list[tuple[Node, Callable[[], None]]]:
             return [(makers[value], lambda value=value: self._make(value)) for value in values]
@@ -187,7 +179,7 @@ class _Run:
         for value, tensor in zip(step.results, results, strict=True):
             tensors[value] = tensor
             self._compare(value, tensor, call.mnemonic)
-            self.addresses.note(value, tensor)
+            self._note_address(value, tensor)
         tensors.release(step.releases)
 
     def _call(self, call: Call, step: Step, tensors: Tensors, times: int) -> tuple[Tensor, ...]:
@@ -244,11 +236,24 @@ class _Run:
         found.dram_bytes = max(found.dram_bytes, self._dram() + trace.dram)
         found.peak_l1_per_core = max(found.peak_l1_per_core, l1_taken + trace.l1)
 
+    def _note_address(self, value: Value, tensor: Tensor) -> None:
+        """Record where a value of the program lies in L1; loops' bodies, whose names are their own, are left out."""
+        address = self.card.l1_address(tensor)
+        if address is not None and value in self._makers:
+            self.found.l1_depths[value.name] = self.checker.l1_end - address
+
     def _compare(self, value: Value, tensor: Tensor, what: str) -> None:
         actual, padded = self.card.spec_of(tensor)
         fault = mismatch(spec_of(value), actual, padded)
         if fault:
             self.found.spec_mismatches.append(f"%{value.name} of {what}: {fault}")
+
+
+def l1_end(card: Card) -> int:
+    """Return the address at which L1 ends: TTNN gives the highest bytes of an empty one first."""
+    tile = Spec(DType.bf16, (TILE, TILE), memory=L1)
+    address = card.l1_address(card.empty(tile))
+    return 0 if address is None else address + int(TILE * TILE * DType.bf16.bytes)
 
 
 def miscount(step: Step, predicted: Dispatch, counted: Dispatch) -> str:
