@@ -52,11 +52,10 @@ def run(arguments: Namespace) -> int:
 
 
 def placement(report: CheckReport, planned: Mapping[Value, int]) -> dict[str, int]:
-    """Count the buffers in L1 that a check met, and those that begin elsewhere than planned, in bytes below L1's end."""
-    pairs = [
-        (report.l1_depths[value.name], depth) for value, depth in planned.items() if value.name in report.l1_depths
-    ]
-    return {"l1_buffers": len(pairs), "l1_misplaced": sum(found != depth for found, depth in pairs)}
+    """Count the buffers in L1 that a check met, and those that are not at the planned bytes below the end of L1."""
+    found = report.l1_depths
+    met = [(found[value.name], depth) for value, depth in planned.items() if value.name in found]
+    return {"l1_buffers": len(met), "l1_misplaced": sum(real != depth for real, depth in met)}
 
 
 def describe(report: CheckReport, places: Mapping[str, int]) -> str:
