@@ -3,6 +3,7 @@ import pytest
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
 from tests.cards import EACH_CARD
 from ttc.calls import binary as calls
+from ttc.calls.ternary import Where
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType
 
@@ -42,8 +43,8 @@ def test_integer_division_keeps_integers_only_when_rounded():
         (lambda a, b, i, r: calls.BitwiseAnd(a, a), "an operand is bf16; accepted are i32, u16, u32"),
         (lambda a, b, i, r: calls.Pow(i, i), "an integer tensor cannot be raised to a tensor"),
         (lambda a, b, i, r: calls.Pow(i, -1), "an integer tensor cannot be raised to a negative number"),
-        (lambda a, b, i, r: calls.Where(r, r, r), "where with three tensors runs in TILE layout"),
-        (lambda a, b, i, r: calls.Where(i, a, a), "where takes operands of one dtype"),
+        (lambda a, b, i, r: Where(r, r, r), "where with three tensors runs in TILE layout"),
+        (lambda a, b, i, r: Where(i, a, a), "where takes operands of one dtype"),
     ],
 )
 def test_what_ttnn_refuses_is_refused(make, message: str):
@@ -54,8 +55,8 @@ def test_what_ttnn_refuses_is_refused(make, message: str):
 
 def test_where_is_flexible_beside_a_number():
     (x,) = values(spec(BF16, 2, 33))
-    assert calls.Where(x, x, 0.0).flexible
-    assert not calls.Where(x, x, x).flexible
+    assert Where(x, x, 0.0).flexible
+    assert not Where(x, x, x).flexible
 
 
 @pytest.mark.parametrize("target", EACH_CARD)
@@ -99,9 +100,9 @@ def test_real_ttnn_broadcasts_as_predicted(target: str, ttnn_python: str):
 def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
     makes = (
         lambda a, b, **k: calls.Add(a, b, **k),
-        lambda a, b, **k: calls.Where(a, b, 0.0, **k),
-        lambda a, b, **k: calls.Where(a, 0.0, b, **k),
-        lambda a, b, **k: calls.Where(a, b, a, **k),
+        lambda a, b, **k: Where(a, b, 0.0, **k),
+        lambda a, b, **k: Where(a, 0.0, b, **k),
+        lambda a, b, **k: Where(a, b, a, **k),
     )
     stated = ({}, {"memory_config": DRAM}, {"memory_config": L1})
     programs = [
@@ -118,15 +119,13 @@ def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
 @pytest.mark.parametrize("target", EACH_CARD)
 def test_real_ttnn_selects_as_predicted(target: str, ttnn_python: str):
     shapes = [((2, 33, 65),) * 3, ((65,), (2, 33, 1), (2, 33, 65)), ((2, 1, 1, 33), (1, 5, 1, 33), (1,))]
-    programs = [
-        one(calls.Where, *(spec(dtype, *shape) for shape in three)) for dtype in (BF16, F32, I32) for three in shapes
-    ]
+    programs = [one(Where, *(spec(dtype, *shape) for shape in three)) for dtype in (BF16, F32, I32) for three in shapes]
     for dtype, number in ((BF16, 1.0), (F32, 1.0), (I32, 1)):
         for layout in (TILED, ROWS):
             for a, b, _ in shapes:
                 pair = (spec(dtype, *a, layout=layout), spec(dtype, *b, layout=layout))
-                programs.append(one(lambda x, y, n=number: calls.Where(x, y, n), *pair))
-                programs.append(one(lambda x, y, n=number: calls.Where(x, n, y), *pair))
-    programs += [one(lambda x: calls.Where(x, 1.0, 2.0), spec(dtype, 2, 33)) for dtype in (BF16, F32)]
-    programs += [one(calls.Where, *(spec(DType.u16, 2, 33),) * 3)]
+                programs.append(one(lambda x, y, n=number: Where(x, y, n), *pair))
+                programs.append(one(lambda x, y, n=number: Where(x, n, y), *pair))
+    programs += [one(lambda x: Where(x, 1.0, 2.0), spec(dtype, 2, 33)) for dtype in (BF16, F32)]
+    programs += [one(Where, *(spec(DType.u16, 2, 33),) * 3)]
     assert_as_predicted(programs, target)

@@ -15,8 +15,9 @@ from ttc.calls.concat import Concat
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.reduce import Argmax, Cumprod, Cumsum, Max, Mean, Prod, Sum, Topk
+from ttc.calls.reduce import Argmax, Max, Mean, Prod, Sum, Topk
 from ttc.calls.repeat import Expand, Repeat
+from ttc.calls.scan import Cumprod, Cumsum
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS

@@ -10,7 +10,7 @@ import pytest
 
 from tests.calls.claims import claims, first_of_each_kind, sampled_calls
 from tests.calls.programs import BF16, I32, assert_as_predicted, spec, values
-from ttc.calls import binary, unary
+from ttc.calls import binary, ternary, unary
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DType
@@ -47,7 +47,7 @@ def test_numbers_that_an_integer_tensor_cannot_hold_are_refused(dtype: DType, nu
 @pytest.mark.parametrize("number", [0.25, 2**31, float("nan")])
 def test_an_integer_tensor_is_not_selected_beside_such_a_number(number: float):
     (x,) = values(spec(I32, 2, 33))
-    for call in (binary.Where(x, x, number), binary.Where(x, number, x)):
+    for call in (ternary.Where(x, x, number), ternary.Where(x, number, x)):
         with pytest.raises(Refusal, match="a tensor of i32 cannot hold the number"):
             call.infer()
 

@@ -7,11 +7,11 @@ from tests.cards import EACH_CARD
 from tests.ir.loops import LOOP
 from tests.mock_cards import check_many
 from ttc.analysis.script import script
-from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.binary import Add, Multiply
 from ttc.calls.call import UnaryWithParam
 from ttc.calls.loop import Clone, Empty, FillCache, Put, Take
 from ttc.calls.target import TARGETS
-from ttc.calls.ternary import Lerp
+from ttc.calls.ternary import Lerp, Where
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, Step, backward
 from ttc.runtime.run.program import parse_program

@@ -4,6 +4,7 @@ from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicte
 from tests.cards import EACH_CARD
 from ttc.calls import reduce as calls
 from ttc.calls.call import ComputeKernelConfig
+from ttc.calls.scan import Cumsum
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType
 
@@ -77,10 +78,10 @@ def test_real_ttnn_chooses_and_accumulates_as_predicted(target: str, ttnn_python
                     one(lambda x, d=dim: calls.Prod(x, d, True), spec(dtype, *shape)),
                     one(lambda x, d=dim: calls.Argmax(x, d), spec(dtype, *shape)),
                     one(lambda x, d=dim: calls.Argmax(x, d, True), spec(dtype, *shape)),
-                    one(lambda x, d=dim: calls.Cumsum(x, d), spec(dtype, *shape)),
+                    one(lambda x, d=dim: Cumsum(x, d), spec(dtype, *shape)),
                     one(lambda x, d=dim, n=size: calls.Topk(x, min(5, n), d, stable=True), spec(dtype, *shape)),
                 ]
-    programs += [one(lambda x: calls.Cumsum(x, 1), spec(I32, 2, 77))]
+    programs += [one(lambda x: Cumsum(x, 1), spec(I32, 2, 77))]
     for shape in ((7,), (2, 77), (8, 197, 768), (4, 3, 128256)):
         programs += [one(lambda x: calls.Argmax(x, x.type.rank - 1), spec(I32, *shape, layout=ROWS))]
     for width in (64, 1024, 4096, 9999, 32768, 65536, 70000):
@@ -97,7 +98,7 @@ def test_real_ttnn_places_results_as_predicted(target: str, ttnn_python: str):
         lambda x, d, **k: calls.Mean(x, (d,), True, **k),
         lambda x, d, **k: calls.Prod(x, d, **k),
         lambda x, d, **k: calls.Argmax(x, d, **k),
-        lambda x, d, **k: calls.Cumsum(x, d, **k),
+        lambda x, d, **k: Cumsum(x, d, **k),
     )
     programs = [
         one(lambda x, make=make, d=d, k=k: make(x, d, **k), spec(BF16, 2, 33, 65, layout=TILED, memory=memory))

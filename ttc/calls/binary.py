@@ -20,7 +20,7 @@ from ttc.calls.call import (
     spec_of,
 )
 from ttc.calls.target import Target
-from ttc.calls.unary import ALL_DTYPES, NUMBERS, SIGNED, tiles
+from ttc.calls.unary import NUMBERS, SIGNED, tiles
 from ttc.errors import Refusal, TypeRuleError
 from ttc.ir import DType, Layout, MemoryConfig, Spec, Value, types
 
@@ -316,56 +316,3 @@ class BitwiseRightShift(BinaryCall, name="ttnn.bitwise_right_shift"):
     """a >> b, the sign kept."""
 
     dtypes = INTEGERS
-
-
-@dataclass(frozen=True)
-class Where(Call, name="ttnn.where"):
-    """true_value where predicate is not 0, else false_value: tensors, or numbers; all broadcast.
-
-    With two tensor values TILE only. The result's memory is the predicate's, or that of the one tensor beside a number.
-    """
-
-    predicate: Value
-    true_value: Value | float
-    false_value: Value | float
-    _: KW_ONLY
-    memory_config: MemoryConfig | None = None
-    output_tensor: Value | None = None
-
-    @property
-    def flexible(self) -> bool:  # type: ignore[override]
-        """Return whether the call runs in either layout: three tensors need TILE."""
-        return not (isinstance(self.true_value, Value) and isinstance(self.false_value, Value))
-
-    @property
-    def tensors(self) -> tuple[Value, ...]:
-        """Return the operands that are tensors, the predicate first."""
-        return tuple(x for x in (self.predicate, self.true_value, self.false_value) if isinstance(x, Value))
-
-    def infer(self) -> Spec:
-        tensors = self.tensors
-        layout = one_layout(*tensors)
-        if len(tensors) == 3 and layout is not Layout.TILE:
-            raise Refusal("where with three tensors runs in TILE layout")
-        dtypes = ALL_DTYPES if len(tensors) == 3 else ORDERED if len(tensors) == 2 else FLOATS
-        for tensor in tensors:
-            accept(tensor, None, dtypes, "an operand")
-        if len({tensor.dtype for tensor in tensors}) > 1:
-            raise Refusal("where takes operands of one dtype")
-        for number in (self.true_value, self.false_value):
-            if not isinstance(number, Value):
-                accept_number(number, self.predicate.dtype)
-        shape = broadcast(*(tensor.shape for tensor in tensors))
-        follows = tensors[1] if len(tensors) == 2 else self.predicate
-        memory = self.memory_config or spec_of(follows).memory
-        return written(Spec(tensors[-1].dtype, shape, layout, memory), self.output_tensor)
-
-    def alias(self) -> Value | None:
-        return self.output_tensor
-
-    def overwrites(self) -> tuple[Value, ...]:
-        return (self.output_tensor,) if self.output_tensor else ()
-
-    def workspace(self, target: Target) -> Workspace:
-        """Return two pages for each operand and the result, and as many again but two where one is broadcast."""
-        return Workspace(circular_buffers=tiles(14 if len(self.tensors) == 3 else 8, widest(self.tensors)))

@@ -8,6 +8,7 @@ The ops of a family, and what else its file offers to others, are in the file's 
 from ttc.ops.activation import *
 from ttc.ops.attention import *
 from ttc.ops.binary import *
+from ttc.ops.cast import *
 from ttc.ops.constant import *
 from ttc.ops.conv import *
 from ttc.ops.folding import *

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ttc.errors import TypeRuleError
 from ttc.ir import Builder, DType, Op, TensorType, Value
-from ttc.ops import activation, binary, matmul, reduce, shape, unary
+from ttc.ops import activation, binary, cast, matmul, reduce, shape, unary
 from ttc.ops.constant import Full
 from ttc.ops.constant import constant as known_value
 
@@ -134,7 +134,7 @@ class Expr:
 
     def cast(self, dtype: DType) -> Expr:
         """Return this value in another dtype; nothing is added where the dtype is the same."""
-        return self if self.dtype is dtype else self.new(unary.Cast(self.value, dtype))
+        return self if self.dtype is dtype else self.new(cast.Cast(self.value, dtype))
 
     def reshape(self, *sizes: int) -> Expr:
         """Return the same elements under another shape; nothing is added where the shape is the same."""

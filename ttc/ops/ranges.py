@@ -8,7 +8,7 @@ from math import ceil, floor, inf, isfinite, isnan, prod
 import torch
 
 from ttc.ir import DType, Input, Op, Value
-from ttc.ops import activation, binary, norm, reduce, shape, unary
+from ttc.ops import activation, binary, cast, norm, reduce, shape, unary
 from ttc.ops.constant import Full, Literal, number_of
 from ttc.ops.facts import LARGE, Finite, facts_of
 from ttc.ops.skew import Skew
@@ -155,7 +155,7 @@ class _Ranges:
                 return _times(x, prod(whole.shape[d] for d in dims))
             case reduce.Cumsum(x=whole, dim=dim):  # between 0 (exclusive, the first) and n terms
                 return hull(x, _times(x, whole.shape[dim] if whole.shape else 1), Interval(0.0, 0.0))
-            case unary.Cast(dtype=dtype):
+            case cast.Cast(dtype=dtype):
                 return _cast(x, dtype)
             case activation.Softplus(beta=beta) if beta <= 0:
                 return EVERYTHING

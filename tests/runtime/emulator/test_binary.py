@@ -5,6 +5,7 @@ import torch
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls import binary as calls
 from ttc.ir import DType
+from ttc.calls.ternary import Where
 
 
 def bf16(*numbers: float) -> torch.Tensor:
@@ -64,11 +65,9 @@ def test_numbers_first():
 
 
 def test_where_asks_for_not_zero():
-    (y,) = emulated(
-        lambda c, a: calls.Where(c, a, -1e30), torch.tensor([2.0, 0.0, -1.0]), torch.tensor([5.0, 6.0, 7.0])
-    )
+    (y,) = emulated(lambda c, a: Where(c, a, -1e30), torch.tensor([2.0, 0.0, -1.0]), torch.tensor([5.0, 6.0, 7.0]))
     assert y.tolist() == [5.0, np.float32(-1e30), 7.0]
-    (y,) = emulated(calls.Where, i32(1, 0), i32(5, 6), i32(8))
+    (y,) = emulated(Where, i32(1, 0), i32(5, 6), i32(8))
     assert y.tolist() == [5, 8]
 
 

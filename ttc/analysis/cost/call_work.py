@@ -32,8 +32,8 @@ from ttc.calls.program_config import (
     MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig,
     ProgramConfig,
 )
-from ttc.calls.reduce import Cumprod, Cumsum
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
+from ttc.calls.scan import Cumprod, Cumsum
 from ttc.calls.shape import Pad, Permute, Reshape, Slice
 from ttc.calls.target import Target
 from ttc.calls.ternary import Addcmul, Lerp, SnakeBeta

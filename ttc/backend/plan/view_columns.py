@@ -10,14 +10,14 @@ from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import l1_bank
 from ttc.backend.plan.bodies import in_bodies
 from ttc.backend.plan.place import remade, standing_memory
-from ttc.calls.binary import BinaryCall, Where
+from ttc.calls.binary import BinaryCall
 from ttc.calls.call import spec_of
 from ttc.calls.loop import Take
 from ttc.calls.narrow import Narrow
 from ttc.calls.shape import Slice
 from ttc.calls.shards import is_sharded, most_columns, width_shards
 from ttc.calls.target import Target
-from ttc.calls.ternary import Lerp
+from ttc.calls.ternary import Lerp, Where
 from ttc.calls.unary import UnaryCall
 from ttc.ir import TILE, Graph, MemoryConfig, Node, Op, Spec, Value
 from ttc.ir.names import take_name

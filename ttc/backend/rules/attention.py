@@ -18,11 +18,12 @@ from ttc.calls.attention import (
     SDPAProgramConfig,
     chunk_tiles,
 )
-from ttc.calls.binary import Add, Multiply, Where
+from ttc.calls.binary import Add, Multiply
 from ttc.calls.norm import Softmax
 from ttc.calls.shape import Slice
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
+from ttc.calls.ternary import Where
 from ttc.ir import TILE, DType, Value
 
 

@@ -18,6 +18,7 @@ from ttc.backend.rules.ternary import summed
 from ttc.calls import binary as calls
 from ttc.calls import unary as unary_calls
 from ttc.calls.call import FUSED, spec_of
+from ttc.calls.ternary import Where
 from ttc.ir import DType, Op, TensorType, Value
 from ttc.ops.binary import Binary
 from ttc.ops.ranges import interval
@@ -171,7 +172,7 @@ def where(op: ops.Where, to: Lowering) -> Value:
         in_dtype(to, op.a, dtype) if a is None else a,
         in_dtype(to, op.b, dtype) if b is None else b,
     )
-    return to.call(calls.Where(*in_one_layout(to, *operands, tile=a is None and b is None)))
+    return to.call(Where(*in_one_layout(to, *operands, tile=a is None and b is None)))
 
 
 # ---------------------------------------------------------------- operands

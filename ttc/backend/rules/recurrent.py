@@ -16,12 +16,12 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.loop import LoopMaker, own_copy, stack
 from ttc.backend.rules.matmul import core_grid
 from ttc.backend.rules.sequence import Sequence
-from ttc.calls.binary import Add, Gt, Multiply, Where
+from ttc.calls.binary import Add, Gt, Multiply
 from ttc.calls.call import FUSED, UnaryWithParam
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Slice
-from ttc.calls.ternary import Lerp
+from ttc.calls.ternary import Lerp, Where
 from ttc.calls.unary import Clamp, Elu, LeakyRelu, Softplus, Softsign
 from ttc.ir import Value
 from ttc.ops.activation import Activation, activation_named

@@ -19,7 +19,7 @@ from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.moves import padded, permuted, reshaped
 from ttc.calls import binary
-from ttc.calls import reduce as calls
+from ttc.calls import scan as calls
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table

@@ -15,9 +15,10 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.matmul import core_grid, product
 from ttc.backend.rules.moves import concatenated, permuted, reshaped
-from ttc.calls.binary import Add, Eq, Lt, Subtract, Where
+from ttc.calls.binary import Add, Eq, Lt, Subtract
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Slice
+from ttc.calls.ternary import Where
 from ttc.errors import Refusal
 from ttc.ir import FORWARD, TILE, DType, Op, Step, TensorType, Value, backward, round_up
 from ttc.ops.recurrent import Recurrence

@@ -10,10 +10,10 @@ from ttc.errors import Refusal
 from ttc.ir import DType, Value
 from ttc.ops import reduce
 from ttc.ops.binary import Div, Mul
+from ttc.ops.cast import Cast
 from ttc.ops.padding.abstract import AbstractValue, Dim, Factor, above, beneath
 from ttc.ops.padding.transfer import Flow, transfers
 from ttc.ops.ranges import surely_finite
-from ttc.ops.unary import Cast
 
 
 @transfers(reduce.Sum, reduce.Mean, reduce.Max, reduce.Min, reduce.Prod)

@@ -17,6 +17,7 @@ from ttc.runtime.emulator import (  # noqa: F401  (each registers its calls)
     reduce,
     repeat,
     rotary,
+    scan,
     shape,
     spatial,
     ternary,

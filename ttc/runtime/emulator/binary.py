@@ -1,4 +1,4 @@
-"""Numerics of elementwise calls with two operands, and of selection."""
+"""Numerics of elementwise calls with two operands."""
 
 from __future__ import annotations
 
@@ -88,23 +88,6 @@ def remainder(
     a, b = operands(call, input_tensor_a, input_tensor_b)
     function = torch.remainder if isinstance(call, calls.Remainder) else torch.fmod
     return function(a, b) if a.is_floating_point() else whole(function, a, b)
-
-
-@emulates(calls.Where)
-def where(
-    call: calls.Where,
-    mode: Mode,
-    predicate: Tensor,
-    true_value: Tensor | None = None,
-    false_value: Tensor | None = None,
-    output_tensor: Tensor | None = None,
-) -> Tensor:
-    """Select by whether the predicate is 0."""
-    dtype = call.tensors[-1].dtype
-    packed = true_value is not None or false_value is not None
-    a = number(call.true_value, dtype, packed) if true_value is None else true_value
-    b = number(call.false_value, dtype, packed) if false_value is None else false_value
-    return torch.where(predicate != 0, a, b)
 
 
 def operands(call: calls.BinaryCall, a: Tensor | None, b: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Numerics of reductions, prefix sums, and choices along a dimension."""
+"""Numerics of reductions, and of choices along a dimension."""
 
 from __future__ import annotations
 
@@ -52,20 +52,6 @@ def argmax(call: calls.Argmax, mode: Mode, input_tensor: Tensor) -> Tensor:
     """Return the index of the largest element, the first of equals."""
     largest = torch.amax(input_tensor, call.dim, keepdim=True)
     return torch.argmax((input_tensor == largest).to(torch.uint8), call.dim, call.keepdim)
-
-
-@emulates(calls.Cumsum)
-def cumsum(call: calls.Cumsum, mode: Mode, input: Tensor) -> Tensor:
-    """Sum in fp64, as close as TTNN's compensated sums come; integers modulo 2^32."""
-    dims = (call.dim,) if call.reverse_order else ()
-    wide = torch.float64 if input.is_floating_point() else input.dtype
-    return torch.cumsum(input.flip(dims), call.dim, dtype=wide).flip(dims).to(input.dtype)
-
-
-@emulates(calls.Cumprod)
-def cumprod(call: calls.Cumprod, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Multiply in fp32."""
-    return torch.cumprod(input_tensor, call.dim)
 
 
 @emulates(calls.Topk)

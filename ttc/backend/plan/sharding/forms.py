@@ -12,7 +12,7 @@ from itertools import product
 from typing import Any
 
 from ttc.backend.plan.sharding.layouts import Grids, most_cores
-from ttc.calls.binary import BinaryCall, Where
+from ttc.calls.binary import BinaryCall
 from ttc.calls.call import FUSED, Call, spec_of
 from ttc.calls.conv import Conv2d, CoreRectangle
 from ttc.calls.matmul import Linear
@@ -23,7 +23,7 @@ from ttc.calls.shards import bank_shards, in_banks, in_order, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
-from ttc.calls.ternary import Addcmul, SnakeBeta
+from ttc.calls.ternary import Addcmul, SnakeBeta, Where
 from ttc.calls.unary import UnaryCall
 from ttc.ir import DRAM, TILE, Layout, MemoryConfig, Sharding, Value
 
