@@ -15,7 +15,7 @@ from ttc.calls.pool import MaxPool2d
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
 from ttc.calls.unary import UnaryCall
-from ttc.ir import Builder, DType, Graph, Layout, Node, Op, Value
+from ttc.ir import Builder, DType, Graph, Layout, Node, Op, Value, rebuilt
 
 
 def narrow_activations(graph: Graph, target: Target, dtype: DType) -> Graph:
@@ -29,17 +29,17 @@ def narrow_activations(graph: Graph, target: Target, dtype: DType) -> Graph:
     """
     narrow = _narrow(graph)
     builder = Builder(graph.weights)
-    new: dict[Value, Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results, node.op)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...]:
         op: Any = node.op.with_operands(new.__getitem__)
         if isinstance(op, STATING):
             op = _stated(op, node, dtype if node.results[0] in narrow else None)
             op = _prepared(op, builder) if isinstance(op, Conv2d) else op
             chosen = with_fidelity(node.op, target) == node.op  # type: ignore[type-var]  # by storage, not by the user
             op = with_fidelity(op, target) if chosen else op
-        new.update(zip(node.results, builder.again(node, op), strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+        return builder.again(node, op)
+
+    return rebuilt(graph, builder, new_results)
 
 
 STATING = (Linear, Matmul, Conv2d, Add, MaxPool2d)

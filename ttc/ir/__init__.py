@@ -3,7 +3,7 @@
 from ttc.ir.builder import Builder
 from ttc.ir.graph import Const, Graph, Input, Node, Op, Value, require
 from ttc.ir.loop import FORWARD, Body, Spelled, Step, Window, backward, bodies, with_bodies
-from ttc.ir.rewrite import rewrite, settled
+from ttc.ir.rewrite import rebuilt, rewrite, settled
 from ttc.ir.rules import Rule, Rules
 from ttc.ir.text import parse_graph, print_graph
 from ttc.ir.types import (
@@ -61,6 +61,7 @@ __all__ = [
     "operands_first",
     "parse_graph",
     "print_graph",
+    "rebuilt",
     "require",
     "rewrite",
     "round_up",

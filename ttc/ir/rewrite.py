@@ -6,6 +6,8 @@ looks up through producers that earlier rules have rewritten; None keeps the op 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 from ttc.errors import TypeRuleError
 from ttc.ir.builder import Builder
 from ttc.ir.graph import Graph, Node, Op, Value
@@ -68,6 +70,27 @@ def _answered(op: Op, node: Node, offers: Rules, builder: Builder) -> tuple[Valu
     if not results:
         builder.undo(before)
     return results
+
+
+def rebuilt(
+    graph: Graph,
+    builder: Builder,
+    new_results: Callable[[Node, Mapping[Value, Value]], tuple[Value, ...] | None],
+    nodes: Iterable[Node] | None = None,
+) -> Graph:
+    """Rebuild a graph by decisions made on the graph as it was; the rules of `rewrite` see the new graph alone.
+
+    `new_results(node, new)` gives the values in place of a node's results, where `new` maps the values rebuilt before;
+    None keeps the node's op, over its new operands. `nodes` are the graph's in another order.
+    """
+    new: dict[Value, Value] = {}
+    for node in graph.nodes if nodes is None else nodes:
+        builder.at(node.results)
+        results = new_results(node, new)
+        if results is None:
+            results = builder.again(node, node.op.with_operands(new.__getitem__))
+        new.update(zip(node.results, results, strict=True))
+    return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
 
 
 def settled(before: Graph, after: Graph) -> Graph:

@@ -1,6 +1,7 @@
 import pytest
 
-from tests.passes.check import leaves, near_miss, rewrites
+from tests.passes.check import agree, leaves, near_miss, retyped, rewrites
+from ttc import ops
 from ttc.passes.fuse.fuse_modulation import fuse_modulation
 
 HEAD = """
@@ -77,6 +78,17 @@ SUMMED = (
         return "y"=%y
 """
 )
+
+
+@pytest.mark.parametrize("first", ["", ", bias=%b"])
+@pytest.mark.parametrize("second", ["", ", bias=%d"])
+def test_two_styles_of_one_row(first, second):
+    text = SUMMED.replace("w=%w, bias=%b", f"w=%w{first}").replace("w=%v", f"w=%v{second}")
+    graph = retyped(text.replace("%v:", '%d: f32[16] = const(ref="d")\n%v:'))
+    after = fuse_modulation(graph)
+    agree(graph, after)
+    (linear,) = (node.op for node in after.nodes if isinstance(node.op, ops.Linear))
+    assert (linear.bias is None) == (not first and not second)
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from ttc.calls.layout import ToLayout, Typecast
 from ttc.calls.target import Target
-from ttc.ir import Builder, Const, DType, Graph, Input, Op, Value
-from ttc.ir.rewrite import settled
+from ttc.ir import Builder, Const, DType, Graph, Input, Node, Op, Value, rebuilt
 
 INDICES = frozenset({DType.u32, DType.u16})
 """Dtypes of indices: the range check of an upload refuses negative numbers, which a typecast would garble."""
@@ -24,25 +24,23 @@ def upload_as_used(graph: Graph, target: Target) -> Graph:
     """
     wanted = _wanted(graph)
     builder = Builder(graph.weights)
-    new: dict[Value, Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results)
-        op = node.op.with_operands(new.__getitem__)
-        results = _uploaded(op, node.results, wanted, builder)
-        if not results:
-            results = builder.again(node, op)
-        new.update(zip(node.results, results, strict=True))
-    return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...] | None:
+        return _uploaded(node.op.with_operands(new.__getitem__), node.results, wanted, builder)
+
+    return rebuilt(graph, builder, new_results)
 
 
-def _uploaded(op: Op, results: tuple[Value, ...], wanted: dict[Value, DType], builder: Builder) -> tuple[Value, ...]:
-    """Return the upload that takes this op's place; () if no upload does."""
+def _uploaded(
+    op: Op, results: tuple[Value, ...], wanted: dict[Value, DType], builder: Builder
+) -> tuple[Value, ...] | None:
+    """Return the upload that takes this op's place; None if no upload does."""
     match op:
         case Input() | Const() if results[0] in wanted:
             return builder.add(replace(op, type=replace(op.type, dtype=wanted[results[0]])), (results[0].name,))
         case Typecast(input_tensor=x) if x.type == results[0].type:
             return (x,)  # the upload above has taken the dtype
-    return ()
+    return None
 
 
 def _wanted(graph: Graph) -> dict[Value, DType]:

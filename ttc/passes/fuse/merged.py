@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Node, Value, operands_first
+from ttc.ir import Builder, Graph, Node, Value, operands_first, rebuilt
 from ttc.ops.expr import Expr, apply, concat
 from ttc.passes.normal import builder_for
 
@@ -22,16 +22,12 @@ def merged(graph: Graph, groups: Sequence[Group], part: Part) -> Graph:
     if not of:
         return graph
     builder = builder_for(graph)
-    new: dict[Value, Value] = {}
-    for node in _weights_first(graph, of):
-        builder.at(node.results)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...] | None:
         group = of.get(node.results[0]) if node.results else None
-        if group:
-            new[node.results[0]] = part(group, group.index(node), _product(group, new, builder)).value
-            continue
-        results = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, results, strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+        return (part(group, group.index(node), _product(group, new, builder)).value,) if group else None
+
+    return rebuilt(graph, builder, new_results, _weights_first(graph, of))
 
 
 def widths(group: Group) -> list[int]:
@@ -57,7 +53,7 @@ def _weights_first(graph: Graph, of: dict[Value, Group]) -> list[Node]:
     return list(order.values())
 
 
-def _product(group: Group, new: dict[Value, Value], builder: Builder) -> Expr:
+def _product(group: Group, new: Mapping[Value, Value], builder: Builder) -> Expr:
     """Build x @ [w0; w1; ..].T + [b0; b1; ..] = [x @ w0.T + b0, x @ w1.T + b1, ..]."""
     linears = _linears(group)
     w = concat([Expr(new[op.w], builder) for op in linears], 0)

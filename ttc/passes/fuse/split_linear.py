@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from ttc import ops
-from ttc.ir import Builder, Graph, Node, Value
+from ttc.ir import Builder, Graph, Node, Value, rebuilt
 from ttc.ops.expr import Expr, apply
 from ttc.passes.normal import builder_for
 
@@ -34,15 +34,11 @@ def split_linear(graph: Graph) -> Graph:
     if not parts:
         return graph
     builder = builder_for(graph)
-    new: dict[Value, Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results)
-        if node.results and node.results[0] in parts:
-            new[node.results[0]] = _part(node, new, builder)
-            continue
-        results = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, results, strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...] | None:
+        return (_part(node, new, builder),) if node.results and node.results[0] in parts else None
+
+    return rebuilt(graph, builder, new_results)
 
 
 def _parts(graph: Graph) -> set[Value]:
@@ -93,7 +89,7 @@ def _apart(columns: Iterable[tuple[int, int]]) -> bool:
     return all(end <= start for (_, end), (start, _) in pairwise(sorted(columns)))
 
 
-def _part(node: Node, new: dict[Value, Value], builder: Builder) -> Value:
+def _part(node: Node, new: Mapping[Value, Value], builder: Builder) -> Value:
     """Build columns start .. end of x @ w.T + b as x @ w[start:end].T + b[start:end]."""
     part = node.op
     assert isinstance(part, ops.Slice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from ttc.calls.matmul import Linear
 from ttc.calls.program_config import by_blocks
 from ttc.calls.shards import bank_shards, in_banks, matrix_tiles
 from ttc.calls.target import Target
-from ttc.ir import Builder, Const, Graph, Spec, Value
+from ttc.ir import Builder, Const, Graph, Node, Spec, Value, rebuilt
 
 LARGE = 12e-6
 """Least seconds at DRAM's peak rate to read weights that are worth a form of their own: as many as a move must save."""
@@ -60,17 +61,17 @@ def laid(graph: Graph, target: Target, banks: AbstractSet[str]) -> Graph:
                 if blocks := _in_blocks(node.op, target):
                     products[weight] = blocks
     builder = Builder(graph.weights)
-    new: dict[Value, Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results, node.op)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...]:
         op = node.op
         if isinstance(op, Linear):
             op = products.get(op.input_tensor_b, op)
         elif isinstance(op, Const) and node.results[0] in products:
             spec = spec_of(node.results[0])
             op = replace(op, type=replace(spec, memory=bank_shards(spec, target.dram_banks)))
-        new.update(zip(node.results, builder.again(node, op.with_operands(new.__getitem__)), strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+        return builder.again(node, op.with_operands(new.__getitem__))
+
+    return rebuilt(graph, builder, new_results)
 
 
 def _in_blocks(call: Linear, target: Target) -> Linear | None:
