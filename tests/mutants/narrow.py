@@ -22,6 +22,7 @@ ALSO = {
     "ttc/backend/heads.py": ("tests/backend/rules/test_heads.py",),
     "ttc/backend/host.py": ("tests/test_host.py",),
     "ttc/backend/in_place.py": ("tests/compiled/test_cache.py",),
+    "ttc/backend/lower.py": ("tests/backend/test_precision.py", "tests/test_host.py", "tests/test_refusals.py"),
     "ttc/backend/lowering.py": (
         "tests/backend/test_precision.py",
         "tests/backend/rules/test_matmul.py",

@@ -6,6 +6,21 @@ UNPLACED = '"memory_config" not in field_names(type(call)) or not runs_alike_in_
 
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
+        "ttc/backend/rules/joint.py",
+        "shape = leading[0].shape",
+        "shape = leading[ 1].shape",
+    ): "queries and keys of a sequence are of one shape",
+    (
+        "ttc/backend/rules/matmul.py",
+        "known = to.derive(ops.Full(TensorType(x.dtype, row.shape[-1:]), number))",
+        "known = to.derive(ops.Full(TensorType(x.dtype, row.shape[+1:]), number))",
+    ): "the row is of rank 2: dimension 1 is the last",
+    (
+        "ttc/passes/padding/analysis.py",
+        "for value, abstract, lost in zip(values, abstracts, overflowing, strict=True)",
+        "for value, abstract, lost in zip(values, abstracts, overflowing, strict=False)",
+    ): "a check of our own: there is one flag for each abstract value",
+    (
         "ttc/backend/rules/scan.py",
         "short = totals.shape[-1] <= SHORT",
         "short = totals.shape[+1] <= SHORT",

@@ -8,6 +8,7 @@ from ttc import ops
 from ttc.ir import Graph, Node, Op, Value
 from ttc.ir.state import state_name
 from ttc.ops.facts import facts_of
+from ttc.ops.shape import before_reshapes
 
 
 def written_in_place(graph: Graph) -> dict[Value, list[Op]]:
@@ -17,12 +18,12 @@ def written_in_place(graph: Graph) -> dict[Value, list[Op]]:
     else reads the old numbers, and what is left is left as this state alone: no other state is a part of it.
     """
     uses, readers = graph.uses(), {value: node for node in graph.nodes for value in node.op.operands()}
-    left = {name: _viewed(value) for name, value in graph.outputs if state_name(name) is not None}
+    left = {name: before_reshapes(value) for name, value in graph.outputs if state_name(name) is not None}
     found: dict[Value, list[Op]] = {}
     for name, state in graph.states.items():
         changes, last = _changes(state, uses, readers)
         others = {value for other, value in left.items() if other != name}
-        if changes and left.get(name) is _viewed(last) and others.isdisjoint(_moved(graph, last)):
+        if changes and left.get(name) is before_reshapes(last) and others.isdisjoint(_moved(graph, last)):
             found[state] = changes
     return found
 
@@ -43,15 +44,9 @@ def _changes(state: Value, uses: Mapping[Value, int], readers: Mapping[Value, No
     return found, value
 
 
-def _viewed(value: Value) -> Value:
-    while isinstance(value.op, ops.Reshape):
-        value = value.op.x
-    return value
-
-
 def _moved(graph: Graph, value: Value) -> set[Value]:
     """Return what is made of a value by moving elements alone, which on the device may be a view."""
-    found = {value, _viewed(value)}
+    found = {value, before_reshapes(value)}
     for node in graph.nodes:
         if not found.isdisjoint(node.op.operands()) and facts_of(node.op).moves:
             found.update(node.results)

@@ -48,10 +48,7 @@ STATING = (Linear, Matmul, Conv2d, Add, MaxPool2d)
 
 def _narrow(graph: Graph) -> set[Value]:
     """Return the values that may be in a block format: made by calls that write it, read by calls that read it."""
-    readers: dict[Value, list[Node]] = {}
-    for node in graph.nodes:
-        for value in dict.fromkeys(node.op.operands()):
-            readers.setdefault(value, []).append(node)
+    readers = graph.readers()
     found: set[Value] = set()
     leaving = {value for _, value in graph.outputs}
     for node in reversed(graph.nodes):
@@ -81,7 +78,7 @@ def _is_able(op: Op) -> bool:
 
 def _read_narrow(value: Value, readers: Mapping[Value, list[Node]], found: Collection[Value]) -> bool:
     """Return whether all calls that read a value take it in a block format; `found` are results that are in one."""
-    return all(_takes(node, value, found) for node in readers.get(value, ()))
+    return all(_takes(node, value, found) for node in readers[value])
 
 
 def _takes(reader: Node, value: Value, found: Collection[Value]) -> bool:

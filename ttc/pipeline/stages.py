@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial, wraps
 
 from ttc import backend, passes
-from ttc.backend.lowering import Lowered
+from ttc.backend.lower import Lowered
 from ttc.backend.narrow_activations import narrow_activations
 from ttc.backend.plan.shard import shard
 from ttc.backend.plan.sharding.banks import banks_of

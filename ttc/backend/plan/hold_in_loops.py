@@ -72,7 +72,7 @@ def _steady(loop: Loop) -> list[Value]:
         for outer, inner in zip(loop.operands(), loop.body.inputs, strict=True)
         if (outer in loop.captured or (outer in loop.carried and isinstance(outer.op, Clone)))
         and spec_of(outer).memory == DRAM
-        and all(_takes(op) for op in readers.get(inner, []))
+        and all(_takes(node.op) for node in readers[inner])
     ]
 
 

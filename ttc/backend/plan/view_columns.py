@@ -101,7 +101,7 @@ def _wholes(body: Graph, target: Target) -> Iterator[Whole]:
     groups: dict[Value | Take, dict[Value, Columns]] = {}
     for node in body.nodes:
         for value in node.results:
-            read = readers.get(value, [])
+            read = [reader.op for reader in readers[value]]
             cut = {op: columns for op in read if (columns := _columns(op)) is not None}
             if isinstance(node.op, (BinaryCall, UnaryCall)) and read and len(cut) == len(read) and value not in outputs:
                 slices = {part: op for part in body.values() if (op := part.op) in cut}
@@ -109,7 +109,7 @@ def _wholes(body: Graph, target: Target) -> Iterator[Whole]:
         if isinstance(node.op, Take) and node.op.columns is not None:
             groups.setdefault(replace(node.op, columns=None), {})[node.results[0]] = node.op.columns
     for of, parts in groups.items():
-        if len(parts) > 1 and all(isinstance(op, READERS) for part in parts for op in readers.get(part, [])):
+        if len(parts) > 1 and all(isinstance(reader.op, READERS) for part in parts for reader in readers[part]):
             spec = of.infer() if isinstance(of, Take) else spec_of(of)
             memory = _shards(spec, parts.values(), target)
             if memory is not None:

@@ -16,6 +16,7 @@ from ttc.calls.call import buffer_of
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.ternary import Where
 from ttc.ir import DType, Input, Layout, Value
+from ttc.ops.shape import before_reshapes
 
 
 def row_written(op: ops.Where, to: Lowering) -> Value | None:
@@ -57,10 +58,7 @@ def _place(condition: Value, shape: tuple[int, ...], to: Lowering) -> Value | in
     rank, size = len(shape), shape[-2] if len(shape) > 1 else 1
     if _with_rank(condition.shape, rank) != (*(1,) * (rank - 2), size, 1) or size == 1:
         return None
-    compared = condition
-    while isinstance(compared.op, ops.Reshape):
-        compared = compared.op.x
-    match compared.op:
+    match before_reshapes(condition).op:
         case ops.Eq(a=a, b=b) if to.static(condition) is None:
             pairs = (pair for pair in ((a, b), (b, a)) if pair[0].type.numel == 1 and pair[0].dtype.is_integer)
             return next((place for place, line in pairs if _counts(line, to)), None)

@@ -19,7 +19,7 @@ def entry_of_rows(op: ops.Slice, to: Lowering) -> Value | None:
     TTNN views entries that begin in the first bank of DRAM. Where others do not, zeros go between them, which must be
     fewer device programs than the entries are.
     """
-    reading = to.readers[op.x]
+    reading = [node.op for node in to.readers[op.x]]
     if not all(isinstance(reader, ops.Slice) and _is_entry(reader) for reader in reading):
         return None
     x = to(op.x)

@@ -27,7 +27,7 @@ def joint_rows(op: ops.Slice, to: Lowering) -> Value | None:
         return None
     first, second = (side[0].shape[2] for side in sides)
     bounds = [(0, first), (first, first + second)]
-    taken = [_rows(reader) for reader in to.readers[op.x]]
+    taken = [_rows(reader.op) for reader in to.readers[op.x]]
     if not {*taken} <= {*bounds} or to.uses[op.x] != len(taken):
         return None
     index = bounds.index(_rows(op))

@@ -55,7 +55,7 @@ def parts_of(op: ops.Linear, row: Value, to: Lowering) -> int:
     a part's columns of the bank in fp32 and as stored, and strips of weights three times.
     """
     bytes_read = op.w.type.numel * to.weight_dtype.bytes
-    alone = sum(isinstance(reader, ops.Linear) for reader in to.readers[op.w]) == 1
+    alone = sum(isinstance(reader.op, ops.Linear) for reader in to.readers[op.w]) == 1
     if bytes_read <= LARGE * to.target.dram_bytes_per_second or not alone or matrix_tiles(spec_of(row))[0] > 1:
         return 1
     tiles = op.w.shape[0] // TILE
