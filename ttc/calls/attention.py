@@ -15,6 +15,7 @@ from ttc.calls.call import (
     Dispatch,
     Workspace,
     accept,
+    accept_head,
     spec_of,
 )
 from ttc.calls.sizes import ends_inside_tiles, tile_bytes
@@ -68,8 +69,7 @@ class ScaledDotProductAttention(Call, name="ttnn.transformer.scaled_dot_product_
         q, k, v = self.input_tensor_q.shape, self.input_tensor_k.shape, self.input_tensor_v.shape
         if k != v or q[0] != k[0] or q[3] != k[3] or q[1] % k[1]:
             raise Refusal(f"q {list(q)}, k {list(k)} and v {list(v)} do not fit")
-        if q[3] % TILE:
-            raise Refusal(f"head dim {q[3]} is no multiple of the tile (32)")
+        accept_head(q[3])
         if self.is_causal and (self.attn_mask is not None or q[2] != k[2]):
             raise Refusal("causal attention takes no mask, and as many keys as queries")
         self._check_mask(q, k)
@@ -126,8 +126,7 @@ class SplitQueryKeyValueAndSplitHeads(Call, name="ttnn.transformer.split_query_k
             raise Refusal(f"{list(spec.shape)} does not split into {self.num_heads} + 2 * {keys} heads")
         batch, rows, width = spec.shape
         head = width // (self.num_heads + 2 * keys)
-        if head % TILE:
-            raise Refusal(f"head dim {head} is no multiple of the tile (32)")
+        accept_head(head)
         result = replace(spec, shape=(batch, self.num_heads, rows, head), memory=self.memory_config or spec.memory)
         value = replace(result, shape=(batch, keys, rows, head))
         key = replace(result, shape=(batch, keys, head, rows)) if self.transpose_key else value

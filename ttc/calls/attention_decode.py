@@ -7,7 +7,7 @@ from math import prod
 
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.cache import CACHED
-from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, accept_head, spec_of
 from ttc.calls.heads_decode import is_on_one_core
 from ttc.calls.sizes import tile_bytes, tiles_along
 from ttc.calls.target import Target
@@ -57,8 +57,7 @@ class ScaledDotProductAttentionDecode(Call, name="ttnn.transformer.scaled_dot_pr
         q, k, v = self.input_tensor_q.shape, self.input_tensor_k.shape, self.input_tensor_v.shape
         if k != v or (q[0], q[1], q[3]) != (1, k[0], k[3]) or q[2] % k[1]:
             raise Refusal(f"q {list(q)}, k {list(k)} and v {list(v)} do not fit")
-        if q[3] % TILE:
-            raise Refusal(f"head dim {q[3]} is no multiple of the tile (32)")
+        accept_head(q[3])
         if not takes_heads(q[2]):
             raise Refusal(f"{q[2]} heads are {tiles_along(q[2])} rows of tiles, no power of two")
         if self.is_causal:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import DType, Layout, Op, Spec, Value
+from ttc.ir import TILE, DType, Layout, Op, Spec, Value
 from ttc.ir.graph import field_names
 
 PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
@@ -196,6 +196,12 @@ def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType]
         raise Refusal(f"{what} is {spec.dtype}; accepted are {', '.join(sorted(map(str, dtypes)))}")
     if layouts is not None and spec.layout is not layouts:
         raise Refusal(f"{what} is in {spec.layout.name} layout; accepted is {layouts.name}")
+
+
+def accept_head(size: int) -> None:
+    """Refuse heads of a size that is no multiple of the tile's."""
+    if size % TILE:
+        raise Refusal(f"head dim {size} is no multiple of the tile ({TILE})")
 
 
 def accept_number(number: float, dtype: DType) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import Call, accept, spec_of
+from ttc.calls.call import Call, accept, accept_head, spec_of
 from ttc.calls.conv import CoreRectangle
 from ttc.errors import Refusal
 from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value, round_up
@@ -46,8 +46,7 @@ class NlpCreateQkvHeadsDecode(Call, name="ttnn.experimental.nlp_create_qkv_heads
         if spec.rank != 4 or spec.shape[:3] != (1, 1, 1) or spec.shape[3] % (self.num_heads + 2 * self.num_kv_heads):
             raise Refusal(f"{list(spec.shape)} is no row of {self.num_heads} + 2 * {self.num_kv_heads} heads")
         head = spec.shape[3] // (self.num_heads + 2 * self.num_kv_heads)
-        if head % TILE:
-            raise Refusal(f"head dim {head} is no multiple of the tile (32)")
+        accept_head(head)
         if spec.memory.sharding not in (Sharding.INTERLEAVED, Sharding.WIDTH_SHARDED):
             raise Refusal(f"the row is in {spec.memory}; accepted are interleaved memory and width shards")
         if self.memory_config != IN_HEIGHT:

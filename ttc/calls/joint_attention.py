@@ -7,11 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from ttc.calls.attention import SDPAProgramConfig, chunk_tiles
-from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, spec_of
+from ttc.calls.call import EXACT, Call, ComputeKernelConfig, Workspace, accept, accept_head, spec_of
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
-from ttc.ir import DRAM, TILE, DType, Layout, Spec, Value
+from ttc.ir import DRAM, DType, Layout, Spec, Value
 
 JOINED = frozenset({DType.bf16})
 
@@ -55,8 +55,7 @@ class JointScaledDotProductAttention(Call, name="ttnn.transformer.joint_scaled_d
         first, joint = (tensors[0].shape for tensors in self.sequences)
         if (*first[:2], first[3]) != (*joint[:2], joint[3]):
             raise Refusal(f"the joint tensors {list(joint)} do not fit {list(first)}")
-        if first[3] % TILE:
-            raise Refusal(f"head dim {first[3]} is no multiple of the tile (32)")
+        accept_head(first[3])
         if self.scale is not None and self.scale != as_float32(self.scale):
             raise Refusal(f"the scale {self.scale} is no number of float32")
         if self.joint_strategy != "rear":

@@ -233,12 +233,12 @@ class Graph:
                 found.update(node.results)
         return frozenset(found)
 
-    def readers(self) -> dict[Value, list[Op]]:
-        """List the ops that read each value, in order; outputs read none."""
-        found: dict[Value, list[Op]] = {}
+    def readers(self) -> dict[Value, list[Node]]:
+        """List the nodes that read each value, in order, each once; outputs are no readers."""
+        found: dict[Value, list[Node]] = {value: [] for value in self.values()}
         for node in self.nodes:
             for value in dict.fromkeys(node.op.operands()):
-                found.setdefault(value, []).append(node.op)
+                found[value].append(node)
         return found
 
     def signature(self) -> tuple[dict[str, Type], dict[str, Type]]:

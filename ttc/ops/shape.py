@@ -227,3 +227,10 @@ class Upsample(Spatial):
         mode = ("linear", "bilinear", "trilinear")[len(self.scales) - 1]
         scales = [float(scale) for scale in self.scales]
         return to_rows(F.interpolate(y, scale_factor=scales, mode=mode), self.rows)
+
+
+def before_reshapes(value: Value) -> Value:
+    """Return the value whose elements, in order, reshapes alone have brought into the shape of `value`."""
+    while isinstance(value.op, Reshape):
+        value = value.op.x
+    return value

@@ -10,6 +10,7 @@ from ttc import ops
 from ttc.ir import Builder, Value
 from ttc.ops.folding import known
 from ttc.ops.ranges import interval
+from ttc.ops.shape import before_reshapes
 
 DEEPEST = 24
 """Number of ops that are looked at, one before the other."""
@@ -72,18 +73,10 @@ def _compared(mask: Value, keys: int, builder: Builder) -> Value | None:
             pairs = [(a, b), (b, a)]
         case _:
             return None
-    return next(
-        (_plain(place) for line, place in pairs if place.type.numel == 1 and _counts(line, keys, builder)), None
-    )
+    found = (place for line, place in pairs if place.type.numel == 1 and _counts(line, keys, builder))
+    return next(map(before_reshapes, found), None)
 
 
 def _counts(line: Value, keys: int, builder: Builder) -> bool:
     numbers = known(line, builder)
     return numbers is not None and line.shape[-1:] == (keys,) and torch.equal(numbers.flatten(), torch.arange(keys))
-
-
-def _plain(place: Value) -> Value:
-    """Return a number in the shape in which the number is first known."""
-    while isinstance(place.op, ops.Reshape):
-        place = place.op.x
-    return place

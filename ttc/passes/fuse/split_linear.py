@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
@@ -43,10 +42,7 @@ def split_linear(graph: Graph) -> Graph:
 
 def _parts(graph: Graph) -> set[Value]:
     """Return the slices of linears that have few rows and are read by such slices only, each column at most once."""
-    readers: defaultdict[Value, list[Node]] = defaultdict(list)
-    for node in graph.nodes:
-        for value in dict.fromkeys(node.op.operands()):
-            readers[value].append(node)
+    readers = graph.readers()
     outputs = {value for _, value in graph.outputs}
     found: set[Value] = set()
     for node in graph.nodes:

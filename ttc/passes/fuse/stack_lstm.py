@@ -59,10 +59,10 @@ def _below(graph: Graph) -> dict[Op, ops.Lstm]:
         if not isinstance(node.op, ops.Lstm) or node.op in found or not _is_plain(node.op, graph.constants):
             continue
         y, *states = node.results
-        read = readers.get(y, [])
-        alone = len(read) == 1 and not any(readers.get(state) for state in states) and outputs.isdisjoint(node.results)
+        read = readers[y]
+        alone = len(read) == 1 and not any(readers[state] for state in states) and outputs.isdisjoint(node.results)
         # y2 = lstm(lstm(x)), both of H hidden numbers
-        match read[0] if alone else None:
+        match read[0].op if alone else None:
             case ops.Lstm(x=x, lengths=lengths) as second if x is y and lengths is node.op.lengths:
                 if second.hidden == node.op.hidden and _is_plain(second, graph.constants):
                     found[second] = node.op
