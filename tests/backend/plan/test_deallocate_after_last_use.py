@@ -1,21 +1,12 @@
 """Buffers are given back after their last use."""
 
+from tests.backend.plan.check import rewrites
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
-from ttc.calls.target import TARGETS
-from ttc.ir import verify
-from ttc.runtime.run.program import parse_program
-
-N150 = TARGETS["n150"]
-
-
-def check(before: str, after: str) -> None:
-    found = deallocate_after_last_use(verify(parse_program(before)), N150)
-    assert [line.strip() for line in str(verify(found)).splitlines()] == [line.strip() for line in after.splitlines()]
-    assert deallocate_after_last_use(found, N150) is found
 
 
 def test_inputs_and_intermediate_values_go_constants_and_outputs_stay():
-    check(
+    rewrites(
+        deallocate_after_last_use,
         """graph {
           %x: bf16[32,32] tile dram = input(name="x")
           %z: bf16[32,32] tile dram = input(name="z")
@@ -40,7 +31,8 @@ def test_inputs_and_intermediate_values_go_constants_and_outputs_stay():
 
 
 def test_what_nobody_reads_goes_at_once():
-    check(
+    rewrites(
+        deallocate_after_last_use,
         """graph {
           %x: bf16[32,32] tile dram = input(name="x")
           %z: bf16[32,32] tile dram = input(name="z")

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from tests.backend.plan.check import N150, rewrites
 from tests.mock_cards import check_many
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, Moment, l1_bank, replay, schedule
@@ -18,14 +19,10 @@ from ttc.calls.unary import Relu
 from ttc.ir import DRAM, Buffer, Builder, DType, Graph, Input, Spec, Value, verify
 from ttc.runtime.run.program import parse_program
 
-N150 = TARGETS["n150"]
-
 
 def check(before: str, after: str) -> None:
     before, after = (text.replace("GRID", "CoreGrid(y=8, x=8)") for text in (before, after))
-    found = place(verify(parse_program(before)), N150)
-    assert [line.strip() for line in str(verify(found)).splitlines()] == [line.strip() for line in after.splitlines()]
-    assert place(found, N150) is found
+    rewrites(place, before, after)
 
 
 def test_what_is_read_again_stays_in_l1_and_outputs_go_to_dram():

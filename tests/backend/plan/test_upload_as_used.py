@@ -2,22 +2,14 @@
 
 import pytest
 
+from tests.backend.plan.check import N150, rewrites
 from ttc.backend.plan.upload_as_used import upload_as_used
-from ttc.calls.target import TARGETS
-from ttc.ir import verify
 from ttc.runtime.run.program import parse_program
-
-N150 = TARGETS["n150"]
-
-
-def check(before: str, after: str) -> None:
-    found = upload_as_used(verify(parse_program(before)), N150)
-    assert [line.strip() for line in str(verify(found)).splitlines()] == [line.strip() for line in after.splitlines()]
-    assert upload_as_used(found, N150) is found
 
 
 def test_an_input_only_read_as_indices_is_uploaded_as_indices():
-    check(
+    rewrites(
+        upload_as_used,
         """graph {
           %i: i32[8] tile dram = input(name="i")
           %r: i32[8] row_major dram = ttnn.to_layout(%i, ROW_MAJOR)
@@ -62,7 +54,8 @@ def test_other_inputs_stay(body: str):
 
 
 def test_a_constant_only_read_as_indices_is_stored_as_indices():
-    check(
+    rewrites(
+        upload_as_used,
         """graph {
           %w: i32[8] tile dram = const(ref="w")
           %r: i32[8] row_major dram = ttnn.to_layout(%w, ROW_MAJOR)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
+from tests.backend.rules.stepping import random_inputs, stepped
 from tests.cards import EACH_CARD
-from tests.mock_cards import check
-from tests.passes.check import random, retyped
+from tests.passes.check import retyped
 from tests.samples.states import ONE_TOKEN
-from ttc import ops
 from ttc.calls.target import TARGETS
-from ttc.ir.state import state_name
-from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
+from ttc.pipeline import Options
 from ttc.validation.accuracy import pcc
 
 CREATE = "ttnn.experimental.nlp_create_qkv_heads_decode"
@@ -33,19 +28,11 @@ def text_of(*changes: tuple[str, str], target: str = "n150", dtype: str = "bf16"
         assert old in text, old
         text = text.replace(old, new)
     graph = retyped(text)
-    build = compile_graph(graph, Options(TARGETS[target], dtype))
-    assert (report := check(build.program)).ok, report
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
-    states = {name: torch.zeros_like(tensor) for name, tensor in inputs.items() if state_name(name)}
-    inputs = {name: tensor for name, tensor in inputs.items() if not state_name(name)}
-    for place in (3, 17):
-        given = {**inputs, "qkv": inputs["qkv"] * place / 17, "start": torch.tensor([place])}
-        found = session.run({name: tensor.numpy() for name, tensor in given.items()})
-        wanted = ops.evaluate(graph, {**given, **states})
-        states = {name: wanted[name] for name in states}
-        assert pcc(np.asarray(found["output"]), wanted["output"].numpy()) > 0.999
-    return str(build.program.graph)
+    inputs = random_inputs(graph)
+    steps = [{**inputs, "qkv": inputs["qkv"] * place / 17, "start": torch.tensor([place])} for place in (3, 17)]
+    program, pairs = stepped(graph, Options(TARGETS[target], dtype), steps)
+    assert all(pcc(found.numpy(), wanted.numpy()) > 0.999 for found, wanted in pairs)
+    return program
 
 
 @pytest.mark.parametrize("target", EACH_CARD)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
+from tests.backend.rules.stepping import random_inputs, stepped
 from tests.mock_cards import check
-from tests.passes.check import random, retyped
+from tests.passes.check import retyped
 from tests.samples.states import FILLED, SERVED
-from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir.state import state_name
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc
 
 TOKENS = """
@@ -54,22 +50,14 @@ def text_of(text: str, *changes: tuple[str, str]) -> str:
         assert old in text, old
         text = text.replace(old, new)
     graph = retyped(text)
-    build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
-    assert (report := check(build.program)).ok, report
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
-    states = {name: torch.zeros_like(tensor) for name, tensor in inputs.items() if state_name(name)}
-    inputs = {name: tensor for name, tensor in inputs.items() if not state_name(name)}
-    for positions in ([3, 40, 0], [4, 41, -1]):
-        given = {**inputs, "positions": torch.tensor(positions)}
-        found = session.run({name: tensor.numpy() for name, tensor in given.items()})
-        wanted = ops.evaluate(graph, {**given, **states})
-        states = {name: wanted[name] for name in states}
-        there = [number for number, position in enumerate(positions) if position >= 0]
-        rows = 1 if wanted["output"].shape[0] == 1 else 0
-        pair = (torch.as_tensor(np.asarray(found["output"])), wanted["output"])
+    inputs = random_inputs(graph)
+    steps = [{**inputs, "positions": torch.tensor(positions)} for positions in ([3, 40, 0], [4, 41, -1])]
+    program, pairs = stepped(graph, Options(TARGETS["n150"], "bf16"), steps)
+    for given, pair in zip(steps, pairs, strict=True):
+        there = given["positions"] >= 0
+        rows = 1 if pair[1].shape[0] == 1 else 0
         assert pcc(*(y.movedim(rows, 0)[there].numpy() for y in pair)) > 0.999
-    return str(build.program.graph)
+    return program
 
 
 def test_heads_are_cut_once_from_the_row_of_all_tokens():

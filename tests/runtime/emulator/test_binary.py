@@ -4,8 +4,8 @@ import torch
 
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls import binary as calls
-from ttc.ir import DType
 from ttc.calls.ternary import Where
+from ttc.ir import DType
 
 
 def bf16(*numbers: float) -> torch.Tensor:
