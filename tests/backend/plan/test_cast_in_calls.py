@@ -63,8 +63,8 @@ MADE: dict[str, tuple[str, list[str]]] = {
         %y: bf16[1,40] tile dram = ttnn.typecast(%m, bf16)
         return "y"=%y, "m"=%m""",
         [
-            "%m: i32[1,40] tile dram = ttnn.add(%i, 3)",
-            "%m_0: bf16[1,40] tile dram = ttnn.add(%i, 3, dtype=bf16)",
+            "%m: bf16[1,40] tile dram = ttnn.add(%i, 3, dtype=bf16)",
+            "%m_0: i32[1,40] tile dram = ttnn.add(%i, 3)",
         ],
     ),
     "read as computed, too, of a row": (
@@ -72,8 +72,18 @@ MADE: dict[str, tuple[str, list[str]]] = {
         %y: bf16[2,40] tile dram = ttnn.typecast(%m, bf16)
         return "y"=%y, "m"=%m""",
         [
-            "%m: f32[2,40] tile dram = ttnn.multiply(%a, %r)",
-            "%m_0: bf16[2,40] tile dram = ttnn.multiply(%a, %r, dtype=bf16)",
+            "%m: bf16[2,40] tile dram = ttnn.multiply(%a, %r, dtype=bf16)",
+            "%m_0: f32[2,40] tile dram = ttnn.multiply(%a, %r)",
+        ],
+    ),
+    "of an operand that is overwritten before the cast": (
+        """%m: f32[2,40] tile dram = ttnn.subtract(%a, %r)
+        %o: f32[2,40] tile dram = ttnn.add(%a, %b, output_tensor=%a)
+        %y: bf16[2,40] tile dram = ttnn.typecast(%m, bf16)
+        return "y"=%y, "o"=%o""",
+        [
+            "%m: bf16[2,40] tile dram = ttnn.subtract(%a, %r, dtype=bf16)",
+            "%o: f32[2,40] tile dram = ttnn.add(%a, %b, output_tensor=%a)",
         ],
     ),
     "of two full operands": (

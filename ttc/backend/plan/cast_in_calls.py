@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from ttc.calls.binary import CastingCall, Comparison, LogicalCall
@@ -11,7 +11,7 @@ from ttc.calls.layout import Typecast
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Reshape
 from ttc.calls.target import Target
-from ttc.ir import Builder, DType, Graph, Value
+from ttc.ir import Builder, DType, Graph, Op, Value
 from ttc.ir.rewrite import settled
 
 EXACT = frozenset({DType.f32, DType.i32})
@@ -36,16 +36,20 @@ def cast_in_calls(graph: Graph, target: Target) -> Graph:
     much.
     """
     wants = _wants(graph)
-    given = {value for value in graph.values() if isinstance(value.op, Typecast) and _gives(value.op, wants)}
-    read = _read(graph, given)
+    given = {value: None for value in graph.values() if isinstance(value.op, Typecast) and _gives(value.op, wants)}
+    asked, read = _asked(given), _read(graph, given)
     builder = Builder(graph.weights)
     new: dict[Value, Value] = {}
+    cast: dict[tuple[Value, DType], Value] = {}
     for node in graph.nodes:
-        if isinstance(node.op, (CastingCall, *MOVES)) and node.results[0] not in read:
-            continue
         builder.at(node.results, node.op)
+        for value in node.results:
+            for dtype in asked.get(value, ()):  # where the call stands: an operand may be overwritten before the cast
+                cast[value, dtype] = builder(_casting(node.op, dtype, new, cast), value.name)
         if isinstance(node.op, Typecast) and node.results[0] in given:
-            results: tuple[Value, ...] = (_cast(node.op.input_tensor, node.op.dtype, new, builder),)
+            results: tuple[Value, ...] = (cast[node.op.input_tensor, node.op.dtype],)
+        elif isinstance(node.op, (CastingCall, *MOVES)) and node.results[0] not in read:
+            continue
         else:
             results = builder.again(node, node.op.with_operands(new.__getitem__))
         new.update(zip(node.results, results, strict=True))
@@ -68,15 +72,37 @@ def _wants(graph: Graph) -> Wants:
     return wants
 
 
-def _read(graph: Graph, given: AbstractSet[Value]) -> set[Value]:
+def _asked(given: Collection[Value]) -> dict[Value, list[DType]]:
+    """Return the dtypes in which the results of calls are asked for, and those of the moves between them and a cast."""
+    asked: dict[Value, list[DType]] = {}
+    for cast in given:
+        (value,) = cast.op.operands()
+        for asking in (*_moved(value), _source(value)):
+            if cast.dtype not in (dtypes := asked.setdefault(asking, [])):
+                dtypes.append(cast.dtype)
+    return asked
+
+
+def _moved(value: Value) -> Iterator[Value]:
+    """Yield a value and what it is moved from, up to the result of a call that moves nothing."""
+    while isinstance(value.op, MOVES):
+        yield value
+        (value,) = value.op.operands()
+
+
+def _source(value: Value) -> Value:
+    """Return the result of the call whose elements a value has, in other places or not."""
+    while isinstance(value.op, MOVES):
+        (value,) = value.op.operands()
+    return value
+
+
+def _read(graph: Graph, given: Collection[Value]) -> set[Value]:
     """Return the values that are read once the casts `given` read the operands of the calls that give them."""
     read = {value for _, value in graph.outputs}
     for node in reversed(graph.nodes):
-        if not given.isdisjoint(node.results):
-            (value,) = node.op.operands()
-            while isinstance(value.op, MOVES):
-                (value,) = value.op.operands()
-            read.update(value.op.operands())
+        if any(value in given for value in node.results):
+            read.update(_source(*node.op.operands()).op.operands())
         elif not isinstance(node.op, (CastingCall, *MOVES)) or node.results[0] in read:
             read.update(node.op.operands())
     return read
@@ -84,13 +110,10 @@ def _read(graph: Graph, given: AbstractSet[Value]) -> set[Value]:
 
 def _gives(cast: Typecast, wants: Wants) -> bool:
     """Return whether the call whose result is cast, reshaped or not, gives that dtype without a program more."""
-    value = cast.input_tensor
-    moved = isinstance(value.op, MOVES)
-    while isinstance(value.op, MOVES):
-        if None in wants[value]:
-            return False
-        value = value.op.operands()[0]
-    if cast.dtype not in PLAIN_FLOATS or not _converts(value) or (moved and None in wants[value]):
+    moved, value = [*_moved(cast.input_tensor)], _source(cast.input_tensor)
+    if any(None in wants[each] for each in moved) or (moved and None in wants[value]):
+        return False
+    if cast.dtype not in PLAIN_FLOATS or not _converts(value):
         return False
     if cast.memory_config not in (None, spec_of(cast.input_tensor).memory):
         return False
@@ -106,10 +129,8 @@ def _converts(value: Value) -> bool:
     return isinstance(call, (Comparison, LogicalCall)) or all(operand.dtype in EXACT for operand in call.tensors)
 
 
-def _cast(value: Value, dtype: DType, new: dict[Value, Value], builder: Builder) -> Value:
-    """Return a value in another dtype, as the call that computes the value gives it."""
-    call = value.op
-    if isinstance(call, MOVES):
-        return builder(call.with_operands(lambda moved: _cast(moved, dtype, new, builder)), value.name)
-    assert isinstance(call, CastingCall)
-    return builder(replace(call.with_operands(new.__getitem__), dtype=dtype), value.name)
+def _casting(call: Op, dtype: DType, new: Mapping[Value, Value], cast: Mapping[tuple[Value, DType], Value]) -> Op:
+    """Return a call that gives its result in another dtype, or moves what another gives so."""
+    if isinstance(call, CastingCall):
+        return replace(call.with_operands(new.__getitem__), dtype=dtype)
+    return call.with_operands(lambda moved: cast[moved, dtype])
