@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ttc.errors import InputError
+from ttc.models.systems.aligned import AlignedSpeech, aligned_stages
 from ttc.models.systems.phonemes import numbered, phonemes_of
-from ttc.models.systems.system import Runner, Stage, System
+from ttc.models.systems.system import Runner
 from ttc.models.systems.tokens import written_or_spoken
 from ttc.models.systems.voice import read_voice
 
@@ -26,26 +27,15 @@ STYLES = {"real": 256, "tiny": 32}
 """Numbers of a voice: half are of sound, half of prosody."""
 
 
-class Speech(System):
+class Speech(AlignedSpeech):
     """Phonemes, or a text, in a voice; without a pack the voice is a random one of the seed."""
 
     name = "kokoro"
     summary = "Kokoro 82M, text to speech"
     takes = ("phonemes",)
     may_take = ("text", "voice")
-    stages = (
-        Stage("encode", {"phonemes": {1: "T"}}, decides=True),
-        Stage(
-            "align",
-            {"frames": {1: "F"}, "durations": {1: "T"}, "prosody": {1: "T"}, "text": {2: "T"}},
-            {name: ("encode", name) for name in ("durations", "prosody", "text")},
-        ),
-        Stage(
-            "synthesize",
-            {"prosody": {2: "F"}, "text": {2: "F"}},
-            {name: ("align", name) for name in ("prosody", "text")},
-        ),
-    )
+    stages = aligned_stages("phonemes", {"prosody": 1, "text": 2})
+    milliseconds = 25
     rate = 24000
 
     def build(self, weigh: Weigh) -> Mapping[str, Built]:
@@ -69,18 +59,9 @@ class Speech(System):
         return given
 
     def run(self, session: Runner, seed: int = 0, *, phonemes: str, voice: np.ndarray | None = None) -> np.ndarray:
-        """Return the samples of phonemes; InputError for unknown ones, none, and more than the largest bucket takes.
-
-        The host reads nothing between the stages but how many frames there are.
-        """
+        """Return the samples of phonemes; InputError for unknown ones, none, and more than the largest bucket takes."""
         numbers, style = self.inputs(phonemes, voice, seed)
-        left = session.run("encode", {"phonemes": numbers, "voice": style}, keep=("durations", "prosody", "text"))
-        frames, most = int(left.pop("total")[0]), self.lengths["F"][-1]
-        if frames > most:
-            raise InputError(f"the speech would have {frames:,} frames of 25 ms; {most:,} are the most: give less text")
-        aligned = session.run(
-            "align", {"frames": np.arange(frames, dtype=np.float32)[None], **left}, keep=("prosody", "text")
-        )
+        aligned = self.aligned(session, {"phonemes": numbers, "voice": style})
         return session.run("synthesize", {**aligned, "voice": style}, seed=seed)["output"][0]
 
     def inputs(self, phonemes: str, voice: np.ndarray | None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

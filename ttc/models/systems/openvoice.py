@@ -10,6 +10,7 @@ import numpy as np
 
 from ttc.errors import InputError
 from ttc.ir import Const
+from ttc.models.systems.aligned import AlignedSpeech, aligned_stages
 from ttc.models.systems.openvoice_base import Base, read_base
 from ttc.models.systems.system import Runner, Stage, System
 from ttc.models.systems.tokens import read_tokens, token_array
@@ -78,7 +79,7 @@ class VoiceConversion(System):
         return session.run("convert", inputs, seed=seed)["output"][0]
 
 
-class Speech(System):
+class Speech(AlignedSpeech):
     """Tokens, spoken by one of the speakers of a base model."""
 
     name = "openvoice"
@@ -86,19 +87,8 @@ class Speech(System):
     takes = ("tokens",)
     may_take = ("phonemes", "speaker", "base")
     rate = VoiceConversion.rate
-    stages = (
-        Stage("encode", {"tokens": {1: "T"}}, decides=True),
-        Stage(
-            "align",
-            {"frames": {1: "F"}, "durations": {1: "T"}, "means": {1: "T"}, "log_variances": {1: "T"}},
-            {name: ("encode", name) for name in ("durations", "means", "log_variances")},
-        ),
-        Stage(
-            "synthesize",
-            {"means": {2: "F"}, "log_variances": {2: "F"}},
-            {name: ("align", name) for name in ("means", "log_variances")},
-        ),
-    )
+    stages = aligned_stages("tokens", {"means": 1, "log_variances": 1})
+    milliseconds = 12
 
     def __init__(self, size: str = "real", base: Base | None = None):
         super().__init__(size)
@@ -164,18 +154,10 @@ class Speech(System):
     def spoken(self, session: Runner, seed: int, tokens: Sequence[int], speaker: int, keep: tuple[str, ...]) -> Any:
         """Return the samples [1, N] of tokens, which may stay on the device.
 
-        The host reads nothing between the stages but how many frames there are. Durations, latents and conversion
-        draw from three numbers of their own for each seed.
+        Durations, latents and conversion draw from three numbers of their own for each seed.
         """
-        names = ("durations", "means", "log_variances")
         given = self.inputs(tokens, speaker)
-        left = session.run("encode", given, keep=names, seed=3 * seed)
-        frames, most = int(left.pop("total")[0]), self.lengths["F"][-1]
-        if not 0 < frames <= most:
-            raise InputError(f"the speech would have {frames:,} frames of 12 ms; {most:,} are the most: give less text")
-        places = np.arange(frames, dtype=np.float32)[None]
-        aligned = session.run("align", {"frames": places, **left}, keep=names[1:])
-        inputs = {**aligned, "speaker": given["speaker"]}
+        inputs = {**self.aligned(session, given, 3 * seed), "speaker": given["speaker"]}
         return session.run("synthesize", inputs, keep=keep, seed=3 * seed + 1)["output"]
 
     def inputs(self, tokens: Sequence[int], speaker: int) -> dict[str, np.ndarray]:

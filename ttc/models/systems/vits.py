@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ttc.errors import InputError
-from ttc.models.systems.system import Runner, Stage, System
+from ttc.models.systems.aligned import AlignedSpeech, aligned_stages
+from ttc.models.systems.system import Runner
 from ttc.models.systems.tokens import token_array, with_tokens
 
 if TYPE_CHECKING:
@@ -24,26 +24,15 @@ VOCABULARY = 38
 """Tokens that there are, in the published English model."""
 
 
-class Vits(System):
+class Vits(AlignedSpeech):
     """Tokens, or a text, in the voice of the checkpoint."""
 
     name = "vits"
     summary = "VITS (MMS-TTS), text to speech"
     takes = ("tokens",)
     may_take = ("text", "tokenizer")
-    stages = (
-        Stage("encode", {"tokens": {1: "T"}}, decides=True),
-        Stage(
-            "align",
-            {"frames": {1: "F"}, "durations": {1: "T"}, "means": {1: "T"}, "log_variances": {1: "T"}},
-            {name: ("encode", name) for name in ("durations", "means", "log_variances")},
-        ),
-        Stage(
-            "synthesize",
-            {"means": {2: "F"}, "log_variances": {2: "F"}},
-            {name: ("align", name) for name in ("means", "log_variances")},
-        ),
-    )
+    stages = aligned_stages("tokens", {"means": 1, "log_variances": 1})
+    milliseconds = 16
     rate = 16000
 
     def build(self, weigh: Weigh) -> Mapping[str, Built]:
@@ -64,16 +53,9 @@ class Vits(System):
     def run(self, session: Runner, seed: int = 0, *, tokens: Sequence[int]) -> np.ndarray:
         """Return the samples of tokens; InputError for unknown ones, none, and more than the largest bucket takes.
 
-        The host reads nothing between the stages but how many frames there are. Durations draw from the seed's
-        even number, sound from the odd one after it.
+        Durations draw from the seed's even number, sound from the odd one after it.
         """
-        names = ("durations", "means", "log_variances")
-        left = session.run("encode", {"tokens": self.numbered(tokens)}, keep=names, seed=2 * seed)
-        frames, most = int(left.pop("total")[0]), self.lengths["F"][-1]
-        if not 0 < frames <= most:
-            raise InputError(f"the speech would have {frames:,} frames of 16 ms; {most:,} are the most: give less text")
-        places = np.arange(frames, dtype=np.float32)[None]
-        aligned = session.run("align", {"frames": places, **left}, keep=names[1:])
+        aligned = self.aligned(session, {"tokens": self.numbered(tokens)}, 2 * seed)
         return session.run("synthesize", aligned, seed=2 * seed + 1)["output"][0]
 
     def numbered(self, tokens: Sequence[int]) -> np.ndarray:
