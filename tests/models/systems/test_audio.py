@@ -77,6 +77,17 @@ def header(**changes: int) -> bytes:
     return struct.pack("<4sI4s", b"RIFF", 4 + len(body), b"WAVE") + body
 
 
+def streamed(content: bytes) -> bytes:
+    """A file whose writer did not know how long it would be."""
+    unknown = b"\xff" * 4
+    return content[:4] + unknown + content[8:40] + unknown + content[44:]
+
+
+def test_a_stream_is_read_to_its_end(tmp_path: Path):
+    (tmp_path / "a.wav").write_bytes(streamed(header()[:50]))
+    np.testing.assert_array_equal(read_wav(tmp_path / "a.wav", 16000) * 2**15, [1, 2, 3])
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -87,7 +98,9 @@ def header(**changes: int) -> bytes:
         (header(channels=0), "is no WAV file that can be read"),
         (header(rate=0), "has 0 samples a second"),
         (header(rate=10**6), "has 1,000,000 samples a second"),
-        (header()[:44], "has no samples"),
+        (header()[:44], "is cut off: Reached EOF prematurely; finished at 44 bytes, expected 52 bytes from header."),
+        (header()[:50], "is cut off"),
+        (streamed(header()[:44]), "has no samples"),
     ],
 )
 def test_damaged_files_are_refused(content: bytes, message: str, tmp_path: Path):

@@ -93,7 +93,9 @@ def test_no_code_of_a_checkpoint_runs(tmp_path: Path, capsys: pytest.CaptureFixt
     ("name", "content", "message"),
     [
         ("x.ckpt", b"", "x.ckpt is no checkpoint: give a .safetensors, .pth, .pt or .bin file"),
-        ("x.pth", b"no archive", "x.pth cannot be read as tensors alone"),
+        ("x.pth", b"no archive", "x.pth cannot be read as tensors alone: the file is damaged, or holds more than"),
+        ("x.pth", b"", "x.pth cannot be read as tensors alone: the file is damaged, or holds more than"),
+        ("x.pth", b"hi", "x.pth cannot be read as tensors alone: the file is damaged, or holds more than"),
         ("x.safetensors", b"no tensors either", "x.safetensors is no safetensors file"),
     ],
 )
@@ -101,6 +103,36 @@ def test_files_of_other_kinds_are_refused(name: str, content: bytes, message: st
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=re.escape(message)):
         load_weights(nn.Linear(3, 2), tmp_path / name)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_floats_become_the_module_s(dtype: torch.dtype, tmp_path: Path):
+    torch.save({name: tensor.to(dtype) for name, tensor in WEIGHTS.items()}, tmp_path / "x.pth")
+    module = nn.Linear(3, 2)
+    load_weights(module, tmp_path / "x.pth")
+    assert torch.equal(module.weight, WEIGHTS["weight"].to(dtype).float())
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int64, torch.bool, torch.complex64])
+def test_other_numbers_are_refused(dtype: torch.dtype, tmp_path: Path):
+    torch.save({**WEIGHTS, "weight": WEIGHTS["weight"].to(dtype)}, tmp_path / "x.pth")
+    name = str(dtype).removeprefix("torch.")
+    with pytest.raises(InputError, match=rf"has in another kind of numbers weight \({name} for float32\)"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("other", [WEIGHTS["weight"].to_sparse(), WEIGHTS["weight"].to("meta")])
+def test_tensors_without_their_numbers_in_order_are_refused(other: torch.Tensor, tmp_path: Path):
+    torch.save({**WEIGHTS, "weight": other}, tmp_path / "x.pth")
+    with pytest.raises(InputError, match=r"x\.pth holds weight as other than dense tensors"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("found", [{1: torch.ones(2)}, {}, [torch.ones(2)], torch.ones(2)])
+def test_tensors_without_names_are_refused(found: object, tmp_path: Path):
+    torch.save(found, tmp_path / "x.pth")
+    with pytest.raises(InputError, match="holds no tensors by name"):
+        load_weights(nn.Linear(3, 2), tmp_path / "x.pth")
 
 
 def test_a_checkpoint_without_tensors_is_refused(tmp_path: Path):

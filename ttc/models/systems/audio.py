@@ -15,6 +15,12 @@ from ttc.guard.files import as_path, open_file
 FULL_SCALE = {"u1": 128.0, "i2": 2.0**15, "i4": 2.0**31}
 """The number that stands for 1.0 in each integer format of WAV files; 24 bits are read as the upper ones of 32."""
 
+CUT_OFF = "EOF prematurely"
+"""Words of scipy's warning about a file that is shorter than its header says."""
+
+UNKNOWN_SIZE = b"\xff\xff\xff\xff"
+"""The size in headers of what was written as a stream, to its end."""
+
 RATES = range(1000, 768001)
 
 
@@ -56,11 +62,16 @@ def _read(name: str, opened: BinaryIO) -> tuple[int, np.ndarray]:
     from scipy.io import wavfile
 
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # about chunks that hold no samples
-            return wavfile.read(opened)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", wavfile.WavFileWarning)
+            found = wavfile.read(opened)
     except Exception as error:  # whatever a damaged header makes scipy run into
         raise InputError(f"{name} is no WAV file that can be read: {first_line(error)}") from None
+    opened.seek(4)
+    cut = [warning.message for warning in told if CUT_OFF in str(warning.message)]
+    if cut and opened.read(4) != UNKNOWN_SIZE:
+        raise InputError(f"{name} is cut off: {first_line(cut[0])}")
+    return found  # other warnings are about chunks that hold no samples
 
 
 def _scaled(name: str, samples: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import warnings
 from collections.abc import Collection, Mapping
 from os import PathLike
@@ -53,6 +52,11 @@ def load_weights(module: nn.Module, path: str | PathLike[str], defaults: Collect
             f"{name} ({list(found[name].shape)} for {list(tensor.shape)})"
             for name, tensor in wanted.items()
             if name in found and found[name].shape != tensor.shape
+        ],
+        "has in another kind of numbers": [
+            f"{name} ({_dtype(found[name])} for {_dtype(tensor)})"
+            for name, tensor in wanted.items()
+            if name in found and found[name].is_floating_point() != tensor.is_floating_point()
         ],
     }
     faults = [f"{verb} {_listed(names)}" for verb, names in wrong.items() if names]
@@ -109,12 +113,12 @@ def read_stored(file: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about protocols of other writers
             return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError:  # whose text advises to run what the file holds
+    except (RuntimeError, OSError) as error:
+        raise InputError(f"{file} cannot be read as tensors alone: {first_line(error)}") from None
+    except Exception:  # pickle's advises to run what the file holds, others say which byte or name they ran into
         raise InputError(
             f"{file} cannot be read as tensors alone: the file is damaged, or holds more than tensors, numbers and text"
         ) from None
-    except Exception as error:  # torch raises whatever the file makes it run into
-        raise InputError(f"{file} cannot be read as tensors alone: {first_line(error)}") from None
 
 
 def _flat(found: Any) -> Any:
@@ -140,9 +144,18 @@ def _safetensors(file: Path) -> dict[str, Tensor]:
 
 
 def _require_tensors(file: Path, found: Any) -> dict[str, Tensor]:
-    if not isinstance(found, Mapping) or not all(isinstance(item, Tensor) for item in found.values()):
+    tensors = dict(found) if isinstance(found, Mapping) else {}
+    named = tensors and all(isinstance(name, str) and isinstance(item, Tensor) for name, item in tensors.items())
+    if not named:
         raise InputError(f"{file} holds no tensors by name")
-    return dict(found)
+    other = [name for name, item in tensors.items() if item.layout is not torch.strided or item.is_meta]
+    if other:
+        raise InputError(f"{file} holds {_listed(other)} as other than dense tensors")
+    return tensors
+
+
+def _dtype(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def _listed(names: list[str]) -> str:
