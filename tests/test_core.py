@@ -12,6 +12,8 @@ import pytest
 import torch
 
 import ttc
+from ttc.compiled.chain import Chain
+from ttc.models.systems import SYSTEMS
 
 ROOT = Path(ttc.__file__).parents[1]
 COMPILERS = ("torch", "onnx", "onnxruntime", "networkx", "rich", "safetensors", "transformers", "sympy", "google")
@@ -68,6 +70,21 @@ def test_what_works_without_any_model(arguments: list[str], said: str):
     assert said in done.stdout
     assert done.stderr == ""
     assert done.returncode == 0
+
+
+def test_a_chain_of_programs_is_loaded(tmp_path: Path):
+    first, second = (ttc.compile(torch.nn.Linear(32, 32).eval(), (torch.ones(2, 32),)).executable for _ in range(2))
+    links = {"second": {"input": ("first", "output")}}
+    Chain.of({"first": first, "second": second}, links).save(tmp_path)
+    load = f"from ttc.compiled.chain import Chain; Chain.load(sys.argv[1], ('first', 'second'), {links})"
+    done = core(load, str(tmp_path))
+    assert (done.stderr, done.returncode) == ("", 0)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_a_system_asks_for_programs_where_it_cannot_compile(system: str):
+    done = core(f"from ttc.models.systems import system_named; system_named({system!r})('tiny').pipeline()")
+    assert f"compiling {system} needs torch" in done.stderr
 
 
 def test_models_are_listed_with_what_they_need():

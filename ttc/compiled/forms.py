@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ttc.backend.plan.link_inputs import link_inputs
 from ttc.calls.call import spec_of
 from ttc.calls.target import target_named
 from ttc.ir import Spec
@@ -14,6 +13,8 @@ from ttc.runtime.run.buckets import Bucket
 
 def with_forms(bucket: Bucket, forms: Mapping[str, Spec]) -> Bucket:
     """Return the bucket with each named input in a form; a state of that name is left in that form, too."""
+    from ttc.backend.plan.link_inputs import link_inputs  # the backend imports torch, which a chain is loaded without
+
     program = bucket.program
     graph = link_inputs(program.graph, forms, target_named(program.target))
     return replace(bucket, program=replace(program, graph=graph))
