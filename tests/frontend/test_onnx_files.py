@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.frontend.onnx_models import model_of, run_ours
 from ttc.errors import InputError, Refused
 from ttc.frontend.onnx import dynamic_dims, load
-from ttc.frontend.onnx.refused import REASONS
+from ttc.frontend.onnx.refused import DOMAINS, REASONS
 from ttc.frontend.onnx.tensors import Store
 
 X = np.arange(6, dtype=np.float32).reshape(2, 3)
@@ -196,6 +196,7 @@ def test_all_refusals_at_once():
         helper.make_node("LeakyRelu", ["x"], ["f"], alpha=0.1, beta=0.2),
         helper.make_node("Concat", ["x", "x"], ["g"]),
         helper.make_node("MatMul", ["x", "x"], ["h"]),
+        helper.make_node("ReorderInput", ["x"], ["i"], domain="com.microsoft.nchwc"),
     ]
     inputs = {"x": X, "s": np.array([6], np.int64)}
     with pytest.raises(Refused) as caught:
@@ -208,6 +209,7 @@ def test_all_refusals_at_once():
         ("f", "LeakyRelu: its attribute beta = 0.2 is not supported"),
         ("g", "Concat: lacks its attribute axis"),
         ("h", "MatMul: inner sizes differ: 3 in f32[2,3] and 2 in f32[2,3]"),
+        ("i", f"ReorderInput: {DOMAINS['com.microsoft.nchwc']}"),
     ]
 
 

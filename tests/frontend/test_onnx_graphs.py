@@ -183,6 +183,41 @@ def test_local_functions():
     assert_agree(model, {"x": X})
 
 
+def test_an_input_that_a_functions_branch_does_not_get():
+    x = {"x": np.array([-2, 0.5, 2], np.float32)}
+    then = helper.make_graph(
+        [helper.make_node("Clip", ["x", "low", "high"], ["inner"])], "then", [], [onnx.ValueInfoProto(name="inner")]
+    )
+    nodes = [
+        helper.make_node("Constant", [], ["yes"], value=numpy_helper.from_array(np.array(True))),
+        helper.make_node("If", ["yes"], ["y"], then_branch=then, else_branch=then),
+    ]
+    opsets = [helper.make_opsetid("", 21)]
+    function = helper.make_function("mine", "Limit", ["x", "low", "high"], ["y"], nodes, opsets)
+    high = {"high": np.float32(1)}
+    for names, expected in ((["x"], x["x"]), (["x", "", "high"], [-2, 0.5, 1]), (["x", "high"], [1, 1, 2])):
+        node = helper.make_node("Limit", names, ["y"], domain="mine")
+        model = model_of([node], x, weights=high, domains={"mine": 1}, functions=[function])
+        np.testing.assert_array_equal(run_ours(model, x)["y"], expected)
+
+
+def test_functions_of_one_name_are_told_apart_by_their_overloads():
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("mine", 1)]
+    six = [
+        helper.make_node("Scale", ["x"], ["thrice"], domain="mine", overload="3"),
+        helper.make_node("Add", ["thrice", "thrice"], ["y"]),
+    ]
+    three = [helper.make_node("Sum", ["x", "x", "x"], ["y"])]
+    functions = [
+        helper.make_function("mine", "Scale", ["x"], ["y"], nodes, opsets, overload=overload)
+        for overload, nodes in (("6", six), ("3", three))
+    ]
+    x = {"x": np.float32([1, -2])}
+    node = helper.make_node("Scale", ["x"], ["y"], domain="mine", overload="6")
+    model = model_of([node], x, domains={"mine": 1}, functions=functions)  # which onnxruntime does not take
+    np.testing.assert_array_equal(run_ours(model, x)["y"], [6, -12])
+
+
 def test_a_function_that_calls_itself():
     from ttc.errors import Refused
 

@@ -354,6 +354,15 @@ def test_choices():
     check("TopK", x, 9 + 1, {"k": ints(2)}, outputs=("y", "i"))
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64])
+@pytest.mark.parametrize("last", [0, 1])
+def test_choices_among_the_ends_of_integers(dtype, last):
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    x = np.array([[3, low, high, low], [high, high, low + 1, 0]], dtype)
+    for kind in ("ArgMax", "ArgMin"):
+        check(kind, {"x": x}, 13, axis=1, select_last_index=last)
+
+
 @pytest.mark.parametrize("attrs", [{}, {"reverse": 1}, {"exclusive": 1}, {"reverse": 1, "exclusive": 1}])
 def test_cumulative_sum(attrs):
     check("CumSum", X, 14, {"axis": np.int64(-2)}, **attrs)
@@ -500,13 +509,30 @@ def test_operators_of_onnxruntime():
     check("FastGelu", rows, weights={"bias": normal(8)}, domain=MICROSOFT)
     check("QuickGelu", rows, domain=MICROSOFT, alpha=1.5)
     check("FusedMatMul", {"x": normal(2, 4, 3), "w": normal(2, 5, 4)}, domain=MICROSOFT, transA=1, transB=1, alpha=0.3)
-    for moved in ("transBatchA", "transBatchB"):
-        with pytest.raises(Refused, match="moves its batch dimensions"):
-            check("FusedMatMul", {"x": normal(2, 4, 3), "w": normal(2, 3, 5)}, domain=MICROSOFT, **{moved: 1})
     norm = {"gamma": normal(8), "beta": normal(8), "bias": normal(8)}
     check("SkipLayerNormalization", {**rows, "skip": normal(2, 3, 8)}, weights=norm, outputs=("y", "", "", "sum"),
           domain=MICROSOFT, epsilon=1e-5)  # fmt: skip
     check("FusedConv", IMAGE, weights={"w": normal(4, 4, 1, 1)}, domain=MICROSOFT, activation="Relu")
+
+
+@pytest.mark.parametrize("transposed", [0, 1])
+def test_products_whose_rows_lie_before_the_batch(transposed):
+    """As onnxruntime's optimiser writes the attention of every PyTorch model."""
+    x = normal(2, 3, 4, 5) if transposed else normal(2, 3, 5, 4)
+    w = normal(2, 3, 6, 5) if transposed else normal(2, 3, 5, 6)
+    moved, flags = np.ascontiguousarray(np.moveaxis(w, 2, 0)), {"transA": 1 - transposed, "transB": transposed}
+    check("FusedMatMul", {"x": x, "w": moved}, domain=MICROSOFT, transBatchB=1, **flags)
+    moved = np.ascontiguousarray(np.moveaxis(x, 2, 0))
+    check("FusedMatMul", {"x": moved, "w": w}, domain=MICROSOFT, transBatchA=1, **flags)
+    with pytest.raises(Refused, match=r"moves the batch dimensions of f32\[5\]"):
+        check("FusedMatMul", {"x": normal(5), "w": normal(5, 5)}, domain=MICROSOFT, transBatchA=1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16])
+def test_quantisation_of_onnxruntime(dtype):
+    weights = {"scale": np.float32(0.05), "zero": dtype(100)}
+    check("QuantizeLinear", X, weights=weights, domain=MICROSOFT)
+    check("DequantizeLinear", {"x": np.arange(90, 110).astype(dtype)}, weights=weights, domain=MICROSOFT)
 
 
 def test_an_attention_stays_one_op():

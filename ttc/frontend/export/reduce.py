@@ -11,6 +11,7 @@ from ttc.frontend.export import compose
 from ttc.frontend.export.compose import axes, axis, result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, cast, full
 from ttc.frontend.log_sum_exp import log_sum_exp
+from ttc.frontend.opposite import opposite
 from ttc.ir import DType
 from ttc.ops.expr import Expr, apply, sqrt
 
@@ -78,11 +79,7 @@ def argmax(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = Fa
 
 @aten("argmin")
 def argmin(b: ExportBuilder, x: Expr, dim: int | None = None, keepdim: bool = False) -> Expr:
-    """Find the smallest as the largest in the opposite order, in which -1 - x keeps the ends of integers in range."""
-    if x.dtype.is_float:
-        return argmax(b, -x, dim, keepdim)
-    signed = x.cast(DType.i32) if x.dtype in (DType.bool, DType.u8) else x
-    return argmax(b, -1 - signed, dim, keepdim)
+    return argmax(b, opposite(x), dim, keepdim)
 
 
 @aten("any", "any.dim", "any.dims")

@@ -258,9 +258,14 @@ def Celu(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
     return scaled(apply(ops.Elu, x / alpha), alpha)
 
 
-@onnx_op()
+@onnx_op(since=6)
 def Selu(b: Emitter, x: Expr, *, alpha=1.6732632, gamma=1.050701) -> Expr:
     return scaled(apply(ops.Elu, x, alpha), gamma)
+
+
+@onnx_op("Selu")
+def _selu_1(b: Emitter, x: Expr, *, alpha=1.6732, gamma=1.0507) -> Expr:
+    return Selu(b, x, alpha=alpha, gamma=gamma)
 
 
 @onnx_op()

@@ -7,10 +7,8 @@ from contextlib import contextmanager
 
 from onnx import GraphProto, ModelProto, NodeProto
 
-from ttc.frontend.onnx.functions import Body
+from ttc.frontend.onnx.functions import Body, Key, key_of
 from ttc.guard.budget import DEPTH, NODES, within
-
-Key = tuple[str, str, str]
 
 
 class Expansion:
@@ -52,7 +50,7 @@ class Expansion:
 
     def _called(self, node: NodeProto) -> int:
         """Count the nodes of the model's own function that a node calls."""
-        key = ("" if node.domain == "ai.onnx" else node.domain, node.op_type, getattr(node, "overload", ""))
+        key = key_of(node)
         if key not in self._bodies or key in self._open:  # what calls itself is refused where it is imported
             return 0
         if key not in self._sizes:

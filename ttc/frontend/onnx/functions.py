@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 
 import onnx
 from onnx import AttributeProto, FunctionProto, ModelProto, NodeProto, helper
@@ -40,24 +39,25 @@ class Body:
 
 
 def _instance(node: NodeProto, given: Mapping[str, AttributeProto], absent: set[str]) -> NodeProto:
-    if not absent.intersection(node.input) and not any(_refers(item) for item in node.attribute):
+    if not _changes(node, absent):
         return node
     copy = NodeProto()
     copy.CopyFrom(node)
     copy.input[:] = ["" if name in absent else name for name in node.input]
     copy.ClearField("attribute")
-    copy.attribute.extend(filter(None, (_bound(item, given) for item in node.attribute)))
+    copy.attribute.extend(filter(None, (_bound(item, given, absent) for item in node.attribute)))
     return copy
 
 
-def _refers(item: AttributeProto) -> bool:
-    if item.type == AttributeProto.GRAPH:
-        return any(_refers(inner) for node in item.g.node for inner in node.attribute)
-    return bool(item.ref_attr_name)
+def _changes(node: NodeProto, absent: set[str]) -> bool:
+    """Return whether a node, or one in its graphs, refers to an attribute of the function or to an absent input."""
+    if absent.intersection(node.input) or any(item.ref_attr_name for item in node.attribute):
+        return True
+    return any(_changes(inner, absent) for item in node.attribute for inner in item.g.node)
 
 
-def _bound(item: AttributeProto, given: Mapping[str, AttributeProto]) -> AttributeProto | None:
-    """Replace the references in an attribute (in branches of an If too); None if nothing is given for one."""
+def _bound(item: AttributeProto, given: Mapping[str, AttributeProto], absent: set[str]) -> AttributeProto | None:
+    """Put what is given in an attribute, and in the graph that it may be; None if nothing is given for a reference."""
     copy = AttributeProto()
     if item.ref_attr_name:
         if item.ref_attr_name not in given:
@@ -66,32 +66,34 @@ def _bound(item: AttributeProto, given: Mapping[str, AttributeProto]) -> Attribu
         copy.name = item.name
         return copy
     copy.CopyFrom(item)
-    if item.type == AttributeProto.GRAPH:
-        for node in copy.g.node:
-            node.CopyFrom(_instance(node, given, set()))
+    for node in copy.g.node if item.HasField("g") else ():
+        node.CopyFrom(_instance(node, given, absent))
     return copy
 
 
-def local_bodies(model: ModelProto) -> dict[tuple[str, str, str], Body]:
-    """Return the model's own functions by domain, name and overload."""
+Key = tuple[str, str, str]
+"""A function's domain, name and overload."""
+
+
+def key_of(node: NodeProto) -> Key:
+    """Return the key of the function that a node calls, if the model has such a function."""
+    return _plain(node.domain), node.op_type, getattr(node, "overload", "")
+
+
+def _plain(domain: str) -> str:
+    """Return a domain's name, that of ONNX's own operators being empty."""
+    return "" if domain == "ai.onnx" else domain
+
+
+def local_bodies(model: ModelProto) -> dict[Key, Body]:
+    """Return the model's own functions."""
     found = {}
     for function in model.functions:
-        domain = "" if function.domain == "ai.onnx" else function.domain
-        opsets = {"" if e.domain == "ai.onnx" else e.domain: e.version for e in function.opset_import}
+        opsets = {_plain(entry.domain): entry.version for entry in function.opset_import}
         defaults = {item.name: item for item in function.attribute_proto}
-        key = (domain, function.name, getattr(function, "overload", ""))
+        key = _plain(function.domain), function.name, getattr(function, "overload", "")
         found[key] = Body(function, defaults, opsets)
     return found
-
-
-@cache
-def attribute_kinds(name: str, domain: str, opset: int) -> Mapping[str, int]:
-    """Return the kind (`AttributeProto.type`) of each attribute of an ONNX operator; none for unknown operators."""
-    try:
-        schema = onnx.defs.get_schema(name, opset, domain)
-    except onnx.defs.SchemaError:
-        return {}
-    return {key: item.type.value for key, item in schema.attributes.items()}
 
 
 def body_of(node: NodeProto, domain: str, opset: int, inputs: list[Expr | None]) -> Body | None:

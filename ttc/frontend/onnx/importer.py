@@ -9,17 +9,18 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import AttributeProto, GraphProto, ModelProto, NodeProto
+from onnx import GraphProto, ModelProto, NodeProto
 
 from ttc.errors import UNREADABLE, InputError, NeedsValues, Refusal, Refused, TypeRuleError
 from ttc.frontend.onnx import control, table
+from ttc.frontend.onnx.attributes import attribute, attributes
 from ttc.frontend.onnx.dims import input_types
 from ttc.frontend.onnx.emitter import Emitter, Hidden, NeedsValue
 from ttc.frontend.onnx.expansion import Expansion
 from ttc.frontend.onnx.file import Opened, open_model
-from ttc.frontend.onnx.functions import Body, attribute_kinds, body_of, local_bodies
+from ttc.frontend.onnx.functions import Body, Key, body_of, key_of, local_bodies
 from ttc.frontend.onnx.inferred import inferred_types
-from ttc.frontend.onnx.refused import REASONS
+from ttc.frontend.onnx.refused import DOMAINS, REASONS
 from ttc.frontend.onnx.sequence import TAKE_SEQUENCES, Sequence
 from ttc.frontend.onnx.states import bound_states
 from ttc.frontend.onnx.tensors import Store, weight
@@ -89,7 +90,7 @@ class Importer:
         self.reasons: list[tuple[str, str]] = []
         self.waiting = 0  # how many of these reasons are values not known yet
         self.initialisers: dict[str, Weight] = {}
-        self.open: list[tuple[str, str]] = []  # the functions being expanded, outermost first
+        self.open: list[Key] = []  # the functions being expanded, outermost first
         self.types: Mapping[str, TensorType] = {}  # of the inputs
         self.read: list[Value] = []  # what refused nodes take, which no output may need
         self.b: Emitter
@@ -234,10 +235,10 @@ class Importer:
             return control.FORMS[node.op_type](self, node, inputs, env, opsets, where)
         if node.op_type not in TAKE_SEQUENCES and any(isinstance(item, Sequence) for item in inputs):
             raise Refusal("takes a sequence, which only sequence operators can")
-        local = self.bodies.get((domain, node.op_type, getattr(node, "overload", "")))
+        local = self.bodies.get(key_of(node))
         entry = None if local else table.find(domain, node.op_type, opset)
         if entry:
-            answer = entry.call(b, inputs, attributes(node, domain, opset))
+            answer = entry.call(b, inputs, attributes(node, domain, opset, entry.attribute_kinds))
             if answer is not table.EXPAND:
                 return list(answer) if isinstance(answer, (tuple, list)) else [answer]
         body = local or body_of(node, domain, opset, inputs)
@@ -247,7 +248,7 @@ class Importer:
 
     def expand(self, node: NodeProto, inputs: list[Any], body: Body, where: str) -> list[Any]:
         """Return the results of a function, whose body is imported in place."""
-        key = (node.domain, node.op_type)
+        key = key_of(node)
         if key in self.open:
             raise Refusal("the function calls itself")
         within(len(self.open) + 1, DEPTH, "functions in functions")
@@ -286,46 +287,12 @@ class Importer:
         return self.b.add_weight(name, found)
 
 
-def attributes(node: NodeProto, domain: str, opset: int) -> dict[str, Any]:
-    """Read a node's attributes by name; Refusal if one is of another kind than ONNX's."""
-    kinds = attribute_kinds(node.op_type, domain, opset)
-    for item in node.attribute:
-        if kinds.get(item.name, item.type) != item.type:
-            raise Refusal(
-                f"its attribute {item.name} should be of kind {AttributeProto.AttributeType.Name(kinds[item.name])}"
-            )
-    return {item.name: attribute(item) for item in node.attribute}
-
-
-def attribute(item: AttributeProto) -> Any:
-    """Read an attribute's value: numbers, strings, tuples, or the tensor itself.
-
-    A float is the shortest decimal that rounds to it (1e-05, not 9.999999747378752e-06).
-    """
-    match item.type:
-        case AttributeProto.FLOAT:
-            return float(str(np.float32(item.f)))
-        case AttributeProto.FLOATS:
-            return tuple(float(str(np.float32(number))) for number in item.floats)
-        case AttributeProto.INT:
-            return item.i
-        case AttributeProto.INTS:
-            return tuple(item.ints)
-        case AttributeProto.STRING:
-            return item.s.decode("utf-8", "replace")
-        case AttributeProto.STRINGS:
-            return tuple(text.decode("utf-8", "replace") for text in item.strings)
-        case AttributeProto.TENSOR:
-            return item.t
-    raise Refusal(f"its attribute {item.name} is of a kind that is not supported")
-
-
 def _domain(domain: str) -> str:
     return "" if domain in DEFAULT_DOMAINS else domain
 
 
 def _unsupported(node: NodeProto, domain: str, opset: int) -> str:
-    if (domain, node.op_type) in REASONS:
-        return REASONS[domain, node.op_type]
+    if reason := REASONS.get((domain, node.op_type)) or DOMAINS.get(domain):
+        return reason
     where = f"{domain} (version {opset})" if domain else f"ONNX opset {opset}"
     return f"the operator {node.op_type} of {where} is not supported"

@@ -9,7 +9,7 @@ from ttc.frontend.onnx.elementwise import scaled
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.matmul import matmul, swapped
 from ttc.frontend.onnx.norm import layer_norm, rms_norm
-from ttc.frontend.onnx.table import MICROSOFT, onnx_op
+from ttc.frontend.onnx.table import MICROSOFT, Ints, Numbers, onnx_op
 from ttc.ops.expr import Expr, apply, sigmoid
 
 
@@ -35,9 +35,17 @@ def QuickGelu(b: Emitter, x: Expr, *, alpha=1.702) -> Expr:
 
 @onnx_op(domain=MICROSOFT)
 def FusedMatMul(b: Emitter, x: Expr, y: Expr, *, alpha=1.0, transA=0, transB=0, transBatchA=0, transBatchB=0) -> Expr:
-    if transBatchA or transBatchB:
-        raise Refusal("moves its batch dimensions")
+    """Multiply matrices whose first dimension may lie before the batch's, and whose rows may be columns."""
+    x = _batch_first(x) if transBatchA else x
+    y = _batch_first(y) if transBatchB else y
     return scaled(matmul(swapped(x) if transA else x, swapped(y) if transB else y), alpha)
+
+
+def _batch_first(x: Expr) -> Expr:
+    """Move the first dimension behind the batch's: [rows, ..., columns] -> [..., rows, columns]."""
+    if x.rank < 2:
+        raise Refusal(f"moves the batch dimensions of {x.type}")
+    return x.permute(*range(1, x.rank - 1), 0, x.rank - 1)
 
 
 @onnx_op(domain=MICROSOFT)
@@ -73,7 +81,8 @@ def _with_sum(b: Emitter, y: Expr, total: Expr) -> list[Expr | None]:
 @onnx_op(domain=MICROSOFT)
 def FusedConv(
     b: Emitter, x: Expr, w: Expr, bias: Expr | None = None, z: Expr | None = None, *, activation="",
-    activation_params=(), auto_pad="NOTSET", dilations=None, group=1, kernel_shape=None, pads=None, strides=None,
+    activation_params: Numbers = (), auto_pad="NOTSET", dilations: Ints | None = None, group=1,
+    kernel_shape: Ints | None = None, pads: Ints | None = None, strides: Ints | None = None,
 ) -> Expr:  # fmt: skip
     y = Conv(
         b, x, w, bias, auto_pad=auto_pad, dilations=dilations, group=group, kernel_shape=kernel_shape, pads=pads,

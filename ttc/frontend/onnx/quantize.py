@@ -8,13 +8,14 @@ from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.small_floats import to_small_float
-from ttc.frontend.onnx.table import onnx_op
+from ttc.frontend.onnx.table import MICROSOFT, onnx_op
 from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import DType
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import HELD
 
 
+@onnx_op(domain=MICROSOFT)
 @onnx_op()
 def DequantizeLinear(
     b: Emitter, x: Expr, scale: Expr, zero_point: Expr | None = None, *, axis=1, block_size=0, output_dtype=0
@@ -28,6 +29,7 @@ def DequantizeLinear(
     return (y * scale).cast(dtype)
 
 
+@onnx_op(domain=MICROSOFT)
 @onnx_op()
 def QuantizeLinear(
     b: Emitter, x: Expr, scale: Expr, zero_point: Expr | None = None, *,

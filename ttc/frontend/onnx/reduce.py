@@ -11,6 +11,7 @@ from ttc.frontend.log_sum_exp import log_sum_exp
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axes_of, axis_of
 from ttc.frontend.onnx.table import Int, Ints, onnx_op
+from ttc.frontend.opposite import opposite
 from ttc.ir import DType
 from ttc.ops.expr import Expr, apply, concat, log, sqrt, where
 from ttc.ops.reduce import reduced
@@ -97,8 +98,7 @@ def ArgMax(b: Emitter, x: Expr, *, axis=0, keepdims=1, select_last_index=0) -> E
 
 @onnx_op()
 def ArgMin(b: Emitter, x: Expr, *, axis=0, keepdims=1, select_last_index=0) -> Expr:
-    x = x.cast(DType.i64) if x.dtype.kind == "uint" else x
-    return ArgMax(b, -x, axis=axis, keepdims=keepdims, select_last_index=select_last_index)
+    return ArgMax(b, opposite(x), axis=axis, keepdims=keepdims, select_last_index=select_last_index)
 
 
 @onnx_op()
@@ -134,12 +134,16 @@ def TopK(b: Emitter, x: Expr, k: Int | None = None, *, axis=-1, largest=1, sorte
     return apply(ops.Topk, x, k, axis_of(axis, x.rank), bool(largest))
 
 
-@onnx_op()
+@onnx_op(since=13)
 def Hardmax(b: Emitter, x: Expr, *, axis=-1) -> Expr:
     """Return 1 at the first largest element along the axis, else 0."""
-    if b.opset < 13:
-        return _hardmax(b, _coerced(x, 1 if axis == -1 else axis), 1).reshape(*x.shape)
     return _hardmax(b, x, axis_of(axis, x.rank))
+
+
+@onnx_op("Hardmax")
+def _flat_hardmax(b: Emitter, x: Expr, *, axis=1) -> Expr:
+    """Return 1 at the first largest element of all axes from `axis` on, as opsets before 13 do."""
+    return _hardmax(b, _coerced(x, axis), 1).reshape(*x.shape)
 
 
 def _coerced(x: Expr, axis: int) -> Expr:

@@ -18,3 +18,6 @@ REASONS: dict[tuple[str, str], str] = {
     ("", "TfIdfVectorizer"): "counts n-grams, whose matches lie anywhere in its input: do it before the model",
     ("ai.onnx.preview.training", "Gradient"): "is the gradient of a graph: export the gradient's own graph",
 }
+
+DOMAINS = {"com.microsoft.nchwc": "is onnxruntime's form for the CPU that it ran on: give the model as it was before"}
+"""Domains none of whose operators is read, with the reason and a remedy."""

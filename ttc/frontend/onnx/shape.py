@@ -87,11 +87,16 @@ def Transpose(b: Emitter, x: Expr, *, perm=None) -> Expr:
     return x if perm == tuple(range(x.rank)) else apply(ops.Permute, x, perm)
 
 
-@onnx_op()
+@onnx_op(since=4)
 def Concat(b: Emitter, *xs: Expr, axis) -> Expr:
     if not xs:
         raise Refusal("has no inputs")
     return concat(xs, axis_of(axis, xs[0].rank))
+
+
+@onnx_op("Concat")
+def _concat_1(b: Emitter, *xs: Expr, axis=1) -> Expr:
+    return Concat(b, *xs, axis=axis)
 
 
 @onnx_op()

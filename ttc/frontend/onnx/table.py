@@ -16,6 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from onnx import AttributeProto
+
 from ttc.errors import Refusal
 
 Int = int
@@ -23,12 +25,14 @@ Ints = tuple[int, ...]
 Number = float | int
 Numbers = tuple[float, ...]
 KNOWN_KINDS = ("Int", "Ints", "Number", "Numbers")
+ATTRIBUTE_KINDS: dict[str, int] = {
+    "int": AttributeProto.INT, "float": AttributeProto.FLOAT, "str": AttributeProto.STRING,
+    "Ints": AttributeProto.INTS, "Numbers": AttributeProto.FLOATS,
+}  # fmt: skip
+"""The kind of an attribute by its parameter's annotation or type of default."""
 
 EXPAND = object()
 """The result of an entry that leaves the operator to the function body of its ONNX schema."""
-
-FORGOTTEN = ("consumed_inputs",)
-"""Attributes of the first opsets that say nothing about the result."""
 
 MICROSOFT = "com.microsoft"
 
@@ -44,6 +48,7 @@ class Entry:
     required: int
     variadic: bool
     attributes: dict[str, bool]  # name -> whether it must be given
+    attribute_kinds: dict[str, int]  # name -> AttributeProto.type, as far as the signature tells
 
     def call(self, b: Any, inputs: list[Any], attributes: dict[str, Any]) -> Any:
         """Call the function for the results; Refusal if the node's inputs or attributes do not fit the signature."""
@@ -58,8 +63,6 @@ class Entry:
         if any(item is None for item in rest):
             raise Refusal("lacks one of its inputs")
         for name, value in attributes.items():
-            if name in FORGOTTEN:
-                continue
             if name not in self.attributes and name not in self.inputs:
                 raise Refusal(f"its attribute {name} = {value!r} is not supported")
             if name in self.inputs[: self.required] and not self.kinds[self.inputs.index(name)]:
@@ -96,7 +99,8 @@ def onnx_op(name: str = "", *, since: int = 1, domain: str = "") -> Callable[[Ca
 def _entry(function: Callable, since: int) -> Entry:
     parameters = list(inspect.signature(function).parameters.values())[1:]
     inputs = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-    kinds = tuple(next((k for k in KNOWN_KINDS if str(p.annotation).split(" ")[0] == k), "") for p in inputs)
+    options = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    kinds = tuple(next((k for k in KNOWN_KINDS if _annotation(p) == k), "") for p in inputs)
     return Entry(
         function,
         since,
@@ -104,8 +108,20 @@ def _entry(function: Callable, since: int) -> Entry:
         kinds,
         sum(p.default is p.empty for p in inputs),
         any(p.kind is p.VAR_POSITIONAL for p in parameters),
-        {p.name: p.default is p.empty for p in parameters if p.kind is p.KEYWORD_ONLY},
+        {p.name: p.default is p.empty for p in options},
+        {p.name: kind for p in options if (kind := _attribute_kind(p))},
     )
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    """Return a parameter's annotation, as written, without the rest of a union."""
+    return str(parameter.annotation).split(" ")[0]
+
+
+def _attribute_kind(parameter: inspect.Parameter) -> int | None:
+    """Return the kind of an attribute by its parameter's annotation, else by its default; None if neither tells."""
+    written = ATTRIBUTE_KINDS.get(_annotation(parameter))
+    return written or ATTRIBUTE_KINDS.get(type(parameter.default).__name__)
 
 
 def find(domain: str, name: str, opset: int) -> Entry | None:
