@@ -237,3 +237,27 @@ def test_tables_of_lowering_are_refused_before_they_are_made(name: str):
     with pytest.raises(Refused, match=r"elements of a table that is made when compiling|is more than the"):
         compile_graph(graph, Options(TARGETS["n150"]))
     assert time.process_time() - started < SECONDS
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (1001, "1,001"),
+        (2**128 - 1, f"{2**128 - 1:,}"),
+        (2**128, r"2\^128 or more"),
+        (2**100_000 + 1, r"2\^100000 or more"),
+    ],
+    ids=["one more", "written out", "too long to read", "too long to write"],
+)
+def test_numbers_of_any_length_are_told(count: int, shown: str):
+    with pytest.raises(Refusal, match=rf"^{shown} things are more than the 1,000 that ttc takes$"):
+        budget.within(count, 1000, "things")
+    budget.within(1000, 1000, "things")
+
+
+def test_a_result_of_very_many_dimensions():
+    node = helper.make_node("Einsum", ["x"], ["y"], equation=f"ab->{'a' * 100_000}")
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])
+    graph = helper.make_graph([node], "g", [x], [onnx.ValueInfoProto(name="y")])
+    with pytest.raises(Refused, match=r"y: Einsum: "):
+        ttc.compile(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8))

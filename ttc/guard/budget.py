@@ -45,10 +45,16 @@ EXPRESSION_BITS = 640
 """Bits of the largest number that one expression of sizes can give, at 63 bits a size."""
 
 
+READABLE_BITS = 128
+"""Bits of the largest number that a sentence writes out: Python refuses to write those of over 4,300 digits."""
+
+
 def within(count: int, limit: int, what: str) -> None:
     """Refuse in a sentence if `count` of `what` is more than the limit."""
     if count > limit:
-        raise Refusal(f"{count:,} {what} are more than the {limit:,} that ttc takes")
+        bits = count.bit_length()
+        shown = f"{count:,}" if bits <= READABLE_BITS else f"2^{bits - 1} or more"
+        raise Refusal(f"{shown} {what} are more than the {limit:,} that ttc takes")
 
 
 def check_table(*sizes: int) -> None:
