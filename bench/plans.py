@@ -1,4 +1,4 @@
-"""Plans for L1 beside their bounds: all models at their tiny size, on n150."""
+"""Plans for L1 beside their bounds and the real allocator: all models at their tiny size, on n150."""
 
 from __future__ import annotations
 
@@ -8,22 +8,39 @@ from statistics import fmean
 import ttc
 from bench.table import Table
 from ttc import models
+from ttc.analysis.report import report
+from ttc.analysis.residency import depths
 from ttc.backend.plan.place_exactly import spills
+from ttc.calls.target import TARGETS
+from ttc.commands.check import placement
+from ttc.ir import print_graph
+from ttc.runtime.check import check_many
+from ttc.runtime.run.program import Program
 
 
 def tables() -> Iterator[Table]:
-    """Yield peak and lower bound of L1, and DRAM bytes of values outside L1 beside the optimum, by model."""
+    """Yield peak and lower bound of L1, spilled bytes beside the optimum, and buffers not where planned, by model."""
+    target = TARGETS["n150"]
+    programs = {name: _program(name) for name in models.NAMES}
+    checks = check_many([print_graph(program.graph) for program in programs.values()], target)
     rows: list[tuple[str | float, ...]] = []
-    for name in models.NAMES:
-        model = models.named(name)
-        module, inputs = model.build("tiny" if "tiny" in model.sizes else model.sizes[0])
-        compiled = ttc.compile(module, kwargs=inputs)
-        found, spilled = compiled.report, spills(compiled.build.program.graph, compiled.options.target)
+    for (name, program), checked in zip(programs.items(), checks, strict=True):
+        found, spilled = report(program.graph, target), spills(program.graph, target)
         peak, live = found.peak_l1_per_core, found.max_live_l1_per_core
+        places = placement(checked, depths(program.graph, target))
         ratio = peak / live if live else 1.0
-        rows.append((name, peak, live, ratio, spilled.planned, spilled.least, str(spilled.proven)))
+        rows.append((name, peak, live, ratio, spilled.planned, spilled.least, str(spilled.proven), *places.values()))
     at_bound = sum(row[3] == 1 for row in rows)
+    sums = [sum(int(row[column]) for row in rows) for column in (4, 5, 7, 8)]
     total = (f"{at_bound} of {len(rows)} at the bound", "", "", fmean(float(row[3]) for row in rows),
-             sum(int(row[4]) for row in rows), sum(int(row[5]) for row in rows), "")  # fmt: skip
-    head = ("model", "L1 peak", "live at most", "peak / live", "bytes spilled", "least", "proven")
+             *sums[:2], "", *sums[2:])  # fmt: skip
+    head = ("model", "L1 peak", "live at most", "peak / live", "bytes spilled", "least", "proven",
+            "buffers", "elsewhere")  # fmt: skip
     yield Table("Plans against bounds, bytes of L1 per core and of DRAM", head, [*rows, total])
+
+
+def _program(name: str) -> Program:
+    """Compile a model of the zoo at its tiny size, or the smallest that it has."""
+    model = models.named(name)
+    module, inputs = model.build("tiny" if "tiny" in model.sizes else model.sizes[0])
+    return ttc.compile(module, kwargs=inputs).build.program
