@@ -108,7 +108,11 @@ ALSO = {
 """Files whose tests bear another name."""
 
 FOLDERS = {
-    "ttc/analysis/cost/": ("tests/analysis/test_cost.py", "tests/analysis/test_cost_families.py"),
+    "ttc/analysis/cost/": (
+        "tests/analysis/test_cost.py",
+        "tests/analysis/test_cost_families.py",
+        "tests/analysis/test_call_work.py",
+    ),
     "ttc/backend/plan/sharding/": ("tests/backend/plan/test_places.py", "tests/backend/plan/test_shard.py"),
 }
 """Folders whose files are tested together."""

@@ -6,13 +6,13 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from ttc.commands.arrays import room
-from ttc.commands.npz import read_inputs
 from ttc.commands.options import add_json, add_model, compilation, model_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.table import print_table
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output, write_bytes
+from ttc.guard.npz import read_inputs
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ttc.calls.target import TARGETS
-from ttc.commands.options import DTYPES, add_json, add_mode, path, seed
+from ttc.commands.options import DTYPES, add_json, add_mode, add_system, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.stage_table import pace, print_stages, stage_rows
@@ -48,7 +48,7 @@ NUMBERS = {
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the system, what it is given, and how it is compiled and run."""
-    parser.add_argument("system", choices=SYSTEMS, metavar="SYSTEM", help=", ".join(SYSTEMS))
+    add_system(parser, SYSTEMS)
     for name, (kind, meaning) in FILES.items():
         parser.add_argument(f"--{name}", metavar=kind, type=path, help=meaning)
     for name, meaning in WORDS.items():
@@ -56,9 +56,6 @@ def add_arguments(parser: ArgumentParser) -> None:
     for name, (kind, meaning) in NUMBERS.items():
         parser.add_argument(f"--{name}", metavar="N", type=kind, help=meaning)
     parser.add_argument("-o", "--output", metavar="OUT.wav", type=path, required=True, help="the sound to write")
-    parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
-    parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
-    parser.add_argument("--seed", type=seed, default=0, help="of random weights, and of what the models draw")
     parser.add_argument("--compiled", metavar="DIR", type=path, help="load programs from here, or save them here")
     parser.add_argument("--target", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", choices=DTYPES, help="numbers on the card (default bf16)")

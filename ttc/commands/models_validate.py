@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ttc.calls.target import TARGETS
-from ttc.commands.options import DTYPES, add_json, add_mode, path, seed
+from ttc.commands.options import DTYPES, add_json, add_mode, add_system, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.table import print_table
@@ -26,12 +26,9 @@ PHONEMES = "həlO"
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the system, what is spoken, and how it is compiled and compared."""
-    parser.add_argument("system", choices=(Speech.name,), metavar="SYSTEM", help=Speech.name)
+    add_system(parser, (Speech.name,))
     parser.add_argument("--phonemes", default=PHONEMES, help=f"IPA symbols to speak (default {PHONEMES})")
     parser.add_argument("--voice", metavar="FILE", type=path, help="a voice pack; a random voice if not given")
-    parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
-    parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
-    parser.add_argument("--seed", type=seed, default=0, help="of random weights, and of what the models draw")
     parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument("--device", default="emulator", choices=("emulator", "ttnn"), help="default: the emulator")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,14 @@ def dtype_of_weights(text: str) -> str | dict[str, str]:
         raise ArgumentTypeError(
             f"{text} holds no weight_dtypes: `ttc compile --dtype auto --json` gives them"
         ) from None
+
+
+def add_system(parser: ArgumentParser, names: Collection[str]) -> None:
+    """Add a system of models, one of `names`, the size and weights of its models, and the seed."""
+    parser.add_argument("system", choices=tuple(names), metavar="SYSTEM", help=", ".join(names))
+    parser.add_argument("--size", default="real", help="the published size, or tiny (default real)")
+    parser.add_argument("--weights", metavar="FILE", type=path, help="a checkpoint; random weights if not given")
+    parser.add_argument("--seed", type=seed, default=0, help="of random weights, and of what the models draw")
 
 
 def add_json(parser: ArgumentParser) -> None:

@@ -6,12 +6,12 @@ import time
 from argparse import ArgumentParser, Namespace
 
 from ttc.commands.arrays import random_inputs, room
-from ttc.commands.npz import read_inputs, write_npz
 from ttc.commands.options import INPUTS, add_mode, artifact_file, path
 from ttc.commands.profile import require_profile, write_profile
 from ttc.commands.progress import ProgressLine
 from ttc.errors import InputError, printable
 from ttc.guard.files import check_output
+from ttc.guard.npz import read_inputs, write_npz
 from ttc.runtime.run.devices import no_card, on_card
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ttc.commands.arrays import random_inputs, room
-from ttc.commands.npz import read_inputs
 from ttc.commands.options import INPUTS, add_json, add_mode, add_model, compilation, model_file, path
 from ttc.commands.output import print_json
 from ttc.commands.progress import ProgressLine
 from ttc.commands.table import print_table
 from ttc.errors import InputError, require
+from ttc.guard.npz import read_inputs
 from ttc.ir.state import is_given
 
 if TYPE_CHECKING:

@@ -81,7 +81,8 @@ def rebuilt(
     """Rebuild a graph by decisions made on the graph as it was; the rules of `rewrite` see the new graph alone.
 
     `new_results(node, new)` gives the values in place of a node's results, where `new` maps the values rebuilt before;
-    None keeps the node's op, over its new operands. `nodes` are the graph's in another order.
+    None keeps the node's op, over its new operands, and () leaves the node out: nothing that is rebuilt reads its
+    results. `nodes` are the graph's in another order.
     """
     new: dict[Value, Value] = {}
     for node in graph.nodes if nodes is None else nodes:
@@ -89,7 +90,8 @@ def rebuilt(
         results = new_results(node, new)
         if results is None:
             results = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, results, strict=True))
+        if results:
+            new.update(zip(node.results, results, strict=True))
     return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
 
 

@@ -11,8 +11,7 @@ from ttc.calls.layout import Typecast
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Reshape
 from ttc.calls.target import Target
-from ttc.ir import Builder, DType, Graph, Op, Value
-from ttc.ir.rewrite import settled
+from ttc.ir import Builder, DType, Graph, Node, Op, Value, rebuilt
 
 EXACT = frozenset({DType.f32, DType.i32})
 """Dtypes of operands that TTNN computes with as they are, and converts the result of by the typecast's own function."""
@@ -39,21 +38,18 @@ def cast_in_calls(graph: Graph, target: Target) -> Graph:
     given = {value: None for value in graph.values() if isinstance(value.op, Typecast) and _gives(value.op, wants)}
     asked, read = _asked(given), _read(graph, given)
     builder = Builder(graph.weights)
-    new: dict[Value, Value] = {}
     cast: dict[tuple[Value, DType], Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results, node.op)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...] | None:
         for value in node.results:
             for dtype in asked.get(value, ()):  # where the call stands: an operand may be overwritten before the cast
                 cast[value, dtype] = builder(_casting(node.op, dtype, new, cast), value.name)
         if isinstance(node.op, Typecast) and node.results[0] in given:
-            results: tuple[Value, ...] = (cast[node.op.input_tensor, node.op.dtype],)
-        elif isinstance(node.op, (CastingCall, *MOVES)) and node.results[0] not in read:
-            continue
-        else:
-            results = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, results, strict=True))
-    return settled(graph, builder.finish((name, new[value]) for name, value in graph.outputs))
+            return (cast[node.op.input_tensor, node.op.dtype],)
+        unread = isinstance(node.op, (CastingCall, *MOVES)) and node.results[0] not in read
+        return () if unread else None
+
+    return rebuilt(graph, builder, new_results)
 
 
 def _wants(graph: Graph) -> Wants:

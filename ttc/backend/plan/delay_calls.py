@@ -42,12 +42,11 @@ class _Order:
         self.nodes, self.changed = list(graph.nodes), False
         self._target, self._liveness = target, Liveness(graph)
         self._at = {id(node): at for at, node in enumerate(graph.nodes)}
-        self._readers: defaultdict[Value, list[Node]] = defaultdict(list)
+        self._readers = graph.readers()
         self._users: defaultdict[Value, list[Node]] = defaultdict(list)
         self._overwriting: list[tuple[Node, set[Value]]] = []
         for node in graph.nodes:
             for value in dict.fromkeys(node.op.operands()):
-                self._readers[value].append(node)
                 self._users[self._liveness.base(value)].append(node)
             if gone := node.op.overwrites():
                 self._overwriting.append((node, {self._liveness.base(value) for value in gone}))

@@ -48,15 +48,12 @@ def attributes(node: NodeProto, domain: str, opset: int, written: Mapping[str, i
 
 
 def attribute(item: AttributeProto) -> Any:
-    """Read an attribute's value: numbers, strings, tuples, or the tensor itself.
-
-    A float is the shortest decimal that rounds to it (1e-05, not 9.999999747378752e-06).
-    """
+    """Read an attribute's value: numbers, strings, tuples, or the tensor itself."""
     match item.type:
         case AttributeProto.FLOAT:
-            return float(str(np.float32(item.f)))
+            return _shortest(item.f)
         case AttributeProto.FLOATS:
-            return tuple(float(str(np.float32(number))) for number in item.floats)
+            return tuple(map(_shortest, item.floats))
         case AttributeProto.INT:
             return item.i
         case AttributeProto.INTS:
@@ -68,3 +65,8 @@ def attribute(item: AttributeProto) -> Any:
         case AttributeProto.TENSOR:
             return item.t
     raise Refusal(f"its attribute {item.name} is of a kind that is not supported")
+
+
+def _shortest(number: float) -> float:
+    """Return the shortest decimal that rounds to a number of 32 bits: 1e-05, not 9.999999747378752e-06."""
+    return float(str(np.float32(number)))

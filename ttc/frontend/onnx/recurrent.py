@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-import numpy as np
-
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.emitter import Emitter
@@ -157,10 +155,5 @@ def _activations(
     for name in (ACTIVATIONS[name] for name in names):
         usual = FAMILIES[name].usual
         own = zip((alphas, betas), usual, strict=False)
-        ours.append(str(Activation(name, tuple(_number(next(numbers, default)) for numbers, default in own))))
+        ours.append(str(Activation(name, tuple(next(numbers, default) for numbers, default in own))))
     return [tuple(ours[each * len(default) :][: len(default)]) for each in range(count)]
-
-
-def _number(number: float) -> float:
-    """Return a float32 as written in decimals."""
-    return float(str(np.float32(number)))

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ttc.commands.npz import read_inputs
 from ttc.errors import InputError
 from ttc.guard.files import as_path
+from ttc.guard.npz import read_inputs
 from ttc.models.systems.bark_tokens import Numbers, Voice
 
 LARGEST = 1 << 24

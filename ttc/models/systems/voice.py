@@ -6,9 +6,9 @@ from os import PathLike
 
 import numpy as np
 
-from ttc.commands.npz import read_inputs
 from ttc.errors import InputError, require
 from ttc.guard.files import as_path, open_file
+from ttc.guard.npz import read_inputs
 
 LARGEST = 1 << 26
 """Bytes that a file of one voice may hold; a published one holds 522,240."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from ttc import ops
 from ttc.ir import Graph, Node, Value
@@ -27,12 +28,8 @@ def merge_linear(graph: Graph) -> Graph:
 
 def _groups(graph: Graph) -> list[Group]:
     """List the groups of two or more linears over one x, all split into heads; in a group queries come first."""
-    readers: defaultdict[Value, list[Node]] = defaultdict(list)
-    for node in graph.nodes:
-        for value in node.op.operands():
-            readers[value].append(node)
+    readers, constants = graph.readers(), graph.constants
     outputs = {value for _, value in graph.outputs}
-    constants = graph.constants
     found: defaultdict[tuple, list[Node]] = defaultdict(list)
     for node in graph.nodes:
         match node.op:
@@ -46,7 +43,7 @@ def _groups(graph: Graph) -> list[Group]:
     return [tuple(sorted(group, key=lambda node: _role(node, readers))) for group in found.values() if len(group) > 1]
 
 
-def _role(node: Node, readers: dict[Value, list[Node]]) -> int:
+def _role(node: Node, readers: Mapping[Value, list[Node]]) -> int:
     """Return 0, 1, 2 for queries, keys, values, the order in which TTNN splits heads; 3 for any other linear."""
     value = node.results[0]
     while len(readers[value]) == 1:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 
 import torch
 
 from ttc import ops
-from ttc.ir import TILE, Builder, Graph, Op, Value
+from ttc.ir import TILE, Builder, Graph, Node, Op, Value, rebuilt
 from ttc.ops.expr import Expr, apply, concat, constant, where
 from ttc.ops.torch_types import to_torch
 from ttc.passes.normal import builder_for
@@ -37,18 +37,16 @@ def stack_lstm(graph: Graph) -> Graph:
     if not below:
         return graph
     builder, firsts = builder_for(graph), frozenset[Op](below.values())
-    new: dict[Value, Value] = {}
-    for node in graph.nodes:
-        builder.at(node.results)
+
+    def new_results(node: Node, new: Mapping[Value, Value]) -> tuple[Value, ...] | None:
         if node.op in firsts:
-            continue
+            return ()
         first = below.get(node.op)
         if first is not None and isinstance(node.op, ops.Lstm):
-            found = _stacked(first, node.op, new, builder)
-        else:
-            found = builder.again(node, node.op.with_operands(new.__getitem__))
-        new.update(zip(node.results, found, strict=True))
-    return builder.finish((name, new[value]) for name, value in graph.outputs)
+            return _stacked(first, node.op, new, builder)
+        return None
+
+    return rebuilt(graph, builder, new_results)
 
 
 def _below(graph: Graph) -> dict[Op, ops.Lstm]:
@@ -83,7 +81,7 @@ def _is_plain(op: ops.Lstm, constants: Set[Value]) -> bool:
     )
 
 
-def _stacked(first: ops.Lstm, second: ops.Lstm, new: dict[Value, Value], builder: Builder) -> tuple[Value, ...]:
+def _stacked(first: ops.Lstm, second: ops.Lstm, new: Mapping[Value, Value], builder: Builder) -> tuple[Value, ...]:
     """Build the second layer's results, y and the final states, of both layers in one."""
     steps, hidden = second.x.shape[0], second.hidden
     x, w1, r1, w2, r2 = (Expr(new[value], builder) for value in (first.x, first.w, first.r, second.w, second.r))

@@ -14,8 +14,8 @@ import torch
 import ttc
 from tests.guard.test_files import artifact, model, sentence  # noqa: F401 (fixtures)
 from ttc.cli import main
-from ttc.commands.npz import read_inputs, write_npz
 from ttc.errors import InputError
+from ttc.guard.npz import read_inputs, write_npz
 
 X = np.arange(128, dtype=np.float32).reshape(2, 64)
 
