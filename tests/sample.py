@@ -121,7 +121,7 @@ def claim_rows(target: Target, programs: Sequence[One]) -> Iterator[Row]:
     for program, report in zip(programs, check_many([one.text for one in programs], target), strict=True):
         call, workspace = program.call, program.call.workspace(target)
         types = ", ".join(f"{value.dtype} {spec_of(value).layout.value}" for value in call.operands())
-        said, needed = workspace.circular_buffers + workspace.l1, report.peak_l1_per_core
+        said, needed = workspace.circular_buffers + workspace.buffers, report.peak_l1_per_core
         memory = f"{said:,} B of L1 a core predicted, {needed:,} B measured"
         yield Row(f"{call.mnemonic}({types})", target.name, memory, fault_of(program, report, target))
 

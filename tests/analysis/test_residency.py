@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ttc.analysis.memory import bank_bytes
-from ttc.analysis.residency import HEADROOM, Moment, Replay, depths, l1_bank, replay, schedule
+from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.residency import HEADROOM, Held, Moment, Replay, depths, l1_bank, replay, schedule
 from ttc.calls.call import Workspace
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.runtime.run.program import parse_program
@@ -51,6 +51,39 @@ def moment(buffers: int = 0, interim: int = 0, made=(), freed=()) -> Moment:
 def test_limits(moments, expected):
     found = replay(moments, N150)
     assert (found.buffers, found.peak, found.clashes) == expected
+
+
+@pytest.mark.parametrize(
+    ("work", "made", "most", "fits"),
+    [
+        # from the top: 1000 and 300; the first goes, 400 take the place, and the result comes below 300
+        (Workspace(l1=300, spread=1000, shards=400), 200, 1300, True),
+        (Workspace(l1=300, spread=1000, shards=400), 700, 2000, True),
+        (Workspace(l1=300, spread=1000, shards=1001), 200, 2301, True),
+        (Workspace(l1=300, spread=1000, shards=400, stays=True), 200, 1900, True),
+        (Workspace(l1=300, spread=1000), 1000, 1300, True),
+        (Workspace(l1=300, spread=1000, stays=True), 1000, 2300, True),
+        # circular buffers lie below the shards, the result comes when they are gone
+        (Workspace(BANK - HEADROOM - 1300, l1=300, spread=1000, shards=400), 5000, 6300, True),
+        (Workspace(BANK - HEADROOM - 1299, l1=300, spread=1000, shards=400), 600, 1300, False),
+        (Workspace(BANK - HEADROOM - 2000, l1=300, spread=1000), 1700, 3000, False),
+        (Workspace(l1=300, spread=1000, shards=BANK - 300), 0, 0, False),
+        (Workspace(l1=300, spread=BANK), 0, 0, False),
+    ],
+)
+def test_buffers_inside_a_call_come_and_go_in_order(work: Workspace, made: int, most: int, fits: bool):
+    held = Held(Arena(BANK))
+    used, found = held.past(Moment(work, ((0, made),) if made else (), ()))
+    assert (used, found) == (most, fits)
+    after = replay([Moment(work, ((0, made),) if made else (), (0,)), moment(made=[(1, 100)])], N150)
+    assert after.in_use[1] == 100  # all are gone
+    assert work.buffers <= BANK or not fits
+
+
+def test_the_most_that_buffers_inside_a_call_take():
+    assert Workspace(l1=3, spread=10, shards=4).buffers == 13
+    assert Workspace(l1=3, spread=4, shards=10).buffers == 13
+    assert Workspace(l1=3, spread=10, shards=4, stays=True).buffers == 17
 
 
 def test_what_is_in_use_at_each_node():

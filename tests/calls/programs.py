@@ -55,7 +55,7 @@ def fault_of(program: One, report: CheckReport, target: Target) -> str:
     workspace = program.call.workspace(target)
     if report.refusal or report.spec_mismatches or report.warnings:
         return f"{report.faults}\n{program.text}"
-    if in_dram(program.call) and report.peak_l1_per_core > workspace.circular_buffers + workspace.l1:
+    if in_dram(program.call) and report.peak_l1_per_core > workspace.circular_buffers + workspace.buffers:
         return f"needs {report.peak_l1_per_core} B of L1 a core, said {workspace}\n{program.text}"
     return ""
 

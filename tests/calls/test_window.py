@@ -14,9 +14,9 @@ WINDOWS = [
 ]
 
 
-@pytest.mark.parametrize("window", WINDOWS)
-def test_halo_covers_what_any_run_of_outputs_reads(window):
-    (height, width), (padded_height, padded_width) = window.output, window.padded
+def reads(window: Window, padded: tuple[int, int]) -> tuple[list[int], list[int]]:
+    """The first and the last pixel, of images `padded` to that size, that each output pixel reads."""
+    (height, width), (padded_height, padded_width) = window.output, padded
     firsts, lasts = [], []
     for image, y, x in itertools.product(range(window.batch), range(height), range(width)):
         top = image * padded_height + y * window.stride[0]
@@ -24,10 +24,39 @@ def test_halo_covers_what_any_run_of_outputs_reads(window):
         reach = [dilation * (kernel - 1) for dilation, kernel in zip(window.dilation, window.kernel, strict=True)]
         firsts.append(first)
         lasts.append(first + reach[0] * padded_width + reach[1])
+    return firsts, lasts
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_halo_covers_what_any_run_of_outputs_reads(window):
+    firsts, lasts = reads(window, window.padded)
     for rows in range(1, window.output_pixels + 1):
         starts = range(window.output_pixels - rows + 1)
         needed = max(lasts[start + rows - 1] - firsts[start] + 1 for start in starts)
         assert needed <= window.halo(rows)
+
+
+@pytest.mark.parametrize(
+    ("window", "padded"),
+    [
+        *((window, window.padded) for window in WINDOWS),
+        (Window(2, (5, 6), (3, 3), (2, 2), (0, 0, 0, 0), (1, 1), ceil=True), (5, 7)),  # reaches beyond the padding
+    ],
+)
+def test_a_core_reads_from_its_first_window_to_its_last(window, padded):
+    firsts, lasts = reads(window, padded)
+    for rows in range(1, window.output_pixels + 1):
+        cores = range(0, window.output_pixels, rows)
+        assert window.most_read(rows) == max(
+            lasts[min(core + rows, window.output_pixels) - 1] - firsts[core] + 1 for core in cores
+        )
+
+
+def test_an_input_lies_on_no_more_cores_than_the_result_fills():
+    """9 x 40 pixels to 3 x 14 pixels, two tiles of rows: 360 rows over 2 cores, or over one."""
+    window = Window(1, (9, 40), (3, 3), (3, 3), (0, 0, 1, 1), (1, 1))
+    assert window.output_pixels == 42
+    assert [window.input_rows(cores) for cores in (1, 2, 3)] == [384, 192, 192]
 
 
 def test_output_in_ceil_mode_drops_windows_that_start_in_the_padding():

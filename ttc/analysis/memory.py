@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect
+from collections.abc import Iterable
 
+from ttc.calls.call import Workspace
 from ttc.calls.target import Target
 from ttc.ir import TILE, Buffer, Layout, Sharding, Spec, round_up
 
@@ -59,6 +61,27 @@ class Arena:
                 self._taken[end - size] = end
                 return end - size
         return None
+
+    def begin(self, work: Workspace) -> list[int] | None:
+        """Allocate the buffers that a call works in; return the addresses of those that go with the call's end.
+
+        None, and nothing allocated, if one finds no block.
+        """
+        spread, beside = self.take(work.spread), self.take(work.l1)
+        if spread is not None and not work.stays:
+            self.give_back(spread)
+        shards = self.take(work.shards)
+        sought = ((work.spread, spread), (work.l1, beside), (work.shards, shards))
+        found = [address for address in (spread if work.stays else None, beside, shards) if address is not None]
+        if all(address is not None for size, address in sought if size):
+            return found
+        self.end(found)
+        return None
+
+    def end(self, addresses: Iterable[int]) -> None:
+        """Free the buffers at `addresses`."""
+        for address in addresses:
+            self.give_back(address)
 
     def give_back(self, address: int) -> None:
         """Free the buffer at `address`; free blocks that touch become one."""

@@ -130,17 +130,16 @@ class Held:
         Return the bytes that buffers take meanwhile, and whether these, the circular buffers and the head-room fit.
         """
         arena, workspace = self._arena, moment.workspace
-        interim = arena.take(workspace.l1)
-        missing = interim is None and workspace.l1 > 0
+        begun = arena.begin(workspace)
+        missing, beside = begun is None, arena.lowest
         for buffer, size in () if elsewhere else moment.made:
             address = arena.take(size)
             missing |= address is None
             if address is not None:
                 self._addresses[buffer] = address
         used = arena.size - arena.lowest
-        fits = not missing and not (used and used + workspace.circular_buffers + HEADROOM > arena.size)
-        if interim is not None:
-            arena.give_back(interim)
-        for address in (self._addresses.pop(buffer) for buffer in moment.freed if buffer in self._addresses):
-            arena.give_back(address)
+        free = min(arena.lowest, (beside if workspace.shards else arena.lowest) - workspace.circular_buffers)
+        fits = not missing and (not used or free >= HEADROOM)
+        arena.end(begun or ())
+        arena.end(self._addresses.pop(buffer) for buffer in moment.freed if buffer in self._addresses)
         return used, fits

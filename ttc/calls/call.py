@@ -78,11 +78,29 @@ FUSED = {
 
 @dataclass(frozen=True)
 class Workspace:
-    """Memory that a call needs besides its operands and results, in bytes per core."""
+    """Memory that a call needs besides its operands and results, in bytes per core.
+
+    Of the buffers in L1 `spread` comes first, the shards of an interleaved operand, then `l1`. `spread` goes, unless it
+    `stays`, and `shards` comes, those of an interleaved result. The results come last; all else goes with the call's
+    end. Circular buffers lie below all of these but results behind `shards`, whose program is over when they come.
+    """
 
     circular_buffers: int = 0
     l1: int = 0
     l1_small: int = 0
+    spread: int = 0
+    shards: int = 0
+    stays: bool = False
+
+    @property
+    def buffers(self) -> int:
+        """Return the most bytes that buffers in L1 take at once."""
+        return self.l1 + max(self.spread, self.beside_results - self.l1)
+
+    @property
+    def beside_results(self) -> int:
+        """Return the bytes of the buffers in L1 that are there when the results come."""
+        return self.l1 + self.shards + self.spread * self.stays
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,13 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
-from ttc.calls.conv_bytes import halo_bytes, shard_bytes, sharded_bytes
+from ttc.calls.conv_bytes import halo_bytes, result_bytes, shard_bytes, sharded_bytes
 from ttc.calls.shards import is_sharded, own_shards
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, is_reshaped, windowed
 from ttc.calls.target import L1_ALIGNMENT, Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
-from ttc.ir import HOST, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
+from ttc.ir import HOST, TILE, Buffer, DType, Layout, MemoryConfig, Sharding, Spec, Value, round_up
 
 INPUTS = frozenset({DType.bf16, DType.f32, DType.bfp8})
 
@@ -133,11 +133,8 @@ class Convolution(Call, abstract=True):
         return not self.conv_config.reallocate_halo_output
 
     def input_rows(self, part: Window, cores: int) -> int:
-        """Count the rows of each core's shard of the input of a part.
-
-        The input lies on no more cores than the result has tiles of rows to give them.
-        """
-        return shard_rows(part.pixels, min(cores, -(-part.output_pixels // TILE)))
+        """Count the rows of each core's shard of the input of a part."""
+        return part.input_rows(cores)
 
     def shard_cores(self, grid: tuple[int, int]) -> int:
         """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""
@@ -288,19 +285,20 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         """Return the bound of `sharded_bytes` where slices and shards are stated, else all of L1.
 
         An operand or a result in shards is a buffer of its own, which that bound holds too; the operand as long as
-        the halo does not take its place. The halo, and the shards of an interleaved operand, have their blocks before
-        a result in shards.
+        the halo does not take its place. Beside such and beside what lies in L1, the buffers inside the call have their
+        blocks: the shards of an interleaved operand, the halo, and the shards of an interleaved result.
         """
         if self.slice_config is None or self.conv_config.folded:
             return Workspace(circular_buffers=target.l1_bytes)
         given, result = spec_of(self.input_tensor), self.infer()
         bound = sharded_bytes(self, given.dtype, target)
-        if not self.whole or not is_sharded(result):
-            return Workspace(circular_buffers=bound - own_shards(given) * self.keeps_input)
-        buffers = halo_bytes(self, given.dtype, target)
-        buffers += 0 if is_sharded(given) else shard_bytes(self, given.dtype, target)
+        if not self.whole or given.memory.buffer is result.memory.buffer is Buffer.DRAM:
+            return Workspace(circular_buffers=bound)
+        halo = halo_bytes(self, given.dtype, target)
+        spread = 0 if is_sharded(given) else shard_bytes(self, given.dtype, target)
+        shards = 0 if is_sharded(result) else result_bytes(self, result.dtype, target)
         held = own_shards(result, *([given] if self.keeps_input else []))
-        return Workspace(circular_buffers=max(0, bound - held - buffers), l1=buffers)
+        return Workspace(max(0, bound - held - spread - halo - shards), l1=halo, spread=spread, shards=shards)
 
 
 def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:

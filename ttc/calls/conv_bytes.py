@@ -26,7 +26,8 @@ def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:
     here = shard_rows(part.output_pixels, call.shard_cores(target.grid))
     block = min(call.conv_config.act_block_h_override, here) or here
     taps = call.kernel_size[1] if in_blocks or block == here else call.taps
-    shard, halo = shard_bytes(call, dtype, target), halo_bytes(call, dtype, target)
+    shard = shard_bytes(call, dtype, target)
+    halo = part.halo(here) * channels_in * row_dtype(dtype).bytes
     weights = taps * channels_in * channels_out * call.weights_dtype(dtype).bytes
     blocks = block * call.kernel_size[1] * channels_in * (row_dtype(dtype).bytes + dtype.bytes)
     partial = 2 * block * DType.f32.bytes + (here * dtype.bytes if block < here else 0)
@@ -44,10 +45,16 @@ def shard_bytes(call: Convolution, dtype: DType, target: Target) -> int:
 
 
 def halo_bytes(call: Convolution, dtype: DType, target: Target) -> int:
-    """Return the bytes of all rows that a core reads of the input of the largest slice: a halo is no tiles."""
+    """Return the bytes of the largest slice's halo, all rows that a core reads of the input: a halo is no tiles."""
     part = call.parts[0]
-    rows = part.halo(shard_rows(part.output_pixels, call.shard_cores(target.grid)))
+    rows = part.most_read(shard_rows(part.output_pixels, call.shard_cores(target.grid)))
     return int(rows * core_channels(call, call.in_channels, target) * row_dtype(dtype).bytes)
+
+
+def result_bytes(call: Convolution, dtype: DType, target: Target) -> int:
+    """Return the bytes of each core's shard of the result of the largest slice."""
+    rows = shard_rows(call.parts[0].output_pixels, call.shard_cores(target.grid))
+    return int(rows * core_channels(call, call.out_channels, target) * dtype.bytes)
 
 
 def row_dtype(dtype: DType) -> DType:

@@ -10,7 +10,7 @@ from ttc.calls.slicing import WHOLE, Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows
 from ttc.errors import Refusal
-from ttc.ir import DRAM, TILE, DType, Layout, MemoryConfig, Sharding, Spec, Value
+from ttc.ir import DRAM, TILE, Buffer, DType, Layout, MemoryConfig, Sharding, Spec, Value
 
 
 @dataclass(frozen=True)
@@ -69,26 +69,39 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         """Return the batch, height and width of the result, whose lines TTNN leaves apart after slices."""
         return (self.batch_size, *self.window.output)
 
+    @property
+    def moves_halo(self) -> bool:
+        """Return whether the halo is moved to the place of the input shard; of an operand in L1 TTNN moves none."""
+        return self.reallocate_halo_output and spec_of(self.input_tensor).memory == DRAM
+
     def dispatch(self, target: Target) -> Dispatch:
-        """Count the programs of the window; of an operand in L1 TTNN moves no halo."""
-        moves_halo = self.reallocate_halo_output and spec_of(self.input_tensor).memory == DRAM
+        """Count the programs of the window."""
         sharded = is_sharded(spec_of(self.input_tensor)) + is_sharded(self.infer())
-        return windowed(self.dram_slice_config, moves_halo, (self.window.pixels, self.input_w), sharded=sharded)
+        return windowed(self.dram_slice_config, self.moves_halo, (self.window.pixels, self.input_w), sharded=sharded)
 
     def workspace(self, target: Target) -> Workspace:
         """Return the bound of `pool_bytes` where the pool runs whole, else all of L1.
 
-        An operand or a result in shards is a buffer of its own; between both the halo has its block first.
+        An operand or a result in shards is a buffer of its own. Beside such and beside what lies in L1, the buffers
+        inside the call have their blocks: the shards of an interleaved operand, the halo, and the shards of an
+        interleaved result.
         """
-        shard = spec_of(self.input_tensor).memory.shard
-        layout = self.applied_shard_scheme or spec_of(self.input_tensor).memory.sharding
+        given, result = spec_of(self.input_tensor), self.infer()
+        layout = self.applied_shard_scheme or given.memory.sharding
         if self.dram_slice_config != WHOLE:
             return Workspace(circular_buffers=target.l1_bytes)
-        grid = shard.grid if shard else target.grid
-        held = is_sharded(spec_of(self.input_tensor)), is_sharded(self.infer())
+        grid = given.memory.shard.grid if given.memory.shard else target.grid
+        held = is_sharded(given), is_sharded(result)
         bound = pool_bytes(self.window, self.channels, layout, grid, held)
-        halo = halo_bytes(self.window, self.channels, layout, grid) if all(held) else 0
-        return Workspace(circular_buffers=bound - halo, l1=halo)
+        if given.memory.buffer is result.memory.buffer is Buffer.DRAM:
+            return Workspace(circular_buffers=bound)
+        cores, row = _divided(self.channels, layout, grid)
+        here = shard_rows(self.window.output_pixels, cores)
+        halo = row * self.window.most_read(here)
+        spread = 0 if held[0] or self.moves_halo else row * self.window.input_rows(cores)
+        shards = 0 if held[1] else row * here
+        free = max(0, bound - spread - halo - shards)
+        return Workspace(free, l1=halo, spread=spread, shards=shards, stays=True)
 
 
 def pool_bytes(
@@ -104,12 +117,6 @@ def pool_bytes(
     here = shard_rows(window.output_pixels, cores)
     pixels = shard_rows(window.pixels, cores) * (not held[0]) + window.halo(here) + here * (not held[1])
     return int(1.2 * row * (pixels + 128)) + 24_576
-
-
-def halo_bytes(window: Window, channels: int, layout: Sharding, grid: tuple[int, int]) -> int:
-    """Return the bytes of all rows that a core of a bf16 pool reads."""
-    cores, row = _divided(channels, layout, grid)
-    return row * window.halo(shard_rows(window.output_pixels, cores))
 
 
 def _divided(channels: int, layout: Sharding, grid: tuple[int, int]) -> tuple[int, int]:

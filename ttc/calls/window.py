@@ -77,6 +77,28 @@ class Window:
         reach += images * between + (spans[0] - 1) * padded_width + spans[1]
         return min(reach, self.batch * padded_height * padded_width)
 
+    def input_rows(self, cores: int) -> int:
+        """Count the rows of each core's shard of the input: on no more cores than the result has tiles of rows for."""
+        return shard_rows(self.pixels, min(cores, -(-self.output_pixels // TILE)))
+
+    def most_read(self, rows: int) -> int:
+        """Count the most padded input pixels that a core reads where each core has `rows` adjacent output pixels."""
+        last = self.output_pixels - 1
+        spans = [dilation * (kernel - 1) for dilation, kernel in zip(self.dilation, self.kernel, strict=True)]
+        # In ceil mode the last windows may reach beyond the padding, which TTNN then makes larger.
+        height, width = (
+            max(padded, (count - 1) * stride + span + 1)
+            for padded, count, stride, span in zip(self.padded, self.output, self.stride, spans, strict=True)
+        )
+
+        def begin(output: int) -> int:
+            lines, column = divmod(output, self.output[1])
+            image, line = divmod(lines, self.output[0])
+            return (image * height + line * self.stride[0]) * width + column * self.stride[1]
+
+        cores = range(0, self.output_pixels, rows)
+        return max(begin(min(at + rows - 1, last)) - begin(at) for at in cores) + spans[0] * width + spans[1] + 1
+
     def runs(self, rows: int) -> int:
         """Estimate the runs of adjacent windows into which `rows` output pixels fall: one, or one for each line."""
         if self.stride == (1, 1) and self.output[1] == self.padded[1]:

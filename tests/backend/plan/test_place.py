@@ -2,18 +2,24 @@
 
 import random
 import time
+from dataclasses import replace
 
 import pytest
+import torch
+from torch import nn
 
+import ttc
 from tests.backend.plan.check import N150, rewrites
 from tests.mock_cards import check_many
 from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
-from ttc.backend.plan.place import Candidate, _misfits, place
+from ttc.backend.plan.place import Candidate, _misfits, place, runs_alike_in_l1
 from ttc.calls.binary import Add
-from ttc.calls.call import Workspace
+from ttc.calls.call import Workspace, spec_of
+from ttc.calls.conv import Conv2d
 from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.slicing import Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.calls.unary import Relu
 from ttc.ir import DRAM, Buffer, Builder, DType, Graph, Input, Spec, Value, verify
@@ -246,3 +252,38 @@ def test_rows_that_are_turned_on_the_way_need_room_for_their_columns(rows: int, 
     )
     (report,) = check_many([str(deallocate_after_last_use(placed, N150))], N150)
     assert report.ok, report.faults
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "groups", "memory"),
+    [
+        (12, 32, 1, Buffer.L1),
+        (12, 32, 2, Buffer.DRAM),
+        (128, 512, 1, Buffer.DRAM),  # in slices
+    ],
+)
+def test_a_whole_convolution_reads_l1(channels: int, size: int, groups: int, memory: Buffer, ttnn_python: str):
+    net = nn.Conv2d(channels, 32, 3, padding=1, groups=groups)
+    compiled = ttc.compile(net, (torch.randn(1, channels, size, size),))
+    (call,) = [node.op for node in compiled.build.program.graph.nodes if isinstance(node.op, Conv2d)]
+    assert spec_of(call.input_tensor).memory.buffer is memory
+    assert call.whole is (size < 512)
+    (found,) = check_many([str(compiled.build.program.graph)], N150)
+    assert found.ok, found.faults
+    assert found.device_programs == compiled.report.device_programs
+
+
+@pytest.mark.parametrize(
+    ("fields", "alike"),
+    [
+        ({}, True),
+        ({"reallocate_halo_output": True}, False),  # TTNN moves the halo or not, as the L1's other buffers let it
+        ({"enable_kernel_stride_folding": True}, False),
+    ],
+)
+def test_convolutions_that_run_alike_beside_l1(fields: dict[str, bool], alike: bool):
+    compiled = ttc.compile(nn.Conv2d(12, 32, 3), (torch.randn(1, 12, 32, 32),))
+    (call,) = [node.op for node in compiled.build.program.graph.nodes if isinstance(node.op, Conv2d)]
+    changed = replace(call, conv_config=replace(call.conv_config, **fields))
+    assert runs_alike_in_l1(changed) is alike
+    assert not runs_alike_in_l1(replace(changed, slice_config=Op2DSliceConfig(SliceType.DRAMSliceHeight, 2)))

@@ -58,7 +58,7 @@ def _choices(graph: Graph, target: Target) -> list[tuple[Node, set[Value]]]:
         assert isinstance(loop, Loop)
         body = replay(schedule(place(loop.body, target), target), target)
         own = workspace(loop, target)
-        room = l1_bank(target) - HEADROOM - body.peak - (in_use[position] - own.l1 - own.circular_buffers)
+        room = l1_bank(target) - HEADROOM - body.peak - (in_use[position] - own.buffers - own.circular_buffers)
         values = [value for value in _steady(loop) if not isinstance(value.op, Clone) or uses[value] == 1]
         found.append((node, _fitting(values, room, target)))
     return found

@@ -14,7 +14,7 @@ from ttc.analysis.residency import HEADROOM, Held, Moment, l1_bank, replay, sche
 from ttc.backend.plan.bodies import in_bodies
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
-from ttc.calls.conv import Convolution
+from ttc.calls.conv import Conv2d, Convolution
 from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.target import Target
@@ -142,11 +142,14 @@ def runs_alike_in_l1(call: Call) -> bool:
     """Return whether a call runs the same device programs whichever memory its tensors are in.
 
     Without a core grid TTNN picks another way to multiply as soon as one side is in L1: larger circular buffers, and
-    a separate addition of the bias. A convolution's weights are prepared for an operand in DRAM. A product of batches
-    that reads L1 already goes that other way, wherever its other tensors are.
+    a separate addition of the bias. A convolution that runs whole moves its operand to shards from either memory;
+    slices are cut from DRAM, and a halo is moved, or not, as the L1's other buffers let it. A product of batches that
+    reads L1 already goes that other way, wherever its other tensors are.
     """
     match call:
         case Matmul(core_grid=None, transpose_a=False, transpose_b=False) if _reads_batches_in_l1(call):
+            return True
+        case Conv2d(groups=1) if call.whole and call.keeps_input and not call.conv_config.folded:
             return True
         case Matmul(core_grid=None) | Linear(core_grid=None, program_config=None) | Convolution():
             return False
@@ -205,7 +208,7 @@ def _stating(call: Op, memory: MemoryConfig) -> Any:
 def free_bytes(graph: Graph, moments: Sequence[Moment], target: Target) -> np.ndarray:
     """Return the bytes of each core's L1 that are free at each node of a program, whose schedule is `moments`."""
     free = np.array(
-        [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.l1 for m in moments], np.int64
+        [l1_bank(target) - HEADROOM - m.workspace.circular_buffers - m.workspace.buffers for m in moments], np.int64
     )
     for life in Liveness(graph).lives:
         if spec_of(life.value).memory.buffer is Buffer.L1:  # its L1 is taken whatever is chosen

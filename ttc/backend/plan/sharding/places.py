@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ttc.analysis.memory import Arena
+from ttc.calls.call import Workspace
 from ttc.ir import Value
 
 
@@ -29,20 +30,18 @@ class Places:
             addresses[value] = address
         return Places(arena, addresses)
 
-    def running(self, result: Value, size: int, interim: int) -> tuple[Places, int] | None:
+    def running(self, result: Value, size: int, work: Workspace) -> tuple[Places, int] | None:
         """Return the places past a call that makes a result, and the bytes that circular buffers may take meanwhile.
 
-        The call's `interim` buffer comes before the result and goes with the call's end; a `size` of 0 is a result
-        without a block. None where no free block is as large.
+        A `size` of 0 is a result without a block. None where no free block is as large as the result, or a buffer that
+        the call works in.
         """
         arena = self._arena.copy()
-        between = arena.take(interim) if interim else None
-        address = arena.take(size) if size else None
-        if (interim and between is None) or (size and address is None):
+        begun, address = arena.begin(work), arena.take(size)
+        if begun is None or (size and address is None):
             return None
         free = arena.lowest
-        if between is not None:
-            arena.give_back(between)
+        arena.end(begun)
         made = {} if address is None else {result: address}
         return Places(arena, {**self._addresses, **made}), free
 

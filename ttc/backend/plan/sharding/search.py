@@ -143,7 +143,7 @@ class _Search:
     def _beside(self, node: Node) -> int:
         """Return the L1 that a call without forms takes, and what shards may not take there."""
         own = workspace(node.op, self._prices.target)
-        return own.circular_buffers + own.l1 + (self._taken.get(node.results[0], 0) if node.results else 0)
+        return own.circular_buffers + own.buffers + (self._taken.get(node.results[0], 0) if node.results else 0)
 
     def _better(self, way: Way, first: Way) -> bool:
         """Return whether a way is cheaper than the first way and the moves to these memories, or has more room then."""
@@ -247,7 +247,7 @@ class _Search:
     def _made(self, way: Way, node: Node, offer: Offer, taken: int) -> Way | None:
         """Return the way once a call has run as offered, the operands still there; None if the call finds no room."""
         result, form, memories = node.results[0], offer.form, way.memories
-        found = way.places.running(result, offer.made, offer.workspace.l1)
+        found = way.places.running(result, offer.made, offer.workspace)
         if form.result is not None:
             memories = {**memories, result: form.result}
         if found is None or (memories and offer.workspace.circular_buffers + taken + HEADROOM > found[1]):
