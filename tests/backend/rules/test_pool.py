@@ -15,6 +15,7 @@ from ttc.analysis.residency import l1_bank
 from ttc.backend.rules.pool import LAYOUTS
 from ttc.backend.rules.resample import linear_weights
 from ttc.calls.pool import MaxPool2d, pool_bytes
+from ttc.calls.shape import Slice
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, parse_graph
@@ -92,16 +93,42 @@ def test_average_pool_is_sums_of_slices_along_each_axis(dtype):
     assert found.count("typecast") == (2 if dtype is DType.bf16 else 0)
 
 
-def test_a_long_window_is_summed_by_halves():
-    """A window of 100 takes 6 doublings, two of which add an element more."""
+@pytest.mark.parametrize(("pool", "call"), [("avg_pool", "add"), ("max_pool", "maximum")])
+@pytest.mark.parametrize(("kernel", "calls"), [(8, 7), (9, 4), (100, 8)])
+def test_a_long_window_is_put_together_by_halves(pool: str, call: str, kernel: int, calls: int):
+    """A window of 100 takes 6 doublings, two of which take an element more."""
     found = mnemonics(
-        """
+        f"""
   %x: f32[1,32,600] = input(name="x")
-  %y: f32[1,32,501] = avg_pool(x=%x, kernel=[100], stride=[1], padding=[[0, 0]], dilation=[1])
+  %y: f32[1,32,{601 - kernel}] = {pool}(x=%x, kernel=[{kernel}], stride=[1], padding=[[0, 0]], dilation=[1])
   return "y"=%y""",
         dtype=DType.f32,
     )
-    assert found.count("add") == 8
+    assert found.count(call) == calls
+
+
+@pytest.mark.parametrize(
+    ("size", "whole"),
+    [
+        (120_000, True),  # the longest lines that TTNN pads end at 125,000
+        (171_518, True),  # the longest that a reshape to whole lines takes
+        (171_519, False),
+        (220_000, False),
+    ],
+)
+def test_lines_that_l1_does_not_hold_are_pooled_as_pixels(size: int, whole: bool, ttnn_python: str):
+    class Maxima(torch.nn.Module):
+        def forward(self, x):
+            return F.max_pool1d(x, 20, 10, 7, 3), F.max_pool1d(x, 3, 2, 1)
+
+    x = torch.randn(1, 1, size, generator=torch.Generator().manual_seed(0))
+    compiled = ttc.compile(Maxima(), (x,), dtype="fp32")
+    assert all(map(torch.equal, compiled(x), Maxima()(x)))
+    graph = compiled.build.program.graph
+    slices = [node.op.infer().rank for node in graph.nodes if isinstance(node.op, Slice)]
+    assert set(slices) == {2 if whole else 3}
+    (report,) = check_many([str(graph)], TARGETS["n150"])
+    assert report.ok, report.faults
 
 
 INFINITE = [-torch.inf, torch.inf, torch.nan]

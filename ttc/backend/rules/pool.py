@@ -14,12 +14,13 @@ from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.batches import by_parts, equal_parts
 from ttc.backend.rules.conv_plan import plane
-from ttc.backend.rules.moves import reshaped
+from ttc.backend.rules.long_rows import sliced
+from ttc.backend.rules.moves import padded, reshaped
 from ttc.backend.rules.numbers import lowest
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.binary import Add, Maximum, Multiply
 from ttc.calls.pool import MaxPool2d, pool_bytes
-from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.calls.shape import Reshape, Slice
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import Target
 from ttc.calls.window import Window
@@ -109,25 +110,19 @@ def sound_slices(window: Window) -> Iterator[Op2DSliceConfig]:
 def slice_maxima(op: ops.MaxPool, x: Value, to: Lowering) -> Value:
     """Compute maxima of strided slices, one axis after the other, in ROW_MAJOR layout and any dtype; exact."""
     below_all = -math.inf if x.dtype.is_float else lowest(x.dtype)
-    y = around(op, x, below_all, to)
-    for axis, count in enumerate(window_counts(op)):
-        taps = [
-            strided(y, 1 + axis, tap * op.dilation[axis], op.stride[axis], count, to) for tap in range(op.kernel[axis])
-        ]
-        y = taps[0]  # max over a window = max over its taps, each tap a strided slice
-        for tap in taps[1:]:
-            y = to.call(Maximum(y, tap))
-    return as_rows(y, op, to)
+    return as_rows(windowed(op, around(op, x, below_all, to), Maximum, to), op, to)
 
 
 def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering) -> Value:
     """Return rows as [N, *spatial, C] in ROW_MAJOR layout, with `number` wherever a window reaches beyond the image.
 
-    C is left out if there is only one channel: rows of one element each would be slow.
+    C is left out if there is only one channel: rows of one element each would be slow. Lines that do not fit into L1
+    are such rows.
     """
     batch, channels, spatial = images(op.x, op.rows, len(op.kernel))
-    inner = (channels,) if channels > 1 else ()
-    y = reshaped(to.row_major(x), (batch, *spatial, *inner), to)
+    rows, lines = to.row_major(x), (batch, *spatial)
+    whole = channels == 1 and Reshape(rows, lines).fits
+    y = reshaped(rows, lines if whole else (*lines, channels), to)
     beyond = tuple(
         (begin, max(end, (count - 1) * stride + dilation * (kernel - 1) + 1 - size - begin))
         for count, (size, kernel, stride, (begin, end), dilation) in zip(
@@ -136,7 +131,7 @@ def around(op: ops.MaxPool | ops.AvgPool, x: Value, number: float, to: Lowering)
     )
     if not any(map(any, beyond)):
         return y
-    return to.call(Pad(y, ((0, 0), *beyond, *((0, 0) for _ in inner)), number))
+    return padded(y, ((0, 0), *beyond, *((0, 0) for _ in y.shape[1 + len(spatial) :])), number, to)
 
 
 def as_rows(y: Value, op: ops.MaxPool | ops.AvgPool, to: Lowering) -> Value:
@@ -162,7 +157,7 @@ def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering)
         return x
     starts, ends, steps = [0] * x.type.rank, list(x.shape), [1] * x.type.rank
     starts[dim], ends[dim], steps[dim] = start, start + (count - 1) * step + 1, step
-    return to.call(Slice(x, tuple(starts), tuple(ends), tuple(steps)))
+    return sliced(Slice(x, tuple(starts), tuple(ends), tuple(steps)), to)
 
 
 @lowers(ops.AvgPool)
@@ -171,45 +166,51 @@ def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
 
     A product with a matrix would be fewer calls, but 0 times an infinity outside the window is NaN.
     """
-    channels = images(op.x, op.rows, len(op.kernel))[1]
-    y = around(op, to.cast(to_rows(op.x, op.rows, to), DType.f32), 0.0, to)
-    for axis, count in enumerate(window_counts(op)):
-        kernel, stride, dilation = op.kernel[axis], op.stride[axis], op.dilation[axis]
-        if kernel <= SLICED:
-            y = added([strided(y, 1 + axis, tap * dilation, stride, count, to) for tap in range(kernel)], to)
-        else:
-            y = strided(window_sums(y, 1 + axis, kernel, dilation, to), 1 + axis, 0, stride, count, to)
+    x = to.cast(to_rows(op.x, op.rows, to), DType.f32)
+    y = windowed(op, around(op, x, 0.0, to), Add, to)
     shares = element_shares(op)
     if len(shares.unique()) == 1:
         y = to.call(Multiply(y, float(shares.flatten()[0])))
     else:
-        shape = (1, *shares.shape, *((1,) if channels > 1 else ()))
+        shape = (1, *shares.shape, *[1] * (y.type.rank - 1 - shares.ndim))
         y = to.call(Multiply(y, to.upload(to.constant(shares.reshape(shape)), DType.f32, Layout.ROW_MAJOR)))
     return from_rows(to.cast(as_rows(y, op, to), to.dtype), op.rows, op.infer().shape, to)
 
 
 SLICED = 8
-"""Longest window along an axis that is summed by a slice for each element; longer windows are summed by halves."""
+"""Longest window along an axis that takes a slice for each element; longer windows are put together by halves."""
 
 
-def window_sums(x: Value, dim: int, kernel: int, dilation: int, to: Lowering) -> Value:
-    """Sum each `kernel` elements of a dimension, `dilation` apart, by sums of half as many."""
+def windowed(op: ops.MaxPool | ops.AvgPool, x: Value, call: type[Add | Maximum], to: Lowering) -> Value:
+    """Return the sum or the maximum of each window, one axis after the other, of images that `around` made."""
+    for axis, count in enumerate(window_counts(op)):
+        kernel, stride, dilation = op.kernel[axis], op.stride[axis], op.dilation[axis]
+        if kernel <= SLICED:
+            taps = [strided(x, 1 + axis, tap * dilation, stride, count, to) for tap in range(kernel)]
+            x = combined(taps, call, to)
+        else:
+            x = strided(by_halves(x, 1 + axis, kernel, dilation, call, to), 1 + axis, 0, stride, count, to)
+    return x
+
+
+def by_halves(x: Value, dim: int, kernel: int, dilation: int, call: type[Add | Maximum], to: Lowering) -> Value:
+    """Combine each `kernel` elements of a dimension, `dilation` apart, from combinations of half as many."""
     if kernel == 1:
         return x
     # S_k[i] = S_h[i] + S_h[i + h * dilation] (+ x[i + (k - 1) * dilation] for an odd k), with h = k // 2.
-    half = window_sums(x, dim, kernel // 2, dilation, to)
+    half = by_halves(x, dim, kernel // 2, dilation, call, to)
     count = x.shape[dim] - (kernel - 1) * dilation
     parts = [strided(half, dim, place * dilation, 1, count, to) for place in (0, kernel // 2)]
     if kernel % 2:
         parts.append(strided(x, dim, (kernel - 1) * dilation, 1, count, to))
-    return added(parts, to)
+    return combined(parts, call, to)
 
 
-def added(values: list[Value], to: Lowering) -> Value:
-    """Add all the values."""
+def combined(values: list[Value], call: type[Add | Maximum], to: Lowering) -> Value:
+    """Add all the values, or return the maximum of each element."""
     total = values[0]
     for value in values[1:]:
-        total = to.call(Add(total, value))
+        total = to.call(call(total, value))
     return total
 
 
