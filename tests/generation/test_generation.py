@@ -123,7 +123,8 @@ def test_models_with_encoders(name: str):
         drawn = []
         for each in (model, other):
             torch.manual_seed(3)
-            drawn.append(each.generate(**given, max_new_tokens=NEW, do_sample=True, temperature=3.0, **how))
+            several = {"num_return_sequences": 2 // len(next(iter(given.values())))}
+            drawn.append(each.generate(**given, **several, max_new_tokens=NEW, do_sample=True, temperature=3.0, **how))
         assert drawn[0].unique().numel() > 8
         torch.testing.assert_close(drawn[1], drawn[0])
 
@@ -133,7 +134,7 @@ def encoder_inputs(name: str) -> tuple[torch.Tensor, list[dict[str, torch.Tensor
     generator = torch.Generator().manual_seed(2)
     if name == "whisper":
         sounds = torch.randn(2, MEL_BINS, FRAMES, generator=generator)
-        return torch.zeros_like(sounds), [{"input_features": sounds}]
+        return torch.zeros_like(sounds), [{"input_features": sounds}, {"input_features": sounds[:1]}]
     ids = torch.randint(3, VOCABULARY, (2, 20), generator=generator)
     mask = torch.ones_like(ids)
     mask[0, 15:] = 0
@@ -192,6 +193,9 @@ REFUSED = [
     ({"num_beams": 2}, "greedy or samples; beam_search would move rows"),
     ({"prompt_lookup_num_tokens": 2}, "greedy or samples; assisted_generation"),
     ({"output_attentions": True, "return_dict_in_generate": True}, "takes no output_attentions"),
+    ({"use_cache": False}, "use_cache=False has no meaning"),
+    ({"cache_implementation": "quantized"}, 'compiled, by cache_dtype="bfp8"'),
+    ({"guidance_scale": 1.5}, "guidance_scale generates twice at a time"),
 ]
 
 
@@ -222,6 +226,24 @@ def test_what_a_call_cannot_do_is_refused(given: dict[str, Any], message: str):
     _, other = compiled("gemma3")
     with pytest.raises(InputError, match=message):
         other(**given)
+
+
+def test_outputs_of_an_encoder_are_kept_until_they_are_used_and_missing_inputs_are_named():
+    model = with_encoder("t5")
+    largest, (first, second) = encoder_inputs("t5")
+    how = {"capacity": 16, "batch": 2, "tokens": (16,), "inputs": largest, "dtype": "fp32", "device": "emulator"}
+    other = ttc.generation.compile(model, **how)
+    held = [(given, other.get_encoder()(**given)) for given in (first, second)]
+    for given, encoded in held:
+        assert encoded.last_hidden_state.shape[:2] == given["input_ids"].shape
+        wanted = model.generate(**given, max_new_tokens=8, eos_token_id=None)
+        torch.testing.assert_close(other.generate(encoder_outputs=encoded, max_new_tokens=8, eos_token_id=None), wanted)
+    with pytest.raises(InputError, match=r"the encoder takes inputs of up to \[2, 24\], got \[1, 25\]"):
+        other.generate(torch.ones(1, 25, dtype=torch.long))
+    with pytest.raises(InputError, match="takes decoder_input_ids beside the encoder's inputs"):
+        other(**second)
+    with pytest.raises(InputError, match="takes input_ids or input_features, or encoder_outputs"):
+        other(decoder_input_ids=second["input_ids"])
 
 
 def test_a_cache_that_was_written_over_is_refused():
@@ -257,6 +279,7 @@ MISUSE = [
     (lambda: causal("gpt2"), {"tokens": (8, -1)}, "tokens takes positive whole numbers, not -1"),
     (lambda: causal("gpt2"), {"inputs": torch.zeros(1, 2)}, "has no encoder that takes inputs"),
     (lambda: with_encoder("t5"), {}, "has an encoder: give inputs"),
+    (lambda: with_encoder("t5"), {"inputs": {"input_ids": torch.zeros(1, 2)}}, "inputs takes a tensor, .* not dict"),
 ]
 
 

@@ -113,6 +113,8 @@ def compile_programs(
         return Chain.of({STEP: _causal(model, sizes, options, cache_dtype)}, {})
     if inputs is None:
         raise InputError(f"{type(model).__name__} has an encoder: give inputs, an example of the largest it takes")
+    if not isinstance(inputs, Tensor):
+        raise InputError(f"inputs takes a tensor, an example of what the encoder takes, not {type(inputs).__name__}")
     return _with_encoder(model, inputs, sizes, options, cache_dtype)
 
 

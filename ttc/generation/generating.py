@@ -27,6 +27,9 @@ REFUSED = (
 )
 """Arguments of a forward that the programs have no inputs or outputs for."""
 
+ENCODED = ("input_ids", "input_features")
+"""The arguments of a forward that an encoder takes."""
+
 AnySteps = Steps | PagedSteps
 
 ONE_TOKEN_A_STEP = (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE)
@@ -81,6 +84,12 @@ def _give_cache(
         raise InputError(
             f"compiled generation is greedy or samples; {mode.value} would move rows of the device's cache"
         )
+    if generation_config.use_cache is False:
+        raise InputError("compiled generation keeps keys and values on the device: use_cache=False has no meaning")
+    if generation_config.cache_implementation == "quantized":
+        raise InputError('keys and values of fewer bytes are compiled, by cache_dtype="bfp8": leave "quantized" out')
+    if isinstance(steps, Steps) and generation_config.guidance_scale not in (None, 1):
+        raise InputError("guidance_scale generates twice at a time, and the device has the rows of one generation")
     if length > steps.sizes.capacity:
         raise InputError(f"prompt and new tokens take {length} rows, the cache has {steps.sizes.capacity}")
     if model_kwargs.get("past_key_values") is None:
@@ -109,13 +118,17 @@ def _continue(steps: AnySteps, given: dict[str, Any]) -> CausalLMOutputWithPast:
 def _decode(steps: Steps, given: dict[str, Any]) -> Seq2SeqLMOutput:
     """Run the step of a model's decoder, after the encoder if that did not run yet."""
     encoded = given.get("encoder_outputs")
+    if given.get("decoder_input_ids") is None:
+        raise InputError("compiled generation takes decoder_input_ids beside the encoder's inputs")
     if encoded is None:
-        inputs = next(given[name] for name in ("input_ids", "input_features") if given.get(name) is not None)
+        inputs = next((given[name] for name in ENCODED if given.get(name) is not None), None)
+        if inputs is None:
+            raise InputError(f"compiled generation takes {' or '.join(ENCODED)}, or encoder_outputs")
         encoded = steps.encode(inputs, given.get("attention_mask"))
     if not isinstance(encoded, EncoderOutput):
         raise InputError("encoder_outputs are not of the compiled encoder: give the encoder's inputs instead")
     ids, cache = given["decoder_input_ids"], _cache_of(steps, given)
-    logits = steps.run(ids, cache, encoded.taken)
+    logits = steps.run(ids, cache, steps.taken(encoded))
     return Seq2SeqLMOutput(logits=logits[:, None], past_key_values=cache)  # pyright: ignore[reportArgumentType]
 
 

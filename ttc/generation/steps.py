@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,10 +18,20 @@ from ttc.ir import TILE
 from ttc.models.systems.tokens import require_known
 
 
+@dataclass
 class EncoderOutput(BaseModelOutput):
-    """The output of an encoder as transformers knows it; `taken` holds the inputs of steps that come of it, by name."""
+    """The output of an encoder as transformers knows it, and the tensors that the encoder was given.
 
-    taken: dict[str, Any]
+    Where several sequences of one input are wanted, `generate` repeats the rows of all these tensors. `taken` holds the
+    inputs of steps, by name, that the encoder has left on the device for `rows` sequences.
+    """
+
+    inputs: Tensor | None = None
+    mask: Tensor | None = None
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.rows, self.taken = 0, {}
 
 
 class Steps:
@@ -40,19 +51,37 @@ class Steps:
 
     def encode(self, inputs: Tensor, mask: Tensor | None) -> EncoderOutput:
         """Run the encoder on inputs [batch, ...]; fewer or shorter token sequences are filled up behind a mask."""
-        encoder = self.programs.stages[ENCODER].program
         mask = torch.ones(inputs.shape[:2], dtype=torch.long) if mask is None else mask.long()
-        if inputs.dim() == 2:
-            require_known(inputs.numpy(), vocabulary_of(self.programs.stages[ENCODER], "inputs"))
-            shape = dict(encoder.inputs)["inputs"].shape
-            inputs, mask = _filled(inputs, shape), _filled(mask, shape)
-        (first, _), *others = encoder.outputs
-        given = {"inputs": inputs.numpy(), "encoder_mask": mask.numpy()}
-        found = self.session.run(ENCODER, given, keep=[name for name, _ in others])
-        result = EncoderOutput(last_hidden_state=torch.from_numpy(found[first]))
-        links = self.programs.links[STEP]
-        result.taken = {"encoder_mask": mask, **{name: found[output] for name, (_, output) in links.items()}}
+        hidden, taken = self._encoded(inputs, mask)
+        result = EncoderOutput(last_hidden_state=hidden, inputs=inputs, mask=mask)
+        result.rows, result.taken = len(inputs), taken
         return result
+
+    def taken(self, encoded: EncoderOutput) -> dict[str, Any]:
+        """Return the inputs of steps that an encoder left; the encoder runs once more for rows repeated since."""
+        assert encoded.inputs is not None
+        assert encoded.mask is not None
+        if encoded.rows != len(encoded.inputs):
+            _, encoded.taken = self._encoded(encoded.inputs, encoded.mask)
+            encoded.rows = len(encoded.inputs)
+        return encoded.taken
+
+    def _encoded(self, inputs: Tensor, mask: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """Run the encoder; return the output, and the inputs of steps that come of the run."""
+        encoder = self.programs.stages[ENCODER].program
+        count, tokens = len(inputs), inputs.shape[1] if inputs.dim() == 2 else None
+        if tokens is not None:
+            require_known(inputs.numpy(), vocabulary_of(self.programs.stages[ENCODER], "inputs"))
+        shapes = {name: type.shape for name, type in encoder.inputs}
+        given = {"inputs": inputs, "encoder_mask": mask}
+        given = {name: _filled(item, shapes[name]) for name, item in given.items()}
+        (first, _), *others = encoder.outputs
+        found = self.session.run(
+            ENCODER, {name: item.numpy() for name, item in given.items()}, keep=[name for name, _ in others]
+        )
+        links = self.programs.links[STEP]
+        taken = {"encoder_mask": given["encoder_mask"], **{name: found[output] for name, (_, output) in links.items()}}
+        return torch.from_numpy(found[first])[:count, :tokens], taken
 
     def run(self, ids: Tensor, cache: DeviceCache, others: dict[str, Any]) -> Tensor:
         """Return the logits [batch, vocabulary] of the last of the tokens [batch, n], which are taken in pieces."""
@@ -76,12 +105,13 @@ class Steps:
         return torch.from_numpy(next(iter(found.values())))[:batch]
 
 
-def _filled(tokens: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return tokens [batch, n] with zeros behind them, in the shape that the encoder takes."""
-    missing = [wanted - own for wanted, own in zip(shape, tokens.shape, strict=True)]
+def _filled(item: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return tokens [batch, n] with zeros behind them, in an encoder's shape; of features [batch, ...] more rows."""
+    wanted = shape if item.dim() == 2 else (shape[0], *item.shape[1:])
+    missing = [most - own for most, own in zip(wanted, item.shape, strict=True)]
     if min(missing) < 0:
-        raise InputError(f"the encoder takes {shape[0]} inputs of up to {shape[1]} tokens, got {list(tokens.shape)}")
-    return nn.functional.pad(tokens, (0, missing[1], 0, missing[0]))
+        raise InputError(f"the encoder takes inputs of up to {list(shape)}, got {list(item.shape)}")
+    return nn.functional.pad(item, [side for count in reversed(missing) for side in (0, count)])
 
 
 def _wide(item: Any, batch: int) -> Any:
