@@ -16,6 +16,7 @@ import numpy as np
 
 from tests.calls.claims import claims, distinct_calls
 from tests.calls.programs import One, fault_of
+from tests.emulated import emulated
 from tests.samples import SAMPLES
 from tests.samples.form import Sample
 from ttc import ops
@@ -27,9 +28,7 @@ from ttc.commands.table import print_table
 from ttc.errors import InputError, Refused, TtcError, printable
 from ttc.pipeline import Build, Options, compile_graph
 from ttc.runtime.check import check_many
-from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.emulator.numerics import Mode
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 DTYPES = ("bf16", "fp32")
@@ -70,8 +69,7 @@ def type_fault(sample: Sample) -> str:
 def results(sample: Sample, build: Build, mode: Mode) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Each output of the emulated program, and of the op in torch."""
     graph, inputs = sample.graph()
-    session = Session([build.bucket], build.weights, EmulatorDevice(mode))
-    found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
+    found = emulated(build, inputs, mode)
     wanted = ops.evaluate(graph, inputs)
     for name, array in found.items():
         yield array, wanted[name].numpy()

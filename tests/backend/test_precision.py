@@ -9,13 +9,12 @@ import torch.nn.functional as F
 from onnx import helper
 
 import ttc
+from tests.emulated import emulated
 from ttc.backend.precision import wide_values
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 TIME_STEP = """
@@ -80,7 +79,7 @@ def test_a_time_step_of_999_keeps_its_angles_in_a_bf16_program():
     graph = parse_graph(TIME_STEP, Weights({"frequencies": weight}))
     build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"t": np.array([[999.0], [501.5]], np.float32)}
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["out"]
+    found = emulated(build, inputs)["out"]
     wanted = evaluate(graph, {"t": torch.from_numpy(inputs["t"])})["out"].numpy()
     assert scaled_error(found, wanted) <= 2**-7
 
@@ -123,7 +122,7 @@ def test_positions_beyond_256_are_told_apart_in_a_bf16_program():
     graph = parse_graph(DURATIONS, Weights({"literal.frames": frames}))
     build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     d = np.random.default_rng(0).integers(0, 4, (1, 600)).astype(np.float32)
-    found = Session([build.bucket], build.weights, EmulatorDevice("tensix")).run({"d": d})["y"]
+    found = emulated(build, {"d": d}, "tensix")["y"]
     np.testing.assert_array_equal(found, np.cumsum(d)[:, None] > np.arange(900))
 
 
@@ -162,7 +161,7 @@ def test_weights_of_a_kept_product_are_kept():
     graph = parse_graph(SPECTRUM.replace("OP", "tanh"), Weights(weights))
     build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"f": np.random.default_rng(0).random((1, 64)).astype(np.float32)}
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = emulated(build, inputs)["y"]
     wanted = evaluate(graph, {"f": torch.from_numpy(inputs["f"])})["y"].numpy()
     inner = slice(1, -1)  # the ends are real: their angle is 0 or pi by the sign of a rounding
     assert scaled_error(found[:, inner], wanted[:, inner]) <= 2**-8

@@ -5,22 +5,18 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tests.emulated import emulated
 from tests.passes.check import retyped
 from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 COMPARISONS = {"eq": torch.eq, "ne": torch.ne, "lt": torch.lt, "le": torch.le, "gt": torch.gt, "ge": torch.ge}
 NUMBERS = {"f32": [-1.5, 0.0, 1.0, 2.5], "i64": [-3, 0, 1, 2]}
 
 
-def emulated(text: str, dtype: str, **inputs: torch.Tensor) -> dict:
-    build = compile_graph(retyped(text), Options(TARGETS["n150"], dtype))
-    return Session([build.bucket], build.weights, EmulatorDevice("exact")).run(
-        {name: tensor.numpy() for name, tensor in inputs.items()}
-    )
+def computed(text: str, dtype: str, **inputs: torch.Tensor) -> dict:
+    return emulated(compile_graph(retyped(text), Options(TARGETS["n150"], dtype)), inputs)
 
 
 @pytest.mark.parametrize("program", ["bf16", "fp32"])
@@ -41,7 +37,7 @@ def test_comparisons_of_equals(kind, program):
         ]
     outputs = [output for name in COMPARISONS for output in (name, f"{name}_n", f"n_{name}")]
     lines.append("return " + ", ".join(f'"{name}"=%{name}' for name in outputs))
-    found = emulated("\n".join(lines).replace("value=1)", "value=1.0)" if kind == "f32" else "value=1)"), program,
+    found = computed("\n".join(lines).replace("value=1)", "value=1.0)" if kind == "f32" else "value=1)"), program,
                      x=column, z=column.T)  # fmt: skip
     for name, compare in COMPARISONS.items():
         assert found[name].tolist() == compare(column, column.T).tolist(), name
@@ -66,6 +62,6 @@ def test_conditions_of_any_shape(condition, a, b, program):
     shapes = {value.op.name: value.shape for value in graph.inputs}
     inputs = {"c": torch.rand(shapes["c"]) > 0.5, "a": torch.ones(shapes["a"]), "b": -torch.ones(shapes["b"])}
     wanted = ops.evaluate(graph, inputs)["y"]
-    found = emulated(text, program, **inputs)["y"]
+    found = computed(text, program, **inputs)["y"]
     assert found.shape == wanted.shape
     assert found.tolist() == wanted.tolist()

@@ -13,6 +13,7 @@ import torch
 import ttc
 from tests.cards import CARD_AND_DTYPE
 from tests.mock_cards import check_many
+from tests.models.spectrum import log_spectrum
 from ttc.calls.target import TARGETS
 from ttc.compiled.compiled import Compiled
 from ttc.models.kokoro import FRAMES, HIDDEN, HOP, STYLE, VOCODER, whole_decoder
@@ -83,12 +84,6 @@ def compiled(size: str, dtype: str, target: str = "n150") -> Compiled:
 @cache
 def exported(size: str) -> Compiled:
     return ttc.compile(decoder(size), kwargs=inputs(size), dtype="fp32")
-
-
-def log_spectrum(samples: np.ndarray) -> np.ndarray:
-    window = torch.hann_window(64)
-    spectrum = torch.stft(torch.from_numpy(samples).reshape(-1).float(), 64, 16, window=window, return_complex=True)
-    return (spectrum.abs() + 1e-5).log().numpy()
 
 
 def closeness(found: np.ndarray, size: str) -> tuple[float, float]:

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from tests.emulated import emulated
 from ttc import ops
 from ttc.calls.target import TARGETS
 from ttc.frontend.export import export
 from ttc.ir import Const, Graph, Input, Value
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc
 
 MORE = 1.5
@@ -112,6 +111,5 @@ def test_a_program_loses_what_rounding_each_result_loses(make):
     inputs = dict(zip(graph.signature()[0], args, strict=True))
     exact, rounded = (evaluated(graph, inputs, rounded) for rounded in (False, True))
     build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    found = session.run({name: tensor.numpy() for name, tensor in inputs.items()})[largest(graph)[0]]
+    found = emulated(build, {name: tensor.numpy() for name, tensor in inputs.items()})[largest(graph)[0]]
     assert 1 - pcc(found, exact) <= MORE * (1 - pcc(rounded, exact))

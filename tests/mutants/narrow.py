@@ -103,7 +103,7 @@ ALSO = {
     "ttc/runtime/run/memory.py": SESSION,
     "ttc/runtime/run/program.py": SESSION,
     "ttc/runtime/run/queues.py": ("tests/runtime/run/test_traced.py",),
-    "ttc/runtime/run/steps.py": SESSION,
+    "ttc/runtime/run/steps.py": (*SESSION, *RECURRENT),
 }
 """Files whose tests bear another name."""
 

@@ -3,14 +3,13 @@ import pytest
 import torch
 
 from tests.backend.lowered import lowered
+from tests.emulated import emulated
 from ttc.backend.rules.attention import program_config
 from ttc.calls.attention import chunk_tiles
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
 
 N150 = TARGETS["n150"]
@@ -157,8 +156,7 @@ def test_a_query_without_keys_gets_what_torch_gives(shape, sizes, rest, kind, gi
     wanted = evaluate(graph, inputs)["output"].numpy()
     build = compile_graph(graph, Options(N150, dtype))
     for mode in ("exact", "tensix"):
-        session = Session([build.bucket], build.weights, EmulatorDevice(mode))
-        found = session.run({name: x.numpy() for name, x in inputs.items()})["output"]
+        found = emulated(build, inputs, mode)["output"]
         np.testing.assert_array_equal(np.isnan(found), np.isnan(wanted))
         np.testing.assert_array_equal(found == 0, wanted == 0)
         assert pcc(found, wanted) > (0.9999 if dtype == "fp32" else 0.999)

@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from tests.cards import EACH_CARD
+from tests.emulated import emulated
 from tests.mock_cards import check
 from tests.passes.check import numbers, random, retyped
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType, Graph, verify
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 
 def entries(count: int, width: int, rows: int = 1, of: int | None = None, source: str = "relu(x=%x)") -> str:
@@ -91,8 +90,7 @@ def test_the_card_takes_them_and_the_numbers_are_theirs(target: str, dtype: str,
     report = check(build.program)
     assert report.ok, report
     x = random(graph.inputs[0].type, "x")
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    found = session.run({"x": x.numpy()})
+    found = emulated(build, {"x": x.numpy()})
     tolerance = 1e-6 if dtype == "fp32" else 2e-2
     for name, wanted in numbers(graph).items():
         assert np.abs(np.asarray(found[name], np.float32) - wanted.numpy()).max() <= tolerance

@@ -1,16 +1,11 @@
 import pytest
 
 from tests.backend.lowered import lowered
-from tests.passes.check import random, retyped
+from tests.backend.rules.patterns import calls_of
 from tests.samples.patterns import PATTERN
-from ttc import ops
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType
-from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
-from ttc.validation.accuracy import scaled_error
 
 
 def names(sample, dtype: DType = DType.bf16) -> list[str]:
@@ -57,18 +52,7 @@ STACKED = stacked.text
 
 
 def found(text: str, *changes: tuple[str, str]) -> list[str]:
-    """The calls of a changed pattern, whose program is emulated: it must give the numbers of the ops."""
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    graph = retyped("\n".join(text.splitlines()[1:-1]))
-    build = compile_graph(graph, Options(TARGETS["n150"], "fp32"))
-    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
-    for name, tensor in ops.evaluate(graph, inputs).items():
-        assert scaled_error(given[name], tensor.numpy()) <= 1e-5
-    return [node.op.mnemonic.split(".")[-1] for node in build.program.graph.nodes if "ttnn." in node.op.mnemonic]
+    return [name.split(".")[-1] for name in calls_of(text, *changes) if "ttnn." in name]
 
 
 THIRD = "starts=[0, 0, 256], ends=[2, 33, 384]"
@@ -115,7 +99,6 @@ def test_any_part_of_one_split_is_taken(changes):
     assert found(WHOLE, *changes).count(SPLIT) == 1
 
 
-GROUPED = grouped.text
 NORMED = WHOLE.replace("%q2: ", "%q3: f32[2,33,4,32] = rms_norm(x=%q1)\n  %q2: ").replace("x=%q1, dims", "x=%q3, dims")
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.backend.lowered import lowered
+from tests.emulated import emulated
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
@@ -12,8 +13,6 @@ from ttc.ir import DType, TensorType, Weight, Weights, parse_graph
 from ttc.ops import evaluate
 from ttc.ops.torch_types import array_of, stored_as
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 
 def names(text: str) -> list[str]:
@@ -130,6 +129,6 @@ def test_a_lookup_gives_the_entry_of_the_table_whatever_it_is(given: str, dtype:
     build = compile_graph(parse_graph(text, weights), Options(TARGETS["n150"], dtype))
     inputs = {"i": torch.arange(len(ENTRIES)).flip(0).reshape(1, -1).numpy()}
     inputs |= {"w": table.numpy()} if given == "input" else {}
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = emulated(build, inputs)["y"]
     wanted = stored_as(table, DType.bf16 if dtype == "bf16" else DType.f32).float().flip(0).numpy()[None]
     np.testing.assert_allclose(found, wanted, rtol=0.0, atol=2.0**-133)

@@ -1,32 +1,13 @@
-import numpy as np
 import pytest
 
-from tests.passes.check import random, retyped
+from tests.backend.rules.patterns import calls_of
 from tests.samples.patterns import JOINT
-from ttc import ops
-from ttc.calls.target import TARGETS
-from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
-from ttc.validation.accuracy import pcc
 
 TOGETHER = "ttnn.transformer.joint_scaled_dot_product_attention"
 
 
 def found(*changes: tuple[str, str], dtype: str = "bf16") -> list[str]:
-    """The calls of the changed text, whose program is emulated: it must give the numbers of the ops."""
-    text = JOINT
-    for old, new in changes:
-        assert old in text, old
-        text = text.replace(old, new)
-    graph = retyped("\n".join(text.splitlines()[1:-1]))
-    build = compile_graph(graph, Options(TARGETS["n150"], dtype))
-    inputs = {value.op.name: random(value.type, value.op.name) for value in graph.inputs}
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    given = session.run({name: tensor.numpy() for name, tensor in inputs.items()})
-    for name, tensor in ops.evaluate(graph, inputs).items():
-        assert pcc(np.asarray(given[name]), tensor.numpy()) > 0.999
-    return [node.op.mnemonic for node in build.program.graph.nodes]
+    return calls_of(JOINT, *changes, dtype=dtype)
 
 
 @pytest.mark.parametrize("changes", [[], [("[%r, %q]", "[%q, %r]"), ("[%l, %k]", "[%k, %l]"), ("[%w, %v]", "[%v, %w]"),

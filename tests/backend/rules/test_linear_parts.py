@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tests.emulated import emulated
 from tests.mock_cards import check
 from tests.passes.check import random, retyped
 from ttc import ops
@@ -12,8 +13,6 @@ from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.ir import DType
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc
 
 HEAD = """%x: f32[1,1,64] = input(name="x")
@@ -45,8 +44,7 @@ def test_parts_have_the_numbers_of_one_product():
     build = compile_graph(graph, Options(TARGETS["n150"], "bfp8"))
     assert (report := check(build.program)).ok, report
     inputs = {"x": random(graph.inputs[0].type, "x")}
-    session = Session([build.bucket], build.weights, EmulatorDevice("exact"))
-    found = session.run({"x": inputs["x"].numpy()})["y"]
+    found = emulated(build, {"x": inputs["x"].numpy()})["y"]
     assert pcc(np.asarray(found), ops.evaluate(graph, inputs)["y"].numpy()) > 0.999
 
 

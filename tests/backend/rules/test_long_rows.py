@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from tests.cards import FIRST
+from tests.emulated import emulated
 from tests.mock_cards import check
 from tests.passes.check import graph_of
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.errors import Refused
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 WIDTH = {"bf16": 2, "fp32": 4}
 
@@ -29,7 +28,7 @@ def compiled(op: str, size: int, result: int, card: str, dtype: str) -> Build:
 
 def accepted(build: Build, wanted: np.ndarray, x: np.ndarray) -> None:
     assert check(build.program).faults == []
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+    found = emulated(build, {"x": x})["y"]
     np.testing.assert_array_equal(found, wanted)
 
 

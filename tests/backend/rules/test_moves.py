@@ -4,14 +4,13 @@ import numpy as np
 import pytest
 
 from tests.cards import FIRST
+from tests.emulated import emulated
 from tests.mock_cards import check
 from tests.passes.check import graph_of
 from ttc.backend.rules.moves import joined
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.pipeline import Build, Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 
 @pytest.mark.parametrize(
@@ -56,7 +55,7 @@ def test_a_line_that_becomes_rows_is_cut_where_it_does_not_fit(
     assert str(build.program.graph).count("= ttnn.reshape(") == parts
     assert check(build.program).faults == []
     x = np.random.default_rng(0).standard_normal((2, rows * width - 7), np.float32)
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+    found = emulated(build, {"x": x})["y"]
     np.testing.assert_array_equal(found, np.pad(x, ((0, 0), (3, 4))).reshape(2, rows, width))
 
 
@@ -64,7 +63,7 @@ def test_rows_of_several_lines_may_be_counted_as_one(ttnn_python: str):
     build = padded(451 * 256, (902, 256))
     assert check(build.program).faults == []
     x = np.random.default_rng(0).standard_normal((2, 451 * 256 - 7), np.float32)
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+    found = emulated(build, {"x": x})["y"]
     np.testing.assert_array_equal(found, np.pad(x, ((0, 0), (3, 4))).reshape(902, 256))
 
 
@@ -88,5 +87,5 @@ def test_lines_too_long_for_pad_are_concatenated(target: str, dtype: str, ttnn_p
         assert wanted in [node.op.mnemonic for node in build.program.graph.nodes]
         assert check(build.program).faults == []
         x = np.arange(2 * (size - 3), dtype=np.float32).reshape(2, -1) % 100
-        found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+        found = emulated(build, {"x": x})["y"]
         np.testing.assert_array_equal(found, np.pad(x, ((1, 0), (1, 2)), constant_values=7))

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 import ttc
+from tests.emulated import emulated
 from ttc.backend.rules.numbers import LOWEST_I32, held, lowest
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
@@ -18,8 +19,6 @@ from ttc.ir.types import LARGEST, TensorType
 from ttc.ir.weights import Weights, kept_finite
 from ttc.ops.torch_types import stored_as
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 F32 = torch.finfo(torch.float32)
 BF16 = torch.finfo(torch.bfloat16)
@@ -101,5 +100,5 @@ def test_the_largest_float32_given_to_a_bf16_program_stays_finite(given: str):
     graph = parse_graph(text, Weights({"m": Weight(TensorType(DType.f32, (1, 4)), lambda: numbers)}))
     build = compile_graph(graph, Options(TARGETS["n150"], "bf16"))
     inputs = {"x": np.array([[0.0, -0.5, 2.0, 3.0]], np.float32)} | ({"m": numbers} if given == "input" else {})
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs)["y"]
+    found = emulated(build, inputs)["y"]
     np.testing.assert_array_equal(found, [[0.0, -BF16.max / 2, -np.inf, 3.0]])

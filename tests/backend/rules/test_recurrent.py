@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from tests.emulated import emulated
 from tests.mock_cards import check
 from ttc import ops
 from ttc.analysis.report import report
@@ -21,7 +22,7 @@ from ttc.errors import Refused
 from ttc.frontend.export import export
 from ttc.ir import Builder, Const, DType, Graph, Input, TensorType, Weight, Weights, parse_graph, verify
 from ttc.ops.recurrent import Recurrence
-from ttc.pipeline import Build, Options, compile_graph
+from ttc.pipeline import Options, compile_graph
 from ttc.runtime.emulator.device import EmulatorDevice
 from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import pcc, scaled_error
@@ -95,17 +96,13 @@ def configuration(seed: int) -> Configuration:
     return Configuration(model, (x, lengths, *states))
 
 
-def emulated(build: Build, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return list(Session([build.bucket], build.weights, EmulatorDevice("exact")).run(inputs).values())
-
-
 def as_torch_packs(seed: int) -> None:
     case = configuration(seed)
     graph = case.graph()
     wanted, inputs = case.packed(), case.inputs(graph)
     for dtype in ("fp32", "bf16"):
         build = compile_graph(graph, Options(TARGETS["n150"], dtype))
-        for name, found, expected in zip(graph.signature()[1], emulated(build, inputs), wanted, strict=True):
+        for name, found, expected in zip(graph.signature()[1], emulated(build, inputs).values(), wanted, strict=True):
             if dtype == "fp32":
                 assert scaled_error(found, expected) <= 1e-5, f"{name} of {case.model}, {case.args[1]}"
             else:

@@ -7,12 +7,11 @@ import pytest
 import torch
 
 from tests.backend.lowered import lowered
+from tests.emulated import emulated
 from ttc.calls.target import TARGETS
 from ttc.ir import parse_graph
 from ttc.ops import evaluate
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 from ttc.validation.accuracy import scaled_error
 
 LENGTH = 72192
@@ -40,7 +39,7 @@ def test_long_sums_are_those_of_float64(signal: str, dtype: str, reverse: bool):
     wanted = np.cumsum(x[:, ::-1] if reverse else x, axis=1, dtype=np.float64)
     wanted = wanted[:, ::-1] if reverse else wanted
     for mode in ("exact", "tensix"):
-        found = Session([build.bucket], build.weights, EmulatorDevice(mode)).run({"x": x})["y"]
+        found = emulated(build, {"x": x}, mode)["y"]
         if signal in ("whole", "integer"):
             assert np.abs(wanted).max() < 2**24
             np.testing.assert_array_equal(found, wanted)
@@ -66,7 +65,7 @@ def test_what_comes_before_an_infinity_is_finite(size: int, flags: str, number: 
     wanted = evaluate(graph, {"x": torch.from_numpy(x)})["y"].numpy()
     for dtype in ("fp32", "bf16"):
         build = compile_graph(graph, Options(TARGETS["n150"], dtype))
-        found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x})["y"]
+        found = emulated(build, {"x": x})["y"]
         np.testing.assert_allclose(found, wanted, rtol=0.02 if dtype == "bf16" else 1e-4, atol=0.05)
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from tests.backend.lowered import calls, lowered
+from tests.emulated import emulated
 from tests.passes.check import retyped
 from ttc.backend.rules.moves import joined
 from ttc.backend.rules.take import padded_indices
@@ -12,8 +13,6 @@ from ttc.calls.target import TARGETS
 from ttc.errors import Refused
 from ttc.ir import DType
 from ttc.pipeline import Options, compile_graph
-from ttc.runtime.emulator.device import EmulatorDevice
-from ttc.runtime.run.session import Session
 
 
 def one(op: str, source: str, result: str, dtype: DType = DType.bf16) -> str:
@@ -157,5 +156,5 @@ def test_flips_give_the_elements_in_reverse(dim, program):
         %y: i64{shape} = flip(x=%x, dims=[{dim}])
         return "y"=%y"""
     build = compile_graph(retyped(text), Options(TARGETS["n150"], program))
-    found = Session([build.bucket], build.weights, EmulatorDevice("exact")).run({"x": x.numpy()})["y"]
+    found = emulated(build, {"x": x.numpy()})["y"]
     assert found.tolist() == x.flip(dim).tolist()

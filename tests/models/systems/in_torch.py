@@ -1,9 +1,10 @@
-"""The stages of a system as modules in torch: whether their chain is what the package computes."""
+"""The stages of a system as modules in torch, and a package that draws the stages' noise."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -26,3 +27,18 @@ class InTorch:
             found = self._built[stage][0](**given)
         named = found if isinstance(found, dict) else {"output": found}
         return {name: item.numpy() for name, item in named.items()}
+
+
+def drawn_apart(durations: int, latents: int) -> Any:
+    """Let a package draw durations (randn) and latents (randn_like) each as a stage that is run with that seed does."""
+    randn, randn_like = torch.randn, torch.randn_like
+
+    def seeded_randn(*shape: int) -> torch.Tensor:
+        with Drawing(durations):
+            return randn(*shape)
+
+    def seeded_randn_like(like: torch.Tensor) -> torch.Tensor:
+        with Drawing(latents):
+            return randn_like(like)
+
+    return mock.patch.multiple(torch, randn=seeded_randn, randn_like=seeded_randn_like)

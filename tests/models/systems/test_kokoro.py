@@ -13,6 +13,7 @@ import torch
 
 import ttc
 from tests.mock_cards import check
+from tests.models.spectrum import log_spectrum
 from ttc.compiled.chain import Chain
 from ttc.models.model import as_built, seeded
 from ttc.models.systems.kokoro import Speech
@@ -63,12 +64,6 @@ def package(numbers: np.ndarray, style: np.ndarray, seed: int) -> tuple[np.ndarr
     ):
         samples, durations = model.KModel.forward_with_tokens(given, torch.from_numpy(numbers), Halves(style))
     return samples.numpy(), durations.numpy()
-
-
-def log_spectrum(samples: np.ndarray) -> np.ndarray:
-    window = torch.hann_window(64)
-    spectrum = torch.stft(torch.from_numpy(samples).reshape(-1).float(), 64, 16, window=window, return_complex=True)
-    return (spectrum.abs() + 1e-5).log().numpy()
 
 
 def test_phonemes_are_encoded_as_the_package_does():

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-import ttc
 from tests.cards import FIRST
-from tests.mock_cards import assert_accepted, check
-from tests.models.systems.in_torch import InTorch
+from tests.mock_cards import assert_accepted
+from tests.models.systems.in_torch import InTorch, drawn_apart
+from tests.models.systems.one_stage import accepted, assert_as_module, compiled_alone
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 from ttc.models.model import Built, seeded
@@ -25,7 +25,7 @@ from ttc.models.systems.compile import built_stages
 from ttc.models.systems.openvoice import ConvertedSpeech, Speech, VoiceConversion
 from ttc.models.systems.openvoice_base import Base, read_base
 from ttc.models.systems.voice import read_embedding
-from ttc.validation.accuracy import pcc, scaled_error
+from ttc.validation.accuracy import pcc
 from ttc.validation.system import Drawing
 
 openvoice = pytest.importorskip("ttc.models.openvoice", reason="needs the package openvoice-cli")
@@ -43,24 +43,7 @@ def built(name: str) -> Built:
 
 @cache
 def compiled(name: str) -> Compiled:
-    """A stage at its example's size; buckets are the sweep's."""
-    module, inputs = built(name)
-    return ttc.compile(module, kwargs=inputs, dtype="fp32")
-
-
-def drawn_apart(seed: int) -> Any:
-    """Let the package draw durations (randn) and latents (randn_like) each from the numbers that stages draw from."""
-    randn, randn_like = torch.randn, torch.randn_like
-
-    def durations(*shape: int) -> torch.Tensor:
-        with Drawing(3 * seed):
-            return randn(*shape)
-
-    def latents(like: torch.Tensor) -> torch.Tensor:
-        with Drawing(3 * seed + 1):
-            return randn_like(like)
-
-    return mock.patch.multiple(torch, randn=durations, randn_like=latents)
+    return compiled_alone(built(name))
 
 
 def package(system: Speech, built: Mapping[str, Built], tokens: list[int], speaker: int, seed: int) -> np.ndarray:
@@ -74,7 +57,7 @@ def package(system: Speech, built: Mapping[str, Built], tokens: list[int], speak
     ):  # fmt: skip
         own.load_state_dict(part.state_dict())
     given = torch.tensor([tokens]), torch.tensor([len(tokens)]), torch.tensor([speaker])
-    with torch.no_grad(), drawn_apart(seed):
+    with torch.no_grad(), drawn_apart(3 * seed, 3 * seed + 1):
         return model.infer(*given, noise_scale=0.667, noise_scale_w=0.6, sdp_ratio=0.2)[0][0, 0].numpy()
 
 
@@ -110,23 +93,13 @@ def heard(samples: int) -> np.ndarray:
 
 @pytest.mark.parametrize("name", [*SPEAKING, "convert"])
 def test_a_compiled_stage_gives_what_the_module_gives(name: str):
-    module, inputs = built(name)
-    with torch.no_grad(), Drawing(3):
-        wanted = module(**inputs)
-    found = compiled(name).run({key: item.numpy() for key, item in inputs.items()}, "emulator", seed=3)
-    for output, item in (wanted if isinstance(wanted, dict) else {"output": wanted}).items():
-        if output in ("durations", "total"):
-            np.testing.assert_array_equal(found[output], item.numpy())
-        else:
-            assert scaled_error(found[output], item.numpy()) <= 1e-5
+    assert_as_module(built(name), compiled(name))
 
 
 @pytest.mark.parametrize("target", FIRST)
 @pytest.mark.parametrize("name", SPEAKING)
 def test_real_ttnn_accepts_every_stage(name: str, target: str, ttnn_python: str):
-    program = compiled(name).variant(dtype="bf16", target=target).build.program
-    assert check(program).faults == []
-    assert "host.run" not in str(program.graph)
+    accepted(compiled(name), target)
 
 
 @pytest.mark.parametrize(

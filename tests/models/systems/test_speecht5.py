@@ -16,8 +16,9 @@ from transformers.models.speecht5.modeling_speecht5 import SpeechT5SpeechDecoder
 
 import ttc
 from tests.cards import FIRST
-from tests.mock_cards import assert_accepted, check
+from tests.mock_cards import assert_accepted
 from tests.models.systems.in_torch import InTorch
+from tests.models.systems.one_stage import accepted, assert_as_module, compiled_alone
 from ttc.compiled.chain import Chain
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
@@ -53,9 +54,7 @@ def built(stop: float = 0.0) -> dict[str, Built]:
 
 @cache
 def compiled(name: str) -> Compiled:
-    """A stage at its example's size; buckets are the sweep's."""
-    module, inputs = built()[name]
-    return ttc.compile(module, kwargs=inputs, dtype="fp32")
+    return compiled_alone(built()[name])
 
 
 def package(tokens: Sequence[int], seed: int, stop: float = 0.0, size: str = "tiny") -> np.ndarray:
@@ -101,12 +100,7 @@ def test_a_speech_after_another_is_as_the_first():
 
 @pytest.mark.parametrize("name", ["encode", "synthesize"])
 def test_a_compiled_stage_gives_what_the_module_gives(name: str):
-    module, inputs = built()[name]
-    with torch.no_grad():
-        wanted = module(**inputs)
-    found = compiled(name).run({key: item.numpy() for key, item in inputs.items()}, "emulator")
-    for output, item in (wanted if isinstance(wanted, dict) else {"output": wanted}).items():
-        assert scaled_error(found[output], item.numpy()) <= 1e-5
+    assert_as_module(built()[name], compiled(name))
 
 
 def test_compiled_steps_give_what_the_module_gives():
@@ -134,12 +128,10 @@ def test_compiled_steps_give_what_the_module_gives():
 @pytest.mark.parametrize("target", FIRST)
 @pytest.mark.parametrize("name", STAGES)
 def test_real_ttnn_accepts_every_stage(name: str, target: str, ttnn_python: str):
-    program = compiled(name).variant(dtype="bf16", target=target).build.program
-    assert check(program).faults == []
-    assert "host.run" not in str(program.graph)
+    graph = accepted(compiled(name), target)
     layers = parts()[0].config.decoder_layers
     rows = 2 * layers + 1 if name == "step" else 0  # keys, values and frames are written where they lie
-    assert str(program.graph).count("paged_update_cache") == rows
+    assert str(graph).count("paged_update_cache") == rows
 
 
 @pytest.mark.sweep  # four exports of each stage, 20 s of processor time

@@ -11,10 +11,10 @@ import pytest
 import torch
 from transformers import VitsConfig, VitsModel
 
-import ttc
 from tests.cards import FIRST
-from tests.mock_cards import assert_accepted, check
-from tests.models.systems.in_torch import InTorch
+from tests.mock_cards import assert_accepted
+from tests.models.systems.in_torch import InTorch, drawn_apart
+from tests.models.systems.one_stage import accepted, assert_as_module, compiled_alone
 from ttc.compiled.chain import Chain
 from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
@@ -22,8 +22,7 @@ from ttc.models import vits
 from ttc.models.model import Built, seeded
 from ttc.models.systems.compile import built_stages
 from ttc.models.systems.vits import VOCABULARY, Vits
-from ttc.validation.accuracy import pcc, scaled_error
-from ttc.validation.system import Drawing
+from ttc.validation.accuracy import pcc
 
 SYSTEM = Vits("tiny")
 STAGES = [stage.name for stage in SYSTEM.stages]
@@ -36,30 +35,14 @@ def built(name: str) -> Built:
 
 @cache
 def compiled(name: str) -> Compiled:
-    """A stage at its example's size; buckets are the sweep's."""
-    module, inputs = built(name)
-    return ttc.compile(module, kwargs=inputs, dtype="fp32")
+    return compiled_alone(built(name))
 
 
 def package(tokens: list[int], seed: int, size: str = "tiny") -> np.ndarray:
     """The samples of VitsModel, with the noise that the stages draw: durations first, then latents."""
     with seeded(0):
         model = VitsModel(VitsConfig(**vits.CONFIGS[size])).eval()
-    randn, randn_like = torch.randn, torch.randn_like
-
-    def durations(*shape: int) -> torch.Tensor:
-        with Drawing(2 * seed):
-            return randn(*shape)
-
-    def latents(like: torch.Tensor) -> torch.Tensor:
-        with Drawing(2 * seed + 1):
-            return randn_like(like)
-
-    with (
-        torch.no_grad(),
-        mock.patch.object(torch, "randn", durations),
-        mock.patch.object(torch, "randn_like", latents),
-    ):
+    with torch.no_grad(), drawn_apart(2 * seed, 2 * seed + 1):
         return model(torch.tensor([tokens])).waveform[0].numpy()
 
 
@@ -95,23 +78,13 @@ def test_weights_of_another_size_are_refused(tmp_path: Path):
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_compiled_stage_gives_what_the_module_gives(name: str):
-    module, inputs = built(name)
-    with torch.no_grad(), Drawing(3):
-        wanted = module(**inputs)
-    found = compiled(name).run({key: item.numpy() for key, item in inputs.items()}, "emulator", seed=3)
-    for output, item in (wanted if isinstance(wanted, dict) else {"output": wanted}).items():
-        if output in ("durations", "total"):
-            np.testing.assert_array_equal(found[output], item.numpy())
-        else:
-            assert scaled_error(found[output], item.numpy()) <= 1e-5
+    assert_as_module(built(name), compiled(name))
 
 
 @pytest.mark.parametrize("target", FIRST)
 @pytest.mark.parametrize("name", STAGES)
 def test_real_ttnn_accepts_every_stage(name: str, target: str, ttnn_python: str):
-    program = compiled(name).variant(dtype="bf16", target=target).build.program
-    assert check(program).faults == []
-    assert "host.run" not in str(program.graph)
+    accepted(compiled(name), target)
 
 
 @pytest.mark.sweep  # four exports of two stages and seven of one, 25 s of processor time
