@@ -18,6 +18,7 @@ from ttc.ir import Buffer, DType, Layout, Sharding
 
 WORMHOLE = Card("wormhole_b0", (8, 8), 12)
 CUT = Card("blackhole", (5, 4), 8)
+FEW = Card("wormhole_b0", (5, 4), 12)
 
 
 def tensor(
@@ -148,6 +149,70 @@ def test_amounts_by_hand(family: str):
     assert {name: found[name] for name in wanted} == pytest.approx(wanted)
 
 
+def convolution(cores: int, fidelity: MathFidelity, width: int, **config: float) -> Work:
+    """A convolution of 9 taps: 960 tiles of rows, 18 of depth, and some of columns."""
+    given, made = (shards(30720, columns) for columns in (64, 32 * width))
+    return Work("convolution", "Conv2d", (given, tensor(576, 32 * width)), (made,), cores, fidelity, config=config)
+
+
+def halo(**config: float) -> Work:
+    return Work("halo", "Halo", (shards(30720, 64),), (rows(43840, 64),), 20, config=config)
+
+
+OTHER_FORMS = {
+    "all cores, blocks as large as there are": (
+        convolution(0, MathFidelity.HiFi4, 2),
+        {"engine": 48 * 2 * 18 * 64, "activation": 48 * 18, "stall": 0, "block": 1, "weight": 18 * 2},
+    ),
+    # 4 columns of 5 cores; of each of 9 taps' 2 tiles a column of cores has one at most, and waits for 4
+    "channels shared out over columns of cores": (
+        convolution(20, MathFidelity.HiFi2, 8, num_cores_c=4, taps=9, act_block_h_ntiles=6, act_block_w_ntiles=4),
+        {"engine": 192 * 2 * 36 * 32, "activation": 0, "stall": 192 * 36 * (312 - 2 * 32), "block": 32 * 9,
+         "weight": 18 * 2 * 32},
+    ),
+    "columns of results, told rows of cores": (
+        convolution(20, MathFidelity.LoFi, 8, num_cores_c=4, num_cores_c_out=2, num_cores_nhw=3),
+        {"engine": 320 * 4 * 18 * 16, "stall": 320 * 18 * (312 - 4 * 16), "block": 1, "weight": 18 * 4},
+    ),
+    "the matrix engine takes longer than what it waits for": (
+        convolution(20, MathFidelity.HiFi4, 10, across=2, per_core_out_matrix_height_ntile=7),
+        {"engine": 7 * 5 * 18 * 64, "activation": 0, "stall": 0},
+    ),
+    "fewer cores than columns of them": (
+        convolution(1, MathFidelity.LoFi, 2, across=2), {"engine": 960 * 18 * 16, "activation": 0},
+    ),
+    # 2,200 rows of 2,000, half of the columns: 200 rows of 32 elements from neighbours
+    "a halo in blocks": (
+        halo(window=9, shard_width=32, shard_height=2000, max_out_nsticks_per_core=2200),
+        {"row": 2200, "foreign": 12.5, "tile": 63 * 2, "tile_row": 63},
+    ),
+    "a halo of fewer rows than were held": (
+        halo(window=9, max_out_nsticks_per_core_=100), {"row": 100, "foreign": 0},
+    ),
+    "a window of two": (halo(window=2), {"row": 2192, "foreign": 82}),
+    "a window of one": (halo(window=1), {"row": 2192, "foreign": 0}),
+    "no window": (halo(), {"row": 2192, "foreign": 0}),
+    "a pool that tells places": (
+        Work("pool", "Pool2D", (rows(1000, 64),), (BIG, BIG), 20), {"row": 2 * 384, "place": 2 * 384},
+    ),
+    "shards written to DRAM": (
+        Work("reshard", "ShardedToInterleaved", (shards(7680, 256),), (BIG,), 20),
+        {"kilobyte_in": 0, "kilobyte_out": 192, "kilobyte_within": 0, "dram": 1920 * 2048 / CUT.dram_bytes_per_second},
+    ),
+    "shards to other shards": (
+        Work("reshard", "Reshard", (shards(7680, 256),), (shards(7680, 256),), 20),
+        {"kilobyte_in": 0, "kilobyte_out": 0, "kilobyte_within": 192, "dram": 0},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_amounts_of_other_forms_by_hand(form: str):
+    work, wanted = OTHER_FORMS[form]
+    found = AMOUNTS[work.family](work, CUT)
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+
+
 def test_heads_of_one_token_are_taken_by_lines():
     q, k = (shards(1, 1, 32, 128, logical=(1, 1, heads, 128)) for heads in (28, 4))
     cut = Work("one_token", "NLP_CREATE_QKV_HEADS_DECODE", (tensor(1, 1, 32, 4608),), (q, k, k), 1)
@@ -254,6 +319,47 @@ def test_a_product_by_hand():
     cycles = 4 * 8 * 32 * (passes**8 + unpack**8) ** (1 / 8)
     assert found.together["matrix engine"] == pytest.approx(cycles * 1e-9 * known["product.stretch"])
     assert found.serial["DRAM"] == pytest.approx(known["product.write"] * 32 * 64 * 2048 / 288e9)
+
+
+def on_shards(m: int, k: int, n: int, **config: float) -> Work:
+    work = matmul(m, k, n, **config)
+    return replace(work, inputs=(shards(m, k), work.inputs[1]))
+
+
+def batches(**config: float) -> Work:
+    each = tensor(6, 256, 256)
+    return Work("product", "matmul", (each, each), (each,), 0, MathFidelity.HiFi2, config=config)
+
+
+@pytest.mark.parametrize(
+    ("work", "card", "sent", "read", "steps", "rounds", "tiles", "fill"),
+    [
+        # rows of shards are sent along, columns of weights read: whichever takes longer, and 8 steps of 7 listeners
+        (on_shards(2560, 512, 1024), FEW, 320, 112, 8 * 7, 0, 112 * 5, 2 * 7),
+        # whole columns: one core holds all rows and sends them to 15
+        (on_shards(32, 512, 1024, one_dimension=1), FEW, 16, 32, 16 * 15, 0, 32 * 16, 1 * 2),
+        # whole rows: nobody sends
+        (on_shards(2560, 512, 32, one_dimension=1, send_a=0), FEW, 0, 16, 19, 0, 16, 16 * 1),
+        # six products in turn, on 16 cores each: five begin again
+        (batches(batch_in_turn=1), FEW, 0, 6 * 16, 24 * 6, 5, 6 * 2 * 16 * 4, 2 * (2 + 2)),
+        # both operands are read four times, a block of 16 by 16 tiles at a time
+        (matmul(16384, 16384, 16384), WORMHOLE, 0, 4 * 32768, 2048 * 14, 0, 2 * 4 * 32768 * 8, 4 * (16 + 16)),
+    ],
+)
+def test_products_read_and_sent_by_hand(
+    work: Work, card: Card, sent: int, read: int, steps: int, rounds: int, tiles: int, fill: int
+):
+    """`sent` pages of shards, `read` pages of others, on the core with most; `tiles` read from DRAM; `fill` pages."""
+    known, found = CONSTANTS[card.arch], price_work(work, card)
+    page = known["product.page"] + known["product.byte"] * 2048
+    send = known["product.send_page"] + known["product.send_byte"] * 2048
+    alone = 1 in (divide(work, card).readers_a, divide(work, card).readers_b)
+    chain = sent * send + read * page if alone else max(sent * send, read * page)
+    waits = chain + steps * known["product.step"] + rounds * known["product.round"]
+    assert found.together["NoC"] == pytest.approx(waits / card.clock_hz * known["product.stretch"])
+    moved = tiles * 2048 / card.dram_bytes_per_second
+    assert found.together["DRAM"] == pytest.approx(moved * known["product.dram"] * known["product.stretch"])
+    assert found.serial["NoC"] == pytest.approx(known["product.fill"] * fill * page / card.clock_hz)
 
 
 def test_products_grow_with_every_side_and_shrink_with_the_grid():

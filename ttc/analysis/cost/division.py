@@ -106,7 +106,7 @@ def _way(work: Work, height: int, width: int, ways: dict[str, Division]) -> str:
     return next((way for way in order if ways[way].cores == work.cores), first)
 
 
-def _block(height: int, inner: int, width: int, columns: int, rows: int, strip: int = 1) -> Division:
+def _block(height: int, inner: int, width: int, columns: int, rows: int, strip: int) -> Division:
     """Divide both sides; `strip` is the number of tiles that the width of a core is a multiple of."""
     down, across = ceil(height / rows), strip * ceil(width / columns / strip)
     rows, columns = ceil(height / down), ceil(width / across)
