@@ -161,7 +161,7 @@ def halo(**config: float) -> Work:
 
 OTHER_FORMS = {
     "all cores, blocks as large as there are": (
-        convolution(0, MathFidelity.HiFi4, 2),
+        convolution(0, MathFidelity.HiFi4, 2, taps=4),
         {"engine": 48 * 2 * 18 * 64, "activation": 48 * 18, "stall": 0, "block": 1, "weight": 18 * 2},
     ),
     # 4 columns of 5 cores; of each of 9 taps' 2 tiles a column of cores has one at most, and waits for 4
@@ -175,8 +175,8 @@ OTHER_FORMS = {
         {"engine": 320 * 4 * 18 * 16, "stall": 320 * 18 * (312 - 4 * 16), "block": 1, "weight": 18 * 4},
     ),
     "the matrix engine takes longer than what it waits for": (
-        convolution(20, MathFidelity.HiFi4, 10, across=2, per_core_out_matrix_height_ntile=7),
-        {"engine": 7 * 5 * 18 * 64, "activation": 0, "stall": 0},
+        convolution(20, MathFidelity.HiFi4, 10, across=2, taps=4, per_core_out_matrix_height_ntile=7),
+        {"engine": 7 * 5 * 24 * 64, "activation": 0, "stall": 0},
     ),
     "fewer cores than columns of them": (
         convolution(1, MathFidelity.LoFi, 2, across=2), {"engine": 960 * 18 * 16, "activation": 0},

@@ -54,6 +54,18 @@ def test_constants_beyond_32_bits_are_refused(nodes, constants, dtype):
         run(nodes, inputs, dtype, **constants)
 
 
+def test_every_constant_is_looked_at():
+    """Behind constants of numbers, behind those that fit, and behind one that does not."""
+    nodes = [
+        node("Mul", ["f", "w"], ["g"]), node("Cast", ["g"], ["h"], to=7), node("Add", ["h", "e"], ["i"]),
+        node("Add", ["i", "c"], ["j"]), node("Concat", ["j", "d"], ["y"], axis=0),
+    ]  # fmt: skip
+    w, inputs = np.array([1, 2, 3, 4], np.float32), {"f": np.ones(4, np.float32)}
+    with pytest.raises(Refused) as caught:
+        run(nodes, inputs, w=w, e=np.array([1, 2, 3, 4]), c=FAR, d=-FAR)
+    assert all(f"the integer {number} does not fit" in str(caught.value) for number in (2**40, -(2**40)))
+
+
 def test_the_ends_of_32_bits_are_held():
     ends = np.array([2**31 - 1, -(2**31), 0, 1])
     zeros = {"x": np.zeros(4, "int64")}

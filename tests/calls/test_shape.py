@@ -61,6 +61,7 @@ def test_only_whole_tiles_move_in_tile_layout():
     assert Slice(x, (0, 32, 32), (2, 39, 64), (1, 1, 1)).flexible
     assert not Slice(x, (0, 1, 0), (2, 39, 64), (1, 1, 1)).flexible
     assert Concat((x, x), 2).flexible
+    assert Permute(x, (2, 1, 0)).flexible
     assert not Concat((x, x), 1).flexible
     with pytest.raises(Refusal, match="slices whole tiles only"):
         Slice(x, (0, 0, 0), (2, 40, 64), (1, 1, 2)).infer()

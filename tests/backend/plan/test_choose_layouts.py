@@ -84,6 +84,19 @@ def test_calls_of_shorter_rows_run_in_rows(shape: str):
     assert "to_layout" not in chosen(in_rows(shape))
 
 
+def test_a_state_is_wanted_in_the_layout_that_it_is_left_in():
+    """In rows it would be read for nothing, and converted where it is left."""
+    graph = parse_graph("""graph {
+      %s: bf16[8,8] tile dram = input(name="@state.s")
+      %r: bf16[8,8] row_major dram = ttnn.to_layout(%s, ROW_MAJOR)
+      %y: bf16[8,8] row_major dram = ttnn.to_memory_config(%r, MemoryConfig())
+      %x: bf16[8,8] tile dram = input(name="x")
+      %n: bf16[8,8] tile dram = ttnn.softmax(%x, 1)
+      return "y"=%y, "@state.s"=%n
+    }""")
+    assert choose_layouts(graph, N150) is graph
+
+
 def test_inputs_and_constants_are_uploaded_as_wanted():
     check(
         """graph {

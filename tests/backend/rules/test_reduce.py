@@ -27,6 +27,17 @@ def test_products_take_a_dimension_at_a_time():
     """)
 
 
+def test_products_of_rows_are_computed_in_tiles():
+    text = lowered("""
+        %i: i64[2,33] = input(name="i")
+        %w: f32[9,40] = input(name="w")
+        %e: f32[2,33,40] = embedding(w=%w, index=%i)
+        %y: f32[2,33] = prod(x=%e, dims=[2])
+        return "y"=%y
+    """)
+    assert "tile dram = ttnn.prod(" in text
+
+
 def test_indices_become_signed():
     assert one("argmax(x=%x, dim=1)", "f32[2,33]", "i64[2]") == calls("""
         %y: u32[2] row_major dram = ttnn.argmax(%x, 1)

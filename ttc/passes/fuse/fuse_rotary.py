@@ -7,6 +7,7 @@ from itertools import product
 from ttc import ops
 from ttc.ir import Builder, Graph, Op, Value
 from ttc.ops.expr import Expr, concat
+from ttc.ops.shape import before_reshapes
 from ttc.passes.fuse.match import factors
 from ttc.passes.normal import rebuild
 
@@ -109,18 +110,18 @@ def _by_pairs(rows: Value) -> Turned | None:
 
 
 def _side_by_side(op: Op) -> tuple[Value, Value] | None:
-    """Match two values of [.., D/2] whose elements alternate in [.., D]."""
+    """Match two values of the elements of [.., D/2], in whatever shape, that alternate in [.., D]."""
     match op:
         case ops.Reshape(x=Value(ops.Concat(xs=(even, odd), dim=dim)) as stacked, shape=shape) if (
             dim == stacked.type.rank - 1 and stacked.shape == (*shape[:-1], shape[-1] // 2, 2)
         ):
-            return _unsqueezed(even), _unsqueezed(odd)
+            return before_reshapes(even), before_reshapes(odd)
     return None
 
 
 def _pair(first: Value, second: Value) -> Value | None:
     """Match the even and the odd elements of the last dimension of x; return x, or x as [.., D/2, 2]."""
-    match _unsqueezed(first).op, _unsqueezed(second).op:
+    match before_reshapes(first).op, before_reshapes(second).op:
         case ops.Slice(x=Value(ops.Reshape()) as split) as a, ops.Slice(x=same) as b if (
             same is split and split.shape[-1] == 2 and (_columns(a), _columns(b)) == ((0, 1), (1, 2))
         ):
@@ -190,11 +191,3 @@ def _alternating(even: Value, odd: Value, builder: Builder) -> Value:
     """Return the elements of two values [.., D/2] in turn: [.., D]."""
     columns = [Expr(item, builder).reshape(*item.shape, 1) for item in (even, odd)]
     return concat(columns, even.type.rank).reshape(*even.shape[:-1], 2 * even.shape[-1]).value
-
-
-def _unsqueezed(value: Value) -> Value:
-    """Return what is reshaped by a last dimension of one that is added or taken away, or the value itself."""
-    match value.op:
-        case ops.Reshape(x=x) if (*x.shape, 1) == value.shape or x.shape == (*value.shape, 1):
-            return x
-    return value
