@@ -56,6 +56,17 @@ def without_gradients(x: Tensor) -> Tensor:
     return first + second
 
 
+def result_of_a_region(x: Tensor) -> Tensor:
+    with torch.autocast("cpu", enabled=False):
+        return x @ x.T
+
+
+def changed_in_a_region(x: Tensor) -> Tensor:
+    with torch.enable_grad():
+        y = x * 2
+        return y.add_(1)
+
+
 def under_autocast(x: Tensor) -> Tensor:
     with torch.autocast("cpu", torch.bfloat16):
         return (x.sign() @ x.sign().T).float()
@@ -111,6 +122,7 @@ def of_what_is_given(x: Tensor) -> Tensor:
 
 READ = {
     "regions that change nothing": without_gradients,
+    "a region that gives the program's result": result_of_a_region,
     "parts written in turn": rotated,
     "parts that cover others": of_rows,
     "a result that nobody reads": lambda x: nn.functional.adaptive_max_pool2d(x[None], (1, 3), return_indices=True)[0],
@@ -122,6 +134,7 @@ READ = {
 
 TRACED = {
     "a region that casts": under_autocast,
+    "a region that changes the program's result": changed_in_a_region,
     "what is read between the parts": read_between,
     "a part that is read": read_through_the_part,
     "a copy that is read": read_as_copied,
@@ -152,6 +165,22 @@ def test_other_programs_are_traced(case: str, traces: Calls):
 def test_programs_with_state_are_traced(traces: Calls):
     ttc.compile(Counter(), X, dtype="fp32")
     assert traces
+
+
+class Regions(nn.Module):
+    """Gives results of a region in another order, one of them twice, beside one of no region."""
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        with torch.enable_grad():
+            first, second = x * 2, x.view(4, 2)
+        return {"second": second, "first": first, "again": second, "own": x + 1}
+
+
+def test_results_of_regions_keep_their_places():
+    found, wanted = ttc.compile(Regions(), X, dtype="fp32")(X), Regions()(X)
+    assert list(found) == list(wanted)
+    for name in wanted:
+        torch.testing.assert_close(found[name], wanted[name])
 
 
 def swapped(x: Tensor) -> Tensor:

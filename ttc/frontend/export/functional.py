@@ -19,7 +19,7 @@ from torch._ops import OpOverload
 from torch._subclasses.fake_tensor import is_fake
 from torch.export import ExportedProgram
 from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
-from torch.export.graph_signature import OutputKind
+from torch.export.graph_signature import ExportGraphSignature, OutputKind
 from torch.fx import Graph, GraphModule, Node
 from torch.utils import _pytree as pytree
 
@@ -162,7 +162,7 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
         scatter_parts(module.graph)
         _copy_anew(module.graph)
         module.graph.eliminate_dead_code(_stays)
-    signature = program.graph_signature
+    signature = _of_results(program.graph_signature, module.graph)
     arguments, results = (0,) * len(signature.user_inputs), (0,) * len(signature.user_outputs)
     in_spec, out_spec = (pytree.tree_flatten(item)[1] for item in ((arguments, {}), results))
     call = next(entry.signature for entry in program.module_call_graph if entry.fqn == "")
@@ -178,6 +178,17 @@ def _flat(program: ExportedProgram) -> ExportedProgram:
         constants=program.constants,
         verifiers=program.verifiers,
     )
+
+
+def _of_results(signature: ExportGraphSignature, graph: Graph) -> ExportGraphSignature:
+    """Return the signature with the names of the graph's own results: those of a region have names of their own."""
+    (results,) = graph.output_node().args
+    assert isinstance(results, (list, tuple))
+    specs = [
+        replace(spec, arg=replace(spec.arg, name=result.name)) if isinstance(result, Node) else spec
+        for spec, result in zip(signature.output_specs, results, strict=True)
+    ]
+    return ExportGraphSignature(signature.input_specs, specs)
 
 
 def _copied(module: GraphModule) -> GraphModule:
