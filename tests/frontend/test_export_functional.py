@@ -58,7 +58,7 @@ def without_gradients(x: Tensor) -> Tensor:
 
 def result_of_a_region(x: Tensor) -> Tensor:
     with torch.autocast("cpu", enabled=False):
-        return x @ x.T
+        return x.abs()
 
 
 def changed_in_a_region(x: Tensor) -> Tensor:
