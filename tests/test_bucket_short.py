@@ -41,3 +41,48 @@ def test_a_length_too_short_for_a_slice_is_refused_and_no_other(function: Callab
     for length in range(1, least):
         with pytest.raises(InputError, match=rf"too short: the length T - {least} is -{least - length}, the model"):
             compiled.executable.run([x[:length].numpy()])
+
+
+def of_one_step(x: Tensor) -> Tensor:
+    return x * torch.linspace(0, 1, x.shape[0])[:, None]
+
+
+@pytest.mark.parametrize(
+    ("function", "least"),
+    [
+        (lambda x: x * 2 if x.shape[0] > 2 else x * 3, 3),  # the same ops with other numbers
+        (lambda x: x.relu() if x.shape[0] > 5 else x.abs(), 6),
+        (lambda x: (x * 2).squeeze(), 2),  # of one row there is no dimension left
+        (lambda x: x * min(x.shape[0], 4), 4),
+        (lambda x: torch.nn.functional.conv1d(x.T, torch.ones(1, 3, 3)), 3),
+        (lambda x: x / max(x.shape[0] - 3, 1), 4),
+        (of_one_step, 2),
+        (lambda x: x / x.shape[0], 1),
+        (lambda x: x[-1:] - x.mean(0), 1),
+        (lambda x: x + torch.arange(x.shape[0])[:, None], 1),
+    ],
+)
+def test_a_length_at_which_the_code_does_something_else_is_refused_and_no_other(
+    function: Callable[[Tensor], Tensor], least: int
+):
+    x = torch.randn(16, 3)
+    compiled = ttc.compile(Net(function), x, dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]}, dtype="fp32")
+    for length in range(least, 17):
+        torch.testing.assert_close(compiled(x[:length]), function(x[:length]), rtol=1e-5, atol=1e-5)
+    for length in range(1, least):
+        with pytest.raises(InputError, match=r"the inputs are too short: the length T.* is -?[0-9]*, the model needs"):
+            compiled(x[:length])
+
+
+class Counts(torch.nn.Module):
+    """Gives the number of rows beside them."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, int]]:
+        return x * 2, {"rows": x.shape[0], "columns": x.shape[1]}
+
+
+def test_a_python_number_that_follows_a_length_is_no_output():
+    x = torch.randn(16, 3)
+    assert ttc.compile(Counts(), x, dtype="fp32")(x)[1] == {"rows": 16, "columns": 3}
+    with pytest.raises(InputError, match=r"the output \[1\]\['rows'\] is 16 at T=16 and 12 at T=12: return a tensor"):
+        ttc.compile(Counts(), x, dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]}, dtype="fp32")

@@ -19,7 +19,7 @@ from onnx import TensorProto, helper
 from torch import nn
 
 import ttc
-from ttc.errors import TtcError
+from ttc.errors import InputError, TtcError
 
 X = torch.linspace(-1, 1, 24).reshape(3, 8)
 A = X.numpy()
@@ -232,6 +232,24 @@ def test_compiling_wrongly_is_told_in_a_sentence(case: str):
     with pytest.raises(TtcError) as error:
         COMPILING[case]()
     assert is_sentence(error.value)
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (lambda: torch.jit.script(linear()), r"Sequential.0 is TorchScript, .* give the module it came from"),
+        (lambda: torch.jit.trace(linear(), X), r"Sequential.0 is TorchScript, .* give the module it came from"),
+        (lambda: torch.ao.nn.quantized.dynamic.Linear(8, 4), r"Sequential.0 is quantized for the CPU, Linear of torch"),
+    ],
+)
+def test_parts_of_a_module_that_torch_cannot_trace_are_named(part: Callable[[], nn.Module], reason: str):
+    with pytest.raises(InputError, match=reason):
+        ttc.compile(nn.Sequential(odd(part)), (X,))
+
+
+def test_a_function_with_arguments_is_told_to_be_a_module():
+    with pytest.raises(InputError, match="no builtin_function_or_method: write the function as the forward of an nn"):
+        ttc.compile(torch.relu, (X,))
 
 
 @pytest.mark.parametrize("case", RUNNING)

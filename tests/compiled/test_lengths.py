@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import pytest
 
 from ttc.compiled.lengths import MORE_PROBES, PROBES, LengthReader
 from ttc.errors import InputError, NeedsValues, TtcError
+from ttc.ir.lengths import Length
 
 
 class Model:
     """A source that takes multiples of some sizes, and notes at which it is read."""
 
     def __init__(self, multiple: int = 1, unbound: tuple[str, ...] = (), undecided: tuple[str, ...] = ()):
-        self.multiple, self.read = multiple, []
+        self.multiple, self.read, self.traced = multiple, [], []
+        self.chooses: dict[str, int] = {}
         self.unbound = lambda: list(unbound)
         self.needs = lambda: NeedsValues([("reshape", "needs its shape")], undecided, True) if undecided else None
 
@@ -25,6 +27,10 @@ class Model:
         if self.unbound() or self.needs() or any(size % self.multiple for size in lengths.values()):
             return None
         return tuple(lengths.items())
+
+    def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
+        self.traced.append(dict(lengths))
+        return all(size >= self.chooses.get(name, 0) for name, size in lengths.items())
 
 
 def reader(model: Any, **sizes: tuple[int, ...]) -> LengthReader:
@@ -85,3 +91,30 @@ def test_what_has_no_buckets_is_said(model, sizes, message):
 
 def test_as_many_buckets_as_there_may_be():
     assert len(reader(Model(), T=tuple(range(1, 33))).buckets) == 32
+
+
+@pytest.mark.parametrize("least", [2, 3, 9, 12, 13])
+def test_the_least_size_is_where_code_begins_to_do_the_same(least: int):
+    model = Model()
+    model.chooses = {"T": least}
+    found = reader(model, T=(16, 32), N=(4, 8))
+    assert found.least == {Length.named("T"): least}  # 13 and 15 are read, too
+    assert all(sizes["N"] == 4 for sizes in model.traced if sizes["T"] != 16)
+
+
+def test_the_least_size_is_a_multiple_of_what_all_sizes_are():
+    model = Model(multiple=4)
+    model.chooses = {"T": 5}
+    assert reader(model, T=(16, 32)).least == {Length.named("T"): 8}
+
+
+def test_code_that_does_the_same_at_one_step_has_no_least_size_and_is_traced_once():
+    model = Model(multiple=4)
+    assert reader(model, T=(16, 32)).least == {}
+    assert model.traced == [{"T": 4}]
+
+
+def test_a_bucket_of_one_has_nothing_below():
+    model = Model()
+    assert reader(model, T=(1, 32)).least == {}
+    assert model.traced == []

@@ -11,10 +11,8 @@ WHOLE = torch.randint(1, 9, (2, 3, 4))
 
 
 def test_functions_of_one_operand():
-    names = (
-        "abs atan asinh cos cosh erf erfc exp exp2 expm1 neg relu sigmoid sign sgn sin sinh tan tanh ceil floor round"
-    )
-    names += " trunc frac square isnan isinf isfinite logical_not"
+    names = "abs atan asinh cos cosh erf erfc exp exp2 expm1 neg relu sigmoid sign sgn sin sinh tan tanh ceil"
+    names += " floor round trunc frac square isnan isinf isfinite logical_not angle"
     calls = [f"torch.{name}(x)" for name in names.split()]
     each_agrees("\n".join([*calls, "torch.round(x, decimals=2)", "-x", "x.clone()", "x.detach()"]), x=X)
 

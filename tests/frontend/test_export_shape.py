@@ -3,6 +3,7 @@ import torch
 
 from tests.frontend.exporting import each_agrees
 from ttc.errors import Refused
+from ttc.frontend.export import export
 
 torch.manual_seed(0)
 X = torch.randn(2, 3, 4)
@@ -217,6 +218,36 @@ class Assigns(torch.nn.Module):
         f[i, i] = torch.arange(3.0)
         s = s.add_(1).mul_(2)
         return a, b, c, d, e, f, s.clone()
+
+
+class AssignsByMask(torch.nn.Module):
+    def forward(self, x, rows, places, row, column):
+        a, b, c, d, e, f = (x.clone() for _ in range(6))
+        a[rows] = row  # one row for all that are chosen
+        b[rows] = column[0, 0, :1] * 2
+        c[:, places] = column
+        d[:, places] = column[0]
+        e[x > 0] = row[:1, :1].reshape(())
+        f[:, :, row[0] > 0] = 0.5
+        g = x.index_put((rows,), row, accumulate=True)
+        return a, b, c, d, e, f, g
+
+
+def test_assignments_by_a_mask_of_values_that_are_alike_in_each_place():
+    from tests.frontend.exporting import agree
+
+    torch.manual_seed(3)
+    x, row = torch.randn(2, 3, 4), torch.randn(1, 4)
+    agree(AssignsByMask(), x, torch.tensor([True, False]), torch.tensor([True, False, True]), row, torch.randn(2, 1, 4))
+
+
+def test_values_of_their_own_for_each_chosen_row_are_refused():
+    class Assigns(torch.nn.Module):
+        def forward(self, x, mask, rows):
+            return x.index_put((mask,), rows)
+
+    with pytest.raises(Refused, match="selecting by a boolean mask gives a size that depends on data"):
+        export(Assigns(), (torch.randn(3, 4), torch.tensor([True, False, True]), torch.randn(2, 4)))
 
 
 def test_assignments_in_place_become_new_values():

@@ -235,7 +235,7 @@ class Compiled:
             compile_graph(reader.at(sizes), self.options, observe, partial(reader.readings, sizes))
             for sizes in reversed(reader.buckets)
         ]
-        return builds[::-1]
+        return [build.taking(reader.least) for build in reversed(builds)]
 
 
 def _not_bound(unbound: list[str]) -> str:

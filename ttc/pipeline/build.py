@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ttc.ir import Graph, Weights
+from ttc.ir.lengths import Length
 from ttc.ir.names import free_name
 from ttc.ops.derived import derived_weights
 from ttc.pipeline.options import Options
@@ -46,6 +47,10 @@ class Build:
             if text != before:
                 stages[free_name(stage, stages, "-")] = after
         return stages
+
+    def taking(self, least: Mapping[Length, int]) -> Build:
+        """Return the build with more limits: the smallest that each of these lengths may be."""
+        return replace(self, bucket=replace(self.bucket, least=(*self.bucket.least, *least.items())))
 
     @property
     def program(self) -> Program:

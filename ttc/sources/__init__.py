@@ -40,18 +40,25 @@ def source_of(
         from ttc.sources.torch_source import module_source
 
         return module_source(model, arguments, dynamic_shapes, lengths)
-    if arguments is not None or dynamic_shapes is not None:
+    is_content = isinstance(model, (bytes, bytearray, memoryview)) or callable(getattr(model, "read", None))
+    is_read = isinstance(model, (str, PathLike)) or is_content or _is_onnx(model) or _is_exported(model)
+    if is_read and (arguments is not None or dynamic_shapes is not None):
         what = "args and kwargs are" if arguments is not None else "dynamic_shapes is"
         raise InputError(f"{what} for torch modules, which are exported; sizes of other models are bound by lengths")
     if isinstance(model, (str, PathLike)):
         return _file(as_path(model), lengths, trust, states)
-    if isinstance(model, (bytes, bytearray, memoryview)) or callable(getattr(model, "read", None)):
+    if is_content:
         return _onnx(_content(model), lengths, states)
-    if type(model).__module__.partition(".")[0] in ("onnx", "onnx_ir") or type(model).__name__ == "ONNXProgram":
+    if _is_onnx(model):
         return _onnx(model, lengths, states)
     from ttc.sources.torch_source import exported_source
 
     return exported_source(model, lengths)
+
+
+def _is_onnx(model: Any) -> bool:
+    """Return whether a model is one of ONNX's own objects, or torch's export to ONNX."""
+    return type(model).__module__.partition(".")[0] in ("onnx", "onnx_ir") or type(model).__name__ == "ONNXProgram"
 
 
 def _is_exported(model: Any) -> bool:

@@ -80,6 +80,10 @@ class OnnxSource:
             self._note(needs)
             return None
 
+    def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
+        """Return True: a graph has no code that chooses by a size."""
+        return True
+
     def unbound(self) -> list[str]:
         """List the named sizes that `lengths` leaves open."""
         return unbound(self.dims, self.lengths)

@@ -34,6 +34,13 @@ class Source(Protocol):
         """Return the graph at these lengths, which go before the source's own; None unless lengths determine one."""
         ...
 
+    def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
+        """Return whether the model's own code does the same at these lengths as at all those read.
+
+        Code may choose by a size, as `if x.shape[1] > 1` does. False where the model does not take the lengths.
+        """
+        ...
+
     def unbound(self) -> list[str]:
         """List the named sizes that neither lengths nor an example bind."""
         ...

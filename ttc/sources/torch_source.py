@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
-from torch.nn.parameter import is_lazy
 from torch.utils import _pytree as pytree
 
-from ttc.errors import InputError, NeedsValues
+from ttc.errors import InputError, NeedsValues, TtcError
 from ttc.frontend.export import (
     Exported,
+    Outline,
     Signature,
+    alike,
     call_key,
     export,
     frozen,
@@ -25,13 +26,14 @@ from ttc.frontend.export import (
     read_program,
     require_eval,
     symbolic_dims,
-    tensors_of,
 )
 from ttc.ir import Graph
 from ttc.ops.torch_types import to_torch
 from ttc.runtime.run.convert import numbers_of
 from ttc.sources.dynamic_shapes import named_dims
+from ttc.sources.modules import require_traceable
 from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
+from ttc.sources.traces import Traces
 
 
 def module_source(
@@ -41,14 +43,7 @@ def module_source(
 
     Weights that have data are copied: what is done to the module afterwards changes no form, early or late.
     """
-    if isinstance(model, torch.jit.ScriptModule):
-        raise InputError(
-            f"{type(model).__name__} is TorchScript, which cannot be exported: give the module it came from"
-        )
-    if any(is_lazy(item) for item in tensors_of(model)):
-        raise InputError(
-            f"{type(model).__name__} is lazy, its weights have no shapes yet: run it once before compiling"
-        )
+    require_traceable(model)
     if dynamic_shapes is not None and example is None:
         raise InputError("dynamic_shapes names dimensions of args and kwargs: give these too")
     if example is not None:
@@ -132,6 +127,7 @@ class ModuleSource:
     signature: Signature | None = field(default=None, init=False)
     bfloat16: set[str] = field(default_factory=set, init=False)
     _exports: dict[Hashable, Exported] = field(default_factory=dict, init=False, repr=False)
+    _traces: Traces = field(default_factory=Traces, init=False, repr=False)
 
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
         """Return the graph for the example at these lengths; None without an example or with an open dimension."""
@@ -139,7 +135,21 @@ class ModuleSource:
         if self.example is None or unbound(self.dims, bound):
             return None
         args, kwargs = self._resized(*self.example, bound)
-        return self._graph(args, kwargs) if bound == self.lengths else self._exported(args, kwargs).graph
+        own = bound == self.lengths
+        exported = self._export(args, kwargs) if own else self._exported(args, kwargs)
+        self._traces.note((args, kwargs), bound, exported)
+        return exported.graph
+
+    def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
+        """Return whether the module's code calls the same ops at these lengths as at all those read."""
+        try:
+            return alike(self._outline(lengths), [self._outline(each) for each in read])
+        except TtcError:
+            return False
+
+    def _outline(self, lengths: Mapping[str, int]) -> Outline:
+        assert self.example is not None, "a module without an example has no lengths"
+        return self._traces.outline(self.module, self._resized(*self.example, {**self.lengths, **lengths}))
 
     def unbound(self) -> list[str]:
         """List the named sizes that `lengths` leaves open."""
@@ -201,13 +211,17 @@ class ModuleSource:
         return graph, self._signature(graph).flatten_inputs(args, kwargs)
 
     def _graph(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Graph:
-        """Return the graph of a call; calls with equal keys share one."""
+        """Return the graph of a call."""
+        return self._export(args, kwargs).graph
+
+    def _export(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exported:
+        """Export the module for a call; calls with equal keys share one export."""
         for leaf in pytree.tree_leaves((args, kwargs)):
             _require_dense(leaf)
         key = call_key(args, kwargs)
         if key not in self._exports:
             self._exports[key] = self._exported(args, kwargs)
-        return self._exports[key].graph
+        return self._exports[key]
 
     def _exported(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exported:
         exported = export(self.module, args, kwargs)
@@ -241,6 +255,10 @@ class ProgramSource:
     def at(self, lengths: Mapping[str, int]) -> Graph | None:
         """Return the program's graph: its sizes are fixed."""
         return self.exported.graph
+
+    def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
+        """Return True: every size is fixed."""
+        return True
 
     def unbound(self) -> list[str]:
         """Return nothing: every size is fixed."""

@@ -29,9 +29,10 @@ from ttc.frontend.export import (
     special,
 )
 from ttc.frontend.export.frozen import frozen, frozen_weights, tensors_of
+from ttc.frontend.export.outline import Outline, alike, outline
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
-from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims
+from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims, trace
 
 FAMILIES = (
     activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, paged,
@@ -40,14 +41,18 @@ FAMILIES = (
 __all__ = [
     "Constant",
     "Exported",
+    "Outline",
     "Signature",
+    "alike",
     "call_key",
     "export",
     "frozen",
     "frozen_weights",
     "load",
+    "outline",
     "read_program",
     "require_eval",
     "symbolic_dims",
     "tensors_of",
+    "trace",
 ]

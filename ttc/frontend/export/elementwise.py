@@ -159,6 +159,14 @@ def sgn(b: ExportBuilder, x: Expr) -> Expr:
     return sign(x)
 
 
+@aten("angle")
+def angle(b: ExportBuilder, x: Expr) -> Expr:
+    """Return the angle of real numbers in the complex plane: pi for negative ones, 0 for others; NaN stays."""
+    x = result_as(b, x)
+    angles = where(x < 0, math.pi, x.number(0))
+    return where(is_nan(x), x, angles)
+
+
 @aten("exp2")
 def exp2(b: ExportBuilder, x: Expr) -> Expr:
     return result_as(b, 2.0) ** result_as(b, x)

@@ -43,12 +43,10 @@ def _order(dims: list[int], rank: int, whole: int) -> list[int]:
 
 @aten("index_put", "_unsafe_index_put")
 def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Expr, accumulate: bool = False) -> Expr:
-    """Set x[i, j, ...] = values: a scatter of rows; under one mask and one value, a choice."""
-    first = indices[0]
-    if len(indices) == 1 and first is not None and first.dtype is DType.bool and values.type.numel == 1:
-        mask = first.reshape(*first.shape, *(1,) * (x.rank - first.rank))
-        value = result_as(b, values).reshape()
-        return where(mask, x + value if accumulate else value, x)
+    """Set x[i, j, ...] = values: a scatter of rows; under one mask and values alike in each place, a choice."""
+    chosen = _under_mask(b, x, indices, values, accumulate)
+    if chosen is not None:
+        return chosen
     found = _integers(b, indices)
     dims = [dim for dim, item in enumerate(found) if item is not None]
     if len(dims) == 1 and dims[0] > 0 and (only := found[dims[0]]) is not None:
@@ -69,6 +67,24 @@ def index_put(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Exp
     rest = [dim for dim in range(x.rank) if dim not in dims]
     wide = flat.reshape(*[x.shape[dim] for dim in (*dims, *rest)])
     return wide.permute(*inverse_of((*dims, *rest)))
+
+
+def _under_mask(b: ExportBuilder, x: Expr, indices: list[Expr | None], values: Expr, accumulate: bool) -> Expr | None:
+    """Return x with `values` where the only index, a mask, holds; None for other indices.
+
+    x[:, mask] has the shape [lead, n, rest], n the count of what holds: values that have no n, or 1 of it, are alike in
+    each place. None is given for others.
+    """
+    *lead, mask = indices
+    if mask is None or mask.dtype is not DType.bool or any(item is not None for item in lead):
+        return None
+    rest = x.rank - len(lead) - mask.rank
+    before, after = values.shape[: max(values.rank - rest, 0)], values.shape[max(values.rank - rest, 0) :]
+    if before and before[-1] != 1:
+        return None
+    value = result_as(b, values).reshape(*before[:-1], *(1,) * (mask.rank if before else 0), *after)
+    places = mask.reshape(*mask.shape, *(1,) * rest)
+    return where(places, x + value if accumulate else value, x)
 
 
 def _integers(b: ExportBuilder, indices: list[Expr | None]) -> list[Expr | None]:

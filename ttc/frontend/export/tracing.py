@@ -56,12 +56,22 @@ def export(
     Parameters may be real, meta or fake. InputError if the module is in training mode where that matters, or
     torch cannot export the module; Refused if the exported program cannot be read.
     """
+    with ONE_AT_A_TIME:
+        program = trace(model, args, kwargs)
+        graph, signature = read(program, Signature.of(program, model))
+        return Exported(program, signature, graph)
+
+
+def trace(
+    model: nn.Module,
+    args: tuple[Any, ...] = (),
+    kwargs: Mapping[str, Any] | None = None,
+) -> ExportedProgram:
+    """Trace a module for a call with these arguments, as `export` does before it reads the program."""
     require_eval(model)
     register_caches()
     with ONE_AT_A_TIME:
-        program = _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
-        graph, signature = read(program, Signature.of(program, model))
-        return Exported(program, signature, graph)
+        return _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:

@@ -64,7 +64,7 @@ class PaddingAnalysis:
         self.builder = PlainBuilder(Weights(dict(graph.weights)))
         taken = {value.op.name for value in graph.inputs if isinstance(value.op, Input)}
         self.made = Masks(self.builder, limits, self.batch.samples, taken)
-        self.constants = Constants(self.annotated, self.builder, self.made)
+        self.constants = Constants(self.annotated, self.builder, self.made, self.require)
 
     # ------------------------------------------------------------ asked by transfer functions
 

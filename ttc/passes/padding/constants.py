@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.ir import Builder, DType, TensorType, Value
+from ttc.ir.lengths import Length
 from ttc.ops.padding import AbstractValue
 from ttc.ops.padding.abstract import of_type
 from ttc.passes.padding.infer_lengths import Annotated
@@ -24,6 +26,7 @@ class Constants:
     annotated: Annotated
     builder: Builder
     masks: Masks
+    require: Callable[[Length, int], None]
     unexplained: dict[Value, str] = field(default_factory=dict)
     """The reasons why constants are no known function of a length."""
 
@@ -53,6 +56,7 @@ class Constants:
     def _computed(self, value: Value, follows: Shift | Scale, abstract: AbstractValue) -> Value:
         """Compute a constant plus f(length), or a constant times f(length)."""
         if isinstance(follows, Scale):
+            self._require(follows.length)
             pattern = ops.constant(self.builder, follows.pattern)
             return self.builder(ops.Mul(pattern, self._function(follows, abstract, value.dtype)))
         number = self.builder(ops.Cast(self.masks.length(follows.length, abstract), value.dtype))
@@ -60,6 +64,14 @@ class Constants:
         if not follows.moved.all():
             number = self.builder(ops.Mul(number, ops.constant(self.builder, follows.moved.to(base.dtype))))
         return self.builder(ops.Add(ops.constant(self.builder, base.contiguous()), number))
+
+    def _require(self, length: Length) -> None:
+        """Require that the length behind a factor is 1 or more: 1 / (T - 1) has no number at T = 1.
+
+        Models guard a factor or divisor of 0 (`max(T - 1, 1)`, a ramp of one step), and no reading tells by which.
+        """
+        if length.at(dict.fromkeys(length.names, 1)) < 1 or not length.grows_from_zero:
+            self.require(length, 1)
 
     def _function(self, follows: Scale, beside: AbstractValue, dtype: DType) -> Value:
         """Compute function(length / divisor), in a shape that broadcasts to the abstract value `beside`."""
