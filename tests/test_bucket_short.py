@@ -58,6 +58,9 @@ def of_one_step(x: Tensor) -> Tensor:
         (lambda x: x / max(x.shape[0] - 3, 1), 4),
         (of_one_step, 2),
         (lambda x: x / x.shape[0], 1),
+        (lambda x: x.index_select(0, torch.tensor([0]) + x.shape[0] - 1), 1),  # a position that a length is added to
+        (lambda x: x[x.shape[0] // 2 :] * 2, 1),  # of one row that is all of it, and no slice
+        (lambda x: x[-1:].diff(dim=0, prepend=x[:1]), 1),
         (lambda x: x[-1:] - x.mean(0), 1),
         (lambda x: x + torch.arange(x.shape[0])[:, None], 1),
     ],

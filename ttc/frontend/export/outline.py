@@ -17,15 +17,15 @@ Called = tuple[object, tuple[int, ...], tuple[object, ...]]
 Outline = tuple[Called, ...]
 
 
-LEFT_OUT = torch.ops.aten.slice.Tensor
-"""The op that torch leaves out of a trace where its result is all of its operand: `x[:, -1:]` of one row."""
+LEFT_OUT = (torch.ops.aten.slice.Tensor, torch.ops.aten.alias.default)
+"""Slices, which torch leaves out of a trace or writes as an alias where the result is all of the operand."""
 
 
 def outline(program: ExportedProgram) -> Outline:
     """Return the ops of a program as traced, in order, those of regions and branches inside too, but for slices."""
     modules = [module for module in program.graph_module.modules() if isinstance(module, GraphModule)]
     called = (node for module in modules for node in module.graph.nodes if node.op == "call_function")
-    nodes = (node for node in called if node.target is not LEFT_OUT)
+    nodes = (node for node in called if node.target not in LEFT_OUT)
     return tuple((str(node.target), tuple(_ranks(node)), tuple(_numbers(node))) for node in nodes)
 
 
