@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._pytree import register_pytree_node
 
 import ttc
 from ttc.errors import InputError
@@ -57,6 +58,7 @@ def of_one_step(x: Tensor) -> Tensor:
         (lambda x: torch.nn.functional.conv1d(x.T, torch.ones(1, 3, 3)), 3),
         (lambda x: x / max(x.shape[0] - 3, 1), 4),
         (of_one_step, 2),
+        (lambda x: x[None].transpose(0, 1).contiguous() * 2, 1),  # of one row no copy is traced
         (lambda x: x / x.shape[0], 1),
         (lambda x: x.index_select(0, torch.tensor([0]) + x.shape[0] - 1), 1),  # a position that a length is added to
         (lambda x: x[x.shape[0] // 2 :] * 2, 1),  # of one row that is all of it, and no slice
@@ -87,5 +89,29 @@ class Counts(torch.nn.Module):
 def test_a_python_number_that_follows_a_length_is_no_output():
     x = torch.randn(16, 3)
     assert ttc.compile(Counts(), x, dtype="fp32")(x)[1] == {"rows": 16, "columns": 3}
-    with pytest.raises(InputError, match=r"the output \[1\]\['rows'\] is 16 at T=16 and 12 at T=12: return a tensor"):
+    with pytest.raises(InputError, match=r"the output 1\.rows is 16 at T=16 and 12 at T=12: return a tensor"):
         ttc.compile(Counts(), x, dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]}, dtype="fp32")
+
+
+class Result(dict):
+    """A class of results that torch has no paths for, as diffusers' are."""
+
+
+register_pytree_node(
+    Result,
+    lambda result: (list(result.values()), list(result)),
+    lambda values, keys: Result(zip(keys, values, strict=True)),
+)
+
+
+class GivesResult(torch.nn.Module):
+    def forward(self, x: Tensor) -> Result:
+        return Result(sample=x * 2, missing=None, scale=0.5)
+
+
+def test_results_of_classes_without_paths_are_read_at_all_lengths():
+    x = torch.randn(16, 3)
+    compiled = ttc.compile(GivesResult(), x, dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]}, dtype="fp32")
+    found = compiled(x[:5])
+    assert type(found) is Result and found["scale"] == 0.5
+    torch.testing.assert_close(found["sample"], x[:5] * 2)

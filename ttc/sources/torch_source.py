@@ -137,7 +137,8 @@ class ModuleSource:
         args, kwargs = self._resized(*self.example, bound)
         own = bound == self.lengths
         exported = self._export(args, kwargs) if own else self._exported(args, kwargs)
-        self._traces.note((args, kwargs), bound, exported)
+        if lengths:
+            self._traces.note((args, kwargs), bound, exported)
         return exported.graph
 
     def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:

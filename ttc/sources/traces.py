@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
-from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
-from ttc.frontend.export import Constant, Exported, Outline, Signature, call_key, outline, trace
+from ttc.frontend.export import Exported, Outline, Signature, call_key, outline, trace
 
 Sizes = Mapping[str, int]
 
@@ -26,7 +25,7 @@ class Traces:
         """Note an export; InputError if a result that is no tensor is another than at the first lengths."""
         self.outlines[call_key(*call)] = outline(exported.program)
         first, then = self.first = self.first or (exported.signature, sizes)
-        for (place, own), (_, other) in zip(_constants(first), _constants(exported.signature), strict=False):
+        for (place, own), other in zip(first.constants.items(), exported.signature.constants.values(), strict=False):
             if own != other:
                 raise InputError(
                     f"the output {place} is {own!r} at {_words(then)} and {other!r} at {_words(sizes)}: "
@@ -39,12 +38,6 @@ class Traces:
         if key not in self.outlines:
             self.outlines[key] = outline(trace(module, *call))
         return self.outlines[key]
-
-
-def _constants(signature: Signature) -> list[tuple[str, Any]]:
-    """Return the results that are no tensors, each with its place in the results."""
-    leaves, _ = pytree.tree_flatten_with_path(pytree.tree_unflatten(signature.outputs, signature.out_spec))
-    return [(pytree.keystr(path), slot.value) for path, slot in leaves if isinstance(slot, Constant)]
 
 
 def _words(sizes: Sizes) -> str:

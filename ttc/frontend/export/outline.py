@@ -16,13 +16,12 @@ Called = tuple[object, tuple[int, ...], tuple[object, ...]]
 
 Outline = tuple[Called, ...]
 
-
-LEFT_OUT = (torch.ops.aten.slice.Tensor, torch.ops.aten.alias.default)
-"""Slices, which torch leaves out of a trace or writes as an alias where the result is all of the operand."""
+LEFT_OUT = (torch.ops.aten.slice.Tensor, torch.ops.aten.alias.default, torch.ops.aten.contiguous.default)
+"""Ops that torch leaves out of a trace or writes as an alias where the result is all of the operand, as stored."""
 
 
 def outline(program: ExportedProgram) -> Outline:
-    """Return the ops of a program as traced, in order, those of regions and branches inside too, but for slices."""
+    """Return the ops of a program as traced, in order, with those of regions and branches inside; LEFT_OUT are not."""
     modules = [module for module in program.graph_module.modules() if isinstance(module, GraphModule)]
     called = (node for module in modules for node in module.graph.nodes if node.op == "call_function")
     nodes = (node for node in called if node.target not in LEFT_OUT)

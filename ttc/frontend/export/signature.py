@@ -53,8 +53,13 @@ class Signature:
         ]
         user = [s.arg for s in program.graph_signature.input_specs if s.kind is InputKind.USER_INPUT]
         results = [s.arg for s in program.graph_signature.output_specs if s.kind is OutputKind.USER_OUTPUT]
-        out_paths = [("output",)] if out_spec.is_leaf() else list(_paths(out_spec, ()))
-        return cls(in_spec, out_spec, _leaves(paths, user), _leaves(out_paths, results))
+        return cls(in_spec, out_spec, _leaves(paths, user), _leaves(_result_paths(out_spec), results))
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """Return the results that are no tensors, by their paths in the results."""
+        slots = zip(_result_paths(self.out_spec), self.outputs, strict=True)
+        return {".".join(path): slot.value for path, slot in slots if isinstance(slot, Constant)}
 
     def changing(self, functional: ExportedProgram) -> Signature:
         """Return the signature with the inputs that the program, without its in-place ops, gives anew.
@@ -157,6 +162,10 @@ def _paths(spec: pytree.TreeSpec, prefix: tuple[str, ...]) -> Iterator[tuple[str
         return
     for name, child in zip(_child_names(spec), spec.children(), strict=True):
         yield from _paths(child, (*prefix, name))
+
+
+def _result_paths(spec: pytree.TreeSpec) -> list[tuple[str, ...]]:
+    return [("output",)] if spec.is_leaf() else list(_paths(spec, ()))
 
 
 def _child_names(spec: pytree.TreeSpec) -> list[str]:
