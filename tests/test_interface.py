@@ -211,24 +211,6 @@ def test_saved_and_loaded_gives_the_same_numbers(tmp_path: Path):
             assert pcc(found, module(x).numpy()) >= (0.95 if dtype == "bfp4" else 0.99)
 
 
-def test_the_users_default_device_is_for_the_users_own_tensors():
-    """Tables that ttc makes have numbers where a model is built and compiled under `with torch.device("meta")`."""
-
-    class Model(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = torch.nn.Linear(8, 8)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            y = self.inner(x)
-            return torch.cumsum(y * (torch.arange(8) > 2), -1)
-
-    with torch.device("meta"):
-        within = ttc.compile(Model().eval(), (torch.zeros(2, 8),))
-        assert Model()(torch.zeros(2, 8)).is_meta
-    assert str(within.build.program.graph) == str(ttc.compile(Model().eval(), (torch.zeros(2, 8),)).build.program.graph)
-
-
 def test_fake_weights_compile_save_and_are_bound_later(tmp_path: Path):
     torch.manual_seed(0)
     real = nn.Sequential(nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 5)).eval()

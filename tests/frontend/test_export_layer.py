@@ -105,6 +105,18 @@ def test_norms_and_softmax():
     )
 
 
+def test_norms_of_bfloat16_with_parameters_of_float32():
+    each_agrees(
+        """
+        F.layer_norm(x, (9,), torch.full((9,), 1.003), torch.ones(9))
+        F.layer_norm(x, (9,), torch.full((9,), 1.003))
+        F.layer_norm(x, (9,), torch.ones(9, dtype=torch.bfloat16))
+        F.group_norm(x, 2, torch.full((4,), 1.003), torch.ones(4))
+        """,
+        x=IMAGE.bfloat16(),
+    )
+
+
 def test_attention():
     each_agrees(
         """

@@ -64,6 +64,14 @@ def test_a_chat_goes_on_inside_a_tile(first: int, more: int):
     torch.testing.assert_close(found, model.generate(**inputs, **GREEDY))
 
 
+def test_rows_that_inference_mode_wrote_are_written_again_outside():
+    model, other = compiled()
+    wanted = model.generate(**prompt(5), **GREEDY)
+    for scope in (torch.inference_mode, torch.no_grad):
+        with scope():
+            torch.testing.assert_close(other.generate(**prompt(5), **GREEDY), wanted)
+
+
 def test_the_same_sequences_go_on():
     _, other = compiled()
     before = other.generate(**prompt(5), **GREEDY, return_dict_in_generate=True)

@@ -22,6 +22,7 @@ from ttc.acceleration.programs import Programs
 from ttc.acceleration.trees import tensors
 from ttc.acceleration.twin import found_side, joined, wanted_side
 from ttc.errors import InputError, Refused, TtcError
+from ttc.frontend.export import require_no_autocast
 from ttc.validation.compare import Comparison
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class Standin:
         """Return the program for such a call with its weights on the device, or why there is none."""
         try:
             require_elements(self.name, self.module, args, kwargs)
+            require_no_autocast()
         except InputError as error:
             if self._owner.mode is not Mode.NORMAL_WITH_FALLBACK:
                 raise

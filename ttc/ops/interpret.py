@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ttc.errors import InputError
+from ttc.guard.torch_settings import own_settings
 from ttc.ir import Builder, Const, Graph, Input, Op, Value, Weights, operands_first
 from ttc.ir.operands import gather_operands
 from ttc.ir.state import state_name
@@ -59,18 +60,19 @@ def steps(graph: Graph, inputs: Mapping[str, Tensor]) -> Iterator[tuple[Value, T
 def evaluate(graph: Graph, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the outputs of `graph` by name."""
     wanted = {value for _, value in graph.outputs}
-    found = {value: tensor for value, tensor in steps(graph, inputs) if value in wanted}
+    with own_settings():
+        found = {value: tensor for value, tensor in steps(graph, inputs) if value in wanted}
     return {name: found[value] for name, value in graph.outputs}
 
 
 def evaluate_value(value: Value, weights: Weights) -> Tensor:
     """Evaluate one value that depends on weights and literals only; InputError for fake weights."""
     tensors: dict[Value, Tensor] = {}
-    for each in operands_first([value]):
-        if isinstance(each.op, Const):
-            tensors[each] = tensor_of(weights.read(each.op.ref), each.dtype).reshape(each.shape)
-        else:
-            with torch.no_grad():
+    with own_settings():
+        for each in operands_first([value]):
+            if isinstance(each.op, Const):
+                tensors[each] = tensor_of(weights.read(each.op.ref), each.dtype).reshape(each.shape)
+            else:
                 tensors[each] = evaluate_op(each.op, tensors.__getitem__)[each.index]
     return tensors[value]
 

@@ -16,8 +16,8 @@ from ttc.calls.lints import lint
 from ttc.calls.target import Target
 from ttc.errors import InputError
 from ttc.guard.collector import collector_waiting
+from ttc.guard.torch_settings import own_settings
 from ttc.ir import Graph
-from ttc.ops.default_device import on_host
 from ttc.pipeline.buckets import Reader, padding
 from ttc.pipeline.build import Build
 from ttc.pipeline.giants import refuse_giants
@@ -38,7 +38,7 @@ Observer = Callable[[str, Graph], None]
 
 
 @collector_waiting()
-@on_host()
+@own_settings()
 def compile_graph(
     graph: Graph, options: Options, observe: Observer | None = None, reader: Reader | None = None
 ) -> Build:
@@ -67,7 +67,7 @@ def compile_graph(
     return Build(in_bucket(program), lowered.derivations, ops, lowered.names, lowered.elements, steps, options)
 
 
-@on_host()
+@own_settings()
 def lowered_again(build: Build, options: Options) -> Build:
     """Lower a build's ops with other numbers, or dtypes of weights, and decide no more than a run needs."""
     lowered = _lowered_ops(build.ops, options)

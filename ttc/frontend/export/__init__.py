@@ -32,7 +32,15 @@ from ttc.frontend.export.frozen import frozen, frozen_weights, tensors_of
 from ttc.frontend.export.outline import Outline, alike, outline
 from ttc.frontend.export.reader import load
 from ttc.frontend.export.signature import Constant, Signature, call_key
-from ttc.frontend.export.tracing import Exported, export, read_program, require_eval, symbolic_dims, trace
+from ttc.frontend.export.tracing import (
+    Exported,
+    export,
+    read_program,
+    require_eval,
+    require_no_autocast,
+    symbolic_dims,
+    trace,
+)
 
 FAMILIES = (
     activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, paged,
@@ -52,6 +60,7 @@ __all__ = [
     "outline",
     "read_program",
     "require_eval",
+    "require_no_autocast",
     "symbolic_dims",
     "tensors_of",
     "trace",

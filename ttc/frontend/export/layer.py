@@ -13,7 +13,7 @@ from ttc.frontend.determinant import determinant
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import ExportBuilder, Number, aten, full
-from ttc.ir import DType
+from ttc.ir import DType, Op
 from ttc.ops.expr import Expr, apply, rsqrt, where
 from ttc.ops.torch_types import to_torch
 
@@ -114,7 +114,14 @@ def layer_norm(
     eps: float = 1e-5,
     cudnn_enable: bool = True,
 ) -> Expr:
-    return apply(ops.LayerNorm, x, weight, bias, len(normalized_shape), float(eps))
+    return _with_parameters(ops.LayerNorm, x, weight, bias, len(normalized_shape), float(eps))
+
+
+def _with_parameters(norm: type[Op], x: Expr, weight: Expr | None, bias: Expr | None, *attributes: int | float) -> Expr:
+    """Apply a norm; one of bfloat16 with parameters of float32 is computed in float32, as torch does on the CPU."""
+    mixed = any(item is not None and item.dtype is not x.dtype for item in (weight, bias))
+    operands = [item.cast(DType.f32) if mixed and item is not None else item for item in (x, weight, bias)]
+    return apply(norm, *operands, *attributes).cast(x.dtype)
 
 
 @aten("native_layer_norm")
@@ -146,7 +153,7 @@ def group_norm(
     eps: float = 1e-5,
     cudnn_enabled: bool = True,
 ) -> Expr:
-    return apply(ops.GroupNorm, x, weight, bias, num_groups, float(eps))
+    return _with_parameters(ops.GroupNorm, x, weight, bias, num_groups, float(eps))
 
 
 @aten("native_group_norm")

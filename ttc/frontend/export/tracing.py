@@ -69,6 +69,7 @@ def trace(
 ) -> ExportedProgram:
     """Trace a module for a call with these arguments, as `export` does before it reads the program."""
     require_eval(model)
+    require_no_autocast()
     register_caches()
     with ONE_AT_A_TIME:
         return _traced(*_prepared(model, tuple(args), dict(kwargs or {})))
@@ -83,6 +84,12 @@ def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTen
         except Exception as error:  # the user's own forward runs in here and may raise anything
             why = NO_RESULT if f"{Rows.__module__}.{Rows.__name__}" in str(error) else why_not(error)
             raise InputError(f"torch.export cannot export {type(model).__name__}: {why}") from error
+
+
+def require_no_autocast() -> None:
+    """Require that no autocast is on: its casts are made below what torch.export records; InputError otherwise."""
+    if torch.is_autocast_enabled("cpu"):
+        raise InputError("torch.autocast is on, and dtype= says which numbers a program computes in: leave autocast")
 
 
 def read_program(program: ExportedProgram) -> Exported:

@@ -26,11 +26,11 @@ from ttc.frontend.onnx.states import bound_states
 from ttc.frontend.onnx.tensors import Store, weight
 from ttc.guard.budget import DEPTH, within
 from ttc.guard.collector import collector_waiting
+from ttc.guard.torch_settings import own_settings
 from ttc.ir import DType, Graph, TensorType, Value, Weight
 from ttc.ir.stand_in import enumerated
 from ttc.ir.state import state_input
 from ttc.ir.weights import NUMPY, float32_to_bf16, in_numpy
-from ttc.ops.default_device import on_host
 from ttc.ops.expr import Expr
 from ttc.ops.torch_types import tensor_of
 
@@ -45,7 +45,7 @@ DEFAULT_DOMAINS = ("", "ai.onnx")
 
 
 @collector_waiting()
-@on_host()
+@own_settings()
 def load(
     model: str | PathLike | ModelProto | Opened,
     *,

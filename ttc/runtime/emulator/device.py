@@ -7,6 +7,7 @@ result on the card either, so the emulator has no padding.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch import Tensor
 from ttc.calls.call import Call
 from ttc.calls.layout import Deallocate
 from ttc.errors import InputError, first_line
+from ttc.guard.torch_settings import own_settings
 from ttc.ir import DType, Spec
 from ttc.ir.operands import operand_places, tensors_by_field
 from ttc.runtime.emulator.numerics import Mode, load, store
@@ -28,6 +30,10 @@ class EmulatorDevice:
 
     def __init__(self, mode: Mode | str = Mode.exact):
         self.mode = Mode(mode)
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Return the scope of ttc's own settings of torch."""
+        return own_settings()
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
         """Round numbers to the format of `spec`; bf16 bit patterns are taken without a copy."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,10 @@ Bound = Callable[[Sequence[Tensor]], tuple[Tensor, ...]]
 
 class Device(Protocol):
     """Keeps tensors and runs calls. A tensor is freed when nothing refers to it any more."""
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Return the scope that all of a session's work on the device is done in."""
+        ...
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
         """Upload float32, int32 or uint32 numbers (bf16 weights as uint16 bit patterns) as a tensor of `spec`."""

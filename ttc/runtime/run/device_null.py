@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 
 from ttc.calls.call import Call
@@ -12,6 +14,10 @@ from ttc.runtime.run.device import Bound, predicted
 
 class NullDevice:
     """A device whose tensors are their own specs."""
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Return an empty scope."""
+        return nullcontext()
 
     def upload(self, array: np.ndarray, spec: Spec) -> Spec:
         """Return the spec; the numbers are forgotten."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from time import perf_counter
 
 import numpy as np
@@ -22,6 +23,10 @@ class TimedDevice:
     def __init__(self, device: Device, wait: Callable[[], None]):
         self._device, self._wait = device, wait
         self.seconds: list[float] = []
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Return the device's scope."""
+        return self._device.scope()
 
     def upload(self, array: np.ndarray, spec: Spec) -> Tensor:
         """Upload as the device does."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from threading import RLock
 from typing import Any
@@ -83,6 +84,10 @@ class TtnnDevice:
 
     def _memory(self, buffers: ttnn.BufferType) -> Any:
         return ttnn.get_memory_view(self.device, buffers)
+
+    def scope(self) -> AbstractContextManager[object]:
+        """Return an empty scope."""
+        return nullcontext()
 
     def upload(self, array: np.ndarray, spec: Spec) -> ttnn.Tensor:
         """Upload a tensor of `spec`; the host shards for DRAM, and what is for L1 is moved there on the card."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from threading import RLock
 from typing import Any
 from weakref import finalize
@@ -53,7 +53,7 @@ class Session:
         traces = self._card if self.eager is None else None
         self._states = FixedStates(weights, traces, self.program) if traces else States(weights, device)
         self._closing = finalize(self, _leave, self._card, self._loaded, self._uploaded, self._traced, self._states)
-        with self._turn:
+        with self._at_device():
             self._let_allocate()
             if isinstance(self._states, FixedStates):
                 self._states.allocate()
@@ -90,7 +90,7 @@ class Session:
         """
         if observer is not None and not callable(observer):
             raise InputError(f"an observer is called after each call of a run; {type(observer).__name__} cannot be")
-        with self._turn:
+        with self._at_device():
             return self._start(inputs, observer, seed, keep)()
 
     def stream(self, inputs: Iterable[Any]) -> Iterator[dict[str, np.ndarray]]:
@@ -100,27 +100,27 @@ class Session:
         """
         before: Outputs | None = None
         for item in inputs:
-            with self._turn:
+            with self._at_device():
                 started = self._start(item)
                 found = before() if before else None
             if found is not None:
                 yield found
             before = started
         if before:
-            with self._turn:
+            with self._at_device():
                 found = before()
             yield found
 
     def reset(self, seed: int = 0) -> None:
         """Return to the initial state; random inputs that a run is not given are drawn from `seed` on."""
-        with self._turn:
+        with self._at_device():
             self._require_open()
             self._random = generator(seed)
             self._states.reset()
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the state that runs have left, or the initial one: arrays by name, in the model's own dtypes."""
-        with self._turn:
+        with self._at_device():
             self._require_open()
             return self._states.arrays(self.program)
 
@@ -149,7 +149,7 @@ class Session:
 
         def kept(name: str, item: Staying) -> Kept:
             def read(staying: Staying) -> np.ndarray:
-                with self._turn:
+                with self._at_device():
                     return bucket.trimmed(name, loaded.read(name, staying), lengths)
 
             staying = item._replace(current=lambda: item.current() and self._closing.alive)
@@ -161,6 +161,12 @@ class Session:
             else item
             for name, item in outputs.items()
         }  # fmt: skip
+
+    @contextmanager
+    def _at_device(self) -> Iterator[None]:
+        """Take the session's turn, in the device's scope."""
+        with self._turn, self.device.scope():
+            yield
 
     def _require_open(self) -> None:
         if not self._closing.alive:
