@@ -5,9 +5,11 @@ import pytest
 import torch
 from onnx import helper
 
+import ttc
 from tests.frontend.onnx_models import assert_agree, model_of, run_ours, run_theirs
 from ttc.errors import Refused
 from ttc.frontend.onnx import load
+from ttc.validation.accuracy import scaled_error
 
 RNG = np.random.default_rng(0)
 
@@ -515,6 +517,27 @@ def test_operators_of_onnxruntime():
     check("FusedConv", IMAGE, weights={"w": normal(4, 4, 1, 1)}, domain=MICROSOFT, activation="Relu")
 
 
+@pytest.mark.parametrize(
+    ("activation", "numbers"),
+    [
+        ("Relu", {}), ("Sigmoid", {}), ("Tanh", {}), ("Softplus", {}), ("Softsign", {}),
+        ("Elu", {"alpha": 0.5}), ("LeakyRelu", {"alpha": 0.2}), ("ThresholdedRelu", {"alpha": 0.7}),
+        ("HardSigmoid", {"alpha": 0.3, "beta": 0.4}), ("Selu", {"alpha": 1.5, "gamma": 1.2}),
+    ],
+)  # fmt: skip
+def test_products_with_an_activation(activation, numbers):
+    attributes = {"activation": activation, **{f"activation_{name}": number for name, number in numbers.items()}}
+    weights = {"w": normal(4, 5), "c": normal(1, 5)}
+    check("FusedGemm", {"x": normal(4, 3)}, weights=weights, domain=MICROSOFT, transA=1, alpha=0.8, **attributes)
+
+
+def test_an_activation_of_a_product_is_one_that_onnxruntime_has():
+    node = helper.make_node("FusedGemm", ["x", "w"], ["y"], domain=MICROSOFT, activation="Neg")
+    model = model_of([node], {"x": normal(3, 4)}, weights={"w": normal(4, 5)}, domains={MICROSOFT: 1})
+    with pytest.raises(Refused, match="no activation is called 'Neg'"):
+        load(model)
+
+
 @pytest.mark.parametrize("transposed", [0, 1])
 def test_products_whose_rows_lie_before_the_batch(transposed):
     """As onnxruntime's optimiser writes the attention of every PyTorch model."""
@@ -617,3 +640,74 @@ def test_quantised_convolutions_have_a_scale_for_each_channel(biased):
     ours, theirs = (run(model, {"x": x})["y"].astype(int) for run in (run_ours, run_theirs))
     assert np.abs(ours - theirs).max() <= 1  # weights of 7 bits: with larger ones onnxruntime saturates in 16 bits
     assert len(np.unique(theirs)) > 20
+
+
+BOGUS = {
+    "AveragePool": ({"kernel_shape": [2, 2]}, ("auto_pad",)),
+    "BitShift": ({}, ("direction",)),
+    "ConvTranspose": ({"output_shape": [9, 8]}, ("auto_pad",)),
+    "DepthToSpace": ({"blocksize": 2}, ("mode",)),
+    "Gelu": ({}, ("approximate",)),
+    "Pad": ({}, ("mode",)),
+    "Resize": ({}, ("keep_aspect_ratio_policy", "mode", "nearest_mode", "coordinate_transformation_mode")),
+    "TensorScatter": ({}, ("mode",)),
+}
+"""Attributes that choose by a word, of operators on an image."""
+BESIDE = {
+    "BitShift": (["i", "i"], {"i": np.ones(2, np.uint8)}),
+    "ConvTranspose": (["x", "w"], {"w": normal(4, 4, 1, 1)}),
+    "Pad": (["x", "pads"], {"pads": ints(*[0] * 8)}),
+    "Resize": (["x", "", "", "sizes"], {"sizes": ints(1, 4, 5, 5)}),
+    "TensorScatter": (["x", "u"], {"u": normal(1, 4, 1, 8)}),
+}
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind in BOGUS for name in BOGUS[kind][1]])
+@pytest.mark.parametrize("word", ["bogus", "SAME_bogus"])
+def test_no_word_is_read_as_another(kind, name, word):
+    inputs, weights = BESIDE.get(kind, (["x"], {}))
+    node = helper.make_node(kind, inputs, ["y"], **{**BOGUS[kind][0], name: word})
+    with pytest.raises(Refused, match=rf"no [a-z_ ]+ is called '{word}'"):
+        load(model_of([node], IMAGE, weights=weights, opset=24))
+
+
+@pytest.mark.parametrize("wrong", [3, 7, -4, -9])
+@pytest.mark.parametrize(
+    ("kind", "index", "updates"),
+    [
+        ("Gather", lambda i: [0, i], None),
+        ("Gather", lambda i: i, None),
+        ("GatherElements", lambda i: [[0, 0, 0], [i, 1, 2]], None),
+        ("GatherND", lambda i: [[1, i], [0, 0]], None),
+        ("ScatterElements", lambda i: [[0, i, 0]], (1, 3)),
+        ("ScatterND", lambda i: [[i]], (1, 3)),
+    ],
+)
+def test_known_indices_name_elements(kind, index, updates, wrong):
+    inputs = {"x": normal(3, 3), **({"u": normal(*updates)} if updates else {})}
+    node = helper.make_node(kind, ["x", "i", *(["u"] if updates else [])], ["y"])
+
+    def graph(i: int):
+        return load(model_of([node], inputs, weights={"i": np.array(index(i), np.int64)}, opset=18))
+
+    assert graph(2).outputs
+    assert graph(-3).outputs
+    with pytest.raises(Refused, match=f"{kind}: index {wrong} is not in 3 elements"):
+        graph(wrong)
+
+
+def test_half_precision_attention_with_its_mask_written_out():
+    """The mask's infinity has a finite stand-in, which float16 does not hold."""
+    inputs = {name: normal(1, 2, 3, 8).astype(np.float16) for name in "qkv"}
+    nodes = [
+        helper.make_node("Transpose", ["k"], ["t"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["q", "t"], ["s"]),
+        helper.make_node("Add", ["s", "mask"], ["m"]),
+        helper.make_node("Softmax", ["m"], ["p"], axis=-1),
+        helper.make_node("MatMul", ["p", "v"], ["y"]),
+    ]
+    mask = np.array([[0, -np.inf, -np.inf], [0, -6e4, 0.5], [-1, 0, -np.inf]], np.float16)
+    model = model_of(nodes, inputs, weights={"mask": mask}, opset=18)
+    compiled = ttc.compile(model)
+    assert "scaled_dot_product_attention" in str(compiled.build.program.graph)
+    assert scaled_error(compiled.run(inputs)["y"], run_theirs(model, inputs)["y"]) < 0.02

@@ -108,6 +108,8 @@ LARGE: dict[str, Callable[[], onnx.ModelProto]] = {
         "OneHot", ["x", "d", "v"], value("x", [3], TensorProto.INT64), {"d": ints(HUGE), "v": np.float32([0, 1])}
     ),
     "SplitToSequence": lambda: expanded(helper.make_node("SplitToSequence", ["c"], ["y"]), 10**9),
+    "Unsqueeze": lambda: one("Unsqueeze", ["x", "axes"], ROW, {"axes": np.arange(10**5)}),
+    "Unsqueeze once too often": lambda: one("Unsqueeze", ["x", "axes"], ROW, {"axes": np.arange(63)}),
     "EyeLike": lambda: expanded(helper.make_node("EyeLike", ["c"], ["y"]), 10**5, 10**5),
     "Trilu": lambda: expanded(helper.make_node("Trilu", ["c"], ["y"]), 10**5, 10**5),
     "LRN": lambda: one("LRN", ["x"], value("x", [1, 4, 1, 1]), {}, size=10**9),

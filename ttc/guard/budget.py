@@ -18,6 +18,9 @@ A full-size diffusion transformer has 12,000, a loop unrolled to the most steps 
 ELEMENTS = 1 << 36
 """Elements of a value: the largest card's memory holds 2^34 in bf16."""
 
+DIMENSIONS = 64
+"""Dimensions of a value, as many as numpy and torch have."""
+
 TABLE = 1 << 24
 """Elements of a tensor computed when compiling: positions, matrices of a transform, a mask of 4,096 by 4,096.
 

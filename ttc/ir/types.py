@@ -11,7 +11,7 @@ from functools import cached_property
 from math import prod
 
 from ttc.errors import TypeRuleError
-from ttc.guard.budget import ELEMENTS, within
+from ttc.guard.budget import DIMENSIONS, ELEMENTS, within
 
 TILE = 32  # TTNN's tile is 32 x 32 elements.
 
@@ -78,6 +78,7 @@ class TensorType:
     shape: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        within(len(self.shape), DIMENSIONS, "dimensions of a value")
         within(prod(self.shape), ELEMENTS, "elements of a value")
 
     @property

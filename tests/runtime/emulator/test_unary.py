@@ -40,6 +40,14 @@ def test_gelu_variants_differ():
     assert 1e-5 < np.abs(exact - tanh).max() < 1e-2
 
 
+@pytest.mark.parametrize("variant", calls.GeluVariant)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_gelu_of_the_largest_numbers_is_these_numbers(variant, dtype):
+    x = torch.tensor([torch.inf, 3e38, 16.5, -3e38, -16.5], dtype=dtype)
+    (y,) = emulated(lambda x: calls.Gelu(x, variant=variant), x)
+    assert y.tolist() == x.clamp(min=0).float().tolist()
+
+
 @pytest.mark.parametrize(
     ("kind", "function"),
     [

@@ -82,10 +82,12 @@ def score_mask(op: ops.Attention, to: Lowering) -> Value | None:
 
 
 def _finite(static: Value, to: Lowering) -> Value:
-    """Return a static mask as numbers to add, none below `EXCLUDED`."""
-    dtype = DType.f32 if static.dtype is DType.bool else static.dtype
-    zero, excluded = (to.derive(ops.Full(TensorType(dtype, ()), number)) for number in (0.0, EXCLUDED))
-    kept = zero if static.dtype is DType.bool else to.derive(ops.Clamp(static, low=LEAST))
+    """Return a static mask as f32 numbers to add, none below `EXCLUDED`, which f16 does not hold."""
+    zero, excluded = (to.derive(ops.Full(TensorType(DType.f32, ()), number)) for number in (0.0, EXCLUDED))
+    kept = zero
+    if static.dtype is not DType.bool:
+        numbers = static if static.dtype is DType.f32 else to.derive(ops.Cast(static, DType.f32))
+        kept = to.derive(ops.Clamp(numbers, low=LEAST))
     return to.derive(ops.Where(_allowed_static(static, to), kept, excluded))
 
 

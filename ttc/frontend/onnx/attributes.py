@@ -47,6 +47,12 @@ def attributes(node: NodeProto, domain: str, opset: int, written: Mapping[str, i
     return {item.name: attribute(item) for item in given}
 
 
+def check_word(kind: str, word: str, *known: str) -> None:
+    """Refuse a word that is none of an attribute's; `kind` names the attribute in the sentence."""
+    if word not in known:
+        raise Refusal(f"no {kind} is called {word!r}")
+
+
 def attribute(item: AttributeProto) -> Any:
     """Read an attribute's value: numbers, strings, tuples, or the tensor itself."""
     match item.type:

@@ -8,6 +8,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Ints, onnx_op
 from ttc.frontend.places import places
@@ -16,10 +17,12 @@ from ttc.ops.expr import Expr, apply, sqrt
 from ttc.ops.rules import window_output
 
 Pairs = tuple[tuple[int, int], ...]
+AUTO_PADS = ("NOTSET", "", "VALID", "SAME_UPPER", "SAME_LOWER")
 
 
 def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, stride: Ints, dilation: Ints) -> Pairs:
     """Return (begin, end) per spatial dimension; SAME_* pads so that the output has ceil(size / stride) elements."""
+    check_word("auto_pad", auto_pad, *AUTO_PADS)
     rank = len(kernel)
     if not len(stride) == len(dilation) == rank or min((1, *kernel, *stride, *dilation)) < 1:
         raise Refusal(
@@ -32,8 +35,6 @@ def window_pads(auto_pad: str, pads: Ints | None, sizes: Ints, kernel: Ints, str
         return tuple((given[i], given[i + rank]) for i in range(rank))
     if auto_pad == "VALID":
         return ((0, 0),) * rank
-    if auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
-        raise Refusal(f"no auto_pad is called {auto_pad!r}")
     found = []
     for size, k, s, d in zip(sizes, kernel, stride, dilation, strict=True):
         total = max(0, (-(-size // s) - 1) * s + d * (k - 1) + 1 - size)
@@ -76,6 +77,7 @@ def ConvTranspose(
     kernel = w.shape[2:]
     _check_rank(x, kernel, kernel_shape)
     rank = len(kernel)
+    check_word("auto_pad", auto_pad, *AUTO_PADS)
     stride, dilation = strides or (1,) * rank, dilations or (1,) * rank
     extra = output_padding or (0,) * rank
     sizes = x.shape[2:]

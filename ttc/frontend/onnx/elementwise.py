@@ -11,6 +11,7 @@ from onnx import TensorProto
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.small_floats import to_small_float
 from ttc.frontend.onnx.table import Ints, Number, onnx_op
@@ -140,8 +141,7 @@ def BitCast(b: Emitter, x: Expr, *, to) -> Expr:
 
 @onnx_op()
 def BitShift(b: Emitter, x: Expr, y: Expr, *, direction) -> Expr:
-    if direction not in ("LEFT", "RIGHT"):
-        raise Refusal(f"no direction is called {direction!r}")
+    check_word("direction", direction, "LEFT", "RIGHT")
     return apply(ops.ShiftLeft if direction == "LEFT" else ops.ShiftRight, x, y)
 
 
@@ -286,6 +286,7 @@ def HardSigmoid(b: Emitter, x: Expr, *, alpha=0.2, beta=0.5) -> Expr:
 
 @onnx_op()
 def Gelu(b: Emitter, x: Expr, *, approximate="none") -> Expr:
+    check_word("approximation", approximate, "none", "tanh")
     return apply(ops.Gelu, x, approximate == "tanh")
 
 

@@ -184,7 +184,7 @@ class Importer:
     def stand_ins(self, node: NodeProto, inputs: list[Any]) -> list[Any]:
         """Add inputs in place of the results of a refused node of the model's own, where their types are known."""
         operands = [item for item in inputs if isinstance(item, Expr)]
-        self.read += [operand.value for operand in operands]
+        self.read += [operand.value for operand in operands if not self.b.is_constant(operand)]
         if all(map(self.b.is_constant, operands)):
             return [POISON] * len(node.output)
         types = [self.inferred.get(name) for name in node.output]

@@ -18,15 +18,29 @@ from ttc.ops.expr import Expr, apply, concat, where
 from ttc.ops.ranges import EVERYTHING, NOT_NEGATIVE, interval
 
 
-def from_front(index: Expr, size: int | Expr, trusted: bool = False) -> Expr:
-    """Count indices from the front: ONNX's negative ones count from the end.
+def from_front(b: Emitter, index: Expr, sizes: int | Ints, trusted: bool = False) -> Expr:
+    """Count indices into one size, or [..., n] into n sizes, from the front: ONNX's negative ones count from the end.
 
     Indices that cannot be negative cost nothing. `trusted` takes run-time inputs as not negative: those that
-    look rows up are token ids and positions, whose range is checked where they come in.
+    look rows up are token ids and positions, whose range is checked where they come in. Refusal if an index is known
+    and names no element.
     """
+    _check_known(b, index, sizes)
+    size = sizes if isinstance(sizes, int) else b.constant(torch.tensor(sizes, dtype=torch.int64))
     if interval(index.value, inputs=NOT_NEGATIVE if trusted else EVERYTHING).low >= 0:
         return index
     return where(index < 0, index + size, index)
+
+
+def _check_known(b: Emitter, index: Expr, sizes: int | Ints) -> None:
+    """Refuse indices that are known and beyond either end."""
+    if (found := b.tensor(index)) is None:
+        return
+    limits = torch.tensor(sizes, dtype=torch.int64)
+    wrong = (found.long() < -limits) | (found.long() >= limits)
+    if bool(wrong.any()):
+        size = int(limits.expand(found.shape)[wrong][0])
+        raise Refusal(f"index {int(found[wrong][0])} is not in {size} elements")
 
 
 @onnx_op()
@@ -35,9 +49,10 @@ def Gather(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
     axis = axis_of(axis, x.rank)
     size = x.shape[axis]
     shape = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+    _check_known(b, indices, size)
     if (run := _run(b, indices, size)) is not None:
         return x.part(axis, *run).reshape(*shape)
-    index = from_front(indices, size, trusted=True)
+    index = from_front(b, indices, size, trusted=True)
     if axis == 0:
         return apply(ops.Embedding, x, index)
     rest = tuple(i for i in range(x.rank) if i != axis)
@@ -55,8 +70,6 @@ def _run(b: Emitter, indices: Expr, size: int) -> tuple[int, int] | None:
     flat = tensor.flatten().long()
     flat = torch.where(flat < 0, flat + size, flat)
     start, end = int(flat[0]), int(flat[-1]) + 1
-    if not 0 <= int(flat.min()) <= int(flat.max()) < size:
-        raise Refusal(f"index {int(tensor.flatten().min())} or {int(tensor.max())} is not in {size} elements")
     return (start, end) if torch.equal(flat, torch.arange(start, start + len(flat))) else None
 
 
@@ -66,7 +79,7 @@ def GatherElements(b: Emitter, x: Expr, indices: Expr, *, axis=0) -> Expr:
     axis = axis_of(axis, x.rank)
     if (run := _run_along(b, indices, x, axis)) is not None:
         return x.part(axis, *run)
-    return apply(ops.Gather, x, from_front(indices, x.shape[axis]), axis)
+    return apply(ops.Gather, x, from_front(b, indices, x.shape[axis]), axis)
 
 
 def _run_along(b: Emitter, indices: Expr, x: Expr, axis: int) -> tuple[int, int] | None:
@@ -104,7 +117,7 @@ def GatherND(b: Emitter, x: Expr, indices: Expr, *, batch_dims=0) -> Expr:
 def _row_numbers(b: Emitter, indices: Expr, sizes: Ints) -> Expr:
     """Convert index tuples [..., depth] over `sizes` to row-major numbers [...]."""
     indices = indices.cast(DType.i64)
-    indices = from_front(indices, b.constant(torch.tensor(sizes, dtype=torch.int64)))
+    indices = from_front(b, indices, sizes)
     if len(sizes) == 1:
         return indices.reshape(*indices.shape[:-1])
     strides = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
@@ -120,7 +133,7 @@ def Scatter(b: Emitter, x: Expr, indices: Expr, updates: Expr, *, axis=0) -> Exp
 @onnx_op()
 def ScatterElements(b: Emitter, x: Expr, indices: Expr, updates: Expr, *, axis=0, reduction="none") -> Expr:
     axis = axis_of(axis, x.rank)
-    return _scattered(b, x, from_front(indices, x.shape[axis]), updates, axis, reduction)
+    return _scattered(b, x, from_front(b, indices, x.shape[axis]), updates, axis, reduction)
 
 
 def _scattered(b: Emitter, x: Expr, index: Expr, updates: Expr, axis: int, reduction: str) -> Expr:

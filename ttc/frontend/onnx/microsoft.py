@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.conv import Conv
 from ttc.frontend.onnx.elementwise import scaled
 from ttc.frontend.onnx.emitter import Emitter
-from ttc.frontend.onnx.matmul import matmul, swapped
+from ttc.frontend.onnx.matmul import Gemm, matmul, swapped
 from ttc.frontend.onnx.norm import layer_norm, rms_norm
-from ttc.frontend.onnx.table import MICROSOFT, Ints, Numbers, onnx_op
+from ttc.frontend.onnx.table import MICROSOFT, Ints, Numbers, entries, onnx_op
 from ttc.ops.expr import Expr, apply, sigmoid
 
 
@@ -39,6 +40,26 @@ def FusedMatMul(b: Emitter, x: Expr, y: Expr, *, alpha=1.0, transA=0, transB=0, 
     x = _batch_first(x) if transBatchA else x
     y = _batch_first(y) if transBatchB else y
     return scaled(matmul(swapped(x) if transA else x, swapped(y) if transB else y), alpha)
+
+
+ACTIVATIONS = (
+    "Elu", "HardSigmoid", "LeakyRelu", "Relu", "Selu", "Sigmoid", "Softplus", "Softsign", "Tanh", "ThresholdedRelu",
+)  # fmt: skip
+"""Operators of ONNX that onnxruntime runs at the end of FusedGemm."""
+
+
+@onnx_op(domain=MICROSOFT)
+def FusedGemm(
+    b: Emitter, x: Expr, w: Expr, c: Expr | None = None, *, activation="", activation_alpha: float | None = None,
+    activation_beta: float | None = None, activation_gamma: float | None = None, alpha=1.0, beta=1.0, transA=0,
+    transB=0,
+) -> Expr:  # fmt: skip
+    """Compute Gemm and an operator of ONNX's own, whose attributes have "activation_" before their names."""
+    y = Gemm(b, x, w, c, alpha=alpha, beta=beta, transA=transA, transB=transB)
+    check_word("activation", activation, *ACTIVATIONS)
+    given = {"alpha": activation_alpha, "beta": activation_beta, "gamma": activation_gamma}
+    entry = entries()[activation]
+    return entry.call(b, [y], {name: number for name, number in given.items() if number is not None})
 
 
 def _batch_first(x: Expr) -> Expr:

@@ -8,6 +8,7 @@ from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.blocks import summed_blocks
 from ttc.frontend.determinant import determinant
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.shape import axis_of
 from ttc.frontend.onnx.table import Ints, onnx_op
@@ -27,8 +28,9 @@ def TensorScatter(
     """Write an update into a cache, from each sample's own position on."""
     axis = axis_of(axis, past.rank)
     batch, count, size = past.shape[0], update.shape[axis], past.shape[axis]
-    if axis == 0 or mode not in ("linear", "circular"):
-        raise Refusal(f"writes along axis {axis} in the mode {mode!r}")
+    check_word("mode", mode, "linear", "circular")
+    if axis == 0:
+        raise Refusal("writes along axis 0, of samples")
     start = b.full(0, DType.i64, (batch,)) if write_indices is None else write_indices
     places = start.reshape(batch, *[1] * (past.rank - 1))
     places = places + b.arange(count, start.dtype).reshape(*_along(count, axis, past.rank))

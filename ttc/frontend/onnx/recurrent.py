@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
 from ttc.ops.activation import FAMILIES, GATES, Activation
@@ -82,8 +83,7 @@ def _recurrence(
     names: list[tuple[str, ...]], direction: str, layout: int, clip: float,
 ) -> tuple[Expr, ...]:  # fmt: skip
     """Return Y and the final states in ONNX's shapes; two recurrences if the directions' activations differ."""
-    if direction not in ("forward", "reverse", "bidirectional"):
-        raise Refusal(f"no direction is called {direction!r}")
+    check_word("direction", direction, "forward", "reverse", "bidirectional")
     count = 1 + (direction == "bidirectional")
     for name, value in fields.items():
         if value is not None and value.shape[0] != count:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.interpolation import Sampling, matrix
 from ttc.frontend.onnx.shape import axis_of
@@ -86,6 +87,7 @@ def _scaled_sizes(x: Expr, scales: Numbers) -> Ints:
 
 def _fit(given: list[int], sizes: Ints, policy: str) -> tuple[Numbers, list[int]]:
     """Return scales and sizes; a policy other than stretch keeps the aspect ratio."""
+    check_word("policy", policy, "stretch", "not_larger", "not_smaller")
     ratios = [size / old for size, old in zip(sizes, given, strict=True)]
     if policy == "stretch":
         return tuple(ratios), list(sizes)

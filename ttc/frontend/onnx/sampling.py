@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
 from ttc.frontend.sampling import grid_sample
@@ -14,6 +14,5 @@ MODES = {"bilinear": "linear", "linear": "linear", "bicubic": "cubic", "cubic": 
 
 @onnx_op(since=16)
 def GridSample(b: Emitter, x: Expr, grid: Expr, *, align_corners=0, mode="linear", padding_mode="zeros") -> Expr:
-    if mode not in MODES:
-        raise Refusal(f"no mode is called {mode!r}")
+    check_word("mode", mode, *MODES)
     return grid_sample(b, x, grid, MODES[mode], padding_mode, bool(align_corners))

@@ -9,6 +9,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import Int, Ints, Number, onnx_op
 from ttc.guard.budget import check_table
@@ -76,9 +77,10 @@ def Squeeze(b: Emitter, x: Expr, axes: Ints | None = None) -> Expr:
 
 @onnx_op()
 def Unsqueeze(b: Emitter, x: Expr, axes: Ints) -> Expr:
-    axes = axes_of(axes, x.rank + len(axes))
+    rank = x.rank + len(axes)
+    chosen = set(axes_of(axes, rank))
     sizes = iter(x.shape)
-    return x.reshape(*(1 if i in axes else next(sizes) for i in range(x.rank + len(axes))))
+    return x.reshape(*(1 if i in chosen else next(sizes) for i in range(rank)))
 
 
 @onnx_op()
@@ -168,13 +170,12 @@ def Pad(
     for axis, (begin, end) in enumerate(pairs):
         x = x.part(axis, max(0, -begin), x.shape[axis] - max(0, -end))
     pairs = [(max(0, begin), max(0, end)) for begin, end in pairs]
+    names: dict[str, PadMode] = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
+    check_word("mode", mode, *names, "wrap")
     if not any(map(any, pairs)):
         return x
     if mode == "wrap":
         return _wrapped(x, pairs)
-    names: dict[str, PadMode] = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}
-    if mode not in names:
-        raise Refusal(f"no mode is called {mode!r}")
     filling = _filling(x, constant_value or value) if mode == "constant" else 0.0
     return apply(ops.Pad, x, tuple(pairs), names[mode], filling)
 
@@ -194,8 +195,13 @@ def _wrapped(x: Expr, pairs: list[tuple[int, int]]) -> Expr:
     return x
 
 
+BLOCK_ORDERS = ("DCR", "CRD")
+"""Orders of the channels in which blocks lie: by block, depth within it; or by depth, blocks within it."""
+
+
 @onnx_op()
 def DepthToSpace(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
+    check_word("mode", mode, *BLOCK_ORDERS)
     n, channels, h, w = x.shape
     s, depth = blocksize, channels // blocksize**2
     if mode == "DCR":
@@ -207,8 +213,7 @@ def DepthToSpace(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
 
 @onnx_op()
 def SpaceToDepth(b: Emitter, x: Expr, *, blocksize, mode="DCR") -> Expr:
-    if mode not in ("DCR", "CRD"):
-        raise Refusal(f"no mode is called {mode!r}")
+    check_word("mode", mode, *BLOCK_ORDERS)
     n, c, h, w = x.shape
     s = blocksize
     blocks = x.reshape(n, c, h // s, s, w // s, s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ttc.errors import Refusal
+from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.elementwise import scaled, shifted
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.table import onnx_op
@@ -36,6 +37,7 @@ def _in_order(results: list[tuple[Expr, ...]]) -> list[Expr]:
 @onnx_op(domain=DOMAIN)
 def Momentum(b: Emitter, r: Expr, t: Expr, *xs: Expr, alpha, beta, mode, norm_coefficient) -> list[Expr]:
     """Compute v = alpha v + beta g (beta is 1 in the first step); x -= r v, or r (g + alpha v) as Nesterov has it."""
+    check_word("mode", mode, "standard", "nesterov")
     results = []
     for x, gradient, v in _groups(xs, 3):
         g = _regular(x, gradient, norm_coefficient)

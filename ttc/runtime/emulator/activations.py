@@ -11,10 +11,19 @@ from torch import Tensor
 
 from ttc.calls.call import UnaryWithParam
 
+LINEAR_GELU = 16.0
+"""Number from which on gelu(x) is x in every format, and in both forms."""
+
+
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """Compute x * Phi(x), `approximate` "none" or "tanh"; torch's kernel alone makes NaN of inf."""
+    return torch.where(x > LINEAR_GELU, x, F.gelu(x, approximate=approximate))
+
+
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
-    "gelu": F.gelu,
-    "gelu_tanh": partial(F.gelu, approximate="tanh"),
+    "gelu": gelu,
+    "gelu_tanh": partial(gelu, approximate="tanh"),
     "silu": F.silu,
     "sigmoid": torch.sigmoid,
     "tanh": torch.tanh,

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ttc.calls import unary as calls
+from ttc.runtime.emulator import activations
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
@@ -63,7 +64,7 @@ def unary(call: calls.UnaryCall, mode: Mode, input_tensor: Tensor) -> Tensor:
 @emulates(calls.Gelu)
 def gelu(call: calls.Gelu, mode: Mode, input_tensor: Tensor) -> Tensor:
     """Compute either variant in fp32."""
-    return F.gelu(input_tensor, approximate="tanh" if call.variant is calls.GeluVariant.Tanh else "none")
+    return activations.gelu(input_tensor, "tanh" if call.variant is calls.GeluVariant.Tanh else "none")
 
 
 @emulates(calls.Elu)
