@@ -275,3 +275,14 @@ def test_a_giant_is_told_once_however_much_is_as_large_behind_it():
     line = inspect.getsourcelines(Model.forward)[1] + 1
     assert where[0].endswith(f" in {Path(__file__).name}:{line}")
     assert len(where) == 1, "the two are one value"
+
+
+def test_a_constant_that_a_refused_node_reads_is_no_second_refusal():
+    """The ends of slices are as large as 64 bits hold."""
+    nodes = [
+        helper.make_node("Constant", [], ["zero"], value_ints=[0]),
+        helper.make_node("Constant", [], ["end"], value_ints=[2**63 - 1]),
+        helper.make_node("Constant", [], ["axis"], value_ints=[7]),
+        helper.make_node("Slice", ["x", "zero", "end", "axis"], ["y"], name="slice"),
+    ]
+    assert list(refusal(onnx_model(nodes, [8, 8])).by_reason()) == ["Slice: axis 7 is not in a tensor of rank 2"]
