@@ -3,6 +3,7 @@ import pytest
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
 from tests.cards import EACH_CARD
 from ttc.calls import binary as calls
+from ttc.calls import logic
 from ttc.calls.ternary import Where
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1, DType
@@ -40,7 +41,7 @@ def test_integer_division_keeps_integers_only_when_rounded():
         ),
         (lambda a, b, i, r: calls.Gcd(i, 2), "ttnn.gcd takes no number in that place"),
         (lambda a, b, i, r: calls.Gcd(a, a), "an operand is bf16; accepted are i32"),
-        (lambda a, b, i, r: calls.BitwiseAnd(a, a), "an operand is bf16; accepted are i32, u16, u32"),
+        (lambda a, b, i, r: logic.BitwiseAnd(a, a), "an operand is bf16; accepted are i32, u16, u32"),
         (lambda a, b, i, r: calls.Pow(i, i), "an integer tensor cannot be raised to a tensor"),
         (lambda a, b, i, r: calls.Pow(i, -1), "an integer tensor cannot be raised to a negative number"),
         (lambda a, b, i, r: Where(r, r, r), "where with three tensors runs in TILE layout"),
@@ -88,7 +89,7 @@ def test_real_ttnn_broadcasts_as_predicted(target: str, ttnn_python: str):
     ]  # fmt: skip
     programs = [
         one(kind, spec(dtype, *a, layout=layout), spec(dtype, *b, layout=layout))
-        for kind in (calls.Add, calls.Lt, calls.LogicalAnd)
+        for kind in (calls.Add, logic.Lt, logic.LogicalAnd)
         for dtype in (BF16, F32, I32)
         for layout in (TILED, ROWS)
         for a, b in shapes

@@ -14,11 +14,12 @@ from ttc.calls.call import Call, CoreGrid
 from ttc.calls.concat import Concat
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.matmul import Linear, Matmul
+from ttc.calls.pad import Pad
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.reduce import Argmax, Max, Mean, Prod, Sum, Topk
 from ttc.calls.repeat import Expand, Repeat
 from ttc.calls.scan import Cumprod, Cumsum
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.ir import L1, DType, Layout, MemoryConfig, Sharding, Spec, Value

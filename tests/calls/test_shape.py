@@ -5,7 +5,8 @@ import pytest
 from tests.calls.programs import BF16, F32, I32, ROWS, TILED, assert_as_predicted, one, spec, values
 from tests.cards import EACH_CARD
 from ttc.calls.concat import Concat
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.pad import Pad
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.calls.target import TARGETS
 from ttc.errors import Refusal
 from ttc.ir import DRAM, L1

@@ -22,7 +22,7 @@ from ttc.calls.call import (
     accept,
     spec_of,
 )
-from ttc.calls.shape import padded
+from ttc.calls.pad import padded
 from ttc.calls.sizes import ends_inside_tiles, same_places
 from ttc.calls.target import Target
 from ttc.calls.unary import tiles

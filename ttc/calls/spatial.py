@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from ttc.calls.call import PLAIN_FLOATS, Call, Workspace, accept, spec_of
-from ttc.calls.shape import row_bytes
+from ttc.calls.sizes import row_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import DType, Layout, MemoryConfig, Spec, Value

@@ -4,6 +4,7 @@ import torch
 
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls import binary as calls
+from ttc.calls import logic
 from ttc.calls.ternary import Where
 from ttc.ir import DType
 
@@ -19,9 +20,9 @@ def i32(*numbers: int) -> torch.Tensor:
 def test_a_number_is_packed_in_the_tensors_format():
     (y,) = emulated(lambda x: calls.Multiply(x, 0.1), bf16(1.0))
     assert y[0] == torch.tensor(0.1).bfloat16().float()
-    (y,) = emulated(lambda x: calls.Lt(x, 1.001), bf16(1.0))  # 1.001 is 1 in bf16
+    (y,) = emulated(lambda x: logic.Lt(x, 1.001), bf16(1.0))  # 1.001 is 1 in bf16
     assert y.tolist() == [0.0]
-    (y,) = emulated(lambda x: calls.Lt(x, 1.001), torch.tensor([1.0]))
+    (y,) = emulated(lambda x: logic.Lt(x, 1.001), torch.tensor([1.0]))
     assert y.tolist() == [1.0]
 
 
@@ -51,9 +52,9 @@ def test_rounded_division_rounds_the_quotient_first():
 
 
 def test_comparisons_give_ones_and_zeros_in_the_operands_dtype():
-    (y,) = emulated(calls.Ge, i32(1, 2, 3), i32(2))
+    (y,) = emulated(logic.Ge, i32(1, 2, 3), i32(2))
     assert (y.dtype, y.tolist()) == (np.int32, [0, 1, 1])
-    (y,) = emulated(calls.LogicalXor, bf16(2.0, 0.0, 3.0), bf16(0.0, 0.0, 5.0))
+    (y,) = emulated(logic.LogicalXor, bf16(2.0, 0.0, 3.0), bf16(0.0, 0.0, 5.0))
     assert y.tolist() == [1.0, 0.0, 0.0]
 
 
@@ -77,7 +78,7 @@ def test_integers_wrap():
 
 
 def test_results_are_converted_after_the_call_has_computed_in_the_operands_dtype():
-    (y,) = emulated(lambda a, b: calls.Lt(a, b, dtype=DType.bf16), i32(1, 2, 3), i32(2))
+    (y,) = emulated(lambda a, b: logic.Lt(a, b, dtype=DType.bf16), i32(1, 2, 3), i32(2))
     assert y.tolist() == [1.0, 0.0, 0.0]
     (y,) = emulated(lambda a: calls.Multiply(a, 3, dtype=DType.bf16), i32(2**30, 86))  # the product wraps as i32
     assert y.tolist() == [-(2.0**30), 258.0]

@@ -4,8 +4,9 @@ import torch
 
 from tests.runtime.emulator.emulated import emulated
 from ttc.calls.concat import Concat
+from ttc.calls.pad import Pad
 from ttc.calls.repeat import Expand, Repeat
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.ir import Layout
 
 X = torch.arange(24, dtype=torch.int32).reshape(2, 3, 4)

@@ -21,6 +21,7 @@ from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.loop import FillCache, Put, Take
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax
+from ttc.calls.pad import Pad
 from ttc.calls.paged_attention import (
     ChunkedScaledDotProductAttention,
     PagedAttentionCall,
@@ -34,7 +35,7 @@ from ttc.calls.program_config import (
 )
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.scan import Cumprod, Cumsum
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.calls.target import Target
 from ttc.calls.ternary import Addcmul, Lerp, SnakeBeta
 from ttc.calls.unary import UnaryCall

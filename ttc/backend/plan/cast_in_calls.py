@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
-from ttc.calls.binary import CastingCall, Comparison, LogicalCall
+from ttc.calls.binary import CastingCall
 from ttc.calls.call import PLAIN_FLOATS, spec_of
 from ttc.calls.layout import Typecast
+from ttc.calls.logic import Comparison, LogicalCall
 from ttc.calls.repeat import Expand
 from ttc.calls.shape import Reshape
 from ttc.calls.target import Target

@@ -11,7 +11,8 @@ from ttc.backend.lowering import Lowering
 from ttc.backend.rules.moves import expanded, reshaped
 from ttc.backend.rules.numbers import lowest
 from ttc.calls.attention import FillImplicitTilePadding
-from ttc.calls.binary import Add, Lt, Multiply
+from ttc.calls.binary import Add, Multiply
+from ttc.calls.logic import Lt
 from ttc.calls.reduce import Max
 from ttc.calls.ternary import Where
 from ttc.calls.unary import Clamp, LogicalNot

@@ -16,6 +16,7 @@ from ttc.backend.rules.matmul import with_bias
 from ttc.backend.rules.numbers import held
 from ttc.backend.rules.ternary import summed
 from ttc.calls import binary as calls
+from ttc.calls import logic as logic_calls
 from ttc.calls import unary as unary_calls
 from ttc.calls.call import FUSED, spec_of
 from ttc.calls.ternary import Where
@@ -26,41 +27,41 @@ from ttc.ops.ranges import interval
 CALLS: dict[type[Op], type[calls.BinaryCall]] = {
     ops.Add: calls.Add,
     ops.Atan2: calls.Atan2,
-    ops.Eq: calls.Eq,
+    ops.Eq: logic_calls.Eq,
     ops.Fmod: calls.Fmod,
     ops.Gcd: calls.Gcd,
-    ops.Ge: calls.Ge,
-    ops.Gt: calls.Gt,
-    ops.Le: calls.Le,
-    ops.Lt: calls.Lt,
+    ops.Ge: logic_calls.Ge,
+    ops.Gt: logic_calls.Gt,
+    ops.Le: logic_calls.Le,
+    ops.Lt: logic_calls.Lt,
     ops.Maximum: calls.Maximum,
     ops.Minimum: calls.Minimum,
     ops.Mul: calls.Multiply,
-    ops.Ne: calls.Ne,
+    ops.Ne: logic_calls.Ne,
     ops.Remainder: calls.Remainder,
-    ops.ShiftLeft: calls.BitwiseLeftShift,
-    ops.ShiftRight: calls.BitwiseRightShift,
+    ops.ShiftLeft: logic_calls.BitwiseLeftShift,
+    ops.ShiftRight: logic_calls.BitwiseRightShift,
     ops.Sub: calls.Subtract,
 }
 """Call of each op that one TTNN call without attributes does."""
 
 SWAPPED: dict[type[calls.BinaryCall], type[calls.BinaryCall]] = {
-    calls.Eq: calls.Eq,
-    calls.Ge: calls.Le,
-    calls.Gt: calls.Lt,
-    calls.Le: calls.Ge,
-    calls.Lt: calls.Gt,
+    logic_calls.Eq: logic_calls.Eq,
+    logic_calls.Ge: logic_calls.Le,
+    logic_calls.Gt: logic_calls.Lt,
+    logic_calls.Le: logic_calls.Ge,
+    logic_calls.Lt: logic_calls.Gt,
     calls.Maximum: calls.Maximum,
     calls.Minimum: calls.Minimum,
     calls.Multiply: calls.Multiply,
-    calls.Ne: calls.Ne,
+    logic_calls.Ne: logic_calls.Ne,
 }
 """Call of the same result with its operands exchanged."""
 
 LOGIC: dict[type[Op], tuple[type[calls.BinaryCall], type[calls.BinaryCall]]] = {
-    ops.And: (calls.LogicalAnd, calls.BitwiseAnd),
-    ops.Or: (calls.LogicalOr, calls.BitwiseOr),
-    ops.Xor: (calls.LogicalXor, calls.BitwiseXor),
+    ops.And: (logic_calls.LogicalAnd, logic_calls.BitwiseAnd),
+    ops.Or: (logic_calls.LogicalOr, logic_calls.BitwiseOr),
+    ops.Xor: (logic_calls.LogicalXor, logic_calls.BitwiseXor),
 }
 """Calls of each logical op: for booleans, and for integers."""
 

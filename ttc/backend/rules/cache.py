@@ -10,10 +10,11 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.heads import on_core
 from ttc.backend.rules.moves import expanded, reshaped
-from ttc.calls.binary import Lt, Maximum
+from ttc.calls.binary import Maximum
 from ttc.calls.cache import CACHED, SKIPPED, PagedUpdateCache, shards, shares
 from ttc.calls.call import buffer_of
 from ttc.calls.layout import ToMemoryConfig
+from ttc.calls.logic import Lt
 from ttc.calls.ternary import Where
 from ttc.ir import DType, Input, Layout, Value
 from ttc.ops.shape import before_reshapes

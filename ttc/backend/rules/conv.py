@@ -32,7 +32,8 @@ from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.call import FUSED, CoreGrid
 from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
 from ttc.calls.matmul import Linear
-from ttc.calls.shape import Pad, Reshape, Slice
+from ttc.calls.pad import Pad
+from ttc.calls.shape import Reshape, Slice
 from ttc.calls.slicing import WHOLE
 from ttc.calls.unary import Gelu, GeluVariant, Sigmoid
 from ttc.errors import Refusal

@@ -13,7 +13,8 @@ from math import prod
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.conv_layer import Convolve, Layer, along, around
 from ttc.backend.rules.moves import permuted, reshaped
-from ttc.calls.shape import Pad, Slice
+from ttc.calls.pad import Pad
+from ttc.calls.shape import Slice
 from ttc.ir import Value
 
 

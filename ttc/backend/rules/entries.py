@@ -9,7 +9,7 @@ from ttc.backend.lowering import Lowering
 from ttc.backend.rules.moves import reshaped
 from ttc.calls.call import spec_of
 from ttc.calls.narrow import Narrow
-from ttc.calls.shape import Pad
+from ttc.calls.pad import Pad
 from ttc.ir import TILE, Layout, Value
 
 

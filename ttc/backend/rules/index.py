@@ -10,9 +10,10 @@ from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.long_rows import gathered
 from ttc.backend.rules.moves import expanded, permuted, reshaped
-from ttc.calls.binary import Add, Eq
+from ttc.calls.binary import Add
 from ttc.calls.index import Embedding, Gather, Scatter, ScatterAdd
 from ttc.calls.layout import Typecast
+from ttc.calls.logic import Eq
 from ttc.calls.shape import Slice
 from ttc.errors import Refusal
 from ttc.guard.budget import check_table

@@ -10,8 +10,9 @@ from ttc.backend.rules.long_rows import joined_rows
 from ttc.backend.rules.numbers import held
 from ttc.calls.call import spec_of
 from ttc.calls.concat import MERGED, Concat
+from ttc.calls.pad import Pad
 from ttc.calls.repeat import Expand
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.ir import Layout, TensorType, Value
 
 DEEPEST = 6

@@ -16,8 +16,9 @@ from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.loop import LoopMaker, own_copy, stack
 from ttc.backend.rules.matmul import core_grid
 from ttc.backend.rules.sequence import Sequence
-from ttc.calls.binary import Add, Gt, Multiply
+from ttc.calls.binary import Add, Multiply
 from ttc.calls.call import FUSED, UnaryWithParam
+from ttc.calls.logic import Gt
 from ttc.calls.loop import Put, Take
 from ttc.calls.matmul import Matmul
 from ttc.calls.shape import Slice

@@ -15,7 +15,8 @@ from ttc import ops
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.matmul import core_grid, product
 from ttc.backend.rules.moves import concatenated, permuted, reshaped
-from ttc.calls.binary import Add, Eq, Lt, Subtract
+from ttc.calls.binary import Add, Subtract
+from ttc.calls.logic import Eq, Lt
 from ttc.calls.matmul import Linear
 from ttc.calls.shape import Slice
 from ttc.calls.ternary import Where

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
-from ttc.calls.binary import Add, Ge, Multiply, Subtract
+from ttc.calls.binary import Add, Multiply, Subtract
+from ttc.calls.logic import Ge
 from ttc.calls.ternary import Where
 from ttc.calls.unary import Abs, Exp, Neg, Reciprocal, Square
 from ttc.ir import DType, Value

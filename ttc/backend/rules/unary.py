@@ -10,6 +10,7 @@ from ttc.backend.rules.binary import CALLS as BINARY
 from ttc.backend.rules.binary import combine
 from ttc.backend.rules.numbers import held
 from ttc.calls import binary as binary_calls
+from ttc.calls import logic
 from ttc.calls import unary as calls
 from ttc.calls.call import FUSED
 from ttc.calls.layout import Bitcast
@@ -77,7 +78,7 @@ def sign(op: ops.Sign, to: Lowering) -> Value:
     if op.x.dtype.is_float:
         return to.call(calls.Sign(x))
     # 1 - 0, 0 - 0 or 0 - 1
-    return to.call(binary_calls.Subtract(to.call(binary_calls.Gt(x, 0)), to.call(binary_calls.Lt(x, 0))))
+    return to.call(binary_calls.Subtract(to.call(logic.Gt(x, 0)), to.call(logic.Lt(x, 0))))
 
 
 @lowers(ops.Gelu)
@@ -153,11 +154,11 @@ def wrapped(x: Value, source: DType, target: DType, to: Lowering) -> Value:
         return x
     size = 2 ** int(target.bytes * 8)
     if target.kind == "uint":
-        return to.call(binary_calls.BitwiseAnd(x, size - 1))
+        return to.call(logic.BitwiseAnd(x, size - 1))
     if source.is_integer and source.bytes < target.bytes:
         return x
     # ((x + size / 2) mod size) - size / 2 lies in [-size / 2, size / 2), the range of a signed integer
-    low = to.call(binary_calls.BitwiseAnd(to.call(binary_calls.Add(x, size // 2)), size - 1))
+    low = to.call(logic.BitwiseAnd(to.call(binary_calls.Add(x, size // 2)), size - 1))
     return to.call(binary_calls.Subtract(low, size // 2))
 
 

@@ -3,6 +3,7 @@
 from ttc.frontend.onnx import (  # noqa: F401  (each module registers its operators)
     attention,
     conv,
+    create,
     elementwise,
     index,
     integer,

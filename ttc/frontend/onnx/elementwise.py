@@ -7,19 +7,17 @@ from collections.abc import Callable
 from functools import reduce
 
 import torch
-from onnx import TensorProto
 
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.attributes import check_word
 from ttc.frontend.onnx.emitter import Emitter
 from ttc.frontend.onnx.small_floats import to_small_float
-from ttc.frontend.onnx.table import Ints, Number, onnx_op
-from ttc.frontend.onnx.tensors import Store, dtype_of, tensor_data, weight
-from ttc.guard.budget import check_table
+from ttc.frontend.onnx.table import Number, onnx_op
+from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import DType, Op
 from ttc.ops.expr import Expr, apply, maximum, minimum, sigmoid, silu, where
-from ttc.ops.torch_types import HELD, to_torch
+from ttc.ops.torch_types import HELD
 
 UNARY: dict[str, type[Op]] = {
     "Abs": ops.Abs, "Acos": ops.Acos, "Acosh": ops.Acosh, "Asin": ops.Asin, "Asinh": ops.Asinh, "Atan": ops.Atan,
@@ -293,20 +291,3 @@ def Gelu(b: Emitter, x: Expr, *, approximate="none") -> Expr:
 @onnx_op()
 def Swish(b: Emitter, x: Expr, *, alpha=1.0) -> Expr:
     return silu(x) if alpha == 1 else x * sigmoid(scaled(x, alpha))
-
-
-@onnx_op()
-def ConstantOfShape(b: Emitter, shape: Ints, *, value: TensorProto | None = None) -> Expr:
-    if value is None:
-        return b.full(0.0, DType.f32, shape)
-    tensor = tensor_data(weight(value, Store(None)))
-    return b.full(tensor.flatten()[0].item(), dtype_of(value.data_type), shape)
-
-
-@onnx_op()
-def EyeLike(b: Emitter, x: Expr, *, dtype=None, k=0) -> Expr:
-    rows, columns = x.shape
-    check_table(rows, columns)
-    kind = x.dtype if dtype is None else dtype_of(dtype)
-    offsets = torch.arange(columns)[None, :] - torch.arange(rows)[:, None]
-    return b.constant((offsets == k).to(to_torch(kind)))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc.calls import binary as calls
+from ttc.calls import logic
 from ttc.calls.call import spec_of
 from ttc.ir import DType
 from ttc.runtime.emulator.activations import fused
@@ -17,24 +18,24 @@ from ttc.runtime.emulator.registry import emulates
 FUNCTIONS: dict[type[calls.BinaryCall], Callable[[Tensor, Tensor], Tensor]] = {
     calls.Add: torch.add,
     calls.Atan2: torch.atan2,
-    calls.BitwiseAnd: torch.bitwise_and,
-    calls.BitwiseLeftShift: torch.bitwise_left_shift,
-    calls.BitwiseOr: torch.bitwise_or,
-    calls.BitwiseRightShift: torch.bitwise_right_shift,
-    calls.BitwiseXor: torch.bitwise_xor,
-    calls.Eq: torch.eq,
+    logic.BitwiseAnd: torch.bitwise_and,
+    logic.BitwiseLeftShift: torch.bitwise_left_shift,
+    logic.BitwiseOr: torch.bitwise_or,
+    logic.BitwiseRightShift: torch.bitwise_right_shift,
+    logic.BitwiseXor: torch.bitwise_xor,
+    logic.Eq: torch.eq,
     calls.Gcd: torch.gcd,
-    calls.Ge: torch.ge,
-    calls.Gt: torch.gt,
-    calls.Le: torch.le,
-    calls.LogicalAnd: torch.logical_and,
-    calls.LogicalOr: torch.logical_or,
-    calls.LogicalXor: torch.logical_xor,
-    calls.Lt: torch.lt,
+    logic.Ge: torch.ge,
+    logic.Gt: torch.gt,
+    logic.Le: torch.le,
+    logic.LogicalAnd: torch.logical_and,
+    logic.LogicalOr: torch.logical_or,
+    logic.LogicalXor: torch.logical_xor,
+    logic.Lt: torch.lt,
     calls.Maximum: torch.maximum,
     calls.Minimum: torch.minimum,
     calls.Multiply: torch.multiply,
-    calls.Ne: torch.ne,
+    logic.Ne: torch.ne,
     calls.Pow: torch.pow,
     calls.Subtract: torch.subtract,
 }

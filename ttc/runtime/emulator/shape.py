@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ttc.calls.concat import Concat
 from ttc.calls.narrow import Narrow
-from ttc.calls.shape import Pad, Permute, Reshape, Slice
+from ttc.calls.pad import Pad
+from ttc.calls.shape import Permute, Reshape, Slice
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.registry import emulates
 
