@@ -205,12 +205,12 @@ def test_modules_inside_of_a_fallback_run_on_the_device():
 
 
 def test_a_run_that_fails_falls_back(monkeypatch: pytest.MonkeyPatch):
-    from ttc.acceleration.program import Program
+    from ttc.acceleration.program import ModuleProgram
 
     def fail(*_: object) -> None:
         raise Refused([("x", "no room")])
 
-    monkeypatch.setattr(Program, "run", fail)
+    monkeypatch.setattr(ModuleProgram, "run", fail)
     model, x = net()
     with pytest.raises(Refused, match="no room"):
         run("NORMAL", model, x, {Block})

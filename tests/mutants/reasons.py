@@ -16,7 +16,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "known = to.derive(ops.Full(TensorType(x.dtype, row.shape[+1:]), number))",
     ): "the row is of rank 2: dimension 1 is the last",
     (
-        "ttc/passes/padding/analysis.py",
+        "ttc/passes/padding/flow.py",
         "for value, abstract, lost in zip(values, abstracts, overflowing, strict=True)",
         "for value, abstract, lost in zip(values, abstracts, overflowing, strict=False)",
     ): "a check of our own: there is one flag for each abstract value",

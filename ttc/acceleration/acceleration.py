@@ -13,7 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from ttc.acceleration.choice import Choice, chosen, holds, place, select
 from ttc.acceleration.modes import Mode
-from ttc.acceleration.program import Program
+from ttc.acceleration.program import ModuleProgram
 from ttc.acceleration.records import InTorch, Records
 from ttc.acceleration.standin import Standin
 from ttc.acceleration.tables import Table, tables
@@ -136,7 +136,7 @@ class Acceleration:
     def _join(self) -> Device:
         return open_device(self._device_name, target=self.options.target.name)
 
-    def require_room(self, program: Program) -> None:
+    def require_room(self, program: ModuleProgram) -> None:
         """Require that a program's weights fit on the card beside those that are there; TtcError otherwise."""
         taken, more, there = self.device_bytes, program.resident_bytes, self.options.target.dram_bytes
         if taken + more > there:

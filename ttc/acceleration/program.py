@@ -1,4 +1,4 @@
-"""`Program`: a module compiled for calls of one signature, and where the program's weights are."""
+"""`ModuleProgram`: a module compiled for calls of one signature, and where the program's weights are."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from ttc.pipeline import Build, Options
 from ttc.runtime.run.device import Device
 from ttc.runtime.run.memory import require_memory
 from ttc.runtime.run.plan import plan
-from ttc.runtime.run.program import Program as Calls
+from ttc.runtime.run.program import Program
 from ttc.runtime.run.session import Session
 from ttc.sources.torch_source import ModuleSource
 
 
-class Program:
+class ModuleProgram:
     """A module's program for calls of one structure, with tensors of these shapes and dtypes, and these constants.
 
     `preprocess` derives the weights from the module's own, once, and keeps them on the host; `to_device` uploads them,
@@ -89,7 +89,7 @@ class Program:
         return self._source.outputs_of(self._graph, self._session.run(named), named)
 
 
-def resident_bytes(program: Calls) -> int:
+def resident_bytes(program: Program) -> int:
     """Return the bytes of the weights that stay on the device from run to run."""
     steps = plan(program.graph)
     released = {value for step in steps.setup for value in step.releases}
@@ -116,7 +116,7 @@ def _require_pure(name: str, build: Build) -> None:
         raise Impure(reasons)
 
 
-def _ops(program: Calls) -> dict[str, tuple[int, float]]:
+def _ops(program: Program) -> dict[str, tuple[int, float]]:
     """Return the number of calls of each kind in one run, and their predicted seconds."""
     count: Counter[str] = Counter()
     seconds: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""`Programs`: the programs of one module, one for each signature of its calls, the latest ones kept."""
+"""`ModulePrograms`: the programs of one module, one for each signature of its calls, the latest ones kept."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ttc.acceleration.call import require_no_hooks_inside, require_values
-from ttc.acceleration.program import Program
+from ttc.acceleration.program import ModuleProgram
 from ttc.acceleration.watched import Impure, watched
 from ttc.errors import InputError, Refused, TtcError
 from ttc.frontend.export import call_key, tensors_of
 from ttc.frontend.export.frozen import has_data
 
-Compile = Callable[[nn.Module], Program]
+Compile = Callable[[nn.Module], ModuleProgram]
 """Makes the program of one kind of call from a copy of a module."""
 
 
-class Programs:
+class ModulePrograms:
     """The latest `most` programs of a module, or why there is none; all go when the module's weights have changed.
 
     Changes that torch counts are seen: an assignment, `to`, `load_state_dict`, an optimizer's step, any in-place op
@@ -29,17 +29,17 @@ class Programs:
 
     def __init__(self, module: nn.Module, most: int):
         self._module, self._most = module, most
-        self._known: OrderedDict[Hashable, Program | TtcError] = OrderedDict()
+        self._known: OrderedDict[Hashable, ModuleProgram | TtcError] = OrderedDict()
         self._impure: OrderedDict[Hashable, Refused] = OrderedDict()
         self._weights: Hashable = None
         self._copy: nn.Module | None = None
 
     @property
-    def known(self) -> list[Program]:
+    def known(self) -> list[ModuleProgram]:
         """List the programs that are kept, the one of the latest call last."""
-        return [program for program in self._known.values() if isinstance(program, Program)]
+        return [program for program in self._known.values() if isinstance(program, ModuleProgram)]
 
-    def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], compile: Compile) -> Program:
+    def find(self, args: tuple[Any, ...], kwargs: Mapping[str, Any], compile: Compile) -> ModuleProgram:
         """Return the program of such calls, made by `compile` from a copy of the module if there is none yet.
 
         TtcError if the module cannot be compiled for such calls, as when that was tried first; after a forward with
@@ -56,7 +56,7 @@ class Programs:
             _keep(self._impure, structure, found, self._most)
         else:
             _keep(self._known, key, found, self._most)
-        if isinstance(found, Program):
+        if isinstance(found, ModuleProgram):
             return found
         raise found.with_traceback(None)
 
@@ -68,7 +68,7 @@ class Programs:
         self._impure.clear()
         self._copy = None
 
-    def _compiled(self, compile: Compile) -> Program | TtcError:
+    def _compiled(self, compile: Compile) -> ModuleProgram | TtcError:
         """Return a program, or the refusal without the frames that hold tensors of the attempt."""
         try:
             self._copy = self._copy or watched(self._module)
@@ -99,7 +99,7 @@ def _structure(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
     return str(spec), tuple(type(leaf) for leaf in leaves)
 
 
-def _keep(items: OrderedDict[Hashable, Any], key: Hashable, item: Program | TtcError, most: int) -> None:
+def _keep(items: OrderedDict[Hashable, Any], key: Hashable, item: ModuleProgram | TtcError, most: int) -> None:
     """Put an item to the end of the latest ones, and drop the first of more than `most`."""
     items[key] = item
     items.move_to_end(key)
@@ -107,6 +107,6 @@ def _keep(items: OrderedDict[Hashable, Any], key: Hashable, item: Program | TtcE
         _dropped(items.popitem(last=False)[1])
 
 
-def _dropped(program: Program | TtcError) -> None:
-    if isinstance(program, Program):
+def _dropped(program: ModuleProgram | TtcError) -> None:
+    if isinstance(program, ModuleProgram):
         program.to_host()

@@ -17,8 +17,8 @@ from ttc.acceleration import records
 from ttc.acceleration.call import require_elements, require_inference
 from ttc.acceleration.choice import place
 from ttc.acceleration.modes import Mode
-from ttc.acceleration.program import Program
-from ttc.acceleration.programs import Programs
+from ttc.acceleration.program import ModuleProgram
+from ttc.acceleration.programs import ModulePrograms
 from ttc.acceleration.trees import tensors
 from ttc.acceleration.twin import found_side, joined, wanted_side
 from ttc.errors import InputError, Refused, TtcError
@@ -42,7 +42,7 @@ class Standin:
         self.name, self.module, self.inner = name, module, inner
         self.kind = type(module).__name__
         self.plain: Callable[..., Any] = module.forward
-        self.programs = Programs(module, owner.signatures)
+        self.programs = ModulePrograms(module, owner.signatures)
         self._owner = owner
         self.__signature__ = inspect.signature(module.forward)
 
@@ -72,7 +72,7 @@ class Standin:
 
     # ------------------------------------------------------------ on the device
 
-    def _attempt(self, args: Args, kwargs: Kwargs) -> Program | TtcError:
+    def _attempt(self, args: Args, kwargs: Kwargs) -> ModuleProgram | TtcError:
         """Return the program for such a call with its weights on the device, or why there is none."""
         try:
             require_elements(self.name, self.module, args, kwargs)
@@ -88,11 +88,11 @@ class Standin:
         except TtcError as error:
             return error.with_traceback(None)
 
-    def _compile(self, args: Args, kwargs: Kwargs, module: nn.Module) -> Program:
+    def _compile(self, args: Args, kwargs: Kwargs, module: nn.Module) -> ModuleProgram:
         with self._timed(records.COMPILE), _quiet():
-            return Program(module, args, kwargs, self._owner.options)
+            return ModuleProgram(module, args, kwargs, self._owner.options)
 
-    def to_device(self, program: Program) -> None:
+    def to_device(self, program: ModuleProgram) -> None:
         """Bring a program's weights to the device."""
         if not program.ready:
             with self._timed(records.PREPROCESS):
@@ -102,7 +102,7 @@ class Standin:
             with self._timed(records.UPLOAD):
                 program.to_device(self._owner.open, self._owner.emulated)
 
-    def on_device(self, program: Program, args: Args, kwargs: Kwargs) -> Any:
+    def on_device(self, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
         """Return the results of a program of this module."""
         with self._timed(records.DEVICE) as time:
             result = program.run(args, kwargs)
@@ -150,11 +150,11 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _normal(module: Standin, program: Program, args: Args, kwargs: Kwargs) -> Any:
+def _normal(module: Standin, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
     return module.on_device(program, args, kwargs)
 
 
-def _with_fallback(module: Standin, program: Program, args: Args, kwargs: Kwargs) -> Any:
+def _with_fallback(module: Standin, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
     try:
         return module.on_device(program, args, kwargs)
     except TtcError as error:
@@ -162,28 +162,28 @@ def _with_fallback(module: Standin, program: Program, args: Args, kwargs: Kwargs
     return module.in_torch(refused, args, kwargs)
 
 
-def _segments(module: Standin, program: Program, args: Args, kwargs: Kwargs) -> Any:
+def _segments(module: Standin, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
     wanted = module.reference(*wanted_side((args, kwargs), torch.clone))
     found = module.on_device(program, args, kwargs)
     module.compare(found, wanted)
     return found
 
 
-def _layers(module: Standin, program: Program, args: Args, kwargs: Kwargs) -> Any:
+def _layers(module: Standin, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
     wanted = module.reference(*wanted_side((args, kwargs), torch.clone))
     found = module.on_device(program, *found_side((args, kwargs)))
     module.compare(found, wanted)
     return joined(found, wanted)
 
 
-def _layers_apart(module: Standin, program: Program, args: Args, kwargs: Kwargs) -> Any:
+def _layers_apart(module: Standin, program: ModuleProgram, args: Args, kwargs: Kwargs) -> Any:
     spare = wanted_side((args, kwargs), torch.clone)
     wanted = module.reference(args, kwargs)
     module.compare(module.on_device(program, *spare), wanted)
     return wanted
 
 
-RUNS: dict[Mode, Callable[[Standin, Program, Args, Kwargs], Any]] = {
+RUNS: dict[Mode, Callable[[Standin, ModuleProgram, Args, Kwargs], Any]] = {
     Mode.NORMAL: _normal,
     Mode.NORMAL_WITH_FALLBACK: _with_fallback,
     Mode.SEL: _segments,

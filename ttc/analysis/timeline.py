@@ -46,7 +46,7 @@ def timeline(graph: Graph, target: Target, measured: Sequence[float] | None = No
     return moments
 
 
-def _unrolled(graph: Graph, target: Target, turns: Turns = ()) -> Iterator[tuple[Node, Turns, Cost]]:
+def _unrolled(graph: Graph, target: Target) -> Iterator[tuple[Node, Turns, Cost]]:
     """Yield every call of a run with the loops around it and the cost of that one time."""
     liveness = Liveness(graph)
     for node in graph.nodes:
@@ -55,6 +55,6 @@ def _unrolled(graph: Graph, target: Target, turns: Turns = ()) -> Iterator[tuple
                 body = list(_unrolled(loop.body, target))
                 name = node.results[0].name
                 for turn in range(loop.count):
-                    yield from ((inner, (*turns, (name, turn), *inside), price) for inner, inside, price in body)
+                    yield from ((inner, ((name, turn), *inside), price) for inner, inside, price in body)
             case Call() if not isinstance(node.op, Deallocate) and not liveness.kept(node.results[0]):
-                yield node, turns, cost(node, target)
+                yield node, (), cost(node, target)

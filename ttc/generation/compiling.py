@@ -99,7 +99,7 @@ def cache_dtype_named(name: Any, dtype: Any) -> DType | None:
 
 
 def compile_programs(
-    model: Any, sizes: Sizes, inputs: Tensor | None, options: Mapping[str, Any], cache_dtype: DType | None = None
+    model: Any, sizes: Sizes, inputs: Tensor | None, options: Mapping[str, Any], cache_dtype: DType | None
 ) -> Chain:
     """Compile a generative model of transformers; InputError for one that generates nothing.
 

@@ -75,7 +75,7 @@ def paged_sizes(sizes: Sizes, blocks: Any, block_size: Any) -> PagedSizes:
 
 
 def compile_paged(
-    model: Any, sizes: PagedSizes, inputs: Tensor | None, options: Mapping[str, Any], cache_dtype: DType | None = None
+    model: Any, sizes: PagedSizes, inputs: Tensor | None, options: Mapping[str, Any], cache_dtype: DType | None
 ) -> Chain:
     """Compile a causal language model whose keys and values lie in pools of blocks; InputError for other models."""
     require_generative(model)

@@ -30,7 +30,7 @@ class Served:
 class Serving:
     """Programs of generation over pools of blocks, in a session on a device."""
 
-    def __init__(self, programs: Chain, device: str | None = None):
+    def __init__(self, programs: Chain, device: str | None):
         self.programs, self.sizes = programs, PagedSizes.of(programs)
         self.session = programs.session(device)
         self.blocks = Blocks(self.sizes.blocks, self.sizes.block_size)

@@ -48,10 +48,10 @@ def folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def tokenize(sentences: list[str], length: int = LENGTH) -> dict[str, Tensor]:
-    """Return int64 [B, length] token numbers and masks, padded and cut."""
+def tokenize(sentences: list[str]) -> dict[str, Tensor]:
+    """Return int64 [B, LENGTH] token numbers and masks, padded and cut."""
     tokenizer = AutoTokenizer.from_pretrained(folder(), local_files_only=True, trust_remote_code=False)
-    tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=length, return_tensors="pt")
+    tokens = tokenizer(sentences, padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt")
     return {"input_ids": tokens["input_ids"], "attention_mask": tokens["attention_mask"]}
 
 

@@ -50,16 +50,13 @@ def compare_outputs(found: Arrays, wanted: Arrays) -> list[Comparison]:
     return [Comparison.of(name, found[name], wanted[name]) for name in found]
 
 
-def compare_ops(
-    build: Build, inputs: Arrays, mode: str, progress: Callable[[str, int], None] | None = None
-) -> Iterator[Comparison]:
+def compare_ops(build: Build, inputs: Arrays, mode: str, progress: Callable[[str, int], None]) -> Iterator[Comparison]:
     """Compare each op's value in the program with the same op evaluated by torch in the model's own precision.
 
     Both run from the inputs on, so differences add up along the program, as they do on a card. Ops that lowering
     merged into others have no value of their own and are passed over. `progress` gets each step, and the number of
     steps that there may be.
     """
-    progress = progress or (lambda what, steps: None)
     steps = len(build.program.graph.nodes) + len(build.ops.nodes)
     device = open_device("emulator", mode)
     session = Session([build.bucket], build.weights, device)

@@ -241,7 +241,7 @@ def plane(sizes: tuple[int, ...], wide: bool = False, other: int = 1) -> tuple[i
     return (second, first) if wide and len(sizes) == 1 else (first, second)
 
 
-def plane_weight(shape: tuple[int, ...], wide: bool = False) -> tuple[int, ...]:
+def plane_weight(shape: tuple[int, ...], wide: bool) -> tuple[int, ...]:
     """Return a weight's shape with two kernel sizes."""
     return (*shape[:2], *plane(shape[2:], wide))
 

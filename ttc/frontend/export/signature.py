@@ -126,9 +126,9 @@ def _span(tensor: Tensor) -> tuple[int, int]:
     return tensor.data_ptr(), tensor.data_ptr() + (steps + 1) * tensor.element_size() - 1
 
 
-def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> Hashable:
+def call_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Hashable:
     """Return the key that calls of one program share: structure, dtypes, shapes, and arguments that are no tensors."""
-    options = dict(sorted((kwargs or {}).items()))
+    options = dict(sorted(kwargs.items()))
     leaves, spec = pytree.tree_flatten((tuple(args), options))
     return str(spec), tuple(_leaf_key(leaf) for leaf in leaves)
 

@@ -24,7 +24,7 @@ def read_tokens(written: str) -> list[int]:
     return [int(word) for word in words]
 
 
-def tokens_of(text: str, folder: str | PathLike[str], marks: bool = True) -> list[int]:
+def tokens_of(text: str, folder: str | PathLike[str], marks: bool) -> list[int]:
     """Return the tokens of a text by the tokenizer of a folder, as transformers reads it.
 
     `marks` adds the tokens that the tokenizer puts at the ends. InputError for an empty text and for a folder without a

@@ -33,7 +33,7 @@ class Fits:
 
     def __post_init__(self):
         self.lengths.update((Length.named(name), None) for name in self.limits)
-        self.steps = {name: gcd(*(sizes[name] for sizes in self.sizes)) for name in self.limits}
+        self.multiples = {name: gcd(*(sizes[name] for sizes in self.sizes)) for name in self.limits}
 
     def add(self, length: Length) -> None:
         """Add a length that some value has."""
@@ -63,7 +63,7 @@ class Fits:
         """List the candidates that differ from each other as lengths."""
         found: list[Length] = []
         for new in candidates:
-            if new is not None and not any(same(new, other, self.limits, self.steps) for other in found):
+            if new is not None and not any(same(new, other, self.limits, self.multiples) for other in found):
                 found.append(new)
         return found
 

@@ -84,7 +84,7 @@ class _Inference:
         outputs = () if self.reasons else tuple((name, self.values[v]) for name, v in self.readings.outputs)
         graph = Graph(tuple(self.nodes), outputs, self.literals.weights)
         reasons, fits = tuple(self.reasons), self.fits
-        return Annotated(graph, fits.limits, fits.steps, self.known, self.picked, reasons, fits.guessed)
+        return Annotated(graph, fits.limits, fits.multiples, self.known, self.picked, reasons, fits.guessed)
 
     def _input(self, values: Counterparts) -> None:
         op = values[0].op

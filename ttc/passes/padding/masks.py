@@ -79,12 +79,12 @@ class Masks:
         if key in self._masked:
             return self._masked[key], False
         condition = self._condition(abstract, padded)
-        kind = float if value.dtype.is_float else bool if value.dtype is DType.bool else int
         if value.dtype is DType.bool:
             joined = ops.Or(value, self._builder(ops.Not(condition))) if fill else ops.And(value, condition)
             masked = self._builder(joined, f"{value.name}.valid")
         else:
-            other = self._builder(ops.Full(TensorType(value.dtype, ()), kind(fill)))
+            number = float if value.dtype.is_float else int
+            other = self._builder(ops.Full(TensorType(value.dtype, ()), number(fill)))
             masked = self._builder(ops.Where(condition, value, other), f"{value.name}.valid")
         self._masked[key] = masked
         return masked, True

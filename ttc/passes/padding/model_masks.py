@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ttc import ops
 from ttc.ir import Value
-
-if TYPE_CHECKING:
-    from ttc.passes.padding.analysis import PaddingAnalysis
+from ttc.passes.padding.flow import PaddingFlow
 
 
-def certain_comparison(value: Value, analysis: PaddingAnalysis) -> Value:
+def certain_comparison(value: Value, flow: PaddingFlow) -> Value:
     """Mask a comparison of positions with the model's own lengths, so that the comparison surely excludes padding."""
     op = value.op
     if not isinstance(op, (ops.Lt, ops.Le, ops.Gt, ops.Ge)):
@@ -20,21 +16,21 @@ def certain_comparison(value: Value, analysis: PaddingAnalysis) -> Value:
         (op.a, op.b, isinstance(op, (ops.Gt, ops.Ge))),
         (op.b, op.a, isinstance(op, (ops.Lt, ops.Le))),
     ):
-        back = {value.type.rank - positions.type.rank + d for d in analysis.abstract(positions).padded_dims}
-        own = {value.type.rank - other.type.rank + d for d in analysis.abstract(other).padded_dims}
-        if not analysis.constant(positions) or not back or back & own:
+        back = {value.type.rank - positions.type.rank + d for d in flow.abstract(positions).padded_dims}
+        own = {value.type.rank - other.type.rank + d for d in flow.abstract(other).padded_dims}
+        if not flow.constant(positions) or not back or back & own:
             continue
-        analysis.own = True
-        if analysis.certain:
-            return analysis.masked(value, sorted(back), float(beyond), "the model's own mask, which others rely on")
+        flow.own = True
+        if flow.certain:
+            return flow.masked(value, sorted(back), float(beyond), "the model's own mask, which others rely on")
     return value
 
 
-def certain_product(op: ops.Mul, analysis: PaddingAnalysis) -> None:
+def certain_product(op: ops.Mul, flow: PaddingFlow) -> None:
     """Make the other factor of a product with a mask of zeros finite, as inf or NaN times 0 would be NaN."""
     for mask, value in ((op.a, op.b), (op.b, op.a)):
-        zeros = [factor.fill for factor in analysis.abstract(mask).factors if factor.length]
-        if zeros and set(zeros) == {0.0} and not analysis.abstract(value).finite and analysis.abstract(mask).finite:
-            analysis.own = True
-            if analysis.certain:
-                analysis.finite(value, "the model's own mask")
+        zeros = [factor.fill for factor in flow.abstract(mask).factors if factor.length]
+        if zeros and set(zeros) == {0.0} and not flow.abstract(value).finite and flow.abstract(mask).finite:
+            flow.own = True
+            if flow.certain:
+                flow.finite(value, "the model's own mask")

@@ -40,15 +40,14 @@ def generator(seed: Any) -> np.random.Generator:
     return np.random.default_rng(int(seed))
 
 
-def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | None = None) -> dict[str, Given]:
+def bind_inputs(program: Program, inputs: Any) -> dict[str, Given]:
     """Return the inputs of a run by name: from a mapping by name, a sequence in order, or the only input itself.
 
-    Random inputs that are not given are drawn from `generator`; a sequence does not count them. States are the
-    session's own. InputError, naming the culprit, for what is missing, unknown, or of another shape or dtype than
-    declared.
+    A sequence does not count random inputs, nor states, which are the session's own. InputError, naming the culprit,
+    for what is missing, unknown, or of another shape or dtype than declared.
     """
     asked = [name for name, _ in program.inputs if is_given(name)]
-    given = {**drawn(program.inputs, inputs, generator), **by_name(asked, inputs)}
+    given = by_name(asked, inputs)
     declared = {name: type for name, type in program.inputs if state_name(name) is None}
     names = ", ".join(declared) or "no inputs"
     for name in given:
@@ -60,13 +59,9 @@ def bind_inputs(program: Program, inputs: Any, generator: np.random.Generator | 
     return {name: _checked(name, given[name], type) for name, type in declared.items()}
 
 
-def drawn(declared: Signature, inputs: Any, generator: np.random.Generator | None) -> dict[str, np.ndarray]:
+def drawn(declared: Signature, given: Mapping[str, Any], generator: np.random.Generator) -> dict[str, np.ndarray]:
     """Draw random numbers for the random inputs that are not given, in the order of the signature."""
-    given = inputs if isinstance(inputs, Mapping) else {}
     missing = [(name, type, kind) for name, type in declared if name not in given and (kind := random_kind(name))]
-    if not missing:
-        return {}
-    generator = generator or np.random.default_rng(0)
     draw = {NORMAL: generator.standard_normal, UNIFORM: generator.random}
     return {name: draw[kind](type.shape, np.dtype("float32")).astype(user_dtype(type)) for name, type, kind in missing}
 
