@@ -211,6 +211,15 @@ def test_saved_and_loaded_gives_the_same_numbers(tmp_path: Path):
             assert pcc(found, module(x).numpy()) >= (0.95 if dtype == "bfp4" else 0.99)
 
 
+def test_what_a_notebook_shows_is_a_line():
+    module = nn.Sequential(nn.Linear(48, 64), nn.ReLU()).eval()
+    early, late = ttc.compile(module, (torch.zeros(3, 48),), target="p150"), ttc.compile(module, dtype="fp32")
+    assert repr(early) == "<Compiled for p150 in bf16: input f32[3,48] -> output f32[3,64]>"
+    assert repr(late) == "<Compiled for n150 in fp32: in the form of the first call>"
+    assert repr(early.build.program.graph) == f"<Graph of {len(early.build.program.graph.nodes)} nodes>"
+    assert len(repr(early.executable)) < 800
+
+
 def test_fake_weights_compile_save_and_are_bound_later(tmp_path: Path):
     torch.manual_seed(0)
     real = nn.Sequential(nn.Linear(48, 64), nn.ReLU(), nn.Linear(64, 5)).eval()

@@ -63,6 +63,14 @@ class Compiled:
             if graph is not None or self._lengths:
                 self._form(graph)
 
+    def __repr__(self) -> str:
+        what = "in the form of the first call"
+        if self._shown:
+            program = self._shown[1].program
+            sides = (", ".join(f"{name} {type}" for name, type in side) for side in (program.inputs, program.outputs))
+            what = " -> ".join(sides)
+        return f"<Compiled for {self.options.target.name} in {self.options.dtype}: {what}>"
+
     # ------------------------------------------------------------ running
 
     def run(

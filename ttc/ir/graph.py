@@ -190,14 +190,14 @@ class Const(Op):
         return self.type
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Graph:
     """A program: nodes in order, named outputs, and the data that `Const` refers to."""
 
     nodes: tuple[Node, ...]
     outputs: tuple[tuple[str, Value], ...]
     weights: Weights = field(default_factory=Weights, compare=False)
-    shared: bool = field(default=False, compare=False, repr=False)
+    shared: bool = field(default=False, compare=False)
     """Mark of graphs in which a builder has shared equal ops and dropped dead ones."""
 
     @property
@@ -245,6 +245,9 @@ class Graph:
         """Return input and output types by name."""
         inputs = {node.op.name: node.results[0].type for node in self.nodes if isinstance(node.op, Input)}
         return inputs, {name: value.type for name, value in self.outputs}
+
+    def __repr__(self) -> str:
+        return f"<Graph of {len(self.nodes)} nodes>"
 
     def __str__(self) -> str:
         from ttc.ir.text import print_graph
