@@ -21,7 +21,7 @@ from ttc.passes.padding.result import Mask, NotFinite
 
 @dataclass
 class PaddingFlow:
-    """What transfer functions ask and add to: the methods are described in `ops.padding.transfer.Flow`.
+    """The `Flow` that transfer functions ask and add to: `ops.padding.transfer` describes the methods.
 
     `samples` of the batch have lengths of their own; `certain` states whether the model's own masks are made certain,
     `own` whether there are any. `least` has the smallest value of each length for which the model has a result.
