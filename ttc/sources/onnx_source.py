@@ -114,7 +114,7 @@ class OnnxSource:
 
     def outputs_of(self, graph: Graph, arrays: Mapping[str, np.ndarray], given: Named) -> Any:
         """Return the only output, or all outputs in a tuple."""
-        from ttc.sources.torch_source import as_tensors
+        from ttc.sources.tensors import as_tensors
 
         tensors = tuple(as_tensors(arrays, graph).values())
         return tensors[0] if len(tensors) == 1 else tensors

@@ -28,11 +28,10 @@ from ttc.frontend.export import (
     symbolic_dims,
 )
 from ttc.ir import Graph
-from ttc.ops.torch_types import to_torch
-from ttc.runtime.run.convert import numbers_of
 from ttc.sources.dynamic_shapes import named_dims
 from ttc.sources.modules import require_traceable
 from ttc.sources.source import Inputs, Named, Source, by_name, unbound, without_random
+from ttc.sources.tensors import as_tensors, require_dense, to_tensor
 from ttc.sources.traces import Traces
 
 
@@ -218,7 +217,7 @@ class ModuleSource:
     def _export(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Exported:
         """Export the module for a call; calls with equal keys share one export."""
         for leaf in pytree.tree_leaves((args, kwargs)):
-            _require_dense(leaf)
+            require_dense(leaf)
         key = call_key(args, kwargs)
         if key not in self._exports:
             self._exports[key] = self._exported(args, kwargs)
@@ -297,36 +296,3 @@ def _own_inputs(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str
 def _outputs(signature: Signature, tensors: Mapping[str, Tensor], given: Named) -> Any:
     signature.change_inputs(tensors, given)
     return signature.unflatten_outputs(tensors)
-
-
-def to_tensor(item: Any) -> Any:
-    """Convert an array or a number of numpy's to a torch tensor, nothing else; InputError for odd elements."""
-    if isinstance(item, np.generic) and item.dtype.kind in "biuf":
-        return item.item()
-    if not isinstance(item, np.ndarray):
-        return item
-    if item.dtype.name == "bfloat16":
-        return torch.from_numpy(np.array(item).view(np.int16)).view(torch.bfloat16)
-    try:
-        item = numbers_of("", item)
-        return torch.from_numpy(np.array(item, order="C", copy=not item.flags.writeable or None))
-    except (TypeError, ValueError):
-        raise InputError(
-            f"an array of {item.dtype} cannot become a torch tensor: these are not numbers of torch"
-        ) from None
-
-
-def _require_dense(leaf: Any) -> None:
-    """Require a tensor that holds its elements one by one; InputError otherwise."""
-    if isinstance(leaf, Tensor) and (leaf.layout is not torch.strided or leaf.is_quantized or leaf.is_nested):
-        kind = "quantized" if leaf.is_quantized else "nested" if leaf.is_nested else str(leaf.layout)
-        remedy = (
-            "x.dequantize()" if leaf.is_quantized else "x.to_padded_tensor(0)" if leaf.is_nested else "x.to_dense()"
-        )
-        raise InputError(f"an argument is a {kind} tensor, which programs do not take: pass {remedy}")
-
-
-def as_tensors(arrays: Mapping[str, np.ndarray], graph: Graph) -> dict[str, Tensor]:
-    """Convert a graph's outputs to torch tensors of the dtypes that the graph declares."""
-    declared = graph.signature()[1]
-    return {name: torch.from_numpy(array).to(to_torch(declared[name].dtype)) for name, array in arrays.items()}
