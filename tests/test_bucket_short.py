@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import register_pytree_node
 
 import ttc
+from ttc.compiled.compiled import Compiled
 from ttc.errors import InputError
 
 
@@ -77,6 +78,41 @@ def test_a_length_at_which_the_code_does_something_else_is_refused_and_no_other(
     for length in range(1, least):
         with pytest.raises(InputError, match=r"the inputs are too short: the length T.* is -?[0-9]*, the model needs"):
             compiled(x[:length])
+
+
+class Pair(torch.nn.Module):
+    """A function of two inputs."""
+
+    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.function(x, y)
+
+
+def of_two_lengths(function: Callable[[Tensor, Tensor], Tensor]) -> Compiled:
+    shapes, lengths = ({0: "S"}, {0: "T"}), {"S": [12, 16], "T": [24, 32]}
+    return ttc.compile(
+        Pair(function), (torch.randn(16, 3), torch.randn(32, 3)), dynamic_shapes=shapes, lengths=lengths, dtype="fp32"
+    )
+
+
+def test_code_that_compares_two_lengths_is_no_other_code_where_they_are_told_apart():
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        return x @ y.T if x.shape[0] < y.shape[0] else x @ y.T.abs()
+
+    compiled = of_two_lengths(function)
+    for s, t in ((16, 17), (1, 32), (3, 18)):
+        x, y = torch.randn(s, 3), torch.randn(t, 3)
+        torch.testing.assert_close(compiled(x, y), function(x, y), rtol=1e-5, atol=1e-5)
+    with pytest.raises(InputError, match="too short: the length T is 16, the model needs 17"):
+        compiled(torch.randn(16, 3), torch.randn(16, 3))
+
+
+def test_code_that_does_something_else_at_equal_lengths_is_refused():
+    with pytest.raises(InputError, match=r"something else where S and T are equal \(16\)"):
+        of_two_lengths(lambda x, y: x @ y.T if x.shape[0] != y.shape[0] else x.abs() @ y.T)
 
 
 class Counts(torch.nn.Module):

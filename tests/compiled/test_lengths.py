@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import pytest
@@ -17,7 +17,7 @@ class Model:
 
     def __init__(self, multiple: int = 1, unbound: tuple[str, ...] = (), undecided: tuple[str, ...] = ()):
         self.multiple, self.read, self.traced = multiple, [], []
-        self.chooses: dict[str, int] = {}
+        self.does_the_same: Callable[[Mapping[str, int]], bool] = lambda sizes: True
         self.unbound = lambda: list(unbound)
         self.needs = lambda: NeedsValues([("reshape", "needs its shape")], undecided, True) if undecided else None
 
@@ -30,7 +30,9 @@ class Model:
 
     def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
         self.traced.append(dict(lengths))
-        return all(size >= self.chooses.get(name, 0) for name, size in lengths.items())
+        if any(size % self.multiple for size in lengths.values()):
+            raise TtcError("not taken")
+        return self.does_the_same(lengths)
 
 
 def reader(model: Any, **sizes: tuple[int, ...]) -> LengthReader:
@@ -96,15 +98,50 @@ def test_as_many_buckets_as_there_may_be():
 @pytest.mark.parametrize("least", [2, 3, 9, 12, 13])
 def test_the_least_size_is_where_code_begins_to_do_the_same(least: int):
     model = Model()
-    model.chooses = {"T": least}
+    model.does_the_same = lambda sizes: sizes["T"] >= least
     found = reader(model, T=(16, 32), N=(4, 8))
     assert found.least == {Length.named("T"): least}  # 13 and 15 are read, too
-    assert all(sizes["N"] == 4 for sizes in model.traced if sizes["T"] != 16)
+
+
+@pytest.mark.parametrize(
+    ("does_the_same", "least"),
+    [
+        (lambda sizes: sizes["S"] > sizes["T"], {"S": 9}),  # the longest T is 8
+        (lambda sizes: sizes["S"] + sizes["T"] > 20, {"S": 17, "T": 4}),
+        (lambda sizes: sizes["S"] * sizes["T"] > 1, {"T": 2}),  # beside an S of 1
+        (lambda sizes: sizes["S"] > 2 and sizes["T"] > 1, {"S": 3, "T": 2}),
+        (lambda sizes: sizes["T"] < 9, {}),
+    ],
+)
+def test_code_may_compare_two_lengths(does_the_same: Callable[[Mapping[str, int]], bool], least: dict[str, int]):
+    model = Model()
+    model.does_the_same = does_the_same
+    found = reader(model, S=(32, 64), T=(4, 8)).least
+    assert found == {Length.named(name): size for name, size in least.items()}
+
+
+def test_code_that_does_something_else_where_two_lengths_are_equal_is_refused():
+    model = Model()
+    model.does_the_same = lambda sizes: sizes["S"] != sizes["T"]
+    with pytest.raises(InputError, match=r"where S and T are equal \(8\).*: give both one name"):
+        _ = reader(model, N=(2, 4), S=(32, 64), T=(4, 8)).least
+
+
+def test_equal_lengths_that_the_model_does_not_take_tell_nothing():
+    model = Model()
+
+    def unlike(sizes: Mapping[str, int]) -> bool:
+        if sizes["S"] == sizes["T"] > 1:
+            raise TtcError("these are of two kinds")
+        return True
+
+    model.does_the_same = unlike
+    assert reader(model, S=(12, 16), T=(6, 8)).least == {}
 
 
 def test_the_least_size_is_a_multiple_of_what_all_sizes_are():
     model = Model(multiple=4)
-    model.chooses = {"T": 5}
+    model.does_the_same = lambda sizes: sizes["T"] >= 5
     assert reader(model, T=(16, 32)).least == {Length.named("T"): 8}
 
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from ttc.errors import InputError
 from ttc.frontend.export import export
-from ttc.frontend.export.tracing import quiet
+from ttc.frontend.export.tracing import REPORTING, quiet
 
 X = torch.ones(3)
 
@@ -72,10 +72,16 @@ def _report_and_fail():
 
 
 def test_reports_of_torch_are_silent_while_a_model_is_exported(capsys: pytest.CaptureFixture):
-    loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
+    loggers = [logging.getLogger(name) for name in REPORTING]
     with quiet():
         assert all(logger.disabled for logger in loggers)
     with pytest.raises(ValueError, match="torch gave up"), quiet():
         _report_and_fail()
     assert not any(logger.disabled for logger in loggers)
     assert capsys.readouterr().err == ""
+
+
+def test_shapes_that_do_not_fit_are_told_once(capfd: pytest.CaptureFixture):
+    with pytest.raises(InputError, match="Output size is too small"):
+        export(nn.MaxPool2d(3), (torch.zeros(1, 2, 2, 2),))
+    assert capfd.readouterr().err == ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from itertools import product
-from math import gcd
 
+from ttc.compiled.code import Code
 from ttc.errors import InputError, TtcError
 from ttc.ir import Graph
 from ttc.ir.lengths import Length, size_words
@@ -63,31 +63,12 @@ class LengthReader:
         """Return the smallest size of each length at which the model's code does the same as at those read.
 
         Lengths whose code does the same at all sizes are left out: no reading tells what it does below them all.
+        InputError if the code does something else where two lengths are equal.
         """
-        found = {name: self._least(name) for name in self._sizes}
-        return {Length.named(name): size for name, size in found.items() if size}
-
-    def _least(self, name: str) -> int:
-        """Return the smallest size of one length at which the code does the same; 0 if that is the case at all sizes.
-
-        Sizes are tried in steps that divide all sizes read: one step, then by bisection.
-        """
-        smallest = {name: listed[0] for name, listed in self._sizes.items()}
-        sizes = {each[name] for _, each in self._others(PROBES)} | set(self._sizes[name])
-        step, read = gcd(*sizes), [{**smallest, name: size} for size in sizes]
-
-        def same(steps: int) -> bool:
-            tried = {**smallest, name: steps * step}
-            self._progress(f"tracing the model at {size_words(tried)}")
-            return self._source.same_code(tried, read)
-
-        differs, most = 1, min(sizes) // step
-        if most == 1 or same(1):
-            return 0
-        while most - differs > 1:
-            tried = (differs + most) // 2
-            differs, most = (differs, tried) if same(tried) else (tried, most)
-        return most * step
+        read = [*self.buckets, *(sizes for _, sizes in self._others(PROBES))]
+        code = Code(self._source, read, self._progress)
+        code.require_any_equal()
+        return {Length.named(name): size for name, size in code.least.items()}
 
     def _others(self, count: int) -> list[Reading]:
         """Read the model at `count` other sizes of each length in turn, the smallest of all others."""

@@ -37,7 +37,7 @@ class Source(Protocol):
     def same_code(self, lengths: Mapping[str, int], read: Sequence[Mapping[str, int]]) -> bool:
         """Return whether the model's own code does the same at these lengths as at all those read.
 
-        Code may choose by a size, as `if x.shape[1] > 1` does. False where the model does not take the lengths.
+        Code may choose by a size, as `if x.shape[1] > 1` does. A TtcError where the model does not take the lengths.
         """
         ...
 

@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError, TtcError
 from ttc.frontend.export.caches import register_caches
+from ttc.frontend.export.causal import masks_as_given
 from ttc.frontend.export.experts import static_experts
 from ttc.frontend.export.failure import why_not
 from ttc.frontend.export.frozen import tensors_of
@@ -76,7 +77,7 @@ def trace(
 
 
 def _traced(model: nn.Module, args: tuple, kwargs: dict[str, Any], mode: FakeTensorMode | None) -> ExportedProgram:
-    with quiet(), torch.no_grad(), _under(mode), lengths_kept(), static_experts(), static_splines():
+    with quiet(), torch.no_grad(), _under(mode), _traceable():
         try:
             return torch.export.export(model, args, kwargs, strict=False)
         except TtcError:
@@ -133,10 +134,14 @@ def _depends_on_training(module: nn.Module) -> bool:
     return False
 
 
+REPORTING = ("torch.export._trace", "torch.fx.experimental.symbolic_shapes", "torch._subclasses.fake_tensor")
+"""The loggers to which torch reports a failing export, with tracebacks."""
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence torch's warnings about its own use of itself, and its reports about an export that fails."""
-    loggers = [logging.getLogger(name) for name in ("torch.export._trace", "torch.fx.experimental.symbolic_shapes")]
+    loggers = [logging.getLogger(name) for name in REPORTING]
     printed = io.StringIO()
     for logger in loggers:
         logger.disabled = True
@@ -147,6 +152,13 @@ def quiet() -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.disabled = False
+
+
+@contextmanager
+def _traceable() -> Iterator[None]:
+    """Let parts of torch and of packages do by arithmetic what they otherwise do by looking into numbers."""
+    with lengths_kept(), static_experts(), static_splines(), masks_as_given():
+        yield
 
 
 @contextmanager
