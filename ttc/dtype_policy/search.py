@@ -21,12 +21,12 @@ Dtypes = Mapping[str, DType]
 Progress = Callable[[str], None]
 
 
-def with_chosen_dtypes(compiled: Compiled, inputs: Any, min_pcc: float, progress: Progress) -> Compiled:
+def with_chosen_dtypes(compiled: Compiled, inputs: Any, min_pcc: float, progress: Progress | None) -> Compiled:
     """Compile a bf16 model again with the cheapest weights that keep its outputs; its `choice` tells them.
 
     Each output must correlate with fp32's by at least `min_pcc` on the given inputs. InputError if bf16's do not.
     """
-    trials = Trials(compiled.build, compiled.options, inputs, progress)
+    trials = Trials(compiled.build, compiled.options, inputs, progress or (lambda what: None))
     choice = chosen(trials, min_pcc)
     found = compiled.variant(weight_dtypes=choice.dtypes)
     found.choice = choice
