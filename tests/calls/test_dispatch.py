@@ -52,6 +52,12 @@ def reductions() -> list[Row]:
         (lambda x: Max(x, (1, 2), True), (b(1, 32, 32),), (1, 0)),  # one tile, both ways at once
         (lambda x: Mean(x, (0, 1)), (b(3, 2),), (2, 0)),
         (lambda x: Sum(x, (2, 3), True), (b(1, 1, 3, 2),), (2, 0)),
+        (lambda x: Sum(x, (0, 1, 2), True), (b(2, 32, 32),), (2, 0)),  # one tile is left by the outer dimension
+        (lambda x: Sum(x, (0, 1, 2), True), (b(2, 32, 64),), (3, 0)),
+        (lambda x: Sum(x, (0, 1, 2), True), (f(2, 32, 32),), (5, 0)),
+        (lambda x: Mean(x, (0, 1, 2), True), (b(2, 32, 32),), (5, 0)),
+        (lambda x: Sum(x, (0, 2, 3), True), (b(2, 1, 32, 32),), (3, 0)),  # not of all dimensions
+        (lambda x: Sum(x, (0, 1, 2, 3), True), (b(1, 1, 32, 32),), (3, 0)),
         (lambda x: Sum(x, (1, 2), True), (b(1, 32, 33),), (3, 0)),
         (lambda x: Sum(x, (1, 2), True), (b(2, 32, 32),), (2, 0)),
         (lambda x: Sum(x, (1, 2), True), (f(1, 32, 32),), (2, 0)),
@@ -144,6 +150,13 @@ def movements() -> list[Row]:
         (lambda x: Pad(x, ((0, 0), (0, 32)), 0.0), (b(32, 32),), (1, 0)),
         (lambda x: Pad(x, ((0, 1), (0, 0), (0, 0)), 0.0), (b(2, 32, 32),), (1, 0)),
         (lambda x: Pad(x, ((0, 1), *((0, 0),) * 4), 0.0, memory_config=L1), (b(2, 2, 2, 32, 32),), (2, 1)),
+        (lambda x: Pad(x, ((0, 0), (0, 1), *((0, 0),) * 3), 0.0, memory_config=L1), (b(2, 2, 2, 32, 32),), (2, 1)),
+        (
+            lambda x: Pad(x, (*((0, 0),) * 2, (0, 1), *((0, 0),) * 2), 0.0, memory_config=L1),
+            (b(2, 2, 2, 32, 32),),
+            (1, 0),
+        ),
+        (lambda x: Pad(x, ((0, 1), *((0, 0),) * 3), 0.0, memory_config=L1), (b(2, 2, 32, 32),), (1, 0)),
         (lambda x: Expand(x, (1, 64, 64)), (b(64, 64),), (0, 0)),
         (lambda x: Expand(x, (2, 3, 64, 64)), (b(64, 64),), (1, 0)),  # two dimensions of one element join
         (lambda x: Expand(x, (2, 1, 3, 64)), (b(1, 1, 1, 64, layout=ROWS),), (2, 0)),

@@ -66,7 +66,7 @@ class Pad(Call, name="ttnn.pad"):
     def dispatch(self, target: Target) -> Dispatch:
         spec = spec_of(self.input_tensor)
         result = self.infer()
-        beyond = any(map(any, self.padding[:-4])) and result.memory != spec.memory
+        beyond = spec.rank > 4 and any(map(any, self.padding[:-3])) and result.memory != spec.memory
         moved = ONE_CONVERSION if beyond else NO_PROGRAM  # what has more than four dimensions keeps its memory
         return moved + (padded(spec.shape, result.shape) if spec.layout is Layout.TILE else ONE_PROGRAM)
 

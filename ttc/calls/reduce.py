@@ -63,7 +63,7 @@ class ReduceCall(Call, abstract=True):
         spec = spec_of(self.input_tensor)
         fill = ends_inside_tiles(spec.shape)
         outer = sum(dim < spec.rank - 2 for dim in self.dim)
-        inner = len(self.dim) - outer + halved(spec, self.dim, target) - (not outer and at_once(spec, self.dim))
+        inner = len(self.dim) - outer + halved(spec, self.dim, target) - at_once(spec, self.dim, self.fast_outside)
         if self.fast_outside and spec.dtype is DType.bf16:
             programs = inner + outer + (outer > 0 and fill)  # what was filled is sliced off again
         else:
@@ -92,11 +92,17 @@ def halved(spec: Spec, dims: tuple[int, ...], target: Target) -> bool:
     return rows >= TALL and 2 * prod(batch) * columns <= target.cores
 
 
-def at_once(spec: Spec, dims: tuple[int, ...]) -> bool:
-    """Return whether TTNN reduces rows and columns in one program: those of a single tile of bf16."""
+def at_once(spec: Spec, dims: tuple[int, ...], fast_outside: bool) -> bool:
+    """Return whether TTNN reduces rows and columns in one program: those of a single tile of bf16.
+
+    The tile is also that which the outer dimensions leave, where TTNN reduces all of them, without permutes.
+    """
     if spec.dtype is not DType.bf16 or spec.rank < 2 or not {spec.rank - 2, spec.rank - 1} <= {*dims}:
         return False
-    return prod(spec.shape[:-2]) * prod(ceil(size / TILE) for size in spec.shape[-2:]) == 1
+    tiles = prod(ceil(size / TILE) for size in spec.shape[-2:])
+    if any(dim < spec.rank - 2 for dim in dims):
+        return fast_outside and len(dims) == spec.rank and tiles == 1
+    return prod(spec.shape[:-2]) * tiles == 1
 
 
 class Sum(ReduceCall, name="ttnn.sum"):
