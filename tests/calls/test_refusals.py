@@ -89,6 +89,7 @@ LINEAR = (
 PLAIN = LINEAR.replace(', activation="relu"', "")
 MATMUL = "ttnn.matmul(input_tensor_a=bf16[2,4,64] tile dram, input_tensor_b=bf16[2,64,96] tile dram)"
 EMBED = "ttnn.embedding(input_tensor=u32[2,32] row_major dram, weight=bf16[9,64] row_major dram, layout=TILE)"
+GATHER_ONE = "ttnn.gather(input=f32[9] row_major dram, dim=0, index=u32[2] row_major dram)"
 GATHER = "ttnn.gather(input=f32[4,9] row_major dram, dim=1, index=u32[4,2] row_major dram)"
 SCATTER = (
     "ttnn.scatter(input=f32[4,9] row_major dram, dim=1, index=u32[4,2] row_major dram, src=f32[4,2] row_major dram)"
@@ -294,6 +295,8 @@ REFUSED = [
     (EMBED, "weight=bf16[9,63] row_major dram", "embedding makes whole tiles only, without another device program"),
     (EMBED, "weight=f32[9,64] row_major dram", "the table is f32; accepted are bf16"),
     (EMBED, "input_tensor=i32[2,32] row_major dram", "the index is i32; accepted are u32"),
+    (GATHER_ONE, "index=u32[1] row_major dram", "[9] and [1]: TTNN takes one number alone for a scalar"),
+    (GATHER_ONE, "input=f32[1] row_major dram", "[1] and [2]: TTNN takes one number alone for a scalar"),
     (GATHER, "dim=0", "ttc gathers and scatters along the last dimension, not 0 of 2"),
     (GATHER, "index=u32[3,2] row_major dram", "the index [3, 2] does not cover the rows of [4, 9]"),
     (SCATTER, "src=f32[4,3] row_major dram", "src [4, 3] does not fit the index [4, 2]"),

@@ -69,6 +69,8 @@ class Gather(Call, name="ttnn.gather"):
         accept(self.index, Layout.ROW_MAJOR, INDICES, "the index")
         spec = spec_of(self.input)
         check_rows(self.dim, self.input, self.index)
+        if (1,) in (spec.shape, self.index.shape):
+            raise Refusal(f"{list(spec.shape)} and {list(self.index.shape)}: TTNN takes one number alone for a scalar")
         return replace(spec, shape=self.index.shape, memory=self.memory_config or spec.memory)
 
     def workspace(self, target: Target) -> Workspace:

@@ -6,6 +6,7 @@ import torch
 
 from tests.backend.lowered import lowered
 from tests.emulated import emulated
+from tests.mock_cards import check
 from ttc.backend import lower
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
@@ -93,6 +94,23 @@ def test_gather_takes_the_rows_that_the_index_covers():
         return "y"=%y
     """)
     assert names(text)[-5:] == ["permute", "permute", "slice", "gather", "permute"]
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 1), (5, 1), (1, 3), (5, 2)])
+@pytest.mark.parametrize("dtype", ["f32", "i32"])
+def test_a_number_alone_is_gathered_as_a_row(size: int, count: int, dtype: str, ttnn_python: str):
+    graph = parse_graph(f"""graph {{
+        %x: {dtype}[{size}] = input(name="x")
+        %i: i64[{count}] = input(name="i")
+        %y: {dtype}[{count}] = gather(x=%x, index=%i, dim=0)
+        return "y"=%y
+    }}""")
+    build = compile_graph(graph, Options(TARGETS["n150"]))
+    assert check(build.program).ok
+    x = torch.arange(size).to(torch.float32 if dtype == "f32" else torch.int32) + 3
+    index = torch.arange(count) % size
+    found = emulated(build, {"x": x.numpy(), "i": index.numpy()})["y"]
+    assert found.tolist() == x[index].tolist()
 
 
 def test_a_scatter_into_part_of_the_rows_is_refused():

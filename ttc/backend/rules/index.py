@@ -112,7 +112,10 @@ def gather(op: ops.Gather, to: Lowering) -> Value:
     ends = (*index.shape[:-1], x.shape[-1])
     if ends != x.shape:
         x = to.call(Slice(x, (0,) * len(ends), ends))
-    found = gathered(Gather(x, len(order) - 1, index), to)
+    wanted = index
+    if (1,) in (x.shape, index.shape):  # TTNN takes one number alone for a scalar: it gathers from a row
+        x, wanted = (reshaped(each, (1, each.type.numel), to) for each in (x, index))
+    found = reshaped(gathered(Gather(x, x.type.rank - 1, wanted), to), index.shape, to)
     return reshaped(permuted(found, inverse_of(order), to), op.infer().shape, to)
 
 
