@@ -4,7 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from ttc.calls.call import ComputeKernelConfig, CoreGrid, UnaryWithParam
+from ttc.calls import conv, conv_transpose, loop
+from ttc.calls.call import Call, ComputeKernelConfig, CoreGrid, UnaryWithParam
 from ttc.calls.layout import ToLayout
 from ttc.calls.matmul import Linear
 from ttc.calls.spelling import arguments, build, spelled, text
@@ -83,3 +84,13 @@ def test_arguments_leave_defaults_out():
     assert isinstance(y.op, Linear)
     stated = {"compute_kernel_config": ComputeKernelConfig()}  # the default is ttc's: TTNN's is another on each card
     assert arguments(y.op) == ([x, x], {"transpose_b": True, **stated, "core_grid": CoreGrid(8, 8)})
+
+
+def test_calls_on_the_device_of_no_operand_take_a_device():
+    """Their operands may be on the host, or there may be none."""
+    kinds = (kind for module in (conv, conv_transpose, loop) for kind in vars(module).values())
+    taking = {kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Call) and kind.needs_device}
+    assert {kind.mnemonic for kind in taking} == {
+        "ttnn.conv2d", "ttnn.conv_transpose2d", "ttnn.empty", "ttnn.prepare_conv_bias",
+        "ttnn.prepare_conv_transpose2d_bias", "ttnn.prepare_conv_transpose2d_weights", "ttnn.prepare_conv_weights",
+    }  # fmt: skip

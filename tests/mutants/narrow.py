@@ -53,7 +53,7 @@ ALSO = {
         "tests/calls/test_matmul.py",
         "tests/backend/plan/test_upload_as_used.py",
     ),
-    "ttc/calls/conv_transpose.py": (*CONV, "tests/calls/test_conv.py"),
+    "ttc/calls/conv_transpose.py": (*CONV, "tests/calls/test_conv.py", "tests/calls/test_spelling.py"),
     "ttc/calls/host.py": ("tests/test_host.py",),
     "ttc/calls/logic.py": ("tests/calls/test_binary.py",),
     "ttc/calls/loop.py": RECURRENT,

@@ -12,7 +12,7 @@ from ttc.frontend.onnx.tensors import dtype_of
 from ttc.ir import TensorType
 
 SMALL = 1024
-"""The largest number of elements of an initialiser that may be a shape; others are left out."""
+"""The largest number of elements of an initialiser that may be a shape; of others the type alone is kept."""
 
 
 def inferred_types(model: ModelProto, inputs: Mapping[str, TensorType]) -> dict[str, TensorType]:
@@ -26,7 +26,7 @@ def inferred_types(model: ModelProto, inputs: Mapping[str, TensorType]) -> dict[
 
 
 def _skeleton(model: ModelProto, inputs: Mapping[str, TensorType]) -> ModelProto:
-    """Copy the model's nodes without large weights and functions, its sizes bound."""
+    """Copy the model's nodes without functions and the numbers of large weights, its sizes bound."""
     skeleton = ModelProto(ir_version=max(model.ir_version, 4))
     skeleton.opset_import.extend(model.opset_import)
     graph = skeleton.graph
