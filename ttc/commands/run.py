@@ -36,12 +36,11 @@ def run(arguments: Namespace) -> int:
     program = loaded.program
     with ProgressLine("running") as line:
         started = time.perf_counter()
-        session = loaded.session(arguments.device, arguments.mode, trace=False)
         inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else random_inputs(loaded.buckets[-1])
         calls = len(program.graph.nodes)
-        outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
-        seconds = time.perf_counter() - started
-        session.close()
+        with loaded.session(arguments.device, arguments.mode, trace=False) as session:
+            outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
+            seconds = time.perf_counter() - started
     for name, array in outputs.items():
         print(printable(f"{name}: {array.dtype}{list(array.shape)}"))
     print(f"ran in {seconds:.2f} s, {_where(arguments)}")
