@@ -156,6 +156,10 @@ def movements() -> list[Row]:
             (b(2, 2, 2, 32, 32),),
             (1, 0),
         ),
+        (lambda x: Pad(x, ((0, 1),) * 5, 0.0), (b(2, 2, 2, 32, 32, layout=ROWS),), (3, 0)),  # two outer, three at once
+        (lambda x: Pad(x, ((0, 1), (0, 1), *((0, 0),) * 3), 0.0, memory_config=L1), (b(2, 2, 2, 33, 32),), (5, 1)),
+        (lambda x: Pad(x, ((0, 1), *((0, 0),) * 3, (0, 32)), 0.0, memory_config=L1), (b(2, 2, 2, 33, 32),), (4, 0)),
+        (lambda x: Pad(x, ((0, 1),) * 4, 0.0), (b(2, 2, 32, 32, layout=ROWS),), (1, 0)),
         (lambda x: Pad(x, ((0, 1), *((0, 0),) * 3), 0.0, memory_config=L1), (b(2, 2, 32, 32),), (1, 0)),
         (lambda x: Expand(x, (1, 64, 64)), (b(64, 64),), (0, 0)),
         (lambda x: Expand(x, (2, 3, 64, 64)), (b(64, 64),), (1, 0)),  # two dimensions of one element join

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
-from ttc.calls.call import NO_PROGRAM, ONE_CONVERSION, ONE_PROGRAM, Call, Dispatch, Workspace, accept, spec_of
+from ttc.calls.call import NO_PROGRAM, ONE_CONVERSION, Call, Dispatch, Workspace, accept, spec_of
 from ttc.calls.shape import RESHAPABLE
 from ttc.calls.sizes import ends_inside_tiles, page_bytes, row_bytes, rows_of
 from ttc.calls.target import Target
@@ -64,11 +64,17 @@ class Pad(Call, name="ttnn.pad"):
         return self.input_tensor if self._in_place(self.infer()) else None
 
     def dispatch(self, target: Target) -> Dispatch:
-        spec = spec_of(self.input_tensor)
-        result = self.infer()
-        beyond = spec.rank > 4 and any(map(any, self.padding[:-3])) and result.memory != spec.memory
-        moved = ONE_CONVERSION if beyond else NO_PROGRAM  # what has more than four dimensions keeps its memory
-        return moved + (padded(spec.shape, result.shape) if spec.layout is Layout.TILE else ONE_PROGRAM)
+        """Count a pad of each outer dimension of more than four, one of the last three (of all four), and a move.
+
+        The pads of outer dimensions keep the memory; where no other follows, the result is copied.
+        """
+        spec, result = spec_of(self.input_tensor), self.infer()
+        outer = sum(map(any, self.padding[:-3])) if spec.rank > 4 else 0
+        shape = result.shape[:-3] + spec.shape[-3:] if outer else spec.shape
+        moved = ONE_CONVERSION if outer and shape == result.shape and result.memory != spec.memory else NO_PROGRAM
+        if spec.layout is Layout.TILE:
+            return moved + Dispatch(outer * (1 + ends_inside_tiles(spec.shape))) + padded(shape, result.shape)
+        return moved + Dispatch(outer + (shape != result.shape or not outer))
 
     def workspace(self, target: Target) -> Workspace:
         """Return tiles to fill and to copy; in ROW_MAJOR batches of rows of the result."""
