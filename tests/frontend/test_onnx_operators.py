@@ -188,6 +188,16 @@ def test_transposed_convolution(attrs):
     check("ConvTranspose", IMAGE, 11, {"w": normal(4, 3, 3, 3)}, strides=[2, 2], **attrs)
 
 
+@pytest.mark.parametrize("auto_pad", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize(
+    ("kernel", "dilations"), [((1, 2), (1, 1)), ((2, 1), (1, 2)), ((2, 3), (3, 1)), ((1, 1), (2, 2))]
+)
+def test_a_transposed_kernel_smaller_than_its_stride(kernel, dilations, auto_pad):
+    """The result ends with the last kernel: pads are never negative."""
+    weights = {"w": normal(4, 3, *kernel)}
+    check("ConvTranspose", IMAGE, 11, weights, strides=[2, 3], dilations=dilations, auto_pad=auto_pad)
+
+
 @pytest.mark.parametrize("kind", ["MaxPool", "AveragePool"])
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [1, 1, 1, 1]])
 def test_pools_in_ceil_mode(kind, pads):

@@ -81,15 +81,15 @@ def ConvTranspose(
     stride, dilation = strides or (1,) * rank, dilations or (1,) * rank
     extra = output_padding or (0,) * rank
     sizes = x.shape[2:]
+    full = [
+        (n - 1) * s + d * (k - 1) + 1 + e for n, s, d, k, e in zip(sizes, stride, dilation, kernel, extra, strict=True)
+    ]
     if output_shape is None and auto_pad.startswith("SAME"):
-        output_shape = tuple(size * s for size, s in zip(sizes, stride, strict=True))
+        # Pads only cut: a kernel smaller than its stride leaves the last steps out.
+        output_shape = tuple(min(n * s, whole) for n, s, whole in zip(sizes, stride, full, strict=True))
     if output_shape is None:
         padding = window_pads(auto_pad, pads, sizes, kernel, stride, dilation)
     else:
-        full = [
-            (n - 1) * s + d * (k - 1) + 1 + e
-            for n, s, d, k, e in zip(sizes, stride, dilation, kernel, extra, strict=True)
-        ]
         cuts = [whole - size for whole, size in zip(full, output_shape[-rank:], strict=True)]
         extra = tuple(e + max(0, -cut) for e, cut in zip(extra, cuts, strict=True))
         padding = tuple(_cut(max(0, cut), auto_pad) for cut in cuts)
