@@ -191,6 +191,7 @@ ATTEMPTS: list[tuple[Callable[[], Any], str]] = [
     (in_builder(ops.Not), "needs bool, got f32[2]"),
     (in_builder(lambda x: Untyped()), "Untyped has no type rule"),
     (crowded, "250,001 ops are more than the 250,000 that ttc takes"),
+    (lambda: TensorType(DType.f32, (1,) * 65), "65 dimensions of a value are more than the 64 that ttc takes"),
     (lambda: TensorType(DType.f32, (1 << 36, 2)), "137,438,953,472 elements of a value are more than"),
     (lambda: broadcast((2, 3), (4, 3)), "shapes [2, 3] and [4, 3] do not broadcast"),
     (rewritten(part), "rewriting relu changed %a from f32[2] to f32[1]"),

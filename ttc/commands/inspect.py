@@ -60,8 +60,8 @@ def _loaded(subject: Path, arguments: Namespace) -> Any:
     """Load an artifact; errors for what only a model can be asked."""
     import ttc
 
-    if arguments.lengths or arguments.allow_host or arguments.state:
-        raise InputError(f"{subject} is compiled already: --length, --state and --allow-host are for a model")
+    if compilation(arguments):
+        raise InputError(f"{subject} is compiled already: options of compilation are for a model")
     if arguments.after:
         raise TtcError("an artifact holds the last stage only: give the model to see an earlier one")
     return ttc.load(subject)

@@ -45,15 +45,15 @@ def add_model(parser: ArgumentParser, by_weight: bool = False) -> None:
 
 def add_compilation(parser: ArgumentParser, by_weight: bool = False) -> None:
     """Add the options of compilation: card, numbers (where `by_weight`, of each weight, too), lengths, state."""
-    parser.add_argument("--target", default="n150", help=f"the card: {', '.join(TARGETS)} (default n150)")
+    parser.add_argument("--target", help=f"the card: {', '.join(TARGETS)} (default n150)")
     if by_weight:
         parser.add_argument(
-            "--dtype", default="bf16", type=dtype_of_weights, metavar=f"{'|'.join(DTYPES)}|auto|FILE.json",
+            "--dtype", type=dtype_of_weights, metavar=f"{'|'.join(DTYPES)}|auto|FILE.json",
             help="numbers on the card (default bf16); auto chooses for each weight, by --inputs; FILE.json is what "
             "--json gave of a choice",
         )  # fmt: skip
     else:
-        parser.add_argument("--dtype", default="bf16", choices=DTYPES, help="numbers on the card (default bf16)")
+        parser.add_argument("--dtype", choices=DTYPES, help="numbers on the card (default bf16)")
     parser.add_argument(
         "--activations", choices=tuple(ACTIVATIONS),
         help="format of what products, convolutions, sums and pools hand on to each other (bf16 if not given)",
@@ -64,7 +64,7 @@ def add_compilation(parser: ArgumentParser, by_weight: bool = False) -> None:
         help="passes of the matrix engine in all calls; by card and weights if not given",
     )
     parser.add_argument(
-        "-O", dest="optimize", type=int, choices=LEVELS, default=1,
+        "-O", dest="optimize", type=int, choices=LEVELS,
         help="-O0 keeps each op alone and every value in DRAM, for comparison and for debugging; "
         "-O3 places values by an exact solver (default 1)",
     )  # fmt: skip
@@ -86,18 +86,19 @@ def add_compilation(parser: ArgumentParser, by_weight: bool = False) -> None:
 
 
 def compilation(arguments: Namespace) -> dict[str, Any]:
-    """Return the options of `add_compilation` as `ttc.compile` takes them."""
-    return {
+    """Return the options of `add_compilation` that were given, as `ttc.compile` takes them."""
+    options = {
         "target": arguments.target,
         "dtype": arguments.dtype,
-        "lengths": _once(arguments.lengths),
-        "allow_host": arguments.allow_host,
+        "lengths": _once(arguments.lengths) or None,
+        "allow_host": arguments.allow_host or None,
         "activations": arguments.activations,
         "fidelity": arguments.fidelity,
         "optimize": arguments.optimize,
-        "state": _states(arguments.state),
-        "trust": arguments.trust,
+        "state": _states(arguments.state) or None,
+        "trust": arguments.trust or None,
     }
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def dtype_of_weights(text: str) -> str | dict[str, str]:
