@@ -16,7 +16,7 @@ from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.pad import Pad
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.reduce import Argmax, Max, Mean, Prod, Sum, Topk
+from ttc.calls.reduce import Argmax, Max, Mean, Min, Prod, Sum, Topk
 from ttc.calls.repeat import Expand, Repeat
 from ttc.calls.scan import Cumprod, Cumsum
 from ttc.calls.shape import Permute, Reshape, Slice
@@ -58,6 +58,8 @@ def reductions() -> list[Row]:
         (lambda x: Mean(x, (0, 1, 2), True), (b(2, 32, 32),), (5, 0)),
         (lambda x: Sum(x, (0, 2, 3), True), (b(2, 1, 32, 32),), (3, 0)),  # not of all dimensions
         (lambda x: Sum(x, (0, 1, 2, 3), True), (b(1, 1, 32, 32),), (3, 0)),
+        (lambda x: Min(x, (1, 2), True), (b(1, 32, 32),), (2, 0)),  # two programs for one tile
+        (lambda x: Min(x, (0, 1)), (b(2, 8),), (3, 0)),
         (lambda x: Sum(x, (1, 2), True), (b(1, 32, 33),), (3, 0)),
         (lambda x: Sum(x, (1, 2), True), (b(2, 32, 32),), (2, 0)),
         (lambda x: Sum(x, (1, 2), True), (f(1, 32, 32),), (2, 0)),
@@ -83,6 +85,15 @@ def reductions() -> list[Row]:
         (lambda x: Cumsum(x, 0), (b(2, 64, 64),), (3, 0)),
         (lambda x: Cumsum(x, 0), (f(2, 3, 64, 64),), (1, 0)),
         (lambda x: Cumsum(x, 0), (spec(I32, 2, 3, 64, 64),), (1, 0)),
+        (lambda x: Cumsum(x, 0), (f(1, 5, 7),), (1, 0)),  # a permute of one matrix is none
+        (lambda x: Cumsum(x, 2), (f(1, 1, 1, 5, 7),), (1, 0)),
+        (lambda x: Cumsum(x, 2), (b(1, 1, 1, 5, 7),), (1, 0)),
+        (lambda x: Cumsum(x, 2), (f(1, 2, 1, 5, 7),), (1, 0)),
+        (lambda x: Cumsum(x, 2), (f(2, 1, 1, 5, 7),), (3, 0)),
+        (lambda x: Cumsum(x, 2), (f(1, 1, 2, 5, 7),), (3, 0)),
+        (lambda x: Cumsum(x, 3), (f(1, 2, 3, 1, 5, 7),), (1, 0)),
+        (lambda x: Cumsum(x, 0), (f(1, 1),), (3, 0)),
+        (lambda x: Cumprod(x, 0), (f(1, 5, 7),), (1, 0)),
         (lambda x: Cumprod(x, 2), (b(2, 64, 64),), (3, 0)),
     ]
 

@@ -55,6 +55,8 @@ class ReduceCall(Call, abstract=True):
         shape = reduced(spec.shape, self.dim, self.keepdim)
         return replace(spec, shape=shape, memory=self.memory_config or spec.memory)
 
+    one_tile_at_once: ClassVar[bool] = True
+    """False where TTNN takes two programs even for rows and columns of one tile of bf16."""
     fast_outside: ClassVar[bool] = False
     """True where TTNN reduces bf16 along other than the last two dimensions without permuting them to the end."""
 
@@ -63,7 +65,8 @@ class ReduceCall(Call, abstract=True):
         spec = spec_of(self.input_tensor)
         fill = ends_inside_tiles(spec.shape)
         outer = sum(dim < spec.rank - 2 for dim in self.dim)
-        inner = len(self.dim) - outer + halved(spec, self.dim, target) - at_once(spec, self.dim, self.fast_outside)
+        inner = len(self.dim) - outer + halved(spec, self.dim, target)
+        inner -= self.one_tile_at_once and at_once(spec, self.dim, self.fast_outside)
         if self.fast_outside and spec.dtype is DType.bf16:
             programs = inner + outer + (outer > 0 and fill)  # what was filled is sliced off again
         else:
@@ -123,6 +126,8 @@ class Max(ReduceCall, name="ttnn.max"):
 
 class Min(ReduceCall, name="ttnn.min"):
     """Smallest element."""
+
+    one_tile_at_once = False
 
 
 @dataclass(frozen=True)

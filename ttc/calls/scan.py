@@ -67,5 +67,9 @@ class Cumprod(Call, name="ttnn.cumprod"):
 
 
 def accumulated(spec: Spec, dim: int) -> Dispatch:
-    """Count a prefix sum or product, and the permutes of the last three dimensions to the outermost and back."""
-    return ONE_PROGRAM if spec.rank - dim > 3 else Dispatch(3)
+    """Count a prefix sum or product, and the permutes of the last three dimensions to the outermost and back.
+
+    The third dimension from the end changes places with the first, which is no permute where both have one element.
+    """
+    stays = spec.rank - dim > 3 or (spec.rank - dim == 3 and spec.shape[0] == spec.shape[dim] == 1)
+    return ONE_PROGRAM if stays else Dispatch(3)
