@@ -110,6 +110,17 @@ def test_code_that_compares_two_lengths_is_no_other_code_where_they_are_told_apa
         compiled(torch.randn(16, 3), torch.randn(16, 3))
 
 
+@pytest.mark.parametrize("row", [slice(0, 1), slice(2, 3), slice(-1, None)])
+def test_one_row_of_a_length_is_repeated_along_another(row: slice):
+    def function(x: Tensor, y: Tensor) -> Tensor:
+        return x[row].expand(y.shape[0], -1) * y
+
+    compiled = of_two_lengths(function)
+    for s, t in ((5, 9), (3, 32), (16, 1)):
+        x, y = torch.randn(s, 3), torch.randn(t, 3)
+        torch.testing.assert_close(compiled(x, y), function(x, y), rtol=1e-5, atol=1e-5)
+
+
 def test_code_that_does_something_else_at_equal_lengths_is_refused():
     with pytest.raises(InputError, match=r"something else where S and T are equal \(16\)"):
         of_two_lengths(lambda x, y: x @ y.T if x.shape[0] != y.shape[0] else x.abs() @ y.T)

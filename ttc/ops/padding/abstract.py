@@ -96,8 +96,12 @@ class AbstractValue:
         return explained and size == self.size(dim)
 
     def with_dim(self, dim: int, factor: Factor) -> AbstractValue:
-        """Return the same abstract value with another factor for one dimension."""
-        return replace(self, dims=tuple((factor,) if d == dim else old for d, old in enumerate(self.dims)))
+        """Return the same abstract value with another factor for one dimension; none if the dimension has one position.
+
+        So a dimension cut down to one position is one that broadcasts, as in `dim_of`.
+        """
+        new = () if factor == Factor(1) else (factor,)
+        return replace(self, dims=tuple(new if d == dim else old for d, old in enumerate(self.dims)))
 
     def without_fills(self) -> AbstractValue:
         """Return the same abstract value with nothing known of the padding but whether it is finite."""

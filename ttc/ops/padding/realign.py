@@ -34,5 +34,4 @@ def realigned(
     index = flow(Clamp(index, low=0, high=y.shape[dim] - 1))
     shape = tuple(index.shape[dim] if d == dim else size for d, size in enumerate(y.shape))
     found = flow(Gather(y, flow(Expand(index, shape)), dim))
-    dims = tuple((new.bare(),) if d == dim else old for d, old in enumerate(abstract.dims))
-    return found, AbstractValue(dims, abstract.taint)
+    return found, abstract.with_dim(dim, new.bare())
