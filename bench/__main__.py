@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--long", action="store_true", help="full-size models of repeated blocks, too")
     parser.add_argument("--only", nargs="+", choices=[*TABLES, *LONG], help="these tables alone")
     parser.add_argument("--directory", type=Path, default=Path("build"), help="where bench.json and bench.md go")
-    parser.add_argument("--write", action="store_true", help="renew docs/bench.md, too")
+    parser.add_argument("--write", action="store_true", help="renew these tables of docs/bench.md, too")
     options = parser.parse_args()
     names = options.only or [*TABLES, *(LONG if options.long else ())]
     found: list[Table] = []
@@ -76,7 +76,7 @@ def main() -> None:
             found.append(table)
     write(found, options.directory)
     if options.write:
-        PAGE.write_text((options.directory / "bench.md").read_text())
+        PAGE.write_text(renewed(PAGE.read_text(), (options.directory / "bench.md").read_text()))
 
 
 def write(found: list[Table], directory: Path) -> None:
@@ -86,6 +86,14 @@ def write(found: list[Table], directory: Path) -> None:
     (directory / "bench.json").write_text(json.dumps(values, indent=1) + "\n")
     text = "\n".join(["# Figures", "", f"Measured on {machine()} by `make bench`.", "", *map(str, found)])
     (directory / "bench.md").write_text(text)
+
+
+def renewed(page: str, measured: str) -> str:
+    """Return a page of tables with those that were measured in the place of those of the same titles, new ones last."""
+    _, *tables = page.split("\n## ")
+    first, *others = measured.rstrip("\n").split("\n## ")
+    found = {text.partition("\n")[0]: text.rstrip("\n") for text in (*tables, *others)}
+    return "\n\n## ".join([first.rstrip("\n"), *found.values()]) + "\n"
 
 
 def machine() -> str:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena
+from ttc.calls.banks import bank_bytes
 from ttc.calls.target import TARGETS
 from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena
 from ttc.analysis.residency import HEADROOM, Held, Moment, Replay, depths, l1_bank, replay, schedule
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Workspace
 from ttc.calls.target import L1_SMALL_BYTES, TARGETS
 from ttc.runtime.run.program import parse_program
@@ -19,7 +20,7 @@ def test_a_bank_is_l1_without_the_part_for_tables():
 
 
 def moment(buffers: int = 0, interim: int = 0, made=(), freed=()) -> Moment:
-    return Moment(Workspace(circular_buffers=buffers, l1=interim), tuple(made), tuple(freed))
+    return Moment(Workspace(circular_buffers=buffers, l1=(interim,) if interim else ()), tuple(made), tuple(freed))
 
 
 @pytest.mark.parametrize(
@@ -57,18 +58,22 @@ def test_limits(moments, expected):
     ("work", "made", "most", "fits"),
     [
         # from the top: 1000 and 300; the first goes, 400 take the place, and the result comes below 300
-        (Workspace(l1=300, spread=1000, shards=400), 200, 1300, True),
-        (Workspace(l1=300, spread=1000, shards=400), 700, 2000, True),
-        (Workspace(l1=300, spread=1000, shards=1001), 200, 2301, True),
-        (Workspace(l1=300, spread=1000, shards=400, stays=True), 200, 1900, True),
-        (Workspace(l1=300, spread=1000), 1000, 1300, True),
-        (Workspace(l1=300, spread=1000, stays=True), 1000, 2300, True),
-        # circular buffers lie below the shards, the result comes when they are gone
-        (Workspace(BANK - HEADROOM - 1300, l1=300, spread=1000, shards=400), 5000, 6300, True),
-        (Workspace(BANK - HEADROOM - 1299, l1=300, spread=1000, shards=400), 600, 1300, False),
-        (Workspace(BANK - HEADROOM - 2000, l1=300, spread=1000), 1700, 3000, False),
-        (Workspace(l1=300, spread=1000, shards=BANK - 300), 0, 0, False),
-        (Workspace(l1=300, spread=BANK), 0, 0, False),
+        (Workspace(l1=(1000, 300, 400), passing=1, apart=True), 200, 1300, True),
+        (Workspace(l1=(1000, 300, 400), passing=1, apart=True), 700, 2000, True),
+        (Workspace(l1=(1000, 300, 1001), passing=1, apart=True), 200, 2301, True),
+        (Workspace(l1=(1000, 300, 400)), 200, 1900, True),
+        (Workspace(l1=(1000, 300), passing=1), 1000, 1300, True),
+        (Workspace(l1=(1000, 300)), 1000, 2300, True),
+        # 900 in the place of 1000, 200 below it; the result in the place of 900, where that is gone
+        (Workspace(l1=(1000, 300, 900, 200), passing=3), 400, 1100, True),
+        (Workspace(l1=(1000, 300, 900, 200), passing=2), 400, 1500, True),
+        # circular buffers lie below the buffers inside; a result apart comes when they are gone
+        (Workspace(BANK - HEADROOM - 1300, l1=(1000, 300, 400), passing=1, apart=True), 5000, 6300, True),
+        (Workspace(BANK - HEADROOM - 1299, l1=(1000, 300, 400), passing=1, apart=True), 600, 1300, False),
+        (Workspace(BANK - HEADROOM - 2000, l1=(1000, 300), passing=1), 1700, 3000, False),
+        (Workspace(BANK - HEADROOM - 3000, l1=(1000, 300), passing=1), 1700, 3000, True),
+        (Workspace(l1=(1000, 300, BANK - 300), passing=1), 0, 0, False),
+        (Workspace(l1=(BANK, 300), passing=1), 0, 0, False),
     ],
 )
 def test_buffers_inside_a_call_come_and_go_in_order(work: Workspace, made: int, most: int, fits: bool):
@@ -81,9 +86,14 @@ def test_buffers_inside_a_call_come_and_go_in_order(work: Workspace, made: int, 
 
 
 def test_the_most_that_buffers_inside_a_call_take():
-    assert Workspace(l1=3, spread=10, shards=4).buffers == 13
-    assert Workspace(l1=3, spread=4, shards=10).buffers == 13
-    assert Workspace(l1=3, spread=10, shards=4, stays=True).buffers == 17
+    assert Workspace().buffers == 0
+    assert Workspace(l1=(10,)).buffers == 10
+    assert Workspace(l1=(10, 3, 4), passing=1).buffers == 13
+    assert Workspace(l1=(4, 3, 10), passing=1).buffers == 13
+    assert Workspace(l1=(10, 3, 4)).buffers == 17
+    assert Workspace.in_turn(0, (1, 9, 5, 3)).buffers == 14
+    assert Workspace.in_turn(0, (1, 2, 9)).buffers == 11
+    assert Workspace.in_turn(7, ()) == Workspace(7)
 
 
 def test_what_is_in_use_at_each_node():
@@ -197,5 +207,5 @@ def test_a_loop_takes_what_the_fullest_moment_of_its_body_does():
     fullest = replay(inner, N150)
     assert fullest.buffers == size
     found = schedule(graph, N150)[-1].workspace
-    assert found == Workspace(circular_buffers=fullest.peak - size, l1=size)
+    assert found == Workspace(circular_buffers=fullest.peak - size, l1=(size,))
     assert fullest.peak - size == max(m.workspace.circular_buffers for m in inner[3:5])

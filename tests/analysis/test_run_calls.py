@@ -7,10 +7,10 @@ import pytest
 from tests.analysis.test_report import PROGRAM
 from tests.analysis.test_residency import LOOP
 from ttc.analysis.cost import cost
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.report import report
 from ttc.analysis.residency import replay, schedule
 from ttc.analysis.run_calls import run_calls
+from ttc.calls.banks import bank_bytes
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph
 from ttc.runtime.run.program import parse_program

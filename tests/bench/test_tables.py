@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import networks
-from bench.__main__ import LONG, TABLES, machine, main, write
+from bench.__main__ import LONG, PAGE, TABLES, machine, main, renewed, write
 from bench.table import Table, of_times
 from bench.timing import Row
 from ttc.models import light
@@ -45,6 +46,18 @@ def test_files_name_the_machine(tmp_path: Path):
     assert machine() in text
     assert str(SMALL) in text
     assert machine().endswith(" cores")
+
+
+def test_a_page_keeps_the_tables_that_were_not_measured(tmp_path: Path):
+    other = replace(SMALL, title="Other")
+    write([SMALL, other], tmp_path)
+    page = (tmp_path / "bench.md").read_text()
+    write([replace(SMALL, rows=SMALL.rows[:1])], tmp_path)
+    measured = (tmp_path / "bench.md").read_text()
+    assert renewed(page, measured) == measured + "\n" + str(other)
+    assert renewed(page, page) == page
+    assert renewed(measured, page) == page
+    assert renewed(text := PAGE.read_text(), text) == text
 
 
 def test_the_command_measures_what_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

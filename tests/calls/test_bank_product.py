@@ -8,7 +8,7 @@ import pytest
 from tests.calls.programs import BF16, F32, One, one, spec, values
 from tests.cards import EACH_CARD
 from tests.mock_cards import check_many
-from ttc.analysis.memory import bank_bytes
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import FUSED, Call, spec_of
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import by_banks, by_blocks, by_rows, padded_columns

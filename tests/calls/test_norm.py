@@ -6,7 +6,7 @@ import pytest
 from tests.calls.programs import BF16, F32, I32, ROWS, One, assert_as_predicted, one, spec, values
 from tests.cards import EACH_CARD
 from tests.mock_cards import check_many
-from ttc.analysis.memory import bank_bytes
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, ComputeKernelConfig
 from ttc.calls.norm import LayerNorm, LogSoftmax, RmsNorm, Softmax, shards_config
 from ttc.calls.shards import block_shards, width_shards

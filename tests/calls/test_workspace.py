@@ -27,7 +27,7 @@ def line_of(text: str) -> str:
     assert isinstance(call, Call)
     call.infer()
     found = (call.workspace(target) for target in TARGETS.values())
-    return " | ".join([text, *(f"{w.circular_buffers} {w.l1} {w.l1_small}" for w in found)])
+    return " | ".join([text, *(f"{w.circular_buffers} {w.buffers} {w.l1_small}" for w in found)])
 
 
 @pytest.mark.skipif("TTC_WRITE_GOLDEN" not in os.environ, reason="writes the golden file")

@@ -48,6 +48,7 @@ ALSO = {
     "ttc/backend/rules/take.py": ("tests/backend/rules/test_shape.py",),
     "ttc/backend/weight_dtypes.py": ("tests/dtype_policy/test_search.py",),
     "ttc/backend/wide_integers.py": ("tests/backend/test_integers.py",),
+    "ttc/calls/banks.py": ("tests/analysis/test_memory.py", "tests/backend/plan/test_addresses.py"),
     "ttc/calls/call.py": (
         "tests/calls/test_refusals.py",
         "tests/calls/test_matmul.py",
@@ -58,6 +59,7 @@ ALSO = {
     "ttc/calls/logic.py": ("tests/calls/test_binary.py",),
     "ttc/calls/loop.py": RECURRENT,
     "ttc/calls/pad.py": ("tests/calls/test_shape.py", "tests/calls/test_dispatch.py"),
+    "ttc/calls/reduced.py": ("tests/calls/test_reduce.py", "tests/backend/plan/test_addresses.py"),
     "ttc/calls/sizes.py": ("tests/calls/test_window.py", "tests/calls/test_conv.py"),
     "ttc/calls/spelling.py": ("tests/analysis/test_script.py",),
     "ttc/calls/target.py": ("tests/calls/test_matmul.py", "tests/analysis/test_cost.py"),

@@ -1,4 +1,4 @@
-"""Sizes of buffers in memory, and their addresses by TTNN's allocator."""
+"""Addresses of buffers in L1 by TTNN's allocator."""
 
 from __future__ import annotations
 
@@ -6,36 +6,6 @@ from bisect import bisect
 from collections.abc import Iterable
 
 from ttc.calls.call import Workspace
-from ttc.calls.target import Target
-from ttc.ir import TILE, Buffer, Layout, Sharding, Spec, round_up
-
-L1_ALIGNMENT = 16
-DRAM_ALIGNMENT = {"wormhole_b0": 32, "blackhole": 64}
-"""Bytes to which a page in DRAM is rounded up in each bank, by architecture; buffers in L1, too, are aligned to them.
-"""
-
-
-def page_bytes(spec: Spec) -> int:
-    """Return the bytes of a page, the unit of interleaved buffers: a tile, or in ROW_MAJOR a row."""
-    if spec.layout is Layout.TILE:
-        return int(TILE * TILE * spec.dtype.bytes)
-    return int((spec.shape[-1] if spec.shape else 1) * spec.dtype.bytes)
-
-
-def bank_bytes(spec: Spec, target: Target) -> int:
-    """Return a tensor's bytes in the fullest bank of its memory: a core's L1, or a DRAM bank."""
-    in_l1, alignment = spec.memory.buffer is Buffer.L1, DRAM_ALIGNMENT[target.arch]
-    if spec.memory.shard is not None:
-        height, width = spec.memory.shard.shape
-        return round_up(int(height * width * spec.dtype.bytes), alignment)
-    page = page_bytes(spec)
-    if not page:
-        return 0
-    banks = target.cores if in_l1 else target.dram_banks
-    if spec.memory.sharding is not Sharding.INTERLEAVED:
-        banks = min(target.grid)  # TTNN chooses the shards: at least as many cores as one line of the grid
-    pages = -(-spec.stored_bytes // page)
-    return round_up(-(-pages // banks) * round_up(page, L1_ALIGNMENT if in_l1 else alignment), alignment)
 
 
 class Arena:
@@ -67,16 +37,16 @@ class Arena:
 
         None, and nothing allocated, if one finds no block.
         """
-        spread, beside = self.take(work.spread), self.take(work.l1)
-        if spread is not None and not work.stays:
-            self.give_back(spread)
-        shards = self.take(work.shards)
-        sought = ((work.spread, spread), (work.l1, beside), (work.shards, shards))
-        found = [address for address in (spread if work.stays else None, beside, shards) if address is not None]
-        if all(address is not None for size, address in sought if size):
-            return found
-        self.end(found)
-        return None
+        held: list[int] = []
+        for index, size in enumerate(work.l1):
+            address = self.take(size)
+            if address is None:
+                self.end(held)
+                return None
+            held.append(address)
+            if 0 < index <= work.passing:
+                self.give_back(held.pop(0))
+        return held
 
     def end(self, addresses: Iterable[int]) -> None:
         """Free the buffers at `addresses`."""

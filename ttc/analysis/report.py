@@ -12,10 +12,10 @@ from ttc.analysis.cost import fidelity, traffic
 from ttc.analysis.cost.product import CYCLES
 from ttc.analysis.experts import DenseExperts, dense_experts, described
 from ttc.analysis.liveness import Liveness
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import replay, schedule
 from ttc.analysis.run_calls import RunCall, run_calls
 from ttc.analysis.trace_region import trace_bytes
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.fidelity import reason
 from ttc.calls.host import HostOp

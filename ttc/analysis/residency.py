@@ -6,7 +6,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 
 from ttc.analysis.liveness import Liveness
-from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, Workspace, spec_of
 from ttc.calls.loop import Loop
 from ttc.calls.target import L1_SMALL_BYTES, Target
@@ -75,7 +76,7 @@ def workspace(op: Op, target: Target) -> Workspace:
     """Return the memory that a call takes while it runs; for a loop, that of the fullest moment of its body."""
     if isinstance(op, Loop):
         body = replay(schedule(op.body, target), target)
-        return Workspace(circular_buffers=body.peak - body.buffers, l1=body.buffers)
+        return Workspace(circular_buffers=body.peak - body.buffers, l1=(body.buffers,) if body.buffers else ())
     return op.workspace(target) if isinstance(op, Call) else Workspace()
 
 
@@ -138,7 +139,7 @@ class Held:
             if address is not None:
                 self._addresses[buffer] = address
         used = arena.size - arena.lowest
-        free = min(arena.lowest, (beside if workspace.shards else arena.lowest) - workspace.circular_buffers)
+        free = min(arena.lowest, (beside if workspace.apart else arena.lowest) - workspace.circular_buffers)
         fits = not missing and (not used or free >= HEADROOM)
         arena.end(begun or ())
         arena.end(self._addresses.pop(buffer) for buffer in moment.freed if buffer in self._addresses)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from math import isfinite
 from typing import Any, ClassVar, Literal
 
@@ -80,27 +81,31 @@ FUSED = {
 class Workspace:
     """Memory that a call needs besides its operands and results, in bytes per core.
 
-    Of the buffers in L1 `spread` comes first, the shards of an interleaved operand, then `l1`. `spread` goes, unless it
-    `stays`, and `shards` comes, those of an interleaved result. The results come last; all else goes with the call's
-    end. Circular buffers lie below all of these but results behind `shards`, whose program is over when they come.
+    The buffers in L1 come in the order of `l1`, then the results. Each of the first `passing` goes once the next has
+    come, the others with the call's end. Circular buffers lie below all of these but results that come `apart`, once
+    the program is over.
     """
 
     circular_buffers: int = 0
-    l1: int = 0
+    l1: tuple[int, ...] = ()
     l1_small: int = 0
-    spread: int = 0
-    shards: int = 0
-    stays: bool = False
+    passing: int = 0
+    apart: bool = False
+
+    @classmethod
+    def in_turn(cls, circular_buffers: int, l1: tuple[int, ...]) -> Workspace:
+        """Return the workspace of a call whose programs each read what the one before has made."""
+        return cls(circular_buffers, l1, passing=max(0, len(l1) - 1))
 
     @property
     def buffers(self) -> int:
         """Return the most bytes that buffers in L1 take at once."""
-        return self.l1 + max(self.spread, self.beside_results - self.l1)
+        return max(self.beside_results, *map(sum, pairwise((*self.l1[: self.passing + 1], 0))), 0)
 
     @property
     def beside_results(self) -> int:
         """Return the bytes of the buffers in L1 that are there when the results come."""
-        return self.l1 + self.shards + self.spread * self.stays
+        return sum(self.l1[self.passing :])
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
-from math import ceil
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
+from ttc.calls.banks import in_l1
 from ttc.calls.call import (
     BLOCK_FORMATS,
     NO_PROGRAM,
@@ -102,17 +102,13 @@ class Concat(Call, name="ttnn.concat"):
         whole = 4 if result.dtype in BLOCK_FORMATS else 2
         return Workspace(circular_buffers=(6 * self.row_tiles if self.cuts_tiles else whole) * tile)
 
-    def _columns(self, result: Spec, target: Target) -> int:
-        """Count the bytes per core of what lies in L1 by columns, a page each: rows that are not aligned are turned."""
+    def _columns(self, result: Spec, target: Target) -> tuple[int, ...]:
+        """Return the bytes per core of what lies in L1 by columns, a page each: rows off the alignment are turned."""
         specs = [spec_of(tensor) for tensor in self.tensors]
         if self.dim != result.rank - 1 or all(is_aligned(spec, target) for spec in specs):
-            return 0
-        held = 0
-        for spec in (*specs, result):
-            rows = spec.shape[-2] if spec.rank > 1 else 1
-            if spec.memory.buffer is Buffer.L1 and rows > 1:
-                held += ceil(spec.numel / rows / target.cores) * int(rows * spec.dtype.bytes)
-        return held
+            return ()
+        rows = rows_of(result.shape)[0]
+        return in_l1((replace(spec, shape=(spec.numel // max(rows, 1), rows)) for spec in (*specs, result)), target)
 
     @property
     def merges_rows(self) -> bool:

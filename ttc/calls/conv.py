@@ -133,8 +133,9 @@ class Convolution(Call, abstract=True):
         return not self.conv_config.reallocate_halo_output
 
     def input_rows(self, part: Window, cores: int) -> int:
-        """Count the rows of each core's shard of the input of a part."""
-        return part.input_rows(cores)
+        """Count the rows of each core's shard of the input of a part, which block shards spread over all rows."""
+        in_blocks = self.conv_config.shard_layout is Sharding.BLOCK_SHARDED
+        return shard_rows(part.pixels, cores) if in_blocks else part.input_rows(cores)
 
     def shard_cores(self, grid: tuple[int, int]) -> int:
         """Return the number of cores that pixels are spread over: the rows of the grid for block shards, else all."""
@@ -295,10 +296,10 @@ class Conv2d(Convolution, name="ttnn.conv2d"):
         if not self.whole or given.memory.buffer is result.memory.buffer is Buffer.DRAM:
             return Workspace(circular_buffers=bound)
         halo = halo_bytes(self, given.dtype, target)
-        spread = 0 if is_sharded(given) else shard_bytes(self, given.dtype, target)
-        shards = 0 if is_sharded(result) else result_bytes(self, result.dtype, target)
-        held = own_shards(result, *([given] if self.keeps_input else []))
-        return Workspace(max(0, bound - held - spread - halo - shards), l1=halo, spread=spread, shards=shards)
+        spread = [] if is_sharded(given) else [shard_bytes(self, given.dtype, target)]
+        shards = [] if is_sharded(result) else [result_bytes(self, result.dtype, target)]
+        held, buffers = own_shards(result, *([given] if self.keeps_input else [])), (*spread, halo, *shards)
+        return Workspace(max(0, bound - held - sum(buffers)), l1=buffers, passing=len(spread), apart=bool(shards))
 
 
 def on_host(value: Value, shape: tuple[int, ...], what: str) -> DType:

@@ -98,10 +98,10 @@ class MaxPool2d(Call, name="ttnn.max_pool2d"):
         cores, row = _divided(self.channels, layout, grid)
         here = shard_rows(self.window.output_pixels, cores)
         halo = row * self.window.most_read(here)
-        spread = 0 if held[0] or self.moves_halo else row * self.window.input_rows(cores)
-        shards = 0 if held[1] else row * here
-        free = max(0, bound - spread - halo - shards)
-        return Workspace(free, l1=halo, spread=spread, shards=shards, stays=True)
+        spread = [] if held[0] or self.moves_halo else [row * self.window.input_rows(cores)]
+        shards = [] if held[1] else [row * here]
+        buffers = (*spread, halo, *shards)
+        return Workspace(max(0, bound - sum(buffers)), l1=buffers, apart=not held[1])
 
 
 def pool_bytes(

@@ -7,9 +7,10 @@ programs, each with its own circular buffers.
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
-from math import ceil, prod
+from math import ceil
 from typing import ClassVar
 
+from ttc.calls.banks import in_l1
 from ttc.calls.call import (
     EXACT,
     NO_PROGRAM,
@@ -23,11 +24,12 @@ from ttc.calls.call import (
     spec_of,
 )
 from ttc.calls.pad import padded
-from ttc.calls.sizes import ends_inside_tiles, same_places
+from ttc.calls.reduced import at_once, check_dims, halved, reduced, scratch, squeezed, turned
+from ttc.calls.sizes import ends_inside_tiles
 from ttc.calls.target import Target
 from ttc.calls.unary import tiles
 from ttc.errors import Refusal
-from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Spec, Value, round_up
+from ttc.ir import TILE, DType, Layout, MemoryConfig, Spec, Value, round_up
 
 REDUCIBLE = frozenset({DType.bf16, DType.f32})
 COMPARABLE = REDUCIBLE | {DType.i32, DType.u32}
@@ -57,6 +59,10 @@ class ReduceCall(Call, abstract=True):
 
     one_tile_at_once: ClassVar[bool] = True
     """False where TTNN takes two programs even for rows and columns of one tile of bf16."""
+
+    wide: ClassVar[bool] = False
+    """True where TTNN keeps what it has reduced of bf16 in fp32."""
+
     fast_outside: ClassVar[bool] = False
     """True where TTNN reduces bf16 along other than the last two dimensions without permuting them to the end."""
 
@@ -77,40 +83,43 @@ class ReduceCall(Call, abstract=True):
         """Return twenty pages of bf16, eleven of wider dtypes unless many dimensions are permuted."""
         spec = spec_of(self.input_tensor)
         pages = 20 if spec.dtype is DType.bf16 or spec.rank > 4 else 11
-        return Workspace(tiles(pages, spec), scratch(self, self.input_tensor, target))
+        return Workspace.in_turn(tiles(pages, spec), in_l1(self._made(target)[:-1], target))
 
+    def _made(self, target: Target) -> list[Spec]:
+        """Return what each program makes, the result last; one dimension is reduced after the other, the last first."""
+        spec, result = spec_of(self.input_tensor), self.infer()
+        fast = self.fast_outside and spec.dtype is DType.bf16
+        now, made = replace(spec, memory=result.memory), list[Spec]()
+        for dim in sorted(self.dim, reverse=True):
+            sums = replace(now, shape=reduced(now.shape, (dim,), True), dtype=self._sums(spec, dim))
+            if dim < spec.rank - 2 and not fast:
+                made += [replace(each, shape=turned(each.shape, dim)) for each in (now, sums)]
+            elif dim == spec.rank - 2 and halved(spec, self.dim, target):
+                shape = (*spec.shape[:-2], 2, round_up(spec.shape[-1], TILE))
+                partial = DType.f32 if self.wide else spec.dtype
+                made.append(replace(now, shape=shape, layout=Layout.ROW_MAJOR, dtype=partial))
+            now = sums
+            made.append(now)
+        outer = min(self.dim, default=spec.rank) < spec.rank - 2
+        if self.one_tile_at_once and at_once(spec, self.dim, self.fast_outside):
+            del made[0]
+        made += [now] * (fast and outer and ends_inside_tiles(spec.shape))  # what was filled is sliced off again
+        return [*made, *[result] * squeezed(spec, self.dim, self.keepdim).programs]
 
-TALL = 20
-"""Tiles of a column from which on TTNN adds up its halves first, where that occupies more cores."""
+    def _sums(self, spec: Spec, dim: int) -> DType:
+        """Return the dtype of what is reduced so far: of several dimensions of bf16 fp32 until the last.
 
-
-def halved(spec: Spec, dims: tuple[int, ...], target: Target) -> bool:
-    """Return whether columns are reduced in two programs: tall ones, of which there are at most half as many as cores.
-
-    Where lines are reduced as well, columns are not halved.
-    """
-    if spec.rank < 2 or spec.rank - 2 not in dims or spec.rank - 1 in dims:
-        return False
-    *batch, rows, columns = (-(-size // TILE) if dim >= spec.rank - 2 else size for dim, size in enumerate(spec.shape))
-    return rows >= TALL and 2 * prod(batch) * columns <= target.cores
-
-
-def at_once(spec: Spec, dims: tuple[int, ...], fast_outside: bool) -> bool:
-    """Return whether TTNN reduces rows and columns in one program: those of a single tile of bf16.
-
-    The tile is also that which the outer dimensions leave, where TTNN reduces all of them, without permutes.
-    """
-    if spec.dtype is not DType.bf16 or spec.rank < 2 or not {spec.rank - 2, spec.rank - 1} <= {*dims}:
-        return False
-    tiles = prod(ceil(size / TILE) for size in spec.shape[-2:])
-    if any(dim < spec.rank - 2 for dim in dims):
-        return fast_outside and len(dims) == spec.rank and tiles == 1
-    return prod(spec.shape[:-2]) * tiles == 1
+        Means over rows and columns stay in bf16.
+        """
+        narrow = {spec.rank - 2, spec.rank - 1} <= {*self.dim} and not self.fast_outside
+        wide = self.wide and spec.dtype is DType.bf16 and dim != min(self.dim) and not narrow
+        return DType.f32 if wide else spec.dtype
 
 
 class Sum(ReduceCall, name="ttnn.sum"):
     """Sum."""
 
+    wide = True
     fast_outside = True
 
 
@@ -118,6 +127,7 @@ class Mean(ReduceCall, name="ttnn.mean"):
     """Mean."""
 
     dtypes = REDUCIBLE
+    wide = True
 
 
 class Max(ReduceCall, name="ttnn.max"):
@@ -253,39 +263,3 @@ class Topk(Call, name="ttnn.topk"):
         if taken <= 2 and across >= 32 and across & (across - 1) == 0:
             buffers = max(buffers, (48 + 16 * taken + 3 * across // 32) * pair)
         return Workspace(buffers, 3 * scratch(self, self.input_tensor, target))
-
-
-def check_dims(shape: tuple[int, ...], dims: tuple[int, ...]) -> None:
-    """Refuse dimensions outside the rank."""
-    if any(not 0 <= dim < len(shape) for dim in dims):
-        raise Refusal(f"dims {list(dims)} are not in a tensor of rank {len(shape)}")
-
-
-def reduced(shape: tuple[int, ...], dims: tuple[int, ...], keep: bool) -> tuple[int, ...]:
-    """Return the shape with `dims` as 1, or without them; Refusal for a dimension outside the rank."""
-    check_dims(shape, dims)
-    return tuple(1 if i in dims else size for i, size in enumerate(shape) if keep or i not in dims)
-
-
-def squeezed(spec: Spec, dims: tuple[int, ...], keep: bool) -> Dispatch:
-    """Count the reshape that takes reduced dimensions of a tiled tensor away, where this is no view."""
-    kept, shape = reduced(spec.shape, dims, True), reduced(spec.shape, dims, keep)
-    return NO_PROGRAM if same_places(kept, shape, tiled=True) else ONE_PROGRAM
-
-
-def scratch(call: Call, operand: Value, target: Target, dim: int | None = None) -> int:
-    """Count the bytes per core of two copies of the operand over all cores, if the operand or the result is in L1.
-
-    With `dim`, the copies have that dimension first.
-    """
-    spec = spec_of(operand)
-    memory = getattr(call, "memory_config", None) or spec.memory
-    if Buffer.L1 not in (memory.buffer, spec.memory.buffer):
-        return 0
-    size = spec.stored_bytes
-    if dim is not None:
-        shape = [*(1,) * (4 - spec.rank), *spec.shape]
-        shape[0], shape[dim - spec.rank] = shape[dim - spec.rank], shape[0]
-        size = max(size, replace(spec, shape=tuple(shape)).stored_bytes)
-    page = int(TILE * TILE * spec.dtype.bytes)
-    return 2 * ceil(size / page / target.cores) * page

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
+from ttc.calls.banks import in_l1
 from ttc.calls.call import NO_PROGRAM, ONE_CONVERSION, Call, Dispatch, Workspace, accept, spec_of
 from ttc.calls.sizes import ends_inside_tiles, row_bytes, rows_of, tile_bytes
 from ttc.calls.target import Target
@@ -54,7 +55,7 @@ class Expand(Call, name="ttnn.expand"):
         return repeated(self.aligned, counts, spec_of(self.input_tensor).layout is Layout.TILE)
 
     def workspace(self, target: Target) -> Workspace:
-        return repeat_workspace(spec_of(self.input_tensor), self.infer())
+        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,41 @@ class Repeat(Call, name="ttnn.repeat"):
         return repeated(spec.shape, self.repeat_dims, spec.layout is Layout.TILE)
 
     def workspace(self, target: Target) -> Workspace:
-        return repeat_workspace(spec_of(self.input_tensor), self.infer())
+        return repeat_workspace(spec_of(self.input_tensor), self.infer(), target)
 
 
 def repeated(shape: tuple[int, ...], counts: tuple[int, ...], tiled: bool) -> Dispatch:
-    """Count a program for each repeated dimension, and beyond rank 4 the way to rows and back.
+    """Count a program for each repeated dimension, and beyond rank 4 the way to rows and back."""
+    around = 2 * ONE_CONVERSION if by_rows(shape, counts, tiled) else NO_PROGRAM
+    return Dispatch(len(steps(shape, counts))) + around
+
+
+def by_rows(shape: tuple[int, ...], counts: tuple[int, ...], tiled: bool) -> bool:
+    """Return whether tiles become rows before they are repeated: beyond rank 4 those that hold padding."""
+    return len(shape) > 4 and max(counts) > 1 and tiled and ends_inside_tiles(shape)
+
+
+def steps(shape: tuple[int, ...], counts: tuple[int, ...]) -> list[tuple[int, ...]]:
+    """Return the shapes after each program, which repeats one dimension, the last first.
 
     Up to rank 4 a repeated dimension of one element joins the next repeated one, unless that is the last.
     """
-    rank, growing = len(shape), [dim for dim, count in enumerate(counts) if count > 1]
-    if rank > 4:
-        around = 2 * ONE_CONVERSION if growing and tiled and ends_inside_tiles(shape) else NO_PROGRAM
-        return Dispatch(len(growing)) + around
-    joined = sum(shape[dim] == 1 and dim + 1 in growing and dim + 1 < rank - 1 for dim in growing)
-    return Dispatch(len(growing) - joined)
+    rank, found = len(shape), list[tuple[int, ...]]()
+    for dim in reversed(range(rank)):
+        joins = rank <= 4 and dim + 1 < rank - 1 and shape[dim] == 1 and counts[dim + 1] > 1
+        if counts[dim] > 1:
+            before = found.pop() if joins else found[-1] if found else shape
+            found.append((*before[:dim], before[dim] * counts[dim], *before[dim + 1 :]))
+    return found
 
 
-def repeat_workspace(operand: Spec, result: Spec) -> Workspace:
-    """Return eight tiles, or eight rows each of the operand and the result."""
-    if operand.layout is Layout.TILE:
-        return Workspace(circular_buffers=8 * tile_bytes(operand.dtype) + 256)
-    return Workspace(circular_buffers=8 * (row_bytes(operand) + row_bytes(result)))
+def repeat_workspace(operand: Spec, result: Spec, target: Target) -> Workspace:
+    """Return eight tiles, or eight rows each of the operand and the result; and what is made on the way to these."""
+    aligned = (1,) * (result.rank - operand.rank) + operand.shape
+    counts = tuple(wide // max(size, 1) for size, wide in zip(aligned, result.shape, strict=True))
+    made = [replace(result, shape=shape) for shape in steps(aligned, counts)]
+    tiled = operand.layout is Layout.TILE
+    if by_rows(aligned, counts, tiled):
+        made = [replace(spec, layout=Layout.ROW_MAJOR) for spec in (operand, *made)] + [result]
+    pages = 8 * tile_bytes(operand.dtype) + 256 if tiled else 8 * (row_bytes(operand) + row_bytes(result))
+    return Workspace.in_turn(pages, in_l1(made[:-1], target))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass, replace
 
 from ttc.calls.call import ONE_PROGRAM, Call, Dispatch, Workspace, accept, spec_of
-from ttc.calls.reduce import REDUCIBLE, check_dims, scratch
+from ttc.calls.reduce import REDUCIBLE
+from ttc.calls.reduced import check_dims, scratch
 from ttc.calls.sizes import page_bytes
 from ttc.calls.target import Target
 from ttc.calls.unary import ALL_DTYPES, tiles

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 import ttc
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank
 from ttc.backend.plan.cut_blocks import cut_blocks
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import spec_of
 from ttc.calls.matmul import Activation, Linear
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastProgramConfig

@@ -11,10 +11,10 @@ from torch import nn
 import ttc
 from tests.backend.plan.check import N150, rewrites
 from tests.mock_cards import check_many
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.place import Candidate, _misfits, place, runs_alike_in_l1
+from ttc.calls.banks import bank_bytes
 from ttc.calls.binary import Add
 from ttc.calls.call import Workspace, spec_of
 from ttc.calls.conv import Conv2d
@@ -216,7 +216,8 @@ def test_what_must_go_is_found_without_replaying_what_comes_before(seed: int):
     ends = [draw.randrange(at, min(at + 6, 40)) for at in range(40)]
     sizes = [draw.choice([0, 1, 4, 9]) * bank for _ in ends]
     spaces = [
-        Workspace(draw.choice([0, 8, 29, 33 if seed % 2 else 30]) * bank, draw.choice([0, 3]) * bank) for _ in ends
+        Workspace(draw.choice([0, 8, 29, 33 if seed % 2 else 30]) * bank, (3 * bank,) * draw.choice([0, 1]))
+        for _ in ends
     ]
     freed = [tuple(at for at, end in enumerate(ends) if end == position) for position in range(40)]
     moments = [Moment(spaces[at], ((at, sizes[at]),), freed[at]) for at in range(40)]

@@ -37,7 +37,7 @@ def test_a_value_that_leaves_l1_takes_no_block():
 
 
 def test_an_interim_buffer_lies_above_the_result_and_leaves_a_hole():
-    found = Places(Arena(1000)).running(A, 300, Workspace(l1=500))
+    found = Places(Arena(1000)).running(A, 300, Workspace(l1=(500,)))
     assert found is not None
     places, free = found
     assert free == places.free == 200
@@ -45,14 +45,14 @@ def test_an_interim_buffer_lies_above_the_result_and_leaves_a_hole():
     assert hole is not None
     assert hole.free == 200
     assert places.moved(B, 501) is None
-    assert Places(Arena(1000)).running(A, 501, Workspace(l1=500)) is None
-    assert Places(Arena(1000)).running(A, 0, Workspace(l1=1001)) is None
+    assert Places(Arena(1000)).running(A, 501, Workspace(l1=(500,))) is None
+    assert Places(Arena(1000)).running(A, 0, Workspace(l1=(1001,))) is None
 
 
 def test_a_result_without_a_block_leaves_the_places_as_they_are():
     start = Places(Arena(1000)).moved(A, 400)
     assert start is not None
-    found = start.running(B, 0, Workspace(l1=100))
+    found = start.running(B, 0, Workspace(l1=(100,)))
     assert found is not None
     assert (found[0].free, found[1]) == (600, 500)
     assert found[0].without([A]).free == 1000

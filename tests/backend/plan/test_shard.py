@@ -362,7 +362,9 @@ def test_ways_with_more_room_are_kept():
     one, other = list(search._prices.grids.all(spec_of(value)))[:2]
 
     def lying(memory: MemoryConfig, above: int, seconds: float) -> Way:
-        found = Places(Arena(2**20)).running(value, search._size(value, memory), Workspace(l1=above))
+        found = Places(Arena(2**20)).running(
+            value, search._size(value, memory), Workspace(l1=(above,) if above else ())
+        )
         assert found is not None
         return Way({value: memory}, found[0], seconds)
 

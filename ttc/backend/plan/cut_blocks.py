@@ -6,8 +6,8 @@ from collections.abc import Hashable, Iterator
 from dataclasses import replace
 
 from ttc.analysis.cost.price import seconds
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import HEADROOM, l1_bank
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import FUSED, kind_of, spec_of
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import SUBBLOCK, by_blocks, divisor

@@ -6,8 +6,8 @@ from collections import defaultdict
 from dataclasses import replace
 
 from ttc.analysis.liveness import Liveness
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import l1_bank
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.target import Target
 from ttc.ir import L1, Buffer, Graph, Node, Value

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ttc.analysis.liveness import Life, Liveness
-from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena
 from ttc.analysis.residency import HEADROOM, Held, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
 from ttc.calls.conv import Conv2d, Convolution

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import gcd
 
-from ttc.analysis.memory import bank_bytes
 from ttc.analysis.residency import l1_bank
 from ttc.backend.plan.bodies import in_bodies
 from ttc.backend.plan.place import remade, standing_memory
+from ttc.calls.banks import bank_bytes
 from ttc.calls.binary import BinaryCall
 from ttc.calls.call import spec_of
 from ttc.calls.loop import Take

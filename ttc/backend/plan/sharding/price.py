@@ -8,10 +8,10 @@ from typing import Any
 
 from ttc.analysis.cost.constants import CONSTANTS
 from ttc.analysis.cost.price import seconds
-from ttc.analysis.memory import bank_bytes
 from ttc.backend.plan.place import runs_alike_in_l1
 from ttc.backend.plan.sharding.forms import Form, forms, over_banks, stated, tensors
 from ttc.backend.plan.sharding.layouts import Grids
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, Workspace, kind_of, spec_of
 from ttc.calls.conv import Conv2d, prepared_bias, prepared_weights
 from ttc.calls.layout import ToMemoryConfig

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from ttc.analysis.memory import Arena, bank_bytes
+from ttc.analysis.memory import Arena
 from ttc.analysis.residency import HEADROOM, l1_bank, workspace
 from ttc.backend.plan.sharding.banks import lone_constants
 from ttc.backend.plan.sharding.forms import Form, reads_banks, tensors
 from ttc.backend.plan.sharding.places import Places
 from ttc.backend.plan.sharding.price import Offer, Prices
+from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.matmul import Linear
 from ttc.ir import Graph, MemoryConfig, Node, Value
