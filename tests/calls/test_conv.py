@@ -4,14 +4,9 @@ from dataclasses import fields, replace
 
 import pytest
 
-from ttc.calls.conv import (
-    Conv2d,
-    Conv2dConfig,
-    Convolution,
-    CoreRectangle,
-    PrepareConvWeights,
-)
+from ttc.calls.conv import Conv2d, PrepareConvWeights
 from ttc.calls.conv_bytes import sharded_bytes
+from ttc.calls.convolution import Conv2dConfig, Convolution, CoreRectangle
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.spelling import spelled, text
 from ttc.calls.target import TARGETS

@@ -7,7 +7,7 @@ from tests.calls.programs import BF16, F32, assert_as_predicted, one, spec
 from tests.cards import EACH_CARD
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
-from ttc.calls.conv import CoreRectangle
+from ttc.calls.convolution import CoreRectangle
 from ttc.calls.heads_decode import NlpConcatHeadsDecode, NlpCreateQkvHeadsDecode, on_one_core
 from ttc.calls.rotary import RotaryEmbeddingHf
 from ttc.calls.shape import Reshape

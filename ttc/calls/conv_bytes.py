@@ -10,7 +10,7 @@ from ttc.calls.window import shard_rows
 from ttc.ir import TILE, DType, Sharding
 
 if TYPE_CHECKING:
-    from ttc.calls.conv import Convolution
+    from ttc.calls.convolution import Convolution
 
 
 def sharded_bytes(call: Convolution, dtype: DType, target: Target) -> int:

@@ -7,14 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar, Literal
 
 from ttc.calls.call import Dispatch, Workspace, spec_of
-from ttc.calls.conv import (
-    Convolution,
-    convolved,
-    on_host,
-    prepared_bias,
-    prepared_weights,
-)
 from ttc.calls.conv_bytes import sharded_bytes
+from ttc.calls.convolution import Convolution, convolved, on_host, prepared_bias, prepared_weights
 from ttc.calls.slicing import Op2DSliceConfig, windowed
 from ttc.calls.target import Target
 from ttc.calls.window import Window, shard_rows

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY, dataclass, replace
 from typing import ClassVar
 
 from ttc.calls.call import Call, accept, accept_head, spec_of
-from ttc.calls.conv import CoreRectangle
+from ttc.calls.convolution import CoreRectangle
 from ttc.errors import Refusal
 from ttc.ir import TILE, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spec, Value, round_up
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Hashable, Iterator
 
 from ttc.calls.attention import FillImplicitTilePadding, ScaledDotProductAttention
 from ttc.calls.call import Call, kind_of
-from ttc.calls.conv import Conv2d, Convolution
+from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.convolution import Convolution
 from ttc.calls.fidelity import MOST
 from ttc.calls.host import HostOp
 from ttc.calls.layout import ToMemoryConfig

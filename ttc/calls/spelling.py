@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Any
 
 from ttc.calls.call import Call, ComputeKernelConfig, UnaryWithParam
-from ttc.calls.conv import CoreRectangle
+from ttc.calls.convolution import CoreRectangle
 from ttc.calls.slicing import SliceType
 from ttc.ir import DRAM, L1, Buffer, DType, Layout, MemoryConfig, Sharding, ShardSpec, Spelled, Step, Value
 

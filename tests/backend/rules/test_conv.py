@@ -12,7 +12,8 @@ from tests.mock_cards import check_many
 from ttc.backend import lower
 from ttc.backend.rules.conv_plan import fits
 from ttc.calls.call import spec_of
-from ttc.calls.conv import Conv2d, Convolution
+from ttc.calls.conv import Conv2d
+from ttc.calls.convolution import Convolution
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import TARGETS
 from ttc.calls.window import shard_rows

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 import ttc
 from ttc import ops
-from ttc.calls.conv import Conv2d, Conv2dConfig
+from ttc.calls.conv import Conv2d
 from ttc.calls.conv_transpose import ConvTranspose2d
+from ttc.calls.convolution import Conv2dConfig
 from ttc.ir import Builder, DType, Input, TensorType
 from ttc.runtime.emulator.conv import in_bf16, in_float32
 from ttc.runtime.emulator.conv_transpose import conv_transpose2d

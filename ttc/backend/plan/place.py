@@ -15,7 +15,8 @@ from ttc.backend.plan.bodies import in_bodies
 from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
-from ttc.calls.conv import Conv2d, Convolution
+from ttc.calls.conv import Conv2d
+from ttc.calls.convolution import Convolution
 from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.target import Target

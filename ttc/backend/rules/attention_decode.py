@@ -10,7 +10,7 @@ from ttc.backend.rules.moves import permuted, reshaped
 from ttc.calls.attention import SDPAProgramConfig
 from ttc.calls.attention_decode import ScaledDotProductAttentionDecode
 from ttc.calls.binary import Add
-from ttc.calls.conv import CoreRectangle
+from ttc.calls.convolution import CoreRectangle
 from ttc.calls.heads_decode import NlpConcatHeadsDecode, on_one_core
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.shape import Permute, Reshape

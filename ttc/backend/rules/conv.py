@@ -30,7 +30,8 @@ from ttc.backend.rules.dilated import over_phases
 from ttc.backend.rules.moves import concatenated
 from ttc.backend.rules.spatial import from_rows, to_rows
 from ttc.calls.call import FUSED, CoreGrid
-from ttc.calls.conv import Conv2d, Conv2dConfig, Convolution, PrepareConvBias, PrepareConvWeights
+from ttc.calls.conv import Conv2d, PrepareConvBias, PrepareConvWeights
+from ttc.calls.convolution import Conv2dConfig, Convolution
 from ttc.calls.matmul import Linear
 from ttc.calls.pad import Pad
 from ttc.calls.shape import Reshape, Slice

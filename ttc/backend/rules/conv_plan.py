@@ -12,8 +12,8 @@ from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.batches import equal_parts
 from ttc.calls.call import PLAIN_FLOATS
-from ttc.calls.conv import Conv2dConfig, Convolution, CoreRectangle
 from ttc.calls.conv_bytes import sharded_bytes
+from ttc.calls.convolution import Conv2dConfig, Convolution, CoreRectangle
 from ttc.calls.slicing import WHOLE, Op2DSliceConfig, SliceType
 from ttc.calls.target import Target
 from ttc.calls.window import shard_rows

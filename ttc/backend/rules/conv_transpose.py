@@ -18,13 +18,13 @@ from ttc.backend.rules.conv_plan import (
     taken_as_prepared,
 )
 from ttc.backend.rules.spatial import from_rows, to_rows
-from ttc.calls.conv import Conv2dConfig, Convolution
 from ttc.calls.conv_transpose import (
     ConvTranspose2d,
     PrepareConvTranspose2dBias,
     PrepareConvTranspose2dWeights,
     TransposedConvolution,
 )
+from ttc.calls.convolution import Conv2dConfig, Convolution
 from ttc.errors import Refusal
 from ttc.ir import DRAM, Layout, Value
 from ttc.ops.spatial import images

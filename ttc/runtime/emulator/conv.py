@@ -10,7 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.calls.conv import Conv2d, Convolution, PrepareConvBias, PrepareConvWeights
+from ttc.calls.conv import Conv2d, PrepareConvBias, PrepareConvWeights
+from ttc.calls.convolution import Convolution
 from ttc.runtime.emulator.activations import fused
 from ttc.runtime.emulator.native import ONEDNN, takes_native_bf16
 from ttc.runtime.emulator.numerics import Mode, load, store

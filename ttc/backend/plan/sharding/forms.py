@@ -14,7 +14,8 @@ from typing import Any
 from ttc.backend.plan.sharding.layouts import Grids, most_cores
 from ttc.calls.binary import BinaryCall
 from ttc.calls.call import FUSED, Call, spec_of
-from ttc.calls.conv import Conv2d, CoreRectangle
+from ttc.calls.conv import Conv2d
+from ttc.calls.convolution import CoreRectangle
 from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d

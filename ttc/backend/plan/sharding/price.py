@@ -13,7 +13,8 @@ from ttc.backend.plan.sharding.forms import Form, forms, over_banks, stated, ten
 from ttc.backend.plan.sharding.layouts import Grids
 from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, Workspace, kind_of, spec_of
-from ttc.calls.conv import Conv2d, prepared_bias, prepared_weights
+from ttc.calls.conv import Conv2d
+from ttc.calls.convolution import prepared_bias, prepared_weights
 from ttc.calls.layout import ToMemoryConfig
 from ttc.calls.target import Target
 from ttc.errors import TtcError
