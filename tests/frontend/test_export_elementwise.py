@@ -261,9 +261,13 @@ def test_other_floats():
 
 
 def test_arithmetic_of_booleans():
-    """A product is `and`, as the smaller is; the larger is `or`."""
+    """A product is `and`, as the smaller is; the larger is `or`, and so is a sum."""
     each_agrees(
         """
+        torch.add(x > 0, x < 1)
+        torch.add(x > 0, x < -1, alpha=False)
+        torch.add(x > 0, x < -1, alpha=2)
+        torch.add(x > 0, True, alpha=0)
         (x > 0) * (x < 1)
         (x > 0) * True
         torch.maximum(x > 0, x < -1)

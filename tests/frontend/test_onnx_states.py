@@ -183,7 +183,7 @@ def test_the_command_line_binds_states(tmp_path, capsys):
     assert main(["compile", str(path), "-o", str(out), "--state", "past=present", "--state", "past=next"]) == 2
     assert "the input 'past' is bound twice as state: to present and next" in capsys.readouterr().err
     assert main(["inspect", str(out), *flags]) == 2
-    assert "--length, --state and --allow-host are for a model" in capsys.readouterr().err
+    assert "options of compilation are for a model" in capsys.readouterr().err
     for wrong in ("past", "=present", "past="):
         with pytest.raises(SystemExit):
             main(["compile", str(path), "-o", str(out), "--state", wrong])

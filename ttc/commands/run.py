@@ -36,9 +36,10 @@ def run(arguments: Namespace) -> int:
     program = loaded.program
     with ProgressLine("running") as line:
         started = time.perf_counter()
-        inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else random_inputs(loaded.buckets[-1])
         calls = len(program.graph.nodes)
-        with loaded.session(arguments.device, arguments.mode, trace=False) as session:
+        with loaded.session(arguments.device, arguments.mode, trace=False) as session:  # which there is memory for
+            largest = loaded.buckets[-1]
+            inputs = read_inputs(arguments.inputs, room(program)) if arguments.inputs else random_inputs(largest)
             outputs = session.run(inputs, lambda index, call, operands, results: line.step(call.mnemonic, calls))
             seconds = time.perf_counter() - started
     for name, array in outputs.items():

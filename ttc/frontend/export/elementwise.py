@@ -117,9 +117,9 @@ def rsub(b: ExportBuilder, x: Expr, other: Expr | Number, alpha: Number = 1) -> 
 
 
 def _sum(b: ExportBuilder, op: Make, x: Expr | Number, y: Expr | Number, alpha: Number) -> Expr:
-    """Compute x + alpha * y or x - alpha * y; booleans add as `or`."""
+    """Compute x + alpha * y or x - alpha * y; booleans add as `or`, and multiply as `and`."""
     if b.result.dtype is DType.bool:
-        return result_as(b, x) | result_as(b, y)
+        return result_as(b, x) | (result_as(b, y) & result_as(b, bool(alpha)))
     x, y = result_as(b, x), result_as(b, y)
     return apply(op, x, y if alpha == 1 else y * alpha)
 
