@@ -52,6 +52,23 @@ def test_a_core_reads_from_its_first_window_to_its_last(window, padded):
         )
 
 
+SMALL = [
+    Window(31, (2, 1), (2, 1), (1, 1), (0, 0, 0, 0), (1, 1)),  # one result an image
+    Window(31, (3, 1), (2, 1), (1, 1), (0, 0, 0, 0), (1, 1)),
+    Window(31, (3, 1), (2, 1), (1, 1), (0, 0, 0, 0), (2, 1)),
+    Window(40, (3, 1), (1, 1), (1, 1), (0, 0, 0, 0), (1, 1)),  # images lie side by side
+    Window(40, (3, 2), (2, 2), (1, 1), (0, 1, 0, 0), (1, 1)),
+]
+
+
+@pytest.mark.parametrize("window", [window for window in (*WINDOWS, *SMALL) if window.stride == (1, 1)])
+def test_adjacent_windows_are_one_run(window):
+    firsts, _ = reads(window, window.padded)
+    for rows in (32, 64):
+        here = firsts[:rows]
+        assert window.runs(rows) == 1 + sum(after != before + 1 for before, after in itertools.pairwise(here))
+
+
 def test_an_input_lies_on_no_more_cores_than_the_result_fills():
     """9 x 40 pixels to 3 x 14 pixels, two tiles of rows: 360 rows over 2 cores, or over one."""
     window = Window(1, (9, 40), (3, 3), (3, 3), (0, 0, 1, 1), (1, 1))

@@ -100,10 +100,14 @@ class Window:
         return max(begin(min(at + rows - 1, last)) - begin(at) for at in cores) + spans[0] * width + spans[1] + 1
 
     def runs(self, rows: int) -> int:
-        """Estimate the runs of adjacent windows into which `rows` output pixels fall: one, or one for each line."""
-        if self.stride == (1, 1) and self.output[1] == self.padded[1]:
-            return 1
-        return -(-min(rows, self.output_pixels) // self.output[1])
+        """Estimate the runs of adjacent windows into which `rows` output pixels fall: one, or one an image, or a line.
+
+        Lines are one run where no window skips a padded pixel, and so are images where none skips a padded line.
+        """
+        count, (height, width) = min(rows, self.output_pixels), self.output
+        if self.stride != (1, 1) or width != self.padded[1]:
+            return -(-count // width)
+        return 1 if height == self.padded[0] else -(-count // (height * width))
 
 
 def shard_rows(pixels: int, cores: int) -> int:

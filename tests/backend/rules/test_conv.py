@@ -1,6 +1,7 @@
 """Which calls convolutions become: text of the program for small ops."""
 
 from dataclasses import replace
+from math import prod
 
 import pytest
 import torch
@@ -230,6 +231,20 @@ FEW_RESULTS = """
 """Of 5 tiles of results, whose 5 cores hold the whole input of 16 images."""
 
 
+def small(images: int, height: int, results: int, dilation: int = 1, channels: int = 2) -> str:
+    """Images one pixel wide under a kernel of two pixels."""
+    return f"""
+      %x: f32[1,1,{images * height},{channels}] = input(name="x")
+      %w: f32[3,{channels},2,1] = const(ref="w")
+      %y: f32[1,1,{images * results},3] = conv(x=%x, w=%w, stride=[1, 1], padding=[[0, 0], [0, 0]],
+        dilation=[{dilation}, 1], rows=[{images}, {height}, 1])
+      return "y"=%y""".replace(",\n        ", ", ")
+
+
+MANY_SMALL = [small(15, 3, 1, 2), small(16, 3, 1, 2), small(31, 3, 2), small(31, 4, 3), small(900, 2, 1)]
+"""Batches whose windows skip lines between images: a run of windows is a pixel, two or three."""
+
+
 @pytest.mark.parametrize("target", EACH_CARD)
 @pytest.mark.parametrize("dtypes", [(DType.f32, DType.f32), *((DType.bf16, d) for d in BLOCKS)], ids=str)
 def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, dtypes, ttnn_python):
@@ -243,6 +258,7 @@ def test_the_real_library_takes_sliced_and_whole_convolutions_with_bias(target, 
         image(16, 56, 56, 128, 256),
         *[image(*sizes, int(512 / dtypes[0].bytes), 32) for sizes in PARTS],
         FEW_RESULTS,
+        *MANY_SMALL,
         transposed(200, 64, 48, 8, 4),
         transposed(30_000, 48, 64, 8, 4),
     ]
@@ -259,6 +275,23 @@ def test_patches_are_folded():
         "rows=[1, 64, 64])",
     )
     assert call.conv_config.folded
+
+
+@pytest.mark.parametrize(
+    ("rest", "count", "folded"),
+    [
+        ("stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1], rows=[9, 2, 3]", 9, True),
+        ("stride=[5, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1], rows=[9, 2, 3]", 9, True),
+        ("stride=[2, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1], rows=[9, 4, 3]", 18, True),
+        ("stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[1, 1], rows=[3, 3, 3]", 6, False),
+        ("stride=[1, 1], padding=[[0, 0], [0, 0]], dilation=[2, 1], rows=[9, 3, 3]", 9, False),
+        ("stride=[3, 3], padding=[[1, 0], [0, 0]], dilation=[1, 1], rows=[9, 2, 3]", 9, False),
+    ],
+)
+def test_a_window_of_the_image_s_size_is_folded_whatever_the_stride(rest: str, count: int, folded: bool):
+    pixels = prod(int(size) for size in rest.rpartition("[")[2].rstrip("]").split(","))
+    call = conv2d(f"f32[1,1,{pixels},4]", "f32[8,4,2,3]", f"f32[1,1,{count},8] = conv(x=%x, w=%w, {rest})")
+    assert call.conv_config.folded == folded
 
 
 @pytest.mark.parametrize("bias", [False, True])

@@ -56,6 +56,8 @@ def conv(op: ops.Conv, to: Lowering) -> Value:
         raise Refusal("a convolution's weight and bias must be known before the first run")
     batch, channels, spatial = images(op.x, op.rows, len(op.stride))
     layer = Layer(batch, channels, spatial, op.stride, op.padding, op.dilation, op.groups, op.activation, w, b)
+    if layer.tiles_image:  # a single window takes any stride
+        layer = replace(layer, stride=layer.kernel)
     x = to_rows(op.x, op.rows, to)
     if len(spatial) == 3 and not layer.pointwise:
         layer, x = stacked(layer, x, to)

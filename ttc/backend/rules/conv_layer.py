@@ -47,9 +47,10 @@ class Layer:
 
     @property
     def tiles_image(self) -> bool:
-        """Return whether the windows lie side by side and cover the image exactly."""
-        whole = all(size % length == 0 for size, length in zip(self.spatial, self.kernel, strict=True))
-        return whole and self.kernel == self.stride and not any(map(any, self.padding)) and set(self.dilation) == {1}
+        """Return whether the windows lie side by side and cover the image exactly; one of the image's size does."""
+        axes = zip(self.spatial, self.kernel, self.stride, strict=True)
+        whole = all(size == length or (size % length == 0 and length == stride) for size, length, stride in axes)
+        return whole and not any(map(any, self.padding)) and set(self.dilation) == {1}
 
 
 Convolve = Callable[[Layer, Value], Value]
