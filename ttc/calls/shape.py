@@ -202,15 +202,19 @@ class Slice(Call, name="ttnn.slice"):
     @property
     def by_tiles(self) -> bool:
         """Return whether each tile of the result is a tile of the operand, so that TILE layout needs no conversion."""
-        return all(start % TILE == 0 for start in self.starts[-2:]) and all(step == 1 for step in self.steps)
+        return all(start % TILE == 0 for start in self.starts[-2:]) and self.stepless
 
     def alias(self) -> Value | None:
-        spec = spec_of(self.input_tensor)
-        return self.input_tensor if self.infer() == spec else None
+        return self.input_tensor if self.stepless and self.infer() == spec_of(self.input_tensor) else None
+
+    @property
+    def stepless(self) -> bool:
+        """Return whether all steps are 1: for any other TTNN runs a program, be there but one element."""
+        return all(step == 1 for step in self.steps)
 
     def dispatch(self, target: Target) -> Dispatch:
         """Count the slice; of a vector in tiles TTNN makes rows first, and tiles of the result."""
-        if self.infer().shape == self.input_tensor.shape:
+        if self.stepless and self.infer().shape == self.input_tensor.shape:
             return copied(self.alias())
         vector = self.input_tensor.type.rank == 1 and spec_of(self.input_tensor).layout is Layout.TILE
         return Dispatch(3, 2) if vector else ONE_PROGRAM

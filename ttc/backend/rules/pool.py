@@ -153,7 +153,7 @@ def windows(op: ops.MaxPool | ops.AvgPool, spatial: tuple[int, ...]) -> list[tup
 
 def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering) -> Value:
     """Slice `count` elements of dimension `dim`, from `start`, every `step`; x itself where these are all."""
-    if (start, step, count) == (0, 1, x.shape[dim]):
+    if (start, count) == (0, x.shape[dim]):
         return x
     starts, ends, steps = [0] * x.type.rank, list(x.shape), [1] * x.type.rank
     starts[dim], ends[dim], steps[dim] = start, start + (count - 1) * step + 1, step
