@@ -149,11 +149,7 @@ def movements() -> list[Row]:
         (lambda x: Slice(x, (32,), (64,)), (b(96),), (3, 2)),  # a vector in tiles
         (lambda x: Slice(x, (0, 32), (1, 64)), (b(1, 96),), (1, 0)),
         (lambda x: Slice(x, (0, 0), (1, 8)), (b(1, 8, layout=ROWS),), (0, 0)),
-        (
-            lambda x: Slice(x, (0, 0), (1, 8), (2, 1)),
-            (b(1, 8, layout=ROWS),),
-            (1, 0),
-        ),  # a step says nothing here, and runs
+        (lambda x: Slice(x, (0, 0), (1, 8), (2, 1)), (b(1, 8, layout=ROWS),), (1, 0)),  # a step runs, needed or not
         (lambda x: Reshape(x, (2, 32, 64)), (b(64, 64),), (0, 0)),
         (lambda x: Reshape(x, (2, 33, 64)), (b(66, 64),), (1, 0)),
         (lambda x: Permute(x, (2, 1, 0, 3)), (b(1, 3, 1, 64, layout=ROWS),), (0, 0)),  # single elements change places
