@@ -42,5 +42,5 @@ def tables() -> Iterator[Table]:
 def _program(name: str) -> Program:
     """Compile a model of the zoo at its tiny size, or the smallest that it has."""
     model = models.named(name)
-    module, inputs = model.build("tiny" if "tiny" in model.sizes else model.sizes[0])
+    module, inputs = model.build(model.smallest)
     return ttc.compile(module, kwargs=inputs).build.program

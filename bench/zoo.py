@@ -66,8 +66,7 @@ class Row:
 def measured(name: str) -> Row:
     """Compile one model in both dtypes for all cards, run it on the emulator, and have it checked."""
     model = models.named(name)
-    size = "tiny" if "tiny" in model.sizes else model.sizes[0]
-    module, inputs = model.build(size)
+    module, inputs = model.build(model.smallest)
     row = Row(model, cards=dict.fromkeys(TARGETS, "taken"))
     with torch.no_grad():
         wanted = [leaf.numpy() for leaf in pytree.tree_leaves(module(**inputs)) if isinstance(leaf, torch.Tensor)]

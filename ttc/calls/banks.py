@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ttc.calls.sizes import tile_bytes
 from ttc.calls.target import L1_ALIGNMENT, Target
-from ttc.ir import TILE, Buffer, Layout, Sharding, Spec, round_up
+from ttc.ir import Buffer, Layout, Sharding, Spec, round_up
 
 
 def buffer_page(spec: Spec) -> int:
     """Return the bytes of a page, the unit of interleaved buffers: a tile, or in ROW_MAJOR a row."""
     if spec.layout is Layout.TILE:
-        return int(TILE * TILE * spec.dtype.bytes)
+        return tile_bytes(spec.dtype)
     return int((spec.shape[-1] if spec.shape else 1) * spec.dtype.bytes)
 
 

@@ -56,31 +56,27 @@ class LogicalXor(LogicalCall, name="ttnn.logical_xor"):
     """1 where exactly one operand is not zero, else 0."""
 
 
-class BitwiseAnd(BinaryCall, name="ttnn.bitwise_and"):
+class BitwiseCall(BinaryCall, abstract=True):
+    """A function of the bits of two operands."""
+
+    dtypes = INTEGERS
+
+
+class BitwiseAnd(BitwiseCall, name="ttnn.bitwise_and"):
     """a & b."""
 
-    dtypes = INTEGERS
 
-
-class BitwiseOr(BinaryCall, name="ttnn.bitwise_or"):
+class BitwiseOr(BitwiseCall, name="ttnn.bitwise_or"):
     """a | b."""
 
-    dtypes = INTEGERS
 
-
-class BitwiseXor(BinaryCall, name="ttnn.bitwise_xor"):
+class BitwiseXor(BitwiseCall, name="ttnn.bitwise_xor"):
     """Bitwise exclusive or: a ^ b."""
 
-    dtypes = INTEGERS
 
-
-class BitwiseLeftShift(BinaryCall, name="ttnn.bitwise_left_shift"):
+class BitwiseLeftShift(BitwiseCall, name="ttnn.bitwise_left_shift"):
     """a << b."""
 
-    dtypes = INTEGERS
 
-
-class BitwiseRightShift(BinaryCall, name="ttnn.bitwise_right_shift"):
+class BitwiseRightShift(BitwiseCall, name="ttnn.bitwise_right_shift"):
     """a >> b, the sign kept."""
-
-    dtypes = INTEGERS

@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import ceil, prod
 
 from ttc.calls.call import NO_PROGRAM, ONE_PROGRAM, Call, Dispatch, spec_of
-from ttc.calls.sizes import same_places
+from ttc.calls.sizes import same_places, tile_bytes
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import TILE, Buffer, DType, Spec, Value
@@ -78,5 +78,5 @@ def scratch(call: Call, operand: Value, target: Target, dim: int | None = None) 
         shape = [*(1,) * (4 - spec.rank), *spec.shape]
         shape[0], shape[dim - spec.rank] = shape[dim - spec.rank], shape[0]
         size = max(size, replace(spec, shape=tuple(shape)).stored_bytes)
-    page = int(TILE * TILE * spec.dtype.bytes)
+    page = tile_bytes(spec.dtype)
     return (ceil(size / page / target.cores) * page,) * 2

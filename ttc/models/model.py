@@ -36,6 +36,11 @@ class Model:
     sizes: tuple[str, ...] = ("real", "tiny")
     pcc: float = 0.999
 
+    @property
+    def smallest(self) -> str:
+        """Return the tiny size, or the published one of a model that has no other."""
+        return "tiny" if "tiny" in self.sizes else self.sizes[0]
+
     def build(self, size: str = "real", *, fake: bool = False, seed: int = 0) -> Built:
         """Build the module and its inputs; `fake` builds on the meta device, with no weight data at all."""
         if size not in self.sizes:

@@ -72,6 +72,11 @@ LINEAR_GELU = 16.0
 """Number from which on gelu(x) is x in every format, and in both forms."""
 
 
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """Compute x * Phi(x); torch's kernel alone makes NaN of inf, and inf of the largest numbers."""
+    return torch.where(x > LINEAR_GELU, x, F.gelu(x, approximate=approximate))
+
+
 @dataclass(frozen=True)
 class Gelu(Unary):
     """x * Phi(x); `approximate` uses the tanh form (Hendrycks & Gimpel 2016)."""
@@ -80,8 +85,7 @@ class Gelu(Unary):
     facts = Facts(Finite.ALL, Exactness.LOST, span=(-0.171, inf))
 
     def eval(self, x: Tensor) -> Tensor:
-        y = F.gelu(x, approximate="tanh" if self.approximate else "none")
-        return torch.where(x > LINEAR_GELU, x, y)  # torch's kernel makes NaN of inf, and inf of the largest numbers
+        return gelu(x, "tanh" if self.approximate else "none")
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,8 @@ class Family:
 
 FAMILIES: dict[str, Family] = {
     "relu": Family(torch.relu, Relu),
-    "gelu": Family(F.gelu, Gelu),
-    "gelu_tanh": Family(partial(F.gelu, approximate="tanh"), partial(Gelu, approximate=True)),
+    "gelu": Family(gelu, Gelu),
+    "gelu_tanh": Family(partial(gelu, approximate="tanh"), partial(Gelu, approximate=True)),
     "silu": Family(F.silu, Silu),
     "sigmoid": Family(torch.sigmoid, Sigmoid),
     "tanh": Family(torch.tanh, Tanh),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ttc.ir import Builder, Const, DType, Op, Rules, Value
@@ -35,8 +34,7 @@ def fold(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     if any(t.bytes > FOLD_LIMIT for t in (*types, *(value.type for value in operands))):
         return None
     tensors = {value: known(value, builder) for value in operands}
-    with torch.no_grad():
-        results = evaluate_op(op, tensors.__getitem__)  # type: ignore[arg-type]
+    results = evaluate_op(op, tensors.__getitem__)  # type: ignore[arg-type]
     return tuple(constant(builder, result.contiguous()) for result in results)
 
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from ttc.errors import InputError
 from ttc.frontend.export import Exported, Outline, Signature, call_key, outline, trace
+from ttc.ir.lengths import size_words
 
 Sizes = Mapping[str, int]
 
@@ -28,7 +29,7 @@ class Traces:
         for (place, own), other in zip(first.constants.items(), exported.signature.constants.values(), strict=False):
             if own != other:
                 raise InputError(
-                    f"the output {place} is {own!r} at {_words(then)} and {other!r} at {_words(sizes)}: "
+                    f"the output {place} is {own!r} at {size_words(then)} and {other!r} at {size_words(sizes)}: "
                     "return a tensor, or leave it out"
                 )
 
@@ -38,7 +39,3 @@ class Traces:
         if key not in self.outlines:
             self.outlines[key] = outline(trace(module, *call))
         return self.outlines[key]
-
-
-def _words(sizes: Sizes) -> str:
-    return ", ".join(f"{name}={size}" for name, size in sizes.items())

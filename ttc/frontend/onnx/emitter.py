@@ -161,8 +161,7 @@ class Emitter:
         operands = {operand: self._tensors[operand] for operand in value.op.operands()}
         if any(tensor is None for tensor in operands.values()):
             return None
-        with torch.no_grad():
-            return ops.evaluate_op(value.op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
+        return ops.evaluate_op(value.op, operands.__getitem__)[value.index]  # type: ignore[arg-type]
 
     def initialiser(self, name: str, weight: Weight) -> Expr:
         """Add a model's constant: a literal if small and integer or one number, else a weight by reference."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
-import torch
 from torch import Tensor
 
 from ttc import ops
@@ -106,8 +105,7 @@ class Readings:
                 case Const(ref=ref, type=type):
                     found = (tensor_of(graph.weights.read(ref), type.dtype).reshape(type.shape),)
                 case op:
-                    with torch.no_grad():
-                        found = ops.evaluate_op(op, lambda operand: self._tensor(operand, graph))
+                    found = ops.evaluate_op(op, lambda operand: self._tensor(operand, graph))
             self._tensors[value] = found[value.index]
         return self._tensors[value]
 

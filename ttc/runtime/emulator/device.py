@@ -60,13 +60,12 @@ class EmulatorDevice:
         emulation = EMULATIONS[type(call)]
         stored = type(call) in STORED_OPERANDS
         given = operands if stored else {name: _loaded(item) for name, item in operands.items()}
-        with torch.no_grad():
-            try:
-                results = emulation(call, self.mode, **given)
-            except (IndexError, RuntimeError) as error:  # a user's index is beyond its table, or memory ran out
-                raise InputError(f"the emulator cannot run {call.mnemonic}: {first_line(error)}") from error
-            results = results if isinstance(results, tuple) else (results,)
-            return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, specs, strict=True))
+        try:
+            results = emulation(call, self.mode, **given)
+        except (IndexError, RuntimeError) as error:  # a user's index is beyond its table, or memory ran out
+            raise InputError(f"the emulator cannot run {call.mnemonic}: {first_line(error)}") from error
+        results = results if isinstance(results, tuple) else (results,)
+        return tuple(_finished(call, x, spec, stored) for x, spec in zip(results, specs, strict=True))
 
     def download(self, tensor: Tensor, spec: Spec) -> np.ndarray:
         """Return the tensor's numbers in an array of its own."""
