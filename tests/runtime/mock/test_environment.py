@@ -1,4 +1,5 @@
 import os
+import pwd
 import subprocess
 from pathlib import Path
 
@@ -17,8 +18,9 @@ print(json.dumps(environment(sys.argv[1])))
 """
 
 
-def start(python: str, cache: Path, script: str, target: str = "n150") -> subprocess.Popen:
+def start(python: str, cache: Path, script: str, target: str = "n150", without: str = "") -> subprocess.Popen:
     variables = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(PACKAGE.parent)}
+    variables.pop(without, None)
     return subprocess.Popen(
         [python, "-c", script, target],
         env=variables,
@@ -65,6 +67,24 @@ def test_a_mock_card_opens_as_the_target_says_and_writes_only_into_the_cache(tmp
     assert {path.name for path in kit.iterdir()} <= {"root", "kernels", "logs"}
 
 
+OPEN_AS_CHECK_DOES = """
+import os, sys
+from ttc.runtime.mock import environment
+os.environ.update(environment(sys.argv[1]))
+from ttc.runtime.run.device_ttnn import TtnnDevice
+with TtnnDevice():
+    print(os.environ["HOME"])
+"""
+
+
+def test_a_card_opens_in_a_process_without_home(tmp_path, ttnn_python):
+    process = start(ttnn_python, tmp_path / "cache", OPEN_AS_CHECK_DOES, without="HOME")
+    said, errors = process.communicate(timeout=120)
+    assert (process.returncode, said) == (0, f"{pwd.getpwuid(os.getuid()).pw_dir}\n"), errors
+    given, errors = start(ttnn_python, tmp_path / "cache", OPEN_AS_CHECK_DOES).communicate(timeout=120)
+    assert given == f"{os.environ['HOME']}\n", errors
+
+
 def test_a_cache_that_cannot_be_written_is_named(tmp_path, ttnn_python):
     (tmp_path / "cache").write_text("a file")
     _, errors = start(ttnn_python, tmp_path / "cache", SCRIPT).communicate(timeout=60)
@@ -89,3 +109,14 @@ def test_the_cache_is_where_the_user_says(monkeypatch):
     monkeypatch.setenv("HOME", "/home/me")
     assert cache_directory() == Path("/home/me/.cache/ttc")
     assert MOCK_CARD == "TT_METAL_MOCK_CLUSTER_DESC_PATH"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch):
+    def nobody(user: int) -> None:
+        raise KeyError(user)
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(TtcError, match="this user has no home directory: XDG_CACHE_HOME may name a place"):
+        cache_directory()

@@ -65,9 +65,15 @@ def kit_directory(package: Path) -> Path:
 
 
 def cache_directory() -> Path:
-    """Return ttc's directory in the user's cache: `$XDG_CACHE_HOME/ttc`, by default `~/.cache/ttc`."""
+    """Return ttc's directory in the user's cache: `$XDG_CACHE_HOME/ttc`, by default `~/.cache/ttc`.
+
+    TtcError for a user without a home.
+    """
     stated = os.environ.get("XDG_CACHE_HOME")
-    return (Path(stated) if stated else Path("~/.cache").expanduser()) / "ttc"
+    try:
+        return (Path(stated) if stated else Path.home() / ".cache") / "ttc"
+    except RuntimeError:
+        raise TtcError("this user has no home directory: XDG_CACHE_HOME may name a place for the cache") from None
 
 
 def _make(package: Path, home: Path) -> None:

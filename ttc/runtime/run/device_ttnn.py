@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from math import prod
@@ -9,7 +10,6 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
-import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
 
 from ttc.calls.call import Call
 from ttc.calls.shards import is_sharded
@@ -22,6 +22,9 @@ from ttc.runtime.run import bound_call
 from ttc.runtime.run.bound_call import BoundCall, refusals
 from ttc.runtime.run.card import require_like
 from ttc.runtime.run.queues import Queues
+
+os.environ.setdefault("HOME", os.path.expanduser("~"))  # services have none, and ttnn crashes without it when imported
+import ttnn  # pyright: ignore[reportMissingImports] (there is none for every Python)
 
 graph_capture = ttnn._ttnn.graph  # the public wrapper `ttnn.graph` needs torch
 RunMode = graph_capture.RunMode
