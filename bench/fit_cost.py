@@ -23,7 +23,7 @@ from bench.cost_model.predict import microseconds
 from bench.cost_model.read import TIMINGS, read
 from bench.cost_model.rows import Timed
 from ttc.analysis.cost.constants import FILE
-from ttc.analysis.cost.families import AMOUNTS, DRAM, constant
+from ttc.analysis.cost.families import AMOUNTS, DRAM, RESOURCES, constant
 
 Row = tuple[Timed, str]
 Known = dict[str, float]
@@ -72,6 +72,7 @@ PRIOR = {
     "row_broadcast": 1200.0,
     "column_broadcast": 800.0,
     "binary.slow": 300.0,
+    "binary.number": 1000.0,
     "concat.kilobyte": 80.0,
     "to_integer": 600.0,
     "engine": 1.0,
@@ -90,11 +91,12 @@ PRIOR = {
     "part": 230.0,
     "reshape.tile": 1500.0,
     "reshape.start": 10000.0,
+    "reshape.copied_kilobyte": 4096.0,
     "permute.tile_in": 700.0,
     "permute.tile_out": 2000.0,
     "turned": 1200.0,
     "mixed": 2000.0,
-    "norm.tile": 1300.0,
+    "norm.tile": 500.0,
     "norm.start": 3000.0,
     "softmax.tile": 1500.0,
     "softmax.start": 8000.0,
@@ -194,22 +196,27 @@ def _fit_product(rows: Sequence[Timed], known: Known, arch: str) -> Known:
 
 
 def _fit_sums(names: Sequence[str], rows: Sequence[Timed], prior: Known, pull: float) -> Known:
-    """Return the constants of all sums, each pulled to its prior."""
+    """Return the constants of all sums, each pulled to its prior.
+
+    A row that waits for DRAM longer than for its cores tells what it takes to start alone: the time that is left.
+    """
     centre = np.array([prior[name] for name in names])
     scale = np.maximum(centre, [0.2 * _usual(name) for name in names])
     counted = [_counted(row) for row in rows]
-    apart = [
-        found.get(DRAM, 0.0) * 1e6 * KNOWN[row.card.arch]["dram.share"]
-        for row, found in zip(rows, counted, strict=True)
-    ]
-    kept = np.array([time <= 0.9 * row.microseconds for row, time in zip(rows, apart, strict=True)], dtype=float)
-    cycles = np.array([row.microseconds * row.card.clock_hz / 1e6 for row in rows])[:, None]
-    matrix = np.array([[found.get(name, 0.0) for name in names] for found in counted]) / cycles * scale
+    times = np.array([row.microseconds for row in rows])
+    waited = np.array([found.get(DRAM, 0.0) * 1e6 * KNOWN[row.card.arch]["dram.share"]
+                       for row, found in zip(rows, counted, strict=True)]) / times  # fmt: skip
+    cycles = times * np.array([row.card.clock_hz / 1e6 for row in rows])
+    matrix = np.array([[found.get(name, 0.0) for name in names] for found in counted]) / cycles[:, None] * scale
+    serial = matrix * [RESOURCES.get(name.partition(".")[2]) == "start" for name in names]
+    kept = (waited <= 0.9).astype(float)
     weights, shares = kept, centre / scale
     for _ in range(ROUNDS):
-        system = np.vstack([matrix * weights[:, None], pull * np.eye(len(names))])
-        shares = nnls(system, np.concatenate([weights, pull * centre / scale]))[0]
-        weights = kept / np.sqrt(np.maximum(np.abs(matrix @ shares - 1), 0.05))
+        by_dram = waited > (matrix - serial) @ shares
+        told, wanted = np.where(by_dram[:, None], serial, matrix), np.where(by_dram, 1 - waited, 1.0)
+        system = np.vstack([told * weights[:, None], pull * np.eye(len(names))])
+        shares = nnls(system, np.concatenate([weights * wanted, pull * centre / scale]))[0]
+        weights = kept / np.sqrt(np.maximum(np.abs(told @ shares - wanted), 0.05))
     return {name: float(value) for name, value in zip(names, shares * scale, strict=True)}
 
 

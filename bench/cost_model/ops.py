@@ -70,6 +70,7 @@ NUMBER = re.compile(r"(\w+)=(-?\d+(?:\.\d+)?)(?=[;,)\s]|$)")
 GRID = re.compile(r"(?<![\w])grid(?:_size)?=\(?(?:x=)?(\d+)(?:;y=|x)(\d+)")
 SHARD = re.compile(r"(?:out_shard=|shape=)\{(\d+);\s*(\d+)\}")
 WINDOW = re.compile(r"window_hw=\((\d+);\s*(\d+)\)")
+GUESSED = re.compile(r"\bby (the next matmul|neighbours)\b")
 SIDES = re.compile(r"^(?:b=(\d+) x )?(\d+)x(\d+)x(\d+)(?: \(M,K,N\))?$")
 
 
@@ -86,7 +87,7 @@ def timed(row: Mapping[str, str]) -> Timed:
     special: dict[str, float] = {"one_dimension": 1.0} if name == "Matmul 1d" else {}
     if family == "product" and SIDES.match(row["shapes"]):
         inputs, outputs = _sides(row)
-    elif name in SPOKEN or (family in SPOKEN and " by neighbours" in f" {row['shapes']}".replace("(", " ")):
+    elif name in SPOKEN or (family in SPOKEN and GUESSED.search(row["shapes"])):
         inputs, outputs, special = SPOKEN[name if name in SPOKEN else family](row)
     else:
         inputs, outputs = tensors(row["shapes"], row["dtype"], row["memory"])

@@ -11,6 +11,7 @@ from pathlib import Path
 from bench.cost_model import gemm, ops
 from bench.cost_model.rows import Timed
 from bench.cost_model.shapes import UnknownRow
+from ttc.analysis.cost.families import AMOUNTS, DRAM
 from ttc.errors import InputError
 
 TIMINGS = Path(__file__).parents[1] / "timings"
@@ -84,11 +85,19 @@ def _read_file(file: Path, table: Table) -> None:
         if None in row or None in row.values():
             raise InputError(f"{file} line {number} has not as many fields as the head of the table")
         try:
-            found = READERS[file.name](row)
+            found = _possible(READERS[file.name](row))
         except UnknownRow as unknown:
             table.unknown[f"{file.name}: {unknown}"] += 1
         else:
             table.rows.append((found, _told(row)))
+
+
+def _possible(row: Timed) -> Timed:
+    """Return a row; UnknownRow where DRAM cannot move its bytes in its time: shapes and time are not of one op."""
+    amounts = AMOUNTS[row.work.family](row.work, row.card) if row.work.family in AMOUNTS else {}
+    if amounts.get(DRAM, 0.0) * 1e6 > row.microseconds:
+        raise UnknownRow("DRAM does not move the bytes told in the time told")
+    return row
 
 
 def _rows(file: Path) -> list[dict[str, str]]:

@@ -1,4 +1,4 @@
-"""Rows of ops.csv whose shapes are words: convolutions of a sweep, attention, and kernels of examples."""
+"""Rows of ops.csv whose shapes are words: convolutions of a sweep, attention, norms, and kernels of examples."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from math import ceil
 
 from bench.cost_model.shapes import UnknownRow, dtype_named
 from ttc.analysis.cost.work import Tensor
-from ttc.ir import Buffer, DType, Layout, Sharding
+from ttc.ir import TILE, Buffer, DType, Layout, Sharding
 
 Operands = tuple[list[Tensor], list[Tensor], dict[str, float]]
 
 CONVOLUTION = re.compile(r"in (\d+), out (\d+), k (\d+), B \d+, T \d+ \(M=(\d+), K=(\d+), N=(\d+)\)")
 ATTENTION = re.compile(r"S (\d+), (\d+) q heads, (\d+) kv heads, d (\d+); (non )?causal q(\d+) k(\d+)")
+NORM = re.compile(r"(?:seq (\d+), hidden|1 row of tiles x) (\d+)")
 SQUARE = re.compile(r"^(\d+)x(\d+)(?: \(by neighbours\))?$")
 
 
@@ -78,11 +79,21 @@ def _two(row: Mapping[str, str]) -> Operands:
     return inputs * 2, outputs, config
 
 
+def _norm(row: Mapping[str, str]) -> Operands:
+    """Return rows that are normalized, told by the product that follows, or by one row of tiles."""
+    found = NORM.search(row["shapes"])
+    if not found:
+        raise UnknownRow("shapes not told by operand")
+    tensor = tile((int(found[1] or TILE), int(found[2])), dtype_named(row["dtype"]), Buffer.DRAM)
+    return [tensor], [tensor], {}
+
+
 SPOKEN: Mapping[str, Callable[[Mapping[str, str]], Operands]] = {
     "Conv1d(conv2d)": _convolution,
     "SDPA prefill": _attention,
     "binary": _two,
     "unary": _square,
+    "norm": _norm,
     "relu (example kernel)": _ahead,
     "DRAM to DRAM copy (example kernel, no compute)": _ahead,
 }

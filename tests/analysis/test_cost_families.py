@@ -89,12 +89,25 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
         Work("permute", "Permute", (rows(7, 100, 40),), (rows(100, 40, 7),), 20),
         {"element": 1400, "row": 35, "tile_in": 0},
     ),
-    "reshape": (Work("reshape", "Reshape", (rows(9856, 6),), (rows(1408, 42),), 20), {"piece": 493}),
-    "embedding": (Work("embedding", "Embeddings", (SMALL, BIG), (rows(64, 256),), 2), {"row_alone": 32, "tile": 8}),
+    # 71 whole rows on the fullest core, of 7 pieces of 12 bytes each
+    "reshape": (
+        Work("reshape", "Reshape", (rows(9856, 6),), (rows(1408, 42),), 20),
+        {"piece": 497, "copied_kilobyte": 497 * 12 / 1024},
+    ),
+    "embedding": (
+        Work("embedding", "Embeddings", (SMALL, BIG), (rows(64, 256),), 2),
+        {"row_alone": 32, "far_kilobyte": 2 * 16, "tile": 8},
+    ),
     "heads": (Work("heads", "NLPConcatHeads", (BIG,), (BIG,), 20), {"wait": 192}),
     # whole rows of tiles: 240 on 20 cores, 8 tiles each
-    "norm": (Work("norm", "LayerNorm", (BIG,), (BIG,), 20), {"tile": 96, "centred": 96}),
-    "softmax": (Work("softmax", "Softmax", (LINE,), (LINE,), 20), {"tile": 8}),
+    "norm": (
+        Work("norm", "LayerNorm", (BIG, LINE), (BIG,), 20),
+        {"tile": 96, "centred": 96, "dram": 2 * 1920 * 2048 / CUT.dram_bytes_per_second},
+    ),
+    "softmax": (
+        Work("softmax", "Softmax", (LINE,), (LINE,), 20),
+        {"tile": 8, "dram": 2 * 8 * 2048 / CUT.dram_bytes_per_second},
+    ),
     "reduction": (Work("reduction", "Reduce", (BIG,), (tensor(7680, 32),), 20), {"wait": 96 + 12}),
     "group_norm": (
         Work("group_norm", "GroupNorm", (shards(7680, 128),), (BIG,), 20, config={"num_groups": 16}),
@@ -194,6 +207,30 @@ OTHER_FORMS = {
     "no window": (halo(), {"row": 2192, "foreign": 0}),
     "a pool that tells places": (
         Work("pool", "Pool2D", (rows(1000, 64),), (BIG, BIG), 20), {"row": 2 * 384, "place": 2 * 384},
+    ),
+    "a norm without means, of shards": (
+        Work("norm", "LayerNorm RMSNORM", (shards(7680, 256),), (shards(7680, 256),), 20),
+        {"tile": 96, "centred": 0, "dram": 0},
+    ),
+    "a number in place of an operand": (
+        Work("binary", "BinaryNg MUL", (BIG,), (BIG,), 20), {"wait": 192, "number": 1, "slow": 0},
+    ),
+    "two operands": (Work("binary", "BinaryNg DIV", (BIG, BIG), (BIG,), 20), {"number": 0, "slow": 96}),
+    # 1,000 rows of 40 elements: each goes into three faces
+    "a reshape of tiles": (
+        Work("reshape", "Reshape", (BIG,), (tensor(1024, 64, logical=(1000, 40)),), 20), {"part": 150, "tile": 4},
+    ),
+    # nine rows on nine cores, each cut into 159 pieces of 318 bytes
+    "rows cut by fewer cores than there are": (
+        Work("reshape", "Reshape", (rows(9, 25281),), (rows(1431, 159),), 20),
+        {"piece": 159, "copied_kilobyte": 159 * 318 / 1024},
+    ),
+    "pieces at multiples of 16 bytes": (
+        Work("reshape", "Reshape", (rows(1408, 64),), (rows(11264, 8),), 20), {"piece": 71 * 8, "copied_kilobyte": 0},
+    ),
+    "pieces of 8 bytes more": (
+        Work("reshape", "Reshape", (rows(1408, 24),), (rows(2816, 12),), 20),
+        {"piece": 71 * 2, "copied_kilobyte": 71 * 2 * 24 / 1024},
     ),
     "shards written to DRAM": (
         Work("reshard", "ShardedToInterleaved", (shards(7680, 256),), (BIG,), 20),

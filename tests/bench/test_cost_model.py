@@ -192,6 +192,30 @@ def test_shapes_in_words(row: dict[str, str], family: str, first: tuple[int, ...
     assert microseconds(found) > 0
 
 
+@pytest.mark.parametrize(
+    ("shapes", "first"),
+    [
+        ("not given (seq 128, hidden 2048 by the next matmul)", (128, 2048)),
+        ("1 row of tiles x 3072 (by neighbours)", (32, 3072)),
+    ],
+)
+def test_norms_told_by_what_is_near_them(shapes: str, first: tuple[int, int]):
+    found = ops.timed(OP | {"op": "LayerNorm", "note": "", "dtype": "bf16", "shapes": shapes})
+    assert (found.work.family, found.work.inputs[0].shape, found.work.op) == ("norm", first, "LayerNorm")
+    with pytest.raises(UnknownRow, match="shapes not told by operand"):
+        ops.timed(OP | {"op": "LayerNorm", "dtype": "bf16", "shapes": "not given (batch 32)"})
+
+
+@pytest.mark.parametrize(("microseconds", "priced"), [("0.047", 0), ("0.049", 1)])
+def test_a_time_in_which_dram_does_not_move_the_bytes_is_of_another_op(microseconds, priced, tmp_path: Path):
+    """24,576 bytes at 512 GB/s are 0.048 us."""
+    far = {"dtype": "BFLOAT16", "memory": "DRAM_INTERLEAVED/L1_INTERLEAVED/DRAM_INTERLEAVED"}
+    table = read(write(tmp_path, "ops.csv", OP | far | {"microseconds": microseconds}))
+    assert len(table.rows) == priced
+    reason = "ops.csv: DRAM does not move the bytes told in the time told"
+    assert dict(table.unknown) == ({} if priced else {reason: 1})
+
+
 def test_all_published_rows_are_priced_or_have_a_reason():
     table = published()
     assert len(table.rows) + sum(table.unknown.values()) == 734 + 836
@@ -207,7 +231,7 @@ def test_errors_of_the_frozen_constants():
         assert (found["mean_abs_pct"] <= mean, found["within_15_pct"] >= near) == (True, True), (board, found)
     others = {family: found for family, found in judged.items() if found["rows"] >= 10 and "matmul" not in family}
     assert len(others) >= 14
-    assert {family: found["mean_abs_pct"] for family, found in others.items() if found["mean_abs_pct"] > 28} == {}
+    assert {family: found["mean_abs_pct"] for family, found in others.items() if found["mean_abs_pct"] > 18} == {}
 
 
 def test_errors_of_rows_held_out():
@@ -224,8 +248,10 @@ def test_errors_of_rows_held_out():
             rows[board if family != "matmul" else ""].append((found["rows"], found["mean_abs_pct"]))
     means = {board: sum(n * e for n, e in each) / sum(n for n, _ in each) for board, each in rows.items()}
     assert means.keys() == {"", "blackhole", "p100a", "p150", "wormhole_b0"}
-    assert {board: mean for board, mean in means.items() if mean > 22} == {}
-    assert means["blackhole"] <= 15
+    assert {board: mean for board, mean in means.items() if mean > 21} == {}
+    assert means["blackhole"] <= 12
+    small = {family: found["mean_abs_pct"] for family, found in held.items() if found["mean_abs_pct"] > 25}
+    assert small.keys() == {"rotary", "softmax"}  # two rows, and one
 
 
 def _moved(row: Timed, arch: str) -> Timed:

@@ -197,7 +197,7 @@ def form(text: str) -> str:
 def test_text_does_not_grow_with_the_steps(kind):
     long, short = (
         str(compile_graph(recurrence(kind, steps, lengths=True), Options(TARGETS["n150"])).program.graph)
-        for steps in (512, 64)
+        for steps in (512, 96)  # reshapes of fewer steps take less time in tiles
     )
     assert form(long) == form(short)  # nothing but numbers of steps differs, and which of these values fit into L1
     assert str(verify(parse_graph(long))) == long

@@ -23,7 +23,7 @@ SLOW = frozenset(
 
 
 def binary(work: Work, card: Card) -> Amounts:
-    """Count the tiles of a function of two or three operands, or of one and a number."""
+    """Count the tiles of a function of two or three operands, or of one and a number, which a core makes a tile of."""
     out = work.outputs[0]
     full = [tensor for tensor in work.inputs[:2] if tensor.tiles >= out.tiles]
     tiles = tiles_held(out, work, card)
@@ -32,6 +32,7 @@ def binary(work: Work, card: Card) -> Amounts:
         "row_broadcast": tiles * work.get("ROW_B"),
         "column_broadcast": tiles * work.get("COL_B"),
         "slow": tiles * (_slow(work) and len(work.inputs) > 1),
+        "number": int(len(work.inputs) == 1),
     }
 
 

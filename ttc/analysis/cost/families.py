@@ -55,7 +55,7 @@ RESOURCES = {
         ),
         "NoC",
     ),
-    **dict.fromkeys(("kilobyte", "kilobyte_within", "element"), "L1"),
+    **dict.fromkeys(("kilobyte", "kilobyte_within", "copied_kilobyte", "element"), "L1"),
 }  # fmt: skip
 """Resource that an amount takes; the others take the vector unit and the units beside it that pack and unpack."""
 

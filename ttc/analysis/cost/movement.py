@@ -22,7 +22,11 @@ from ttc.analysis.cost.amounts import (
 )
 from ttc.analysis.cost.work import Card, Tensor, Work
 from ttc.calls.sizes import tiles_along
+from ttc.calls.target import L1_ALIGNMENT
 from ttc.ir import Layout
+
+FACE = 16
+"""Rows, and columns, of a face: a tile is stored as four faces."""
 
 
 def move(work: Work, card: Card) -> Amounts:
@@ -162,18 +166,31 @@ def permute(work: Work, card: Card) -> Amounts:
 
 
 def reshape(work: Work, card: Card) -> Amounts:
-    """Count the parts of rows that tiles are made of, and tiles; or the parts that rows are cut into."""
+    """Count the rows of faces that tiles are made of, and tiles; or the pieces that rows are cut into or joined from.
+
+    In ROW_MAJOR a core has whole rows of the side that has fewer. Pieces that do not all begin at L1's alignment are
+    copied byte by byte.
+    """
     given, made = work.inputs[0], work.outputs[0]
     if given.layout is Layout.TILE:
-        parts = prod(made.logical[:-1]) * tiles_along(made.shape[-1])
+        parts = prod(made.logical[:-1]) * ceil(made.logical[-1] / FACE)
         return {"start": 1, "part": share(parts, work, card), "tile": tiles_held(made, work, card)}
-    return {"start": 1, "piece": share(max(given.rows, made.rows), work, card)}
+    fewer, more = sorted((given, made), key=lambda tensor: tensor.rows)
+    pieces = share(fewer.rows, work, card) * ceil(more.rows / fewer.rows)
+    size = more.shape[-1] * more.dtype.bytes
+    return {"start": 1, "piece": pieces, "copied_kilobyte": pieces * size / 1024 * (size % L1_ALIGNMENT > 0)}
 
 
 def embedding(work: Work, card: Card) -> Amounts:
-    """Count the rows taken from a table, each waited for, and their tiles."""
+    """Count the rows taken from a table, each waited for, with their bytes, and their tiles."""
     made = work.outputs[0]
-    return {"start": 1, "row_alone": share(made.rows, work, card), "tile": tiles_held(made, work, card)}
+    moved = 2 * share(made.rows, work, card) * made.shape[-1] * made.dtype.bytes / 1024
+    return {
+        "start": 1,
+        "row_alone": share(made.rows, work, card),
+        "far_kilobyte": moved,
+        "tile": tiles_held(made, work, card),
+    }
 
 
 def heads(work: Work, card: Card) -> Amounts:

@@ -6,7 +6,7 @@ its shard, each by a mask that takes its own pass.
 
 from __future__ import annotations
 
-from ttc.analysis.cost.amounts import Amounts, cores_along, share, stream, tiles_held
+from ttc.analysis.cost.amounts import Amounts, cores_along, dram, share, stream, tiles_held
 from ttc.analysis.cost.work import Card, Work
 from ttc.calls.sizes import tiles_along
 
@@ -14,12 +14,12 @@ from ttc.calls.sizes import tiles_along
 def norm(work: Work, card: Card) -> Amounts:
     """Count the tiles of the rows that a core normalizes; mean and variance take passes of their own."""
     tiles = _row_tiles(work, card)
-    return {"start": 1, "tile": tiles, "centred": tiles * ("RMSNORM" not in work.op)}
+    return {"start": 1, "tile": tiles, "centred": tiles * ("RMSNORM" not in work.op), **_through(work, card)}
 
 
 def softmax(work: Work, card: Card) -> Amounts:
-    """Count the tiles of the rows that a core takes the softmax of, and the rows."""
-    return {"start": 1, "tile": _row_tiles(work, card)}
+    """Count the tiles of the rows that a core takes the softmax of."""
+    return {"start": 1, "tile": _row_tiles(work, card), **_through(work, card)}
 
 
 def group_norm(work: Work, card: Card) -> Amounts:
@@ -40,6 +40,11 @@ def rotary(work: Work, card: Card) -> Amounts:
     """Count the tiles turned by an angle."""
     found = stream(work.inputs[:1], work.outputs[:1], work, card)
     return {"start": 1, "tile": tiles_held(work.outputs[0], work, card), **found}
+
+
+def _through(work: Work, card: Card) -> Amounts:
+    """Return the time that DRAM takes to give the operand and to take the result."""
+    return dram((work.inputs[0], work.outputs[0]), card)
 
 
 def _row_tiles(work: Work, card: Card) -> int:
