@@ -21,7 +21,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
 import ttc
-from bench.blocks import BLOCKS
+from bench.blocks import BLOCKS, INSIDE, conversions_inside
 from bench.table import Table
 from ttc import models
 from ttc.backend.plan.place_exactly import spills
@@ -31,7 +31,7 @@ from ttc.runtime.check import check as check_program
 NAMES = ("flux", "sd3", "wan", "mochi")
 CARD = "p150"
 """In bf16 none of these models fits on an n150."""
-HEAD = ("model", "calls", "programs a block", "conversions a block", "DRAM / compulsory", "DRAM / best plan",
+HEAD = ("model", "calls", "programs a block", INSIDE, "DRAM / compulsory", "DRAM / best plan",
         "predicted ms", "export s", "compile s", "compile / export", "us a call", "check s", "MB")  # fmt: skip
 
 
@@ -71,7 +71,7 @@ def _program(name: str, compiled: Compiled) -> tuple[str | float, ...]:
     The bounds are the compulsory bytes, and those of the same calls where the exact solver chooses what lies in L1.
     """
     found, spilled = compiled.report, spills(compiled.build.program.graph, compiled.options.target)
-    counts = found.device_programs, found.layout_conversions
+    counts = found.device_programs, conversions_inside(compiled)
     each = [count / BLOCKS[name] if name in BLOCKS else "-" for count in counts]
     bounds = found.minimum_dram_bytes, found.dram_bytes - spilled.planned + spilled.least
     return *each, *[found.dram_bytes / bound for bound in bounds], 1e3 * found.predicted_seconds

@@ -21,7 +21,7 @@ from ttc.compiled.compiled import Compiled
 from ttc.models import light
 from ttc.pipeline import compile_graph
 
-LAYER = re.compile(r"\b(?:layers?|blocks|h)\.(\d+)\b")
+LAYER = re.compile(r"(?<![A-Za-z])(?:layers?|blocks|h)\.(\d+)\b")
 """A layer's number in the place of a call."""
 
 

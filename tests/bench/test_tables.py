@@ -11,6 +11,7 @@ import pytest
 
 from bench import networks
 from bench.__main__ import LONG, PAGE, TABLES, machine, main, renewed, write
+from bench.networks import LAYER
 from bench.table import Table, of_times
 from bench.timing import Row
 from ttc.models import light
@@ -75,3 +76,21 @@ def test_figures_of_a_network_at_both_levels():
     assert compiled.report.to_dict()["device_programs"] == networks._figures(compiled)[0]
     assert all(ratio > 1 for ratio in networks.ratios(compiled))
     assert "squeezenet" in light.NAMES
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [
+        ("model.layers.11.mlp at m.py:4", "11"),
+        ("transformer_blocks.3.attn at t.py:8", "3"),
+        ("encoder.layer.0", "0"),
+        ("h.2.attn", "2"),
+        ("scratch.4", None),
+        ("layers.norm", None),
+        ("layers.4b", None),
+        ("pos_embed.proj at e.py:364", None),
+    ],
+)
+def test_calls_are_told_apart_by_the_layers_that_they_stand_in(place: str, number: str | None):
+    found = LAYER.search(place)
+    assert (found and found[1]) == number
