@@ -107,6 +107,14 @@ def test_external_data_elsewhere(tmp_path, location, message):
     assert "'w'" in str(caught.value)
 
 
+def test_external_data_in_a_pipe_is_not_waited_for(tmp_path):
+    path = external_model(tmp_path, "pipe.bin", count=0)
+    (tmp_path / "pipe.bin").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "pipe.bin")
+    with pytest.raises(InputError, match=r"pipe\.bin', which is no regular file"):
+        load(path)
+
+
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError, Message
 
 from ttc.errors import InputError
 from ttc.frontend.onnx.tensors import Store
+from ttc.frontend.onnx.unique import require_unique_names
 from ttc.guard.files import map_file
 
 OLDEST_OPSET = 1
@@ -90,4 +91,5 @@ def _checked(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
         raise InputError(f"{name} is not an ONNX model, or it is cut short: it names no opset")
     if versions[""] and not OLDEST_OPSET <= versions[""] <= newest:
         raise InputError(f"{name} uses ONNX opset {versions['']}; opsets {OLDEST_OPSET} to {newest} are supported")
+    require_unique_names(model, name)
     return model

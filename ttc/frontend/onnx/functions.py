@@ -80,6 +80,11 @@ def key_of(node: NodeProto) -> Key:
     return _plain(node.domain), node.op_type, getattr(node, "overload", "")
 
 
+def key_of_function(function: FunctionProto) -> Key:
+    """Return the key of one of the model's own functions."""
+    return _plain(function.domain), function.name, getattr(function, "overload", "")
+
+
 def _plain(domain: str) -> str:
     """Return a domain's name, that of ONNX's own operators being empty."""
     return "" if domain == "ai.onnx" else domain
@@ -91,8 +96,7 @@ def local_bodies(model: ModelProto) -> dict[Key, Body]:
     for function in model.functions:
         opsets = {_plain(entry.domain): entry.version for entry in function.opset_import}
         defaults = {item.name: item for item in function.attribute_proto}
-        key = _plain(function.domain), function.name, getattr(function, "overload", "")
-        found[key] = Body(function, defaults, opsets)
+        found[key_of_function(function)] = Body(function, defaults, opsets)
     return found
 
 

@@ -252,6 +252,8 @@ class Importer:
         if key in self.open:
             raise Refusal("the function calls itself")
         within(len(self.open) + 1, DEPTH, "functions in functions")
+        if len(inputs) > len(body.inputs):
+            raise Refusal(f"takes at most {len(body.inputs)} inputs, got {len(inputs)}")
         self.open.append(key)
         given = dict(zip(body.inputs, inputs, strict=False))
         env: Environment = {name: given[name] for name in body.inputs if given.get(name) is not None}

@@ -86,8 +86,9 @@ class Store:
         if self.given is None:
             raise InputError(f"{who} is in the file {location!r}: give the model's path instead of a ModelProto")
         path = self._resolved.get(location) or self._resolve(location, who)
-        if not path.is_file():  # neither a folder nor a pipe nor a device
-            raise InputError(f"{who} should be in {str(path)!r}, which does not exist")
+        if not path.is_file():
+            found = "is no regular file" if path.exists() else "does not exist"  # but a folder, a pipe or a device
+            raise InputError(f"{who} should be in {str(path)!r}, which {found}")
         try:
             offset, length = int(fields.get("offset", 0)), int(fields.get("length", type.bytes))
         except ValueError:
