@@ -36,7 +36,7 @@ def model(of: GraphProto, functions=()) -> onnx.ModelProto:
 
 
 def branching(*taken: NodeProto) -> GraphProto:
-    branches = {
+    branches: dict[str, Any] = {
         "then_branch": graph(list(taken), [], ["t"]),
         "else_branch": graph([node("Neg", ["x"], ["t"])], [], ["t"]),
     }
