@@ -79,7 +79,7 @@ PRIOR = {
     "stall": 1.0,
     "block": 500.0,
     "activation": 60.0,
-    "weight": 70.0,
+    "weight_kilobyte": 35.0,
     "foreign": 20.0,
     "element": 7.0,
     "key": 100.0,

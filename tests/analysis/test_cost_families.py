@@ -128,7 +128,7 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
             MathFidelity.HiFi2,
             config={"act_block_h_ntiles": 1, "act_block_w_ntiles": 6},
         ),
-        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight": 36, "block": 144, "stall": 0},
+        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight_kilobyte": 72, "block": 144, "stall": 0},
     ),
     "halo": (
         Work("halo", "Halo", (shards(30720, 64),), (rows(43840, 64),), 20, config={"window": 9}),
@@ -175,17 +175,17 @@ def halo(**config: float) -> Work:
 OTHER_FORMS = {
     "all cores, blocks as large as there are": (
         convolution(0, MathFidelity.HiFi4, 2, taps=4),
-        {"engine": 48 * 2 * 18 * 64, "activation": 48 * 18, "stall": 0, "block": 1, "weight": 18 * 2},
+        {"engine": 48 * 2 * 18 * 64, "activation": 48 * 18, "stall": 0, "block": 1, "weight_kilobyte": 18 * 4},
     ),
     # 4 columns of 5 cores; of each of 9 taps' 2 tiles a column of cores has one at most, and waits for 4
     "channels shared out over columns of cores": (
         convolution(20, MathFidelity.HiFi2, 8, num_cores_c=4, taps=9, act_block_h_ntiles=6, act_block_w_ntiles=4),
         {"engine": 192 * 2 * 36 * 32, "activation": 0, "stall": 192 * 36 * (312 - 2 * 32), "block": 32 * 9,
-         "weight": 18 * 2 * 32},
+         "weight_kilobyte": 18 * 2 * 32 * 2},
     ),
     "columns of results, told rows of cores": (
         convolution(20, MathFidelity.LoFi, 8, num_cores_c=4, num_cores_c_out=2, num_cores_nhw=3),
-        {"engine": 320 * 4 * 18 * 16, "stall": 320 * 18 * (312 - 4 * 16), "block": 1, "weight": 18 * 4},
+        {"engine": 320 * 4 * 18 * 16, "stall": 320 * 18 * (312 - 4 * 16), "block": 1, "weight_kilobyte": 18 * 4 * 2},
     ),
     "the matrix engine takes longer than what it waits for": (
         convolution(20, MathFidelity.HiFi4, 10, across=2, taps=4, per_core_out_matrix_height_ntile=7),
@@ -194,13 +194,24 @@ OTHER_FORMS = {
     "fewer cores than columns of them": (
         convolution(1, MathFidelity.LoFi, 2, across=2), {"engine": 960 * 18 * 16, "activation": 0},
     ),
-    # 2,200 rows of 2,000, half of the columns: 200 rows of 32 elements from neighbours
+    # 1,736 rows of 1,536, half of the columns: 200 rows of 32 elements from neighbours
     "a halo in blocks": (
-        halo(window=9, shard_width=32, shard_height=2000, max_out_nsticks_per_core=2200),
-        {"row": 2200, "foreign": 12.5, "tile": 63 * 2, "tile_row": 63},
+        halo(window=9, shard_width=32, shard_height=1536, max_out_nsticks_per_core=1736),
+        {"row": 1736, "foreign": 12.5, "tile": 48 * 2, "tile_row": 48},
     ),
     "a halo of fewer rows than were held": (
         halo(window=9, max_out_nsticks_per_core_=100), {"row": 100, "foreign": 0},
+    ),
+    # 330 rows a core of 6,519: the last begins 77 rows below an equal part
+    "a halo of shards higher than an equal part": (
+        Work("halo", "Halo", (shards(6528, 256, logical=(6519, 256)),), (rows(12960, 256),), 20,
+             config={"window": 9, "shard_height": 330, "max_out_nsticks_per_core": 648}),
+        {"row": 648, "foreign": (648 - 330 + 330 * 19 - 6519 * 19 / 20) / 2},
+    ),
+    "rows of other cores alone": (
+        Work("halo", "Halo", (shards(6528, 256, logical=(6519, 256)),), (rows(12960, 256),), 20,
+             config={"window": 1, "shard_height": 400, "max_out_nsticks_per_core": 500}),
+        {"foreign": 500 / 2},
     ),
     "a window of two": (halo(window=2), {"row": 2192, "foreign": 82}),
     "a window of one": (halo(window=1), {"row": 2192, "foreign": 0}),

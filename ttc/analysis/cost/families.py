@@ -51,7 +51,7 @@ RESOURCES = {
         (
             "wait", "wait_dram", "far_kilobyte", "block_kilobyte", "kilobyte_in", "kilobyte_out",
             "kilobyte_ahead", "foreign", "row", "row_in", "row_out", "row_alone", "row_untiled", "part", "piece",
-            "weight", "key", "stall", "first_block", "line",
+            "weight_kilobyte", "key", "stall", "first_block", "line",
         ),
         "NoC",
     ),

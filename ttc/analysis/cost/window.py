@@ -6,9 +6,9 @@ tilizes its rows' taps, one core (or one a column) reads the weights and sends t
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, prod
 
-from ttc.analysis.cost.amounts import Amounts, rows_held, share, tile_rows_held, tiles_held
+from ttc.analysis.cost.amounts import Amounts, cores_along, rows_held, share, tile_rows_held, tiles_held
 from ttc.analysis.cost.product import CYCLES
 from ttc.analysis.cost.work import Card, Work
 from ttc.calls.sizes import tiles_along
@@ -19,7 +19,7 @@ RECEIVED = 312
 
 
 def convolution(work: Work, card: Card) -> Amounts:
-    """Count products in cycles of the matrix engine, tiles of activations gathered or received, tiles of weights."""
+    """Count products in cycles of the matrix engine, tiles of activations gathered or received, and weights."""
     weights, made = work.inputs[1], work.outputs[0]
     depth, width = tiles_along(weights.shape[-2]), tiles_along(weights.shape[-1])
     cores = work.cores or card.cores
@@ -37,19 +37,24 @@ def convolution(work: Work, card: Card) -> Amounts:
         "activation": rows * held * (across == 1),
         "stall": max(0, rows * held * RECEIVED - engine) * (across > 1),
         "block": blocks * ceil(held / (work.get("act_block_w_ntiles") or held)),
-        "weight": depth * columns * (1 if across == 1 else blocks),
+        "weight_kilobyte": depth * columns * weights.tile_bytes / 1024 * (1 if across == 1 else blocks),
     }
 
 
 def halo(work: Work, card: Card) -> Amounts:
-    """Count the rows that a core gets with its neighbours', in kilobytes too, and tiles taken apart first."""
+    """Count the rows that a core gets with its neighbours', in kilobytes too, and tiles taken apart first.
+
+    Shards of more rows than an equal part put the last core's part on the cores before: those rows are foreign, too.
+    """
     given, made = work.inputs[0], work.outputs[0]
     tiled = given.layout is Layout.TILE
     rows = int(
         work.get("max_out_nsticks_per_core") or work.get("max_out_nsticks_per_core_") or rows_held(made, work, card)
     )
     held = work.get("shard_height") or share(given.rows, work, card)
-    foreign = max(0.0, rows - held) * (work.get("window", 1) > 1)
+    down = cores_along(given, work, card)[0]
+    shifted = max(0.0, held - prod(given.logical[:-1]) / down) * (down - 1)
+    foreign = min(rows, max(0.0, rows - held) * (work.get("window", 1) > 1) + shifted)
     across = ceil(made.shape[-1] / (work.get("shard_width") or made.shape[-1]))
     return {
         "start": 1,
