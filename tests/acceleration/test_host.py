@@ -200,3 +200,34 @@ def test_structures_and_signatures():
             close(found["y"], other["y"])
             assert (found["n"], none, nothing) == (3, None, None)
         assert len(acceleration.standins[""].programs.known) == 3
+
+
+class Passing(nn.Module):
+    """Gives what is given, a result twice, and what the forward has changed."""
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        total = x + y
+        return x, total, total, y.mul_(2)
+
+
+class ChangedInPlace(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.passing = Passing()
+
+    def forward(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        same, total, again, doubled = self.passing(x, y)
+        same.add_(1)
+        total.mul_(3)
+        doubled.sub_(2)
+        return x, y, same, total, again, doubled
+
+
+@pytest.mark.parametrize("mode", ["NORMAL", "SEL", "DPL_NO_ERROR_PROP"])
+@torch.no_grad()
+def test_what_a_module_passes_on_is_the_tensor_that_it_was_given(mode):
+    model, x, y = ChangedInPlace().eval(), torch.randn(2, 3), torch.randn(2, 3)
+    wanted = model(x.clone(), y.clone())
+    with accelerated(model, ["passing"], mode=mode):
+        for found, expected in zip(model(x.clone(), y.clone()), wanted, strict=True):
+            close(found, expected)

@@ -164,3 +164,37 @@ def test_open_sizes_are_named_by_leaf_and_axis():
     assert {number: list(axes) for number, axes in found.items()} == {0: [0], 1: [1]}
     assert len({name for axes in found.values() for name in axes.values()}) == 2
     assert symbolic_dims(torch.export.export(model, example)) == {}
+
+
+@pytest.mark.parametrize(
+    ("forward", "returned", "repeated"),
+    [
+        (lambda self, x, y: (y, x + y), (("0", "y"),), ()),
+        (lambda self, x, y: x.add_(y), (("output", "x"),), ()),
+        (lambda self, x, y: (x, x.add_(y), x), (("0", "x"), ("1", "x"), ("2", "x")), ()),
+        (lambda self, x, y: [x * y] * 3, (), (("1", "0"), ("2", "0"))),
+        (lambda self, x, y: (None, x.clone(), x.clone(), x + 0), (), ()),
+        (lambda self, x, y: (x.add_(y).clone(), y[:]), (), ()),
+    ],
+    ids=["an input", "a changed input", "it all along", "a result thrice", "copies", "a copy and a view"],
+)
+def test_results_that_are_an_input_or_an_earlier_result(forward, returned, repeated):
+    signature = export(module(forward), (X.clone(), Y)).signature
+    assert (signature.returned, signature.repeated) == (returned, repeated)
+
+
+def test_an_input_is_returned_where_its_elements_lie_as_in_the_trace():
+    signature = export(module(lambda self, x: (x.contiguous(), x * 2)), (X,)).signature
+    values = {"0": X.clone(), "1": X * 2}
+    assert signature.unflatten_outputs(values, {"x": X})[0] is X
+    assert signature.unflatten_outputs(values, {"x": Y.T})[0] is values["0"]
+    assert signature.unflatten_outputs(values)[0] is values["0"]
+
+
+def test_constants_are_the_same_bit_for_bit():
+    for compiled in (float("nan"), 0.0, 1, True):
+        signature = export(module(lambda self, x, n: x * n), (X, compiled)).signature
+        signature.flatten_inputs((X, compiled))
+        for other in (float("inf"), -0.0, 0, 1.0, False):
+            with pytest.raises(InputError, match=f"compiled for the argument {compiled!r}, but got {other!r}"):
+                signature.flatten_inputs((X, other))

@@ -292,4 +292,4 @@ def _own_inputs(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str
 
 def _outputs(signature: Signature, tensors: Mapping[str, Tensor], given: Named) -> Any:
     signature.change_inputs(tensors, given)
-    return signature.unflatten_outputs(tensors)
+    return signature.unflatten_outputs(tensors, given)

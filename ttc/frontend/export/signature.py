@@ -5,18 +5,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.export import ExportedProgram
-from torch.export.graph_signature import ConstantArgument, InputKind, OutputKind
+from torch.export.graph_signature import ConstantArgument, ExportGraphSignature, InputKind, OutputKind
 from torch.fx import Node
 from torch.utils import _pytree as pytree
 
 from ttc.errors import InputError
 from ttc.ir.names import take_name
 from ttc.ir.state import require_plain
+
+NOTHING_GIVEN: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Constant:
 class Signature:
     """The structure of a call's arguments and results; leaves are names of tensors, or constants.
 
-    `changed` are the inputs that the model changes in place, and the outputs that hold their new numbers.
+    `changed` are the inputs that the model changes in place, and the outputs that hold their new numbers. `returned`
+    are results that are an input itself, `repeated` those that are an earlier result itself: what the caller does to
+    one in place is done to the other.
     """
 
     in_spec: pytree.TreeSpec
@@ -38,6 +43,8 @@ class Signature:
     inputs: tuple[str | Constant, ...]
     outputs: tuple[str | Constant, ...]
     changed: tuple[tuple[str, str], ...] = ()
+    returned: tuple[tuple[str, str], ...] = ()
+    repeated: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, program: ExportedProgram, model: torch.nn.Module | None = None) -> Signature:
@@ -70,7 +77,26 @@ class Signature:
         names = dict(zip(signature.user_inputs, self.inputs, strict=True))
         taken = {slot for slot in self.outputs if isinstance(slot, str)}
         changed = [str(names[node]) for node in signature.user_inputs_to_mutate.values()]
-        return replace(self, changed=tuple((name, take_name(name, taken)) for name in changed))
+        held = {**names, **{new: names[node] for new, node in signature.user_inputs_to_mutate.items()}}
+        returned, repeated = self._shared(signature, held)
+        pairs = tuple((name, take_name(name, taken)) for name in changed)
+        return replace(self, changed=pairs, returned=tuple(returned), repeated=tuple(repeated))
+
+    def _shared(
+        self, signature: ExportGraphSignature, held: Mapping[str, str | Constant]
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+        """Pair results with the inputs, by the nodes that hold these in the end, and results, that they are."""
+        returned, repeated = [], []
+        first: dict[str, str] = {}
+        results = [spec.arg for spec in signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
+        for slot, argument in zip(self.outputs, results, strict=True):
+            if isinstance(slot, Constant):
+                continue
+            if isinstance(source := held.get(argument.name), str):
+                returned.append((slot, source))
+            elif first.setdefault(argument.name, slot) != slot:
+                repeated.append((slot, first[argument.name]))
+        return returned, repeated
 
     def flatten_inputs(self, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None = None) -> dict[str, Tensor]:
         """Name the tensors of a call by input; InputError if the call has another structure or other constants."""
@@ -81,7 +107,7 @@ class Signature:
         for slot, leaf in zip(self.inputs, leaves, strict=True):
             if isinstance(slot, str):
                 found[slot] = leaf
-            elif type(leaf) is not type(slot.value) or leaf != slot.value:
+            elif _leaf_key(leaf) != _leaf_key(slot.value):  # of which NaN is equal to itself, and -0 is not 0
                 raise InputError(f"the program was compiled for the argument {slot.value!r}, but got {leaf!r}")
         return found
 
@@ -90,8 +116,17 @@ class Signature:
         names = self.in_spec.child(1).context
         return {name: kwargs[name] for name in names} if set(names) == set(kwargs) else kwargs
 
-    def unflatten_outputs(self, values: Mapping[str, Any]) -> Any:
-        """Build the model's own output structure from tensors by output name."""
+    def unflatten_outputs(self, values: Mapping[str, Any], given: Mapping[str, Any] = NOTHING_GIVEN) -> Any:
+        """Build the model's own output structure from tensors by output name, and from those given that are outputs.
+
+        A tensor given whose elements lie in another order than the trace's is no output: torch may have copied it.
+        """
+        values = dict(values)
+        for name, source in self.returned:
+            if isinstance(tensor := given.get(source), Tensor) and tensor.is_contiguous():
+                values[name] = tensor
+        for name, earlier in self.repeated:
+            values[name] = values[earlier]
         leaves = [values[slot] if isinstance(slot, str) else slot.value for slot in self.outputs]
         return pytree.tree_unflatten(leaves, self.out_spec)
 
