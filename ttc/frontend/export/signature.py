@@ -85,7 +85,10 @@ class Signature:
     def _shared(
         self, signature: ExportGraphSignature, held: Mapping[str, str | Constant]
     ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-        """Pair results with the inputs, by the nodes that hold these in the end, and results, that they are."""
+        """Return results beside the inputs that the results are, and beside earlier results.
+
+        `held` are the inputs by the nodes that compute their last numbers.
+        """
         returned, repeated = [], []
         first: dict[str, str] = {}
         results = [spec.arg for spec in signature.output_specs if spec.kind is OutputKind.USER_OUTPUT]
