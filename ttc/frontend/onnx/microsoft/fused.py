@@ -1,4 +1,4 @@
-"""The operators of onnxruntime's domain that its transformer optimiser writes."""
+"""Activations, products, norms and convolutions that onnxruntime fuses."""
 
 from __future__ import annotations
 
