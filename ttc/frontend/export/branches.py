@@ -21,6 +21,8 @@ def inline_branches(program: ExportedProgram) -> ExportedProgram:
     results differ in size.
     """
     module = program.graph_module
+    if not branches(module):
+        return program
     while found := branches(module):
         _inline(found[0], module)
     module.recompile()

@@ -30,6 +30,7 @@ from ttc.frontend.export.stand_in_op import STAND_IN, name_and_reason, place_of
 from ttc.frontend.export.table import ExportBuilder, binds, function_for
 from ttc.frontend.export.undecomposable import refuse_undecomposable
 from ttc.frontend.location import location
+from ttc.guard.collector import collector_waiting
 from ttc.guard.torch_settings import own_settings
 from ttc.ir import Const, Graph, Input, Value, Weight, Weights
 from ttc.ir.stand_in import enumerated, stand_in
@@ -56,6 +57,7 @@ def load(program: ExportedProgram) -> Graph:
     return read(program, Signature.of(program))[0]
 
 
+@collector_waiting()
 @own_settings()
 def read(program: ExportedProgram, signature: Signature) -> tuple[Graph, Signature]:
     """Read the program as ops; return the signature too, with the inputs that the program changes in place.
