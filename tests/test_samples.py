@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests import selftest_programs
 from tests.calls.claims import calls_in
 from tests.cards import CARD_AND_DTYPE, FIRST
 from tests.mock_cards import check_many
+from tests.ops.written import inferred
 from tests.sample import DTYPES, built, number_fault, results, type_fault
 from tests.samples import SAMPLES
 from tests.samples.form import Sample
@@ -20,7 +22,7 @@ from ttc import calls
 from ttc.calls.call import Call
 from ttc.calls.target import TARGETS
 from ttc.errors import Refused
-from ttc.ir import Graph, Op, bodies, parse_graph, verify
+from ttc.ir import Graph, Input, Op, bodies, parse_graph, verify
 from ttc.pipeline import Build
 from ttc.runtime.emulator import EMULATIONS
 from ttc.runtime.emulator.numerics import Mode
@@ -57,6 +59,17 @@ def test_program_text_round_trips(sample: Sample, dtype: str):
         if isinstance(build, Build):
             text = str(build.program.graph)
             assert str(verify(parse_graph(text))) == text
+
+
+@each_sample
+@each_dtype
+def test_types_of_operands_alone_decide_those_of_results_but_where_an_op_looks_up(sample: Sample, dtype: str):
+    """`with_operands` hands types on by this. What was one operand twice is two here."""
+    build = compiled(SAMPLES.index(sample), "n150", dtype)
+    graphs = [sample.graph()[0], *([build.program.graph] if isinstance(build, Build) else [])]
+    for node in (node for graph in graphs for node in graph.nodes if not node.op.looks_up):
+        other = node.op.with_operands(lambda value: replace(value, op=Input(value.type, value.name)))
+        assert inferred(other) == tuple(value.type for value in node.results)
 
 
 @each_sample

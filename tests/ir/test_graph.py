@@ -179,3 +179,16 @@ def test_with_operands_gives_the_very_op_back_where_nothing_changes():
     assert swapped.xs == (z, x)
     assert [value.name for value in op.operands()] == ["x", "z"]
     assert isinstance(x, Value)
+
+
+@pytest.mark.parametrize("looks_up", [False, True])
+def test_types_are_handed_on_where_operands_are_alike_but_for_an_op_that_looks_up(monkeypatch, looks_up: bool):
+    builder = Builder()
+    twice, wide = (TensorType(DType.f32, (size,)) for size in (4, 9))
+    x, y = (builder(Input(F32, name)) for name in "xy")
+    op = ops.Concat((x, x), 0)
+    assert op.result_types() == (twice,)
+    monkeypatch.setattr(ops.Concat, "looks_up", looks_up)
+    monkeypatch.setattr(ops.Concat, "infer", lambda op: wide)
+    assert op.with_operands({x: y}.__getitem__, alike=True).result_types() == ((wide,) if looks_up else (twice,))
+    assert op.with_operands({x: y}.__getitem__).result_types() == (wide,)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ttc import ops
+from ttc.calls.binary import Multiply
 from ttc.calls.loop import Loop
 from ttc.ir import Builder, DType, Input, Op, TensorType, Value
 from ttc.ir.operands import gather_operands, operand_fields
@@ -32,6 +33,13 @@ def test_operands_are_found_whether_one_several_or_none():
     assert gather_operands(ops.Concat((x, y, x), 0), found) == {"xs": ["tensor x", "tensor y", "tensor x"]}
     assert gather_operands(ops.Concat((), 0), found) == {"xs": []}
     assert gather_operands(ops.Linear(x, y), found) == {"x": "tensor x", "w": "tensor y", "bias": None}
+
+
+def test_numbers_in_the_place_of_operands_are_none():
+    x, y = (values(name) for name in "xy")
+    op = Multiply(x, 2.0)
+    assert op.operands() == (x,)
+    assert op.with_operands({x: y}.__getitem__) == Multiply(y, 2.0)
 
 
 def values(name: str) -> Value:

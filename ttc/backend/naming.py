@@ -76,7 +76,7 @@ def _renamed(graph: Graph, names: Mapping[Value, str]) -> tuple[Graph, dict[Valu
     new: dict[Value, Value] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        op = node.op.with_operands(lambda value: new.get(value, value))
+        op = node.op.with_operands(lambda value: new.get(value, value), alike=True)
         results = tuple(replace(value, op=op, name=names.get(value, value.name)) for value in node.results)
         new.update(zip(node.results, results, strict=True))
         nodes.append(Node(op, results))

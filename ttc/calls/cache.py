@@ -43,6 +43,7 @@ class CacheWrite(Call, abstract=True):
 
     moves: ClassVar[bool] = True
     effect: ClassVar[bool] = True
+    looks_up: ClassVar[bool] = True
     cache_tensor: Value
     input_tensor: Value
 

@@ -36,6 +36,7 @@ class Loop(Call, name="loop"):
     body: Body
     positional: ClassVar[bool] = False
     effect: ClassVar[bool] = True
+    looks_up: ClassVar[bool] = True
 
     def infer(self) -> tuple[Spec, ...]:
         require(self.count >= 1, f"a loop of {self.count} steps")

@@ -14,6 +14,12 @@ from ttc.ir.rules import Rules, answer
 from ttc.ir.state import state_name
 from ttc.ir.weights import Weights
 
+NO_NAME = re.compile(r"[^A-Za-z0-9_.]+")
+"""Characters that stand in no name."""
+
+NUMBER = re.compile(r"_\d+$")
+"""The number at the end of a name that was taken."""
+
 
 class Builder:
     """Maker of a graph: infers types, names values, shares equal ops, and drops dead ones at `finish`.
@@ -140,8 +146,8 @@ class Builder:
         if len(names) != len(types):
             names = (self._hint(op),) * len(types)
         place, pairs = self._location(op), enumerate(zip(types, names, strict=True))
-        results = tuple(Value(op, type, self._fresh(name), index, place) for index, (type, name) in pairs)
-        return self._enter(Node(op, results))
+        results = [Value(op, type, self._fresh(name), index, place) for index, (type, name) in pairs]
+        return self._enter(Node(op, tuple(results)))
 
     def _enter(self, node: Node) -> tuple[Value, ...]:
         within(len(self._nodes) + 1, NODES, "ops")
@@ -180,11 +186,11 @@ class Builder:
 
     def _fresh(self, hint: str) -> str:
         """Return a name not yet taken, and take it: the hint itself, or its stem with the next number."""
-        name = re.sub(r"[^A-Za-z0-9_.]+", "_", hint).strip("_")
+        name = NO_NAME.sub("_", hint).strip("_")
         if name and name not in self._names:
             self._names.add(name)
             return name
-        stem = re.sub(r"_\d+$", "", name)
+        stem = NUMBER.sub("", name)
         while not name or name in self._names:
             number = self._next.get(stem, 0)
             self._next[stem] = number + 1

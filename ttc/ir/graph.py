@@ -14,7 +14,7 @@ from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, fields
 from functools import cache, cached_property, wraps
 from itertools import chain
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_type_hints
 
 from ttc.errors import TypeRuleError
 from ttc.ir.state import state_name
@@ -30,7 +30,8 @@ def snake_case(name: str) -> str:
 class Op:
     """One operation. Subclasses are frozen dataclasses and give `infer` (result type or types).
 
-    `effect` marks an op that must stay even if no op reads a result (and is never shared). A field called `type` is
+    `effect` marks an op that must stay even if no op reads a result (and is never shared). `looks_up` marks an op whose
+    type rule asks which ops made the operands: all others ask for the operands' types alone. A field called `type` is
     declared on the left of a text line, not among the arguments.
     """
 
@@ -38,6 +39,7 @@ class Op:
     registry: ClassVar[dict[str, type[Op]]] = {}
     mnemonic: ClassVar[str]
     effect: ClassVar[bool] = False
+    looks_up: ClassVar[bool] = False
 
     def __init_subclass__(cls, abstract: bool = False, name: str | None = None, **keywords: Any):
         super().__init_subclass__(**keywords)
@@ -53,7 +55,7 @@ class Op:
         """Return the hash of the fields, computed once: every builder that keeps an op looks the op up."""
         found = self.__dict__.get("_hash")
         if found is None:
-            found = self.__dict__["_hash"] = hash(tuple(self.__dict__[name] for name in field_names(type(self))))
+            found = self.__dict__["_hash"] = hash(tuple(map(self.__dict__.__getitem__, field_names(type(self)))))
         return found
 
     @property
@@ -67,8 +69,11 @@ class Op:
 
     def result_types(self) -> tuple[Type, ...]:
         """Return the inferred types of all results, as a tuple for one result too; raise as `infer`."""
-        types = self.infer()
-        return types if isinstance(types, tuple) else (types,)
+        found = self.__dict__.get("_result_types")
+        if found is None:
+            types = self.infer()
+            found = self.__dict__["_result_types"] = types if isinstance(types, tuple) else (types,)
+        return found
 
     def overwrites(self) -> tuple[Value, ...]:
         """Return the operands whose numbers are gone afterwards, as a result lies in their place."""
@@ -83,26 +88,33 @@ class Op:
 
     def _find_operands(self) -> tuple[Value, ...]:
         found: list[Value] = []
-        for name in field_names(type(self)):
-            item = getattr(self, name)
+        for name in operand_fields(type(self)):
+            item = self.__dict__[name]
             if isinstance(item, Value):
                 found.append(item)
             elif isinstance(item, tuple):
-                found.extend(part for part in item if isinstance(part, Value))
+                found += item
         return tuple(found)
 
-    def with_operands(self, new: Callable[[Value], Value]) -> Op:
-        """Return the same op with every operand `v` replaced by `new(v)`; this very op if no operand changes."""
+    def with_operands(self, new: Callable[[Value], Value], alike: bool = False) -> Op:
+        """Return the same op with every operand `v` replaced by `new(v)`; this very op if no operand changes.
+
+        The caller knows that operands that are `alike` have the types of those in whose places they come: so have the
+        results then.
+        """
         if all(new(value) is value for value in self.operands()):
             return self
         other: Any = object.__new__(type(self))  # what `__post_init__` has checked and filled in depends on no operand
-        for name in field_names(type(self)):
-            item = self.__dict__[name]
+        own, made = self.__dict__, other.__dict__
+        made.update((name, own[name]) for name in field_names(type(self)))
+        for name in operand_fields(type(self)):
+            item = own[name]
             if isinstance(item, Value):
-                item = new(item)
+                made[name] = new(item)
             elif isinstance(item, tuple):
-                item = tuple(new(part) if isinstance(part, Value) else part for part in item)
-            other.__dict__[name] = item
+                made[name] = tuple(map(new, item))
+        if alike and "_result_types" in own and not self.looks_up:
+            made["_result_types"] = own["_result_types"]
         return other
 
 
@@ -124,6 +136,17 @@ def _once(infer: Callable[[Any], Any]) -> Callable[[Any], Any]:
 def field_names(cls: type[Op]) -> tuple[str, ...]:
     """Return the fields of an op class, in order."""
     return tuple(f.name for f in fields(cls))  # type: ignore[arg-type]
+
+
+@cache
+def operand_fields(cls: type[Op]) -> tuple[str, ...]:
+    """Return the fields of an op class whose annotation says `Value`, alone, optional or in a tuple."""
+    hints = get_type_hints(cls)
+    return tuple(name for name in field_names(cls) if _mentions_value(hints[name]))
+
+
+def _mentions_value(hint: Any) -> bool:
+    return hint is Value or any(map(_mentions_value, get_args(hint)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

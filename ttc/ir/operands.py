@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
-from ttc.ir.graph import Op, Value, field_names
+from ttc.ir.graph import Op, Value, operand_fields
 
 
 def gather_operands(op: Op, tensor_for: Callable[[Value], Any]) -> dict[str, Any]:
@@ -36,14 +34,3 @@ def _at(place: Any, tensors: Sequence[Any]) -> Any:
     if isinstance(place, list):
         return [tensors[part] for part in place]
     return None if place is None else tensors[place]
-
-
-@cache
-def operand_fields(cls: type[Op]) -> tuple[str, ...]:
-    """Return the fields of an op class whose annotation says `Value`, alone, optional or in a tuple."""
-    hints = typing.get_type_hints(cls)
-    return tuple(name for name in field_names(cls) if _mentions_value(hints[name]))
-
-
-def _mentions_value(hint: Any) -> bool:
-    return hint is Value or any(_mentions_value(part) for part in typing.get_args(hint))

@@ -28,13 +28,14 @@ def rewrite(graph: Graph, *rules: Rule, normal: Rules | None = None) -> Graph:
     kept = 0  # nodes that the builder has
     new = _Changed()
     for position, node in enumerate(graph.nodes):
-        if same and builder.is_normal(node.op) and not offers.of(node.op) and not bodies(node.op):
+        held = bodies(node.op)
+        if same and builder.is_normal(node.op) and not offers.of(node.op) and not held:
             continue
         if same:
             builder.keep_all(graph.nodes[kept:position])
             kept = position
-        op = with_bodies(node.op, lambda body: rewrite(body, *rules, normal=normal))
-        op = op if new.keys().isdisjoint(op.operands()) else op.with_operands(new.__getitem__)
+        op = with_bodies(node.op, lambda body: rewrite(body, *rules, normal=normal)) if held else node.op
+        op = op if new.keys().isdisjoint(op.operands()) else op.with_operands(new.__getitem__, alike=True)
         results = _answered(op, node, offers, builder)
         if same and op is node.op and not results and not (results := builder.normal_form(op)):
             continue

@@ -42,9 +42,9 @@ def verify(graph: Graph, where: str = "") -> Graph:
 
 
 def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
-    for operand in node.op.operands():
-        if operand not in defined:
-            return f"{node.op.mnemonic} reads %{operand.name} before it is defined"
+    if not defined.issuperset(node.op.operands()):
+        missing = next(operand for operand in node.op.operands() if operand not in defined)
+        return f"{node.op.mnemonic} reads %{missing.name} before it is defined"
     for value in node.results:
         if value.name in names:
             return f"%{value.name} is defined twice"
@@ -69,10 +69,10 @@ def _fault(node: Node, defined: set[Value], names: set[str]) -> str | None:
 
 def _stale(node: Node, gone: set[Value]) -> str | None:
     """Describe the fault of a node that reads an overwritten value; None if it reads none, or only releases one."""
-    for operand in node.op.operands() if node.results else ():
-        if operand in gone:
-            return f"{node.op.mnemonic} reads %{operand.name}, which is overwritten before"
-    return None
+    if not node.results or gone.isdisjoint(node.op.operands()):
+        return None
+    stale = next(operand for operand in node.op.operands() if operand in gone)
+    return f"{node.op.mnemonic} reads %{stale.name}, which is overwritten before"
 
 
 def _list(types: tuple) -> str:

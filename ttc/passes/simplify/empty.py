@@ -10,7 +10,7 @@ from ttc.ops.facts import facts_of
 def simplify_empty(op: Op, builder: Builder) -> Value | tuple[Value, ...] | None:
     """Replace an empty value, however computed, by an empty literal, so that readers of such literals alone fold."""
     operands = op.operands()
-    reads_empty = any(0 in value.shape for value in operands)
+    reads_empty = any(0 in value.type.shape for value in operands)
     shrinks = facts_of(op).shrinks if operands else isinstance(op, ops.Full)
     if op.effect or not (reads_empty or shrinks):
         return None
