@@ -39,6 +39,8 @@ def _convolution(row: Mapping[str, str]) -> Operands:
     weights = dtype_named(row["dtype"].split()[-1]) if row["dtype"] else DType.bf16
     kind = Sharding.WIDTH_SHARDED if "width" in row["memory"] else Sharding.BLOCK_SHARDED
     config: dict[str, float] = {"num_cores_c": across, "num_cores_nhw": down, "taps": taps, "groups": 1}
+    if forced:  # TTNN spreads the result's channels over other columns of cores than the operand's
+        config["num_cores_c_out"] = cores // down
     height = re.search(r"act_block_h=(\d+)", row["note"])
     if height:
         config["act_block_h_ntiles"] = int(height[1]) / 32

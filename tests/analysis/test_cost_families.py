@@ -128,7 +128,7 @@ BY_HAND: Mapping[str, tuple[Work, dict[str, float]]] = {
             MathFidelity.HiFi2,
             config={"act_block_h_ntiles": 1, "act_block_w_ntiles": 6},
         ),
-        {"engine": 48 * 2 * 18 * 32, "activation": 864, "weight_kilobyte": 72, "block": 144, "stall": 0},
+        {"engine": 48 * 2 * 18 * 32, "engine_in_turns": 0, "activation": 864, "weight_kilobyte": 72, "block": 144},
     ),
     "halo": (
         Work("halo", "Halo", (shards(30720, 64),), (rows(43840, 64),), 20, config={"window": 9}),
@@ -175,24 +175,26 @@ def halo(**config: float) -> Work:
 OTHER_FORMS = {
     "all cores, blocks as large as there are": (
         convolution(0, MathFidelity.HiFi4, 2, taps=4),
-        {"engine": 48 * 2 * 18 * 64, "activation": 48 * 18, "stall": 0, "block": 1, "weight_kilobyte": 18 * 4},
+        {"engine": 48 * 2 * 18 * 64, "engine_in_turns": 0, "activation": 48 * 18, "block": 1,
+         "weight_kilobyte": 18 * 4},
     ),
-    # 4 columns of 5 cores; of each of 9 taps' 2 tiles a column of cores has one at most, and waits for 4
+    # 4 columns of 5 cores; of each of 9 taps' 2 tiles a column of cores has one at most
     "channels shared out over columns of cores": (
         convolution(20, MathFidelity.HiFi2, 8, num_cores_c=4, taps=9, act_block_h_ntiles=6, act_block_w_ntiles=4),
-        {"engine": 192 * 2 * 36 * 32, "activation": 0, "stall": 192 * 36 * (312 - 2 * 32), "block": 32 * 9,
-         "weight_kilobyte": 18 * 2 * 32 * 2},
+        {"engine": 0, "engine_in_turns": 192 * 2 * 36 * 32, "activation": 192 * 9, "block": 32 * 9,
+         "weight_kilobyte": 18 * 4 * 32},
     ),
-    "columns of results, told rows of cores": (
+    # 4 columns of cores hold 5 tiles of depth at most, a turn each; 2 columns hold 4 tiles of the result
+    "other columns of results, told rows of cores": (
         convolution(20, MathFidelity.LoFi, 8, num_cores_c=4, num_cores_c_out=2, num_cores_nhw=3),
-        {"engine": 320 * 4 * 18 * 16, "stall": 320 * 18 * (312 - 4 * 16), "block": 1, "weight_kilobyte": 18 * 4 * 2},
+        {"engine_in_turns": 320 * 4 * 20 * 16, "activation": 320 * 5, "block": 4, "weight_kilobyte": 18 * 8},
     ),
-    "the matrix engine takes longer than what it waits for": (
-        convolution(20, MathFidelity.HiFi4, 10, across=2, taps=4, per_core_out_matrix_height_ntile=7),
-        {"engine": 7 * 5 * 24 * 64, "activation": 0, "stall": 0},
+    "told columns of the operand, and rows of the result": (
+        convolution(20, MathFidelity.HiFi4, 10, num_cores_c_in=2, taps=4, per_core_out_matrix_height_ntile=7),
+        {"engine": 0, "engine_in_turns": 7 * 10 * 24 * 64, "activation": 7 * 12, "block": 2},
     ),
     "fewer cores than columns of them": (
-        convolution(1, MathFidelity.LoFi, 2, across=2), {"engine": 960 * 18 * 16, "activation": 0},
+        convolution(1, MathFidelity.LoFi, 2, num_cores_c=2), {"engine_in_turns": 960 * 18 * 16, "activation": 960 * 9},
     ),
     # 1,736 rows of 1,536, half of the columns: 200 rows of 32 elements from neighbours
     "a halo in blocks": (

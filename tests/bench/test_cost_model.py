@@ -178,6 +178,19 @@ def test_a_column_of_fewer_entries_says_the_last_operands():
             {"num_cores_c": 10, "num_cores_nhw": 4, "taps": 5, "act_block_h_ntiles": 2},
         ),
         (
+            {
+                "op": "Conv1d(conv2d)",
+                "shapes": "conv1d as conv2d: in 512, out 512, k 5, B 1, T 512 (M=512, K=2560, N=512)",
+                "memory": "L1 block requested",
+                "note": "forced grid 10x4",
+                "cores": "32",
+                "dtype": "",
+            },
+            "convolution",
+            (512, 512),
+            {"num_cores_c": 10, "num_cores_c_out": 8, "num_cores_nhw": 4},
+        ),
+        (
             {"op": "relu (example kernel)", "shapes": "32x4096", "dtype": "bf16", "memory": "D/D"},
             "unary",
             (32, 4096),

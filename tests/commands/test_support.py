@@ -24,7 +24,7 @@ def test_every_op_is_listed_once():
 
 def test_who_becomes_an_op_and_what_it_becomes():
     softmax = of(ops.Softmax)
-    assert softmax.onnx == ("Softmax",)
+    assert softmax.onnx == ("Softmax", "com.microsoft.QLinearSoftmax")
     assert "softmax" in softmax.aten
     assert "ttnn.softmax" in softmax.calls
 
@@ -50,7 +50,7 @@ def test_markdown(capsys):
     assert main(["ops", "--markdown"]) == 0
     text = capsys.readouterr().out
     assert text.startswith("# Supported ops\n")
-    assert "| softmax | exp(x - max) / sum(exp(x - max)) along `dim`. | Softmax | " in text
+    assert "along `dim`. | Softmax, com.microsoft.QLinearSoftmax | " in text
 
 
 def test_an_op_becomes_no_call_that_its_rule_makes_of_others():

@@ -12,7 +12,7 @@ from ttc import ops
 from ttc.frontend.onnx import load
 from ttc.ir import verify
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, np.ndarray | np.generic]
 
 
 def model_of(
@@ -77,3 +77,15 @@ def assert_agree(model: onnx.ModelProto, inputs: Arrays, tolerance: float = 1e-5
         np.testing.assert_allclose(
             ours[name].astype(np.float64), expected.astype(np.float64), rtol=0, atol=tolerance * scale
         )
+
+
+def check(
+    kind: str, inputs: Arrays, opset: int = 21, weights: Arrays | None = None, outputs=("y",), order=None, **attrs
+):
+    """One node whose inputs are `inputs` and then `weights` (or as `order` says; "" leaves one out)."""
+    names = order or [*inputs, *(weights or {})]
+    domain = attrs.pop("domain", "")
+    node = helper.make_node(kind, names, list(outputs), domain=domain, **attrs)
+    domains = {domain: 1} if domain else {}
+    named = [name for name in outputs if name]
+    assert_agree(model_of([node], inputs, named, weights=weights, opset=opset, domains=domains), inputs)

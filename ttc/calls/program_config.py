@@ -130,10 +130,12 @@ def by_blocks(
     )
 
 
-def by_rows(grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None) -> ProgramConfig:
-    """Return the config of a product of so many tiles whose rows are spread over a grid."""
+def by_rows(
+    grid: Grid, rows: int, inner: int, columns: int, activation: UnaryWithParam | None, most: int = BLOCK
+) -> MatmulMultiCoreReuseMultiCast1DProgramConfig:
+    """Return the config of a product of so many tiles whose rows are spread over a grid, at most so many at a time."""
     high = -(-rows // (grid[0] * grid[1]))
-    at_a_time = divisor(high, max(1, BLOCK // columns))
+    at_a_time = divisor(high, max(1, most // columns))
     return MatmulMultiCoreReuseMultiCast1DProgramConfig(
         compute_with_storage_grid_size=grid,
         in0_block_w=inner,  # TTNN copies the shards of the first operand where a core reads less of a row at a time

@@ -1,5 +1,6 @@
 """Sharding: every form put to the real library, the search beside all ways there are, networks whole."""
 
+from dataclasses import replace
 from functools import cache
 from math import prod
 
@@ -22,7 +23,9 @@ from ttc.backend.plan.sharding.search import Step, Way, _assignment, _Search, ch
 from ttc.calls.binary import Add
 from ttc.calls.call import Call, Workspace, spec_of
 from ttc.calls.conv import Conv2d
+from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm
+from ttc.calls.program_config import by_rows
 from ttc.calls.shards import is_sharded
 from ttc.calls.target import TARGETS, Target
 from ttc.ir import DRAM, DType, Graph, MemoryConfig, Node, Sharding, Spec, verify
@@ -88,6 +91,37 @@ def in_form(graph: Graph, node: Node, form: Form) -> str:
     if form.result:
         steps.update({after.results[0]: Step(after, ((node.results[0], None),), None, None) for after in readers[:1]})
     return str(verify(_rebuilt(graph, steps, N150)[0]))
+
+
+def test_slower_offers_that_work_in_less_l1_are_kept():
+    """A convolution by blocks of rows is no faster than at once between the same memories, but leaves L1 to shards."""
+    graph = lowered("conv", 64, 64, 112, 1)
+    call = formed(graph).op
+    assert isinstance(call, Conv2d)
+    offers = Prices(grids(graph, N150), N150).offers(call)
+    found: dict[object, list[tuple[int, float, int]]] = {}
+    for offer in offers:
+        if config := offer.form.fields.get("conv_config"):
+            sides = (*map(id, offer.form.operands), id(offer.form.result))
+            needed = offer.workspace.circular_buffers
+            found.setdefault(sides, []).append((config.act_block_h_override, offer.seconds, needed))
+    pairs = [sorted(group) for group in found.values()]
+    assert pairs
+    assert all([height > 0 for height, _, _ in group] == [False, True] for group in pairs), pairs
+    assert all(whole[1] < few[1] and whole[2] > few[2] for whole, few in pairs), pairs
+
+
+def test_products_of_an_odd_number_of_rows_may_be_computed_at_once():
+    """7 rows of 16 tiles are one at a time in 64, and all in 128; 7 of 19 never."""
+    rows = [by_rows((8, 7), 392, 4, columns, None, most).block_rows for columns in (16, 19) for most in (64, 128)]
+    assert rows == [1, 7, 1, 1]
+    call = formed(lowered("pointwise", 128, 512, 28, 1)).op
+    assert isinstance(call, Linear)
+    wide = replace(call, input_tensor_a=replace(call.input_tensor_a, type=Spec(DType.bf16, (1, 1, 12544, 128))))
+    found = [form.fields["program_config"].block_rows for form in forms(wide, Grids(((8, 7),), ()), N150)]
+    assert found == [1, 1, 1, 7, 7, 7]
+    narrow = [form.fields["program_config"].block_rows for form in forms(call, Grids(((5, 5),), ()), N150)]
+    assert narrow == [1, 1, 1]  # no form twice
 
 
 @pytest.mark.parametrize("target", ["n150", "p150"])
@@ -184,7 +218,7 @@ def test_a_convolution_lies_on_rows_of_cores_that_ttnn_chooses(rows: Rows, taken
 
 
 def test_a_block_convolution_shares_its_channels_out():
-    """Convolutions are priced by the columns of cores that their results lie on."""
+    """Convolutions are priced by the columns of cores that their operands, and their results, lie on."""
     graph = lowered("conv", 256, 256, 14, 1)
     node = formed(graph)
     assert isinstance(node.op, Call)
@@ -195,7 +229,12 @@ def test_a_block_convolution_shares_its_channels_out():
         assert lies is not None
         assert lies.shard is not None
         across = lies.shard.grid[0] if lies.sharding is Sharding.BLOCK_SHARDED else 1
-        assert found.get("across") == across, form
+        assert (found.get("num_cores_c_out") or 1) == across, form
+        given_shard = form.operands[0] and form.operands[0].shard
+        turns = given_shard.grid[0] if given_shard and across > 1 else found.get("num_cores_c_in") or 1
+        assert (found.get("num_cores_c_in") or 1) == turns, form
+        assert found.get("act_block_w_ntiles") == 3 * -(-8 // int(turns)), form  # a row of the kernel
+        assert found.get("act_block_h_ntiles") == form.fields["conv_config"].act_block_h_override / 32, form
 
 
 ADDED = """graph {

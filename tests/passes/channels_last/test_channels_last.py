@@ -16,7 +16,7 @@ HEAD = """%x: f32[{n},3,4,4] = input(name="x")
 def test_text():
     rewrites(
         channels_last,
-        HEAD.format(n=1) + '%z: f32[1,8,4,4] = relu(x=%c)\n%m: f32[1,8] = mean(x=%z, dims=[2, 3])\nreturn "m"=%m',
+        HEAD.format(n=1) + '%z: f32[1,8,4,4] = relu(x=%c)\n%m: f32[1,8] = max(x=%z, dims=[2, 3])\nreturn "m"=%m',
         """
         %x: f32[1,3,4,4] = input(name="x")
         %w: f32[8,3,3,3] = const(ref="w")
@@ -26,7 +26,7 @@ def test_text():
 rows=[1, 4, 4])
         %z: f32[1,1,16,8] = relu(x=%c)
         %m: f32[1,16,8] = reshape(x=%z, shape=[1, 16, 8])
-        %m_0: f32[1,8] = mean(x=%m, dims=[1])
+        %m_0: f32[1,8] = max(x=%m, dims=[1])
         return "m"=%m_0
         """,
     )
@@ -146,3 +146,18 @@ def test_weighted_sums_of_positions_are_of_rows(n: int, m: int):
 def test_products_of_several_columns_are_not():
     assert permutes(LINE.format(n=1, m=1, k=2)) == 2
     assert "matmul(a=%c" in body(run((channels_last,), graph_of(LINE.format(n=1, m=1, k=2))))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("batch", "size"), [(1, 4), (2, 7), (32, 4), (33, 4), (2, 8)])
+@pytest.mark.parametrize("keep", ["true", "false"])
+def test_means_of_images_that_are_no_whole_tiles_are_one_product(reduction: str, batch: int, size: int, keep: str):
+    """Up to a row of tiles of images; 64 positions are whole tiles, which a mean takes as they are."""
+    after = "1,1" if keep == "true" else ""
+    text = HEAD.format(n=batch).replace("4,4", f"{size},{size}")
+    text += f'%y: f32[{f"{batch},8,{after}".strip(",")}] = {reduction}(x=%c, dims=[2, 3], keep={keep})\nreturn "y"=%y'
+    graph = graph_of(text)
+    found = run((channels_last,), graph, twice=True)
+    agree(graph, found)
+    expected = reduction == "mean" and batch <= 32 and size != 8
+    assert ("matmul(" in body(found), f"{reduction}(" in body(found)) == (expected, not expected)

@@ -18,7 +18,7 @@ def test_text():
         %x: f32[1,3,8,4] = input(name="x")
         %w: f32[8,3,3,3] = const(ref="w")
         %y: f32[1,8,4,2] = conv(x=%x, w=%w, stride=[2, 2], padding=[[1, 1], [1, 1]], dilation=[1, 1])
-        %m: f32[1,8] = mean(x=%y, dims=[2, 3])
+        %m: f32[1,8] = max(x=%y, dims=[2, 3])
         return "m"=%m
         """,
         """
@@ -42,7 +42,7 @@ def test_text():
         %y_10: f32[1,1,8,8] = conv(x=%y_9, w=%w_4, stride=[1, 1], padding=[[1, 0], [1, 0]], dilation=[1, 1], \
 rows=[1, 4, 2])
         %m: f32[1,8,8] = reshape(x=%y_10, shape=[1, 8, 8])
-        %m_0: f32[1,8] = mean(x=%m, dims=[1])
+        %m_0: f32[1,8] = max(x=%m, dims=[1])
         return "m"=%m_0
         """,
         tolerance=1e-5,

@@ -36,6 +36,7 @@ from ttc.calls.program_config import (
 from ttc.calls.rotary import RotaryEmbeddingHf, RotaryEmbeddingLlama
 from ttc.calls.scan import Cumprod, Cumsum
 from ttc.calls.shape import Permute, Reshape, Slice
+from ttc.calls.sizes import tiles_along
 from ttc.calls.target import Target
 from ttc.calls.ternary import Addcmul, Lerp, SnakeBeta
 from ttc.calls.unary import UnaryCall
@@ -115,7 +116,7 @@ def _main(call: Call, node: Node) -> Work:
     shard = _shard(node)
     config = _config(call, inputs, outputs) | (_sizes(shard) if shard else {})
     if isinstance(call, Conv2d):
-        config["across"] = _across(call, node)
+        config |= _steps(call, node)
     cores = shard.cores if shard else 0
     if isinstance(call, (ScaledDotProductAttentionDecode, PagedScaledDotProductAttentionDecode)):
         cores = call.cores
@@ -221,13 +222,15 @@ def _sizes(shard: ShardSpec) -> Config:
     return {"shard_height": height, "shard_width": width}
 
 
-def _across(call: Conv2d, node: Node) -> int:
-    """Return the columns of cores that share out the channels of a convolution's result: 1 but in block shards."""
-    shard = spec_of(node.results[0]).memory.shard
-    config = call.conv_config
-    if config.shard_layout is not Sharding.BLOCK_SHARDED or config.core_grid is None:
-        return 1
-    return shard.grid[0] if shard else config.core_grid.columns
+def _steps(call: Conv2d, node: Node) -> Config:
+    """Return the tiles of a convolution's steps, a row of the kernel each; and the columns of cores of block shards."""
+    config, tiles = call.conv_config, tiles_along(call.in_channels)
+    found: Config = {"act_block_h_ntiles": config.act_block_h_override // TILE}
+    if config.shard_layout is Sharding.BLOCK_SHARDED and config.core_grid is not None:
+        columns, shard = config.core_grid.columns, spec_of(node.results[0]).memory.shard
+        found |= {"num_cores_c_in": columns, "num_cores_c_out": shard.grid[0] if shard else columns}
+        tiles = -(-tiles // columns)
+    return found | {"act_block_w_ntiles": call.kernel_size[1] * tiles}
 
 
 def _grid(call: Call, card: Card) -> tuple[int, int]:

@@ -46,12 +46,12 @@ DRAM = "dram"
 RESOURCES = {
     "start": "start",
     "fill": "start",
-    "engine": "matrix engine",
+    **dict.fromkeys(("engine", "engine_in_turns"), "matrix engine"),
     **dict.fromkeys(
         (
             "wait", "wait_dram", "far_kilobyte", "block_kilobyte", "kilobyte_in", "kilobyte_out",
             "kilobyte_ahead", "foreign", "row", "row_in", "row_out", "row_alone", "row_untiled", "part", "piece",
-            "weight_kilobyte", "key", "stall", "first_block", "line",
+            "weight_kilobyte", "key", "first_block", "line",
         ),
         "NoC",
     ),

@@ -14,29 +14,33 @@ from ttc.analysis.cost.work import Card, Work
 from ttc.calls.sizes import tiles_along
 from ttc.ir import Layout
 
-RECEIVED = 312
-"""Cycles in which a core gets a tile of activations from the core of the row that gathered the tile."""
-
 
 def convolution(work: Work, card: Card) -> Amounts:
-    """Count products in cycles of the matrix engine, tiles of activations gathered or received, and weights."""
+    """Count products in cycles of the matrix engine, tiles of activations gathered, and weights.
+
+    In block shards each core of a row gathers the taps of its own channels, and sends them to all in its turn: so its
+    products are in as many steps, and have a price of their own. Times of published convolutions in block shards grow
+    with the passes of the engine, not with what a core receives (tt-metal's Kokoro, perf/conv_sweep_results.md:
+    18.0, 29.4, 40.9 and 52.3 us for one to four passes).
+    """
     weights, made = work.inputs[1], work.outputs[0]
     depth, width = tiles_along(weights.shape[-2]), tiles_along(weights.shape[-1])
     cores = work.cores or card.cores
-    across = int(work.get("num_cores_c_out") or work.get("num_cores_c") or work.get("across", 1))
+    across = int(work.get("num_cores_c_out") or work.get("num_cores_c") or 1)
+    turns = int(work.get("num_cores_c_in") or work.get("num_cores_c") or 1)
     down = max(1, int(work.get("num_cores_nhw") or cores // across))
     rows = int(work.get("per_core_out_matrix_height_ntile") or ceil(tiles_along(made.rows) / down))
     columns = ceil(width / across)
     taps = int(work.get("taps", 1))
-    held = across * taps * ceil(depth / taps / across) if across > 1 else depth
+    held = turns * taps * ceil(depth / taps / turns) if turns > 1 else depth
     blocks = ceil(rows / (work.get("act_block_h_ntiles") or rows))
     engine = rows * columns * held * CYCLES[work.fidelity]
     return {
         "start": 1,
-        "engine": engine,
-        "activation": rows * held * (across == 1),
-        "stall": max(0, rows * held * RECEIVED - engine) * (across > 1),
-        "block": blocks * ceil(held / (work.get("act_block_w_ntiles") or held)),
+        "engine": engine * (turns == 1),
+        "engine_in_turns": engine * (turns > 1),
+        "activation": rows * held / turns,
+        "block": blocks * ceil(held / (work.get("act_block_w_ntiles") or held / turns)),
         "weight_kilobyte": depth * columns * weights.tile_bytes / 1024 * (1 if across == 1 else blocks),
     }
 

@@ -17,7 +17,7 @@ EXACT = 1 << 24
 """The largest integer up to which all are exact in float32."""
 
 
-def _centred(x: Expr, zero: Expr | None) -> Expr:
+def centred(x: Expr, zero: Expr | None) -> Expr:
     """Compute x less its zero point, as floats: of a byte and its zero point at most 255."""
     if x.dtype.bytes != 1:
         raise Refusal(f"multiplies {x.dtype}, where bytes are exact")
@@ -25,12 +25,12 @@ def _centred(x: Expr, zero: Expr | None) -> Expr:
     return x if zero is None else x - zero.cast(DType.f32)
 
 
-def _column(item: Expr) -> Expr:
+def column(item: Expr) -> Expr:
     """Reshape a left operand's scale or zero point, one number or one for each row."""
     return item.reshape(*item.shape, 1) if item.rank == 1 and item.shape[0] > 1 else item
 
 
-def _product(x: Expr, y: Expr) -> Expr:
+def product(x: Expr, y: Expr) -> Expr:
     """Compute the i32 product of centred bytes, a part of the inner dimension at a time that float32 sums exactly."""
     size, chunk = x.shape[-1], EXACT // 255**2
     total = None
@@ -46,7 +46,7 @@ def _product(x: Expr, y: Expr) -> Expr:
 
 @onnx_op()
 def MatMulInteger(b: Emitter, x: Expr, y: Expr, x_zero: Expr | None = None, y_zero: Expr | None = None) -> Expr:
-    return _product(_centred(x, None if x_zero is None else _column(x_zero)), _centred(y, y_zero))
+    return product(centred(x, None if x_zero is None else column(x_zero)), centred(y, y_zero))
 
 
 @onnx_op()
@@ -54,11 +54,11 @@ def QLinearMatMul(
     b: Emitter, x: Expr, x_scale: Expr, x_zero: Expr, y: Expr, y_scale: Expr, y_zero: Expr,
     scale: Expr, zero: Expr,
 ) -> Expr:  # fmt: skip
-    total = _product(_centred(x, _column(x_zero)), _centred(y, y_zero))
-    return _requantised(total, _column(x_scale), y_scale, scale, zero)
+    total = product(centred(x, column(x_zero)), centred(y, y_zero))
+    return requantised(total, column(x_scale), y_scale, scale, zero)
 
 
-def _requantised(total: Expr, x_scale: Expr, y_scale: Expr, scale: Expr, zero: Expr) -> Expr:
+def requantised(total: Expr, x_scale: Expr, y_scale: Expr, scale: Expr, zero: Expr) -> Expr:
     """Compute round(total * x_scale * y_scale / scale) + zero, within the range of the zero point's dtype."""
     x_scale, y_scale, scale = (item.cast(DType.f32) for item in (x_scale, y_scale, scale))
     factor = x_scale * y_scale / scale
@@ -75,7 +75,7 @@ def _convolved(b: Emitter, x: Expr, w: Expr, x_zero: Expr | None, w_zero: Expr |
         raise Refusal(f"sums {math.prod(w.shape[1:])} products of bytes, which float32 does not hold exactly")
     if w_zero is not None and w_zero.type.numel > 1:
         w_zero = w_zero.reshape(w_zero.type.numel, *[1] * (w.rank - 1))
-    y = Conv(b, _centred(x, _single(x_zero)), _centred(w, _single(w_zero)), **options)
+    y = Conv(b, centred(x, _single(x_zero)), centred(w, _single(w_zero)), **options)
     return y.cast(DType.i32)
 
 
@@ -105,4 +105,4 @@ def QLinearConv(
         total = total + bias.reshape(bias.type.numel, *channels[1:])
     if w_scale.type.numel > 1:
         w_scale = w_scale.reshape(w_scale.type.numel, *channels[1:])
-    return _requantised(total, x_scale, w_scale, scale, zero)
+    return requantised(total, x_scale, w_scale, scale, zero)

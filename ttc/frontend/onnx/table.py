@@ -1,9 +1,9 @@
 """The table of ONNX operators: entries by opset, their declaration and their call.
 
 An entry is a function whose signature is the operator's own: inputs are positional, attributes have
-their ONNX names, absent optional inputs are None. A parameter annotated `Ints`, `Int`, `Number` or
-`Numbers` must be known when compiling, and may come as an input or, as in older opsets, as an
-attribute of the same name.
+their ONNX names, absent optional inputs are None: `Expr | None`, with a default where no other follows.
+A parameter annotated `Ints`, `Int`, `Number` or `Numbers` must be known when compiling, and may come as
+an input or, as in older opsets, as an attribute of the same name.
 
     @onnx_op(since=13)
     def Squeeze(b, x, axes: Ints | None = None): ...
@@ -39,13 +39,17 @@ MICROSOFT = "com.microsoft"
 
 @dataclass(frozen=True)
 class Entry:
-    """One table function, valid from opset `since` on; `kinds` gives the annotation of each input."""
+    """One table function, valid from opset `since` on; `kinds` gives the annotation of each input.
+
+    The first `required` inputs have no default; those annotated `| None` may be absent all the same.
+    """
 
     function: Callable[..., Any]
     since: int
     inputs: tuple[str, ...]
     kinds: tuple[str, ...]
     required: int
+    needed: tuple[str, ...]
     variadic: bool
     attributes: dict[str, bool]  # name -> whether it must be given
     attribute_kinds: dict[str, int]  # name -> AttributeProto.type, as far as the signature tells
@@ -69,7 +73,7 @@ class Entry:
                 raise Refusal(f"its attribute {name} = {value!r} is not supported: {name} is an input")
             if given.get(name) is None:
                 given[name] = value
-        for name in self.inputs[: self.required]:
+        for name in self.needed:
             if given.get(name) is None:
                 raise Refusal(f"lacks its input {name}")
         for name, needed in self.attributes.items():
@@ -107,6 +111,7 @@ def _entry(function: Callable, since: int) -> Entry:
         tuple(p.name for p in inputs),
         kinds,
         sum(p.default is p.empty for p in inputs),
+        tuple(p.name for p in inputs if p.default is p.empty and not str(p.annotation).endswith("| None")),
         any(p.kind is p.VAR_POSITIONAL for p in parameters),
         {p.name: p.default is p.empty for p in options},
         {p.name: kind for p in options if (kind := _attribute_kind(p))},

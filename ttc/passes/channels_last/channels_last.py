@@ -24,14 +24,14 @@ def channels_last(graph: Graph) -> Graph:
     Before:
         %y: f32[1,8,4,4] = conv(x=%x, w=%w, ...)
         %z: f32[1,8,4,4] = relu(x=%y)
-        %m: f32[1,8] = mean(x=%z, dims=[2, 3])
+        %m: f32[1,8] = max(x=%z, dims=[2, 3])
     After:
         %y: f32[1,4,4,3] = permute(x=%x, dims=[0, 2, 3, 1])
         %y_0: f32[1,1,16,3] = reshape(x=%y, shape=[1, 1, 16, 3])
         %y_1: f32[1,1,16,8] = conv(x=%y_0, w=%w, ..., rows=[1, 4, 4])
         %z: f32[1,1,16,8] = relu(x=%y_1)
         %m: f32[1,16,8] = reshape(x=%z, shape=[1, 16, 8])
-        %m_0: f32[1,8] = mean(x=%m, dims=[1])
+        %m_0: f32[1,8] = max(x=%m, dims=[1])
     """
     forms = Forms(builder_for(graph), wanted=_wanted(graph))
     for node in graph.nodes:

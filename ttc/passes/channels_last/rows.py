@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from ttc import ops
-from ttc.ir import Value
+from ttc.ir import TILE, Value
 from ttc.ops.expr import Expr
 from ttc.ops.reduce import Reduce
 from ttc.ops.spatial import Spatial
+from ttc.ops.torch_types import to_torch
 from ttc.passes.channels_last.fold_strides import folded
 from ttc.passes.channels_last.forms import Forms, to_first, to_last
 
@@ -119,8 +122,10 @@ def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
     rank = x.type.rank
     if op.dims == tuple(range(2, rank)):
         batch, channels = x.shape[:2]
-        samples = builder(ops.Reshape(forms.rows[x], (batch, forms.positions(x.shape), channels)))
-        vectors = builder(replace(op, x=samples, dims=(1,), keep=False))
+        vectors = _averaged(op, forms)
+        if vectors is None:
+            samples = builder(ops.Reshape(forms.rows[x], (batch, forms.positions(x.shape), channels)))
+            vectors = builder(replace(op, x=samples, dims=(1,), keep=False))
         forms.plain[result] = builder(ops.Reshape(vectors, result.shape))
         if op.keep:
             forms.set_images(result, vectors)
@@ -130,6 +135,20 @@ def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
     dims = tuple(sorted(_last(dim, rank) for dim in op.dims))
     forms.set_images(result, builder(replace(op, x=forms.images_of(x), dims=dims)))
     return True
+
+
+def _averaged(op: Reduce, forms: Forms) -> Value | None:
+    """Average the positions of each image by one product, of [N, N * P] shares with the rows; None if that is dearer.
+
+    Samples that are no whole tiles leave the tiles for their means, and their padding is filled. Each row of tiles of
+    the shares reads all rows again.
+    """
+    batch, channels, positions = *op.x.shape[:2], forms.positions(op.x.shape)
+    if not isinstance(op, ops.Mean) or batch > TILE or positions % TILE == 0:
+        return None
+    rows = forms.builder(ops.Reshape(forms.rows[op.x], (batch * positions, channels)))
+    shares = torch.eye(batch).repeat_interleave(positions, dim=1) / positions
+    return forms.builder(ops.Matmul(ops.constant(forms.builder, shares.to(to_torch(op.x.dtype))), rows))
 
 
 def weighted(op: ops.Matmul, result: Value, forms: Forms) -> bool:

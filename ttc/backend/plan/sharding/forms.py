@@ -19,7 +19,7 @@ from ttc.calls.convolution import CoreRectangle
 from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d
-from ttc.calls.program_config import by_banks, by_blocks, by_columns, by_rows, divisor
+from ttc.calls.program_config import BLOCK, by_banks, by_blocks, by_columns, by_rows, divisor
 from ttc.calls.shards import bank_shards, in_banks, in_order, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
@@ -199,8 +199,9 @@ def _height_product(call: Linear, grids: Grids) -> Iterator[Form]:
     results = grids.in_height(call.infer())
     (rows, inner), columns = matrix_tiles(spec_of(call.input_tensor_a)), matrix_tiles(call.infer())[1]
     for grid, x in grids.in_height(spec_of(call.input_tensor_a)).items():
-        config = by_rows(grid, rows, inner, columns, _activation(call))
-        for before, after in _sides(x, results[grid]) if grid in results else ():
+        every = (by_rows(grid, rows, inner, columns, _activation(call), most) for most in (BLOCK, 2 * BLOCK))
+        configs = dict.fromkeys(every)
+        for config, (before, after) in product(configs, _sides(x, results[grid]) if grid in results else ()):
             yield Form((before,), after, _product(config))
 
 

@@ -56,16 +56,25 @@ class Prices:
         return self._offers[key]
 
     def _competitive(self, call: Call, offers: list[Offer], plain: Form) -> list[Offer]:
-        """Return the plain offer, and those no slower than the cheapest between moves from, and to, their memories."""
+        """Return the plain offer, and those no slower than the cheapest between moves from, and to, their memories.
+
+        Of offers between the same memories one that is slower may work in less L1: the fastest stands for all.
+        """
         best = min(offers, key=lambda offer: offer.seconds)
         specs, result = [spec_of(value) for value in tensors(call)], call.result_types()[0]
         assert isinstance(result, Spec)
+        fastest: dict[Hashable, float] = {}
+        for offer in offers:
+            key = _memories(offer.form)
+            fastest[key] = min(offer.seconds, fastest.get(key, offer.seconds))
 
         def around(form: Form) -> float:
             there = sum(map(self.moving, specs, form.operands, best.form.operands))
             return there + best.seconds + self.moving(result, best.form.result, form.result)
 
-        return [offer for offer in offers if offer.form is plain or offer.seconds <= around(offer.form)]
+        return [
+            offer for offer in offers if offer.form is plain or fastest[_memories(offer.form)] <= around(offer.form)
+        ]
 
     def moving(self, spec: Spec, before: MemoryConfig | None, after: MemoryConfig | None) -> float:
         """Return the seconds that a tensor takes from one memory to another within L1."""
@@ -108,6 +117,11 @@ class Prices:
         dispatch = call.dispatch(self.target)
         taken = seconds(Node(call, (Value(call, result, ""),)), self.target, dispatch)
         return taken + dispatch.conversions * DOUBT + again
+
+
+def _memories(form: Form) -> Hashable:
+    """Return a form's memories as a key; each is one object."""
+    return tuple(map(id, form.operands)), id(form.result), form.into, form.banks
 
 
 def _in(value: Value, memory: MemoryConfig) -> Value:
