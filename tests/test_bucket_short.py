@@ -10,7 +10,7 @@ from torch.utils._pytree import register_pytree_node
 
 import ttc
 from ttc.compiled.compiled import Compiled
-from ttc.errors import InputError
+from ttc.errors import InputError, Refused
 
 
 class Net(torch.nn.Module):
@@ -119,6 +119,31 @@ def test_one_row_of_a_length_is_repeated_along_another(row: slice):
     for s, t in ((5, 9), (3, 32), (16, 1)):
         x, y = torch.randn(s, 3), torch.randn(t, 3)
         torch.testing.assert_close(compiled(x, y), function(x, y), rtol=1e-5, atol=1e-5)
+
+
+def written(x: Tensor, whole: Tensor, start: int) -> Tensor:
+    """A copy of a tensor of fixed size into which x is written."""
+    whole = whole.clone()
+    whole[start : start + x.shape[0]] = x
+    return whole
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize("number", [0.0, -2.5])
+def test_rows_of_a_length_are_written_into_a_number_of_fixed_size(start: int, number: float):
+    def function(x: Tensor) -> Tensor:
+        return written(x * 2 + 1, torch.full((24, 3), number), start).cumsum(0)
+
+    x = torch.randn(16, 3)
+    compiled = ttc.compile(Net(function), x, dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]}, dtype="fp32")
+    for length in (1, 11, 12, 13, 16):
+        torch.testing.assert_close(compiled(x[:length]), function(x[:length]), rtol=1e-5, atol=1e-5)
+
+
+def test_rows_of_a_length_are_not_written_into_other_rows():
+    net = Net(lambda x: written(x, x[:1].repeat(24, 1), 0))
+    with pytest.raises(Refused, match="it joins parts that follow a length to 24 elements at any"):
+        ttc.compile(net, torch.randn(16, 3), dynamic_shapes=({0: "T"},), lengths={"T": [12, 16]})
 
 
 def test_code_that_does_something_else_at_equal_lengths_is_refused():

@@ -97,6 +97,24 @@ def of_sizes_of_one_that_are_expanded(x, y):
     return x
 
 
+def of_parts_of_one_number(x, y):
+    """What lies around the part is that number, also where another part was written."""
+    a, b, c = x.new_zeros(2, 5, 4), x.new_full((2, 3, 9), -torch.inf), torch.ones(4, 3, 4, dtype=torch.int32)
+    d, e = torch.zeros(2, 8, 4, dtype=torch.bool), x.new_full((2, 7, 4), 0.5)
+    a[:, :3] = x
+    b[..., -6:-2] = y
+    c[1:3] = y.int()
+    d[:, 2:5] = x > 0
+    e[:, 4:] = x
+    e[:, :3] = y
+    whole, none = x.new_ones(2, 3, 4), x.new_ones(2, 3, 4)
+    whole[:] = y
+    none[:, 3:] = y[:, :0]
+    row = x.new_zeros(4, 3, 4)
+    row[-1] = y[0]
+    return a, b, c, d, e, whole, none, row
+
+
 class Function(torch.nn.Module):
     def __init__(self, function):
         super().__init__()
@@ -118,6 +136,7 @@ CASES = (
     of_what_is_expanded,
     of_inputs_that_keep_their_shape,
     of_sizes_of_one_that_are_expanded,
+    of_parts_of_one_number,
 )
 
 

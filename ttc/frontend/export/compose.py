@@ -137,7 +137,11 @@ def same_shape(*xs: Expr) -> tuple[Expr, ...]:
 
 
 def put(x: Expr, src: Expr, dim: int, start: int, end: int) -> Expr:
-    """Replace positions start to end of x along `dim` by `src`."""
+    """Replace positions start to end of x along `dim` by `src`; a part of one number everywhere is padded with that."""
+    if isinstance(x.op, ops.Full):
+        at = axis(x, dim)
+        pads = tuple((start, size - end) if i == at else (0, 0) for i, size in enumerate(x.shape))
+        return apply(ops.Pad, src, pads, value=x.op.value)
     return cat([x.part(dim, 0, start), src, x.part(dim, end)], dim)
 
 

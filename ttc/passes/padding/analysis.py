@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from ttc import ops
 from ttc.errors import Refusal, Refused, TypeRuleError
 from ttc.ir import Const, Node, Op, TensorType, Value
-from ttc.ir.lengths import Extent, same
+from ttc.ir.lengths import Extent, Length, same
 from ttc.ir.symbolic import SymbolicSize
 from ttc.ops.padding import AbstractValue, transfer_of
 from ttc.ops.padding.abstract import dim_of, length_along, of_type
@@ -201,7 +201,7 @@ class PaddingAnalysis:
             stated, wanted = length_along(abstract.dims[dim]), length_along(dim_of(size))
             alike = same(stated, wanted, limits, multiples) if stated and wanted else stated is wanted
             if not alike:
-                raise Refusal(f"the length {stated} is not {wanted}")
+                raise Refusal(_of_another_length(dim, stated, wanted))
         if sum(factor.sample for factor in abstract.factors) > 1:
             raise Refusal("it combines samples of the batch with each other")
 
@@ -214,3 +214,9 @@ class PaddingAnalysis:
             return Extent(())
         sample = next((dim for dim, axis in enumerate(axes) if axis.sample), None)
         return Extent(tuple(axis.length for axis in axes), sample)
+
+
+def _of_another_length(dim: int, stated: Length | None, wanted: Length | None) -> str:
+    if wanted is None and stated is not None and not stated.names:
+        return f"it joins parts that follow a length to {stated} elements at any: use torch.nn.functional.pad"
+    return f"its dimension {dim} follows {stated or 'no length'}, not {wanted or 'none'}"
