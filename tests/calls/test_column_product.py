@@ -1,4 +1,4 @@
-"""Products by columns, one row of tiles: what shards are refused, and the library's word on configs and L1."""
+"""Products by columns, of few rows of tiles: what shards are refused, and the library's word on configs and L1."""
 
 from dataclasses import replace
 from typing import Any
@@ -37,6 +37,8 @@ def test_columns_of_a_product():
     assert by_columns((8, 8), 128, 2, None).in0_block_w == 16  # 96 tiles of both operands, held twice
     assert by_columns((8, 8), 6, 60, None).in0_block_w == 1
     assert by_columns((8, 1), 6, 6, FUSED["silu"]).out_subblock_w == 3
+    few = by_columns((8, 8), 128, 2, None, rows=4)
+    assert (few.per_core_M, few.in0_block_w, few.out_subblock_h, few.out_subblock_w) == (4, 8, 1, 2)
 
 
 @pytest.mark.parametrize(
@@ -74,11 +76,11 @@ def test_what_a_product_by_columns_takes(changes: dict[str, Any], message: str |
 
 
 def product(
-    dtypes: tuple[DType, DType], sizes: tuple[int, int], held: Grid | None, made: Grid | None, more: str
+    dtypes: tuple[DType, DType], sizes: tuple[int, int], held: Grid | None, made: Grid | None, more: str, high: int = 1
 ) -> One:
-    """A product of one row of tiles from one grid of cores to another; None stands for DRAM."""
+    """A product of so many rows of tiles from one grid of cores to another; None stands for DRAM."""
     inner, columns = sizes
-    x, y = spec(dtypes[0], 1, 7, inner), spec(dtypes[0], 1, 7, columns)
+    x, y = (spec(dtypes[0], 1, 32 * high - 25, width) for width in sizes)
 
     def memory(side: Spec, grid: Grid | None) -> MemoryConfig:
         found = width_shards(side, grid) if grid else DRAM
@@ -88,7 +90,7 @@ def product(
     grid = max(held or (1, 1), made or (8, 4), key=lambda grid: grid[0] * grid[1])
     own = inner // 32 // (held[0] * held[1] if held else 1)
     cores = made[0] * made[1] if made else grid[0] * grid[1]
-    config = by_columns(grid, own, -(-columns // 32 // cores), FUSED["silu"] if more == "silu" else None)
+    config = by_columns(grid, own, -(-columns // 32 // cores), FUSED["silu"] if more == "silu" else None, high)
     return one(
         lambda a, b, *bias: Linear(
             a, b, bias=bias[0] if bias else None, program_config=config, memory_config=memory(y, made)
@@ -110,6 +112,7 @@ def test_the_library_takes_configs_and_needs_the_l1_that_is_said(target: str, tt
         for more in ("", "bias", "silu")
         for held, made in ways
     ]
+    made += [product((BF16, DType.bfp8), (1024, 3072), *way, "bias", high) for way in ways for high in (2, 4)]
     for program, report in zip(made, check_many([program.text for program in made], TARGETS[target]), strict=True):
         assert report.ok, f"{report.faults}\n{program.text}"
         assert (report.device_programs, report.conversions) == (1, 0)

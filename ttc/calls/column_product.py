@@ -36,4 +36,5 @@ def sent_from_others(config: BlocksConfig, x: Spec, columns: int) -> int:
     shard = x.memory.shard
     if not isinstance(config, Config) or not config.mcast_in0 or shard is None:
         return 0
-    return 2 * config.in0_block_w * tile_bytes(x.dtype) if shard.cores > -(-columns // config.per_core_N) else 0
+    strip = config.block_rows * config.in0_block_w * tile_bytes(x.dtype)
+    return 2 * strip if shard.cores > -(-columns // config.per_core_N) else 0

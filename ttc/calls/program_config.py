@@ -151,18 +151,18 @@ def by_rows(
 
 
 def by_columns(
-    grid: Grid, held: int, columns: int, activation: UnaryWithParam | None
+    grid: Grid, held: int, columns: int, activation: UnaryWithParam | None, rows: int = 1
 ) -> MatmulMultiCoreReuseMultiCast1DProgramConfig:
-    """Return the config of a product of one row of tiles whose columns are spread over a grid.
+    """Return the config of a product of few rows of tiles whose columns are spread over a grid.
 
-    A core holds `held` tiles of the operand and `columns` tiles of the result.
+    A core holds `held` tiles of the operand side by side, and computes `columns` of the result, in all rows.
     """
     return MatmulMultiCoreReuseMultiCast1DProgramConfig(
         compute_with_storage_grid_size=grid,
-        in0_block_w=divisor(held, max(1, STRIPS // (2 * (1 + columns)))),
+        in0_block_w=divisor(held, max(1, STRIPS // (2 * (rows + columns)))),
         out_subblock_h=1,
         out_subblock_w=divisor(columns, SUBBLOCK),
-        per_core_M=1,
+        per_core_M=rows,
         per_core_N=columns,
         fuse_batch=True,
         fused_activation=activation,

@@ -55,6 +55,18 @@ def configs(graph: Graph) -> list[str]:
     return [found[type(node.op.program_config)] for node in graph.nodes if isinstance(node.op, Linear)]
 
 
+@pytest.mark.parametrize("target", ["n150", "p150"])
+def test_a_layer_of_few_rows_lies_in_shards(target: str, ttnn_python: str):
+    """4 rows of tiles go from norm to sum in width shards, too, but read interleaved weights; 5 in others."""
+    graph = planned(LARGER.replace("[1,1,", "[1,100,"), TARGETS[target])
+    assert configs(graph) == ["columns", "columns"]
+    assert banks_of(graph) == set()
+    (report,) = check_many([str(graph)], TARGETS[target])
+    assert report.ok, report.faults
+    assert (report.device_programs, report.conversions) == (5, 1)
+    assert "columns" not in configs(planned(LARGER.replace("[1,1,", "[1,129,"), TARGETS[target]))
+
+
 LARGER = LAYER.replace("4096", "14336").replace("2048", "4096")
 
 
@@ -81,7 +93,7 @@ def test_a_layer_of_one_row_lies_in_shards(target: str, how: str, ttnn_python: s
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (LAYER.replace("[1,1,", "[1,33,"), "two rows of tiles"),
+        (LAYER.replace("[1,1,", "[1,129,"), "five rows of tiles"),
         (LAYER.replace("4096", "256"), "weights that are read in no time"),
         (LAYER.replace('const(ref="w")', 'input(name="w")').replace('const(ref="v")', 'input(name="v")'), "inputs"),
     ],
@@ -104,7 +116,8 @@ def test_weights_that_two_calls_read_stay_where_they_are():
 def test_the_sizes_that_grids_are_chosen_for():
     assert lines_of(parse_program(LAYER), N150) == {64, 128}
     assert lines_of(parse_program(LAYER.replace("4096", "1024")), N150) == set()  # 2.2 MB are read in 8 us
-    assert lines_of(parse_program(LAYER.replace("[1,1,", "[1,64,")), N150) == set()
+    assert lines_of(parse_program(LAYER.replace("[1,1,", "[1,128,")), N150) == {64, 128}
+    assert lines_of(parse_program(LAYER.replace("[1,1,", "[1,129,")), N150) == set()
     assert [most_in_order(tiles, N150) for tiles in (128, 112, 592, 31)] == [(8, 8), (8, 7), (8, 2), (1, 1)]
     assert [most_in_order(tiles, P150) for tiles in (128, 144, 220)] == [(8, 1), (9, 1), (11, 10)]
     assert grids_of([], N150, {128, 592}).width == ((8, 2), (8, 8))

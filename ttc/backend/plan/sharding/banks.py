@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ttc.analysis.residency import HEADROOM, l1_bank
 from ttc.backend.plan.cut_blocks import by_config, fastest
+from ttc.backend.plan.sharding.layouts import FEW_ROWS
 from ttc.calls.call import FUSED, spec_of
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import by_blocks
@@ -21,13 +22,13 @@ LARGE = 12e-6
 
 
 def lines_of(graph: Graph, target: Target) -> set[int]:
-    """Return the columns of tiles of the operands and results of products of one row of tiles by large weights."""
+    """Return the columns of tiles of the operands and results of products of few rows of tiles by large weights."""
     found: set[int] = set()
     for node in graph.nodes:
         match node.op:
             case Linear(input_tensor_a=x, input_tensor_b=Value(op=Const()) as weight) as call:
                 large = spec_of(weight).stored_bytes > LARGE * target.dram_bytes_per_second
-                if large and matrix_tiles(spec_of(x))[0] == 1 and weight.type.rank == 2:
+                if large and matrix_tiles(spec_of(x))[0] <= FEW_ROWS and weight.type.rank == 2:
                     found |= {matrix_tiles(spec_of(x))[1], matrix_tiles(call.infer())[1]}
     return found
 

@@ -20,7 +20,7 @@ from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
 from ttc.calls.pool import MaxPool2d
 from ttc.calls.program_config import BLOCK, by_banks, by_blocks, by_columns, by_rows, divisor
-from ttc.calls.shards import bank_shards, in_banks, in_order, matrix_tiles
+from ttc.calls.shards import Grid, bank_shards, in_banks, in_order, matrix_tiles
 from ttc.calls.sizes import tile_bytes
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
@@ -222,23 +222,26 @@ def _block_product(call: Linear, grids: Grids) -> Iterator[Form]:
 
 
 def _width_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
-    """Yield forms of one row of tiles: a core reads its columns of interleaved weights, and gets the operand.
+    """Yield forms of few rows of tiles: a core reads its columns of interleaved weights, and gets the operand.
 
     An interleaved result may be uneven, and so lie on more cores: on all rows of the operand's columns of cores.
     """
     x, result = spec_of(call.input_tensor_a), call.infer()
-    inner, columns = matrix_tiles(x)[1], matrix_tiles(result)[1]
+    (rows, inner), columns = matrix_tiles(x), matrix_tiles(result)[1]
+
+    def config(grid: Grid, held: int, share: int) -> dict[str, Any]:
+        return _product(by_columns(grid, held, share, _activation(call), rows))
+
     made = {grid: (y, columns // (grid[0] * grid[1])) for grid, y in grids.in_width(result).items()}
     for grid, (y, share) in made.items():
-        yield Form((None,), y, _product(by_columns(grid, inner, share, _activation(call))))
+        yield Form((None,), y, config(grid, inner, share))
     for own, memory in grids.in_width(x).items():
         held = inner // (own[0] * own[1])
         for grid, (y, share) in made.items():
             cores = max(own, grid, key=lambda cores: cores[0] * cores[1])
-            yield Form((memory,), y, _product(by_columns(cores, held, share, _activation(call))))
+            yield Form((memory,), y, config(cores, held, share))
         most = own[0], target.grid[1]
-        share = -(-columns // (most[0] * most[1]))
-        yield Form((memory,), None, _product(by_columns(most, held, share, _activation(call))))
+        yield Form((memory,), None, config(most, held, -(-columns // (most[0] * most[1]))))
 
 
 def _bank_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
@@ -247,6 +250,8 @@ def _bank_product(call: Linear, grids: Grids, target: Target) -> Iterator[Form]:
     The cores of operand and result are the first of the card, row by row.
     """
     x, weight, result = spec_of(call.input_tensor_a), spec_of(call.input_tensor_b), call.infer()
+    if matrix_tiles(x)[0] > 1:
+        return
     columns = -(-matrix_tiles(weight)[1] // target.dram_banks)
     strip = 3 * columns * tile_bytes(weight.dtype)
     first = [grid for grid in grids.width if grid == in_order(grid[0] * grid[1], target.grid[0])]

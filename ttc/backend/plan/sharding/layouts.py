@@ -23,6 +23,8 @@ from ttc.ir import MemoryConfig, Spec
 FEWEST = 4
 """Part of the most cores that a tensor may lie on, below which a layout is left out."""
 
+FEW_ROWS = 4
+"""Most rows of tiles of a tensor in width shards: each of its cores gets all columns of a product's operand."""
 
 MANY_MORE = 1.5
 """Times as many cores as a rectangle that cores in rows must be: another grid is one more to move between."""
@@ -58,7 +60,7 @@ class Grids:
         return self._layouts(spec)[1]
 
     def in_width(self, spec: Spec) -> dict[Grid, MemoryConfig]:
-        """Return the memories of a tensor of one row of tiles in width shards, by grid; none of taller tensors."""
+        """Return the memories of a tensor of few rows of tiles in width shards, by grid; none of taller tensors."""
         return self._layouts(spec)[2]
 
     def all(self, spec: Spec) -> list[MemoryConfig]:
@@ -80,7 +82,7 @@ class Grids:
                 {grid: memory for grid, memory in found.items() if FEWEST * grid[0] * grid[1] >= most}
                 for found in (height, block)
             ]
-            grids = self.width if size[0] == 1 else ()
+            grids = self.width if size[0] <= FEW_ROWS else ()
             width = {grid: memory for grid in grids if (memory := width_shards(spec, grid))}
             self.known[size] = *many, width, rows
         return self.known[size]
