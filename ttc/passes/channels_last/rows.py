@@ -138,17 +138,17 @@ def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
 
 
 def _averaged(op: Reduce, forms: Forms) -> Value | None:
-    """Average the positions of each image by one product, of [N, N * P] shares with the rows; None if that is dearer.
+    """Average the positions of an image alone by a product with their shares; None for several images, or if dearer.
 
-    Samples that are no whole tiles leave the tiles for their means, and their padding is filled. Each row of tiles of
-    the shares reads all rows again.
+    Samples that are no whole tiles leave the tiles for their means, and their padding is filled. In one product of
+    several images an infinity or NaN of one would reach the others.
     """
     batch, channels, positions = *op.x.shape[:2], forms.positions(op.x.shape)
-    if not isinstance(op, ops.Mean) or batch > TILE or positions % TILE == 0:
+    if not isinstance(op, ops.Mean) or batch > 1 or positions % TILE == 0:
         return None
-    rows = forms.builder(ops.Reshape(forms.rows[op.x], (batch * positions, channels)))
-    shares = torch.eye(batch).repeat_interleave(positions, dim=1) / positions
-    return forms.builder(ops.Matmul(ops.constant(forms.builder, shares.to(to_torch(op.x.dtype))), rows))
+    rows = forms.builder(ops.Reshape(forms.rows[op.x], (positions, channels)))
+    shares = torch.full((1, positions), 1 / positions, dtype=to_torch(op.x.dtype))
+    return forms.builder(ops.Matmul(ops.constant(forms.builder, shares), rows))
 
 
 def weighted(op: ops.Matmul, result: Value, forms: Forms) -> bool:
