@@ -54,6 +54,82 @@ def test_movement():
     each_agrees("\n".join(f"torch.view_as_real({line})" for line in moved), x=X)
 
 
+def test_real_numbers_among_complex_ones_have_no_imaginary_part():
+    z, w, r = "torch.view_as_complex(x)", "torch.view_as_complex(y)", "y[..., 0]"
+    mixed = (
+        f"torch.cat([{z}[0], {r}, torch.ones(3, 4, dtype=torch.int64)], 1)",
+        f"torch.stack([{r} + 0j, {w}])",
+        f"torch.constant_pad_nd({z}, (1, 2), 3.5)",
+        f"torch.constant_pad_nd({z}, (1, 2), 3)",
+        f"torch.nn.functional.pad({z}, (-1, 2, 1, 0), value=-2.0)",
+        f"torch.nn.functional.pad({z}, (1, 2), mode='reflect')",
+        f"torch.nn.functional.pad({z}, (1, 2), mode='circular')",
+        f"torch.where({r} > 1, {z}, {r})",
+        f"torch.where({r} > 1, {w}, 2)",
+        f"{z}.masked_fill({r} > 1, 2.5)",
+        f"{z}.masked_fill({r} > 1, 2 - 1j)",
+        f"{z}.slice_scatter({r}[None].expand(2, 3, 4)[..., :2], 2, 1, 3)",
+        f"{z}.select_scatter({r}, 0, 1)",
+        f"{z}.index_put((torch.tensor([1]),), {w})",
+        f"{z}.scatter(0, torch.tensor([[[1, 0, 1, 1]]]), {w}[None])",
+        f"torch.zeros(3, 4, dtype=torch.complex64) + {z}.new_zeros(3, 4) + torch.zeros_like({w}) + {w}",
+        f"torch.ones_like({z}) * torch.full((4,), 1 + 2j) + torch.full_like({z}, 2) * {z}.new_ones(4)",
+        f"torch.empty_like({w}).copy_({r})",
+    )
+    each_agrees("\n".join(f"torch.view_as_real({line})" for line in mixed), x=X, y=Y)
+
+
+def test_products():
+    z, w, r = "torch.view_as_complex(x)[0]", "torch.view_as_complex(y)", "y[..., 0]"
+    products = (
+        f"{z} @ {w}.mT",
+        f"{z} @ {w}.mH",
+        f"{z} @ {r}.mT.to(torch.complex64)",
+        f"torch.bmm({z}[None], {w}.mT[None])",
+        f"({z} @ {w}[0])[:, None]",
+        f"torch.vdot({z}[0], {w}[0])[None]",
+        f"torch.nn.functional.linear({z}, {w}, {z}[:, 0])",
+        f"torch.addmm({z}[:, :3], {z}, {w}.mT, beta=2, alpha=1 - 1j)",
+        f"torch.addmm({z}[:, :3], {z}, {w}.mT, beta=0)",
+        f"torch.einsum('ij,kj->ik', {z}, {w})",
+        f"torch.einsum('ij,ij,ik->jk', {z}, {w}.conj(), {z} + 1j)",
+        f"torch.einsum('ij->j', {z})",
+        f"{z}.square() + (2 - {z}) + {z}.cumsum(1) + {z}.triu()",
+    )
+    each_agrees("\n".join(f"torch.view_as_real({line})" for line in products), x=X, y=Y)
+
+
+class Spectral(torch.nn.Module):
+    """A layer of a Fourier neural operator: the lowest frequencies times weights, all others zero."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.randn(2, 5, 2, 2, dtype=torch.complex64))
+
+    def forward(self, x):
+        spectrum = torch.fft.rfft2(x)
+        mixed = torch.zeros(x.shape[0], 5, *spectrum.shape[-2:], dtype=torch.cfloat)
+        mixed[:, :, :2, :2] = torch.einsum("bixy,ioxy->boxy", spectrum[:, :, :2, :2], self.weight)
+        return torch.fft.irfft2(mixed, s=x.shape[-2:])
+
+
+class DiagonalKernel(torch.nn.Module):
+    """The kernel of a diagonal state space of complex modes (S4D), over 6 steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = torch.nn.Parameter(torch.randn(3, 4, dtype=torch.complex64))
+
+    def forward(self, rate):
+        mode = torch.complex(-rate, torch.arange(4.0).expand(3, 4))
+        return 2 * torch.einsum("hn,hnl->hl", self.mix, torch.exp(mode[..., None] * torch.arange(6))).real
+
+
+def test_layers_on_spectra_and_modes():
+    agree(Spectral(), torch.randn(3, 2, 6, 8))
+    agree(DiagonalKernel(), torch.rand(3, 4))
+
+
 class Rotation(torch.nn.Module):
     """A rotary embedding with its table as a complex buffer, and a complex constant."""
 

@@ -11,6 +11,7 @@ import torch
 
 from ttc import ops
 from ttc.errors import Refusal
+from ttc.frontend import einsum as shared
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Number, full, function_for, named, refused
@@ -32,14 +33,21 @@ Operand = Complex | Expr | complex | Number
 Reading = Callable[..., Any]
 TABLE: dict[str, Reading] = {}
 
-EACH_PART = (
+EACH_PART = dict.fromkeys((
     "view", "_unsafe_view", "reshape", "view_copy", "flatten.using_ints", "unflatten.int", "squeeze", "unsqueeze",
     "permute", "transpose.int", "t", "movedim.int", "expand", "slice.Tensor", "narrow", "select.int", "unbind.int",
     "split.Tensor", "split_with_sizes", "chunk", "cat", "stack", "flip", "roll", "repeat", "index.Tensor",
     "index_select", "gather", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "neg", "sum", "mean",
-    "slice_scatter", "select_scatter", "constant_pad_nd",
-)  # fmt: skip
-"""Ops that treat real and imaginary parts alike, each part by itself."""
+    "cumsum", "unfold", "diagonal", "tril", "triu", "repeat_interleave.self_int", "zeros_like", "empty_like",
+), (0,)) | {
+    "slice_scatter": (0, 1), "select_scatter": (0, 1), "copy": (0, 1), "where": (1, 2), "masked_fill": (0, 2),
+    "constant_pad_nd": (0, 2), "pad": (0, 3), "index_put": (0, 2), "scatter.src": (0, 3),
+    "zeros": (), "new_zeros": (), "empty": (), "new_empty": (),
+}  # fmt: skip
+"""Ops that treat real and imaginary parts alike, each part by itself, and their operands that may be complex numbers.
+
+A real number or tensor among those operands has an imaginary part of zero; others are sizes, masks and places.
+"""
 
 
 def complex_function_for(target: torch._ops.OpOverload) -> Reading:
@@ -47,8 +55,9 @@ def complex_function_for(target: torch._ops.OpOverload) -> Reading:
     found = named(TABLE, target)
     if found is not None:
         return found
-    if named(dict.fromkeys(EACH_PART, True), target):
-        return partial(_each_part, function_for(target))
+    numbers = named(EACH_PART, target)
+    if numbers is not None:
+        return partial(_each_part, function_for(target), numbers)
     if refused(target):
         return function_for(target)
     raise Refusal(f"{target} of complex numbers is not supported")
@@ -63,24 +72,43 @@ def complex_aten(*names: str) -> Callable[[Reading], Reading]:
     return register
 
 
-def _each_part(function: Reading, b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
-    """Apply `function` to the real parts, and to the imaginary parts."""
-    real = function(b, *_parts(args, "real"), **_parts(keywords, "real"))
-    imag = function(b, *_parts(args, "imag"), **_parts(keywords, "imag"))
+def _each_part(function: Reading, numbers: tuple[int, ...], b: ExportBuilder, *args: Any, **keywords: Any) -> Any:
+    """Apply `function` to the real parts, and to the imaginary parts, of the operands at the places of `numbers`."""
+    args = tuple(_complete(b, item) if place in numbers else item for place, item in enumerate(args))
+    real, imag = (function(b, *_parts(args, name), **keywords) for name in ("real", "imag"))
     if isinstance(real, (tuple, list)):
         return tuple(map(Complex, real, imag))
     return Complex(real, imag)
 
 
+def _complete(b: ExportBuilder, item: Any) -> Any:
+    """Give real tensors and numbers, alone and in a list, an imaginary part."""
+    if isinstance(item, (list, tuple)):
+        return [_complete(b, part) for part in item]
+    if isinstance(item, Expr):
+        return as_complex(b, item)
+    return complex(item) if isinstance(item, (bool, int, float)) else item
+
+
 def _parts(item: Any, name: str) -> Any:
     match item:
-        case Complex():
+        case Complex() | complex():
             return getattr(item, name)
-        case dict():
-            return {key: _parts(part, name) for key, part in item.items()}
         case list() | tuple():
             return [_parts(part, name) for part in item]
     return item
+
+
+@complex_aten("full", "full_like", "new_full", "fill.Scalar")
+def fill(b: ExportBuilder, *operands: Any, **_: object) -> Complex:
+    """Fill with a number: the last positional operand of each of these ops."""
+    number = complex(operands[-1])
+    return Complex(*(full(b, b.result.shape, part, b.result.dtype) for part in (number.real, number.imag)))
+
+
+@complex_aten("ones", "ones_like", "new_ones")
+def ones(b: ExportBuilder, *_: object, **__: object) -> Complex:
+    return fill(b, 1)
 
 
 @complex_aten("view_as_complex")
@@ -167,6 +195,65 @@ def mul(b: ExportBuilder, x: Operand, y: Operand) -> Complex:
     right = as_complex(b, y)
     real = left.real * right.real - left.imag * right.imag
     return Complex(real, left.real * right.imag + left.imag * right.real)
+
+
+@complex_aten("square")
+def square(b: ExportBuilder, x: Complex) -> Complex:
+    return mul(b, x, x)
+
+
+@complex_aten("rsub")
+def rsub(b: ExportBuilder, x: Operand, y: Operand, alpha: Number = 1) -> Complex:
+    return sub(b, y, x, alpha)
+
+
+@complex_aten("matmul", "mm", "bmm", "mv", "dot")
+def matmul(b: ExportBuilder, x: Complex | Expr, y: Complex | Expr) -> Complex:
+    return as_complex(b, _multilinear(b, lambda operands: compose.matmul(*operands), [x, y]))
+
+
+@complex_aten("vdot")
+def vdot(b: ExportBuilder, x: Complex, y: Complex) -> Complex:
+    return matmul(b, conj(b, x), y)
+
+
+@complex_aten("linear")
+def linear(b: ExportBuilder, x: Complex | Expr, weight: Complex | Expr, bias: Operand | None = None) -> Complex:
+    def product(operands: list[Expr]) -> Expr:
+        return apply(ops.Linear, *operands, None)
+
+    y = as_complex(b, _multilinear(b, product, [x, weight]))
+    return y if bias is None else add(b, y, bias)
+
+
+@complex_aten("addmm", "baddbmm")
+def addmm(b: ExportBuilder, x: Operand, *factors: Any, beta: Operand = 1, alpha: Operand = 1) -> Complex:
+    product = mul(b, matmul(b, *factors), alpha)
+    return product if beta == 0 else add(b, mul(b, x, beta), product)
+
+
+@complex_aten("einsum")
+def einsum(b: ExportBuilder, equation: str, tensors: list[Complex | Expr], path: list[int] | None = None) -> Complex:
+    return as_complex(b, _multilinear(b, lambda operands: shared.einsum(b, equation, operands), list(tensors)))
+
+
+def _multilinear(
+    b: ExportBuilder, product: Callable[[list[Expr]], Expr], operands: list[Complex | Expr]
+) -> Complex | Expr:
+    """Compute what is linear in each operand: of real + i * imag the product of real, plus i times that of imag."""
+    place = next((place for place, operand in enumerate(operands) if isinstance(operand, Complex)), None)
+    if place is None:
+        return product([result_as(b, operand) for operand in operands if isinstance(operand, Expr)])
+    whole = operands[place]
+    assert isinstance(whole, Complex)
+    real, imag = (
+        _multilinear(b, product, [*operands[:place], part, *operands[place + 1 :]]) for part in (whole.real, whole.imag)
+    )
+    if isinstance(real, Complex) and isinstance(imag, Complex):
+        return Complex(real.real - imag.imag, real.imag + imag.real)
+    assert isinstance(real, Expr), "both products have as many complex operands"
+    assert isinstance(imag, Expr), "both products have as many complex operands"
+    return Complex(real, imag)
 
 
 @complex_aten("div")
