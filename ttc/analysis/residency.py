@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ttc.analysis.liveness import Liveness
 from ttc.analysis.memory import Arena
 from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, Workspace, spec_of
+from ttc.calls.layout import Deallocate
 from ttc.calls.loop import Loop
 from ttc.calls.target import L1_SMALL_BYTES, Target
 from ttc.ir import Body, Buffer, Graph, Op, Value
@@ -52,16 +53,18 @@ def l1_bank(target: Target) -> int:
 def schedule(graph: Graph, target: Target) -> list[Moment]:
     """List the L1 buffers made and freed at each node, each named by the value that it holds first.
 
-    In a loop's body the inputs do not count: the program around the loop holds their buffers.
+    A buffer is freed by its deallocation; before there are any, with its last use. In a loop's body the inputs do not
+    count: the program around the loop holds their buffers.
     """
     made: dict[int, list[tuple[Value, int]]] = {}
     freed: dict[int, list[Value]] = {}
     positions = {value: position for position, node in enumerate(graph.nodes) for value in node.results}
+    gone = {node.op.tensor: position for position, node in enumerate(graph.nodes) if isinstance(node.op, Deallocate)}
     for life in Liveness(graph).lives:
         spec = spec_of(life.value)
         if spec.memory.buffer is Buffer.L1 and not (life.kept and isinstance(graph, Body)):
             made.setdefault(positions[life.value], []).append((life.value, bank_bytes(spec, target)))
-            freed.setdefault(life.end, []).append(life.value)
+            freed.setdefault(gone.get(life.value, life.end), []).append(life.value)
     return [
         Moment(
             workspace(node.op, target),
@@ -70,6 +73,21 @@ def schedule(graph: Graph, target: Target) -> list[Moment]:
         )
         for position, node in enumerate(graph.nodes)
     ]
+
+
+def live_at_most(moments: Sequence[Moment]) -> int:
+    """Return the most bytes per core that live at any node: no places of the buffers take less.
+
+    A buffer lives until it is freed; a call adds the buffers that it makes and frees inside.
+    """
+    sizes = {buffer: size for moment in moments for buffer, size in moment.made}
+    live = most = 0
+    for moment in moments:
+        made, work = sum(size for _, size in moment.made), moment.workspace
+        live += made
+        most = max(most, live + max(work.beside_results, work.buffers - made))
+        live -= sum(sizes[buffer] for buffer in moment.freed)
+    return most
 
 
 def workspace(op: Op, target: Target) -> Workspace:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ttc.backend.plan.cast_in_calls import cast_in_calls
 from ttc.backend.plan.choose_layouts import choose_layouts
+from ttc.backend.plan.close_holes import close_holes
 from ttc.backend.plan.cut_blocks import cut_blocks
 from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.backend.plan.delay_calls import delay_calls
@@ -36,7 +37,8 @@ PIPELINE: tuple[Pass, ...] = (
     delay_calls,  # after shards are chosen, beside which no call comes; before placement, which takes the room
     hold_in_loops,  # before placement, which takes the room that is left
     place,
-    deallocate_after_last_use,  # last: it holds for exactly the program that runs
+    deallocate_after_last_use,  # after all that changes who reads a value
+    close_holes,  # last: it moves deallocations, and calls, of exactly the program that runs
 )
 
 EXACT: tuple[Pass, ...] = tuple(place_exactly if step is place else step for step in PIPELINE)
