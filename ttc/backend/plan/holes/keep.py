@@ -10,7 +10,7 @@ from ttc.backend.plan.holes.blocks import Blocks, Step, after, alive, choices, d
 
 @dataclass(frozen=True)
 class Effort:
-    """How far a search goes: the calls before a miss, from which on others are tried, and the contents of L1 kept."""
+    """Limits of a search: the calls before a miss, from which on others are tried, and the contents of L1 followed."""
 
     spans: tuple[int, ...]
     width: int
