@@ -67,13 +67,19 @@ def test_topk_is_stable():
     ("op", "source", "result", "reason"),
     [
         ("prod(x=%x, dims=[0])", "i64[5]", "i64[]", "TTNN has no product of integers"),
-        ("argmax(x=%x, dim=0)", "i64[5,2]", "i64[2]", "argmax of integers runs along the last dimension only"),
         ("argmax(x=%x, dim=0)", "f32[]", "i64[]", "argmax needs a dimension"),
     ],
 )
 def test_what_cannot_be_done_is_refused(op: str, source: str, result: str, reason: str):
     with pytest.raises(Refused, match=reason):
         one(op, source, result)
+
+
+def test_argmax_of_integers_runs_along_the_last_dimension():
+    last, first = one("argmax(x=%x, dim=1)", "i64[5,2]", "i64[5]"), one("argmax(x=%x, dim=0)", "i64[5,2]", "i64[2]")
+    assert "ttnn.permute" not in last
+    assert "ttnn.permute(%x, [1, 0])" in first
+    assert "ttnn.argmax" in first
 
 
 def test_fp32_programs_keep_fp32():

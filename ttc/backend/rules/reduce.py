@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ttc import ops
 from ttc.backend.lowering import Lowering, lowers
+from ttc.backend.rules.moves import permuted, reshaped
 from ttc.calls import reduce as calls
 from ttc.errors import Refusal
 from ttc.ir import DType, Op, Value
@@ -46,12 +47,16 @@ def product(op: ops.Prod, to: Lowering) -> Value:
 
 @lowers(ops.Argmax)
 def argmax(op: ops.Argmax, to: Lowering) -> Value:
-    """Lower floats in TILE layout, integers along the last dimension in ROW_MAJOR; the u32 indices become i32."""
-    x = to(op.x)
-    if op.x.type.rank == 0:
+    """Lower floats in TILE layout, integers with the dimension last in ROW_MAJOR; the u32 indices become i32."""
+    x, last = to(op.x), op.x.type.rank - 1
+    if last < 0:
         raise Refusal("argmax needs a dimension")
-    x = to.tile(x) if x.dtype.is_float else to.row_major(x)
-    return to.cast(to.call(calls.Argmax(x, op.dim, op.keep)), DType.i32)
+    if x.dtype.is_float:
+        return to.cast(to.call(calls.Argmax(to.tile(x), op.dim, op.keep)), DType.i32)
+    others = tuple(dim for dim in range(last + 1) if dim != op.dim)
+    x = to.row_major(permuted(x, (*others, op.dim), to))
+    found = to.cast(to.call(calls.Argmax(x, last, op.keep and op.dim == last)), DType.i32)
+    return reshaped(found, op.infer().shape, to)
 
 
 @lowers(ops.Topk)
