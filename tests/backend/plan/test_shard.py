@@ -217,9 +217,10 @@ def test_a_convolution_lies_on_rows_of_cores_that_ttnn_chooses(rows: Rows, taken
     assert bool(found) is taken
 
 
-def test_a_block_convolution_shares_its_channels_out():
-    """Convolutions are priced by the columns of cores that their operands, and their results, lie on."""
-    graph = lowered("conv", 256, 256, 14, 1)
+@pytest.mark.parametrize(("channels", "size"), [(256, 14), (64, 112)])
+def test_a_block_convolution_shares_its_channels_out(channels: int, size: int):
+    """Convolutions are priced by the columns of cores that their operands and results lie on, and by their blocks."""
+    graph = lowered("conv", channels, channels, size, 1)
     node = formed(graph)
     assert isinstance(node.op, Call)
     for form in forms(node.op, grids(graph, N150), N150):
@@ -233,7 +234,7 @@ def test_a_block_convolution_shares_its_channels_out():
         given_shard = form.operands[0] and form.operands[0].shard
         turns = given_shard.grid[0] if given_shard and across > 1 else found.get("num_cores_c_in") or 1
         assert (found.get("num_cores_c_in") or 1) == turns, form
-        assert found.get("act_block_w_ntiles") == 3 * -(-8 // int(turns)), form  # a row of the kernel
+        assert found.get("act_block_w_ntiles") == 3 * -(-channels // 32 // int(turns)), form  # a row of the kernel
         assert found.get("act_block_h_ntiles") == form.fields["conv_config"].act_block_h_override / 32, form
 
 
