@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 from math import isfinite
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from ttc.calls.target import Target
 from ttc.errors import Refusal
 from ttc.ir import TILE, DType, Layout, Op, Spec, Value
 from ttc.ir.graph import field_names
+
+Answer = TypeVar("Answer")
 
 PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
 BLOCK_FORMATS = frozenset({DType.bfp8, DType.bfp4})
@@ -205,6 +207,19 @@ def kind_of(call: Call, without: str = "") -> Hashable:
 
     own = call.__dict__
     return (type(call), *[item(own[name]) for name in field_names(type(call)) if name != without])
+
+
+def once_a_kind(ask: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    """Return `ask` for a program in which calls are alike: a function that asks of one call of each kind."""
+    known: dict[Hashable, Answer] = {}
+
+    def answer(call: Call) -> Answer:
+        kind = kind_of(call)
+        if kind not in known:
+            known[kind] = ask(call)
+        return known[kind]
+
+    return answer
 
 
 def accept(value: Value | None, layouts: Layout | None, dtypes: frozenset[DType], what: str) -> None:

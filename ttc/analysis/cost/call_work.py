@@ -93,8 +93,9 @@ def works(node: Node, target: Target) -> list[tuple[Work, Card]]:
     first = _main(call, node)
     own = Card(card.arch, _grid(call, card), card.dram_banks)
     rest = [_halo(call, first)] if isinstance(call, (Conv2d, ConvTranspose2d, MaxPool2d)) else []
-    largest = max((*first.inputs[:1], *first.outputs), key=lambda tensor: tensor.bytes)
-    rest += [Work("move", "copy", (largest,), (largest,))] * (programs - 1 - len(rest))
+    if (copies := programs - 1 - len(rest)) > 0:
+        largest = max((*first.inputs[:1], *first.outputs), key=lambda tensor: tensor.bytes)
+        rest += [Work("move", "copy", (largest,), (largest,))] * copies
     return [(first, own), *((work, card) for work in rest[: programs - 1])]
 
 

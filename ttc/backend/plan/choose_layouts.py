@@ -14,7 +14,7 @@ import networkx
 
 from ttc.analysis.cost.price import seconds
 from ttc.backend.plan.sharding.price import DOUBT
-from ttc.calls.call import PLAIN_FLOATS, Call, spec_of
+from ttc.calls.call import PLAIN_FLOATS, Call, once_a_kind, spec_of
 from ttc.calls.layout import ToLayout, ToMemoryConfig
 from ttc.calls.shape import Permute, Reshape
 from ttc.calls.sizes import same_places
@@ -54,8 +54,9 @@ def choose_layouts(graph: Graph, target: Target) -> Graph:
     sides = [_side(position, node, target) for position, node in enumerate(graph.nodes)]
     source = _sources(graph)
     flow = _flow(_demands(graph, sides, source))
+    lost_in_rows = once_a_kind(lambda call: _lost_in_rows(call, target))
     for position, node in enumerate(graph.nodes):
-        if sides[position] == position and (conversions := _lost_in_rows(node, target)):
+        if sides[position] == position and (conversions := lost_in_rows(node.op)):  # type: ignore[arg-type]
             flow.add_edge(Layout.TILE, position, capacity=conversions * CONVERSION)
     rows = _rows_side(flow)
     layouts = [_decided(side, rows) for side in sides]
@@ -108,7 +109,7 @@ def _cuts_tiles(node: Node, target: Target) -> bool:
     """Return whether a reshape takes longer in tiles, row by row, than into rows, where it is a view, and back."""
     if not isinstance(node.op, Reshape) or not _is_view_in_rows(node.op):
         return False
-    tiles, rows = (_of_layout(node.op, layout) for layout in (Layout.TILE, Layout.ROW_MAJOR))
+    tiles, rows = (_in(node.op, layout) for layout in (Layout.TILE, Layout.ROW_MAJOR))
     made = Value(rows, rows.infer(), "")
     conversions = (ToLayout(tiles.input_tensor, Layout.ROW_MAJOR), ToLayout(made, Layout.TILE))
     return _seconds(tiles, target) > sum(_seconds(conversion, target) + DOUBT for conversion in conversions)
@@ -121,22 +122,20 @@ def _is_view_in_rows(call: Reshape) -> bool:
     return plain and same_places(spec.shape, call.shape, False) and not same_places(spec.shape, call.shape, True)
 
 
-def _of_layout(call: Reshape, layout: Layout) -> Reshape:
-    """Return a reshape of an operand in a layout."""
-    x = call.input_tensor
-    return replace(call, input_tensor=replace(x, type=replace(spec_of(x), layout=layout)))
-
-
 def _seconds(call: Call, target: Target) -> float:
     result: Any = call.infer()
     return seconds(Node(call, (Value(call, result, ""),)), target, call.dispatch(target))
 
 
+def _in(call: Call, layout: Layout) -> Any:
+    """Return a call with all its operands in a layout."""
+    return call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout)))
+
+
 def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
     """Return whether a call takes all its tensors in `layout`, and gives its present results in that layout."""
     try:
-        asked = call.with_operands(lambda value: replace(value, type=replace(spec_of(value), layout=layout)))
-        types = asked.result_types()
+        types = _in(call, layout).result_types()
     except TtcError:
         return False
     return all(
@@ -145,15 +144,12 @@ def _runs_in(call: Call, layout: Layout, results: tuple[Value, ...]) -> bool:
     )
 
 
-def _lost_in_rows(node: Node, target: Target) -> int:
+def _lost_in_rows(call: Call, target: Target) -> int:
     """Return how many conversions of its result a call's lost time is worth in rows: one core has all of a long row."""
-    if node.results[0].type.numel < LONG:
+    if call.result_types()[0].numel < LONG:
         return 0
-    asked = [
-        node.op.with_operands(lambda value, layout=layout: replace(value, type=replace(spec_of(value), layout=layout)))
-        for layout in (Layout.ROW_MAJOR, Layout.TILE)
-    ]
-    in_rows, in_tiles = (_seconds(call, target) for call in asked)  # type: ignore[arg-type]
+    asked = [_in(call, layout) for layout in (Layout.ROW_MAJOR, Layout.TILE)]
+    in_rows, in_tiles = (_seconds(call, target) for call in asked)
     (result,) = asked[0].result_types()
     conversion = ToLayout(Value(asked[0], result, ""), Layout.TILE)
     return max(0, int((in_rows - in_tiles) / (_seconds(conversion, target) + DOUBT)))

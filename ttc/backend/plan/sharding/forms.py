@@ -282,13 +282,13 @@ def _product(config: Any) -> dict[str, Any]:
     return {"program_config": config, "core_grid": None, "activation": None}
 
 
-def stated(call: Any, form: Form, moved: tuple[Value, ...]) -> Any:
+def stated(call: Any, form: Form, moved: tuple[Value, ...], interleaved: MemoryConfig = DRAM) -> Any:
     """Return the call in a form, its tensors replaced by those `moved` into the form's memories.
 
-    An interleaved result stays where it is, or goes to DRAM.
+    A result that lies in no shards goes to the memory `interleaved`.
     """
     new = dict(zip(tensors(call), moved, strict=True))
-    memory = form.result or DRAM
+    memory = form.result or interleaved
     changed = call.with_operands(lambda value: new.get(value, value))
     into = {} if form.into is None else {"output_tensor": moved[form.into]}
     return replace(changed, **form.fields, **into, memory_config=memory)

@@ -91,9 +91,7 @@ class Prices:
         fixed: Any = replace(call, **form.fields) if form.fields else call  # type: ignore[type-var]
         inside = L1 if runs_alike_in_l1(fixed) else DRAM
         moved = tuple(_in(x, memory or inside) for x, memory in zip(tensors(call), form.operands, strict=True))
-        changed: Any = stated(call, form, moved)
-        if form.result is None:
-            changed = replace(changed, memory_config=inside)
+        changed: Any = stated(call, form, moved, inside)
         try:
             changed = self._banked(changed) if form.banks else _prepared(changed)
             result = changed.infer()
