@@ -79,6 +79,25 @@ def test_real_numbers_among_complex_ones_have_no_imaginary_part():
     each_agrees("\n".join(f"torch.view_as_real({line})" for line in mixed), x=X, y=Y)
 
 
+@pytest.mark.filterwarnings("ignore:Casting complex values to real")
+def test_a_real_number_made_of_a_complex_one_is_its_real_part():
+    z = "torch.view_as_complex(x)"
+    each_agrees(
+        f"{z}.to(torch.float32) * 2\n({z} * 3).to(torch.int64)\ntorch.zeros(2, 3, 4).copy_({z}) + 1\n"
+        f"torch.view_as_real({z}.to(torch.float64).to(torch.complex64))\n{z}.to(torch.complex128).real",
+        x=X,
+    )
+
+
+def test_the_truth_of_a_complex_number_is_refused():
+    class Truth(torch.nn.Module):
+        def forward(self, x):
+            return torch.view_as_complex(x).bool()
+
+    with pytest.raises(Refused, match="a complex number is cast to bool: compare its absolute value with 0"):
+        export(Truth(), (X,))
+
+
 def test_products():
     z, w, r = "torch.view_as_complex(x)[0]", "torch.view_as_complex(y)", "y[..., 0]"
     products = (

@@ -15,6 +15,7 @@ from ttc.frontend import einsum as shared
 from ttc.frontend.export import compose
 from ttc.frontend.export.compose import result_as
 from ttc.frontend.export.table import OF_COMPLEX, ExportBuilder, Number, full, function_for, named, refused
+from ttc.ir import DType
 from ttc.ops.expr import Expr, apply, cos, exp, sin, sqrt
 
 PARTS = {torch.complex32: torch.float16, torch.complex64: torch.float32, torch.complex128: torch.float64}
@@ -40,7 +41,7 @@ EACH_PART = dict.fromkeys((
     "index_select", "gather", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "neg", "sum", "mean",
     "cumsum", "unfold", "diagonal", "tril", "triu", "repeat_interleave.self_int", "zeros_like", "empty_like",
 ), (0,)) | {
-    "slice_scatter": (0, 1), "select_scatter": (0, 1), "copy": (0, 1), "where": (1, 2), "masked_fill": (0, 2),
+    "slice_scatter": (0, 1), "select_scatter": (0, 1), "where": (1, 2), "masked_fill": (0, 2),
     "constant_pad_nd": (0, 2), "pad": (0, 3), "index_put": (0, 2), "scatter.src": (0, 3),
     "zeros": (), "new_zeros": (), "empty": (), "new_empty": (),
 }  # fmt: skip
@@ -166,6 +167,19 @@ def angle(b: ExportBuilder, x: Complex) -> Expr:
 def to_copy(b: ExportBuilder, x: Operand, *_: object, **__: object) -> Complex:
     x = as_complex(b, x)
     return Complex(result_as(b, x.real), result_as(b, x.imag))
+
+
+@complex_aten("copy")
+def copy(b: ExportBuilder, x: Operand, source: Operand, *_: object) -> Complex:
+    new = to_copy(b, source)
+    return Complex(*(part.expand(*b.result.shape) for part in (new.real, new.imag)))
+
+
+def real_part(x: Complex) -> Expr:
+    """Return what a cast of complex numbers to a real dtype leaves; Refusal of a cast to bool, which asks for both."""
+    if x.real.dtype is DType.bool:
+        raise Refusal("a complex number is cast to bool: compare its absolute value with 0")
+    return x.real
 
 
 @complex_aten("add")

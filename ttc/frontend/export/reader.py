@@ -21,7 +21,7 @@ from torch.export.graph_signature import (
 from torch.fx import Node
 
 from ttc.errors import UNREADABLE, Refusal, Refused, TypeRuleError
-from ttc.frontend.export.complex import Complex, complex_function_for
+from ttc.frontend.export.complex import Complex, complex_function_for, real_part
 from ttc.frontend.export.declared import check_declared, declared_types, dtype_of, gives_complex, type_of
 from ttc.frontend.export.functional import functional, live
 from ttc.frontend.export.scalar import as_vectors, names_dimension, of_types
@@ -214,6 +214,8 @@ class _Reader:
         along = names_dimension(node.target, args, keywords)
         found = function(self.builder, *(as_vectors(args) if along else args), **keywords)
         found = of_types(found, types) if along else found
+        if isinstance(found, Complex) and not gives_complex(node):
+            found = real_part(found)
         check_declared(found if isinstance(found, (tuple, list)) else (found,), types)
         return found
 
