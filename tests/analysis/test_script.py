@@ -11,6 +11,7 @@ from tests.analysis.test_residency import LOOP
 from tests.cards import EACH_CARD
 from ttc.analysis.script import script
 from ttc.backend.pipeline import PIPELINE
+from ttc.backend.plan.deallocate_after_last_use import deallocate_after_last_use
 from ttc.calls.target import TARGETS
 from ttc.ir import Graph, TensorType, verify
 from ttc.runtime.check.interpreter import surroundings
@@ -63,7 +64,7 @@ RUN = """def compute(device, given, w):
 
 
 def deallocated(text: str) -> Graph:
-    return PIPELINE[-1](verify(parse_program(text)), TARGETS["n150"])
+    return deallocate_after_last_use(verify(parse_program(text)), TARGETS["n150"])
 
 
 def test_one_statement_a_call_in_ttnns_own_words():
