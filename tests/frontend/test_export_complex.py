@@ -75,6 +75,7 @@ def test_real_numbers_among_complex_ones_have_no_imaginary_part():
         f"torch.zeros(3, 4, dtype=torch.complex64) + {z}.new_zeros(3, 4) + torch.zeros_like({w}) + {w}",
         f"torch.ones_like({z}) * torch.full((4,), 1 + 2j) + torch.full_like({z}, 2) * {z}.new_ones(4)",
         f"torch.empty_like({w}).copy_({r})",
+        f"torch.fill({w}, torch.tensor(2.5)) + torch.fill({w}, torch.tensor(1 - 2j))",
     )
     each_agrees("\n".join(f"torch.view_as_real({line})" for line in mixed), x=X, y=Y)
 

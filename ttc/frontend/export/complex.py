@@ -41,7 +41,7 @@ EACH_PART = dict.fromkeys((
     "index_select", "gather", "clone", "alias", "detach", "contiguous", "lift_fresh_copy", "neg", "sum", "mean",
     "cumsum", "unfold", "diagonal", "tril", "triu", "repeat_interleave.self_int", "zeros_like", "empty_like",
 ), (0,)) | {
-    "slice_scatter": (0, 1), "select_scatter": (0, 1), "where": (1, 2), "masked_fill": (0, 2),
+    "slice_scatter": (0, 1), "select_scatter": (0, 1), "fill.Tensor": (0, 1), "where": (1, 2), "masked_fill": (0, 2),
     "constant_pad_nd": (0, 2), "pad": (0, 3), "index_put": (0, 2), "scatter.src": (0, 3),
     "zeros": (), "new_zeros": (), "empty": (), "new_empty": (),
 }  # fmt: skip
