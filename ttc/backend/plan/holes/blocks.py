@@ -95,7 +95,7 @@ def _places(blocks: Blocks, size: int) -> Iterator[frozenset[int]]:
     for index, (begin, below, number) in enumerate(blocks):
         if begin - end >= size:
             return
-        if begin > end or number < 0:
+        if number < 0:
             going, bottom = set[int](), begin
             for at in range(index, len(blocks)):
                 if bottom - end >= size or blocks[at][2] >= 0:
