@@ -57,6 +57,12 @@ def test_places_of_max_pools(window: tuple):
     agrees(lambda x: F.max_pool2d(x, *window, return_indices=True), images(2, 3, 8, 9))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_places_beside_padding_in_other_dtypes(dtype: torch.dtype):
+    x = (torch.randperm(126, generator=torch.Generator().manual_seed(1)) - 200).reshape(1, 2, 7, 9).to(dtype)
+    agrees(lambda x: F.max_pool2d(x, 3, 2, 1, ceil_mode=True, return_indices=True), x)
+
+
 def test_the_first_of_equal_elements_is_the_place():
     x = torch.tensor([[[[1.0, 3, 3, 0], [3, 3, 0, 0], [-1, -1, 0, 0], [-1, -1, 0, -0.0]]]])
     agrees(lambda x: F.max_pool2d(x, 2, return_indices=True), x)

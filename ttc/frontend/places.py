@@ -12,6 +12,7 @@ from ttc.errors import Refusal
 from ttc.frontend.composer import Composer
 from ttc.guard.budget import check_table
 from ttc.ops.expr import Expr, apply, where
+from ttc.ops.torch_types import to_torch
 
 Sizes = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -36,7 +37,7 @@ def places(
     spans = [(n - 1) * s + d * (k - 1) + 1 for n, s, d, k in zip(out, stride, dilation, kernel, strict=True)]
     ends = [max(0, span - size - pads[0]) for span, size, pads in zip(spans, sizes, padding, strict=True)]
     pads = ((0, 0), (0, 0), *((pads[0], end) for pads, end in zip(padding, ends, strict=True)))
-    lowest = -torch.finfo(torch.float32).max
+    lowest = -min(torch.finfo(dtype).max for dtype in (torch.float32, to_torch(x.dtype)))
     wide = apply(ops.Pad, x, pads, "constant", lowest) if any(map(any, pads)) else x
     strides = [math.prod(sizes[:i] if column_major else sizes[i + 1 :]) for i in range(len(sizes))]
     found = None
