@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule, workspace
-from ttc.backend.plan.place import place, remade, runs_alike_in_l1, standing_memory
+from ttc.backend.plan.place import place, runs_alike_in_l1
+from ttc.backend.plan.remade import remade, standing_memory
 from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, spec_of
 from ttc.calls.layout import ToMemoryConfig

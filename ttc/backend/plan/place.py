@@ -12,6 +12,7 @@ from ttc.analysis.liveness import Life, Liveness
 from ttc.analysis.memory import Arena
 from ttc.analysis.residency import HEADROOM, Held, Moment, l1_bank, replay, schedule
 from ttc.backend.plan.bodies import in_bodies
+from ttc.backend.plan.remade import inferred, stating, with_l1
 from ttc.calls.banks import bank_bytes
 from ttc.calls.call import Call, buffer_of, spec_of
 from ttc.calls.concat import Concat
@@ -20,8 +21,7 @@ from ttc.calls.convolution import Convolution
 from ttc.calls.layout import Deallocate
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.target import Target
-from ttc.errors import TtcError
-from ttc.ir import DRAM, L1, Buffer, Graph, MemoryConfig, Node, Op, Spec, Value
+from ttc.ir import DRAM, L1, Buffer, Graph, MemoryConfig, Node, Spec, Value
 from ttc.ir.graph import field_names
 
 
@@ -134,7 +134,7 @@ def _may_move(node: Node, lives: dict[Value, Life], readers: _Readers) -> bool:
     if standing not in ({DRAM}, {L1}):
         return False
     other = DRAM if standing == {L1} else L1
-    types = _inferred(_stating(call, other))
+    types = inferred(stating(call, other))
     if not types or any(spec.memory != other for spec in types):
         return False
     return all(_takes(reader, value, other, readers) for value in node.results for reader in readers.get(value, ()))
@@ -182,7 +182,7 @@ def _takes_this(node: Node, call: Call, value: Value, memory: MemoryConfig, read
         return False
     moved = replace(value, type=replace(spec_of(value), memory=memory))
     changed: Any = call.with_operands(lambda operand: moved if operand is value else operand)
-    types = _inferred(changed)
+    types = inferred(changed)
     if not types:
         return False
     if call.alias() is not value:
@@ -190,18 +190,6 @@ def _takes_this(node: Node, call: Call, value: Value, memory: MemoryConfig, read
         return changed.alias() is not moved and (stated or types == tuple(v.type for v in node.results))
     view = node.results[0]
     return changed.alias() is moved and all(_takes(reader, view, memory, readers) for reader in readers.get(view, ()))
-
-
-def _inferred(call: Op) -> tuple[Spec, ...]:
-    """Return the specs of a call's results; none where TTNN refuses the call."""
-    try:
-        return _specs(call)
-    except TtcError:
-        return ()
-
-
-def _stating(call: Op, memory: MemoryConfig) -> Any:
-    return replace(call, memory_config=memory)  # type: ignore[call-arg]
 
 
 # ---------------------------------------------------------------- choosing
@@ -265,49 +253,3 @@ def _least_worthy(chosen: Sequence[Candidate], clash: int) -> int | None:
     if near:
         return max(near, key=lambda c: c.worth).position
     return max(before, key=lambda c: c.end).position if before else None
-
-
-# ---------------------------------------------------------------- rebuilding the program
-
-
-def with_l1(graph: Graph, candidates: dict[int, Candidate], chosen: set[int]) -> Graph:
-    """Return the program with the results of the chosen calls in L1, of other candidates in DRAM, all else as it was.
-
-    Memory is stated only where TTNN's own default would be another; views follow the viewed buffer.
-    """
-    new: dict[Value, Value] = {}
-    nodes: list[Node] = []
-    for position, node in enumerate(graph.nodes):
-        op = node.op.with_operands(lambda value: new.get(value, value))
-        memory = standing_memory(node, op)
-        if position in candidates:
-            memory = L1 if position in chosen else DRAM
-        nodes.append(remade(node, op, memory))
-        new.update(zip(node.results, nodes[-1].results, strict=True))
-    if all(a is b for a, b in zip(nodes, graph.nodes, strict=True)):
-        return graph
-    outputs = tuple((name, new[value]) for name, value in graph.outputs)
-    return replace(graph, nodes=tuple(nodes), outputs=outputs)
-
-
-def standing_memory(node: Node, op: Op) -> MemoryConfig | None:
-    """Return the memory that the result of a node with new operands stays in; None for views, and unchanged nodes."""
-    changed = op is not node.op and isinstance(op, Call) and node.results and op.alias_of(0) is None
-    return spec_of(node.results[0]).memory if changed else None
-
-
-def remade(node: Node, op: Op, memory: MemoryConfig | None) -> Node:
-    """Return a node with new operands, its results in `memory` if given; the same node if nothing changes."""
-    types = _specs(op)
-    if memory is not None and any(spec.memory != memory for spec in types):
-        op = _stating(op, memory)
-        types = _specs(op)
-    if op is node.op:
-        return node
-    old = node.results
-    return Node(op, tuple(Value(op, t, v.name, v.index, v.location) for t, v in zip(types, old, strict=True)))
-
-
-def _specs(op: Op) -> tuple[Any, ...]:
-    types: Any = op.result_types()  # of calls they are specs
-    return types

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ttc.analysis.residency import schedule
-from ttc.backend.plan.place import Candidate, candidates_of, free_bytes, greedy, place, with_l1
+from ttc.backend.plan.place import Candidate, candidates_of, free_bytes, greedy, place
+from ttc.backend.plan.remade import with_l1
 from ttc.calls.call import spec_of
 from ttc.calls.loop import Loop
 from ttc.calls.target import Target

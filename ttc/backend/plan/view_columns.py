@@ -8,7 +8,7 @@ from math import gcd
 
 from ttc.analysis.residency import l1_bank
 from ttc.backend.plan.bodies import in_bodies
-from ttc.backend.plan.place import remade, standing_memory
+from ttc.backend.plan.remade import remade, standing_memory
 from ttc.calls.banks import bank_bytes
 from ttc.calls.binary import BinaryCall
 from ttc.calls.call import spec_of

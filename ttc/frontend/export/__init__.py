@@ -8,6 +8,7 @@ from ttc.frontend.export import (
     alignment,
     attention,
     bags,
+    complex_products,
     conv,
     create,
     elementwise,
@@ -43,8 +44,8 @@ from ttc.frontend.export.tracing import (
 )
 
 FAMILIES = (
-    activation, alignment, attention, bags, conv, create, elementwise, fourier, index, layer, number, order, paged,
-    random, recurrent, reduce, refused, resize, sampling, scatter, shape, signal, special,
+    activation, alignment, attention, bags, complex_products, conv, create, elementwise, fourier, index, layer, number,
+    order, paged, random, recurrent, reduce, refused, resize, sampling, scatter, shape, signal, special,
 )  # fmt: skip
 __all__ = [
     "Constant",
