@@ -8,6 +8,7 @@ from torch import nn
 import ttc
 from tests.mock_cards import check, check_many
 from ttc.backend.narrow_activations import narrow_activations
+from ttc.calls.pool import AvgPool2d
 from ttc.calls.target import TARGETS
 from ttc.errors import InputError
 from ttc.ir import DType, Graph, print_graph, verify
@@ -91,6 +92,17 @@ class Block(nn.Module):
     def forward(self, x):
         x = self.pool(self.first(x).relu())
         return (x + self.second(x)).relu().mean((2, 3))
+
+
+def test_an_average_reads_bfp8_and_hands_on_bf16():
+    net = nn.Sequential(
+        nn.Conv2d(32, 32, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 32)
+    ).eval()
+    compiled = ttc.compile(net, torch.zeros(4, 32, 7, 7), activations="bfp8")
+    (line,) = (line for line in str(compiled.build.program.graph).splitlines() if "ttnn.avg_pool2d" in line)
+    assert "bf16[1,1,4,32]" in line
+    (given,) = (node.op for node in compiled.build.program.graph.nodes if isinstance(node.op, AvgPool2d))
+    assert given.input_tensor.dtype is DType.bfp8
 
 
 @pytest.mark.parametrize("target", ["n150", "p150"])

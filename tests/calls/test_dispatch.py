@@ -15,7 +15,7 @@ from ttc.calls.concat import Concat
 from ttc.calls.layout import ToLayout, ToMemoryConfig, Typecast
 from ttc.calls.matmul import Linear, Matmul
 from ttc.calls.pad import Pad
-from ttc.calls.pool import MaxPool2d
+from ttc.calls.pool import AvgPool2d, MaxPool2d
 from ttc.calls.reduce import Argmax, Max, Mean, Min, Prod, Sum, Topk
 from ttc.calls.repeat import Expand, Repeat
 from ttc.calls.scan import Cumprod, Cumsum
@@ -239,8 +239,26 @@ def pools() -> list[Row]:
             config_tensor_in_dram=True,
         )
 
+    def average(x: Value) -> AvgPool2d:
+        return AvgPool2d(
+            x,
+            16,
+            7,
+            7,
+            x.shape[-1],
+            *((7, 7), (7, 7), (0, 0, 0, 0)),
+            memory_config=MemoryConfig(),
+            dram_slice_config=WHOLE,
+            applied_shard_scheme=Sharding.WIDTH_SHARDED,
+            reallocate_halo_output=False,
+            output_layout=Layout.TILE,
+            config_tensor_in_dram=True,
+        )
+
     across = Op2DSliceConfig(SliceType.DRAMSliceWidth, 2)
     return [
+        (average, (b(1, 1, 784, 96),), (4, 2)),
+        (average, (b(1, 1, 784, 2208, memory=L1),), (4, 2)),
         (pool(16, 16, WHOLE, False), (b(1, 1, 256, 32),), (4, 2)),
         (pool(16, 16, WHOLE, True), (b(1, 1, 256, 32),), (5, 2)),
         (pool(16, 16, WHOLE, True), (b(1, 1, 256, 32, memory=L1),), (4, 2)),

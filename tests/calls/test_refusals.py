@@ -114,6 +114,11 @@ POOL = (
     "memory_config=MemoryConfig(), dram_slice_config=Op2DSliceConfig(slice_type=L1Full), "
     "applied_shard_scheme=HEIGHT_SHARDED)"
 )
+AVERAGE = (
+    "ttnn.avg_pool2d(input_tensor=bf16[1,1,98,32] tile dram, batch_size=2, input_h=7, input_w=7, channels=32, "
+    "kernel_size=[7, 7], stride=[7, 7], padding=[0, 0, 0, 0], memory_config=MemoryConfig(), "
+    "dram_slice_config=Op2DSliceConfig(slice_type=L1Full), applied_shard_scheme=WIDTH_SHARDED)"
+)
 GEOMETRY = (
     "in_channels=32, out_channels=64, batch_size=1, input_height=8, input_width=8, kernel_size=[3, 3], stride=[1, 1], "
     "padding=[1, 1, 1, 1], dilation=[1, 1], groups=1, conv_config=Conv2dConfig(shard_layout=HEIGHT_SHARDED)"
@@ -381,6 +386,20 @@ REFUSED = [
     (POOL, "kernel_size=[3, 0]", "a window of (3, 0) cannot have stride"),
     (POOL, "padding=[1, 1, 2, 1]", "padding [1, 1, 2, 1] is more than half of the kernel [3, 2]"),
     (POOL, "padding=[1, 2, 1, 1]", "padding [1, 2, 1, 1] is more than half of the kernel [3, 2]"),
+    (AVERAGE, "kernel_size=[7, 6]", "an average is of whole images of [7, 7] pixels, got windows of [7, 6] with"),
+    (AVERAGE, "padding=[0, 0, 0, 1]", "an average is of whole images of [7, 7] pixels, got windows of [7, 7] with"),
+    (
+        AVERAGE,
+        "dram_slice_config=Op2DSliceConfig(slice_type=DRAMSliceHeight)",
+        "an average of whole images has no slices",
+    ),
+    (
+        AVERAGE.replace("=bf16[1,1,98,32] tile dram", "=bfp8[1,1,98,32] tile l1 width_sharded 1x1 of 128x32").replace(
+            ", applied_shard_scheme=WIDTH_SHARDED", ""
+        ),
+        "input_tensor=bf16[1,1,98,32] tile l1 width_sharded 1x1 of 128x32",
+        "TTNN takes an operand of bf16 out of shards before an average: state a shard layout",
+    ),
     ("ttnn.upsample(input_tensor=bf16[1,4,4,32] row_major dram, scale_factor=[2, 2])",
      "input_tensor=bf16[4,4,32] row_major dram", "upsample takes [N, H, W, C], got"),
     (GATED, "input_b=f32[4,32] tile dram", "addcmul takes operands of one dtype, got bf16 and f32"),

@@ -11,7 +11,7 @@ from ttc.calls.call import spec_of
 from ttc.calls.conv import Conv2d
 from ttc.calls.fidelity import with_fidelity
 from ttc.calls.matmul import Linear, Matmul
-from ttc.calls.pool import MaxPool2d
+from ttc.calls.pool import AvgPool2d, MaxPool2d
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
 from ttc.calls.unary import UnaryCall
@@ -25,7 +25,7 @@ def narrow_activations(graph: Graph, target: Target, dtype: DType) -> Graph:
         %y: bf16[1,1,3136,64] = ttnn.add(%a, %b)     -> %y: bf16[1,1,3136,64] = ttnn.add(%a, %b, dtype=bf16)
 
     Results of products, convolutions, sums of two tensors, max pools, and elementwise functions of such. What any other
-    call reads, and what leaves the program, stays as it is.
+    call reads but an average of images, and what leaves the program, stays as it is.
     """
     narrow = _narrow(graph)
     builder = Builder(graph.weights)
@@ -85,6 +85,8 @@ def _takes(reader: Node, value: Value, found: Collection[Value]) -> bool:
     match reader.op:
         case Linear(input_tensor_a=x) | Matmul(input_tensor_a=x):
             return x is value and list(reader.op.operands()).count(value) == 1
+        case AvgPool2d():  # whose few means stay bf16
+            return True
         case UnaryCall():  # whose result is as the operand
             return reader.results[0] in found
     return _is_able(reader.op)

@@ -36,7 +36,7 @@ def share(amount: float, work: Work, card: Card) -> int:
 def cores_along(tensor: Tensor, work: Work, card: Card) -> tuple[int, int]:
     """Return the cores that the rows, and those that the columns, of a tensor are divided over."""
     cores = cores_of(work, card)
-    if tensor.local and tensor.sharding is Sharding.WIDTH_SHARDED:
+    if work.get("in_width") or (tensor.local and tensor.sharding is Sharding.WIDTH_SHARDED):
         return 1, cores
     if tensor.local and tensor.sharding is Sharding.BLOCK_SHARDED:
         across = work.get("shard_width") and ceil(tensor.shape[-1] / work.get("shard_width"))

@@ -27,7 +27,7 @@ from ttc.calls.paged_attention import (
     PagedAttentionCall,
     PagedScaledDotProductAttentionDecode,
 )
-from ttc.calls.pool import MaxPool2d
+from ttc.calls.pool import Pool2d
 from ttc.calls.program_config import (
     MatmulMultiCoreReuseMultiCast1DProgramConfig,
     MatmulMultiCoreReuseMultiCastDRAMShardedProgramConfig,
@@ -55,7 +55,7 @@ FAMILIES: tuple[tuple[type[Call] | tuple[type[Call], ...], str], ...] = (
     ((LayerNorm, RmsNorm), "norm"),
     ((Softmax, LogSoftmax), "softmax"),
     ((Cumsum, Cumprod), "accumulation"),
-    (MaxPool2d, "pool"),
+    (Pool2d, "pool"),
     (Typecast, "typecast"),
     (UnaryCall, "unary"),
     ((BinaryCall, Addcmul, Lerp, SnakeBeta), "binary"),
@@ -92,7 +92,7 @@ def works(node: Node, target: Target) -> list[tuple[Work, Card]]:
     card = card_of(target)
     first = _main(call, node)
     own = Card(card.arch, _grid(call, card), card.dram_banks)
-    rest = [_halo(call, first)] if isinstance(call, (Conv2d, ConvTranspose2d, MaxPool2d)) else []
+    rest = [_halo(call, first)] if isinstance(call, (Conv2d, ConvTranspose2d, Pool2d)) else []
     if (copies := programs - 1 - len(rest)) > 0:
         largest = max((*first.inputs[:1], *first.outputs), key=lambda tensor: tensor.bytes)
         rest += [Work("move", "copy", (largest,), (largest,))] * copies
@@ -191,8 +191,10 @@ def _config(call: Call, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...])
         found["k_chunk_size"] = call.program_config.k_chunk_size
     elif isinstance(call, (Conv2d, ConvTranspose2d)):
         found = {"taps": call.taps, "window": call.taps}
-    elif isinstance(call, MaxPool2d):
+    elif isinstance(call, Pool2d):
         found = {"window": prod(call.kernel_size)}
+        if call.layout is Sharding.WIDTH_SHARDED:
+            found |= {"in_width": 1, "shard_height": inputs[0].rows}
     return found
 
 

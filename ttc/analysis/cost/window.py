@@ -72,5 +72,6 @@ def halo(work: Work, card: Card) -> Amounts:
 
 def pool(work: Work, card: Card) -> Amounts:
     """Count the rows of a core's windows, a tile wide; and the windows whose largest places are told, too."""
-    windows = share(work.outputs[0].rows, work, card) * tiles_along(work.inputs[0].shape[-1])
+    down, across = cores_along(work.inputs[0], work, card)
+    windows = ceil(prod(work.outputs[0].logical[:-1]) / down) * ceil(tiles_along(work.inputs[0].shape[-1]) / across)
     return {"start": 1, "row": windows * work.get("window", 1), "place": windows * (len(work.outputs) > 1)}

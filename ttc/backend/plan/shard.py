@@ -8,7 +8,7 @@ from typing import Any
 
 from ttc.analysis.residency import HEADROOM, l1_bank, replay, schedule
 from ttc.backend.plan.sharding.banks import laid, lines_of
-from ttc.backend.plan.sharding.forms import over_banks, stated, tensors
+from ttc.backend.plan.sharding.forms import averaged, over_banks, stated, tensors
 from ttc.backend.plan.sharding.layouts import grids_of
 from ttc.backend.plan.sharding.price import Prices
 from ttc.backend.plan.sharding.search import Step, cheapest
@@ -37,7 +37,7 @@ def shard(graph: Graph, target: Target, banks: AbstractSet[str] | None = None) -
     specs = [spec_of(value) for node in formed for value in (*tensors(node.op), *node.results)]  # type: ignore[arg-type]
     if any(map(is_sharded, specs)):
         return graph
-    prices = Prices(grids_of(specs, target, lines_of(graph, target)), target)
+    prices = Prices(grids_of(specs, target, lines_of(graph, target), averaged(graph)), target)
     before = len(_clashes(graph, target))
     taken: dict[Value, int] = {}
     for _ in range(ATTEMPTS):

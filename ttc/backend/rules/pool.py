@@ -14,6 +14,7 @@ from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering, lowers
 from ttc.backend.rules.batches import by_parts, equal_parts
 from ttc.backend.rules.conv_plan import plane
+from ttc.backend.rules.image_means import covers_images, image_means
 from ttc.backend.rules.long_rows import sliced
 from ttc.backend.rules.moves import padded, reshaped
 from ttc.backend.rules.numbers import lowest
@@ -162,10 +163,13 @@ def strided(x: Value, dim: int, start: int, step: int, count: int, to: Lowering)
 
 @lowers(ops.AvgPool)
 def avg_pool(op: ops.AvgPool, to: Lowering) -> Value:
-    """Lower to sums of slices in fp32, one axis after the other, divided by the number of elements that count.
+    """Lower means of whole images by `image_means`; others to sums of slices in fp32, one axis after the other.
 
-    A product with a matrix would be fewer calls, but 0 times an infinity outside the window is NaN.
+    Sums are divided by the number of elements that count. A product with a matrix would be fewer calls, but 0 times an
+    infinity outside the window is NaN.
     """
+    if covers_images(op):
+        return from_rows(image_means(op, to), op.rows, op.infer().shape, to)
     x = to.cast(to_rows(op.x, op.rows, to), DType.f32)
     y = windowed(op, around(op, x, 0.0, to), Add, to)
     shares = element_shares(op)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import torch
 
@@ -62,16 +63,21 @@ def _shuffle(op: ops.Reshape, forms: Forms) -> Value | None:
 
 
 def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bool:
-    """Compute a linear over [N, C * prod(spatial)] on rows, with the weight permuted to the order of rows."""
+    """Compute a linear over [N, C * prod(spatial)] on rows, with the weight permuted to the order of rows.
+
+    Rows of one position an image are read as they are.
+    """
     batch, channels, *sizes = source.shape
     if op.x.shape != (batch, channels * forms.positions(source.shape)):
         return False
     builder, outputs = forms.builder, op.w.shape[0]
     images = Expr(forms.plain_of(op.w), builder).reshape(outputs, channels, *sizes)
     w = images.permute(*to_last(images.rank)).reshape(outputs, op.x.shape[1])
-    x = Expr(forms.rows[source], builder).reshape(*op.x.shape)
+    one = prod(sizes) == 1
+    x = Expr(forms.rows[source], builder).reshape(*(1, 1)[: 2 * one], *op.x.shape)
     bias = None if op.bias is None else forms.plain_of(op.bias)
-    forms.plain[result] = builder(replace(op, x=x.value, w=w.value, bias=bias))
+    y = builder(replace(op, x=x.value, w=w.value, bias=bias))
+    forms.plain[result] = builder(ops.Reshape(y, result.shape)) if one else y
     return True
 
 
@@ -138,14 +144,17 @@ def reduced(op: Reduce, result: Value, forms: Forms) -> bool:
 
 
 def _averaged(op: Reduce, forms: Forms) -> Value | None:
-    """Average the positions of an image alone by a product with their shares; None for several images, or if dearer.
+    """Average the positions of an image alone by a product with their shares, those of several images by a pool.
 
-    Samples that are no whole tiles leave the tiles for their means, and their padding is filled. In one product of
-    several images an infinity or NaN of one would reach the others.
+    None where the positions are whole tiles: other samples leave the tiles for their means, and their padding is
+    filled. In one product of several images an infinity or NaN of one would reach the others.
     """
-    batch, channels, positions = *op.x.shape[:2], forms.positions(op.x.shape)
-    if not isinstance(op, ops.Mean) or batch > 1 or positions % TILE == 0:
+    batch, channels, positions, sizes = *op.x.shape[:2], forms.positions(op.x.shape), op.x.shape[2:]
+    if not isinstance(op, ops.Mean) or positions % TILE == 0:
         return None
+    if batch > 1:
+        ones, pads = (1,) * len(sizes), ((0, 0),) * len(sizes)
+        return forms.builder(ops.AvgPool(forms.rows[op.x], sizes, sizes, pads, ones, rows=(batch, *sizes)))
     rows = forms.builder(ops.Reshape(forms.rows[op.x], (positions, channels)))
     shares = torch.full((1, positions), 1 / positions, dtype=to_torch(op.x.dtype))
     return forms.builder(ops.Matmul(ops.constant(forms.builder, shares), rows))

@@ -7,8 +7,10 @@ import math
 import torch.nn.functional as F
 from torch import Tensor
 
-from ttc.calls.pool import MaxPool2d
+from ttc.calls.pool import AvgPool2d, MaxPool2d
+from ttc.ir import DType
 from ttc.runtime.emulator.numerics import Mode
+from ttc.runtime.emulator.reduce import averaged
 from ttc.runtime.emulator.registry import emulates
 
 
@@ -35,3 +37,10 @@ def max_pool2d(call: MaxPool2d, mode: Mode, input_tensor: Tensor) -> Tensor:
     y = F.max_pool2d(x, window.kernel, window.stride, 0, window.dilation)
     height, width = window.output
     return y[:, :, :height, :width].permute(0, 2, 3, 1).reshape(call.infer().shape)
+
+
+@emulates(AvgPool2d)
+def avg_pool2d(call: AvgPool2d, mode: Mode, input_tensor: Tensor) -> Tensor:
+    """Return the mean of each image, of which the halo makes bf16."""
+    pixels = input_tensor.reshape(call.batch_size, call.input_h * call.input_w, call.channels)
+    return averaged(pixels, (1,), DType.bf16, mode, call.compute).reshape(call.infer().shape)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ttc.calls import reduce as calls
+from ttc.calls.call import ComputeKernelConfig
 from ttc.ir import DType
 from ttc.runtime.emulator.numerics import Mode
 from ttc.runtime.emulator.passes import matrix_operand
@@ -24,14 +25,23 @@ def total(call: calls.Sum, mode: Mode, input_tensor: Tensor) -> Tensor:
 
 @emulates(calls.Mean)
 def mean(call: calls.Mean, mode: Mode, input_tensor: Tensor) -> Tensor:
-    """Multiply the sum by 1 / n, which the matrix engine reads in the tensor's format (reduce_helpers_dataflow)."""
+    """Average over `dim`."""
+    y = averaged(input_tensor, call.dim, call.input_tensor.dtype, mode, call.compute)
+    return y if call.keepdim else y.squeeze(call.dim)
+
+
+def averaged(x: Tensor, dims: tuple[int, ...], dtype: DType, mode: Mode, config: ComputeKernelConfig | None) -> Tensor:
+    """Multiply the sum over `dims`, which stay as size 1, by 1 / n.
+
+    The matrix engine reads 1 / n in the tensor's format (reduce_helpers_dataflow, reader_pool_2d).
+    """
     if mode is Mode.exact:
-        return torch.mean(input_tensor, call.dim, call.keepdim)
-    factor = torch.tensor(1 / prod(input_tensor.shape[dim] for dim in call.dim))
-    if call.input_tensor.dtype is not DType.f32:
+        return torch.mean(x, dims, True)
+    factor = torch.tensor(1 / prod(x.shape[dim] for dim in dims))
+    if dtype is not DType.f32:
         factor = factor.to(torch.bfloat16).float()
-    x, factor = (matrix_operand(read, mode, call.compute) for read in (input_tensor, factor))
-    return torch.sum(x, call.dim, call.keepdim) * factor
+    x, factor = (matrix_operand(read, mode, config) for read in (x, factor))
+    return torch.sum(x, dims, True) * factor
 
 
 @emulates(calls.Max, calls.Min)

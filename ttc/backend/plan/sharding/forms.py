@@ -18,7 +18,7 @@ from ttc.calls.conv import Conv2d
 from ttc.calls.convolution import CoreRectangle
 from ttc.calls.matmul import Linear
 from ttc.calls.norm import LayerNorm, RmsNorm, shards_config
-from ttc.calls.pool import MaxPool2d
+from ttc.calls.pool import AvgPool2d, MaxPool2d, Pool2d
 from ttc.calls.program_config import BLOCK, by_banks, by_blocks, by_columns, by_rows, divisor
 from ttc.calls.shards import Grid, bank_shards, in_banks, in_order, matrix_tiles
 from ttc.calls.sizes import tile_bytes
@@ -26,7 +26,7 @@ from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
 from ttc.calls.ternary import Addcmul, SnakeBeta, Where
 from ttc.calls.unary import UnaryCall
-from ttc.ir import DRAM, TILE, Layout, MemoryConfig, Sharding, Value
+from ttc.ir import DRAM, TILE, DType, Graph, Layout, MemoryConfig, Sharding, Value
 
 FEW = 4
 """Most tiles of rows that a core of a convolution computes at a time where the rest of its L1 holds shards."""
@@ -53,7 +53,7 @@ def tensors(call: Call) -> tuple[Value, ...]:
     match call:
         case Conv2d() if call.slices == WHOLE and not call.conv_config.folded and call.groups == 1:
             return (call.input_tensor,)
-        case MaxPool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
+        case Pool2d(dram_slice_config=slices, output_layout=Layout.TILE) if slices == WHOLE:
             return (call.input_tensor,)
         case Linear(transpose_a=False, transpose_b=False):
             return (call.input_tensor_a,) if call.input_tensor_b.type.rank == 2 else ()
@@ -89,7 +89,9 @@ def forms(call: Call, grids: Grids, target: Target) -> Iterator[Form]:
             yield from _row_convolution(call, grids, target)
             yield from _block_convolution(call, grids, target)
         case MaxPool2d():
-            yield from _pool(call, grids)
+            yield from _pool(call, grids.in_height(spec_of(call.input_tensor)), grids.in_height(call.infer()))
+        case AvgPool2d():
+            yield from _average(call, grids)
         case Linear():
             yield from _height_product(call, grids)
             yield from _block_product(call, grids)
@@ -188,11 +190,23 @@ def _convolution(call: Conv2d, layout: Sharding, grid: tuple[int, int], block: i
     return {"conv_config": config}
 
 
-def _pool(call: MaxPool2d, grids: Grids) -> Iterator[Form]:
-    results = grids.in_height(call.infer())
-    for grid, x in grids.in_height(spec_of(call.input_tensor)).items():
+def _pool(call: Pool2d, operands: dict[Grid, MemoryConfig], results: dict[Grid, MemoryConfig]) -> Iterator[Form]:
+    for grid, x in operands.items():
         if grid in results and call.channels % TILE == 0:
             yield Form((x,), results[grid], {"applied_shard_scheme": None, "reallocate_halo_output": False})
+
+
+def _average(call: AvgPool2d, grids: Grids) -> Iterator[Form]:
+    for form in _pool(call, grids.in_width(spec_of(call.input_tensor)), grids.in_width(call.infer())):
+        yield form
+        yield replace(form, result=None)
+
+
+def averaged(graph: Graph) -> set[tuple[int, int]]:
+    """Return the (rows, columns) in tiles of images in bfp8 and of their means, which may lie in width shards."""
+    calls = [node.op for node in graph.nodes if isinstance(node.op, AvgPool2d)]
+    narrow = [call for call in calls if call.input_tensor.dtype is DType.bfp8]
+    return {matrix_tiles(spec) for call in narrow for spec in (spec_of(call.input_tensor), call.infer())}
 
 
 def _height_product(call: Linear, grids: Grids) -> Iterator[Form]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,12 +39,14 @@ class Grids:
 
     There are few grids, so that values of different sizes meet on one, and calls between them need no resharding.
     `rows` are grids of whole rows of cores, each with the cores of the row below that hold height shards, too.
+    `averages` are the grids of width shards of tensors of one size, (rows, columns) in tiles, whatever their rows.
     """
 
     height: tuple[Grid, ...]
     block: tuple[Grid, ...]
     width: tuple[Grid, ...] = ()
     rows: tuple[Rows, ...] = ()
+    averages: Mapping[tuple[int, int], set[Grid]] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def in_height(self, spec: Spec) -> dict[Grid, MemoryConfig]:
@@ -60,7 +62,7 @@ class Grids:
         return self._layouts(spec)[1]
 
     def in_width(self, spec: Spec) -> dict[Grid, MemoryConfig]:
-        """Return the memories of a tensor of few rows of tiles in width shards, by grid; none of taller tensors."""
+        """Return the memories of a tensor of few rows of tiles in width shards, by grid; of others if averaged."""
         return self._layouts(spec)[2]
 
     def all(self, spec: Spec) -> list[MemoryConfig]:
@@ -82,16 +84,19 @@ class Grids:
                 {grid: memory for grid, memory in found.items() if FEWEST * grid[0] * grid[1] >= most}
                 for found in (height, block)
             ]
-            grids = self.width if size[0] <= FEW_ROWS else ()
-            width = {grid: memory for grid in grids if (memory := width_shards(spec, grid))}
+            grids = {*(self.width if size[0] <= FEW_ROWS else ()), *self.averages.get(size, ())}
+            width = {grid: memory for grid in sorted(grids) if (memory := width_shards(spec, grid))}
             self.known[size] = *many, width, rows
         return self.known[size]
 
 
-def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()) -> Grids:
+def grids_of(
+    specs: Iterable[Spec], target: Target, in_width: Iterable[int] = (), averaged: Iterable[tuple[int, int]] = ()
+) -> Grids:
     """Return the grids that use the most cores for one of the tensors.
 
-    `in_width` are the columns of tiles of the tensors that are to lie in width shards.
+    `in_width` are the columns of tiles of the tensors that are to lie in width shards. `averaged` are the sizes in
+    tiles of images and their means, which lie on half of the cores, too: a product of means waits for each core.
     """
     sizes = {matrix_tiles(spec) for spec in specs}
     columns, rows = target.grid
@@ -102,8 +107,9 @@ def grids_of(specs: Iterable[Spec], target: Target, in_width: Iterable[int] = ()
     widths = {width for width in widths if 2 * width >= max(widths)}
     blocks = sorted((width, height) for width in widths for height in lines)
     orders = {grid for count in in_width for grid in (most_in_order(count, target), most_in_rectangle(count, target))}
+    averages = {size: {most_in_order(count, target) for count in (size[1], size[1] // 2) if count} for size in averaged}
     height = sorted(grid for grid in heights if grid[0] * grid[1] > 1)
-    return Grids(tuple(height), tuple(blocks), tuple(sorted(orders)), tuple(sorted(in_rows)))
+    return Grids(tuple(height), tuple(blocks), tuple(sorted(orders)), tuple(sorted(in_rows)), averages)
 
 
 def most_in_order(tiles: int, target: Target) -> Grid:
