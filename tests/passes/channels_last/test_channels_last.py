@@ -176,13 +176,14 @@ def test_means_of_images_keep_what_is_not_finite_in_their_own_image():
     assert found[2].isfinite().all()
 
 
-def test_a_linear_reads_means_of_images_as_rows():
-    """So that no view stands between a pool and a product; of more positions the weight is permuted."""
-    text = HEAD.format(n=2) + "%m: f32[2,8,1,1] = mean(x=%c, dims=[2, 3], keep=true)\n%f: f32[2,8] = "
+@pytest.mark.parametrize(("reduction", "form"), [("mean", "[1,1,2,5]"), ("max", "[2,5]")])
+def test_a_linear_reads_means_of_images_as_rows(reduction: str, form: str):
+    """So that no view stands between a pool and a product; maxima are vectors."""
+    text = HEAD.format(n=2) + f"%m: f32[2,8,1,1] = {reduction}(x=%c, dims=[2, 3], keep=true)\n%f: f32[2,8] = "
     text += (
         'reshape(x=%m, shape=[2, 8])\n%v: f32[5,8] = const(ref="v")\n%y: f32[2,5] = linear(x=%f, w=%v)\nreturn "y"=%y'
     )
     graph = graph_of(text)
     found = run((channels_last,), graph, twice=True)
     agree(graph, found)
-    assert "f32[1,1,2,5] = linear(" in body(found)
+    assert f"f32{form} = linear(" in body(found)

@@ -53,7 +53,8 @@ class Forms:
 
     def set_images(self, x: Value, images: Value) -> None:
         """Set the rows of `x` from `images` [N, *spatial, C]."""
-        self.rows[x] = self.builder(ops.Reshape(images, self.rows_shape(x.shape)))
+        shape = self.rows_shape(x.shape)
+        self.rows[x] = images if images.shape == shape else self.builder(ops.Reshape(images, shape))
 
     def rows_shape(self, shape: Shape) -> Shape:
         """Return the shape of the rows of a value [N, C, *spatial]."""

@@ -65,7 +65,7 @@ def _shuffle(op: ops.Reshape, forms: Forms) -> Value | None:
 def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bool:
     """Compute a linear over [N, C * prod(spatial)] on rows, with the weight permuted to the order of rows.
 
-    Rows of one position an image are read as they are.
+    Rows of one position an image are read as they are, unless they are a view, which a view back is none of.
     """
     batch, channels, *sizes = source.shape
     if op.x.shape != (batch, channels * forms.positions(source.shape)):
@@ -73,8 +73,9 @@ def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bo
     builder, outputs = forms.builder, op.w.shape[0]
     images = Expr(forms.plain_of(op.w), builder).reshape(outputs, channels, *sizes)
     w = images.permute(*to_last(images.rank)).reshape(outputs, op.x.shape[1])
-    one = prod(sizes) == 1
-    x = Expr(forms.rows[source], builder).reshape(*(1, 1)[: 2 * one], *op.x.shape)
+    rows = forms.rows[source]
+    one = prod(sizes) == 1 and not isinstance(rows.op, ops.Reshape)
+    x = Expr(rows, builder).reshape(*(1, 1)[: 2 * one], *op.x.shape)
     bias = None if op.bias is None else forms.plain_of(op.bias)
     y = builder(replace(op, x=x.value, w=w.value, bias=bias))
     forms.plain[result] = builder(ops.Reshape(y, result.shape)) if one else y
