@@ -80,6 +80,18 @@ def test_the_real_library_takes_averages_in_every_form(target: str, ttnn_python:
         assert report.ok, f"{report.faults}\n{program}"
 
 
+def test_images_that_are_averaged_lie_on_all_or_on_half_of_the_cores():
+    """Other images of as many rows lie in no width shards, nor do those in bf16."""
+    (call,) = [call for call in calls(text(16, (7, 7), 2048)) if isinstance(call, AvgPool2d)]
+    wide = spec_of(call.input_tensor)
+    narrow = replace(call, input_tensor=replace(call.input_tensor, type=replace(wide, dtype=DType.bfp8)))
+    found = averaged(_alone(narrow, spec_of(narrow.input_tensor)))
+    assert (found, averaged(_alone(call, wide))) == ({(25, 64), (1, 64)}, set())
+    grids = grids_of([wide], TARGETS["n150"], averaged=found)
+    assert set(grids.in_width(wide)) == {(8, 8), (8, 4)}
+    assert not grids.in_width(replace(wide, shape=(1, 1, 800, 1024)))
+
+
 def _sharded(call: AvgPool2d, card: Target) -> list[Graph]:
     graph = _alone(call, spec_of(call.input_tensor))
     found = list(forms(call, grids_of([spec_of(call.input_tensor)], card, averaged=averaged(graph)), card))
