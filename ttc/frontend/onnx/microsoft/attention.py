@@ -56,8 +56,7 @@ def QEmbedLayerNormalization(
     words = DequantizeLinear(b, words, words_scale, words_zero)
     positions = DequantizeLinear(b, positions, positions_scale, positions_zero)
     gamma, beta = DequantizeLinear(b, gamma, gamma_scale, gamma_zero), DequantizeLinear(b, beta, beta_scale, beta_zero)
-    made = EmbedLayerNormalization(b, ids, segment_ids, words, positions, segments, gamma, beta, mask, epsilon=epsilon)
-    return made[:2]
+    return EmbedLayerNormalization(b, ids, segment_ids, words, positions, segments, gamma, beta, mask, epsilon=epsilon)
 
 
 @dataclass(frozen=True)
