@@ -57,15 +57,7 @@ def check(kind: str, names: str, inputs: Arrays, weights: Arrays, steps: int = 1
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (3, 1, 1), (1,)])
 def test_bytes_of_two_scales(dtype: Any, kind: str, shape: tuple[int, ...]):
     inputs = {"x": drawn(dtype, 2, 3, 4, 5), "w": drawn(dtype, *shape)}
-    weights = {
-        "xs": scale(0.02),
-        "xz": dtype(7),
-        "ws": scale(0.05),
-        "wz": dtype(90),
-        "ys": scale(0.06),
-        "yz": dtype(20),
-    }
-    check(kind, "x xs xz w ws wz ys yz", inputs, weights)
+    check(kind, "x xs xz w ws wz ys yz", inputs, scales(dtype))
 
 
 @pytest.mark.parametrize("kind", ["QLinearAdd", "QLinearMul"])
@@ -80,15 +72,7 @@ def test_zero_points_may_be_absent(kind: str):
 @pytest.mark.parametrize("dtype", BYTES)
 def test_bytes_are_chosen(dtype: Any):
     inputs = {"c": RNG.random((3, 8)) > 0.4, "x": drawn(dtype, 3, 8), "w": drawn(dtype, 1, 8)}
-    weights = {
-        "xs": scale(0.02),
-        "xz": dtype(7),
-        "ws": scale(0.05),
-        "wz": dtype(90),
-        "ys": scale(0.06),
-        "yz": dtype(20),
-    }
-    check("QLinearWhere", "c x xs xz w ws wz ys yz", inputs, weights)
+    check("QLinearWhere", "c x xs xz w ws wz ys yz", inputs, scales(dtype))
 
 
 @pytest.mark.parametrize("dtype", BYTES)

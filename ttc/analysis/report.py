@@ -188,9 +188,8 @@ def _peak(graph: Graph, target: Target, buffer: Buffer, size: Callable[[Spec], i
     for position, node in enumerate(graph.nodes):
         inside = sum(_peak(body, target, buffer, size) for body in bodies(node.op))
         if isinstance(node.op, Call) and buffer is Buffer.L1:
-            work = node.op.workspace(target)
             made = sum(size(spec) for spec in map(spec_of, node.results) if spec.memory.buffer is buffer)
-            inside += max(work.beside_results, work.buffers - made)
+            inside += node.op.workspace(target).beyond(made)
         change[position] += inside
         change[position + 1] -= inside
     return max(accumulate(change))

@@ -83,9 +83,9 @@ def live_at_most(moments: Sequence[Moment]) -> int:
     sizes = {buffer: size for moment in moments for buffer, size in moment.made}
     live = most = 0
     for moment in moments:
-        made, work = sum(size for _, size in moment.made), moment.workspace
+        made = sum(size for _, size in moment.made)
         live += made
-        most = max(most, live + max(work.beside_results, work.buffers - made))
+        most = max(most, live + moment.workspace.beyond(made))
         live -= sum(sizes[buffer] for buffer in moment.freed)
     return most
 

@@ -14,8 +14,6 @@ from ttc.errors import Refusal
 from ttc.ir import TILE, DType, Layout, Op, Spec, Value
 from ttc.ir.graph import field_names
 
-Answer = TypeVar("Answer")
-
 PLAIN_FLOATS = frozenset({DType.bf16, DType.f32})
 BLOCK_FORMATS = frozenset({DType.bfp8, DType.bfp4})
 FLOATS = PLAIN_FLOATS | BLOCK_FORMATS
@@ -108,6 +106,10 @@ class Workspace:
     def beside_results(self) -> int:
         """Return the bytes of the buffers in L1 that are there when the results come."""
         return sum(self.l1[self.passing :])
+
+    def beyond(self, made: int) -> int:
+        """Return the most bytes that a call takes beyond its results, of `made` bytes in L1."""
+        return max(self.beside_results, self.buffers - made)
 
 
 @dataclass(frozen=True)
@@ -209,11 +211,15 @@ def kind_of(call: Call, without: str = "") -> Hashable:
     return (type(call), *[item(own[name]) for name in field_names(type(call)) if name != without])
 
 
-def once_a_kind(ask: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+Asked = TypeVar("Asked", bound=Call)
+Answer = TypeVar("Answer")
+
+
+def once_a_kind(ask: Callable[[Asked], Answer]) -> Callable[[Asked], Answer]:
     """Return `ask` for a program in which calls are alike: a function that asks of one call of each kind."""
     known: dict[Hashable, Answer] = {}
 
-    def answer(call: Call) -> Answer:
+    def answer(call: Asked) -> Answer:
         kind = kind_of(call)
         if kind not in known:
             known[kind] = ask(call)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 from ttc.analysis.cost.amounts import cores_of
 from ttc.analysis.cost.call_work import works
@@ -106,6 +107,12 @@ def cost(node: Node, target: Target) -> Cost:
 def seconds(node: Node, target: Target, dispatch: Dispatch) -> float:
     """Predict the time of one call that runs these device programs, as `cost` does."""
     return sum(_parts(works(node, target), dispatch, target).values())
+
+
+def call_seconds(call: Call, target: Target) -> float:
+    """Predict the time of a call of one result that stands in no program."""
+    result: Any = call.infer()
+    return seconds(Node(call, (Value(call, result, ""),)), target, call.dispatch(target))
 
 
 def _parts(programs: list[tuple[Work, Card]], dispatch: Dispatch, target: Target) -> dict[str, float]:

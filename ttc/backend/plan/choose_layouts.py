@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 
 import networkx
 
-from ttc.analysis.cost.price import seconds
+from ttc.analysis.cost.price import call_seconds
 from ttc.backend.plan.sharding.price import DOUBT
 from ttc.calls.call import PLAIN_FLOATS, Call, once_a_kind, spec_of
 from ttc.calls.layout import ToLayout, ToMemoryConfig
@@ -112,7 +112,7 @@ def _cuts_tiles(node: Node, target: Target) -> bool:
     tiles, rows = (_in(node.op, layout) for layout in (Layout.TILE, Layout.ROW_MAJOR))
     made = Value(rows, rows.infer(), "")
     conversions = (ToLayout(tiles.input_tensor, Layout.ROW_MAJOR), ToLayout(made, Layout.TILE))
-    return _seconds(tiles, target) > sum(_seconds(conversion, target) + DOUBT for conversion in conversions)
+    return call_seconds(tiles, target) > sum(call_seconds(conversion, target) + DOUBT for conversion in conversions)
 
 
 def _is_view_in_rows(call: Reshape) -> bool:
@@ -120,11 +120,6 @@ def _is_view_in_rows(call: Reshape) -> bool:
     spec = spec_of(call.input_tensor)
     plain = spec.dtype in PLAIN_FLOATS and spec.memory.shard is None and call.padded_shape is None
     return plain and same_places(spec.shape, call.shape, False) and not same_places(spec.shape, call.shape, True)
-
-
-def _seconds(call: Call, target: Target) -> float:
-    result: Any = call.infer()
-    return seconds(Node(call, (Value(call, result, ""),)), target, call.dispatch(target))
 
 
 def _in(call: Call, layout: Layout) -> Any:
@@ -149,10 +144,10 @@ def _lost_in_rows(call: Call, target: Target) -> int:
     if call.result_types()[0].numel < LONG:
         return 0
     asked = [_in(call, layout) for layout in (Layout.ROW_MAJOR, Layout.TILE)]
-    in_rows, in_tiles = (_seconds(call, target) for call in asked)
+    in_rows, in_tiles = (call_seconds(call, target) for call in asked)
     (result,) = asked[0].result_types()
     conversion = ToLayout(Value(asked[0], result, ""), Layout.TILE)
-    return max(0, int((in_rows - in_tiles) / (_seconds(conversion, target) + DOUBT)))
+    return max(0, int((in_rows - in_tiles) / (call_seconds(conversion, target) + DOUBT)))
 
 
 def _is_conversion(op: Op) -> TypeGuard[ToLayout]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
-from ttc.analysis.cost.price import seconds
+from ttc.analysis.cost.price import call_seconds
 from ttc.analysis.residency import HEADROOM, l1_bank
 from ttc.calls.banks import bank_bytes
-from ttc.calls.call import FUSED, kind_of, spec_of
+from ttc.calls.call import FUSED, once_a_kind, spec_of
 from ttc.calls.matmul import Linear
 from ttc.calls.program_config import SUBBLOCK, by_blocks, divisor
 from ttc.calls.program_config import MatmulMultiCoreReuseMultiCastProgramConfig as Blocks
 from ttc.calls.shards import matrix_tiles
 from ttc.calls.target import Target
-from ttc.ir import L1, Builder, Graph, Node, Op, Value
+from ttc.ir import L1, Builder, Graph, Op, Value
 from ttc.ir.rewrite import rewrite
 
 
@@ -27,14 +28,12 @@ def cut_blocks(graph: Graph, target: Target) -> Graph:
     reads the first operand again for each block, but from L1, and each weight still once.
     """
 
-    found: dict[Hashable, Blocks | None] = {}
+    blocks = once_a_kind(partial(_cut, target=target))
 
     def rule(op: Op, builder: Builder) -> Value | None:
         match op:
             case Linear(core_grid=grid, program_config=None) if grid is not None:
-                if (key := kind_of(op)) not in found:
-                    found[key] = _cut(op, target)
-                config = found[key]
+                config = blocks(op)
                 return config and builder(by_config(op, config))
         return None
 
@@ -59,7 +58,8 @@ def _cut(call: Linear, target: Target) -> Blocks | None:
     if config is None or beside + room // 2 <= room:
         return config
     travel = (x.stored_bytes + result.stored_bytes) / target.dram_bytes_per_second
-    return config if _seconds(_in_l1(by_config(call, config)), target) < _seconds(call, target) + travel else None
+    in_blocks = call_seconds(_in_l1(by_config(call, config)), target)
+    return config if in_blocks < call_seconds(call, target) + travel else None
 
 
 def fastest(call: Linear, whole: Blocks, limit: int, target: Target) -> Blocks | None:
@@ -70,7 +70,7 @@ def fastest(call: Linear, whole: Blocks, limit: int, target: Target) -> Blocks |
     """
     cuts = {config: by_config(call, config) for config in _blocks(whole)}
     fitting = [config for config, cut in cuts.items() if cut.workspace(target).circular_buffers <= limit]
-    return min(fitting, key=lambda config: _seconds(_in_l1(cuts[config]), target), default=None)
+    return min(fitting, key=lambda config: call_seconds(_in_l1(cuts[config]), target), default=None)
 
 
 def by_config(call: Linear, config: Blocks) -> Linear:
@@ -95,10 +95,6 @@ def _in_l1(call: Linear) -> Linear:
     """Return a product whose operand and result are in L1."""
     x = call.input_tensor_a
     return replace(call, input_tensor_a=replace(x, type=replace(spec_of(x), memory=L1)), memory_config=L1)
-
-
-def _seconds(call: Linear, target: Target) -> float:
-    return seconds(Node(call, (Value(call, call.infer(), ""),)), target, call.dispatch(target))
 
 
 def _is_plain(call: Linear) -> bool:

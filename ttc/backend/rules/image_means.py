@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ttc import ops
-from ttc.analysis.cost.price import seconds
+from ttc.analysis.cost.price import call_seconds
 from ttc.analysis.residency import l1_bank
 from ttc.backend.lowering import Lowering
 from ttc.backend.rules.moves import reshaped
@@ -17,7 +17,7 @@ from ttc.calls.reduce import Mean
 from ttc.calls.shape import Reshape
 from ttc.calls.slicing import WHOLE
 from ttc.calls.target import Target
-from ttc.ir import DRAM, TILE, DType, Layout, Node, Sharding, Spec, Value
+from ttc.ir import DRAM, TILE, DType, Layout, Sharding, Spec, Value
 from ttc.ops.spatial import images
 
 
@@ -76,7 +76,7 @@ def by_samples(x: Value, samples: tuple[int, int, int]) -> list[Call]:
 
 def taken(calls: list[Call], target: Target) -> float:
     """Predict the seconds that calls take one after the other."""
-    return sum(seconds(Node(call, (_made(call),)), target, call.dispatch(target)) for call in calls)
+    return sum(call_seconds(call, target) for call in calls)
 
 
 def _made(call: Call) -> Value:

@@ -75,7 +75,7 @@ def _flattened(op: ops.Linear, source: Value, result: Value, forms: Forms) -> bo
     w = images.permute(*to_last(images.rank)).reshape(outputs, op.x.shape[1])
     rows = forms.rows[source]
     one = prod(sizes) == 1 and not isinstance(rows.op, ops.Reshape)
-    x = Expr(rows, builder).reshape(*(1, 1)[: 2 * one], *op.x.shape)
+    x = Expr(rows, builder).reshape(*((1, 1) if one else ()), *op.x.shape)
     bias = None if op.bias is None else forms.plain_of(op.bias)
     y = builder(replace(op, x=x.value, w=w.value, bias=bias))
     forms.plain[result] = builder(ops.Reshape(y, result.shape)) if one else y

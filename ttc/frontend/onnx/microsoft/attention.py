@@ -7,7 +7,9 @@ A masked key keeps a weight: `mask_filter_value` is added to its score. Shapes a
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from ttc import ops
 from ttc.errors import Refusal
@@ -118,8 +120,7 @@ def Attention(
     scale=0.0, unidirectional=0,
 ) -> list[Expr]:  # fmt: skip
     """Attend to x [B, S, D] itself by one product with the weights of queries, keys and values beside one another."""
-    if do_rotary or past_present_share_buffer or past_length is not None:
-        raise Refusal("rotates its heads, or shares a buffer with its past: neither is supported")
+    _check_plain(do_rotary, past_present_share_buffer or past_length is not None)
     rows = matmul(x, w) if bias is None else matmul(x, w) + bias
     scores = Scores(mask_index, attention_bias, bool(unidirectional), scale, mask_filter_value)
     return _attend_in_one(b, rows, past, num_heads, qkv_hidden_sizes, scores)
@@ -132,11 +133,20 @@ def QAttention(
     mask_filter_value=FILTER, past_present_share_buffer=0, scale=0.0, unidirectional=0,
 ) -> list[Expr]:  # fmt: skip
     """Attend as Attention does, to bytes by weights of bytes."""
-    if do_rotary or past_present_share_buffer:
-        raise Refusal("rotates its heads, or shares a buffer with its past: neither is supported")
+    _check_plain(do_rotary, past_present_share_buffer)
     rows = product(centred(x, x_zero), centred(w, w_zero)).cast(DType.f32) * (x_scale * w_scale) + bias
     scores = Scores(mask_index, None, bool(unidirectional), scale, mask_filter_value)
     return _attend_in_one(b, rows, past, num_heads, (), scores)
+
+
+def _check_plain(rotates: int, shares: int) -> None:
+    if rotates or shares:
+        raise Refusal("rotates its heads, or shares a buffer with its past: neither is supported")
+
+
+def _columns(x: Expr, sizes: Iterable[int]) -> Iterator[Expr]:
+    """Yield parts of so many columns one after another."""
+    return (x.part(x.rank - 1, *ends) for ends in pairwise(accumulate(sizes, initial=0)))
 
 
 def _attend_in_one(b: Emitter, rows: Expr, past: Expr | None, heads: int, sizes: Ints, scores: Scores) -> list[Expr]:
@@ -145,9 +155,8 @@ def _attend_in_one(b: Emitter, rows: Expr, past: Expr | None, heads: int, sizes:
         raise Refusal(f"attends to {rows.type}, where [batch, length, channels] is read")
     if len(sizes or (0,) * 3) != 3 or (sizes and sum(sizes) != rows.shape[-1]):
         raise Refusal(f"cuts {rows.shape[-1]} columns into {list(sizes)}")
-    q_size, k_size, _ = sizes or (rows.shape[-1] // 3,) * 3
-    ends = (0, q_size, q_size + k_size, rows.shape[-1])
-    q, k, v = (split_heads(rows.part(2, *ends[i : i + 2]), heads) for i in range(3))
+    third = rows.shape[-1] // 3
+    q, k, v = (split_heads(part, heads) for part in _columns(rows, sizes or (third, third, rows.shape[-1] - 2 * third)))
     before = None
     if past is not None:
         first, second = (past.part(0, i, i + 1).reshape(*past.shape[1:]) for i in range(2))
@@ -178,10 +187,8 @@ def MultiHeadAttention(
         if cached:
             query = query + bias.part(0, 0, sizes[0])
         else:
-            ends = (0, sizes[0], sizes[0] + sizes[1], sum(sizes))
-            query, key, value = (
-                item + bias.part(0, *ends[i : i + 2]) for i, item in enumerate((query, key, value))
-            )  # fmt: skip
+            each = zip((query, key, value), _columns(bias, sizes), strict=True)
+            query, key, value = (item + part for item, part in each)
     k, v = (key, value) if cached else (split_heads(key, num_heads), split_heads(value, num_heads))
     past = None if past_key is None or past_value is None else (past_key, past_value)
     scores = Scores(key_padding_mask, attention_bias, bool(unidirectional), scale, mask_filter_value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ttc import ops
 from ttc.errors import Refusal
 from ttc.frontend.onnx.conv import AveragePool
@@ -40,10 +42,7 @@ def QLinearWhere(
     scale: Expr, zero: Expr,
 ) -> Expr:  # fmt: skip
     """Choose from bytes that are brought to the result's scale first."""
-    x, y = (
-        QuantizeLinear(b, DequantizeLinear(b, *given), scale, zero)
-        for given in ((x, x_scale, x_zero), (y, y_scale, y_zero))
-    )
+    x, y = (_rescaled(b, given, scale, zero) for given in ((x, x_scale, x_zero), (y, y_scale, y_zero)))
     return where(condition, x, y)
 
 
@@ -78,8 +77,12 @@ def QLinearConcat(b: Emitter, scale: Expr, zero: Expr, *parts: Expr, axis: int) 
     if not parts or len(parts) % 3:
         raise Refusal(f"needs a scale and a zero point for each part, got {len(parts)} inputs")
     triples = (parts[i : i + 3] for i in range(0, len(parts), 3))
-    return concat([QuantizeLinear(b, DequantizeLinear(b, *triple), scale, zero) for triple in triples],
-                  axis_of(axis, parts[0].rank))  # fmt: skip
+    return concat([_rescaled(b, triple, scale, zero) for triple in triples], axis_of(axis, parts[0].rank))
+
+
+def _rescaled(b: Emitter, given: Sequence[Expr], scale: Expr, zero: Expr) -> Expr:
+    """Bring bytes, given with a scale and a zero point, to others."""
+    return QuantizeLinear(b, DequantizeLinear(b, *given), scale, zero)
 
 
 @onnx_op(domain=MICROSOFT)
